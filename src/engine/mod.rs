@@ -1,0 +1,108 @@
+//! What builds images: a Docker engine with BuildKit.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::model::{
+    Credentials, FileMode, Host, ImageRef, ManifestDigest, ObjectId, Platform, RepoPath, Secret, StageName,
+};
+
+/// A builder of images that also keeps them, until they are pushed.
+#[async_trait]
+pub trait Engine: Send + Sync {
+    /// Builds one target of a Dockerfile and returns the id of its image.
+    async fn build(
+        &self,
+        request: &BuildRequest,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<Built, EngineError>;
+
+    /// Gives an image of the engine another name.
+    async fn tag(&self, image: &ManifestDigest, name: &ImageRef) -> Result<(), EngineError>;
+
+    /// Pushes an image under the name that it has in the engine; returns its manifest's digest.
+    async fn push(
+        &self,
+        name: &ImageRef,
+        credentials: Option<&Credentials>,
+    ) -> Result<ManifestDigest, EngineError>;
+}
+
+/// Everything one build needs; the engine asks for nothing else.
+#[derive(Clone, Debug)]
+pub struct BuildRequest {
+    pub context: Context,
+    /// With all parents of ours already pinned.
+    pub dockerfile: Vec<u8>,
+    /// The last stage when `None`.
+    pub target: Option<StageName>,
+    pub platform: Option<Platform>,
+    pub build_args: BTreeMap<String, String>,
+    pub labels: BTreeMap<String, String>,
+    /// By their ids.
+    pub secrets: BTreeMap<String, Secret>,
+    /// Images whose layers may be used instead of running a step; those that are not there are passed over.
+    pub cache_from: Vec<ImageRef>,
+    /// Whether the image carries what a later build needs to reuse its layers from a registry.
+    pub inline_cache: bool,
+    /// Whether parents that the engine has are looked up again in their registry.
+    pub pull: bool,
+    /// For pulling parents and cached layers.
+    pub credentials: BTreeMap<Host, Credentials>,
+}
+
+/// The files that `COPY` and `ADD` can see: nothing else exists for the build.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// Paths from the context's root, without folders; sorted by path, each once.
+    pub files: Vec<ContextFile>,
+}
+
+#[derive(Clone, Debug)]
+pub struct ContextFile {
+    pub path: RepoPath,
+    pub mode: FileMode,
+    pub content: Content,
+}
+
+/// Where a file's bytes are read from when the engine asks for them.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// A blob of the repository at this `.git` folder.
+    Blob { git_dir: std::path::PathBuf, id: ObjectId },
+    /// A file outside of git, which must still have this SHA-256 when it is sent.
+    File { path: std::path::PathBuf, sha256: [u8; 32] },
+}
+
+/// What a build made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Built {
+    pub image: ManifestDigest,
+    /// Steps that run or copy something, each counted once.
+    pub steps: usize,
+    /// Those of them that were taken from the layer cache.
+    pub cached_steps: usize,
+}
+
+/// What happens inside a build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    StepStarted {
+        step: String,
+    },
+    StepDone {
+        step: String,
+        cached: bool,
+        took: Duration,
+    },
+    /// Output of a step, as it came: any bytes that are text, possibly part of a line.
+    Log {
+        step: String,
+        text: String,
+    },
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {}

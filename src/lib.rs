@@ -1,0 +1,15 @@
+//! Builds the container images of a monorepo, and only those whose inputs changed.
+//!
+//! ```text
+//! config ─► git ─► observe ─► plan ─► execute ─► report
+//! (toml)   (trees)  (reads)   (pure)   (writes)   (events)
+//! ```
+//!
+//! A subcommand is a prefix of that line. Planning asks nothing, because observing has asked;
+//! executing decides nothing, because the plan has decided. Only `cli` reads the environment and
+//! writes to standard output and standard error. Imports go towards [`model`] only; `tests/layers.rs`
+//! holds the table.
+
+pub mod engine;
+pub mod model;
+pub mod registry;

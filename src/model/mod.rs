@@ -1,0 +1,21 @@
+//! Values that are checked when they are made. No I/O.
+//!
+//! After parsing, the type is the proof: nothing here is validated twice.
+
+mod change;
+mod digest;
+mod git;
+mod image;
+mod name;
+mod path;
+mod platform;
+mod secret;
+
+pub use change::{Change, ChangeKind};
+pub use digest::{InputDigest, InvalidDigest, ManifestDigest};
+pub use git::{BranchName, CommitId, FileMode, InvalidObjectId, ObjectId};
+pub use image::{Host, ImageRef, InvalidImageRef, RepositoryName, Tag};
+pub use name::{InvalidName, ProjectName, StageName};
+pub use path::{InvalidPath, RepoPath};
+pub use platform::{InvalidPlatform, Platform};
+pub use secret::{Credentials, Secret};

@@ -1,0 +1,63 @@
+//! Where images are kept: what is there, and how it gets its tags.
+//!
+//! Absent is an answer, trouble is an error: no failure is ever read as "not there".
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::model::{Credentials, ImageRef, ManifestDigest, RepositoryName, Tag};
+
+/// A place where images are kept. Repository names are without the configured prefix.
+#[async_trait]
+pub trait Registry: Send + Sync {
+    /// Where images live, which decides how a built one gets there.
+    fn storage(&self) -> Storage;
+
+    /// How the engine names an image here: `[host/]<prefix><repository>:<tag>`.
+    fn image(&self, repository: &RepositoryName, tag: &Tag) -> ImageRef;
+
+    /// The digest that `tag` stands for, or `None` when the registry says it isn't there.
+    async fn find(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<Option<ManifestDigest>, RegistryError>;
+
+    /// Makes sure that the repository can be pushed to.
+    async fn ensure_repository(&self, repository: &RepositoryName) -> Result<(), RegistryError>;
+
+    /// Lets each of `tags`, in their order, stand for the image that is there under `digest`.
+    async fn tag(
+        &self,
+        repository: &RepositoryName,
+        digest: &ManifestDigest,
+        tags: &[Tag],
+    ) -> Result<(), RegistryError>;
+
+    /// Stores a small document as an OCI artifact under each of `tags`.
+    async fn put_artifact(
+        &self,
+        repository: &RepositoryName,
+        artifact_type: &str,
+        content: Bytes,
+        tags: &[Tag],
+    ) -> Result<ManifestDigest, RegistryError>;
+
+    /// The document that `put_artifact` stored, or `None` when the registry says it isn't there.
+    async fn artifact(&self, repository: &RepositoryName, tag: &Tag) -> Result<Option<Bytes>, RegistryError>;
+
+    /// What the engine needs to push here; `None` when nobody asks for a password.
+    async fn credentials(&self) -> Result<Option<Credentials>, RegistryError>;
+}
+
+/// Where a registry's images live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// In the engine itself: what is built there is there.
+    Engine,
+    /// Behind a host: what is built must be pushed.
+    Remote,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {}
