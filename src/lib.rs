@@ -11,5 +11,7 @@
 //! holds the table.
 
 pub mod engine;
+pub mod git;
+pub mod graph;
 pub mod model;
 pub mod registry;
