@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use petgraph::Direction;
-use petgraph::algo::{tarjan_scc, toposort};
+use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use thiserror::Error;
 
@@ -44,13 +44,14 @@ impl ProjectGraph {
                 graph.add_edge(*need, nodes[name], ());
             }
         }
-        match toposort(&graph, None) {
-            Ok(order) => Ok(Self { graph, nodes, order }),
-            Err(_) => Err(cycles(&graph)),
+        let order = order_by_needs(&graph);
+        if order.len() < graph.node_count() {
+            return Err(cycles(&graph));
         }
+        Ok(Self { graph, nodes, order })
     }
 
-    /// All projects, each after everything that it needs.
+    /// All projects, each after everything that it needs, otherwise by name.
     pub fn order(&self) -> impl DoubleEndedIterator<Item = &ProjectName> {
         self.order.iter().map(|&node| &self.graph[node])
     }
@@ -111,6 +112,28 @@ impl ProjectGraph {
     }
 }
 
+/// All nodes that no cycle holds back, needs first; of those that are ready the least name.
+fn order_by_needs(graph: &DiGraph<ProjectName, ()>) -> Vec<NodeIndex> {
+    let mut missing: Vec<usize> = graph
+        .node_indices()
+        .map(|node| graph.neighbors_directed(node, Direction::Incoming).count())
+        .collect();
+    // Nodes were added in name order, so the order of their numbers is that of their names.
+    let mut ready: BTreeSet<NodeIndex> =
+        graph.node_indices().filter(|node| missing[node.index()] == 0).collect();
+    let mut order = Vec::with_capacity(graph.node_count());
+    while let Some(node) = ready.pop_first() {
+        order.push(node);
+        for dependent in graph.neighbors_directed(node, Direction::Outgoing) {
+            missing[dependent.index()] -= 1;
+            if missing[dependent.index()] == 0 {
+                ready.insert(dependent);
+            }
+        }
+    }
+    order
+}
+
 /// One cycle for each group of nodes that reach each other, as short as the group allows.
 fn cycles(graph: &DiGraph<ProjectName, ()>) -> Vec<Cycle> {
     let mut cycles: Vec<Cycle> = tarjan_scc(graph)
@@ -120,7 +143,7 @@ fn cycles(graph: &DiGraph<ProjectName, ()>) -> Vec<Cycle> {
             let back = graph
                 .neighbors_directed(first, Direction::Incoming)
                 .filter_map(|need| shortest_path(graph, need, first, Direction::Incoming))
-                .min_by_key(|path| path.len())?;
+                .min_by_key(Vec::len)?;
             let path = std::iter::once(first).chain(back).map(|node| graph[node].clone());
             let mut path: Vec<ProjectName> = path.collect();
             path.pop();

@@ -14,4 +14,5 @@ pub mod engine;
 pub mod git;
 pub mod graph;
 pub mod model;
+pub mod plan;
 pub mod registry;
