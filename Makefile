@@ -20,4 +20,6 @@ bed-down: ## stop it and remove its data
 	scripts/testbed down
 
 bench: ## compare planning with git's own diff on a large repository
+	bash -euc '. scripts/setup && install_for git git && install_for python3 python3'
+	cargo build --release
 	scripts/bench
