@@ -12,4 +12,5 @@
 
 pub mod engine;
 pub mod model;
+pub mod patterns;
 pub mod registry;
