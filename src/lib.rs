@@ -14,5 +14,6 @@ pub mod engine;
 pub mod git;
 pub mod graph;
 pub mod model;
+pub mod patterns;
 pub mod plan;
 pub mod registry;
