@@ -147,9 +147,9 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<
             shared.forward(request).await.map(whole)
         }
         Some(Fault::Cut(after)) => shared.forward(request).await.map(|body| cut(body.slice(..after))),
-        Some(Fault::Alter) => shared.forward(request).await.map(|body| {
-            whole(body.iter().map(|byte| byte ^ 1).collect())
-        }),
+        Some(Fault::Alter) => {
+            shared.forward(request).await.map(|body| whole(body.iter().map(|byte| byte ^ 1).collect()))
+        }
         Some(Fault::Without(name)) => {
             let mut response = shared.forward(request).await.map(whole);
             response.headers_mut().remove(name);
@@ -178,9 +178,9 @@ impl Shared {
     fn fault_for(&self, request: &Request<Incoming>) -> Option<Fault> {
         let mut rules = self.rules.lock().unwrap();
         let path = request.uri().path_and_query()?.as_str();
-        let rule = rules
-            .iter_mut()
-            .find(|rule| rule.times > 0 && rule.method == request.method().as_str() && path.contains(rule.path))?;
+        let rule = rules.iter_mut().find(|rule| {
+            rule.times > 0 && rule.method == request.method().as_str() && path.contains(rule.path)
+        })?;
         rule.times -= 1;
         Some(rule.fault.clone())
     }
