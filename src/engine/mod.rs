@@ -1,13 +1,29 @@
-//! What builds images: a Docker engine with BuildKit.
+//! What builds images: a Docker engine with BuildKit (`docs/engine.md`).
+//!
+//! A build is one request to the engine, and one session beside it: a connection over which the
+//! engine asks back for the files, credentials and secrets that it needs.
+
+mod build;
+mod content;
+mod context;
+mod docker;
+mod error;
+mod ignore;
+mod progress;
+mod push;
+mod session;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::model::{
-    Credentials, FileMode, Host, ImageRef, ManifestDigest, ObjectId, Platform, RepoPath, Secret, StageName,
-};
+use crate::model::{Credentials, Host, ImageRef, ManifestDigest, Platform, Secret, StageName};
+
+pub use content::ContentError;
+pub use context::{Content, Context, ContextError, ContextFile, check_link};
+pub use docker::DockerEngine;
+pub use error::EngineError;
 
 /// A builder of images that also keeps them, until they are pushed.
 #[async_trait]
@@ -53,29 +69,6 @@ pub struct BuildRequest {
     pub credentials: BTreeMap<Host, Credentials>,
 }
 
-/// The files that `COPY` and `ADD` can see: nothing else exists for the build.
-#[derive(Clone, Debug, Default)]
-pub struct Context {
-    /// Paths from the context's root, without folders; sorted by path, each once.
-    pub files: Vec<ContextFile>,
-}
-
-#[derive(Clone, Debug)]
-pub struct ContextFile {
-    pub path: RepoPath,
-    pub mode: FileMode,
-    pub content: Content,
-}
-
-/// Where a file's bytes are read from when the engine asks for them.
-#[derive(Clone, Debug)]
-pub enum Content {
-    /// A blob of the repository at this `.git` folder.
-    Blob { git_dir: std::path::PathBuf, id: ObjectId },
-    /// A file outside of git, which must still have this SHA-256 when it is sent.
-    File { path: std::path::PathBuf, sha256: [u8; 32] },
-}
-
 /// What a build made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Built {
@@ -103,6 +96,3 @@ pub enum Progress {
         text: String,
     },
 }
-
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {}

@@ -1,0 +1,120 @@
+//! One build: the request, the session beside it, and what the engine says meanwhile.
+
+use std::convert::Infallible;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bollard_buildkit_proto::moby::buildkit::v1::StatusResponse;
+use hyper::Response;
+use hyper::body::Incoming;
+use prost::Message as _;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::progress::Trace;
+use super::session::{self, Session};
+use super::{BuildRequest, Built, EngineError, Progress};
+use crate::docker::{Docker, DockerError, JsonLines};
+use crate::model::{ImageRef, ManifestDigest};
+
+/// Builds, and hands out what happens. Dropping it ends the build in the engine too.
+pub(super) async fn run(
+    docker: &Docker,
+    request: &BuildRequest,
+    tell: &(dyn Fn(Progress) + Send + Sync),
+) -> Result<Built, EngineError> {
+    let Session { id, served, mut failures } = session::open(docker, request).await?;
+    let build = async {
+        let answer = docker.post("build", &format!("/build?{}", query(request, &id)), &[]).await?;
+        follow(docker, answer, tell).await
+    };
+    let serve = async {
+        // A session that ends is no failure in itself: the build says what it means to it.
+        if let Err(error) = served.await {
+            tracing::debug!(%error, "the session ended");
+        }
+        std::future::pending::<Infallible>().await
+    };
+    tokio::select! {
+        biased;
+        // Our own failure is why the engine's build fails, and the engine doesn't know it: it wins.
+        Some(error) = failures.recv() => Err(error.into()),
+        built = build => built,
+        never = serve => match never {},
+    }
+}
+
+/// What `docker build` asks for, as a query.
+fn query(request: &BuildRequest, session: &str) -> String {
+    let mut build_args = request.build_args.clone();
+    if request.inline_cache {
+        build_args.insert("BUILDKIT_INLINE_CACHE".to_owned(), "1".to_owned());
+    }
+    let cache_from: Vec<String> = request.cache_from.iter().map(ImageRef::to_string).collect();
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query
+        // BuildKit, which gets its files from the session.
+        .append_pair("version", "2")
+        .append_pair("session", session)
+        .append_pair("remote", "client-session")
+        .append_pair("buildid", session)
+        .append_pair("dockerfile", "Dockerfile")
+        .append_pair("buildargs", &serde_json::json!(build_args).to_string())
+        .append_pair("labels", &serde_json::json!(request.labels).to_string())
+        .append_pair("cachefrom", &serde_json::json!(cache_from).to_string());
+    if let Some(target) = &request.target {
+        query.append_pair("target", target.as_str());
+    }
+    if let Some(platform) = &request.platform {
+        query.append_pair("platform", &platform.to_string());
+    }
+    if request.pull {
+        query.append_pair("pull", "1");
+    }
+    query.finish()
+}
+
+/// One object of the answer's stream.
+#[derive(Deserialize)]
+struct Line {
+    /// What kind of thing `aux` is.
+    id: Option<String>,
+    aux: Option<Value>,
+    error: Option<String>,
+}
+
+/// Reads the engine's story to its end.
+async fn follow(
+    docker: &Docker,
+    answer: Response<Incoming>,
+    tell: &(dyn Fn(Progress) + Send + Sync),
+) -> Result<Built, EngineError> {
+    let mut lines = JsonLines::new(docker, answer);
+    let mut trace = Trace::default();
+    let mut image = None;
+    while let Some(line) = lines.next::<Line>().await? {
+        if let Some(message) = line.error {
+            return Err(trace.failure(message));
+        }
+        match (line.id.as_deref(), line.aux) {
+            (Some("moby.buildkit.trace"), Some(Value::String(report))) => {
+                trace.update(decode(&report)?, tell);
+            }
+            (Some("moby.image.id"), Some(aux)) => {
+                let id = aux.get("ID").and_then(Value::as_str).unwrap_or_default();
+                let id: ManifestDigest =
+                    id.parse().map_err(|error| DockerError::unexpected("the image's id", error))?;
+                image = Some(id);
+            }
+            _ => {}
+        }
+    }
+    let image = image.ok_or_else(|| DockerError::unexpected("the build", "it ended without an image"))?;
+    let (steps, cached_steps) = trace.steps();
+    Ok(Built { image, steps, cached_steps })
+}
+
+fn decode(report: &str) -> Result<StatusResponse, DockerError> {
+    let bytes = STANDARD.decode(report).map_err(|error| DockerError::unexpected("the progress", error))?;
+    StatusResponse::decode(&*bytes).map_err(|error| DockerError::unexpected("the progress", error))
+}

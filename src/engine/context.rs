@@ -1,0 +1,209 @@
+//! The files of a build, and what the engine is told of them.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slot;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+use crate::model::{FileMode, ObjectId, RepoPath};
+
+/// The files that `COPY` and `ADD` can see: nothing else exists for the build.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// Paths from the context's root, without folders; sorted by path, each once.
+    pub files: Vec<ContextFile>,
+}
+
+#[derive(Clone, Debug)]
+pub struct ContextFile {
+    pub path: RepoPath,
+    pub mode: FileMode,
+    pub content: Content,
+}
+
+/// Where a file's bytes are read from when the engine asks for them.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// A blob of the repository at this `.git` folder.
+    Blob { git_dir: PathBuf, id: ObjectId },
+    /// A file outside of git, which must still have this SHA-256 when it is sent.
+    File { path: PathBuf, sha256: [u8; 32] },
+    /// Bytes that are at hand.
+    Bytes(Bytes),
+}
+
+/// A set of files that can't be a context.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum ContextError {
+    #[error("`{link}` is a symbolic link to `{target}`, which is absolute")]
+    AbsoluteLink { link: RepoPath, target: String },
+    #[error("`{link}` is a symbolic link to `{target}`, which is outside of the repository")]
+    LinkLeaves { link: RepoPath, target: String },
+    #[error("`{path}` is in the context twice: as a file and as a folder, or as two files")]
+    Twice { path: RepoPath },
+    #[error("`.dockerignore` has a bad pattern: `{pattern}`")]
+    BadIgnorePattern { pattern: String, source: regex::Error },
+}
+
+/// Checks where a symbolic link leads; `path` is the link's own, from the repository root.
+///
+/// The target is read as text: `..` takes back the component before it, links on the way are
+/// not followed.
+///
+/// # Errors
+/// [`ContextError::AbsoluteLink`] and [`ContextError::LinkLeaves`]: what such a link shows is
+/// not in the commit, so no digest could cover it.
+pub fn check_link(path: &RepoPath, target: &[u8]) -> Result<(), ContextError> {
+    let shown = || String::from_utf8_lossy(target).escape_debug().to_string();
+    if target.starts_with(b"/") {
+        return Err(ContextError::AbsoluteLink { link: path.clone(), target: shown() });
+    }
+    let mut depth = path.components().count().saturating_sub(1);
+    for component in target.split(|&byte| byte == b'/') {
+        match component {
+            b"" | b"." => {}
+            b".." => {
+                depth = depth
+                    .checked_sub(1)
+                    .ok_or_else(|| ContextError::LinkLeaves { link: path.clone(), target: shown() })?;
+            }
+            _ => depth += 1,
+        }
+    }
+    Ok(())
+}
+
+/// One line of a folder's listing, as the engine wants to know it.
+#[derive(Clone, Debug)]
+pub(super) enum Entry<'a> {
+    Folder,
+    File { executable: bool, content: &'a Content },
+    Link { content: &'a Content },
+}
+
+/// Lists files together with the folders that they are in, in the engine's order.
+///
+/// That order goes by components: `a/b` comes before `a-b`. A submodule that is not
+/// initialised is an empty folder, as in a checkout.
+///
+/// # Errors
+/// [`ContextError::Twice`] when a path is listed twice, or is a file and has something below it.
+pub(super) fn list<'a>(
+    files: impl Iterator<Item = &'a ContextFile>,
+) -> Result<Vec<(RepoPath, Entry<'a>)>, ContextError> {
+    let mut entries: BTreeMap<Vec<&'a [u8]>, (RepoPath, Entry<'a>)> = BTreeMap::new();
+    for file in files {
+        let components: Vec<&[u8]> = file.path.components().collect();
+        let mut parent = file.path.parent();
+        while let Some(folder) = parent.filter(|folder| !folder.is_root()) {
+            let depth = folder.components().count();
+            match entries.entry(components[..depth].to_vec()) {
+                Slot::Vacant(slot) => slot.insert((folder.clone(), Entry::Folder)),
+                Slot::Occupied(slot) if matches!(slot.get().1, Entry::Folder) => break,
+                Slot::Occupied(_) => return Err(ContextError::Twice { path: folder }),
+            };
+            parent = folder.parent();
+        }
+        let entry = match file.mode {
+            FileMode::Regular => Entry::File { executable: false, content: &file.content },
+            FileMode::Executable => Entry::File { executable: true, content: &file.content },
+            FileMode::Symlink => Entry::Link { content: &file.content },
+            FileMode::Submodule => Entry::Folder,
+        };
+        match entries.entry(components) {
+            Slot::Vacant(slot) => {
+                slot.insert((file.path.clone(), entry));
+            }
+            Slot::Occupied(slot)
+                if matches!(entry, Entry::Folder) && matches!(slot.get().1, Entry::Folder) => {}
+            Slot::Occupied(_) => return Err(ContextError::Twice { path: file.path.clone() }),
+        }
+    }
+    Ok(entries.into_values().collect())
+}
+
+/// A name for exactly these files and this Dockerfile.
+///
+/// The engine keeps the files of a session under such a name and, in the next session of that
+/// name, asks only for those whose size or time differ. Our times never differ, so two contents
+/// must never share a name.
+pub(super) fn shared_key(context: &Context, dockerfile: &[u8]) -> String {
+    let mut hash = Sha256::new();
+    let mut field = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_be_bytes());
+        hash.update(bytes);
+    };
+    field(b"chinampa-context/1");
+    field(dockerfile);
+    for file in &context.files {
+        field(file.mode.as_octal().as_bytes());
+        field(file.path.as_bytes());
+        match &file.content {
+            Content::Blob { id, .. } => field(id.as_bytes()),
+            Content::File { sha256, .. } => field(sha256),
+            Content::Bytes(bytes) => field(bytes),
+        }
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> RepoPath {
+        RepoPath::new(text).unwrap()
+    }
+
+    fn file(text: &str) -> ContextFile {
+        let content = Content::File { path: PathBuf::from("/x"), sha256: [0; 32] };
+        ContextFile { path: path(text), mode: FileMode::Regular, content }
+    }
+
+    #[test]
+    fn a_link_that_stays_in_the_repository_is_taken() {
+        for (link, target) in [("a", "b"), ("a/b/c", "../../d"), ("a/b", "./c/../../d"), ("a", "x/..")] {
+            assert_eq!(check_link(&path(link), target.as_bytes()), Ok(()), "{link} -> {target}");
+        }
+    }
+
+    #[test]
+    fn a_link_that_is_absolute_or_climbs_out_is_refused() {
+        for (link, target) in [("a", "/etc/passwd"), ("a", ".."), ("a/b", "../../c"), ("a/b", "x/../../../c")]
+        {
+            assert!(check_link(&path(link), target.as_bytes()).is_err(), "{link} -> {target}");
+        }
+    }
+
+    #[test]
+    fn folders_are_listed_before_their_files_and_by_components() {
+        let files = [file("a-b"), file("a/b/c"), file("a/b-c"), file("a.b")];
+
+        let listed = list(files.iter()).unwrap();
+
+        let paths: Vec<String> = listed.iter().map(|(path, _)| path.to_string()).collect();
+        assert_eq!(paths, ["a", "a/b", "a/b/c", "a/b-c", "a-b", "a.b"]);
+    }
+
+    #[test]
+    fn a_path_is_not_both_a_file_and_a_folder() {
+        for files in [[file("a"), file("a/b")], [file("a/b"), file("a")], [file("a"), file("a")]] {
+            assert!(list(files.iter()).is_err());
+        }
+    }
+
+    #[test]
+    fn contents_of_one_size_have_different_keys() {
+        let key = |sha256| {
+            let mut file = file("a");
+            file.content = Content::File { path: PathBuf::from("/x"), sha256 };
+            shared_key(&Context { files: vec![file] }, b"FROM a")
+        };
+
+        assert_ne!(key([0; 32]), key([1; 32]));
+        assert_eq!(key([0; 32]), key([0; 32]));
+    }
+}

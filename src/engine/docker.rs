@@ -1,0 +1,58 @@
+//! A Docker engine with BuildKit.
+
+use async_trait::async_trait;
+use bollard::query_parameters::TagImageOptionsBuilder;
+
+use super::{BuildRequest, Built, Engine, EngineError, Progress, build, push};
+use crate::docker::{Docker, DockerHost};
+use crate::model::{Credentials, ImageRef, ManifestDigest, Tag};
+
+/// Cheap to clone; builds can run side by side.
+#[derive(Clone, Debug)]
+pub struct DockerEngine {
+    docker: Docker,
+}
+
+impl DockerEngine {
+    /// Connects to an engine and sees that it is new enough.
+    ///
+    /// # Errors
+    /// [`DockerError::Unreachable`](crate::docker::DockerError::Unreachable) when nobody answers
+    /// there, [`TooOld`](crate::docker::DockerError::TooOld) before Docker 20.10.
+    pub async fn connect(host: &DockerHost) -> Result<Self, EngineError> {
+        Ok(Self { docker: Docker::connect(host).await? })
+    }
+
+    /// The connection, for what else is done with the same engine.
+    pub fn docker(&self) -> &Docker {
+        &self.docker
+    }
+}
+
+#[async_trait]
+impl Engine for DockerEngine {
+    async fn build(
+        &self,
+        request: &BuildRequest,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<Built, EngineError> {
+        build::run(&self.docker, request, progress).await
+    }
+
+    async fn tag(&self, image: &ManifestDigest, name: &ImageRef) -> Result<(), EngineError> {
+        let options = TagImageOptionsBuilder::new()
+            .repo(&name.name())
+            .tag(name.tag.as_ref().map_or("latest", Tag::as_str))
+            .build();
+        let tagged = self.docker.bollard().tag_image(&image.to_string(), Some(options)).await;
+        tagged.map_err(|error| self.docker.error("tag an image", error).into())
+    }
+
+    async fn push(
+        &self,
+        name: &ImageRef,
+        credentials: Option<&Credentials>,
+    ) -> Result<ManifestDigest, EngineError> {
+        push::run(&self.docker, name, credentials).await
+    }
+}

@@ -1,0 +1,61 @@
+//! What can go wrong in the engine, and whether trying again may help.
+
+use thiserror::Error;
+
+use super::ContentError;
+use crate::docker::DockerError;
+use crate::model::ImageRef;
+
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// Trouble between us and the engine.
+    #[error(transparent)]
+    Docker(#[from] DockerError),
+    /// Something answers, but has no `/session`: an old Docker, or another program with its API.
+    #[error("the engine has no BuildKit")]
+    NoBuildKit { source: DockerError },
+    /// A step failed; texts are as the engine and the step wrote them, in any language.
+    #[error("{}", failed(.step.as_deref(), .message))]
+    BuildFailed {
+        /// As the engine names it, such as `[2/3] RUN make`; `None` when it failed outside of any.
+        step: Option<String>,
+        /// The last lines that the step wrote, at most 20.
+        log_tail: Vec<String>,
+        message: String,
+    },
+    /// A file of the context could not be given to the engine.
+    #[error("the build can't go on without a file of its context")]
+    Content(#[from] ContentError),
+    /// The engine could not push; only its text says whether it was denied or cut off.
+    #[error("cannot push `{image}`: {message}")]
+    PushFailed { image: ImageRef, message: String },
+}
+
+fn failed(step: Option<&str>, message: &str) -> String {
+    match step {
+        Some(step) => format!("step `{step}` failed: {message}"),
+        None => format!("the build failed: {message}"),
+    }
+}
+
+impl EngineError {
+    /// Whether the same request may succeed a little later.
+    ///
+    /// A failed push counts, because the engine doesn't say why in a way that could be told apart.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Docker(error) => error.is_temporary(),
+            Self::PushFailed { .. } => true,
+            Self::NoBuildKit { .. } | Self::BuildFailed { .. } | Self::Content(_) => false,
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Docker(error) => error.hint(),
+            Self::NoBuildKit { .. } => Some("Docker 20.10 or newer is needed"),
+            Self::BuildFailed { .. } | Self::Content(_) | Self::PushFailed { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Makes sense of what the engine says while it builds.
+//!
+//! BuildKit reports vertices of its graph; one is reported again whenever something about it
+//! changes, so they are merged by digest. A vertex that runs or copies is a step; the others
+//! (loading the Dockerfile, resolving parents, exporting) are work without a number.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use bollard_buildkit_proto::google::protobuf::Timestamp;
+use bollard_buildkit_proto::moby::buildkit::v1::{StatusResponse, Vertex};
+
+use super::{EngineError, Progress};
+
+/// How much of a step's output is kept in case it fails.
+const TAIL_LINES: usize = 20;
+const MOST_LINE_BYTES: usize = 4096;
+
+/// What is known so far of one build.
+#[derive(Default)]
+pub(super) struct Trace {
+    vertices: HashMap<String, Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    name: String,
+    started: bool,
+    done: bool,
+    cached: bool,
+    failed: Option<Failure>,
+    tail: Tail,
+}
+
+struct Failure {
+    message: String,
+    /// Seconds and nanoseconds: the failure that came first is the cause of the others.
+    at: (i64, i32),
+}
+
+impl Trace {
+    /// Takes in one report and tells what is new in it.
+    pub(super) fn update(&mut self, status: StatusResponse, tell: &(dyn Fn(Progress) + Send + Sync)) {
+        for vertex in status.vertexes {
+            self.see(vertex, tell);
+        }
+        for log in status.logs {
+            let Some(seen) = self.vertices.get_mut(&log.vertex) else { continue };
+            seen.tail.push(&log.msg);
+            tell(Progress::Log {
+                step: seen.name.clone(),
+                text: String::from_utf8_lossy(&log.msg).into_owned(),
+            });
+        }
+    }
+
+    fn see(&mut self, vertex: Vertex, tell: &(dyn Fn(Progress) + Send + Sync)) {
+        let seen = self.vertices.entry(vertex.digest).or_default();
+        seen.name = vertex.name;
+        seen.cached |= vertex.cached;
+        let is_told = !is_internal(&seen.name);
+        if vertex.started.is_some() && !seen.started {
+            seen.started = true;
+            if is_told {
+                tell(Progress::StepStarted { step: seen.name.clone() });
+            }
+        }
+        let Some(completed) = vertex.completed else { return };
+        if !vertex.error.is_empty() {
+            let at = (completed.seconds, completed.nanos);
+            seen.failed.get_or_insert(Failure { message: vertex.error, at });
+        } else if !seen.done {
+            seen.done = true;
+            if is_told {
+                let took = vertex.started.map_or(Duration::ZERO, |started| between(&started, &completed));
+                tell(Progress::StepDone { step: seen.name.clone(), cached: seen.cached, took });
+            }
+        }
+    }
+
+    /// How many steps are done, and how many of them were taken from the cache.
+    pub(super) fn steps(&self) -> (usize, usize) {
+        let steps = || self.vertices.values().filter(|seen| seen.done && is_step(&seen.name));
+        (steps().count(), steps().filter(|seen| seen.cached).count())
+    }
+
+    /// The error of a build that failed; `message` is the engine's own, for a failure outside of any step.
+    pub(super) fn failure(self, message: String) -> EngineError {
+        let failed = self.vertices.into_values().filter_map(|mut seen| Some((seen.failed.take()?, seen)));
+        match failed.min_by_key(|(failure, seen)| (failure.at, seen.name.clone())) {
+            Some((failure, seen)) => EngineError::BuildFailed {
+                step: Some(seen.name),
+                log_tail: seen.tail.into_lines(),
+                message: failure.message,
+            },
+            None => EngineError::BuildFailed { step: None, log_tail: Vec::new(), message },
+        }
+    }
+}
+
+/// The last lines of an output that comes in pieces.
+#[derive(Default)]
+struct Tail {
+    lines: VecDeque<Vec<u8>>,
+    /// Whether the last line may go on.
+    is_open: bool,
+}
+
+impl Tail {
+    fn push(&mut self, output: &[u8]) {
+        for piece in output.split_inclusive(|&byte| byte == b'\n') {
+            if !self.is_open {
+                self.lines.push_back(Vec::new());
+                if self.lines.len() > TAIL_LINES {
+                    self.lines.pop_front();
+                }
+            }
+            let text = piece.strip_suffix(b"\n").unwrap_or(piece);
+            if let Some(line) = self.lines.back_mut() {
+                let room = MOST_LINE_BYTES.saturating_sub(line.len());
+                line.extend_from_slice(&text[..text.len().min(room)]);
+            }
+            self.is_open = text.len() == piece.len();
+        }
+    }
+
+    fn into_lines(self) -> Vec<String> {
+        self.lines
+            .iter()
+            .map(|line| String::from_utf8_lossy(line).trim_end_matches('\r').to_owned())
+            .collect()
+    }
+}
+
+fn is_internal(name: &str) -> bool {
+    name.starts_with("[internal]")
+}
+
+/// Whether a vertex runs or copies: `[2/3] RUN …`, `[linux/amd64 build 2/3] COPY …`, but not `[1/3] FROM …`.
+fn is_step(name: &str) -> bool {
+    let Some((label, instruction)) = name.strip_prefix('[').and_then(|rest| rest.split_once("] ")) else {
+        return false;
+    };
+    let is_count = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = label.rsplit(' ').next().unwrap_or(label);
+    let is_numbered = number.split_once('/').is_some_and(|(step, of)| is_count(step) && is_count(of));
+    is_numbered && !instruction.starts_with("FROM ")
+}
+
+/// Zero when the clock went back.
+fn between(started: &Timestamp, completed: &Timestamp) -> Duration {
+    let nanoseconds = |time: &Timestamp| i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanos);
+    let took = (nanoseconds(completed) - nanoseconds(started)).max(0);
+    u64::try_from(took).map_or(Duration::MAX, Duration::from_nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use bollard_buildkit_proto::moby::buildkit::v1::VertexLog;
+
+    use super::*;
+
+    fn vertex(digest: &str, name: &str) -> Vertex {
+        Vertex { digest: digest.to_owned(), name: name.to_owned(), ..Vertex::default() }
+    }
+
+    fn at(seconds: i64) -> Option<Timestamp> {
+        Some(Timestamp { seconds, nanos: 0 })
+    }
+
+    fn report(trace: &mut Trace, vertexes: Vec<Vertex>, logs: Vec<VertexLog>) -> Vec<Progress> {
+        let told = std::sync::Mutex::new(Vec::new());
+        let status = StatusResponse { vertexes, logs, ..StatusResponse::default() };
+        trace.update(status, &|progress| told.lock().unwrap().push(progress));
+        told.into_inner().unwrap()
+    }
+
+    #[test]
+    fn only_what_runs_or_copies_is_a_step() {
+        for (name, expected) in [
+            ("[2/3] RUN make", true),
+            ("[build 2/3] COPY . .", true),
+            ("[linux/amd64 build 12/13] WORKDIR /a", true),
+            ("[1/3] FROM docker.io/library/a", false),
+            ("[internal] load build definition from Dockerfile", false),
+            ("exporting to image", false),
+            ("[auth] a/b:pull token for a.example", false),
+            ("[1/] RUN", false),
+        ] {
+            assert_eq!(is_step(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_step_that_is_reported_often_counts_once() {
+        let mut trace = Trace::default();
+        let started = Vertex { started: at(10), ..vertex("a", "[2/2] RUN x") };
+        let done = Vertex { completed: at(12), cached: true, ..started.clone() };
+
+        let told = report(&mut trace, vec![started.clone(), started, done.clone(), done], vec![]);
+
+        let step = "[2/2] RUN x".to_owned();
+        let took = Duration::from_secs(2);
+        assert_eq!(
+            told,
+            [Progress::StepStarted { step: step.clone() }, Progress::StepDone { step, cached: true, took }]
+        );
+        assert_eq!(trace.steps(), (1, 1));
+    }
+
+    #[test]
+    fn the_first_failure_is_the_cause() {
+        let mut trace = Trace::default();
+        let failed = |digest, name, time, error: &str| Vertex {
+            completed: at(time),
+            error: error.to_owned(),
+            ..vertex(digest, name)
+        };
+        report(
+            &mut trace,
+            vec![
+                failed("b", "[b 2/2] RUN b", 20, "canceled"),
+                failed("a", "[a 2/2] RUN a", 19, "exit code: 3"),
+            ],
+            vec![],
+        );
+
+        let EngineError::BuildFailed { step, message, .. } = trace.failure("all".to_owned()) else {
+            panic!()
+        };
+
+        assert_eq!(step.as_deref(), Some("[a 2/2] RUN a"));
+        assert_eq!(message, "exit code: 3");
+    }
+
+    #[test]
+    fn the_tail_is_the_last_lines_however_they_came() {
+        let mut tail = Tail::default();
+        for number in 0..30 {
+            tail.push(format!("line {number}").as_bytes());
+            tail.push(b" goes on\r\n");
+        }
+        tail.push(&[b'x'; 10_000]);
+
+        let lines = tail.into_lines();
+
+        assert_eq!(lines.len(), TAIL_LINES);
+        assert_eq!(lines[0], "line 11 goes on");
+        assert_eq!(lines[TAIL_LINES - 1].len(), MOST_LINE_BYTES);
+    }
+}

@@ -1,0 +1,94 @@
+//! Pushes an image that the engine has.
+//!
+//! Not through `bollard`, which encodes credentials with the other base64 alphabet: with it, the
+//! engine refuses every password whose encoding has a `+` or a `/`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
+use serde::Deserialize;
+
+use super::EngineError;
+use crate::docker::{Docker, JsonLines};
+use crate::model::{Credentials, ImageRef, ManifestDigest, Tag};
+
+#[derive(Deserialize)]
+struct Line {
+    status: Option<String>,
+    error: Option<String>,
+}
+
+pub(super) async fn run(
+    docker: &Docker,
+    image: &ImageRef,
+    credentials: Option<&Credentials>,
+) -> Result<ManifestDigest, EngineError> {
+    let tag = image.tag.as_ref().map_or("latest", Tag::as_str);
+    let path = format!("/images/{}/push?tag={tag}", image.name());
+    let answer =
+        docker.post("push", &path, &[("x-registry-auth", &authorization(image, credentials))]).await?;
+    let failed = |message| EngineError::PushFailed { image: image.clone(), message };
+    let mut lines = JsonLines::new(docker, answer);
+    let mut digest = None;
+    while let Some(line) = lines.next::<Line>().await? {
+        if let Some(message) = line.error {
+            return Err(failed(message));
+        }
+        digest = line.status.as_deref().and_then(|status| pushed_digest(status, tag)).or(digest);
+    }
+    digest.ok_or_else(|| failed("the engine named no digest".to_owned()))
+}
+
+/// The engine wants the header even when there is nothing to say in it.
+fn authorization(image: &ImageRef, credentials: Option<&Credentials>) -> String {
+    let json = match credentials {
+        Some(credentials) => serde_json::json!({
+            "username": credentials.username,
+            "password": credentials.password.reveal(),
+            "serveraddress": image.host.as_ref().map(ToString::to_string),
+        }),
+        None => serde_json::json!({}),
+    };
+    URL_SAFE.encode(json.to_string())
+}
+
+/// The digest in `<tag>: digest: sha256:<64 digits> size: <bytes>`, the one place where it stands.
+fn pushed_digest(status: &str, tag: &str) -> Option<ManifestDigest> {
+    let rest = status.strip_prefix(tag)?.strip_prefix(": digest: ")?;
+    let (digest, size) = rest.split_once(" size: ")?;
+    size.parse::<u64>().ok()?;
+    digest.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Secret;
+
+    #[test]
+    fn the_digest_is_read_from_its_own_line_only() {
+        let digest = format!("sha256:{}", "a".repeat(64));
+
+        let found = pushed_digest(&format!("v1: digest: {digest} size: 528"), "v1");
+
+        assert_eq!(found.unwrap().to_string(), digest);
+        for status in [
+            format!("v2: digest: {digest} size: 528"),
+            format!("v1: digest: {digest}"),
+            format!("v1: digest: {digest} size: x"),
+            "v1: digest: sha256:ab size: 528".to_owned(),
+            "The push refers to repository [a.example/b]".to_owned(),
+        ] {
+            assert_eq!(pushed_digest(&status, "v1"), None, "{status}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_encoded_as_the_engine_decodes_them() {
+        let image = "a.example/b:v1".parse().unwrap();
+        let password = Secret::new("?>~?>~?>~ÿÿÿ");
+
+        let header = authorization(&image, Some(&Credentials { username: "u".to_owned(), password }));
+
+        assert!(!header.contains(['+', '/']), "{header}");
+    }
+}

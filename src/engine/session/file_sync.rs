@@ -1,0 +1,193 @@
+//! Serves the context's files: `moby.filesync.v1.FileSync`.
+//!
+//! One transfer goes: we list every file; the engine asks for those that it hasn't, by their
+//! place in the list; we send each; the engine says that it is done, and so do we. There are two
+//! folders, and they know nothing of each other: `context`, and `dockerfile`, in which there is a
+//! `Dockerfile` and nothing else.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream, StreamExt as _};
+use hyper::HeaderMap;
+use tokio::sync::mpsc;
+use tonic::codegen::http;
+use tonic::server::{Grpc, NamedService, StreamingService};
+use tonic::{Request, Response, Status, Streaming};
+use tonic_prost::ProstCodec;
+use tower_service::Service;
+
+use super::super::content::Reader;
+use super::super::context::{self, Entry};
+use super::super::{Content, ContentError, Context, ContextError, ContextFile};
+use super::filter::Wanted;
+use super::packet::{Kind, Packet};
+use crate::model::{FileMode, RepoPath};
+
+/// How many packets wait to be sent, each of at most 32 KiB.
+const PACKETS_AHEAD: usize = 16;
+
+#[derive(Clone)]
+pub(super) struct FileSync {
+    folders: Arc<Folders>,
+    failed: mpsc::UnboundedSender<ContentError>,
+}
+
+struct Folders {
+    context: Context,
+    dockerfile: Context,
+}
+
+impl FileSync {
+    /// Sends to `failed` why a file could not be given.
+    pub(super) fn new(
+        context: Context,
+        dockerfile: Bytes,
+        failed: mpsc::UnboundedSender<ContentError>,
+    ) -> Self {
+        let dockerfile = ContextFile {
+            path: RepoPath::new("Dockerfile").expect("a plain name is a path"),
+            mode: FileMode::Regular,
+            content: Content::Bytes(dockerfile),
+        };
+        let dockerfile = Context { files: vec![dockerfile] };
+        Self { folders: Arc::new(Folders { context, dockerfile }), failed }
+    }
+}
+
+// Written out because the generated server knows paths only as UTF-8.
+
+impl NamedService for FileSync {
+    const NAME: &'static str = "moby.filesync.v1.FileSync";
+}
+
+impl Service<http::Request<tonic::body::Body>> for FileSync {
+    type Response = http::Response<tonic::body::Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut TaskContext<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<tonic::body::Body>) -> Self::Future {
+        let this = self.clone();
+        Box::pin(async move {
+            if request.uri().path() != "/moby.filesync.v1.FileSync/DiffCopy" {
+                return Ok(Status::unimplemented("only `DiffCopy` is served").into_http());
+            }
+            Ok(Grpc::new(ProstCodec::default()).streaming(this, request).await)
+        })
+    }
+}
+
+impl StreamingService<Packet> for FileSync {
+    type Response = Packet;
+    type ResponseStream = BoxStream<'static, Result<Packet, Status>>;
+    type Future = std::future::Ready<Result<Response<Self::ResponseStream>, Status>>;
+
+    /// Begins one transfer. It ends with its streams.
+    fn call(&mut self, request: Request<Streaming<Packet>>) -> Self::Future {
+        let (metadata, _, mut incoming) = request.into_parts();
+        let headers = metadata.into_headers();
+        let (ask, asked) = mpsc::unbounded_channel();
+        let (send, mut packets) = mpsc::channel(PACKETS_AHEAD);
+        // Requests are taken in at once, whatever else happens: when many small messages wait
+        // unread, HTTP/2 takes them for an attack and ends the connection.
+        tokio::spawn(async move {
+            while let Ok(Some(packet)) = incoming.message().await {
+                if ask.send(packet).is_err() {
+                    break;
+                }
+            }
+        });
+        let this = self.clone();
+        tokio::task::spawn_blocking(move || {
+            let status = match transfer(&this.folders, &headers, asked, &send) {
+                Ok(()) | Err(Stop::Gone) => return,
+                Err(Stop::Refused(why)) => Status::failed_precondition(why),
+                Err(Stop::Failed(error)) => {
+                    let status = Status::aborted(error.to_string());
+                    // When nobody listens any more, the build is over.
+                    let _ = this.failed.send(error);
+                    status
+                }
+            };
+            let _ = send.blocking_send(Err(status));
+        });
+        std::future::ready(Ok(Response::new(stream::poll_fn(move |task| packets.poll_recv(task)).boxed())))
+    }
+}
+
+type Packets = mpsc::Sender<Result<Packet, Status>>;
+
+/// Why a transfer ends before its end.
+enum Stop {
+    /// The engine has gone.
+    Gone,
+    /// The engine asks for what isn't there.
+    Refused(&'static str),
+    Failed(ContentError),
+}
+
+impl From<ContentError> for Stop {
+    fn from(error: ContentError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<ContextError> for Stop {
+    fn from(error: ContextError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Lists a folder and sends what is asked for, until the engine is done.
+fn transfer(
+    folders: &Folders,
+    headers: &HeaderMap,
+    mut asked: mpsc::UnboundedReceiver<Packet>,
+    packets: &Packets,
+) -> Result<(), Stop> {
+    let folder = match headers.get("dir-name").map(http::HeaderValue::as_bytes) {
+        Some(b"context") => &folders.context,
+        Some(b"dockerfile") => &folders.dockerfile,
+        _ => return Err(Stop::Refused("only `context` and `dockerfile` are there")),
+    };
+    let send = |packet| packets.blocking_send(Ok(packet)).map_err(|_| Stop::Gone);
+    let wanted = Wanted::new(headers)?;
+    let entries = context::list(wanted.of(&folder.files))?;
+    let mut reader = Reader::default();
+    for (path, entry) in &entries {
+        let (size, link) = match entry {
+            Entry::Folder => (0, Vec::new()),
+            Entry::File { content, .. } => (reader.size(content)?, Vec::new()),
+            Entry::Link { content } => {
+                let link = reader.read_whole(content)?;
+                (link.len() as u64, link)
+            }
+        };
+        send(Packet::listed(path, entry, size, link))?;
+    }
+    send(Packet::end_of_listing())?;
+    while let Some(packet) = asked.blocking_recv() {
+        match packet.kind() {
+            Kind::Request => {
+                let id = packet.id;
+                let Some((_, Entry::File { content, .. })) = entries.get(id as usize) else {
+                    return Err(Stop::Refused("only files that were listed have a content"));
+                };
+                reader.read(content, |chunk| send(Packet::data(id, chunk)))?;
+                send(Packet::data(id, Bytes::new()))?;
+            }
+            Kind::Finish => return send(Packet::finish()),
+            Kind::Stat | Kind::Data | Kind::Error => {
+                return Err(Stop::Refused("only requests for files are expected"));
+            }
+        }
+    }
+    Err(Stop::Gone)
+}

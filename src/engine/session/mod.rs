@@ -1,0 +1,82 @@
+//! The session beside a build: what the engine asks us for while it works.
+//!
+//! A session is a connection that the engine talks back over: a POST to `/session` that is
+//! upgraded, after which the engine is the client of gRPC services that are served here.
+
+mod file_sync;
+mod filter;
+mod packet;
+mod secrets;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::hash::{BuildHasher as _, RandomState};
+
+use bytes::Bytes;
+use hyper::server::conn::http2;
+use hyper_util::rt::TokioExecutor;
+use hyper_util::service::TowerToHyperService;
+use tokio::sync::mpsc;
+use tonic::service::Routes;
+
+use self::file_sync::FileSync;
+use super::{BuildRequest, ContentError, EngineError, context};
+use crate::docker::{Docker, DockerError};
+
+/// What the services here can be asked, as the engine wants to be told beforehand.
+const METHODS: [&str; 4] = [
+    "/moby.filesync.v1.FileSync/DiffCopy",
+    "/moby.filesync.v1.Auth/Credentials",
+    "/moby.buildkit.secrets.v1.Secrets/GetSecret",
+    "/grpc.health.v1.Health/Check",
+];
+
+/// A session that the engine has accepted.
+pub(super) struct Session<S> {
+    /// What the build names it by.
+    pub(super) id: String,
+    /// Must be polled while the build runs. Ends when the engine closes the session; dropping it closes it.
+    pub(super) served: S,
+    /// Why a file could not be given to the engine. The first one is what made the build fail.
+    pub(super) failures: mpsc::UnboundedReceiver<ContentError>,
+}
+
+/// Opens a session that serves exactly what is in `request`.
+pub(super) async fn open(
+    docker: &Docker,
+    request: &BuildRequest,
+) -> Result<Session<impl Future<Output = Result<(), hyper::Error>> + use<>>, EngineError> {
+    let id = new_id();
+    let key = context::shared_key(&request.context, &request.dockerfile);
+    let mut headers = vec![
+        ("connection", "Upgrade"),
+        ("upgrade", "h2c"),
+        ("x-docker-expose-session-uuid", &id),
+        ("x-docker-expose-session-name", "chinampa"),
+        ("x-docker-expose-session-sharedkey", &key),
+    ];
+    headers.extend(METHODS.map(|method| ("x-docker-expose-session-grpc-method", method)));
+    let answer = docker.post("open a session", "/session", &headers).await.map_err(|error| match error {
+        DockerError::Refused { status: 404, .. } => EngineError::NoBuildKit { source: error },
+        other => EngineError::Docker(other),
+    })?;
+    let stream = hyper::upgrade::on(answer).await.map_err(|error| docker.broken(error))?;
+
+    let (failed, failures) = mpsc::unbounded_channel();
+    let files = FileSync::new(request.context.clone(), Bytes::from(request.dockerfile.clone()), failed);
+    let credentials: BTreeMap<String, _> =
+        request.credentials.iter().map(|(host, them)| (host.to_string(), them.clone())).collect();
+    let services = Routes::new(files)
+        .add_service(secrets::auth(credentials))
+        .add_service(secrets::secrets(request.secrets.clone()))
+        .add_service(secrets::health());
+    let served = http2::Builder::new(TokioExecutor::new())
+        .serve_connection(stream, TowerToHyperService::new(services.prepare()));
+    Ok(Session { id, served, failures })
+}
+
+/// 128 bits that no other session has: hashes under keys that the standard library draws at random.
+fn new_id() -> String {
+    let (one, other) = (RandomState::new(), RandomState::new());
+    format!("{:016x}{:016x}", one.hash_one(std::process::id()), other.hash_one(std::time::SystemTime::now()))
+}

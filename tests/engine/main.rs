@@ -1,0 +1,4 @@
+//! Builds on the machine's own Docker engine.
+
+mod context;
+mod support;

@@ -1,0 +1,220 @@
+//! A real engine, a repository to build from, and a look into the images that come out.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Mutex;
+
+use bollard::query_parameters::{
+    CreateContainerOptions, CreateImageOptionsBuilder, DownloadFromContainerOptionsBuilder, RemoveContainerOptions,
+    RemoveImageOptionsBuilder,
+};
+use bytes::Bytes;
+use chinampa::docker::DockerHost;
+use chinampa::engine::{
+    BuildRequest, Built, Content, Context, ContextFile, DockerEngine, Engine as _, EngineError, Progress,
+};
+use chinampa::model::{FileMode, ManifestDigest, ObjectId, RepoPath};
+use futures_util::TryStreamExt as _;
+
+/// Busybox, and nothing else.
+pub(crate) const BASE: &str = "chinampa/base:1";
+
+pub(crate) async fn engine() -> DockerEngine {
+    let engine = DockerEngine::connect(&DockerHost::default())
+        .await
+        .expect("these tests want a Docker engine: run `scripts/testbed up`");
+    ensure_base().await;
+    engine
+}
+
+pub(crate) fn client() -> bollard::Docker {
+    bollard::Docker::connect_with_socket_defaults().unwrap()
+}
+
+async fn ensure_base() {
+    static ONCE: tokio::sync::Mutex<bool> = tokio::sync::Mutex::const_new(false);
+    let mut is_there = ONCE.lock().await;
+    let client = client();
+    if !*is_there && client.inspect_image(BASE).await.is_err() {
+        let options = CreateImageOptionsBuilder::new().from_src("-").repo("chinampa/base").tag("1").build();
+        let root = bollard::body_full(busybox_root().into());
+        client.create_image(Some(options), Some(root), None).try_collect::<Vec<_>>().await.unwrap();
+    }
+    *is_there = true;
+}
+
+fn busybox_root() -> Vec<u8> {
+    let binary = std::fs::read("/bin/busybox").expect("these tests want `busybox-static`: run `scripts/testbed up`");
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_ustar();
+    header.set_mode(0o755);
+    header.set_size(binary.len() as u64);
+    archive.append_data(&mut header, "bin/busybox", &*binary).unwrap();
+    for name in ["sh", "cat", "echo", "sleep", "ls", "find", "test", "true", "false", "seq", "cp", "mkdir", "env"] {
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_size(0);
+        archive.append_link(&mut header, format!("bin/{name}"), "busybox").unwrap();
+    }
+    for folder in ["tmp/", "etc/", "root/"] {
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(tar::EntryType::Directory);
+        header.set_mode(0o755);
+        header.set_size(0);
+        archive.append_data(&mut header, folder, std::io::empty()).unwrap();
+    }
+    archive.into_inner().unwrap()
+}
+
+/// A repository, into whose object database the contents of a context are written.
+pub(crate) struct Repository {
+    folder: tempfile::TempDir,
+    repository: git2::Repository,
+}
+
+impl Repository {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = git2::Repository::init_bare(folder.path()).unwrap();
+        Self { folder, repository }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn blob(&self, content: impl AsRef<[u8]>) -> Content {
+        let id = self.repository.blob(content.as_ref()).unwrap();
+        let id = ObjectId::from_bytes(id.as_bytes().try_into().unwrap());
+        Content::Blob { git_dir: self.folder.path().to_owned(), id }
+    }
+
+    pub(crate) fn file(&self, path: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> ContextFile {
+        self.entry(path, FileMode::Regular, content)
+    }
+
+    pub(crate) fn entry(&self, path: impl AsRef<[u8]>, mode: FileMode, content: impl AsRef<[u8]>) -> ContextFile {
+        ContextFile { path: RepoPath::new(path).unwrap(), mode, content: self.blob(content) }
+    }
+}
+
+/// A build of this Dockerfile with these files, and nothing else said.
+pub(crate) fn request(dockerfile: &str, mut files: Vec<ContextFile>) -> BuildRequest {
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    BuildRequest {
+        context: Context { files },
+        dockerfile: dockerfile.as_bytes().to_vec(),
+        target: None,
+        platform: None,
+        build_args: BTreeMap::new(),
+        labels: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        cache_from: Vec::new(),
+        inline_cache: false,
+        pull: false,
+        credentials: BTreeMap::new(),
+    }
+}
+
+/// A text that no other test, and no earlier run, has used: what depends on it is not cached.
+pub(crate) fn unique() -> String {
+    use std::hash::{BuildHasher as _, RandomState};
+    format!("{:016x}", RandomState::new().hash_one(std::time::SystemTime::now()))
+}
+
+/// What came of a build. The image is removed at the end.
+pub(crate) struct Image {
+    pub(crate) built: Built,
+    pub(crate) told: Vec<Progress>,
+}
+
+pub(crate) async fn build(engine: &DockerEngine, request: &BuildRequest) -> Result<Image, EngineError> {
+    let told = Mutex::new(Vec::new());
+    let built = engine.build(request, &|progress| told.lock().unwrap().push(progress)).await?;
+    Ok(Image { built, told: told.into_inner().unwrap() })
+}
+
+/// An entry of an image's file system, by its path below the folder that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) kind: tar::EntryType,
+    pub(crate) mode: u32,
+    pub(crate) content: Vec<u8>,
+    pub(crate) link: Option<Vec<u8>>,
+    pub(crate) modified: u64,
+    pub(crate) owner: (u64, u64),
+}
+
+impl Image {
+    pub(crate) fn id(&self) -> ManifestDigest {
+        self.built.image
+    }
+
+    /// Everything the steps wrote.
+    pub(crate) fn output(&self) -> String {
+        let texts = self.told.iter().filter_map(|progress| match progress {
+            Progress::Log { text, .. } => Some(text.as_str()),
+            _ => None,
+        });
+        texts.collect()
+    }
+
+    pub(crate) async fn inspect(&self) -> bollard::models::ImageInspect {
+        client().inspect_image(&self.id().to_string()).await.unwrap()
+    }
+
+    /// The files below `folder`, which is absolute.
+    pub(crate) async fn files(&self, folder: &str) -> BTreeMap<Vec<u8>, Found> {
+        let client = client();
+        let body = bollard::models::ContainerCreateBody {
+            image: Some(self.id().to_string()),
+            cmd: Some(vec!["true".to_owned()]),
+            ..Default::default()
+        };
+        let container = client.create_container(None::<CreateContainerOptions>, body).await.unwrap().id;
+        let options = DownloadFromContainerOptionsBuilder::new().path(folder).build();
+        let chunks: Vec<Bytes> =
+            client.download_from_container(&container, Some(options)).try_collect().await.unwrap();
+        client.remove_container(&container, None::<RemoveContainerOptions>).await.unwrap();
+        let bytes = chunks.concat();
+        let mut archive = tar::Archive::new(&*bytes);
+        let mut found = BTreeMap::new();
+        for entry in archive.entries().unwrap() {
+            let mut entry = entry.unwrap();
+            let path = entry.path_bytes().into_owned();
+            // The first component is the folder itself.
+            let Some(slash) = path.iter().position(|&byte| byte == b'/') else { continue };
+            let path = path[slash + 1..].strip_suffix(b"/").unwrap_or(&path[slash + 1..]).to_vec();
+            if path.is_empty() {
+                continue;
+            }
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content).unwrap();
+            let header = entry.header();
+            let one = Found {
+                kind: header.entry_type(),
+                mode: header.mode().unwrap() & 0o7777,
+                link: entry.link_name_bytes().map(|link| link.into_owned()),
+                modified: header.mtime().unwrap(),
+                owner: (header.uid().unwrap(), header.gid().unwrap()),
+                content,
+            };
+            found.insert(path, one);
+        }
+        found
+    }
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        let id = self.id().to_string();
+        let remove = async move {
+            let options = RemoveImageOptionsBuilder::new().force(true).build();
+            // Another test may have made the same image, and removed it already.
+            let _ = client().remove_image(&id, Some(options), None).await;
+        };
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        std::thread::spawn(move || runtime().block_on(remove)).join().unwrap();
+    }
+}
