@@ -11,6 +11,7 @@
 //! holds the table.
 
 pub mod docker;
+pub mod dockerfile;
 pub mod engine;
 pub mod git;
 pub mod graph;
