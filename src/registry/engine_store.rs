@@ -3,7 +3,7 @@
 //! An image's digest is its id here. A document is an image of one file, made as `docker import`
 //! makes it, and read back from what `docker save` gives.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 use async_trait::async_trait;
 use bollard::Docker;
@@ -225,7 +225,9 @@ fn file_in(archive: impl Read, path: &[u8]) -> std::io::Result<Option<Vec<u8>>> 
         if *entry.path_bytes() == *path {
             let mut content = Vec::new();
             entry.read_to_end(&mut content)?;
-            return Ok(Some(content));
+            // The archive reader takes a cut file for a whole one.
+            let is_whole = content.len() as u64 == entry.size();
+            return if is_whole { Ok(Some(content)) } else { Err(ErrorKind::UnexpectedEof.into()) };
         }
     }
     Ok(None)
@@ -333,6 +335,6 @@ mod tests {
 
         let read = document_in(&saved(&compressed.finish().unwrap()));
 
-        assert!(read.is_err() || read.unwrap().is_none());
+        assert_eq!(read.unwrap_err().kind(), ErrorKind::UnexpectedEof);
     }
 }

@@ -1,5 +1,7 @@
 //! Registries as they are, and as they are on a bad day.
 
+#![expect(clippy::unwrap_used, reason = "a failed preparation fails the test")]
+
 #[path = "../support/bed.rs"]
 pub mod bed;
 #[path = "../support/proxy.rs"]
