@@ -12,6 +12,7 @@
 
 pub mod docker;
 pub mod dockerfile;
+pub mod dockerignore;
 pub mod engine;
 pub mod git;
 pub mod graph;
