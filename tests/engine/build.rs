@@ -14,7 +14,7 @@ async fn arguments_labels_and_the_target_are_the_requests() {
     );
     let mut request = request(&dockerfile, vec![]);
     let nonce = unique();
-    request.build_args.insert("GREETING".into(), "a&b=c +ü \"quoted\"".into());
+    request.build_args.insert("GREETING".into(), "a&b=c +ü 'quoted'".into());
     request.build_args.insert("NONCE".into(), nonce.clone());
     request.labels.insert("dev.chinampa.test".into(), "1 & 2 = ü".into());
     request.target = Some("First".parse().unwrap());
@@ -22,12 +22,10 @@ async fn arguments_labels_and_the_target_are_the_requests() {
 
     let image = support::build(&engine, &request).await.unwrap();
 
-    let found = image.files("/greeting").await;
-    assert!(found.is_empty(), "a file is no folder");
     let root = image.files("/").await;
     assert_eq!(
         String::from_utf8_lossy(&root[b"greeting".as_slice()].content),
-        format!("a&b=c +ü quoted {nonce}\n")
+        format!("a&b=c +ü 'quoted' {nonce}\n")
     );
     assert!(!root.contains_key(b"last".as_slice()));
     let inspected = image.inspect().await;
