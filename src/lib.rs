@@ -12,5 +12,9 @@
 
 pub mod docker;
 pub mod engine;
+pub mod git;
+pub mod graph;
 pub mod model;
+pub mod patterns;
+pub mod plan;
 pub mod registry;

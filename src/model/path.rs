@@ -75,6 +75,15 @@ impl RepoPath {
         Self([&self.0, b"/".as_slice(), &other.0].concat().into())
     }
 
+    /// Puts one entry of a tree below this path; the reader of trees has checked its name.
+    pub(crate) fn join_component(&self, name: &[u8]) -> Self {
+        debug_assert!(!matches!(name, b"" | b"." | b"..") && !name.contains(&b'/'), "{name:?}");
+        if self.is_root() {
+            return Self(name.into());
+        }
+        Self([&self.0, b"/".as_slice(), name].concat().into())
+    }
+
     /// Whether this path is `folder` or lies below it.
     pub fn is_within(&self, folder: &Self) -> bool {
         self.relative_to(folder).is_some()

@@ -2,10 +2,27 @@
 //!
 //! Absent is an answer, trouble is an error: no failure is ever read as "not there".
 
+mod auth;
+mod credentials;
+mod distribution;
+mod engine_store;
+mod error;
+mod oci;
+mod transport;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::model::{Credentials, ImageRef, ManifestDigest, RepositoryName, Tag};
+
+pub use credentials::{CredentialsError, CredentialsSource};
+pub use engine_store::EngineStore;
+pub use error::{Answer, RegistryError};
+pub use oci::OciRegistry;
+pub use transport::Patience;
+
+/// The largest document that is stored as an artifact, and that is read back.
+const MOST_ARTIFACT_BYTES: usize = 16 << 20;
 
 /// A place where images are kept. Repository names are without the configured prefix.
 #[async_trait]
@@ -14,7 +31,10 @@ pub trait Registry: Send + Sync {
     fn storage(&self) -> Storage;
 
     /// How the engine names an image here: `[host/]<prefix><repository>:<tag>`.
-    fn image(&self, repository: &RepositoryName, tag: &Tag) -> ImageRef;
+    ///
+    /// # Errors
+    /// [`RegistryError::Name`] when the prefix makes the name too long.
+    fn image(&self, repository: &RepositoryName, tag: &Tag) -> Result<ImageRef, RegistryError>;
 
     /// The digest that `tag` stands for, or `None` when the registry says it isn't there.
     async fn find(
@@ -58,6 +78,3 @@ pub enum Storage {
     /// Behind a host: what is built must be pushed.
     Remote,
 }
-
-#[derive(Debug, thiserror::Error)]
-pub enum RegistryError {}

@@ -1,0 +1,25 @@
+# Everything the scripts need besides Rust and Docker they install themselves.
+.DEFAULT_GOAL := help
+.PHONY: help demo test bed bed-down bench
+
+help: ## say what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: ## build the examples, change one file, see that only what it affects is built again
+	scripts/demo
+
+test: bed ## start the test bed, then run all checks and tests
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	cargo test
+
+bed: ## start what the tests need: registries and a second engine
+	scripts/testbed up
+
+bed-down: ## stop it and remove its data
+	scripts/testbed down
+
+bench: ## compare planning with git's own diff on a large repository
+	bash -euc '. scripts/setup && install_for git git && install_for python3 python3'
+	cargo build --release
+	scripts/bench

@@ -1,0 +1,51 @@
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::model::RepoPath;
+
+/// What can go wrong when a repository is read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum GitError {
+    #[error("`{folder}` is not in a git repository")]
+    NotARepository { folder: PathBuf },
+    #[error("the repository at `{folder}` belongs to another user, so git refuses to read it")]
+    OwnedByAnother { folder: PathBuf },
+    #[error("the repository `{git_dir}` has no commit yet")]
+    Empty { git_dir: PathBuf },
+    #[error("`{revision}` does not name a commit of this repository")]
+    BadRevision {
+        revision: String,
+        #[source]
+        source: Option<git2::Error>,
+    },
+    #[error("cannot open the repository `{folder}`")]
+    Open {
+        folder: PathBuf,
+        #[source]
+        source: git2::Error,
+    },
+    #[error("cannot read {what} from the repository")]
+    Read {
+        what: String,
+        #[source]
+        source: git2::Error,
+    },
+    #[error("the tree of `{folder}` is malformed: {reason}")]
+    MalformedTree { folder: RepoPath, reason: &'static str },
+    #[error("a bare repository has no work tree")]
+    Bare,
+    #[error("the work tree has unresolved merge conflicts")]
+    Conflicts,
+}
+
+impl GitError {
+    pub(super) fn open(folder: &Path, source: git2::Error) -> Self {
+        Self::Open { folder: folder.to_owned(), source }
+    }
+
+    pub(super) fn read(what: &str, source: git2::Error) -> Self {
+        Self::Read { what: what.to_owned(), source }
+    }
+}

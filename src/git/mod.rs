@@ -1,0 +1,245 @@
+//! What a repository says: commits, trees, and what differs between them.
+//!
+//! Everything is read from the object database, paths as bytes. The work tree matters
+//! only to [`Repository::snapshot_of_work_tree`], which makes a tree of it first.
+
+mod diff;
+mod error;
+mod tree;
+mod work_tree;
+
+use std::path::{Path, PathBuf};
+
+pub use error::GitError;
+pub use tree::{Entry, EntryKind, Snapshot, WalkedFile};
+pub use work_tree::WorkTree;
+
+use crate::model::{BranchName, CommitId, ObjectId};
+
+/// An open repository, bare or not.
+pub struct Repository {
+    inner: git2::Repository,
+}
+
+impl std::fmt::Debug for Repository {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("Repository").field(&self.inner.path()).finish()
+    }
+}
+
+/// Where `HEAD` is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub commit: CommitId,
+    /// `None` when it is detached.
+    pub branch: Option<BranchName>,
+}
+
+impl Repository {
+    /// Opens the repository that `folder` lies in, or the bare one that it is.
+    ///
+    /// # Errors
+    /// [`GitError::NotARepository`] when there is none, [`GitError::OwnedByAnother`] when git's
+    /// `safe.directory` rule forbids it.
+    pub fn open(folder: &Path) -> Result<Self, GitError> {
+        match git2::Repository::discover(folder) {
+            Ok(inner) => Ok(Self { inner }),
+            Err(source) if source.code() == git2::ErrorCode::NotFound => {
+                Err(GitError::NotARepository { folder: folder.to_owned() })
+            }
+            Err(source) if source.code() == git2::ErrorCode::Owner => {
+                Err(GitError::OwnedByAnother { folder: folder.to_owned() })
+            }
+            Err(source) => Err(GitError::open(folder, source)),
+        }
+    }
+
+    /// The `.git` folder, or the bare repository itself.
+    pub fn git_dir(&self) -> &Path {
+        self.inner.path()
+    }
+
+    /// The git folder that all work trees of the repository share.
+    pub fn common_dir(&self) -> &Path {
+        self.inner.commondir()
+    }
+
+    /// The folder that holds the checked-out files, or `None` in a bare repository.
+    pub fn work_dir(&self) -> Option<&Path> {
+        self.inner.workdir()
+    }
+
+    /// Finds the commit that is checked out.
+    ///
+    /// # Errors
+    /// [`GitError::Empty`] when there is no commit yet.
+    pub fn head(&self) -> Result<Head, GitError> {
+        let reference = match self.inner.head() {
+            Ok(reference) => reference,
+            Err(source) if source.code() == git2::ErrorCode::UnbornBranch => {
+                return Err(GitError::Empty { git_dir: self.git_dir().to_owned() });
+            }
+            Err(source) => return Err(GitError::read("`HEAD`", source)),
+        };
+        let commit = reference.peel_to_commit().map_err(|source| GitError::read("`HEAD`", source))?;
+        let branch =
+            if reference.is_branch() { reference.shorthand().ok().map(BranchName::new) } else { None };
+        Ok(Head { commit: commit_id(commit.id()), branch })
+    }
+
+    /// Finds the commit that a revision such as `v1.2`, `HEAD~3` or an object id names.
+    ///
+    /// # Errors
+    /// [`GitError::BadRevision`] when it names none, or begins with `-`.
+    pub fn commit(&self, revision: &str) -> Result<CommitId, GitError> {
+        let bad = |source| GitError::BadRevision { revision: revision.to_owned(), source };
+        if revision.starts_with('-') || revision.trim().is_empty() {
+            return Err(bad(None));
+        }
+        let commit = self
+            .inner
+            .revparse_single(revision)
+            .and_then(|object| object.peel_to_commit())
+            .map_err(|source| bad(Some(source)))?;
+        Ok(commit_id(commit.id()))
+    }
+
+    /// Whether the object database holds this commit: a shallow clone may not.
+    pub fn has(&self, commit: CommitId) -> bool {
+        self.inner.find_commit(oid(commit.0)).is_ok()
+    }
+
+    /// The commit that a branch stands on: its remote-tracking branch at `origin`, else the local one.
+    pub fn branch(&self, branch: &BranchName) -> Option<CommitId> {
+        [format!("refs/remotes/origin/{branch}"), format!("refs/heads/{branch}")]
+            .iter()
+            .find_map(|name| self.inner.find_reference(name).and_then(|found| found.peel_to_commit()).ok())
+            .map(|commit| commit_id(commit.id()))
+    }
+
+    /// The best common ancestor of two commits, or `None` when the history here shows none.
+    ///
+    /// # Errors
+    /// [`GitError::Read`] when the object database fails.
+    pub fn merge_base(&self, one: CommitId, other: CommitId) -> Result<Option<CommitId>, GitError> {
+        match self.inner.merge_base(oid(one.0), oid(other.0)) {
+            Ok(base) => Ok(Some(commit_id(base))),
+            Err(source) if source.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(source) => Err(GitError::read(&format!("the merge-base of {one} and {other}"), source)),
+        }
+    }
+
+    /// When a commit was committed, in seconds since 1970-01-01T00:00:00Z.
+    ///
+    /// # Errors
+    /// [`GitError::Read`] when the commit isn't there.
+    pub fn commit_time(&self, commit: CommitId) -> Result<i64, GitError> {
+        Ok(self.find_commit(commit)?.time().seconds())
+    }
+
+    /// The files of a commit.
+    ///
+    /// # Errors
+    /// [`GitError::Read`] when the commit isn't there.
+    pub fn snapshot(&self, commit: CommitId) -> Result<Snapshot<'_>, GitError> {
+        let tree = self.find_commit(commit)?.tree_id();
+        self.snapshot_of_tree(object_id(tree))
+    }
+
+    /// The files of a tree.
+    ///
+    /// # Errors
+    /// [`GitError::Read`] when the object database can't be opened.
+    pub fn snapshot_of_tree(&self, tree: ObjectId) -> Result<Snapshot<'_>, GitError> {
+        Snapshot::new(self, tree)
+    }
+
+    /// Where the URL of `origin` points, if it is configured. Credentials in it are left out.
+    pub fn origin_url(&self) -> Option<String> {
+        let remote = self.inner.find_remote("origin").ok()?;
+        Some(without_credentials(remote.url().ok()?))
+    }
+
+    fn find_commit(&self, commit: CommitId) -> Result<git2::Commit<'_>, GitError> {
+        self.inner
+            .find_commit(oid(commit.0))
+            .map_err(|source| GitError::read(&format!("commit {commit}"), source))
+    }
+}
+
+/// Reads blobs by their ids, for threads that can't share a [`Repository`].
+pub struct Blobs {
+    repository: git2::Repository,
+    git_dir: PathBuf,
+}
+
+impl std::fmt::Debug for Blobs {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("Blobs").field(&self.git_dir).finish()
+    }
+}
+
+impl Blobs {
+    /// # Errors
+    /// [`GitError::Open`] when the object database can't be opened.
+    pub fn open(git_dir: &Path) -> Result<Self, GitError> {
+        let repository = git2::Repository::open(git_dir).map_err(|source| GitError::open(git_dir, source))?;
+        Ok(Self { repository, git_dir: git_dir.to_owned() })
+    }
+
+    /// The content of a blob.
+    ///
+    /// # Errors
+    /// [`GitError::Read`] when it isn't there.
+    pub fn read(&self, id: ObjectId) -> Result<Vec<u8>, GitError> {
+        let blob = self
+            .repository
+            .find_blob(oid(id))
+            .map_err(|source| GitError::read(&format!("blob {id}"), source))?;
+        Ok(blob.content().to_vec())
+    }
+
+    /// The length of a blob in bytes, from its header alone where it can be had.
+    ///
+    /// # Errors
+    /// [`GitError::Read`] when it isn't there.
+    pub fn size(&self, id: ObjectId) -> Result<u64, GitError> {
+        let header = self.repository.odb().and_then(|odb| odb.read_header(oid(id)));
+        let (bytes, _) = header.map_err(|source| GitError::read(&format!("blob {id}"), source))?;
+        Ok(bytes as u64)
+    }
+}
+
+fn oid(id: ObjectId) -> git2::Oid {
+    git2::Oid::from_bytes(id.as_bytes()).expect("an object id has the length of an oid")
+}
+
+fn object_id(oid: git2::Oid) -> ObjectId {
+    ObjectId::from_bytes(oid.as_bytes().try_into().expect("an oid has 20 bytes"))
+}
+
+fn commit_id(oid: git2::Oid) -> CommitId {
+    CommitId(object_id(oid))
+}
+
+fn without_credentials(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            format!("{scheme}://{host}/{path}")
+        }
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_url_of_a_remote_never_shows_a_password() {
+        assert_eq!(without_credentials("https://u:p@git.example/a/b.git"), "https://git.example/a/b.git");
+        assert_eq!(without_credentials("git@git.example:a/b.git"), "git@git.example:a/b.git");
+    }
+}

@@ -1,0 +1,262 @@
+//! Which project needs which: acyclic, and in the same order every time.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use petgraph::Direction;
+use petgraph::algo::tarjan_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
+use thiserror::Error;
+
+use crate::model::ProjectName;
+
+/// The projects of a workspace and their needs. An edge goes from a need to its dependent.
+#[derive(Clone, Debug)]
+pub struct ProjectGraph {
+    graph: DiGraph<ProjectName, ()>,
+    nodes: BTreeMap<ProjectName, NodeIndex>,
+    order: Vec<NodeIndex>,
+}
+
+/// Projects that need each other.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("projects need each other in a circle: {}", show(.path))]
+pub struct Cycle {
+    /// Each needs the next, the last needs the first.
+    pub path: Vec<ProjectName>,
+}
+
+fn show(path: &[ProjectName]) -> String {
+    let names: Vec<String> = path.iter().chain(path.first()).map(|name| format!("`{name}`")).collect();
+    names.join(" needs ")
+}
+
+impl ProjectGraph {
+    /// Builds the graph from each project's needs. Needs that are no keys are passed over.
+    ///
+    /// # Errors
+    /// A [`Cycle`] for each group of projects that need each other.
+    pub fn new(needs: &BTreeMap<ProjectName, BTreeSet<ProjectName>>) -> Result<Self, Vec<Cycle>> {
+        let mut graph = DiGraph::with_capacity(needs.len(), needs.len());
+        let nodes: BTreeMap<ProjectName, NodeIndex> =
+            needs.keys().map(|name| (name.clone(), graph.add_node(name.clone()))).collect();
+        for (name, needs) in needs {
+            for need in needs.iter().filter_map(|need| nodes.get(need)) {
+                graph.add_edge(*need, nodes[name], ());
+            }
+        }
+        let order = order_by_needs(&graph);
+        if order.len() < graph.node_count() {
+            return Err(cycles(&graph));
+        }
+        Ok(Self { graph, nodes, order })
+    }
+
+    /// All projects, each after everything that it needs, otherwise by name.
+    pub fn order(&self) -> impl DoubleEndedIterator<Item = &ProjectName> {
+        self.order.iter().map(|&node| &self.graph[node])
+    }
+
+    /// What a project needs itself, in name order.
+    pub fn needs(&self, name: &ProjectName) -> BTreeSet<&ProjectName> {
+        self.neighbours(name, Direction::Incoming)
+    }
+
+    /// What needs this project itself, in name order.
+    pub fn dependents(&self, name: &ProjectName) -> BTreeSet<&ProjectName> {
+        self.neighbours(name, Direction::Outgoing)
+    }
+
+    /// The given projects and all that they need, however far away.
+    pub fn with_needs<'a>(&self, names: impl IntoIterator<Item = &'a ProjectName>) -> BTreeSet<ProjectName> {
+        self.reachable(names, Direction::Incoming)
+    }
+
+    /// The given projects and all that need them, however far away.
+    pub fn with_dependents<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a ProjectName>,
+    ) -> BTreeSet<ProjectName> {
+        self.reachable(names, Direction::Outgoing)
+    }
+
+    /// The shortest way from `name` to a need, `name` first; `None` when it doesn't need it.
+    pub fn path_to_need(&self, name: &ProjectName, need: &ProjectName) -> Option<Vec<ProjectName>> {
+        let (start, end) = (*self.nodes.get(name)?, *self.nodes.get(need)?);
+        let path = shortest_path(&self.graph, start, end, Direction::Incoming)?;
+        Some(path.into_iter().map(|node| self.graph[node].clone()).collect())
+    }
+
+    fn neighbours(&self, name: &ProjectName, direction: Direction) -> BTreeSet<&ProjectName> {
+        match self.nodes.get(name) {
+            Some(&node) => {
+                self.graph.neighbors_directed(node, direction).map(|node| &self.graph[node]).collect()
+            }
+            None => BTreeSet::new(),
+        }
+    }
+
+    fn reachable<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a ProjectName>,
+        direction: Direction,
+    ) -> BTreeSet<ProjectName> {
+        let mut waiting: Vec<NodeIndex> =
+            names.into_iter().filter_map(|name| self.nodes.get(name).copied()).collect();
+        let mut seen = BTreeSet::new();
+        while let Some(node) = waiting.pop() {
+            if seen.insert(node) {
+                waiting.extend(self.graph.neighbors_directed(node, direction));
+            }
+        }
+        seen.into_iter().map(|node| self.graph[node].clone()).collect()
+    }
+}
+
+/// All nodes that no cycle holds back, needs first; of those that are ready the least name.
+fn order_by_needs(graph: &DiGraph<ProjectName, ()>) -> Vec<NodeIndex> {
+    let mut missing: Vec<usize> = graph
+        .node_indices()
+        .map(|node| graph.neighbors_directed(node, Direction::Incoming).count())
+        .collect();
+    // Nodes were added in name order, so the order of their numbers is that of their names.
+    let mut ready: BTreeSet<NodeIndex> =
+        graph.node_indices().filter(|node| missing[node.index()] == 0).collect();
+    let mut order = Vec::with_capacity(graph.node_count());
+    while let Some(node) = ready.pop_first() {
+        order.push(node);
+        for dependent in graph.neighbors_directed(node, Direction::Outgoing) {
+            missing[dependent.index()] -= 1;
+            if missing[dependent.index()] == 0 {
+                ready.insert(dependent);
+            }
+        }
+    }
+    order
+}
+
+/// One cycle for each group of nodes that reach each other, as short as the group allows.
+fn cycles(graph: &DiGraph<ProjectName, ()>) -> Vec<Cycle> {
+    let mut cycles: Vec<Cycle> = tarjan_scc(graph)
+        .into_iter()
+        .filter_map(|group| {
+            let first = group.into_iter().min_by_key(|&node| &graph[node])?;
+            let back = graph
+                .neighbors_directed(first, Direction::Incoming)
+                .filter_map(|need| shortest_path(graph, need, first, Direction::Incoming))
+                .min_by_key(Vec::len)?;
+            let path = std::iter::once(first).chain(back).map(|node| graph[node].clone());
+            let mut path: Vec<ProjectName> = path.collect();
+            path.pop();
+            Some(Cycle { path })
+        })
+        .collect();
+    cycles.sort_by(|one, other| one.path.cmp(&other.path));
+    cycles
+}
+
+/// Breadth first, ties broken by the order of edges, both ends included.
+fn shortest_path(
+    graph: &DiGraph<ProjectName, ()>,
+    start: NodeIndex,
+    end: NodeIndex,
+    direction: Direction,
+) -> Option<Vec<NodeIndex>> {
+    let mut came_from = BTreeMap::from([(start, start)]);
+    let mut waiting = VecDeque::from([start]);
+    while let Some(node) = waiting.pop_front() {
+        if node == end {
+            let mut path = vec![end];
+            let mut at = end;
+            while at != start {
+                at = came_from[&at];
+                path.push(at);
+            }
+            path.reverse();
+            return Some(path);
+        }
+        for next in graph.neighbors_directed(node, direction) {
+            came_from.entry(next).or_insert_with(|| {
+                waiting.push_back(next);
+                node
+            });
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> ProjectName {
+        text.parse().unwrap()
+    }
+
+    fn needs(entries: &[(&str, &[&str])]) -> BTreeMap<ProjectName, BTreeSet<ProjectName>> {
+        entries
+            .iter()
+            .map(|(project, needs)| (name(project), needs.iter().map(|need| name(need)).collect()))
+            .collect()
+    }
+
+    #[test]
+    fn every_project_comes_after_what_it_needs() {
+        let graph =
+            ProjectGraph::new(&needs(&[("api", &["lib"]), ("base", &[]), ("lib", &["base"])])).unwrap();
+
+        let order: Vec<&str> = graph.order().map(ProjectName::as_str).collect();
+
+        assert_eq!(order, ["base", "lib", "api"]);
+    }
+
+    #[test]
+    fn a_cycle_is_shown_whole() {
+        let cycles = ProjectGraph::new(&needs(&[
+            ("a", &["b"]),
+            ("b", &["c"]),
+            ("c", &["a"]),
+            ("d", &["a"]),
+            ("e", &["e"]),
+        ]))
+        .unwrap_err();
+
+        assert_eq!(
+            cycles[0].to_string(),
+            "projects need each other in a circle: `a` needs `b` needs `c` needs `a`"
+        );
+        assert_eq!(cycles[1].to_string(), "projects need each other in a circle: `e` needs `e`");
+        assert_eq!(cycles.len(), 2);
+    }
+
+    #[test]
+    fn a_change_reaches_everything_that_needs_it_and_nothing_else() {
+        let graph = ProjectGraph::new(&needs(&[
+            ("api", &["lib"]),
+            ("base", &[]),
+            ("lib", &["base"]),
+            ("site", &["base"]),
+        ]))
+        .unwrap();
+
+        let affected = graph.with_dependents([&name("lib")]);
+
+        assert_eq!(affected, BTreeSet::from([name("api"), name("lib")]));
+    }
+
+    #[test]
+    fn the_way_to_a_need_is_the_shortest() {
+        let graph = ProjectGraph::new(&needs(&[
+            ("api", &["lib", "tools"]),
+            ("base", &[]),
+            ("lib", &["mid"]),
+            ("mid", &["base"]),
+            ("tools", &["base"]),
+        ]))
+        .unwrap();
+
+        let path = graph.path_to_need(&name("api"), &name("base")).unwrap();
+
+        assert_eq!(path, [name("api"), name("tools"), name("base")]);
+        assert_eq!(graph.path_to_need(&name("base"), &name("api")), None);
+    }
+}

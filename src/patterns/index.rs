@@ -1,0 +1,245 @@
+//! Which of many pattern sets take a path, without trying each set on each path.
+//!
+//! Each positive pattern is filed under what it can't match without: the folder or path that it
+//! begins with, else a component that it names anywhere (`**/api/*.ts`), else nothing. A path is then
+//! looked up by its folders and components, and only the sets found there are asked.
+
+use std::collections::{HashMap, HashSet};
+
+use super::glob::{Component, Glob};
+use super::line::Matcher;
+use super::{Pattern, Patterns};
+use crate::model::RepoPath;
+
+/// Which of many pattern sets take a path. Sets are numbered from 0 in the order they came.
+#[derive(Debug)]
+pub struct Index<'a> {
+    sets: Vec<&'a Patterns>,
+    /// Sets with a pattern for this path or for something below it; all others under the root.
+    by_path: HashMap<&'a [u8], Vec<usize>>,
+    /// Sets with a pattern that needs a component of this name, wherever it is.
+    by_component: HashMap<&'a [u8], Vec<usize>>,
+    /// All folders above the keys of `by_path`.
+    above: HashSet<&'a [u8]>,
+}
+
+/// The sets that may take a file that lies directly in one folder.
+#[derive(Debug)]
+pub struct FolderCandidates<'i, 'a> {
+    index: &'i Index<'a>,
+    sets: Vec<usize>,
+}
+
+impl<'a> Index<'a> {
+    pub fn new(sets: impl IntoIterator<Item = &'a Patterns>) -> Self {
+        let sets: Vec<&Patterns> = sets.into_iter().collect();
+        let keys: Vec<(usize, Key<'a>)> = sets
+            .iter()
+            .enumerate()
+            .flat_map(|(set, patterns)| patterns.lines().iter().flat_map(Key::of).map(move |key| (set, key)))
+            .collect();
+        let mut usage: HashMap<&[u8], usize> = HashMap::new();
+        for name in keys.iter().flat_map(|(_, key)| key.components()) {
+            *usage.entry(name).or_default() += 1;
+        }
+
+        let mut index =
+            Self { sets, by_path: HashMap::new(), by_component: HashMap::new(), above: HashSet::new() };
+        for (set, key) in keys {
+            // The rarest name rules out the most: `api` in `**/api/Dockerfile`.
+            let rarest = key.components().min_by_key(|name| usage[name]);
+            let (map, name) = match (key, rarest) {
+                (Key::Path(path), _) => (&mut index.by_path, path),
+                (_, Some(name)) => (&mut index.by_component, name),
+                (_, None) => (&mut index.by_path, &b""[..]),
+            };
+            let filed = map.entry(name).or_default();
+            if filed.last() != Some(&set) {
+                filed.push(set);
+            }
+        }
+        index.above = index.by_path.keys().flat_map(|path| folders_above(path)).collect();
+        index
+    }
+
+    /// Calls `found` with the number of each set that takes `path` and the line that decides, by
+    /// ascending number.
+    pub fn matches(&self, path: &RepoPath, found: impl FnMut(usize, &'a Pattern)) {
+        self.in_folder_of(path.as_bytes()).matches(path, found);
+    }
+
+    /// What a walk over many files of one folder asks once.
+    pub fn in_folder(&self, folder: &RepoPath) -> FolderCandidates<'_, 'a> {
+        self.candidates(folder.as_bytes())
+    }
+
+    /// Whether some set may take a path below `folder`; where not, a walk can leave it out.
+    pub fn can_match_below(&self, folder: &RepoPath) -> bool {
+        !self.by_component.is_empty()
+            || self.above.contains(folder.as_bytes())
+            || !self.in_folder(folder).sets.is_empty()
+    }
+
+    fn in_folder_of(&self, path: &[u8]) -> FolderCandidates<'_, 'a> {
+        self.candidates(folders_above(path).next().unwrap_or_default())
+    }
+
+    fn candidates(&self, folder: &[u8]) -> FolderCandidates<'_, 'a> {
+        let paths = std::iter::once(folder).chain(folders_above(folder));
+        let components = folder.split(|&byte| byte == b'/');
+        let found = paths
+            .filter_map(|path| self.by_path.get(path))
+            .chain(components.filter_map(|name| self.by_component.get(name)));
+        FolderCandidates { index: self, sets: merge(found) }
+    }
+}
+
+impl<'a> FolderCandidates<'_, 'a> {
+    /// As [`Index::matches`], for a `path` that lies directly in the folder.
+    pub fn matches(&self, path: &RepoPath, mut found: impl FnMut(usize, &'a Pattern)) {
+        let by_path = self.index.by_path.get(path.as_bytes());
+        let by_name = self.index.by_component.get(path.file_name());
+        let merged;
+        let sets = if by_path.is_none() && by_name.is_none() {
+            &self.sets
+        } else {
+            merged = merge([&self.sets].into_iter().chain(by_path).chain(by_name));
+            &merged
+        };
+        for &set in sets {
+            if let Some(pattern) = self.index.sets[set].decide(path) {
+                found(set, pattern);
+            }
+        }
+    }
+}
+
+/// What each path that a pattern matches has.
+#[derive(Clone)]
+enum Key<'a> {
+    /// It is this path, or lies below it.
+    Path(&'a [u8]),
+    /// It has the literal ones of these among its components; there may be none.
+    Components(&'a [Component]),
+}
+
+impl<'a> Key<'a> {
+    fn of(pattern: &'a Pattern) -> Vec<Self> {
+        if pattern.is_negated() {
+            return Vec::new();
+        }
+        match &pattern.matcher {
+            Matcher::Globs(globs) => globs.iter().map(Self::of_glob).collect(),
+            Matcher::Regex(regex) => {
+                vec![Self::Path(folders_above(regex.prefix()).next().unwrap_or_default())]
+            }
+        }
+    }
+
+    fn of_glob(glob: &'a Glob) -> Self {
+        match glob {
+            Glob::Path(path) | Glob::Below(path) => Self::Path(path),
+            Glob::Wild { prefix, components, .. } => match prefix.strip_suffix(b"/") {
+                Some(folder) => Self::Path(folder),
+                None => Self::Components(components),
+            },
+        }
+    }
+
+    fn components(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let components = match self {
+            Self::Path(_) => &[],
+            Self::Components(components) => *components,
+        };
+        components.iter().filter_map(|component| match component {
+            Component::Literal(name) => Some(&**name),
+            _ => None,
+        })
+    }
+}
+
+/// From the folder that holds `path` to the root, which is empty; none for the root itself.
+fn folders_above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let parent = |path: &[u8]| path.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
+    let first = (!path.is_empty()).then(|| &path[..parent(path)]);
+    std::iter::successors(first, move |path| (!path.is_empty()).then(|| &path[..parent(path)]))
+}
+
+fn merge<'s>(lists: impl Iterator<Item = &'s Vec<usize>>) -> Vec<usize> {
+    let mut sets: Vec<usize> = lists.flatten().copied().collect();
+    sets.sort_unstable();
+    sets.dedup();
+    sets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> RepoPath {
+        RepoPath::new(text).unwrap()
+    }
+
+    fn sets(texts: &[&str]) -> Vec<Patterns> {
+        texts.iter().map(|text| Patterns::parse(text.as_bytes(), &path("own")).unwrap()).collect()
+    }
+
+    #[track_caller]
+    fn check(index: &Index<'_>, file: &str, expected: &[usize]) {
+        let mut found = Vec::new();
+        index.matches(&path(file), |set, _| found.push(set));
+        assert_eq!(found, expected, "{file}");
+    }
+
+    #[test]
+    fn every_kind_of_pattern_is_found_in_ascending_order() {
+        let sets = sets(&[
+            "**/*.rs",
+            "lib/\n!lib/x",
+            "lib/a.rs",
+            "^lib/.*s$\n^(a|b)",
+            "**/api/**/*.rs",
+            "*/{a,b}.rs",
+            ".",
+            "**/a.rs",
+        ]);
+        let index = Index::new(&sets);
+
+        check(&index, "lib/a.rs", &[0, 1, 2, 3, 5, 7]);
+        check(&index, "lib/x", &[]);
+        check(&index, "lib/x/api/y/b.rs", &[0, 3, 4]);
+        check(&index, "a", &[3]);
+        check(&index, "own/README", &[6]);
+        check(&index, "a.rs", &[0, 3, 7]);
+    }
+
+    #[test]
+    fn the_line_that_decides_comes_with_the_set() {
+        let sets = sets(&["lib/\nlib/a.rs"]);
+        let mut found = Vec::new();
+
+        Index::new(&sets).matches(&path("lib/a.rs"), |set, pattern| found.push((set, pattern.line())));
+
+        assert_eq!(found, [(0, Some(2))]);
+    }
+
+    #[test]
+    fn a_folder_that_nothing_can_match_below_can_be_left_out() {
+        let sets = sets(&["a/b/*.rs\n!**/x", "c/d/e", "f/{g,h}/"]);
+        let index = Index::new(&sets);
+
+        for folder in ["", "a", "a/b", "a/b/c", "c", "c/d", "f", "f/g", "f/h/i"] {
+            assert!(index.can_match_below(&path(folder)), "{folder}");
+        }
+        for folder in ["b", "a/c", "ab", "c/e", "f/i", "a/x"] {
+            assert!(!index.can_match_below(&path(folder)), "{folder}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_without_a_fixed_beginning_can_match_below_any_folder() {
+        for text in ["**/x", "*/x", "^a|b", "*"] {
+            assert!(Index::new(&sets(&[text])).can_match_below(&path("z")), "{text}");
+        }
+    }
+}

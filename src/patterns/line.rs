@@ -1,0 +1,103 @@
+//! One line: what of it is ignored, what kind of pattern it is, and whether a path matches it.
+
+use super::glob::Glob;
+use super::regex::PathRegex;
+use super::syntax::{self, GlobError, Token};
+use super::{MAX_LINE_BYTES, Pattern, PatternsError};
+use crate::model::RepoPath;
+
+#[derive(Clone, Debug)]
+pub(super) enum Matcher {
+    /// What the braces stand for; any one of these.
+    Globs(Box<[Glob]>),
+    Regex(Box<PathRegex>),
+}
+
+impl Matcher {
+    /// Everything below `folder`.
+    pub(super) fn below(folder: &RepoPath) -> Self {
+        Self::Globs([Glob::Below(folder.as_bytes().into())].into())
+    }
+
+    pub(super) fn matches(&self, path: &[u8]) -> bool {
+        match self {
+            Self::Globs(globs) => globs.iter().any(|glob| glob.matches(path)),
+            Self::Regex(regex) => regex.matches(path),
+        }
+    }
+}
+
+/// Reads line number `line`; `None` for a blank one and a comment.
+pub(super) fn parse(
+    written: &[u8],
+    line: usize,
+    folder: &RepoPath,
+) -> Result<Option<Pattern>, PatternsError> {
+    if written.len() > MAX_LINE_BYTES {
+        return Err(PatternsError::LineTooLong { line });
+    }
+    let text = trim_end(written);
+    if text.is_empty() || text.starts_with(b"#") {
+        return Ok(None);
+    }
+    let shown = String::from_utf8_lossy(text);
+    let negated = text.starts_with(b"!");
+    let body = text.strip_prefix(b"!").unwrap_or(text);
+    let matcher = if body.starts_with(b"^") {
+        let regex = PathRegex::new(body);
+        Matcher::Regex(
+            regex.map_err(|source| PatternsError::BadRegex { line, text: visible(&shown), source })?.into(),
+        )
+    } else {
+        let globs = globs(body, folder);
+        Matcher::Globs(globs.map_err(|source| PatternsError::BadGlob {
+            line,
+            text: visible(&shown),
+            source,
+        })?)
+    };
+    Ok(Some(Pattern { text: shown.into(), line: Some(line), negated, matcher }))
+}
+
+/// With control characters escaped.
+pub(super) fn visible(text: &str) -> String {
+    let mut visible = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            visible.extend(character.escape_default());
+        } else {
+            visible.push(character);
+        }
+    }
+    visible
+}
+
+/// Drops the carriage return, and spaces and tabs unless a backslash stands before them.
+fn trim_end(line: &[u8]) -> &[u8] {
+    let mut line = line.strip_suffix(b"\r").unwrap_or(line);
+    while let [before @ .., b' ' | b'\t'] = line {
+        let backslashes = before.iter().rev().take_while(|&&byte| byte == b'\\').count();
+        if backslashes % 2 == 1 {
+            break;
+        }
+        line = before;
+    }
+    line
+}
+
+fn globs(body: &[u8], folder: &RepoPath) -> Result<Box<[Glob]>, GlobError> {
+    if body.is_empty() {
+        return Err(GlobError::EmptyNegation);
+    }
+    if body == b"." || body == b"./" {
+        return Ok([Glob::Below(folder.as_bytes().into())].into());
+    }
+    let (base, body) = match body.strip_prefix(b"./") {
+        Some(relative) if !folder.is_root() => ([folder.as_bytes(), b"/"].concat(), relative),
+        Some(relative) => (Vec::new(), relative),
+        None => (Vec::new(), body),
+    };
+    // The folder's name isn't a pattern: what looks like one in it stands for itself.
+    let base: Vec<Token> = base.into_iter().map(Token::Byte).collect();
+    syntax::parse(body)?.iter().map(|tokens| Glob::new(&[&base[..], tokens].concat())).collect()
+}

@@ -1,0 +1,162 @@
+//! `.rebuild_patterns`: which paths of the repository are a project's inputs.
+//!
+//! ```text
+//! # the service, without its documents
+//! ./
+//! !**/*.md
+//! # what it shares
+//! shared/proto/**/*.{proto,json}
+//! # as in the files of older scripts
+//! ^lib/.*\.(c|h)$
+//! ```
+//!
+//! The last line that matches a path decides. Paths and patterns are bytes, relative to the root of
+//! the repository; everything read here may be hostile, so time and memory are bounded by the length
+//! of a line. `docs/patterns.md` explains each kind of line.
+
+mod glob;
+mod index;
+mod line;
+mod regex;
+mod syntax;
+
+use std::fmt;
+
+use thiserror::Error;
+
+pub use self::index::{FolderCandidates, Index};
+pub use self::regex::RegexError;
+pub use self::syntax::GlobError;
+
+use self::line::Matcher;
+use crate::model::RepoPath;
+
+/// Longer lines are an error.
+pub const MAX_LINE_BYTES: usize = 4096;
+
+/// One project's patterns, in the order of their lines. None at all take no path.
+#[derive(Clone, Debug, Default)]
+pub struct Patterns(Box<[Pattern]>);
+
+/// One line.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    text: Box<str>,
+    line: Option<usize>,
+    negated: bool,
+    matcher: Matcher,
+}
+
+/// Why patterns can't be used.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum PatternsError {
+    #[error("line {line}: bad pattern `{text}`")]
+    BadGlob {
+        line: usize,
+        text: String,
+        #[source]
+        source: GlobError,
+    },
+    #[error("line {line}: bad regular expression `{text}`")]
+    BadRegex {
+        line: usize,
+        text: String,
+        #[source]
+        source: RegexError,
+    },
+    #[error("line {line}: longer than {MAX_LINE_BYTES} bytes")]
+    LineTooLong { line: usize },
+    #[error("no pattern takes anything: a project that nothing can change would never be rebuilt")]
+    Empty,
+}
+
+impl Patterns {
+    /// Reads a file in which `./` stands for `folder`.
+    ///
+    /// # Errors
+    /// One [`PatternsError`] for each bad line, in their order; [`PatternsError::Empty`] when there
+    /// is no line that takes anything.
+    pub fn parse(text: &[u8], folder: &RepoPath) -> Result<Self, Vec<PatternsError>> {
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        Self::collect(text.split(|&byte| byte == b'\n').zip(1..), folder)
+    }
+
+    /// What a project without a file has: everything in its folder.
+    pub fn whole_folder(folder: &RepoPath) -> Self {
+        let text = if folder.is_root() { "./".into() } else { format!("{folder}/").into() };
+        let matcher = Matcher::below(folder);
+        Self([Pattern { text, line: None, negated: false, matcher }].into())
+    }
+
+    /// Takes patterns that stand in `projects.toml`, each with its line; `./` stands for the root.
+    ///
+    /// An empty list is no error.
+    ///
+    /// # Errors
+    /// As with [`parse`](Self::parse).
+    pub fn from_list(
+        patterns: impl IntoIterator<Item = (String, usize)>,
+    ) -> Result<Self, Vec<PatternsError>> {
+        let patterns: Vec<_> = patterns.into_iter().collect();
+        if patterns.is_empty() {
+            return Ok(Self::default());
+        }
+        let lines = patterns.iter().map(|(text, line)| (text.as_bytes(), *line));
+        Self::collect(lines, &RepoPath::default())
+    }
+
+    fn collect<'t>(
+        lines: impl Iterator<Item = (&'t [u8], usize)>,
+        folder: &RepoPath,
+    ) -> Result<Self, Vec<PatternsError>> {
+        let (mut patterns, mut errors) = (Vec::new(), Vec::new());
+        for (text, line) in lines {
+            match line::parse(text, line, folder) {
+                Ok(pattern) => patterns.extend(pattern),
+                Err(error) => errors.push(error),
+            }
+        }
+        if errors.is_empty() && patterns.iter().all(Pattern::is_negated) {
+            errors.push(PatternsError::Empty);
+        }
+        if errors.is_empty() { Ok(Self(patterns.into())) } else { Err(errors) }
+    }
+
+    /// The line that takes `path`: the last that matches, if that is not a negated one.
+    pub fn decide(&self, path: &RepoPath) -> Option<&Pattern> {
+        let last = self.0.iter().rev().find(|pattern| pattern.matcher.matches(path.as_bytes()))?;
+        (!last.negated).then_some(last)
+    }
+
+    pub fn lines(&self) -> &[Pattern] {
+        &self.0
+    }
+}
+
+impl Pattern {
+    /// As it was written, without what is ignored at the end of a line; lossy.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Counted from 1; `None` when nobody wrote it.
+    pub fn line(&self) -> Option<usize> {
+        self.line
+    }
+
+    /// Whether it takes paths back.
+    pub fn is_negated(&self) -> bool {
+        self.negated
+    }
+}
+
+/// With control characters escaped: a hostile line can't steer a terminal.
+impl fmt::Display for Pattern {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&line::visible(&self.text))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,221 @@
+//! Decides what to do about each project. Pure: the same observations give the same plan.
+//!
+//! With the strategy `digest`, a project is built when the cache has no image of its inputs; the
+//! diff from the base only explains. With `diff`, the diff decides. Doubt means build: whatever is
+//! not known to be there, or not known to be unchanged, is built, and the reason says so.
+
+mod reason;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use reason::Reason;
+
+use crate::graph::ProjectGraph;
+use crate::model::{CommitId, InputDigest, ManifestDigest, ProjectName};
+
+/// What was seen before planning.
+#[derive(Clone, Debug)]
+pub struct Observations {
+    pub head: CommitId,
+    /// Whether uncommitted work is included.
+    pub is_dirty: bool,
+    pub base: Base,
+    /// For each project why its own inputs differ from the base's; empty or absent where none does.
+    pub own_changes: BTreeMap<ProjectName, Vec<Reason>>,
+    /// Empty when nobody asked for them.
+    pub inputs: BTreeMap<ProjectName, Inputs>,
+    /// `None` when no registry was asked.
+    pub images: Option<Images>,
+}
+
+/// What the changes are counted from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Base {
+    Known {
+        commit: CommitId,
+        /// Who named it, such as `--base`.
+        from: String,
+    },
+    /// Everything counts as changed.
+    Unknown { why: String },
+}
+
+/// What a project is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inputs {
+    pub digest: InputDigest,
+    /// How many files are among them.
+    pub files: usize,
+}
+
+/// What the cache has.
+#[derive(Clone, Debug, Default)]
+pub struct Images {
+    /// The image of exactly a project's inputs.
+    pub by_digest: BTreeMap<ProjectName, ManifestDigest>,
+    /// The newest image of the default branch; asked for only where the strategy is `diff`.
+    pub of_default_branch: BTreeMap<ProjectName, ManifestDigest>,
+    pub tainted: BTreeSet<ProjectName>,
+}
+
+/// What decides whether a project is built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// Built unless the cache has an image of the same inputs.
+    #[default]
+    Digest,
+    /// Built when the diff from the base affects it, or the default branch has no image of it.
+    Diff,
+}
+
+/// Which projects are built whatever was observed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Force {
+    #[default]
+    None,
+    Only(BTreeSet<ProjectName>),
+}
+
+/// What to do about each project, needs first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    pub head: CommitId,
+    pub is_dirty: bool,
+    pub base: Base,
+    pub steps: Vec<Step>,
+}
+
+/// What to do about one project, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub project: ProjectName,
+    pub action: Action,
+    pub inputs: Option<Inputs>,
+    /// Whether its own inputs differ from the base's.
+    pub is_changed: bool,
+    /// Whether its own inputs or those of something it needs do.
+    pub is_affected: bool,
+    /// What it needs itself, in name order.
+    pub needs: Vec<ProjectName>,
+    pub because: Vec<Reason>,
+}
+
+/// What is done about a project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Build,
+    /// The cache has it: nothing is written.
+    Reuse(ManifestDigest),
+    /// No registry was asked: the diff affects it.
+    Affected,
+    /// No registry was asked: the diff does not affect it.
+    Unaffected,
+}
+
+impl Plan {
+    pub fn step(&self, project: &ProjectName) -> Option<&Step> {
+        self.steps.iter().find(|step| step.project == *project)
+    }
+
+    /// How many projects would be built.
+    pub fn builds(&self) -> usize {
+        self.steps.iter().filter(|step| step.action == Action::Build).count()
+    }
+}
+
+/// Plans the `selected` projects, which must hold everything that they need.
+pub fn make(
+    graph: &ProjectGraph,
+    observed: &Observations,
+    selected: &BTreeSet<ProjectName>,
+    strategy: Strategy,
+    force: &Force,
+) -> Plan {
+    let changed: BTreeSet<&ProjectName> = match observed.base {
+        Base::Known { .. } => observed
+            .own_changes
+            .iter()
+            .filter(|(_, reasons)| !reasons.is_empty())
+            .map(|(name, _)| name)
+            .collect(),
+        Base::Unknown { .. } => graph.order().collect(),
+    };
+    let affected = graph.with_dependents(changed.iter().copied());
+    let context = Context { graph, observed, strategy, force, changed, affected };
+    Plan {
+        head: observed.head,
+        is_dirty: observed.is_dirty,
+        base: observed.base.clone(),
+        steps: graph.order().filter(|name| selected.contains(*name)).map(|name| context.step(name)).collect(),
+    }
+}
+
+struct Context<'a> {
+    graph: &'a ProjectGraph,
+    observed: &'a Observations,
+    strategy: Strategy,
+    force: &'a Force,
+    changed: BTreeSet<&'a ProjectName>,
+    affected: BTreeSet<ProjectName>,
+}
+
+impl Context<'_> {
+    fn step(&self, name: &ProjectName) -> Step {
+        let (action, mut because) = self.decide(name);
+        if matches!(action, Action::Build | Action::Affected) {
+            because.extend(self.story(name));
+        }
+        Step {
+            project: name.clone(),
+            action,
+            inputs: self.observed.inputs.get(name).copied(),
+            is_changed: self.changed.contains(name),
+            is_affected: self.affected.contains(name),
+            needs: self.graph.needs(name).into_iter().cloned().collect(),
+            because,
+        }
+    }
+
+    /// What is done, and the reason for that itself.
+    fn decide(&self, name: &ProjectName) -> (Action, Vec<Reason>) {
+        let is_affected = self.affected.contains(name);
+        let Some(images) = &self.observed.images else {
+            return (if is_affected { Action::Affected } else { Action::Unaffected }, Vec::new());
+        };
+        if matches!(self.force, Force::Only(projects) if projects.contains(name)) {
+            return (Action::Build, vec![Reason::Forced]);
+        }
+        if images.tainted.contains(name) {
+            return (Action::Build, vec![Reason::Tainted]);
+        }
+        let same_inputs = images.by_digest.get(name);
+        match self.strategy {
+            Strategy::Digest => match same_inputs {
+                Some(image) => (Action::Reuse(*image), Vec::new()),
+                None => (Action::Build, vec![Reason::NoImage]),
+            },
+            Strategy::Diff if is_affected => (Action::Build, Vec::new()),
+            Strategy::Diff => match same_inputs.or_else(|| images.of_default_branch.get(name)) {
+                Some(image) => (Action::Reuse(*image), Vec::new()),
+                None => (Action::Build, vec![Reason::NoImageOfDefaultBranch]),
+            },
+        }
+    }
+
+    /// What the diff says of a project: its own changes, and the first of each changed need.
+    fn story(&self, name: &ProjectName) -> Vec<Reason> {
+        if let Base::Unknown { why } = &self.observed.base {
+            return vec![Reason::BaseUnknown { why: why.clone() }];
+        }
+        let mut story: Vec<Reason> = self.observed.own_changes.get(name).cloned().unwrap_or_default();
+        let needs = self.graph.with_needs([name]);
+        let changed_needs = needs.iter().filter(|need| *need != name && self.changed.contains(need));
+        story.extend(changed_needs.filter_map(|need| self.observed.own_changes[need].first().cloned()));
+        let affected_needs = self.graph.needs(name).into_iter().filter(|need| self.affected.contains(*need));
+        story.extend(affected_needs.map(|need| Reason::Need { project: need.clone() }));
+        story
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,251 @@
+//! What a registry wants to see before it answers.
+//!
+//! A request goes out with what is known. The first 401 tells which scheme the registry wants;
+//! from then on Basic credentials, or a token for the repository and scope, go with every
+//! request. A 401 after that means that the token is old: it is renewed once.
+//!
+//! The token exchange is not `oci_client::Client::auth` because that hides the status of the
+//! token service: a throttled one could not be told from a wrong password.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use oci_client::token_cache::RegistryToken;
+use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
+use reqwest::{RequestBuilder, Url};
+use tokio::sync::OnceCell;
+
+use super::transport::{Transport, read_body, refuse};
+use super::{CredentialsSource, RegistryError};
+use crate::model::{Credentials, Host, ImageRef, RepositoryName, Secret};
+
+const MOST_TOKEN_BYTES: usize = 1 << 20;
+
+/// What a request does to its repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Scope {
+    Pull,
+    Push,
+}
+
+/// What goes into a request's `Authorization` header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Authorization {
+    Basic(Credentials),
+    Bearer(Secret),
+}
+
+impl Authorization {
+    pub(super) fn put_on(&self, request: RequestBuilder) -> RequestBuilder {
+        match self {
+            Self::Basic(Credentials { username, password }) => {
+                request.basic_auth(username, Some(password.reveal()))
+            }
+            Self::Bearer(token) => request.bearer_auth(token.reveal()),
+        }
+    }
+}
+
+/// How the registry wants to be convinced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Challenge {
+    Basic,
+    Bearer { realm: String, service: Option<String> },
+}
+
+/// The credentials for a host, and what they have brought so far.
+#[derive(Debug)]
+pub(super) struct Auth {
+    host: Host,
+    source: CredentialsSource,
+    credentials: OnceCell<Option<Credentials>>,
+    learned: Mutex<Learned>,
+}
+
+#[derive(Debug, Default)]
+struct Learned {
+    /// `None` until the registry first asked.
+    challenge: Option<Challenge>,
+    granted: BTreeMap<(RepositoryName, Scope), Authorization>,
+}
+
+impl Auth {
+    pub(super) fn new(host: Host, source: CredentialsSource) -> Self {
+        Self { host, source, credentials: OnceCell::new(), learned: Mutex::default() }
+    }
+
+    /// The credentials themselves, asked of their source once.
+    pub(super) async fn credentials(&self) -> Result<Option<&Credentials>, RegistryError> {
+        let ask = || self.source.credentials(&self.host);
+        match self.credentials.get_or_try_init(ask).await {
+            Ok(credentials) => Ok(credentials.as_ref()),
+            Err(source) => Err(RegistryError::Credentials { host: self.host.clone(), source }),
+        }
+    }
+
+    /// What to send along with a request; `None` when the registry has not asked for anything.
+    pub(super) async fn authorization(
+        &self,
+        transport: &Transport,
+        image: &ImageRef,
+        scope: Scope,
+    ) -> Result<Option<Authorization>, RegistryError> {
+        let challenge = {
+            let learned = self.learned();
+            if let Some(granted) = learned.granted.get(&(image.repository.clone(), scope)) {
+                return Ok(Some(granted.clone()));
+            }
+            learned.challenge.clone()
+        };
+        match challenge {
+            Some(challenge) => self.obtain(&challenge, transport, image, scope).await,
+            None => Ok(None),
+        }
+    }
+
+    /// What to send instead of `used`, which brought a 401; `None` when there is nothing better.
+    pub(super) async fn renewed(
+        &self,
+        transport: &Transport,
+        image: &ImageRef,
+        scope: Scope,
+        answer: &HeaderMap,
+        used: Option<&Authorization>,
+    ) -> Result<Option<Authorization>, RegistryError> {
+        let Some(challenge) = read_challenge(answer) else {
+            return Ok(None);
+        };
+        self.learned().challenge = Some(challenge.clone());
+        let obtained = self.obtain(&challenge, transport, image, scope).await?;
+        Ok(obtained.filter(|obtained| Some(obtained) != used))
+    }
+
+    async fn obtain(
+        &self,
+        challenge: &Challenge,
+        transport: &Transport,
+        image: &ImageRef,
+        scope: Scope,
+    ) -> Result<Option<Authorization>, RegistryError> {
+        let credentials = self.credentials().await?;
+        let granted = match challenge {
+            Challenge::Basic => credentials.cloned().map(Authorization::Basic),
+            Challenge::Bearer { realm, service } => {
+                let url = token_url(realm, service.as_deref(), image, scope)
+                    .filter(|url| url.scheme() == "https" || transport.is_plain())
+                    .ok_or_else(|| {
+                        RegistryError::malformed(image, "the token service has no safe address")
+                    })?;
+                Some(Authorization::Bearer(fetch_token(transport, url, credentials, image).await?))
+            }
+        };
+        if let Some(granted) = &granted {
+            self.learned().granted.insert((image.repository.clone(), scope), granted.clone());
+        }
+        Ok(granted)
+    }
+
+    fn learned(&self) -> MutexGuard<'_, Learned> {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn fetch_token(
+    transport: &Transport,
+    url: Url,
+    credentials: Option<&Credentials>,
+    image: &ImageRef,
+) -> Result<Secret, RegistryError> {
+    let request = transport.client().get(url);
+    let request = match credentials {
+        Some(credentials) => Authorization::Basic(credentials.clone()).put_on(request),
+        None => request,
+    };
+    let response = transport.execute(image, request).await?;
+    if !response.status().is_success() {
+        return Err(refuse(image, response).await?);
+    }
+    let body = read_body(image, response, MOST_TOKEN_BYTES).await?;
+    let token: RegistryToken = serde_json::from_slice(&body)
+        .map_err(|_| RegistryError::malformed(image, "the token service did not answer with a token"))?;
+    Ok(Secret::new(token.token()))
+}
+
+fn token_url(realm: &str, service: Option<&str>, image: &ImageRef, scope: Scope) -> Option<Url> {
+    let actions = match scope {
+        Scope::Pull => "pull",
+        Scope::Push => "pull,push",
+    };
+    let mut url = Url::parse(realm).ok()?;
+    url.query_pairs_mut()
+        .extend_pairs(service.map(|service| ("service", service)))
+        .append_pair("scope", &format!("repository:{}:{actions}", image.repository));
+    Some(url)
+}
+
+/// Bearer is preferred: a registry that offers it grants more with it.
+fn read_challenge(answer: &HeaderMap) -> Option<Challenge> {
+    let headers = answer.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+    let offers: Vec<_> =
+        headers.filter_map(|text| http_auth::parse_challenges(text).ok()).flatten().collect();
+    let parameter = |offer: &http_auth::ChallengeRef<'_>, name: &str| {
+        let found = offer.params.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.to_unescaped())
+    };
+    let bearer =
+        offers.iter().filter(|offer| offer.scheme.eq_ignore_ascii_case("bearer")).find_map(|offer| {
+            Some(Challenge::Bearer {
+                realm: parameter(offer, "realm")?,
+                service: parameter(offer, "service"),
+            })
+        });
+    bearer.or_else(|| {
+        offers.iter().any(|offer| offer.scheme.eq_ignore_ascii_case("basic")).then_some(Challenge::Basic)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn challenge(values: &[&str]) -> Option<Challenge> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(WWW_AUTHENTICATE, value.parse().unwrap());
+        }
+        read_challenge(&headers)
+    }
+
+    #[test]
+    fn bearer_is_preferred_and_nonsense_is_no_challenge() {
+        let bearer =
+            Challenge::Bearer { realm: "https://auth.example/token".into(), service: Some("r".into()) };
+        let offer = r#"Bearer realm="https://auth.example/token",service="r",scope="repository:a:pull""#;
+
+        assert_eq!(challenge(&["Basic realm=\"x\"", offer]), Some(bearer));
+        assert_eq!(challenge(&["basic realm=\"x\""]), Some(Challenge::Basic));
+        assert_eq!(challenge(&["Bearer service=\"r\""]), None);
+        assert_eq!(challenge(&["\"", ""]), None);
+    }
+
+    #[test]
+    fn a_token_is_asked_for_one_repository_and_scope() {
+        let image: ImageRef = "r.example/team/api".parse().unwrap();
+
+        let url = token_url("https://auth.example/token?a=b", Some("r e"), &image, Scope::Push).unwrap();
+
+        assert_eq!(
+            url.as_str(),
+            "https://auth.example/token?a=b&service=r+e&scope=repository%3Ateam%2Fapi%3Apull%2Cpush"
+        );
+    }
+
+    #[test]
+    fn what_is_sent_is_never_shown() {
+        let basic =
+            Authorization::Basic(Credentials { username: "u".into(), password: Secret::new("hunter2") });
+        let bearer = Authorization::Bearer(Secret::new("hunter2"));
+
+        assert!(!format!("{basic:?} {bearer:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,246 @@
+//! The requests of the OCI distribution specification that are needed, each tried until it is
+//! answered: manifests by tag or digest, and blobs.
+
+use bytes::Bytes;
+use oci_client::manifest::{
+    IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE,
+    OCI_IMAGE_MEDIA_TYPE,
+};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, LOCATION};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
+
+use super::auth::Scope;
+use super::error::{Answer, RegistryError};
+use super::transport::{Transport, read_answer, read_body, refusal, refuse};
+use crate::model::{ImageRef, ManifestDigest};
+
+/// The specification asks registries to accept manifests of this size, and few accept more.
+const MOST_MANIFEST_BYTES: usize = 4 << 20;
+
+const MANIFEST_TYPES: [&str; 4] = [
+    OCI_IMAGE_MEDIA_TYPE,
+    OCI_IMAGE_INDEX_MEDIA_TYPE,
+    IMAGE_MANIFEST_MEDIA_TYPE,
+    IMAGE_MANIFEST_LIST_MEDIA_TYPE,
+];
+
+/// A manifest as it was stored, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Manifest {
+    pub(super) bytes: Bytes,
+    pub(super) media_type: String,
+}
+
+impl Manifest {
+    pub(super) fn digest(&self) -> ManifestDigest {
+        ManifestDigest::of(&self.bytes)
+    }
+}
+
+impl Transport {
+    /// The digest of the manifest that `image` names, or `None` when the registry says it isn't there.
+    pub(super) async fn find_manifest(
+        &self,
+        image: &ImageRef,
+    ) -> Result<Option<ManifestDigest>, RegistryError> {
+        self.retrying(async || {
+            let response = self.ask_manifest(Method::HEAD, image).await?;
+            let named = stated_digest(response.headers());
+            match response.status() {
+                StatusCode::OK if named.is_some() => Ok(named),
+                StatusCode::NOT_FOUND if is_registry(response.headers()) => Ok(None),
+                // The answer to HEAD has no body: only GET can tell a registry's answer from a proxy's.
+                StatusCode::OK | StatusCode::NOT_FOUND => {
+                    Ok(self.manifest_once(image).await?.map(|manifest| manifest.digest()))
+                }
+                _ => Err(refuse(image, response).await?),
+            }
+        })
+        .await
+    }
+
+    /// The manifest that `image` names, or `None` when the registry says it isn't there.
+    ///
+    /// # Errors
+    /// [`RegistryError::DigestMismatch`] when it isn't what its digest says.
+    pub(super) async fn manifest(&self, image: &ImageRef) -> Result<Option<Manifest>, RegistryError> {
+        self.retrying(|| self.manifest_once(image)).await
+    }
+
+    async fn manifest_once(&self, image: &ImageRef) -> Result<Option<Manifest>, RegistryError> {
+        let response = self.ask_manifest(Method::GET, image).await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        match status {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => {
+                let answer = read_answer(image, response).await?;
+                let is_absent = is_registry(&headers) || says_absent(&answer);
+                return if is_absent { Ok(None) } else { Err(refusal(image, status, &headers, answer)) };
+            }
+            _ => return Err(refuse(image, response).await?),
+        }
+        let media_type = media_type(&headers);
+        if !MANIFEST_TYPES.contains(&media_type.as_str()) {
+            return Err(RegistryError::malformed(image, "the answer is not a manifest of a known type"));
+        }
+        let bytes = read_body(image, response, MOST_MANIFEST_BYTES).await?;
+        for expected in [image.digest, stated_digest(&headers)].into_iter().flatten() {
+            verify(image, &bytes, expected)?;
+        }
+        Ok(Some(Manifest { bytes, media_type }))
+    }
+
+    async fn ask_manifest(&self, method: Method, image: &ImageRef) -> Result<Response, RegistryError> {
+        let request = self.client().request(method, self.manifest_url(image));
+        let request = request.header(ACCEPT, MANIFEST_TYPES.join(", "));
+        self.send(image, Scope::Pull, request).await
+    }
+
+    /// Stores a manifest under the tag or digest of `image`.
+    pub(super) async fn put_manifest(
+        &self,
+        image: &ImageRef,
+        manifest: &Manifest,
+    ) -> Result<(), RegistryError> {
+        self.retrying(async || {
+            let request = self
+                .client()
+                .put(self.manifest_url(image))
+                .header(CONTENT_TYPE, &manifest.media_type)
+                .body(manifest.bytes.clone());
+            let response = self.send(image, Scope::Push, request).await?;
+            if response.status() != StatusCode::CREATED {
+                return Err(refuse(image, response).await?);
+            }
+            match stated_digest(response.headers()) {
+                Some(stored) if stored != manifest.digest() => Err(RegistryError::DigestMismatch {
+                    image: Box::new(image.clone()),
+                    expected: manifest.digest(),
+                    actual: stored,
+                }),
+                _ => Ok(()),
+            }
+        })
+        .await
+    }
+
+    /// A whole blob of at most `limit_bytes` from the repository of `image`.
+    ///
+    /// # Errors
+    /// [`RegistryError::Missing`], [`RegistryError::TooLarge`], [`RegistryError::DigestMismatch`], and any trouble.
+    pub(super) async fn blob(
+        &self,
+        image: &ImageRef,
+        digest: ManifestDigest,
+        limit_bytes: usize,
+    ) -> Result<Bytes, RegistryError> {
+        let blob = image.pinned(digest);
+        self.retrying(async || {
+            let request = self.client().get(self.blob_url(&blob, &digest));
+            let response = self.send(&blob, Scope::Pull, request).await?;
+            match response.status() {
+                StatusCode::OK => {}
+                StatusCode::NOT_FOUND => return Err(RegistryError::missing(&blob)),
+                _ => return Err(refuse(&blob, response).await?),
+            }
+            let content = read_body(&blob, response, limit_bytes).await?;
+            verify(&blob, &content, digest)?;
+            Ok(content)
+        })
+        .await
+    }
+
+    /// Stores a blob in the repository of `image`, unless it is there.
+    pub(super) async fn put_blob(
+        &self,
+        image: &ImageRef,
+        content: &Bytes,
+    ) -> Result<ManifestDigest, RegistryError> {
+        let digest = ManifestDigest::of(content);
+        let blob = image.pinned(digest);
+        // An upload that failed can't be taken up again: each try opens its own.
+        self.retrying(async || {
+            if self.has_blob(&blob, &digest).await? {
+                return Ok(digest);
+            }
+            let mut location = self.open_upload(&blob).await?;
+            location.query_pairs_mut().append_pair("digest", &digest.to_string());
+            let request = self
+                .client()
+                .put(location)
+                .header(CONTENT_TYPE, "application/octet-stream")
+                .body(content.clone());
+            let response = self.send(&blob, Scope::Push, request).await?;
+            match response.status() {
+                StatusCode::CREATED => Ok(digest),
+                _ => Err(refuse(&blob, response).await?),
+            }
+        })
+        .await
+    }
+
+    /// A 404 that isn't the registry's own does no harm here: the upload then fails.
+    async fn has_blob(&self, blob: &ImageRef, digest: &ManifestDigest) -> Result<bool, RegistryError> {
+        let request = self.client().head(self.blob_url(blob, digest));
+        let response = self.send(blob, Scope::Push, request).await?;
+        match response.status() {
+            StatusCode::OK => Ok(true),
+            StatusCode::NOT_FOUND => Ok(false),
+            _ => Err(refuse(blob, response).await?),
+        }
+    }
+
+    async fn open_upload(&self, blob: &ImageRef) -> Result<Url, RegistryError> {
+        let url = self.url(&format!("/v2/{}/blobs/uploads/", blob.repository));
+        let request: RequestBuilder = self.client().post(url.clone()).body("");
+        let response = self.send(blob, Scope::Push, request).await?;
+        if response.status() != StatusCode::ACCEPTED {
+            return Err(refuse(blob, response).await?);
+        }
+        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+        location
+            .and_then(|location| url.join(location).ok())
+            .ok_or_else(|| RegistryError::malformed(blob, "the registry names no place for the upload"))
+    }
+
+    fn manifest_url(&self, image: &ImageRef) -> Url {
+        let reference = match (&image.digest, &image.tag) {
+            (Some(digest), _) => digest.to_string(),
+            (None, Some(tag)) => tag.to_string(),
+            (None, None) => "latest".to_owned(),
+        };
+        self.url(&format!("/v2/{}/manifests/{reference}", image.repository))
+    }
+
+    fn blob_url(&self, blob: &ImageRef, digest: &ManifestDigest) -> Url {
+        self.url(&format!("/v2/{}/blobs/{digest}", blob.repository))
+    }
+}
+
+/// Whether a registry speaks, and not something in front of it.
+fn is_registry(headers: &HeaderMap) -> bool {
+    let version = headers.get("docker-distribution-api-version");
+    version.is_some_and(|version| version.as_bytes().starts_with(b"registry/2"))
+}
+
+fn says_absent(answer: &Answer) -> bool {
+    matches!(answer.code.as_deref(), Some("MANIFEST_UNKNOWN" | "NAME_UNKNOWN" | "NOT_FOUND"))
+}
+
+fn stated_digest(headers: &HeaderMap) -> Option<ManifestDigest> {
+    headers.get("docker-content-digest")?.to_str().ok()?.parse().ok()
+}
+
+/// The content's type, in lower case and without parameters.
+fn media_type(headers: &HeaderMap) -> String {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+fn verify(image: &ImageRef, content: &[u8], expected: ManifestDigest) -> Result<(), RegistryError> {
+    let actual = ManifestDigest::of(content);
+    if actual == expected {
+        return Ok(());
+    }
+    Err(RegistryError::DigestMismatch { image: Box::new(image.clone()), expected, actual })
+}

@@ -1,0 +1,338 @@
+//! The store of a Docker engine, for a laptop that has nothing else.
+//!
+//! An image's digest is its id here. A document is an image of one file, made as `docker import`
+//! makes it, and read back from what `docker save` gives.
+
+use std::io::Read;
+
+use async_trait::async_trait;
+use bollard::Docker;
+use bollard::models::ImageInspect;
+use bollard::query_parameters::{CreateImageOptionsBuilder, TagImageOptionsBuilder};
+use bytes::{Bytes, BytesMut};
+use flate2::read::MultiGzDecoder;
+use futures_util::TryStreamExt;
+use serde::Deserialize;
+
+use super::{MOST_ARTIFACT_BYTES, Registry, RegistryError, Storage};
+use crate::model::{Credentials, ImageRef, ManifestDigest, RepositoryName, Tag};
+
+/// The file that a document is.
+const DOCUMENT: &str = "document.json";
+
+/// Marks an image that is a document, and says of what type.
+const TYPE_LABEL: &str = "dev.chinampa.artifact-type";
+
+/// What an export holds besides the document: the image's configuration and the framing of two archives.
+const MOST_FRAME_BYTES: usize = 1 << 20;
+
+/// The engine's own store. Nothing has to be pushed, and nobody asks for a password.
+#[derive(Debug)]
+pub struct EngineStore {
+    docker: Docker,
+    prefix: String,
+}
+
+impl EngineStore {
+    /// Uses a connection that is there already. `prefix` is put before each repository's name, as it stands.
+    pub(crate) fn new(docker: Docker, prefix: impl Into<String>) -> Self {
+        Self { docker, prefix: prefix.into() }
+    }
+
+    async fn inspect(&self, image: &ImageRef) -> Result<Option<ImageInspect>, RegistryError> {
+        match self.docker.inspect_image(&image.to_string()).await {
+            Ok(found) => Ok(Some(found)),
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
+            Err(error) => Err(engine_failed(image, error)),
+        }
+    }
+
+    /// Makes an image without a name; returns its id.
+    async fn import(
+        &self,
+        image: &ImageRef,
+        artifact_type: &str,
+        content: &[u8],
+    ) -> Result<ManifestDigest, RegistryError> {
+        let archive = archive_of(content).map_err(|error| engine_failed(image, error))?;
+        let options = CreateImageOptionsBuilder::new()
+            .from_src("-")
+            .changes(vec![format!("LABEL {TYPE_LABEL}={artifact_type}")])
+            .build();
+        let body = bollard::body_full(archive.into());
+        let progress: Vec<_> = self
+            .docker
+            .create_image(Some(options), Some(body), None)
+            .try_collect()
+            .await
+            .map_err(|error| engine_failed(image, error))?;
+        let id = progress.iter().rev().find_map(|line| line.status.as_deref()?.parse().ok());
+        id.ok_or_else(|| RegistryError::malformed(image, "the Docker engine did not say what it imported"))
+    }
+}
+
+#[async_trait]
+impl Registry for EngineStore {
+    fn storage(&self) -> Storage {
+        Storage::Engine
+    }
+
+    fn image(&self, repository: &RepositoryName, tag: &Tag) -> Result<ImageRef, RegistryError> {
+        let repository = repository.with_prefix(&self.prefix)?;
+        Ok(ImageRef { host: None, repository, tag: Some(tag.clone()), digest: None })
+    }
+
+    async fn find(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<Option<ManifestDigest>, RegistryError> {
+        let image = self.image(repository, tag)?;
+        match self.inspect(&image).await? {
+            Some(found) => id_of(&image, &found).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Nothing to do: the engine has no repositories.
+    async fn ensure_repository(&self, _repository: &RepositoryName) -> Result<(), RegistryError> {
+        Ok(())
+    }
+
+    async fn tag(
+        &self,
+        repository: &RepositoryName,
+        digest: &ManifestDigest,
+        tags: &[Tag],
+    ) -> Result<(), RegistryError> {
+        for tag in tags {
+            let image = self.image(repository, tag)?;
+            let options = TagImageOptionsBuilder::new().repo(&image.name()).tag(tag.as_str()).build();
+            self.docker
+                .tag_image(&digest.to_string(), Some(options))
+                .await
+                .map_err(|error| engine_failed(&image, error))?;
+        }
+        Ok(())
+    }
+
+    async fn put_artifact(
+        &self,
+        repository: &RepositoryName,
+        artifact_type: &str,
+        content: Bytes,
+        tags: &[Tag],
+    ) -> Result<ManifestDigest, RegistryError> {
+        let name = repository.with_prefix(&self.prefix)?;
+        let image = ImageRef { host: None, repository: name, tag: None, digest: None };
+        if content.len() > MOST_ARTIFACT_BYTES {
+            return Err(RegistryError::too_large(&image, MOST_ARTIFACT_BYTES));
+        }
+        let id = self.import(&image, artifact_type, &content).await?;
+        self.tag(repository, &id, tags).await?;
+        Ok(id)
+    }
+
+    async fn artifact(&self, repository: &RepositoryName, tag: &Tag) -> Result<Option<Bytes>, RegistryError> {
+        let image = self.image(repository, tag)?;
+        let Some(found) = self.inspect(&image).await? else {
+            return Ok(None);
+        };
+        let labels = found.config.as_ref().and_then(|config| config.labels.as_ref());
+        if !labels.is_some_and(|labels| labels.contains_key(TYPE_LABEL)) {
+            return Err(not_ours(&image));
+        }
+        // By id: the tag may move between the two requests.
+        let id = id_of(&image, &found)?.to_string();
+        let mut export = std::pin::pin!(self.docker.export_image(&id));
+        let mut archive = BytesMut::new();
+        while let Some(chunk) = export.try_next().await.map_err(|error| engine_failed(&image, error))? {
+            if archive.len() + chunk.len() > MOST_ARTIFACT_BYTES + MOST_FRAME_BYTES {
+                return Err(RegistryError::too_large(&image, MOST_ARTIFACT_BYTES));
+            }
+            archive.extend_from_slice(&chunk);
+        }
+        let document = document_in(&archive).map_err(|error| engine_failed(&image, error))?;
+        document.map(Some).ok_or_else(|| not_ours(&image))
+    }
+
+    async fn credentials(&self) -> Result<Option<Credentials>, RegistryError> {
+        Ok(None)
+    }
+}
+
+fn engine_failed(
+    image: &ImageRef,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> RegistryError {
+    RegistryError::Engine { image: Box::new(image.clone()), source: error.into() }
+}
+
+fn not_ours(image: &ImageRef) -> RegistryError {
+    RegistryError::malformed(image, "it is not a document that chinampa has stored")
+}
+
+fn id_of(image: &ImageRef, found: &ImageInspect) -> Result<ManifestDigest, RegistryError> {
+    let id = found.id.as_deref().and_then(|id| id.parse().ok());
+    id.ok_or_else(|| RegistryError::malformed(image, "the Docker engine gave no image id"))
+}
+
+/// A root file system of one file.
+fn archive_of(content: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(content.len() as u64);
+    header.set_mode(0o444);
+    let mut archive = tar::Builder::new(Vec::new());
+    archive.append_data(&mut header, DOCUMENT, content)?;
+    archive.into_inner()
+}
+
+/// What `docker save` says of an image in `manifest.json`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SavedImage {
+    layers: Vec<String>,
+}
+
+/// Finds the document in what `docker save` wrote; `None` when that holds none.
+///
+/// Engines with the containerd image store compress the layer, others don't.
+fn document_in(saved: &[u8]) -> std::io::Result<Option<Bytes>> {
+    let Some(images) = file_in(saved, b"manifest.json")? else {
+        return Ok(None);
+    };
+    let images: Vec<SavedImage> = serde_json::from_slice(&images)?;
+    let layer = match &images[..] {
+        [SavedImage { layers }] if layers.len() == 1 => &layers[0],
+        _ => return Ok(None),
+    };
+    let Some(layer) = file_in(saved, layer.as_bytes())? else {
+        return Ok(None);
+    };
+    let document = match layer.starts_with(&[0x1f, 0x8b]) {
+        true => file_in(MultiGzDecoder::new(&layer[..]), DOCUMENT.as_bytes())?,
+        false => file_in(&layer[..], DOCUMENT.as_bytes())?,
+    };
+    Ok(document.map(Bytes::from))
+}
+
+/// Reads one file of an archive, of at most [`MOST_ARTIFACT_BYTES`] and a frame.
+fn file_in(archive: impl Read, path: &[u8]) -> std::io::Result<Option<Vec<u8>>> {
+    let limit = (MOST_ARTIFACT_BYTES + MOST_FRAME_BYTES) as u64;
+    let mut archive = tar::Archive::new(archive.take(limit));
+    for entry in archive.entries()? {
+        let mut entry = entry?;
+        if *entry.path_bytes() == *path {
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content)?;
+            return Ok(Some(content));
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn store() -> EngineStore {
+        let docker = Docker::connect_with_unix_defaults().expect("the Docker engine must be running");
+        EngineStore::new(docker, "chinampa-test/")
+    }
+
+    /// Its own name for each test, so that tests don't meet.
+    fn repository(test: &str) -> RepositoryName {
+        format!("{test}-{}", std::process::id()).parse().unwrap()
+    }
+
+    fn tags<const N: usize>(names: [&str; N]) -> [Tag; N] {
+        names.map(|name| name.parse().unwrap())
+    }
+
+    async fn remove(store: &EngineStore, repository: &RepositoryName, tags: &[Tag]) {
+        for tag in tags {
+            let image = store.image(repository, tag).unwrap().to_string();
+            let options = None::<bollard::query_parameters::RemoveImageOptions>;
+            store.docker.remove_image(&image, options, None).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_document_comes_back_from_the_engine_under_each_tag() {
+        let (store, repository, tags) = (store(), repository("document"), tags(["one", "two"]));
+        let content = Bytes::from_static(br#"{"a": 1}"#);
+        let absent = store.artifact(&repository, &tags[0]).await.unwrap();
+
+        let id = store.put_artifact(&repository, "application/x", content.clone(), &tags).await.unwrap();
+
+        assert_eq!(absent, None);
+        for tag in &tags {
+            assert_eq!(store.find(&repository, tag).await.unwrap(), Some(id));
+            assert_eq!(store.artifact(&repository, tag).await.unwrap(), Some(content.clone()));
+        }
+        remove(&store, &repository, &tags).await;
+    }
+
+    #[tokio::test]
+    async fn an_image_that_is_no_document_is_an_error_and_not_absent() {
+        let (store, repository, tags) = (store(), repository("image"), tags(["one", "moved"]));
+        let image = store.image(&repository, &tags[0]).unwrap();
+        let options = CreateImageOptionsBuilder::new().from_src("-").repo(&image.to_string()).build();
+        let body = bollard::body_full(archive_of(b"not a document").unwrap().into());
+        let _: Vec<_> =
+            store.docker.create_image(Some(options), Some(body), None).try_collect().await.unwrap();
+        let id = store.find(&repository, &tags[0]).await.unwrap().unwrap();
+        store.tag(&repository, &id, &tags[1..]).await.unwrap();
+
+        let error = store.artifact(&repository, &tags[1]).await.unwrap_err();
+
+        assert!(matches!(error, RegistryError::Malformed { .. }), "{error}");
+        remove(&store, &repository, &tags).await;
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_does_not_answer_is_an_error_and_not_absent() {
+        let docker = Docker::connect_with_http("127.0.0.1:1", 1, bollard::API_DEFAULT_VERSION).unwrap();
+        let store = EngineStore::new(docker, "");
+
+        let error = store.find(&repository("gone"), &tags(["one"])[0]).await.unwrap_err();
+
+        assert!(matches!(error, RegistryError::Engine { .. }), "{error}");
+    }
+
+    fn saved(layer: &[u8]) -> Vec<u8> {
+        let mut archive = tar::Builder::new(Vec::new());
+        let manifest = br#"[{"Config": "c.json", "Layers": ["blobs/sha256/ab"]}]"#;
+        for (path, content) in [("blobs/sha256/ab", layer), ("manifest.json", manifest)] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            archive.append_data(&mut header, path, content).unwrap();
+        }
+        archive.into_inner().unwrap()
+    }
+
+    #[test]
+    fn a_compressed_layer_is_read_like_a_plain_one() {
+        let layer = archive_of(b"content").unwrap();
+        let mut compressed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        compressed.write_all(&layer).unwrap();
+        let compressed = compressed.finish().unwrap();
+
+        for layer in [layer, compressed] {
+            assert_eq!(document_in(&saved(&layer)).unwrap().as_deref(), Some(&b"content"[..]));
+        }
+    }
+
+    #[test]
+    fn a_layer_that_swells_is_cut_off() {
+        let bomb = archive_of(&vec![0; 2 * MOST_ARTIFACT_BYTES]).unwrap();
+        let mut compressed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        compressed.write_all(&bomb).unwrap();
+
+        let read = document_in(&saved(&compressed.finish().unwrap()));
+
+        assert!(read.is_err() || read.unwrap().is_none());
+    }
+}

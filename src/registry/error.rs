@@ -1,0 +1,164 @@
+//! What can go wrong with a registry, and which of it may pass.
+
+use std::fmt;
+use std::time::Duration;
+
+use oci_client::errors::OciEnvelope;
+use thiserror::Error;
+
+use super::CredentialsError;
+use crate::model::{Host, ImageRef, InvalidImageRef, ManifestDigest};
+
+/// A cause whose type belongs to a library that stays private.
+pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Trouble with a registry: never "not there", which is an answer.
+#[derive(Debug, Error)]
+pub enum RegistryError {
+    #[error("access to `{image}` denied: {answer}")]
+    Denied { image: Box<ImageRef>, answer: Answer },
+    /// Still so after the last retry.
+    #[error("`{image}`: asked too often: {answer}")]
+    Throttled { image: Box<ImageRef>, answer: Answer, retry_after: Option<Duration> },
+    /// Still so after the last retry.
+    #[error("`{image}`: the registry is in trouble: {answer}")]
+    Unavailable { image: Box<ImageRef>, answer: Answer, retry_after: Option<Duration> },
+    /// No connection, no answer in time, or an answer that was cut.
+    #[error("`{image}`: no whole answer from the registry")]
+    Unreachable { image: Box<ImageRef>, source: Cause },
+    #[error("`{image}`: unexpected answer: {answer}")]
+    Unexpected { image: Box<ImageRef>, answer: Answer },
+    #[error("`{image}`: {what}")]
+    Malformed { image: Box<ImageRef>, what: &'static str },
+    #[error("`{image}`: the content is {actual}, not {expected}")]
+    DigestMismatch { image: Box<ImageRef>, expected: ManifestDigest, actual: ManifestDigest },
+    #[error("`{image}`: more than {limit_bytes} bytes")]
+    TooLarge { image: Box<ImageRef>, limit_bytes: usize },
+    /// Something that had to be there isn't.
+    #[error("`{image}` is not there")]
+    Missing { image: Box<ImageRef> },
+    #[error("cannot tell the credentials for `{host}`")]
+    Credentials { host: Host, source: CredentialsError },
+    #[error("cannot use `{host}` as a registry")]
+    Host { host: Host, source: Cause },
+    #[error("`{image}`: the Docker engine failed")]
+    Engine { image: Box<ImageRef>, source: Cause },
+    #[error(transparent)]
+    Name(#[from] InvalidImageRef),
+}
+
+impl RegistryError {
+    /// Whether the same request may succeed a little later.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Throttled { .. } | Self::Unavailable { .. } | Self::Unreachable { .. })
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Denied { image, .. } => {
+                image.host.as_ref().map(|host| format!("log in with `docker login {host}`"))
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Throttled { retry_after, .. } | Self::Unavailable { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    pub(super) fn malformed(image: &ImageRef, what: &'static str) -> Self {
+        Self::Malformed { image: Box::new(image.clone()), what }
+    }
+
+    pub(super) fn too_large(image: &ImageRef, limit_bytes: usize) -> Self {
+        Self::TooLarge { image: Box::new(image.clone()), limit_bytes }
+    }
+
+    pub(super) fn missing(image: &ImageRef) -> Self {
+        Self::Missing { image: Box::new(image.clone()) }
+    }
+}
+
+/// What a registry said instead of what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The registry's error code, such as `MANIFEST_UNKNOWN`.
+    pub code: Option<String>,
+    /// Bounded, on one line, without control characters; may be empty.
+    pub message: String,
+}
+
+impl Answer {
+    /// Reads an error's body: the envelope of the OCI distribution specification, or any text.
+    pub(super) fn read(status: u16, body: &[u8]) -> Self {
+        let envelope: Option<OciEnvelope> = serde_json::from_slice(body).ok();
+        let Some(first) = envelope.and_then(|envelope| envelope.errors.into_iter().next()) else {
+            return Self { status, code: None, message: clean(&String::from_utf8_lossy(body)) };
+        };
+        let code = serde_json::to_value(&first.code).ok().and_then(|code| code.as_str().map(clean));
+        Self { status, code, message: clean(&first.message) }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "status {}", self.status)?;
+        if let Some(code) = &self.code {
+            write!(formatter, ", {code}")?;
+        }
+        if !self.message.is_empty() {
+            write!(formatter, ", {}", self.message)?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes foreign text fit to be shown: one line, at most 200 characters, no control characters.
+pub(super) fn clean(text: &str) -> String {
+    const MOST: usize = 200;
+    let printable = text.chars().take(16 * MOST).map(|each| if is_shown(each) { each } else { ' ' });
+    let words: String = printable.collect();
+    let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MOST) {
+        Some((cut, _)) => format!("{}…", &line[..cut]),
+        None => line,
+    }
+}
+
+/// Control characters steer a terminal, and marks of direction turn what stands around them.
+fn is_shown(character: char) -> bool {
+    !character.is_control()
+        && !matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostile_answer_cant_steer_the_terminal_or_flood_it() {
+        let body = format!(
+            r#"{{"errors":[{{"code":"DENIED\u001b[31m","message":"no\r\n\u001b]0;x\u0007\u202e{}"}}]}}"#,
+            "y".repeat(9999)
+        );
+
+        let answer = Answer::read(403, body.as_bytes()).to_string();
+
+        assert!(answer.chars().all(|each| !each.is_control() && each != '\u{202e}'), "{answer:?}");
+        assert!(answer.starts_with("status 403, DENIED [31m, no ]0;x yyy"), "{answer}");
+        assert!(answer.chars().count() < 300);
+    }
+
+    #[test]
+    fn an_answer_that_is_no_envelope_has_no_code() {
+        for body in ["<html>\n<b>404</b>", "{\"errors\":[]}", "{}", "", "\u{fffd}"] {
+            assert_eq!(Answer::read(404, body.as_bytes()).code, None, "{body}");
+        }
+    }
+}
