@@ -1,0 +1,1 @@
+//! Pushing, and building from what a registry holds.
