@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{Problems, did_you_mean};
+use super::problem::Problems;
 use crate::model::RepoPath;
 
 /// A value, and the line that it stands on. Two are equal when their values are.
@@ -48,11 +48,9 @@ impl<'a> Fields<'a> {
         for key in self.table.keys() {
             let name = key.get_ref().as_ref();
             if !keys.contains(&name) {
-                let message = match self.scope.as_str() {
-                    "" => format!("unknown key `{name}`"),
-                    scope => format!("unknown key `{name}` in `{scope}`"),
-                };
-                self.problems.add(key.span().start, message, did_you_mean(name, keys.iter().copied()));
+                let at = At { scope: &self.scope, key: name };
+                let hint = self.problems.did_you_mean(name, keys.iter().copied());
+                self.problems.add(key.span().start, format_args!("unknown key {at}"), hint);
             }
         }
     }
@@ -123,11 +121,16 @@ impl<'a> Item<'a> {
     }
 
     pub(super) fn wrong_with_hint(&self, reason: impl fmt::Display, hint: Option<String>) {
-        let Self { scope, key, .. } = self;
-        match *scope {
-            "" => self.problems.add(self.offset, format_args!("`{key}`: {reason}"), hint),
-            scope => self.problems.add(self.offset, format_args!("`{key}` in `{scope}`: {reason}"), hint),
-        }
+        let at = At { scope: self.scope, key: self.key };
+        self.problems.add(self.offset, format_args!("{at}: {reason}"), hint);
+    }
+
+    pub(super) fn did_you_mean<'c>(
+        &self,
+        text: &str,
+        candidates: impl IntoIterator<Item = &'c str>,
+    ) -> Option<String> {
+        self.problems.did_you_mean(text, candidates)
     }
 
     pub(super) fn wrong_type(&self, expected: &str) {
@@ -181,7 +184,7 @@ impl<'a> Item<'a> {
         if choice.is_none() {
             let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
             let reason = format!("`{text}` is none of `{}`", names.join("`, `"));
-            self.wrong_with_hint(reason, did_you_mean(text, names));
+            self.wrong_with_hint(reason, self.did_you_mean(text, names));
         }
         choice
     }
@@ -236,6 +239,22 @@ impl<'a> Item<'a> {
             Some(outer) => format!("{outer}.{}]", self.key),
         };
         Some(Fields { scope, table, offset: self.offset, problems: self.problems })
+    }
+}
+
+/// A key as messages name it.
+struct At<'a> {
+    scope: &'a str,
+    key: &'a str,
+}
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scope, key } = self;
+        match *scope {
+            "" => write!(formatter, "`{key}`"),
+            scope => write!(formatter, "`{key}` in `{scope}`"),
+        }
     }
 }
 

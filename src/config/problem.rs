@@ -9,6 +9,12 @@ const MOST_PROBLEMS: usize = 1000;
 /// The most characters that a message or hint shows.
 const MOST_CHARACTERS: usize = 400;
 
+/// The longest text, in bytes, that a suggestion is looked for.
+const LONGEST_TYPO: usize = 64;
+
+/// The most names that a typo is compared with.
+const MOST_CANDIDATES: usize = 10_000;
+
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -103,6 +109,28 @@ impl<'f> Problems<'f> {
         });
     }
 
+    /// `did you mean …?` for the candidate that differs from `text` by at most a third of its letters.
+    pub(super) fn did_you_mean<'c>(
+        &self,
+        text: &str,
+        candidates: impl IntoIterator<Item = &'c str>,
+    ) -> Option<String> {
+        let is_shown = self.found.borrow().kept.len() < MOST_PROBLEMS;
+        if !is_shown || text.len() > LONGEST_TYPO {
+            return None;
+        }
+        let most_edits = (text.chars().count() / 3).max(1);
+        let near_in_length = |candidate: &&str| candidate.len().abs_diff(text.len()) <= 4 * most_edits;
+        candidates
+            .into_iter()
+            .filter(near_in_length)
+            .take(MOST_CANDIDATES)
+            .map(|candidate| (strsim::osa_distance(text, candidate), candidate))
+            .filter(|(edits, _)| *edits <= most_edits)
+            .min()
+            .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
+    }
+
     /// The problems, or what was read where there are none.
     ///
     /// `read` is `None` only where a problem says why.
@@ -133,27 +161,4 @@ fn printable(text: &str) -> String {
         }
     }
     shown
-}
-
-/// The longest text, in bytes, that a suggestion is looked for.
-const LONGEST_TYPO: usize = 64;
-
-/// The most names that a typo is compared with.
-const MOST_CANDIDATES: usize = 10_000;
-
-/// `did you mean …?` for the candidate that differs from `text` by at most a third of its letters.
-pub(super) fn did_you_mean<'c>(text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<String> {
-    if text.len() > LONGEST_TYPO {
-        return None;
-    }
-    let most_edits = (text.chars().count() / 3).max(1);
-    let near_in_length = |candidate: &&str| candidate.len().abs_diff(text.len()) <= 4 * most_edits;
-    candidates
-        .into_iter()
-        .filter(near_in_length)
-        .take(MOST_CANDIDATES)
-        .map(|candidate| (strsim::osa_distance(text, candidate), candidate))
-        .filter(|(edits, _)| *edits <= most_edits)
-        .min()
-        .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
 }

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::de::DeValue;
 
 use super::fields::{Fields, Item, Located};
-use super::problem::did_you_mean;
 use super::project::{ProjectConfig, SecretSource};
 use super::registry::{RegistryConfig, RegistryKind};
 use super::service;
@@ -149,7 +148,7 @@ fn needs(item: Item<'_>, project: &str, around: &Surroundings<'_>) -> Vec<Locate
             return None;
         }
         if !around.names.contains(name.as_str()) {
-            let hint = did_you_mean(name.as_str(), around.names.iter().copied());
+            let hint = item.did_you_mean(name.as_str(), around.names.iter().copied());
             item.wrong_with_hint(format_args!("there is no project `{name}`"), hint);
             return None;
         }
