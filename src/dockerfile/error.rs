@@ -70,6 +70,29 @@ pub enum DockerfileError {
     UnknownTarget { target: StageName, known: Vec<StageName> },
 }
 
+impl DockerfileError {
+    /// The line that is wrong, from 1; `None` when it is the file as a whole.
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            Self::TooLarge { .. } | Self::NoStage | Self::UnknownTarget { .. } => None,
+            Self::TooManyStages { line }
+            | Self::TooMuchExpansion { line }
+            | Self::RepeatedDirective { line, .. }
+            | Self::BadEscape { line, .. }
+            | Self::UnknownInstruction { line, .. }
+            | Self::Malformed { line, .. }
+            | Self::UnterminatedHeredoc { line, .. }
+            | Self::Expansion { line, .. }
+            | Self::StageName { line, .. }
+            | Self::UnsetVariable { line, .. }
+            | Self::BlankImage { line, .. }
+            | Self::UnknownVariable { line, .. }
+            | Self::VariableInFrom { line, .. }
+            | Self::NoSuchStage { line, .. } => Some(*line),
+        }
+    }
+}
+
 fn names(known: &[StageName]) -> String {
     if known.is_empty() {
         return "none".to_owned();

@@ -73,8 +73,10 @@ async fn a_blob_that_is_not_there_is_named() {
         *git_dir = other.folder().to_owned();
     }
 
-    let error =
-        support::build(&engine, &request(&format!("FROM {BASE}\nCOPY . /app\n"), vec![file])).await.err().unwrap();
+    let error = support::build(&engine, &request(&format!("FROM {BASE}\nCOPY . /app\n"), vec![file]))
+        .await
+        .err()
+        .unwrap();
 
     assert!(matches!(error, EngineError::Content(ContentError::Blob { .. })), "{error:?}");
 }
@@ -122,7 +124,8 @@ async fn a_build_that_is_dropped_ends_in_the_engine_too() {
 /// Whether some process of this machine has this in its environment.
 fn is_running_with(setting: &str) -> bool {
     std::fs::read_dir("/proc").unwrap().flatten().any(|process| {
-        std::fs::read(process.path().join("environ"))
-            .is_ok_and(|environment| environment.split(|&byte| byte == 0).any(|one| one == setting.as_bytes()))
+        std::fs::read(process.path().join("environ")).is_ok_and(|environment| {
+            environment.split(|&byte| byte == 0).any(|one| one == setting.as_bytes())
+        })
     })
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use bollard::query_parameters::{
-    CreateContainerOptions, CreateImageOptionsBuilder, DownloadFromContainerOptionsBuilder, RemoveContainerOptions,
-    RemoveImageOptionsBuilder,
+    CreateContainerOptions, CreateImageOptionsBuilder, DownloadFromContainerOptionsBuilder,
+    RemoveContainerOptions, RemoveImageOptionsBuilder,
 };
 use bytes::Bytes;
 use chinampa::docker::DockerHost;
@@ -45,13 +45,16 @@ async fn ensure_base() {
 }
 
 fn busybox_root() -> Vec<u8> {
-    let binary = std::fs::read("/bin/busybox").expect("these tests want `busybox-static`: run `scripts/testbed up`");
+    let binary =
+        std::fs::read("/bin/busybox").expect("these tests want `busybox-static`: run `scripts/testbed up`");
     let mut archive = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_ustar();
     header.set_mode(0o755);
     header.set_size(binary.len() as u64);
     archive.append_data(&mut header, "bin/busybox", &*binary).unwrap();
-    for name in ["sh", "cat", "echo", "sleep", "ls", "find", "test", "true", "false", "seq", "cp", "mkdir", "env"] {
+    for name in
+        ["sh", "cat", "echo", "sleep", "ls", "find", "test", "true", "false", "seq", "cp", "mkdir", "env"]
+    {
         let mut header = tar::Header::new_ustar();
         header.set_entry_type(tar::EntryType::Symlink);
         header.set_size(0);
@@ -94,7 +97,12 @@ impl Repository {
         self.entry(path, FileMode::Regular, content)
     }
 
-    pub(crate) fn entry(&self, path: impl AsRef<[u8]>, mode: FileMode, content: impl AsRef<[u8]>) -> ContextFile {
+    pub(crate) fn entry(
+        &self,
+        path: impl AsRef<[u8]>,
+        mode: FileMode,
+        content: impl AsRef<[u8]>,
+    ) -> ContextFile {
         ContextFile { path: RepoPath::new(path).unwrap(), mode, content: self.blob(content) }
     }
 }

@@ -40,7 +40,7 @@ fn credentials() -> Credentials {
 
 fn registry_with(host: &str, source: CredentialsSource, patience: Patience) -> OciRegistry {
     let host: Host = host.parse().unwrap();
-    OciRegistry::new(host, false, "team/", source, patience).unwrap()
+    OciRegistry::new(host, false, source, patience).unwrap()
 }
 
 /// The bed's registry, seen through `host`.
