@@ -18,6 +18,7 @@ pub enum DockerfileError {
     #[error("line {line}: the values of variables, as often as they are used, are too large")]
     TooMuchExpansion { line: usize },
 
+    /// Must never reach an engine: the one of Docker 20.10 crashes on such a file.
     #[error("there is no `FROM`, so there is nothing to build")]
     NoStage,
 

@@ -1,6 +1,6 @@
 //! Here-documents: `RUN <<EOF`, whose body is never read as instructions.
 
-use super::shell;
+use super::shell::{self, ShellError};
 use super::written::is_space;
 
 #[derive(Debug, PartialEq, Eq)]
@@ -20,10 +20,21 @@ impl Heredoc {
     }
 }
 
-/// The documents that follow an instruction, in their order; none where quotes don't match.
-pub(super) fn of_line(line: &str) -> Vec<Heredoc> {
-    let words = shell::split(line).unwrap_or_default();
-    words.iter().filter_map(|word| of_word(word)).collect()
+/// The documents that follow an instruction, in their order.
+///
+/// As in BuildKit, there are none where the quotes or braces of the line don't match.
+///
+/// # Errors
+/// [`ShellError`] for a line past our own bounds: BuildKit would read it.
+pub(super) fn of_line(line: &str) -> Result<Vec<Heredoc>, ShellError> {
+    if !line.contains("<<") {
+        return Ok(Vec::new());
+    }
+    match shell::split(line) {
+        Ok(words) => Ok(words.iter().filter_map(|word| of_word(word)).collect()),
+        Err(error @ (ShellError::TooDeep | ShellError::TooLong)) => Err(error),
+        Err(_) => Ok(Vec::new()),
+    }
 }
 
 /// `[digits]<<[-]name`, the name perhaps quoted.
@@ -48,7 +59,7 @@ mod tests {
     use super::*;
 
     fn names(line: &str) -> Vec<String> {
-        of_line(line).into_iter().map(|heredoc| heredoc.name).collect()
+        of_line(line).unwrap().into_iter().map(|heredoc| heredoc.name).collect()
     }
 
     #[test]

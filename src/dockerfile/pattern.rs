@@ -1,7 +1,5 @@
 //! The patterns of `${name#…}`, `${name%…}` and `${name/…/…}`: `*`, `?` and `\`.
 
-use std::borrow::Cow;
-
 use regex::{NoExpand, Regex};
 
 use super::shell::ShellError;
@@ -32,36 +30,24 @@ impl Pattern {
         Ok(Self(parts))
     }
 
-    pub(super) fn without_prefix(&self, value: &str, longest: bool) -> String {
-        let regex = regex(self.0.iter(), "^", longest);
-        regex
-            .as_ref()
-            .and_then(|regex| regex.find(value))
-            .map_or(value, |found| &value[found.end()..])
-            .to_owned()
+    pub(super) fn without_prefix(&self, value: &str, longest: bool) -> Result<String, ShellError> {
+        let end = regex(self.0.iter(), "^", longest)?.find(value).map_or(0, |found| found.end());
+        Ok(value[end..].to_owned())
     }
 
-    pub(super) fn without_suffix(&self, value: &str, longest: bool) -> String {
+    pub(super) fn without_suffix(&self, value: &str, longest: bool) -> Result<String, ShellError> {
         let reversed: String = value.chars().rev().collect();
-        let regex = regex(self.0.iter().rev(), "^", longest);
-        match regex.as_ref().and_then(|regex| regex.find(&reversed)) {
-            Some(found) => value[..value.len() - found.end()].to_owned(),
-            None => value.to_owned(),
-        }
+        let length = regex(self.0.iter().rev(), "^", longest)?.find(&reversed).map_or(0, |found| found.end());
+        Ok(value[..value.len() - length].to_owned())
     }
 
-    pub(super) fn replaced(&self, value: &str, replacement: &str, all: bool) -> String {
+    pub(super) fn replaced(&self, value: &str, replacement: &str, all: bool) -> Result<String, ShellError> {
         let limit = if all { 0 } else { 1 };
-        match regex(self.0.iter(), "", true) {
-            Some(regex) => regex.replacen(value, limit, NoExpand(replacement)),
-            None => Cow::Borrowed(value),
-        }
-        .into_owned()
+        Ok(regex(self.0.iter(), "", true)?.replacen(value, limit, NoExpand(replacement)).into_owned())
     }
 }
 
-/// `None` for a pattern that is too large to be compiled, which then matches nothing.
-fn regex<'a>(parts: impl Iterator<Item = &'a Part>, start: &str, longest: bool) -> Option<Regex> {
+fn regex<'a>(parts: impl Iterator<Item = &'a Part>, start: &str, longest: bool) -> Result<Regex, ShellError> {
     let mut text = start.to_owned();
     for part in parts {
         match part {
@@ -70,5 +56,5 @@ fn regex<'a>(parts: impl Iterator<Item = &'a Part>, start: &str, longest: bool) 
             Part::Literal(character) => text.push_str(&regex::escape(character.encode_utf8(&mut [0; 4]))),
         }
     }
-    Regex::new(&text).ok()
+    Regex::new(&text).map_err(|_| ShellError::PatternTooLarge)
 }

@@ -29,6 +29,8 @@ pub enum ShellError {
     Required { name: String, message: String },
     #[error("`\\{}` is not an escape that patterns have", .0.escape_default())]
     PatternEscape(char),
+    #[error("a pattern is too large")]
+    PatternTooLarge,
     #[error("more than {MAX_DEPTH} substitutions inside each other")]
     TooDeep,
     #[error("more than {MAX_TEXT_BYTES} bytes")]
@@ -269,11 +271,11 @@ impl<'a> Lexer<'a> {
                 };
                 let pattern = Pattern::parse(pattern)?;
                 let value = value.unwrap_or_default();
-                Ok(if modifier == '#' {
+                if modifier == '#' {
                     pattern.without_prefix(&value, longest)
                 } else {
                     pattern.without_suffix(&value, longest)
-                })
+                }
             }
         }
     }
@@ -287,7 +289,7 @@ impl<'a> Lexer<'a> {
         if value.is_none() && self.keeps_unset() {
             return Ok(self.unset_text(name, &format!("/{pattern}/{replacement}")));
         }
-        let replaced = Pattern::parse(&pattern)?.replaced(&value.unwrap_or_default(), &replacement, all);
+        let replaced = Pattern::parse(&pattern)?.replaced(&value.unwrap_or_default(), &replacement, all)?;
         if replaced.len() > MAX_TEXT_BYTES {
             return Err(ShellError::TooLong);
         }

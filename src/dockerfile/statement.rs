@@ -72,7 +72,10 @@ fn skip_heredocs(
     if !matches!(inner.keyword.as_str(), "ADD" | "COPY" | "RUN") || inner.json.is_some() {
         return Ok(());
     }
-    for heredoc in heredoc::of_line(&whole.text()) {
+    let (line, text) = (statement.lines.0, whole.text());
+    let heredocs =
+        heredoc::of_line(&text).map_err(|source| DockerfileError::Expansion { line, text, source })?;
+    for heredoc in heredocs {
         if !heredoc.is_certain && *fruitless_searches == MAX_FRUITLESS_SEARCHES {
             continue;
         }
@@ -80,7 +83,6 @@ fn skip_heredocs(
             continue;
         }
         if heredoc.is_certain {
-            let line = statement.lines.0;
             return Err(DockerfileError::UnterminatedHeredoc { line, name: heredoc.name });
         }
         *fruitless_searches += 1;

@@ -305,9 +305,15 @@ fn what_would_grow_without_end_is_refused() {
     let copies = format!("ARG A={}\nFROM a\nARG A\n{}", "x".repeat(100_000), "COPY $A /\n".repeat(100));
     assert_eq!(error(&copies), "line 87: the values of variables, as often as they are used, are too large");
 
+    let pattern = format!("ARG A=x\nFROM ${{A#{}}}", "*y".repeat(200_000));
+    assert!(error(&pattern).starts_with("line 2: cannot expand"));
+
     let deep = format!("FROM {}", "${a:-".repeat(200_000));
     assert!(error(&deep).starts_with("line 1: cannot expand"));
     assert!(error(&deep).len() < 300);
+
+    let deep = format!("FROM a\nRUN {}{} <<E\nE\n", "${a:-".repeat(100), "}".repeat(100));
+    assert!(error(&deep).starts_with("line 2: cannot expand"));
 
     let stages = "FROM a\n".repeat(MAX_STAGES + 1);
     assert_eq!(error(&stages), "line 501: more than 500 stages");
