@@ -73,7 +73,11 @@ async fn progress_tells_each_step_once_and_its_output() {
     .unwrap();
 
     let started = |step: &str| {
-        image.told.iter().filter(|told| matches!(told, Progress::StepStarted { step: one } if one == step)).count()
+        image
+            .told
+            .iter()
+            .filter(|told| matches!(told, Progress::StepStarted { step: one } if one == step))
+            .count()
     };
     let done = |step: &str| {
         let is = |told: &&Progress| matches!(told, Progress::StepDone { step: one, cached: false, .. } if one == step);
@@ -107,8 +111,9 @@ async fn builds_run_side_by_side_without_mixing_their_files() {
 #[tokio::test]
 async fn an_image_has_the_name_that_it_was_tagged_with() {
     let engine = support::engine().await;
-    let image =
-        support::build(&engine, &request(&format!("FROM {BASE}\nRUN echo {}\n", unique()), vec![])).await.unwrap();
+    let image = support::build(&engine, &request(&format!("FROM {BASE}\nRUN echo {}\n", unique()), vec![]))
+        .await
+        .unwrap();
     let name = format!("chinampa/tagged-{}:v1", unique());
 
     engine.tag(&image.id(), &name.parse().unwrap()).await.unwrap();

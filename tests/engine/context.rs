@@ -43,14 +43,18 @@ async fn modes_links_and_odd_names_arrive_as_they_are() {
         support::build(&engine, &request(&format!("FROM {BASE}\nCOPY . /app\n"), files)).await.unwrap();
 
     let found = image.files("/app").await;
-    let get = |name: &[u8]| found.get(name).unwrap_or_else(|| panic!("{name:?} is not in {:?}", found.keys()));
+    let get =
+        |name: &[u8]| found.get(name).unwrap_or_else(|| panic!("{name:?} is not in {:?}", found.keys()));
     assert_eq!(found.len(), 11);
     assert_eq!(get(b"empty").content, b"");
     assert!(get(b"big").content == big);
     assert_eq!(get(b"run.sh").mode, 0o755);
     assert_eq!(get(b"empty").mode, 0o644);
     assert_eq!(get(b"folder").mode, 0o755);
-    assert_eq!((get(b"link").kind, get(b"link").link.as_deref()), (EntryType::Symlink, Some(&b"folder/target"[..])));
+    assert_eq!(
+        (get(b"link").kind, get(b"link").link.as_deref()),
+        (EntryType::Symlink, Some(&b"folder/target"[..]))
+    );
     assert_eq!(get(b"a b").content, b"space");
     assert_eq!(get(b"a\nb").content, b"newline");
     assert_eq!(get(b"a\xff\xfeb").content, b"not UTF-8");
@@ -76,7 +80,8 @@ async fn five_thousand_files_arrive() {
     let found = image.files("/app").await;
     assert_eq!(found.len(), 5_000 + 70);
     assert!((0..5_000).all(|number| {
-        found[format!("{}/{number}", number % 70).as_bytes()].content == format!("{nonce} {number}").as_bytes()
+        found[format!("{}/{number}", number % 70).as_bytes()].content
+            == format!("{nonce} {number}").as_bytes()
     }));
 }
 
@@ -86,8 +91,10 @@ async fn the_dockerfile_is_not_in_the_context_and_the_one_that_is_is_not_built()
     let repository = Repository::new();
     let files = vec![repository.file("a", unique())];
     let alone = request(&format!("FROM {BASE}\nCOPY . /app\n"), files.clone());
-    let with_another =
-        request(&format!("FROM {BASE}\nCOPY . /app\n"), [files, vec![repository.file("Dockerfile", "FROM no")]].concat());
+    let with_another = request(
+        &format!("FROM {BASE}\nCOPY . /app\n"),
+        [files, vec![repository.file("Dockerfile", "FROM no")]].concat(),
+    );
 
     let alone = support::build(&engine, &alone).await.unwrap();
     let with_another = support::build(&engine, &with_another).await.unwrap();
@@ -127,9 +134,10 @@ async fn copying_through_a_link_finds_what_it_leads_to() {
         repository.file("other", "x"),
     ];
 
-    let image = support::build(&engine, &request(&format!("FROM {BASE}\nCOPY current/a other /app/\n"), files))
-        .await
-        .unwrap();
+    let image =
+        support::build(&engine, &request(&format!("FROM {BASE}\nCOPY current/a other /app/\n"), files))
+            .await
+            .unwrap();
 
     let found = image.files("/app").await;
     assert_eq!(found.keys().collect::<Vec<_>>(), [&b"a"[..], b"other"]);

@@ -33,9 +33,21 @@ async fn a_step_that_fails_is_named_with_its_last_lines() {
 async fn a_dockerfile_that_is_none_is_the_builds_failure() {
     let engine = support::engine().await;
 
-    let Err(error) = support::build(&engine, &request("FRO M nothing\n", vec![])).await else { panic!() };
+    let dockerfile = format!("FROM {BASE}\nNONSENSE\n");
+    let Err(error) = support::build(&engine, &request(&dockerfile, vec![])).await else { panic!() };
 
     assert!(matches!(error, EngineError::BuildFailed { .. }), "{error:?}");
+}
+
+/// Docker 20.10 would die of it, and with it every other build of the machine.
+#[tokio::test]
+async fn a_dockerfile_without_a_stage_is_not_sent_to_the_engine() {
+    let engine = support::engine().await;
+
+    let Err(error) = support::build(&engine, &request("ARG A=1\n", vec![])).await else { panic!() };
+
+    assert!(matches!(error, EngineError::NoStage), "{error:?}");
+    support::client().ping().await.unwrap();
 }
 
 fn outside(path: &std::path::Path, planned: &[u8]) -> ContextFile {
@@ -73,8 +85,10 @@ async fn a_blob_that_is_not_there_is_named() {
         *git_dir = other.folder().to_owned();
     }
 
-    let error =
-        support::build(&engine, &request(&format!("FROM {BASE}\nCOPY . /app\n"), vec![file])).await.err().unwrap();
+    let error = support::build(&engine, &request(&format!("FROM {BASE}\nCOPY . /app\n"), vec![file]))
+        .await
+        .err()
+        .unwrap();
 
     assert!(matches!(error, EngineError::Content(ContentError::Blob { .. })), "{error:?}");
 }
@@ -122,7 +136,8 @@ async fn a_build_that_is_dropped_ends_in_the_engine_too() {
 /// Whether some process of this machine has this in its environment.
 fn is_running_with(setting: &str) -> bool {
     std::fs::read_dir("/proc").unwrap().flatten().any(|process| {
-        std::fs::read(process.path().join("environ"))
-            .is_ok_and(|environment| environment.split(|&byte| byte == 0).any(|one| one == setting.as_bytes()))
+        std::fs::read(process.path().join("environ")).is_ok_and(|environment| {
+            environment.split(|&byte| byte == 0).any(|one| one == setting.as_bytes())
+        })
     })
 }
