@@ -34,6 +34,27 @@ impl Default for DockerHost {
     }
 }
 
+impl DockerHost {
+    /// Reads what `DOCKER_HOST` and `DOCKER_TLS_VERIFY` say; unset and empty are the same.
+    ///
+    /// # Errors
+    /// [`InvalidDockerHost`] for an address that is none, and for one that wants TLS: it isn't
+    /// spoken here, and going on without would be worse.
+    pub fn from_settings(host: Option<&str>, tls_verify: Option<&str>) -> Result<Self, InvalidDockerHost> {
+        let Some(text) = host.filter(|text| !text.is_empty()) else {
+            return Ok(Self::default());
+        };
+        let host: Self = text.parse()?;
+        match host {
+            Self::Tcp { .. } if tls_verify.is_some_and(|value| !value.is_empty()) => Err(InvalidDockerHost {
+                text: text.to_owned(),
+                reason: "`DOCKER_TLS_VERIFY` asks for TLS, which is not supported: use `ssh://` or `unix://`",
+            }),
+            _ => Ok(host),
+        }
+    }
+}
+
 impl FromStr for DockerHost {
     type Err = InvalidDockerHost;
 
@@ -126,6 +147,17 @@ mod tests {
         for text in ["ssh://-oProxyCommand=x", "ssh://-l@host", "ssh://a b", "ssh://user@-host"] {
             assert!(text.parse::<DockerHost>().is_err(), "{text} was accepted");
         }
+    }
+
+    #[test]
+    fn tls_is_refused_and_never_left_out() {
+        let host = |text, tls| DockerHost::from_settings(text, tls);
+
+        assert!(host(Some("tcp://a:2376"), Some("1")).is_err());
+        assert!(host(Some("tcp://a:2375"), Some("")).is_ok());
+        assert!(host(Some("ssh://a"), Some("1")).is_ok());
+        assert_eq!(host(None, Some("1")), Ok(DockerHost::default()));
+        assert_eq!(host(Some(""), None), Ok(DockerHost::default()));
     }
 
     #[test]

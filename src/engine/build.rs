@@ -23,6 +23,9 @@ pub(super) async fn run(
     request: &BuildRequest,
     tell: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Built, EngineError> {
+    if !has_stage(&request.dockerfile) {
+        return Err(EngineError::NoStage);
+    }
     let Session { id, served, mut failures } = session::open(docker, request).await?;
     let build = async {
         let answer = docker.post("build", &format!("/build?{}", query(request, &id)), &[]).await?;
@@ -42,6 +45,14 @@ pub(super) async fn run(
         built = build => built,
         never = serve => match never {},
     }
+}
+
+/// Whether some line looks like a `FROM`.
+fn has_stage(dockerfile: &[u8]) -> bool {
+    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+    let text = dockerfile.strip_prefix(BYTE_ORDER_MARK).unwrap_or(dockerfile);
+    text.split(|&byte| byte == b'\n')
+        .any(|line| line.trim_ascii_start().get(..4).is_some_and(|word| word.eq_ignore_ascii_case(b"from")))
 }
 
 /// What `docker build` asks for, as a query.
@@ -117,4 +128,19 @@ async fn follow(
 fn decode(report: &str) -> Result<StatusResponse, DockerError> {
     let bytes = STANDARD.decode(report).map_err(|error| DockerError::unexpected("the progress", error))?;
     StatusResponse::decode(&*bytes).map_err(|error| DockerError::unexpected("the progress", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dockerfile_of_arguments_alone_has_no_stage() {
+        for text in ["", "ARG A=1\n", "# FROM a\nARG B", "ARG A=1\nARG FROM=2"] {
+            assert!(!has_stage(text.as_bytes()), "{text}");
+        }
+        for text in ["FROM a", "ARG A\nfrom a", "# c\n  From\ta AS b", "\u{feff}FROM a", "FROM \\\n a"] {
+            assert!(has_stage(text.as_bytes()), "{text}");
+        }
+    }
 }

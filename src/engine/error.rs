@@ -14,6 +14,9 @@ pub enum EngineError {
     /// Something answers, but has no `/session`: an old Docker, or another program with its API.
     #[error("the engine has no BuildKit")]
     NoBuildKit { source: DockerError },
+    /// Docker 20.10 dies of a Dockerfile that has only `ARG`s, so none such is sent.
+    #[error("the Dockerfile has no `FROM`")]
+    NoStage,
     /// A step failed; texts are as the engine and the step wrote them, in any language.
     #[error("{}", failed(.step.as_deref(), .message))]
     BuildFailed {
@@ -54,7 +57,7 @@ impl EngineError {
         match self {
             Self::Docker(error) => error.is_temporary(),
             Self::PushFailed { .. } => true,
-            Self::NoBuildKit { .. } | Self::BuildFailed { .. } | Self::Content(_) => false,
+            Self::NoBuildKit { .. } | Self::NoStage | Self::BuildFailed { .. } | Self::Content(_) => false,
         }
     }
 
@@ -63,7 +66,7 @@ impl EngineError {
         match self {
             Self::Docker(error) => error.hint(),
             Self::NoBuildKit { .. } => Some("Docker 20.10 or newer is needed"),
-            Self::BuildFailed { .. } | Self::Content(_) | Self::PushFailed { .. } => None,
+            Self::NoStage | Self::BuildFailed { .. } | Self::Content(_) | Self::PushFailed { .. } => None,
         }
     }
 }

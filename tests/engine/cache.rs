@@ -62,3 +62,19 @@ async fn a_file_that_left_the_context_leaves_the_image() {
     assert_eq!(both.files("/app").await.len(), 2);
     assert_eq!(alone.files("/app").await.len(), 1);
 }
+
+#[tokio::test]
+async fn the_same_build_can_run_beside_itself() {
+    let engine = support::engine().await;
+    let repository = Repository::new();
+    let content = unique();
+    let files =
+        (0..200).map(|number| repository.file(format!("{number}"), format!("{content}{number}"))).collect();
+    let request = request(&format!("FROM {BASE}\nCOPY . /app\n"), files);
+
+    let images = futures_util::future::join_all((0..4).map(|_| support::build(&engine, &request))).await;
+
+    let images: Vec<_> = images.into_iter().map(Result::unwrap).collect();
+    assert!(images.iter().all(|image| image.id() == images[0].id()));
+    assert_eq!(images[0].files("/app").await.len(), 200);
+}

@@ -33,9 +33,21 @@ async fn a_step_that_fails_is_named_with_its_last_lines() {
 async fn a_dockerfile_that_is_none_is_the_builds_failure() {
     let engine = support::engine().await;
 
-    let Err(error) = support::build(&engine, &request("FRO M nothing\n", vec![])).await else { panic!() };
+    let dockerfile = format!("FROM {BASE}\nNONSENSE\n");
+    let Err(error) = support::build(&engine, &request(&dockerfile, vec![])).await else { panic!() };
 
     assert!(matches!(error, EngineError::BuildFailed { .. }), "{error:?}");
+}
+
+/// Docker 20.10 would die of it, and with it every other build of the machine.
+#[tokio::test]
+async fn a_dockerfile_without_a_stage_is_not_sent_to_the_engine() {
+    let engine = support::engine().await;
+
+    let Err(error) = support::build(&engine, &request("ARG A=1\n", vec![])).await else { panic!() };
+
+    assert!(matches!(error, EngineError::NoStage), "{error:?}");
+    support::client().ping().await.unwrap();
 }
 
 fn outside(path: &std::path::Path, planned: &[u8]) -> ContextFile {

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use bollard::query_parameters::{
-    CreateContainerOptions, CreateImageOptionsBuilder, DownloadFromContainerOptionsBuilder,
-    RemoveContainerOptions, RemoveImageOptionsBuilder,
+    CreateContainerOptions, DownloadFromContainerOptionsBuilder, RemoveContainerOptions,
+    RemoveImageOptionsBuilder,
 };
 use bytes::Bytes;
 use chinampa::docker::DockerHost;
@@ -17,57 +17,34 @@ use chinampa::engine::{
 use chinampa::model::{FileMode, ManifestDigest, ObjectId, RepoPath};
 use futures_util::TryStreamExt as _;
 
-/// Busybox, and nothing else.
+use crate::bed;
+
+/// Busybox and nothing else: the bed's `BASE_IMAGE`.
 pub(crate) const BASE: &str = "chinampa/base:1";
 
+/// The machine's own engine.
 pub(crate) async fn engine() -> DockerEngine {
-    let engine = DockerEngine::connect(&DockerHost::default())
-        .await
-        .expect("these tests want a Docker engine: run `scripts/testbed up`");
-    ensure_base().await;
-    engine
+    assert_eq!(bed::setting("BASE_IMAGE"), BASE);
+    connect("DOCKER_HOST_1").await
 }
 
+/// An engine that shares nothing with the first, as if it were on another machine.
+pub(crate) async fn other_engine() -> DockerEngine {
+    connect("DOCKER_HOST_2").await
+}
+
+async fn connect(setting: &str) -> DockerEngine {
+    let host: DockerHost = bed::setting(setting).parse().unwrap();
+    DockerEngine::connect(&host).await.expect("no engine answers: run `scripts/testbed up`")
+}
+
+/// For looking into the machine's own engine.
 pub(crate) fn client() -> bollard::Docker {
-    bollard::Docker::connect_with_socket_defaults().unwrap()
+    client_of("DOCKER_HOST_1")
 }
 
-async fn ensure_base() {
-    static ONCE: tokio::sync::Mutex<bool> = tokio::sync::Mutex::const_new(false);
-    let mut is_there = ONCE.lock().await;
-    let client = client();
-    if !*is_there && client.inspect_image(BASE).await.is_err() {
-        let options = CreateImageOptionsBuilder::new().from_src("-").repo("chinampa/base").tag("1").build();
-        let root = bollard::body_full(busybox_root().into());
-        client.create_image(Some(options), Some(root), None).try_collect::<Vec<_>>().await.unwrap();
-    }
-    *is_there = true;
-}
-
-fn busybox_root() -> Vec<u8> {
-    let binary =
-        std::fs::read("/bin/busybox").expect("these tests want `busybox-static`: run `scripts/testbed up`");
-    let mut archive = tar::Builder::new(Vec::new());
-    let mut header = tar::Header::new_ustar();
-    header.set_mode(0o755);
-    header.set_size(binary.len() as u64);
-    archive.append_data(&mut header, "bin/busybox", &*binary).unwrap();
-    for name in
-        ["sh", "cat", "echo", "sleep", "ls", "find", "test", "true", "false", "seq", "cp", "mkdir", "env"]
-    {
-        let mut header = tar::Header::new_ustar();
-        header.set_entry_type(tar::EntryType::Symlink);
-        header.set_size(0);
-        archive.append_link(&mut header, format!("bin/{name}"), "busybox").unwrap();
-    }
-    for folder in ["tmp/", "etc/", "root/"] {
-        let mut header = tar::Header::new_ustar();
-        header.set_entry_type(tar::EntryType::Directory);
-        header.set_mode(0o755);
-        header.set_size(0);
-        archive.append_data(&mut header, folder, std::io::empty()).unwrap();
-    }
-    archive.into_inner().unwrap()
+fn client_of(setting: &str) -> bollard::Docker {
+    bollard::Docker::connect_with_host(&bed::setting(setting)).unwrap()
 }
 
 /// A repository, into whose object database the contents of a context are written.
@@ -203,7 +180,7 @@ impl Image {
             let one = Found {
                 kind: header.entry_type(),
                 mode: header.mode().unwrap() & 0o7777,
-                link: entry.link_name_bytes().map(|link| link.into_owned()),
+                link: entry.link_name_bytes().map(std::borrow::Cow::into_owned),
                 modified: header.mtime().unwrap(),
                 owner: (header.uid().unwrap(), header.gid().unwrap()),
                 content,
@@ -217,12 +194,18 @@ impl Image {
 impl Drop for Image {
     fn drop(&mut self) {
         let id = self.id().to_string();
-        let remove = async move {
-            let options = RemoveImageOptionsBuilder::new().force(true).build();
-            // Another test may have made the same image, and removed it already.
-            let _ = client().remove_image(&id, Some(options), None).await;
-        };
         let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        std::thread::spawn(move || runtime().block_on(remove)).join().unwrap();
+        let removed = std::thread::spawn(move || runtime().block_on(remove("DOCKER_HOST_1", &id))).join();
+        assert!(removed.is_ok() || std::thread::panicking(), "an image was left behind");
+    }
+}
+
+/// Removes an image with all its names.
+pub(crate) async fn remove(engine: &str, image: &str) {
+    let options = RemoveImageOptionsBuilder::new().force(true).build();
+    match client_of(engine).remove_image(image, Some(options), None).await {
+        // Another test may have made the same image, and removed it already.
+        Ok(_) | Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => {}
+        Err(error) => panic!("cannot remove {image}: {error}"),
     }
 }
