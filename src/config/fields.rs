@@ -6,7 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use toml::de::{DeTable, DeValue};
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
 
 use super::problem::Problems;
 use crate::model::RepoPath;
@@ -57,13 +58,17 @@ impl<'a> Fields<'a> {
 
     pub(super) fn item(&self, key: &str) -> Option<Item<'_>> {
         let (key, value) = self.table.get_key_value(key)?;
-        Some(Item {
+        Some(self.member(key, value))
+    }
+
+    fn member<'s>(&'s self, key: &'s Spanned<DeString<'_>>, value: &'s Spanned<DeValue<'_>>) -> Item<'s> {
+        Item {
             scope: &self.scope,
             key: key.get_ref(),
             offset: key.span().start,
             value: value.get_ref(),
             problems: self.problems,
-        })
+        }
     }
 
     /// Like [`Self::item`]; that the key is absent is a problem.
@@ -226,7 +231,7 @@ impl<'a> Item<'a> {
         let Some(fields) = self.open() else {
             return Vec::new();
         };
-        fields.table.keys().filter_map(|key| read(fields.item(key.get_ref())?)).collect()
+        fields.table.iter().filter_map(|(key, value)| read(fields.member(key, value))).collect()
     }
 
     fn open(&self) -> Option<Fields<'a>> {
