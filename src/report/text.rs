@@ -141,14 +141,14 @@ fn detail(outcome: &Outcome, took: Duration) -> String {
 }
 
 fn reasons(text: &mut String, because: &[Reason]) {
-    for reason in because.iter().take(MOST_REASONS) {
+    // An unknown base is the same reason for all, and stands in the first line.
+    let own: Vec<&Reason> =
+        because.iter().filter(|reason| !matches!(reason, Reason::BaseUnknown { .. })).collect();
+    for reason in own.iter().take(MOST_REASONS) {
         line(text, &format!("  because {reason}"));
     }
-    if because.len() > MOST_REASONS {
-        line(
-            text,
-            &format!("  and {} more reasons: `chinampa why` names them all", because.len() - MOST_REASONS),
-        );
+    if let more @ 1.. = own.len().saturating_sub(MOST_REASONS) {
+        line(text, &format!("  and {more} more reasons: `chinampa why` names them all"));
     }
 }
 

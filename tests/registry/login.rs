@@ -35,7 +35,7 @@ async fn a_token_that_has_run_out_is_renewed() {
         let fault = Fault::Status { code: 200, headers: Vec::new(), body };
         Rule {
             method: "GET",
-            path: "/token?service=it&scope=repository%3Ateam%2Fapi%3Apull",
+            path: "/token?service=it&scope=repository%3Aapi%3Apull",
             times: 1,
             fault,
         }
