@@ -10,11 +10,24 @@
 //! writes to standard output and standard error. Imports go towards [`model`] only; `tests/layers.rs`
 //! holds the table.
 
+pub mod cli;
+pub mod config;
 pub mod docker;
+pub mod dockerfile;
+pub mod dockerignore;
 pub mod engine;
+pub mod error;
+pub mod execute;
+pub mod exit;
 pub mod git;
 pub mod graph;
+pub mod inputs;
 pub mod model;
+pub mod observe;
 pub mod patterns;
 pub mod plan;
+pub mod record;
 pub mod registry;
+pub mod report;
+pub mod task;
+pub mod workspace;

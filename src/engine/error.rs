@@ -31,7 +31,7 @@ pub enum EngineError {
     Content(#[from] ContentError),
     /// The engine could not push; only its text says whether it was denied or cut off.
     #[error("cannot push `{image}`: {message}")]
-    PushFailed { image: ImageRef, message: String },
+    PushFailed { image: Box<ImageRef>, message: String },
 }
 
 fn failed(step: Option<&str>, message: &str) -> String {
@@ -42,6 +42,14 @@ fn failed(step: Option<&str>, message: &str) -> String {
 }
 
 impl EngineError {
+    /// The last lines that the failed step wrote, oldest first.
+    pub fn log_tail(&self) -> &[String] {
+        match self {
+            Self::BuildFailed { log_tail, .. } => log_tail,
+            _ => &[],
+        }
+    }
+
     /// Whether the same request may succeed a little later.
     ///
     /// A failed push counts, because the engine doesn't say why in a way that could be told apart.

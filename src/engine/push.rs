@@ -26,7 +26,7 @@ pub(super) async fn run(
     let path = format!("/images/{}/push?tag={tag}", image.name());
     let answer =
         docker.post("push", &path, &[("x-registry-auth", &authorization(image, credentials))]).await?;
-    let failed = |message| EngineError::PushFailed { image: image.clone(), message };
+    let failed = |message| EngineError::PushFailed { image: Box::new(image.clone()), message };
     let mut lines = JsonLines::new(docker, answer);
     let mut digest = None;
     while let Some(line) = lines.next::<Line>().await? {

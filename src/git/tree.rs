@@ -91,10 +91,18 @@ impl<'r> Snapshot<'r> {
     pub fn read(&self, path: &RepoPath) -> Result<Option<Vec<u8>>, GitError> {
         match self.entry(path)? {
             Some(Entry { kind: EntryKind::File(FileMode::Regular | FileMode::Executable), id }) => {
-                self.object(id, path).map(|object| Some(object.data().to_vec()))
+                self.blob(id, path).map(Some)
             }
             _ => Ok(None),
         }
+    }
+
+    /// The content of a blob of this tree; `path` is for messages.
+    ///
+    /// # Errors
+    /// [`GitError::Read`] when it isn't there.
+    pub fn blob(&self, id: ObjectId, path: &RepoPath) -> Result<Vec<u8>, GitError> {
+        Ok(self.object(id, path)?.data().to_vec())
     }
 
     /// Visits every file in path order, except in folders that `enter` refuses.

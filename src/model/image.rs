@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-use super::{BranchName, CommitId, InputDigest, ManifestDigest, StageName};
+use super::{BranchName, CommitId, InputDigest, ManifestDigest, Platform, StageName};
 
 /// A text that is not an image reference, or a part of one that breaks its grammar.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -163,6 +163,12 @@ impl Tag {
     /// The image that this commit built.
     pub fn commit(commit: &CommitId) -> Self {
         Self(format!("commit-{commit}"))
+    }
+
+    /// The part of an index under this tag that is for one platform.
+    pub fn with_platform(&self, platform: &Platform) -> Self {
+        let platform = slug(&platform.to_string().replace('/', "-"), 30);
+        Self(format!("{}-{platform}", &self.0[..self.0.len().min(97)]))
     }
 
     /// What forces the next build.

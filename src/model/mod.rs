@@ -9,6 +9,7 @@ mod image;
 mod name;
 mod path;
 mod platform;
+mod printable;
 mod secret;
 
 pub use change::{Change, ChangeKind};
@@ -18,4 +19,5 @@ pub use image::{Host, ImageRef, InvalidImageRef, RepositoryName, Tag};
 pub use name::{InvalidName, ProjectName, StageName};
 pub use path::{InvalidPath, RepoPath};
 pub use platform::{InvalidPlatform, Platform};
+pub use printable::printable;
 pub use secret::{Credentials, Secret};

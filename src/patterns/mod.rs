@@ -71,6 +71,18 @@ pub enum PatternsError {
     Empty,
 }
 
+impl PatternsError {
+    /// The line that can't be used, from 1; `None` when it is all of them together.
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            Self::BadGlob { line, .. } | Self::BadRegex { line, .. } | Self::LineTooLong { line } => {
+                Some(*line)
+            }
+            Self::Empty => None,
+        }
+    }
+}
+
 impl Patterns {
     /// Reads a file in which `./` stands for `folder`.
     ///

@@ -10,8 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use reason::Reason;
 
+use crate::config::Strategy;
 use crate::graph::ProjectGraph;
-use crate::model::{CommitId, InputDigest, ManifestDigest, ProjectName};
+use crate::model::{CommitId, InputDigest, ManifestDigest, ProjectName, Tag};
 
 /// What was seen before planning.
 #[derive(Clone, Debug)]
@@ -52,20 +53,17 @@ pub struct Inputs {
 #[derive(Clone, Debug, Default)]
 pub struct Images {
     /// The image of exactly a project's inputs.
-    pub by_digest: BTreeMap<ProjectName, ManifestDigest>,
+    pub by_digest: BTreeMap<ProjectName, Image>,
     /// The newest image of the default branch; asked for only where the strategy is `diff`.
-    pub of_default_branch: BTreeMap<ProjectName, ManifestDigest>,
+    pub of_default_branch: BTreeMap<ProjectName, Image>,
     pub tainted: BTreeSet<ProjectName>,
 }
 
-/// What decides whether a project is built.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Strategy {
-    /// Built unless the cache has an image of the same inputs.
-    #[default]
-    Digest,
-    /// Built when the diff from the base affects it, or the default branch has no image of it.
-    Diff,
+/// An image that is there, and the tag that it was found by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    pub digest: ManifestDigest,
+    pub tag: Tag,
 }
 
 /// Which projects are built whatever was observed.
@@ -101,11 +99,11 @@ pub struct Step {
 }
 
 /// What is done about a project.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     Build,
     /// The cache has it: nothing is written.
-    Reuse(ManifestDigest),
+    Reuse(Image),
     /// No registry was asked: the diff affects it.
     Affected,
     /// No registry was asked: the diff does not affect it.
@@ -191,12 +189,12 @@ impl Context<'_> {
         let same_inputs = images.by_digest.get(name);
         match self.strategy {
             Strategy::Digest => match same_inputs {
-                Some(image) => (Action::Reuse(*image), Vec::new()),
+                Some(image) => (Action::Reuse(image.clone()), Vec::new()),
                 None => (Action::Build, vec![Reason::NoImage]),
             },
             Strategy::Diff if is_affected => (Action::Build, Vec::new()),
             Strategy::Diff => match same_inputs.or_else(|| images.of_default_branch.get(name)) {
-                Some(image) => (Action::Reuse(*image), Vec::new()),
+                Some(image) => (Action::Reuse(image.clone()), Vec::new()),
                 None => (Action::Build, vec![Reason::NoImageOfDefaultBranch]),
             },
         }

@@ -24,12 +24,16 @@ fn file(project: &str) -> Reason {
     }
 }
 
+fn image(project: &str) -> Image {
+    Image { digest: ManifestDigest::of(project.as_bytes()), tag: "cache-1".parse().unwrap() }
+}
+
 fn commit() -> CommitId {
     CommitId(ObjectId::from_bytes([1; 20]))
 }
 
 fn observed(changed: &[&str], images: Option<&[&str]>) -> Observations {
-    let found = |project: &&str| (name(project), ManifestDigest::of(project.as_bytes()));
+    let found = |project: &&str| (name(project), image(project));
     Observations {
         head: commit(),
         is_dirty: false,
@@ -89,7 +93,7 @@ fn the_diff_strategy_builds_what_the_diff_affects_and_what_has_no_image() {
     assert_eq!(built(&plan(&observed, Strategy::Diff, &Force::None)), ["lib", "api", "site"]);
 
     let images = observed.images.as_mut().unwrap();
-    images.of_default_branch.insert(name("site"), ManifestDigest::of(b"site"));
+    images.of_default_branch.insert(name("site"), image("site"));
     assert_eq!(built(&plan(&observed, Strategy::Diff, &Force::None)), ["lib", "api"]);
 }
 

@@ -26,6 +26,7 @@ const MOST_TOKEN_BYTES: usize = 1 << 20;
 pub(super) enum Scope {
     Pull,
     Push,
+    Delete,
 }
 
 /// What goes into a request's `Authorization` header.
@@ -175,6 +176,7 @@ fn token_url(realm: &str, service: Option<&str>, image: &ImageRef, scope: Scope)
     let actions = match scope {
         Scope::Pull => "pull",
         Scope::Push => "pull,push",
+        Scope::Delete => "pull,delete",
     };
     let mut url = Url::parse(realm).ok()?;
     url.query_pairs_mut()

@@ -124,6 +124,19 @@ impl Transport {
         .await
     }
 
+    /// Deletes a manifest by its digest, with every tag that it has. Nothing happens if it isn't there.
+    pub(super) async fn delete_manifest(&self, image: &ImageRef) -> Result<(), RegistryError> {
+        self.retrying(async || {
+            let request = self.client().delete(self.manifest_url(image));
+            let response = self.send(image, Scope::Delete, request).await?;
+            match response.status() {
+                StatusCode::ACCEPTED | StatusCode::NOT_FOUND => Ok(()),
+                _ => Err(refuse(image, response).await?),
+            }
+        })
+        .await
+    }
+
     /// A whole blob of at most `limit_bytes` from the repository of `image`.
     ///
     /// # Errors

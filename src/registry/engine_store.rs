@@ -3,7 +3,7 @@
 //! An image's digest is its id here. A document is an image of one file, made as `docker import`
 //! makes it, and read back from what `docker save` gives.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 use async_trait::async_trait;
 use bollard::Docker;
@@ -15,7 +15,7 @@ use futures_util::TryStreamExt;
 use serde::Deserialize;
 
 use super::{MOST_ARTIFACT_BYTES, Registry, RegistryError, Storage};
-use crate::model::{Credentials, ImageRef, ManifestDigest, RepositoryName, Tag};
+use crate::model::{Credentials, ImageRef, ManifestDigest, Platform, RepositoryName, Tag};
 
 /// The file that a document is.
 const DOCUMENT: &str = "document.json";
@@ -30,13 +30,12 @@ const MOST_FRAME_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 pub struct EngineStore {
     docker: Docker,
-    prefix: String,
 }
 
 impl EngineStore {
-    /// Uses a connection that is there already. `prefix` is put before each repository's name, as it stands.
-    pub(crate) fn new(docker: Docker, prefix: impl Into<String>) -> Self {
-        Self { docker, prefix: prefix.into() }
+    /// Uses a connection that is there already.
+    pub(crate) fn new(docker: Docker) -> Self {
+        Self { docker }
     }
 
     async fn inspect(&self, image: &ImageRef) -> Result<Option<ImageInspect>, RegistryError> {
@@ -77,9 +76,8 @@ impl Registry for EngineStore {
         Storage::Engine
     }
 
-    fn image(&self, repository: &RepositoryName, tag: &Tag) -> Result<ImageRef, RegistryError> {
-        let repository = repository.with_prefix(&self.prefix)?;
-        Ok(ImageRef { host: None, repository, tag: Some(tag.clone()), digest: None })
+    fn image(&self, repository: &RepositoryName, tag: &Tag) -> ImageRef {
+        ImageRef { host: None, repository: repository.clone(), tag: Some(tag.clone()), digest: None }
     }
 
     async fn find(
@@ -87,7 +85,7 @@ impl Registry for EngineStore {
         repository: &RepositoryName,
         tag: &Tag,
     ) -> Result<Option<ManifestDigest>, RegistryError> {
-        let image = self.image(repository, tag)?;
+        let image = self.image(repository, tag);
         match self.inspect(&image).await? {
             Some(found) => id_of(&image, &found).map(Some),
             None => Ok(None),
@@ -106,7 +104,7 @@ impl Registry for EngineStore {
         tags: &[Tag],
     ) -> Result<(), RegistryError> {
         for tag in tags {
-            let image = self.image(repository, tag)?;
+            let image = self.image(repository, tag);
             let options = TagImageOptionsBuilder::new().repo(&image.name()).tag(tag.as_str()).build();
             self.docker
                 .tag_image(&digest.to_string(), Some(options))
@@ -116,6 +114,27 @@ impl Registry for EngineStore {
         Ok(())
     }
 
+    /// No index can be stored: the manifest's reader refuses more than one platform here.
+    async fn put_index(
+        &self,
+        repository: &RepositoryName,
+        _images: &[(Platform, ManifestDigest)],
+        _tags: &[Tag],
+    ) -> Result<ManifestDigest, RegistryError> {
+        let image = ImageRef { host: None, repository: repository.clone(), tag: None, digest: None };
+        Err(RegistryError::malformed(&image, "the Docker engine's own store holds one platform an image"))
+    }
+
+    async fn remove_artifact(&self, repository: &RepositoryName, tag: &Tag) -> Result<(), RegistryError> {
+        let image = self.image(repository, tag);
+        let options = None::<bollard::query_parameters::RemoveImageOptions>;
+        match self.docker.remove_image(&image.to_string(), options, None).await {
+            Ok(_) => Ok(()),
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(()),
+            Err(error) => Err(engine_failed(&image, error)),
+        }
+    }
+
     async fn put_artifact(
         &self,
         repository: &RepositoryName,
@@ -123,8 +142,7 @@ impl Registry for EngineStore {
         content: Bytes,
         tags: &[Tag],
     ) -> Result<ManifestDigest, RegistryError> {
-        let name = repository.with_prefix(&self.prefix)?;
-        let image = ImageRef { host: None, repository: name, tag: None, digest: None };
+        let image = ImageRef { host: None, repository: repository.clone(), tag: None, digest: None };
         if content.len() > MOST_ARTIFACT_BYTES {
             return Err(RegistryError::too_large(&image, MOST_ARTIFACT_BYTES));
         }
@@ -134,7 +152,7 @@ impl Registry for EngineStore {
     }
 
     async fn artifact(&self, repository: &RepositoryName, tag: &Tag) -> Result<Option<Bytes>, RegistryError> {
-        let image = self.image(repository, tag)?;
+        let image = self.image(repository, tag);
         let Some(found) = self.inspect(&image).await? else {
             return Ok(None);
         };
@@ -225,7 +243,9 @@ fn file_in(archive: impl Read, path: &[u8]) -> std::io::Result<Option<Vec<u8>>> 
         if *entry.path_bytes() == *path {
             let mut content = Vec::new();
             entry.read_to_end(&mut content)?;
-            return Ok(Some(content));
+            // The archive reader takes a cut file for a whole one.
+            let is_whole = content.len() as u64 == entry.size();
+            return if is_whole { Ok(Some(content)) } else { Err(ErrorKind::UnexpectedEof.into()) };
         }
     }
     Ok(None)
@@ -239,12 +259,12 @@ mod tests {
 
     fn store() -> EngineStore {
         let docker = Docker::connect_with_unix_defaults().expect("the Docker engine must be running");
-        EngineStore::new(docker, "chinampa-test/")
+        EngineStore::new(docker)
     }
 
     /// Its own name for each test, so that tests don't meet.
     fn repository(test: &str) -> RepositoryName {
-        format!("{test}-{}", std::process::id()).parse().unwrap()
+        format!("chinampa-test/{test}-{}", std::process::id()).parse().unwrap()
     }
 
     fn tags<const N: usize>(names: [&str; N]) -> [Tag; N] {
@@ -253,7 +273,7 @@ mod tests {
 
     async fn remove(store: &EngineStore, repository: &RepositoryName, tags: &[Tag]) {
         for tag in tags {
-            let image = store.image(repository, tag).unwrap().to_string();
+            let image = store.image(repository, tag).to_string();
             let options = None::<bollard::query_parameters::RemoveImageOptions>;
             store.docker.remove_image(&image, options, None).await.unwrap();
         }
@@ -278,7 +298,7 @@ mod tests {
     #[tokio::test]
     async fn an_image_that_is_no_document_is_an_error_and_not_absent() {
         let (store, repository, tags) = (store(), repository("image"), tags(["one", "moved"]));
-        let image = store.image(&repository, &tags[0]).unwrap();
+        let image = store.image(&repository, &tags[0]);
         let options = CreateImageOptionsBuilder::new().from_src("-").repo(&image.to_string()).build();
         let body = bollard::body_full(archive_of(b"not a document").unwrap().into());
         let _: Vec<_> =
@@ -295,7 +315,7 @@ mod tests {
     #[tokio::test]
     async fn an_engine_that_does_not_answer_is_an_error_and_not_absent() {
         let docker = Docker::connect_with_http("127.0.0.1:1", 1, bollard::API_DEFAULT_VERSION).unwrap();
-        let store = EngineStore::new(docker, "");
+        let store = EngineStore::new(docker);
 
         let error = store.find(&repository("gone"), &tags(["one"])[0]).await.unwrap_err();
 
@@ -333,6 +353,6 @@ mod tests {
 
         let read = document_in(&saved(&compressed.finish().unwrap()));
 
-        assert!(read.is_err() || read.unwrap().is_none());
+        assert_eq!(read.unwrap_err().kind(), ErrorKind::UnexpectedEof);
     }
 }

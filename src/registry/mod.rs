@@ -13,7 +13,7 @@ mod transport;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::model::{Credentials, ImageRef, ManifestDigest, RepositoryName, Tag};
+use crate::model::{Credentials, ImageRef, ManifestDigest, Platform, RepositoryName, Tag};
 
 pub use credentials::{CredentialsError, CredentialsSource};
 pub use engine_store::EngineStore;
@@ -24,17 +24,14 @@ pub use transport::Patience;
 /// The largest document that is stored as an artifact, and that is read back.
 const MOST_ARTIFACT_BYTES: usize = 16 << 20;
 
-/// A place where images are kept. Repository names are without the configured prefix.
+/// A place where images are kept. Repository names are whole: a configured prefix is part of them.
 #[async_trait]
 pub trait Registry: Send + Sync {
     /// Where images live, which decides how a built one gets there.
     fn storage(&self) -> Storage;
 
-    /// How the engine names an image here: `[host/]<prefix><repository>:<tag>`.
-    ///
-    /// # Errors
-    /// [`RegistryError::Name`] when the prefix makes the name too long.
-    fn image(&self, repository: &RepositoryName, tag: &Tag) -> Result<ImageRef, RegistryError>;
+    /// How the engine names an image here: `[host/]<repository>:<tag>`.
+    fn image(&self, repository: &RepositoryName, tag: &Tag) -> ImageRef;
 
     /// The digest that `tag` stands for, or `None` when the registry says it isn't there.
     async fn find(
@@ -53,6 +50,17 @@ pub trait Registry: Send + Sync {
         digest: &ManifestDigest,
         tags: &[Tag],
     ) -> Result<(), RegistryError>;
+
+    /// Stores an index of images that are there, one a platform, under each of `tags`.
+    async fn put_index(
+        &self,
+        repository: &RepositoryName,
+        images: &[(Platform, ManifestDigest)],
+        tags: &[Tag],
+    ) -> Result<ManifestDigest, RegistryError>;
+
+    /// Takes a tag away from a document that `put_artifact` stored. Nothing happens if it isn't there.
+    async fn remove_artifact(&self, repository: &RepositoryName, tag: &Tag) -> Result<(), RegistryError>;
 
     /// Stores a small document as an OCI artifact under each of `tags`.
     async fn put_artifact(

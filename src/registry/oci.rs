@@ -2,12 +2,14 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use oci_client::manifest::{OCI_IMAGE_MEDIA_TYPE, OciDescriptor, OciImageManifest};
+use oci_client::manifest::{
+    OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE, OciDescriptor, OciImageManifest,
+};
 
 use super::distribution::Manifest;
 use super::transport::{Patience, Transport};
 use super::{CredentialsSource, MOST_ARTIFACT_BYTES, Registry, RegistryError, Storage};
-use crate::model::{Credentials, Host, ImageRef, ManifestDigest, RepositoryName, Tag};
+use crate::model::{Credentials, Host, ImageRef, ManifestDigest, Platform, RepositoryName, Tag};
 
 /// The configuration of an artifact that needs none, as the image specification writes it.
 const EMPTY_MEDIA_TYPE: &str = "application/vnd.oci.empty.v1+json";
@@ -17,30 +19,27 @@ const EMPTY: &[u8] = b"{}";
 #[derive(Debug)]
 pub struct OciRegistry {
     host: Host,
-    prefix: String,
     transport: Transport,
 }
 
 impl OciRegistry {
-    /// Speaks plain HTTP to loopback hosts and where `insecure`, else HTTPS. `prefix` is put
-    /// before each repository's name, as it stands.
+    /// Speaks plain HTTP to loopback hosts and where `insecure`, else HTTPS.
     ///
     /// # Errors
     /// [`RegistryError::Host`] when the host can't be an address, or TLS can't be set up.
     pub fn new(
         host: Host,
         insecure: bool,
-        prefix: impl Into<String>,
         credentials: CredentialsSource,
         patience: Patience,
     ) -> Result<Self, RegistryError> {
         let transport = Transport::new(&host, insecure, credentials, patience)?;
-        Ok(Self { host, prefix: prefix.into(), transport })
+        Ok(Self { host, transport })
     }
 
-    fn repository(&self, repository: &RepositoryName) -> Result<ImageRef, RegistryError> {
-        let repository = repository.with_prefix(&self.prefix)?;
-        Ok(ImageRef { host: Some(self.host.clone()), repository, tag: None, digest: None })
+    fn repository(&self, repository: &RepositoryName) -> ImageRef {
+        let host = Some(self.host.clone());
+        ImageRef { host, repository: repository.clone(), tag: None, digest: None }
     }
 
     async fn put_tags(
@@ -62,8 +61,8 @@ impl Registry for OciRegistry {
         Storage::Remote
     }
 
-    fn image(&self, repository: &RepositoryName, tag: &Tag) -> Result<ImageRef, RegistryError> {
-        Ok(self.repository(repository)?.tagged(tag.clone()))
+    fn image(&self, repository: &RepositoryName, tag: &Tag) -> ImageRef {
+        self.repository(repository).tagged(tag.clone())
     }
 
     async fn find(
@@ -71,7 +70,7 @@ impl Registry for OciRegistry {
         repository: &RepositoryName,
         tag: &Tag,
     ) -> Result<Option<ManifestDigest>, RegistryError> {
-        self.transport.find_manifest(&self.image(repository, tag)?).await
+        self.transport.find_manifest(&self.image(repository, tag)).await
     }
 
     /// Nothing to do: a repository comes with its first push.
@@ -85,11 +84,44 @@ impl Registry for OciRegistry {
         digest: &ManifestDigest,
         tags: &[Tag],
     ) -> Result<(), RegistryError> {
-        let repository = self.repository(repository)?;
+        let repository = self.repository(repository);
         let image = repository.pinned(*digest);
         let manifest = self.transport.manifest(&image).await?;
         let manifest = manifest.ok_or_else(|| RegistryError::missing(&image))?;
         self.put_tags(&repository, &manifest, tags).await
+    }
+
+    async fn put_index(
+        &self,
+        repository: &RepositoryName,
+        images: &[(Platform, ManifestDigest)],
+        tags: &[Tag],
+    ) -> Result<ManifestDigest, RegistryError> {
+        let repository = self.repository(repository);
+        let mut manifests = Vec::new();
+        for (platform, digest) in images {
+            let image = repository.pinned(*digest);
+            let manifest = self.transport.manifest(&image).await?;
+            let manifest = manifest.ok_or_else(|| RegistryError::missing(&image))?;
+            manifests.push(index_entry(platform, &manifest));
+        }
+        let index = serde_json::json!({
+            "schemaVersion": 2,
+            "mediaType": OCI_IMAGE_INDEX_MEDIA_TYPE,
+            "manifests": manifests,
+        });
+        let bytes = serde_json::to_vec(&index).expect("an index is plain JSON");
+        let index = Manifest { bytes: bytes.into(), media_type: OCI_IMAGE_INDEX_MEDIA_TYPE.to_owned() };
+        self.put_tags(&repository, &index, tags).await?;
+        Ok(index.digest())
+    }
+
+    async fn remove_artifact(&self, repository: &RepositoryName, tag: &Tag) -> Result<(), RegistryError> {
+        let image = self.image(repository, tag);
+        match self.transport.find_manifest(&image).await? {
+            Some(digest) => self.transport.delete_manifest(&image.pinned(digest)).await,
+            None => Ok(()),
+        }
     }
 
     async fn put_artifact(
@@ -99,7 +131,7 @@ impl Registry for OciRegistry {
         content: Bytes,
         tags: &[Tag],
     ) -> Result<ManifestDigest, RegistryError> {
-        let repository = self.repository(repository)?;
+        let repository = self.repository(repository);
         if content.len() > MOST_ARTIFACT_BYTES {
             return Err(RegistryError::too_large(&repository, MOST_ARTIFACT_BYTES));
         }
@@ -111,7 +143,7 @@ impl Registry for OciRegistry {
     }
 
     async fn artifact(&self, repository: &RepositoryName, tag: &Tag) -> Result<Option<Bytes>, RegistryError> {
-        let image = self.image(repository, tag)?;
+        let image = self.image(repository, tag);
         let Some(manifest) = self.transport.manifest(&image).await? else {
             return Ok(None);
         };
@@ -143,6 +175,20 @@ fn artifact_manifest(artifact_type: &str, content: &Bytes) -> Manifest {
     };
     let bytes = serde_json::to_vec(&manifest).expect("a manifest is plain JSON");
     Manifest { bytes: bytes.into(), media_type: OCI_IMAGE_MEDIA_TYPE.to_owned() }
+}
+
+/// After the OCI image specification, § Image Index Property Descriptions.
+fn index_entry(platform: &Platform, manifest: &Manifest) -> serde_json::Value {
+    let mut entry = serde_json::json!({
+        "mediaType": manifest.media_type,
+        "digest": manifest.digest(),
+        "size": manifest.bytes.len(),
+        "platform": { "os": platform.os(), "architecture": platform.architecture() },
+    });
+    if let Some(variant) = platform.variant() {
+        entry["platform"]["variant"] = variant.into();
+    }
+    entry
 }
 
 /// The digest of the one layer that an artifact of ours has.

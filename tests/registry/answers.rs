@@ -28,7 +28,7 @@ async fn what_is_absent_takes_one_request_once_the_registry_has_asked_for_a_pass
         assert_eq!(registry.find(&repository, &tag(name)).await.unwrap(), None);
     }
 
-    let path = format!("/v2/team/{repository}/manifests");
+    let path = format!("/v2/{repository}/manifests");
     let expected = [("a", 401), ("a", 404), ("b", 404)];
     assert_eq!(proxy.lines(), expected.map(|(name, status)| format!("HEAD {path}/{name} {status}")));
 }
@@ -60,7 +60,7 @@ async fn tags_move_in_their_order_to_the_very_bytes_that_are_there() {
     for (name, expected) in [("branch-main", second), ("cache-x", second), ("first", first)] {
         assert_eq!(registry.find(&repository, &tag(name)).await.unwrap(), Some(expected), "{name}");
     }
-    let path = format!("/v2/team/{repository}/manifests");
+    let path = format!("/v2/{repository}/manifests");
     assert_eq!(
         proxy.lines()[..4],
         [
@@ -106,15 +106,5 @@ async fn a_document_that_is_there_is_not_sent_again() {
     registry(proxy.host()).put_artifact(&repository, TYPE, content, &[tag("b")]).await.unwrap();
 
     let written = proxy.lines().into_iter().filter(|line| !line.starts_with("HEAD")).collect::<Vec<_>>();
-    assert_eq!(written, [format!("PUT /v2/team/{repository}/manifests/b 201")]);
-}
-
-#[tokio::test]
-async fn the_engine_names_an_image_with_host_and_prefix() {
-    let registry = registry("localhost:5000");
-
-    let image = registry.image(&"api".parse().unwrap(), &tag("a")).unwrap();
-
-    assert_eq!(image.to_string(), "localhost:5000/team/api:a");
-    assert!(registry.image(&"x".repeat(255).parse().unwrap(), &tag("a")).is_err());
+    assert_eq!(written, [format!("PUT /v2/{repository}/manifests/b 201")]);
 }

@@ -1,5 +1,7 @@
 //! Registries as they are, and as they are on a bad day.
 
+#![expect(clippy::unwrap_used, reason = "a failed preparation fails the test")]
+
 #[path = "../support/bed.rs"]
 pub mod bed;
 #[path = "../support/proxy.rs"]
@@ -38,7 +40,7 @@ fn credentials() -> Credentials {
 
 fn registry_with(host: &str, source: CredentialsSource, patience: Patience) -> OciRegistry {
     let host: Host = host.parse().unwrap();
-    OciRegistry::new(host, false, "team/", source, patience).unwrap()
+    OciRegistry::new(host, false, source, patience).unwrap()
 }
 
 /// The bed's registry, seen through `host`.

@@ -69,7 +69,7 @@ async fn trouble_that_stays_is_an_error_after_five_tries() {
     assert_eq!(
         error.to_string(),
         format!(
-            "`{}/team/{repository}:a`: the registry is in trouble: status 500, UNKNOWN, disk full",
+            "`{}/{repository}:a`: the registry is in trouble: status 500, UNKNOWN, disk full",
             proxy.host()
         )
     );
@@ -205,6 +205,6 @@ async fn a_port_where_nobody_listens_is_an_error_that_names_it() {
     let error = registry.find(&"api".parse().unwrap(), &tag("a")).await.unwrap_err();
 
     assert!(matches!(error, RegistryError::Unreachable { .. }), "{error}");
-    assert!(error.to_string().contains("127.0.0.1:1/team/api:a"), "{error}");
+    assert!(error.to_string().contains("127.0.0.1:1/api:a"), "{error}");
     assert!(std::error::Error::source(&error).is_some());
 }

@@ -61,12 +61,14 @@ pub struct Passed {
 }
 
 /// A running proxy.
+#[derive(Debug)]
 pub struct Proxy {
     host: String,
     shared: Arc<Shared>,
     server: tokio::task::JoinHandle<()>,
 }
 
+#[derive(Debug)]
 struct Shared {
     upstream: String,
     client: reqwest::Client,

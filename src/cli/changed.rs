@@ -1,0 +1,66 @@
+use clap::Args;
+
+use super::environment::Environment;
+use super::opened::{Opened, Uncommitted};
+use super::options::Options;
+use super::output::Output;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::model::RepoPath;
+use crate::observe::Records;
+use crate::patterns::Patterns;
+use crate::plan::Base;
+use crate::workspace;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Globs, or regular expressions that begin with `^`, against paths from the repository root.
+    #[arg(required = true, value_name = "GLOB or ^REGEX")]
+    patterns: Vec<String>,
+}
+
+pub(super) fn run(
+    options: &Options,
+    arguments: &Arguments,
+    environment: &Environment,
+    output: &Output,
+) -> Result<Exit, Error> {
+    let patterns = parse(&arguments.patterns)?;
+    let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
+    let snapshot = opened.snapshot()?;
+    let (manifest, _) = workspace::manifest(&snapshot, &opened.source)?;
+    let default_branch = &manifest.workspace.default_branch;
+    let base = opened.base(options, environment, default_branch, &Records::default())?;
+
+    let (commit, from) = match &base {
+        Base::Known { commit, from } => (*commit, from),
+        Base::Unknown { why } => {
+            output.story(&format!("the base is unknown, so everything counts as changed: {why}"));
+            return Ok(Exit::Done);
+        }
+    };
+    output.story(&format!("changes of {} since {} ({from})", opened.head.commit.short(), commit.short()));
+    let changes = opened.repository.snapshot(commit)?.changes_to(&snapshot)?;
+    let matching: Vec<&RepoPath> =
+        changes.iter().map(|change| &change.path).filter(|path| patterns.decide(path).is_some()).collect();
+    if options.json {
+        let paths: Vec<String> = matching.iter().map(ToString::to_string).collect();
+        output.json(&serde_json::json!({
+            "schema": "chinampa.changed/1",
+            "changed": !paths.is_empty(),
+            "base": { "commit": commit.to_string(), "from": from },
+            "paths": paths,
+        }));
+    } else {
+        matching.iter().for_each(|path| output.answer(&format!("{path}\n")));
+    }
+    Ok(if matching.is_empty() { Exit::No } else { Exit::Done })
+}
+
+fn parse(patterns: &[String]) -> Result<Patterns, Error> {
+    Patterns::from_list(patterns.iter().cloned().zip(1..)).map_err(|mut errors| {
+        let source = errors.remove(0);
+        let number = source.line().unwrap_or(1);
+        Error::Pattern { pattern: patterns[number - 1].clone(), source }
+    })
+}

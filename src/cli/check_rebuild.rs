@@ -1,0 +1,61 @@
+use clap::Args;
+
+use super::environment::Environment;
+use super::opened::{self, Opened, Uncommitted};
+use super::options::Options;
+use super::output::Output;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::model::{ProjectName, RepoPath};
+use crate::report::json::PlanJson;
+use crate::workspace::Workspace;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The project; in a project's folder it can be left out.
+    project: Option<String>,
+}
+
+pub(super) fn run(
+    options: &Options,
+    arguments: &Arguments,
+    environment: &Environment,
+    output: &Output,
+) -> Result<Exit, Error> {
+    let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
+    let mut offline = opened::plan_offline(&opened, options, environment, output)?;
+    let project = match &arguments.project {
+        Some(name) => opened::project(&offline.workspace, name)?,
+        None => project_here(&opened, options, &offline.workspace)?,
+    };
+
+    offline.plan.steps.retain(|step| step.project == project);
+    let step = &offline.plan.steps[0];
+    let answer = if step.is_affected { "rebuild" } else { "keep" };
+    let why = match step.because.first() {
+        Some(reason) => reason.to_string(),
+        None => "none of its inputs, nor of what it needs, differs from the base".to_owned(),
+    };
+    if options.json {
+        output.json(&PlanJson::new(&offline.plan));
+    } else {
+        output.answer(&format!("{answer} {project}: {why}\n"));
+    }
+    Ok(if step.is_affected { Exit::Done } else { Exit::No })
+}
+
+/// The project in whose folder the command was called.
+fn project_here(opened: &Opened, options: &Options, workspace: &Workspace) -> Result<ProjectName, Error> {
+    let no_project = || Error::NoProjectHere { folder: options.directory.display().to_string() };
+    let read = |source| Error::Read { path: options.directory.clone(), source };
+    let root = opened.repository.work_dir().ok_or_else(no_project)?.canonicalize().map_err(read)?;
+    let here = options.directory.canonicalize().map_err(read)?;
+    let relative = here.strip_prefix(&root).map_err(|_| no_project())?;
+    let folder = RepoPath::new(relative.as_os_str().as_encoded_bytes()).map_err(|_| no_project())?;
+    let deepest = workspace
+        .projects
+        .iter()
+        .filter(|(_, project)| folder.is_within(&project.config.path.value))
+        .max_by_key(|(_, project)| project.config.path.value.components().count());
+    deepest.map(|(name, _)| name.clone()).ok_or_else(no_project)
+}

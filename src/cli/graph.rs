@@ -1,0 +1,51 @@
+use std::collections::BTreeSet;
+
+use clap::{Args, ValueEnum};
+
+use super::environment::Environment;
+use super::opened::{self, Opened, Uncommitted};
+use super::options::Options;
+use super::output::Output;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::model::ProjectName;
+use crate::report::graph;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// One line a project, after everything that it needs.
+    Text,
+    /// For Graphviz.
+    Dot,
+    /// For Markdown pages that draw diagrams.
+    Mermaid,
+    Json,
+}
+
+pub(super) fn run(
+    options: &Options,
+    arguments: &Arguments,
+    environment: &Environment,
+    output: &Output,
+) -> Result<Exit, Error> {
+    let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
+    let offline = opened::plan_offline(&opened, options, environment, output)?;
+    let affected: BTreeSet<&ProjectName> =
+        offline.plan.steps.iter().filter(|step| step.is_affected).map(|step| &step.project).collect();
+
+    let graph = &offline.workspace.graph;
+    match arguments.format {
+        Format::Json => output.json(&graph::json(graph, &affected)),
+        Format::Text if options.json => output.json(&graph::json(graph, &affected)),
+        Format::Text => output.answer(&graph::text(graph, &affected)),
+        Format::Dot => output.answer(&graph::dot(graph, &affected)),
+        Format::Mermaid => output.answer(&graph::mermaid(graph, &affected)),
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,49 @@
+use clap::Args;
+
+use super::environment::Environment;
+use super::opened::{Opened, Uncommitted};
+use super::options::Options;
+use super::output::Output;
+use super::{registries, wait_for};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::workspace;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Without the prefix that the manifest puts before it.
+    repository: String,
+    tag: String,
+}
+
+pub(super) fn run(
+    options: &Options,
+    arguments: &Arguments,
+    environment: &Environment,
+    output: &Output,
+) -> Result<Exit, Error> {
+    let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
+    let (manifest, _) = workspace::manifest(&opened.snapshot()?, &opened.source)?;
+    let name = format!("{}{}", manifest.cache.prefix, arguments.repository);
+    let (repository, tag) = (name.parse()?, arguments.tag.parse()?);
+
+    let (image, found) = wait_for(async {
+        let registry = registries::registry(&manifest.cache, environment).await?;
+        Ok((registry.image(&repository, &tag), registry.find(&repository, &tag).await?))
+    })?;
+
+    if options.json {
+        output.json(&serde_json::json!({
+            "schema": "chinampa.image_exists/1",
+            "image": image,
+            "exists": found.is_some(),
+            "digest": found,
+        }));
+    } else {
+        match found {
+            Some(digest) => output.answer(&format!("{image} is {digest}\n")),
+            None => output.story(&format!("{image} is not there")),
+        }
+    }
+    Ok(if found.is_some() { Exit::Done } else { Exit::No })
+}

@@ -1,0 +1,107 @@
+//! The command line: reads the environment, calls the library, writes what it answers.
+//!
+//! Standard output is the answer, standard error the story.
+
+mod build;
+mod changed;
+mod check_rebuild;
+mod completions;
+mod environment;
+mod graph;
+mod image_exists;
+mod opened;
+mod options;
+mod output;
+mod plan;
+mod progress;
+mod registries;
+mod why;
+
+use clap::{Parser, Subcommand};
+
+use self::environment::Environment;
+use self::options::Options;
+use self::output::Output;
+use crate::error::Error;
+use crate::exit::Exit;
+
+/// Builds the container images of a monorepo, and only those whose inputs changed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "chinampa",
+    version,
+    max_term_width = 100,
+    propagate_version = true,
+    subcommand_required = true
+)]
+#[command(after_help = "Exit status: 0 done or yes, 1 no, 2 wrong input, 3 the surroundings failed, \
+    4 a build failed, 130 interrupted.")]
+struct Arguments {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Builds the images that the cache does not have, needs first.
+    Build(build::Arguments),
+    /// Shows what would be built, what reused, and why.
+    Plan(plan::Arguments),
+    /// Tells the whole story of one project: each file, the line that takes it, the way through the graph.
+    Why(why::Arguments),
+    /// Answers whether a path that matches changed since the base.
+    Changed(changed::Arguments),
+    /// Answers whether a project must be rebuilt: it, or something it needs, changed since the base.
+    #[command(name = "check_rebuild", alias = "check-rebuild")]
+    CheckRebuild(check_rebuild::Arguments),
+    /// Answers whether the cache has an image.
+    #[command(name = "image_exists", alias = "image-exists")]
+    ImageExists(image_exists::Arguments),
+    /// Shows which project needs which, and which are affected.
+    Graph(graph::Arguments),
+    /// Writes the completions of a shell.
+    Completions(completions::Arguments),
+}
+
+/// Runs the command that the process was called with.
+pub fn main() -> Exit {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return output::usage(&error),
+    };
+    let environment = Environment::read();
+    let output = Output::new(&arguments.options);
+    output::start_tracing(arguments.options.verbose);
+    match run(&arguments, &environment, &output) {
+        Ok(exit) => exit,
+        Err(error) => {
+            output.error(&error);
+            error.exit()
+        }
+    }
+}
+
+fn run(arguments: &Arguments, environment: &Environment, output: &Output) -> Result<Exit, Error> {
+    let options = &arguments.options;
+    match &arguments.command {
+        Command::Build(arguments) => build::run(options, arguments, environment, output),
+        Command::Plan(arguments) => plan::run(options, arguments, environment, output),
+        Command::Why(arguments) => why::run(options, arguments, environment, output),
+        Command::Changed(arguments) => changed::run(options, arguments, environment, output),
+        Command::CheckRebuild(arguments) => check_rebuild::run(options, arguments, environment, output),
+        Command::ImageExists(arguments) => image_exists::run(options, arguments, environment, output),
+        Command::Graph(arguments) => graph::run(options, arguments, environment, output),
+        Command::Completions(arguments) => Ok(completions::run(arguments, output)),
+    }
+}
+
+/// Runs what waits for engines and registries, on this thread and a few more.
+fn wait_for<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Start)?;
+    let result = runtime.block_on(work);
+    // What still reads a blob on another thread must not hold up the exit.
+    runtime.shutdown_background();
+    result
+}

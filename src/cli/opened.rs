@@ -1,0 +1,149 @@
+//! The repository, the tree that is looked at, and where its manifest comes from.
+
+use std::fs;
+
+use super::environment::Environment;
+use super::options::Options;
+use super::output::Output;
+use crate::error::Error;
+use crate::git::{Head, Repository, Snapshot};
+use crate::model::{BranchName, ObjectId, ProjectName};
+use crate::observe::{self, BaseRequest, Records};
+use crate::plan::{Base, Force, Observations, Plan};
+use crate::workspace::{ManifestSource, Workspace};
+
+/// What a command looks at.
+pub(super) struct Opened {
+    pub(super) repository: Repository,
+    pub(super) head: Head,
+    /// The tree of the head, or of the work tree.
+    pub(super) tree: ObjectId,
+    pub(super) is_dirty: bool,
+    pub(super) source: ManifestSource,
+}
+
+/// Whether uncommitted work is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Uncommitted {
+    Included,
+    LeftOut,
+}
+
+impl Opened {
+    pub(super) fn new(
+        options: &Options,
+        environment: &Environment,
+        uncommitted: Uncommitted,
+    ) -> Result<Self, Error> {
+        let repository = Repository::open(&options.directory)?;
+        let mut head = match &options.head {
+            Some(revision) => Head { commit: repository.commit(revision)?, branch: None },
+            None => repository.head()?,
+        };
+        if head.branch.is_none() {
+            head.branch.clone_from(&environment.branch);
+        }
+        let mut tree = repository.snapshot(head.commit)?.tree();
+        let mut is_dirty = false;
+        let has_work_tree = options.head.is_none() && repository.work_dir().is_some();
+        if uncommitted == Uncommitted::Included && has_work_tree {
+            let work_tree = repository.snapshot_of_work_tree(head.commit)?;
+            (tree, is_dirty) = (work_tree.tree, work_tree.is_dirty);
+        }
+        let source = match &options.manifest {
+            None => ManifestSource::Tree,
+            Some(path) => ManifestSource::File {
+                name: path.display().to_string(),
+                text: fs::read(path).map_err(|source| Error::Read { path: path.clone(), source })?,
+            },
+        };
+        Ok(Self { repository, head, tree, is_dirty, source })
+    }
+
+    pub(super) fn snapshot(&self) -> Result<Snapshot<'_>, Error> {
+        Ok(self.repository.snapshot_of_tree(self.tree)?)
+    }
+
+    /// Finds the base; `records` are what the cache knows of earlier builds.
+    pub(super) fn base(
+        &self,
+        options: &Options,
+        environment: &Environment,
+        default_branch: &BranchName,
+        records: &Records,
+    ) -> Result<Base, Error> {
+        let request = BaseRequest {
+            named: options.base.as_deref(),
+            from_environment: environment.base.as_deref(),
+            default_branch,
+            records,
+        };
+        Ok(observe::base(&self.repository, &self.head, request)?)
+    }
+
+    /// What git alone can say: the changes since the base, without digests and images.
+    pub(super) fn observe(
+        &self,
+        snapshot: &Snapshot<'_>,
+        workspace: &Workspace,
+        base: Base,
+    ) -> Result<Observations, Error> {
+        let own_changes = match &base {
+            Base::Unknown { .. } => Default::default(),
+            Base::Known { commit, .. } => {
+                let base = self.repository.snapshot(*commit)?;
+                let changes = base.changes_to(snapshot)?;
+                observe::own_changes(workspace, &self.source, &base, &changes)
+            }
+        };
+        Ok(Observations {
+            head: self.head.commit,
+            is_dirty: self.is_dirty,
+            base,
+            own_changes,
+            inputs: Default::default(),
+            images: None,
+        })
+    }
+}
+
+/// A plan by git alone, and what it was made from.
+pub(super) struct OfflinePlan {
+    pub(super) workspace: Workspace,
+    pub(super) observed: Observations,
+    pub(super) plan: Plan,
+}
+
+/// Plans all projects by git alone and says on which base.
+pub(super) fn plan_offline(
+    opened: &Opened,
+    options: &Options,
+    environment: &Environment,
+    output: &Output,
+) -> Result<OfflinePlan, Error> {
+    let snapshot = opened.snapshot()?;
+    let workspace = Workspace::read(&snapshot, &opened.source)?;
+    let default_branch = &workspace.manifest.workspace.default_branch;
+    let base = opened.base(options, environment, default_branch, &Records::default())?;
+    let observed = opened.observe(&snapshot, &workspace, base)?;
+    let selected = workspace.graph.order().cloned().collect();
+    let strategy = workspace.manifest.workspace.strategy;
+    let plan = crate::plan::make(&workspace.graph, &observed, &selected, strategy, &Force::None);
+    output.story(&crate::report::text::base(&plan));
+    Ok(OfflinePlan { workspace, observed, plan })
+}
+
+/// Finds a project by the name that a person typed.
+pub(super) fn project(workspace: &Workspace, name: &str) -> Result<ProjectName, Error> {
+    let known = name.parse::<ProjectName>().ok().filter(|name| workspace.projects.contains_key(name));
+    known.ok_or_else(|| Error::UnknownProject {
+        name: name.to_owned(),
+        similar: workspace
+            .projects
+            .keys()
+            .map(|project| (strsim::jaro_winkler(name, project.as_str()), project))
+            .filter(|(likeness, _)| *likeness > 0.8)
+            .max_by(|one, other| one.0.total_cmp(&other.0))
+            .map(|(_, project)| project.clone()),
+    })
+}

@@ -1,0 +1,114 @@
+//! Where words go: answers to standard output, the story to standard error.
+
+use std::error::Error as _;
+use std::io::{self, IsTerminal as _, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use super::options::{Color, Options, ProgressKind};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::model::printable;
+use crate::workspace::WorkspaceError;
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const LABEL: Style = Style::new().bold();
+
+pub(super) struct Output {
+    choice: ColorChoice,
+    is_quiet: bool,
+    pub(super) progress: ProgressKind,
+}
+
+impl Output {
+    pub(super) fn new(options: &Options) -> Self {
+        let choice = match options.color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+        let progress = match options.progress {
+            _ if options.quiet => ProgressKind::None,
+            ProgressKind::Auto if io::stderr().is_terminal() => ProgressKind::Tty,
+            ProgressKind::Auto => ProgressKind::Plain,
+            chosen => chosen,
+        };
+        Self { choice, is_quiet: options.quiet, progress }
+    }
+
+    /// Writes an answer. A reader that has gone away wants no more of it.
+    pub(super) fn answer(&self, text: &str) {
+        let mut stdout = AutoStream::new(io::stdout(), self.choice).lock();
+        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        if let Err(error) = written {
+            tracing::debug!(%error, "standard output is closed");
+        }
+    }
+
+    /// Writes an answer as one JSON document.
+    pub(super) fn json(&self, document: &impl Serialize) {
+        let text = serde_json::to_string_pretty(document).expect("reports hold nothing that JSON can't");
+        self.answer(&format!("{text}\n"));
+    }
+
+    /// Writes a sentence of the story, unless nobody wants it.
+    pub(super) fn story(&self, sentence: &str) {
+        if !self.is_quiet {
+            self.write_error(&format!("{sentence}\n"));
+        }
+    }
+
+    /// Writes what went wrong, why, and what to do.
+    pub(super) fn error(&self, error: &Error) {
+        let mut text = format!("{ERROR}error:{ERROR:#} {}\n", printable(&error.to_string()));
+        if let Some(WorkspaceError::Invalid(errors)) = workspace_error(error) {
+            for problem in errors.to_string().lines() {
+                text.push_str(&format!("  {}\n", printable(problem)));
+            }
+        } else {
+            let mut source = error.source();
+            while let Some(cause) = source {
+                text.push_str(&format!("  {LABEL}because:{LABEL:#} {}\n", printable(&cause.to_string())));
+                source = cause.source();
+            }
+        }
+        if let Some(hint) = error.hint() {
+            text.push_str(&format!("  {LABEL}hint:{LABEL:#} {}\n", printable(&hint)));
+        }
+        self.write_error(&text);
+    }
+
+    fn write_error(&self, text: &str) {
+        let mut stderr = AutoStream::new(io::stderr(), self.choice).lock();
+        // There is nowhere left to report a closed standard error to.
+        let _ = stderr.write_all(text.as_bytes());
+    }
+}
+
+fn workspace_error(error: &Error) -> Option<&WorkspaceError> {
+    match error {
+        Error::Workspace(error) | Error::Observe(crate::observe::ObserveError::Workspace(error)) => {
+            Some(error)
+        }
+        _ => None,
+    }
+}
+
+/// Writes help, the version, or what is wrong with the arguments.
+pub(super) fn usage(error: &clap::Error) -> Exit {
+    // Help goes to standard output, which may be closed; there is nothing to do about it.
+    let _ = error.print();
+    if error.use_stderr() { Exit::BadInput } else { Exit::Done }
+}
+
+/// Lets `-v` and `-vv` show what this program does; libraries stay silent, they might show secrets.
+pub(super) fn start_tracing(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => "chinampa=info",
+        _ => "chinampa=trace",
+    };
+    tracing_subscriber::fmt().with_env_filter(level).with_writer(io::stderr).without_time().init();
+}

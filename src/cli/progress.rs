@@ -1,0 +1,99 @@
+//! Shows running builds on standard error.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::options::ProgressKind;
+use super::output::Output;
+use crate::engine::Progress;
+use crate::model::{ProjectName, printable};
+use crate::report::{Event, json, text};
+
+/// How often a spinner turns.
+const TICK: Duration = Duration::from_millis(120);
+
+pub(super) enum Display<'o> {
+    /// A line for each running build, above which finished ones stay.
+    Tty {
+        bars: MultiProgress,
+        running: Mutex<BTreeMap<ProjectName, ProgressBar>>,
+    },
+    Lines {
+        output: &'o Output,
+        is_json: bool,
+    },
+    Nothing,
+}
+
+impl<'o> Display<'o> {
+    pub(super) fn new(output: &'o Output) -> Self {
+        match output.progress {
+            ProgressKind::Tty => Self::Tty { bars: MultiProgress::new(), running: Mutex::default() },
+            ProgressKind::Json => Self::Lines { output, is_json: true },
+            ProgressKind::Auto | ProgressKind::Plain => Self::Lines { output, is_json: false },
+            ProgressKind::None => Self::Nothing,
+        }
+    }
+
+    pub(super) fn tell(&self, event: &Event) {
+        match self {
+            Self::Nothing => {}
+            Self::Lines { output, is_json: true } => output.story(&json::event(event).to_string()),
+            Self::Lines { output, is_json: false } => {
+                if let Some(line) = text::event(event) {
+                    output.story(&line);
+                }
+            }
+            Self::Tty { bars, running } => {
+                let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+                show(bars, &mut running, event);
+            }
+        }
+    }
+
+    /// Takes what is still shown away.
+    pub(super) fn finish(&self) {
+        if let Self::Tty { bars, .. } = self
+            && let Err(error) = bars.clear()
+        {
+            tracing::debug!(%error, "the terminal is gone");
+        }
+    }
+}
+
+fn show(bars: &MultiProgress, running: &mut BTreeMap<ProjectName, ProgressBar>, event: &Event) {
+    match event {
+        Event::Started { project } => {
+            let style = ProgressStyle::with_template("{spinner} {prefix} {wide_msg} {elapsed}");
+            let bar = bars.add(ProgressBar::new_spinner());
+            bar.set_style(style.expect("the template is valid"));
+            bar.set_prefix(project.to_string());
+            bar.enable_steady_tick(TICK);
+            running.insert(project.clone(), bar);
+        }
+        Event::Progress { project, progress: Progress::StepStarted { step } } => {
+            if let Some(bar) = running.get(project) {
+                bar.set_message(printable(step));
+            }
+        }
+        Event::Pushing { project, image } => {
+            if let Some(bar) = running.get(project) {
+                bar.set_message(format!("pushing {image}"));
+            }
+        }
+        Event::Progress { .. } => {}
+        Event::Finished { project, .. } => {
+            if let Some(bar) = running.remove(project) {
+                bar.finish_and_clear();
+            }
+            if let Some(line) = text::event(event)
+                && let Err(error) = bars.println(line)
+            {
+                tracing::debug!(%error, "the terminal is gone");
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Reads `projects.toml` (`docs/projects-toml.md`) and reports all of its problems at once.
+//!
+//! Only what the file alone can show is checked here. Folders and Dockerfiles that aren't
+//! there, bad patterns and cycles are found by those who know the tree and the graph: the
+//! lines that they need for it are kept.
+
+mod environment;
+mod fields;
+mod problem;
+mod project;
+mod read_project;
+mod registry;
+mod service;
+#[cfg(test)]
+mod tests;
+mod workspace;
+
+use std::collections::BTreeMap;
+
+use toml::de::DeTable;
+
+use crate::model::ProjectName;
+
+pub use environment::{
+    EnvironmentName, EnvironmentRule, InvalidEnvironmentName, InvalidRefPattern, RefPattern,
+};
+pub use fields::Located;
+pub use problem::{ManifestErrors, Problem};
+pub use project::{ProjectConfig, SecretSource};
+pub use registry::{Ecr, RegistryConfig, RegistryKind};
+pub use service::{AppRunner, InvalidTemplate, Placeholder, Service, Template};
+pub use workspace::{InvalidWorkspaceName, Strategy, Workspace, WorkspaceName};
+
+use fields::Fields;
+use problem::Problems;
+use read_project::Surroundings;
+use registry::Role;
+
+/// The largest file that is read.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+
+/// The largest file of which all syntax errors are listed: garbage has one a byte, and a
+/// hundred bytes of memory for each are affordable only so far.
+const MOST_BYTES_TO_RECOVER: usize = 1024 * 1024;
+
+const KEYS: &[&str] = &["workspace", "cache", "deploy", "environments", "projects"];
+
+/// Everything that `projects.toml` says.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    pub workspace: Workspace,
+    /// Where images are built to.
+    pub cache: RegistryConfig,
+    /// Where they are promoted to; never the engine's store.
+    pub deploy: Option<RegistryConfig>,
+    pub environments: BTreeMap<EnvironmentName, EnvironmentRule>,
+    pub projects: BTreeMap<ProjectName, ProjectConfig>,
+}
+
+/// Reads a manifest; `file` is what problems call it.
+///
+/// # Errors
+/// [`ManifestErrors`] with every problem of the file. Syntax errors, bytes that are no UTF-8 and a
+/// size above 16 MiB hide all others.
+pub fn parse(text: &[u8], file: &str) -> Result<Manifest, ManifestErrors> {
+    let problems = Problems::new(file, text);
+    let table = document(text, &problems);
+    let manifest = table.as_ref().and_then(|table| read(table, &problems));
+    problems.into_result(manifest)
+}
+
+fn document<'t>(text: &'t [u8], problems: &Problems<'_>) -> Option<DeTable<'t>> {
+    if text.len() > MOST_BYTES {
+        problems.add(
+            0,
+            format_args!("the file has {} bytes; at most {MOST_BYTES} are read", text.len()),
+            None,
+        );
+        return None;
+    }
+    let text = match std::str::from_utf8(text) {
+        Ok(text) => text,
+        Err(error) => {
+            problems.add(error.valid_up_to(), "the file is not UTF-8", None);
+            return None;
+        }
+    };
+    match DeTable::parse(text) {
+        Ok(table) => Some(table.into_inner()),
+        Err(first) => {
+            let errors = if text.len() <= MOST_BYTES_TO_RECOVER {
+                DeTable::parse_recoverable(text).1
+            } else {
+                vec![first]
+            };
+            report_syntax(&errors, problems);
+            None
+        }
+    }
+}
+
+/// Reports the first error of each line: those behind it mostly follow from it.
+fn report_syntax(errors: &[toml::de::Error], problems: &Problems<'_>) {
+    let mut errors: Vec<(usize, &str)> =
+        errors.iter().map(|error| (error.span().map_or(0, |span| span.start), error.message())).collect();
+    errors.sort_by_key(|(offset, _)| *offset);
+    errors.dedup_by_key(|(offset, _)| problems.line(*offset));
+    for (offset, message) in errors {
+        problems.add(offset, format_args!("column {}: {message}", problems.column(offset)), None);
+    }
+}
+
+fn read(table: &DeTable<'_>, problems: &Problems<'_>) -> Option<Manifest> {
+    let fields = Fields::of_file(table, KEYS, problems);
+    let workspace = fields.required("workspace").and_then(workspace::read);
+    let cache = match fields.item("cache") {
+        Some(item) => registry::read(item, Role::Cache),
+        None => Some(RegistryConfig::engine()),
+    };
+    let deploy = fields.item("deploy").and_then(|item| registry::read(item, Role::Deploy));
+    let environments =
+        fields.item("environments").map(|item| item.members(environment::read)).unwrap_or_default();
+    let projects = fields.item("projects").map(|item| {
+        let names = item.value().as_table().into_iter().flat_map(DeTable::keys);
+        let mut around = Surroundings {
+            names: names.map(|key| key.get_ref().as_ref()).collect(),
+            cache: cache.as_ref(),
+            deploy: deploy.as_ref(),
+            builds: workspace.as_ref().map(|workspace| workspace.name.builds_repository()),
+            repositories: BTreeMap::new(),
+        };
+        item.members(|project| read_project::read(project, &mut around))
+    });
+    Some(Manifest {
+        workspace: workspace?,
+        cache: cache?,
+        deploy,
+        environments: environments.into_iter().collect(),
+        projects: projects.unwrap_or_default().into_iter().collect(),
+    })
+}

@@ -1,0 +1,91 @@
+//! `[projects.*]`: what an image is made from, and what is done with it.
+
+use std::collections::BTreeMap;
+
+use super::fields::Located;
+use super::service::Service;
+use crate::model::{Platform, ProjectName, RepoPath, RepositoryName, StageName, Tag};
+
+/// One project: what its image is made from, and what is done with it.
+#[derive(Clone, Debug)]
+pub struct ProjectConfig {
+    /// Of the project's table, from 1.
+    pub line: usize,
+    /// The project's folder, from the repository root.
+    pub path: Located<RepoPath>,
+    /// The root of the build context, from the repository root.
+    pub context: Located<RepoPath>,
+    /// From the repository root, though the file says it from `path`.
+    pub dockerfile: Located<RepoPath>,
+    /// The last stage when `None`.
+    pub target: Option<StageName>,
+    /// Without the registry's prefix.
+    pub repository: RepositoryName,
+    /// Besides those that the Dockerfile names. Sorted by name, each once.
+    pub needs: Vec<Located<ProjectName>>,
+    /// Sorted, each once; the engine's own platform when empty.
+    pub platforms: Vec<Platform>,
+    pub build_args: BTreeMap<String, String>,
+    /// By the ids that the Dockerfile knows them by.
+    pub secrets: BTreeMap<String, SecretSource>,
+    /// Patterns, not yet parsed, of files that are not committed and yet needed.
+    pub extra_inputs: Vec<Located<String>>,
+    /// Whether the context holds declared files only.
+    pub hermetic: bool,
+    /// More tags in the deploy registry. Sorted, each once.
+    pub tags: Vec<Tag>,
+    /// From the repository root, though the file says it from `path`. The folder
+    /// `terraform` of the project, if it is there, when `None`.
+    pub terraform: Option<Located<RepoPath>>,
+    pub service: Option<Service>,
+}
+
+/// Where a secret's value is read from when an image is built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// The environment variable of this name.
+    Env(String),
+    /// A file of the work tree, from the repository root.
+    File(RepoPath),
+}
+
+impl ProjectConfig {
+    /// The keys, as the file names them, that make another image of the same files in `other`.
+    ///
+    /// Lines, comments, order and defaults that are spelled out don't count, nor where a
+    /// secret comes from, nor what is done with a finished image.
+    pub fn differing_keys(&self, other: &Self) -> Vec<&'static str> {
+        // Whoever adds a key decides here whether it makes another image.
+        let Self {
+            line: _,
+            path,
+            context,
+            dockerfile,
+            target,
+            repository,
+            needs,
+            platforms,
+            build_args,
+            secrets,
+            extra_inputs,
+            hermetic,
+            tags: _,
+            terraform: _,
+            service: _,
+        } = self;
+        let compared = [
+            ("path", *path == other.path),
+            ("context", *context == other.context),
+            ("dockerfile", *dockerfile == other.dockerfile),
+            ("target", *target == other.target),
+            ("repository", *repository == other.repository),
+            ("needs", *needs == other.needs),
+            ("platforms", *platforms == other.platforms),
+            ("build_args", *build_args == other.build_args),
+            ("secrets", secrets.keys().eq(other.secrets.keys())),
+            ("extra_inputs", *extra_inputs == other.extra_inputs),
+            ("hermetic", *hermetic == other.hermetic),
+        ];
+        compared.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
+    }
+}

@@ -1,0 +1,251 @@
+//! Reads one `[projects.*]` table, and checks it against the others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use toml::de::DeValue;
+
+use super::fields::{Fields, Item, Located};
+use super::project::{ProjectConfig, SecretSource};
+use super::registry::{RegistryConfig, RegistryKind};
+use super::service;
+use crate::model::{InvalidName, Platform, ProjectName, RepoPath, RepositoryName, Tag};
+
+pub(super) const KEYS: &[&str] = &[
+    "path",
+    "context",
+    "dockerfile",
+    "target",
+    "repository",
+    "needs",
+    "platforms",
+    "build_args",
+    "secrets",
+    "extra_inputs",
+    "hermetic",
+    "tags",
+    "terraform",
+    "service",
+];
+
+pub(super) const SECRET_KEYS: &[&str] = &["env", "file"];
+
+/// What a project is checked against.
+pub(super) struct Surroundings<'a> {
+    /// All projects of the file, those with mistakes in them too.
+    pub(super) names: BTreeSet<&'a str>,
+    /// `None` where their own tables are wrong.
+    pub(super) cache: Option<&'a RegistryConfig>,
+    pub(super) deploy: Option<&'a RegistryConfig>,
+    /// Where build records are kept.
+    pub(super) builds: Option<RepositoryName>,
+    /// Who has each repository, and where that is said.
+    pub(super) repositories: BTreeMap<RepositoryName, Located<String>>,
+}
+
+pub(super) fn read(item: Item<'_>, around: &mut Surroundings<'_>) -> Option<(ProjectName, ProjectConfig)> {
+    let name = item.key().parse().map_err(|error: InvalidName| item.wrong(error)).ok();
+    let fields = item.fields(KEYS)?;
+    let path = fields.required("path").and_then(located_path);
+    // A stand-in where the path is wrong, so that the other keys are still looked at.
+    let folder = path.clone().unwrap_or(Located { value: RepoPath::default(), line: item.line() });
+    let below_folder = |path: Located<RepoPath>| Located { value: folder.value.join(&path.value), ..path };
+    let context = fields.item("context").and_then(located_path).unwrap_or_else(|| folder.clone());
+    let dockerfile = dockerfile(&fields).map(below_folder);
+    let target = fields.item("target").and_then(|item| item.parse());
+    let repository = repository(&item, &fields, name.as_ref(), around);
+    let needs = fields.item("needs").map(|needs| self::needs(needs, item.key(), around)).unwrap_or_default();
+    let platforms = fields.item("platforms").map(|item| platforms(item, around.cache)).unwrap_or_default();
+    let build_args = fields.item("build_args").map(|item| item.members(build_arg)).unwrap_or_default();
+    let secrets = fields.item("secrets").map(|item| item.members(secret)).unwrap_or_default();
+    let extra_inputs = fields.item("extra_inputs").map(|item| item.patterns()).unwrap_or_default();
+    let hermetic = fields.item("hermetic").and_then(|item| item.flag()).unwrap_or(true);
+    let tags = fields.item("tags").map(|item| sorted_once(item, tag)).unwrap_or_default();
+    let terraform = fields.item("terraform").and_then(located_path).map(below_folder);
+    let service = fields.item("service").and_then(service::read);
+    Some((
+        name?,
+        ProjectConfig {
+            line: item.line(),
+            path: path?,
+            context,
+            dockerfile: dockerfile?,
+            target,
+            repository: repository?,
+            needs,
+            platforms,
+            build_args: build_args.into_iter().collect(),
+            secrets: secrets.into_iter().collect(),
+            extra_inputs,
+            hermetic,
+            tags,
+            terraform,
+            service,
+        },
+    ))
+}
+
+fn located_path(item: Item<'_>) -> Option<Located<RepoPath>> {
+    item.path().map(|path| item.located(path))
+}
+
+/// The Dockerfile's path from the project's folder.
+fn dockerfile(fields: &Fields<'_>) -> Option<Located<RepoPath>> {
+    let Some(item) = fields.item("dockerfile") else {
+        let path = RepoPath::new("Dockerfile").expect("a file's name is a path");
+        return Some(Located { value: path, line: fields.line() });
+    };
+    let path = located_path(item)?;
+    if path.value.is_root() {
+        item.wrong("a file is expected, not a folder");
+        return None;
+    }
+    Some(path)
+}
+
+fn repository(
+    project: &Item<'_>,
+    fields: &Fields<'_>,
+    name: Option<&ProjectName>,
+    around: &mut Surroundings<'_>,
+) -> Option<RepositoryName> {
+    let (repository, item) = match fields.item("repository") {
+        Some(item) => (item.parse::<RepositoryName>()?, item),
+        None => match name?.as_str().parse::<RepositoryName>() {
+            Ok(repository) => (repository, *project),
+            Err(error) => {
+                fields.wrong(
+                    error,
+                    Some("a `repository` is needed where the project's name is none".to_owned()),
+                );
+                return None;
+            }
+        },
+    };
+    for registry in [around.cache, around.deploy].into_iter().flatten() {
+        if let Err(error) = repository.with_prefix(&registry.prefix) {
+            item.wrong(error);
+        }
+    }
+    if around.builds.as_ref() == Some(&repository) {
+        item.wrong(format_args!("the repository `{repository}` is that of the workspace's build records"));
+    }
+    if let Some(first) = around.repositories.get(&repository) {
+        let Located { value: owner, line } = first;
+        item.wrong(format_args!(
+            "the repository `{repository}` is that of `[projects.{owner}]` (line {line}) already"
+        ));
+    } else {
+        around.repositories.insert(repository.clone(), item.located(project.key().to_owned()));
+    }
+    Some(repository)
+}
+
+fn needs(item: Item<'_>, project: &str, around: &Surroundings<'_>) -> Vec<Located<ProjectName>> {
+    let need = |item: &Item<'_>| {
+        let name: ProjectName = item.parse()?;
+        if name.as_str() == project {
+            item.wrong("a project can't need itself");
+            return None;
+        }
+        if !around.names.contains(name.as_str()) {
+            let hint = item.did_you_mean(name.as_str(), around.names.iter().copied());
+            item.wrong_with_hint(format_args!("there is no project `{name}`"), hint);
+            return None;
+        }
+        Some(name)
+    };
+    once(item, need).into_iter().map(|(name, item)| item.located(name)).collect()
+}
+
+fn platforms(item: Item<'_>, cache: Option<&RegistryConfig>) -> Vec<Platform> {
+    let platforms = sorted_once(item, Item::parse);
+    let in_engine = cache.is_some_and(|cache| cache.kind == RegistryKind::Engine);
+    if in_engine && platforms.len() > 1 {
+        item.wrong_with_hint(
+            "the Docker engine's own store holds one platform per image",
+            Some("more need a registry as `[cache]`".to_owned()),
+        );
+    }
+    platforms
+}
+
+fn tag(item: &Item<'_>) -> Option<Tag> {
+    let tag: Tag = item.parse()?;
+    let text = tag.as_str();
+    if text == "tainted" || ["cache-", "branch-", "commit-"].iter().any(|prefix| text.starts_with(prefix)) {
+        item.wrong(format_args!("the tag `{text}` has a meaning of its own"));
+        return None;
+    }
+    Some(tag)
+}
+
+fn build_arg(item: Item<'_>) -> Option<(String, String)> {
+    if !is_variable_name(item.key()) {
+        item.wrong("a build argument's name is letters, digits and `_`, the first no digit");
+    }
+    let value = match item.value() {
+        DeValue::Integer(integer) => match i64::from_str_radix(integer.as_str(), integer.radix()) {
+            Ok(number) => number.to_string(),
+            Err(_) => {
+                item.wrong("the integer is too large: write it in quotes");
+                return None;
+            }
+        },
+        DeValue::Boolean(flag) => flag.to_string(),
+        DeValue::String(_) => item.text()?.to_owned(),
+        _ => {
+            item.wrong_type("a string, an integer or a boolean");
+            return None;
+        }
+    };
+    Some((item.key().to_owned(), value))
+}
+
+fn secret(item: Item<'_>) -> Option<(String, SecretSource)> {
+    if !is_secret_id(item.key()) {
+        item.wrong("a secret's id is up to 128 letters, digits, `.`, `_` and `-`, the first a letter, a digit or `_`");
+    }
+    let fields = item.fields(SECRET_KEYS)?;
+    let source = match (fields.item("env"), fields.item("file")) {
+        (Some(env), None) => SecretSource::Env(env.read(|name| {
+            // The text is not shown: it may be the secret itself.
+            is_variable_name(name)
+                .then(|| name.to_owned())
+                .ok_or("the name of an environment variable is expected")
+        })?),
+        (None, Some(file)) => SecretSource::File(file.path()?),
+        _ => {
+            fields.wrong("either `env` or `file` is expected", None);
+            return None;
+        }
+    };
+    Some((item.key().to_owned(), source))
+}
+
+fn is_variable_name(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn is_secret_id(text: &str) -> bool {
+    text.len() <= 128
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
+/// The elements of a list, sorted; one that stands there twice is a problem.
+fn once<'a, T: Ord>(item: Item<'a>, read: impl Fn(&Item<'a>) -> Option<T>) -> BTreeMap<T, Item<'a>> {
+    let mut seen = BTreeMap::new();
+    for element in item.list() {
+        let Some(value) = read(&element) else { continue };
+        if seen.insert(value, element).is_some() {
+            let text = element.text().unwrap_or_default();
+            element.wrong(format_args!("`{text}` stands there twice"));
+        }
+    }
+    seen
+}
+
+fn sorted_once<'a, T: Ord>(item: Item<'a>, read: impl Fn(&Item<'a>) -> Option<T>) -> Vec<T> {
+    once(item, read).into_keys().collect()
+}

@@ -1,0 +1,201 @@
+//! `[cache]` and `[deploy]`: where images are built to, and where they are promoted to.
+
+use super::fields::{Fields, Item};
+use crate::model::{Host, RepositoryName};
+
+pub(super) const KEYS: &[&str] = &["kind", "region", "account", "host", "insecure", "endpoint", "prefix"];
+
+/// A place where images are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistryConfig {
+    pub kind: RegistryKind,
+    /// Put before every repository name, as it stands; a valid name with any repository behind it.
+    pub prefix: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegistryKind {
+    /// The Docker engine's own store.
+    Engine,
+    /// Any registry that speaks the OCI distribution protocol.
+    Oci {
+        host: Host,
+        /// Whether it speaks plain HTTP even where it isn't on loopback.
+        insecure: bool,
+    },
+    Ecr(Ecr),
+}
+
+/// Amazon's registry of one account in one region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ecr {
+    pub region: String,
+    /// Twelve digits; the account of the credentials when `None`.
+    pub account: Option<String>,
+    /// The account's own host in that region when `None`.
+    pub host: Option<Host>,
+    /// Whether `host` speaks plain HTTP even where it isn't on loopback.
+    pub insecure: bool,
+    /// The URL of the AWS API, without credentials in it; AWS's own when `None`.
+    pub endpoint: Option<String>,
+}
+
+impl Ecr {
+    /// The host of this registry, for the account that the credentials turned out to be of.
+    ///
+    /// `None` when the two together make no host name, which twelve digits always do.
+    pub fn host_for(&self, account: &str) -> Option<Host> {
+        if let Some(host) = &self.host {
+            return Some(host.clone());
+        }
+        let account = self.account.as_deref().unwrap_or(account);
+        let region = &self.region;
+        let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        format!("{account}.dkr.ecr.{region}.{domain}").parse().ok()
+    }
+}
+
+impl Ecr {
+    /// Whether this can be the host where only the credentials know the account.
+    pub fn may_be_at(&self, host: &Host) -> bool {
+        let account = host.as_str().split('.').next().unwrap_or_default();
+        let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+        is_account && self.host_for(account).as_ref() == Some(host)
+    }
+}
+
+impl RegistryConfig {
+    /// What holds without a table: the Docker engine's own store.
+    pub(super) fn engine() -> Self {
+        Self { kind: RegistryKind::Engine, prefix: String::new() }
+    }
+
+    /// The host, as far as the file says it.
+    ///
+    /// `None` for the engine's store, and for ECR where only the credentials know the account.
+    pub fn host(&self) -> Option<Host> {
+        match &self.kind {
+            RegistryKind::Engine => None,
+            RegistryKind::Oci { host, .. } => Some(host.clone()),
+            RegistryKind::Ecr(ecr) if ecr.host.is_some() => ecr.host.clone(),
+            RegistryKind::Ecr(ecr) => ecr.account.as_deref().and_then(|account| ecr.host_for(account)),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Cache,
+    Deploy,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Engine,
+    Oci,
+    Ecr,
+}
+
+pub(super) fn read(item: Item<'_>, role: Role) -> Option<RegistryConfig> {
+    let fields = item.fields(KEYS)?;
+    let region = fields.item("region").and_then(|item| item.read(region));
+    let account = fields.item("account").and_then(|item| item.read(account));
+    let host = fields.item("host").and_then(host);
+    let insecure = fields.item("insecure").and_then(|item| item.flag()).unwrap_or(false);
+    let endpoint = fields.item("endpoint").and_then(|item| item.read(endpoint));
+    let prefix = match fields.item("prefix") {
+        Some(item) => item.read(prefix),
+        None => Some(String::new()),
+    };
+    let kind_item = fields.required("kind")?;
+    let kind = kind_item.one_of(&[("ecr", Kind::Ecr), ("oci", Kind::Oci), ("engine", Kind::Engine)])?;
+    let kind = match kind {
+        Kind::Engine => {
+            report_misfits(&fields, "engine", &[]);
+            if role == Role::Deploy {
+                kind_item.wrong(
+                    "images are promoted from registry to registry, and the engine's own store is none",
+                );
+            }
+            RegistryKind::Engine
+        }
+        Kind::Oci => {
+            report_misfits(&fields, "oci", &["host", "insecure"]);
+            fields.required("host")?;
+            RegistryKind::Oci { host: host?, insecure }
+        }
+        Kind::Ecr => {
+            fields.required("region")?;
+            if let Some(item) = fields.item("insecure").filter(|_| insecure && fields.item("host").is_none())
+            {
+                item.wrong("AWS's own host speaks HTTPS only; plain HTTP needs a `host`");
+            }
+            RegistryKind::Ecr(Ecr { region: region?, account, host, insecure, endpoint })
+        }
+    };
+    Some(RegistryConfig { kind, prefix: prefix? })
+}
+
+fn report_misfits(fields: &Fields<'_>, kind: &str, own: &[&str]) {
+    for key in KEYS.iter().filter(|key| !["kind", "prefix"].contains(key) && !own.contains(key)) {
+        if let Some(item) = fields.item(key) {
+            item.wrong(format_args!("a registry of kind `{kind}` has no such key"));
+        }
+    }
+}
+
+fn host(item: Item<'_>) -> Option<Host> {
+    if item.text()?.contains('@') {
+        // Not shown: what stands before the `@` may be a password.
+        item.wrong("credentials don't belong into this file: `name[:port]` is expected");
+        return None;
+    }
+    item.parse()
+}
+
+/// At most 100 bytes, so that the build records' repository always fits behind it.
+fn prefix(text: &str) -> Result<String, String> {
+    let any: RepositoryName = "a".parse().expect("a letter is a repository's name");
+    if text.len() <= 100 && any.with_prefix(text).is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "`{text}` can't begin a repository's name: up to 100 bytes in lower case, such as `team/`"
+        ))
+    }
+}
+
+/// Such as `eu-west-2` or `us-gov-west-1`.
+fn region(text: &str) -> Result<String, String> {
+    let parts: Vec<&str> = text.split('-').collect();
+    let is_region = text.len() <= 32
+        && matches!(parts[..], [.., number] if number.parse::<u8>().is_ok())
+        && parts.len() >= 3
+        && parts.iter().all(|part| !part.is_empty())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if is_region {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("`{text}` is not a region, such as `us-east-2`"))
+    }
+}
+
+fn account(text: &str) -> Result<String, String> {
+    if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("`{text}` is not an account: twelve digits are expected"))
+    }
+}
+
+/// The text is not part of the error: a wrong URL may hold a password.
+fn endpoint(text: &str) -> Result<String, &'static str> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let (host, path) = rest.and_then(|rest| rest.split_once('/').or(Some((rest, "")))).unwrap_or_default();
+    let is_path = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte));
+    if host.parse::<Host>().is_ok() && is_path {
+        Ok(text.to_owned())
+    } else {
+        Err("a URL without credentials is expected, such as `http://localhost:4566`")
+    }
+}

@@ -1,0 +1,67 @@
+//! Instructions as others may see them: words, without their places.
+
+use super::error::DockerfileError;
+use super::statement::Statement;
+use super::variables;
+use super::words::quoted_words;
+use super::written::{Written, is_space};
+
+/// One instruction as it is written; variables are not filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instruction {
+    /// In upper case.
+    pub keyword: String,
+    pub first_line: usize,
+    /// Here-documents included.
+    pub last_line: usize,
+    /// `--name=value`, without quotes.
+    pub flags: Vec<String>,
+    /// Words, or a single text where the instruction takes one; names and values in turn for
+    /// `ENV` and `LABEL`; for `ONBUILD` the keyword of the trigger, then its arguments.
+    pub arguments: Vec<String>,
+    /// Whether the arguments are a JSON array.
+    pub is_json: bool,
+}
+
+impl Instruction {
+    pub(super) fn new(statement: &Statement, escape: char) -> Result<Self, DockerfileError> {
+        let mut instruction = Self {
+            keyword: statement.keyword.clone(),
+            first_line: statement.lines.0,
+            last_line: statement.lines.1,
+            flags: statement.flags.iter().map(Written::text).collect(),
+            arguments: Vec::new(),
+            is_json: statement.json.is_some(),
+        };
+        if statement.keyword == "ONBUILD" {
+            let trigger = Self::new(&statement.trigger()?, escape)?;
+            instruction.arguments.push(trigger.keyword);
+            instruction.arguments.extend(trigger.arguments);
+            instruction.is_json = trigger.is_json;
+        } else {
+            instruction.arguments = arguments(statement, escape)?;
+        }
+        Ok(instruction)
+    }
+}
+
+fn arguments(statement: &Statement, escape: char) -> Result<Vec<String>, DockerfileError> {
+    let rest = &statement.rest;
+    let words = || rest.words().iter().map(Written::text).collect();
+    Ok(match (statement.keyword.as_str(), &statement.json) {
+        ("HEALTHCHECK", json) => match (rest.split_once(is_space), json) {
+            (Some((kind, _)), Some(command)) => [&[kind.text()], command.as_slice()].concat(),
+            (Some((kind, command)), None) => vec![kind.text(), command.trimmed().text()],
+            (None, _) => words(),
+        },
+        (_, Some(json)) => json.clone(),
+        ("ADD" | "COPY" | "EXPOSE" | "FROM" | "VOLUME", None) => words(),
+        ("ARG", None) => quoted_words(&rest.text(), escape),
+        ("ENV" | "LABEL", None) => {
+            let pairs = variables::pairs(statement, escape)?;
+            pairs.into_iter().flat_map(|(name, value)| [name, value]).collect()
+        }
+        _ if rest.is_empty() => Vec::new(),
+        _ => vec![rest.text()],
+    })
+}

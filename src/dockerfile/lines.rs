@@ -1,0 +1,126 @@
+//! The lines of a file: where instructions begin, and which lines belong to one.
+
+use super::error::DockerfileError;
+use super::written::{Written, is_space};
+
+pub(super) struct Lines<'a> {
+    text: &'a [u8],
+    /// Where the next line starts.
+    start: usize,
+    /// Of the line that was read last, from 1.
+    pub(super) number: usize,
+}
+
+/// One line without its end.
+#[derive(Clone, Copy)]
+pub(super) struct Line<'a> {
+    bytes: &'a [u8],
+    start: usize,
+    pub(super) number: usize,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(text: &'a [u8]) -> Self {
+        Self { text, start: 0, number: 0 }
+    }
+
+    pub(super) fn next(&mut self) -> Option<Line<'a>> {
+        let rest = &self.text[self.start..];
+        if rest.is_empty() {
+            return None;
+        }
+        let length = rest.iter().position(|&byte| byte == b'\n').map_or(rest.len(), |end| end + 1);
+        let mut line = Line { bytes: &rest[..length], start: self.start, number: self.number + 1 };
+        self.start += length;
+        self.number += 1;
+        if let (1, Some(bytes)) = (line.number, line.bytes.strip_prefix(b"\xef\xbb\xbf")) {
+            line = Line { bytes, start: 3, ..line };
+        }
+        while let [bytes @ .., b'\r' | b'\n'] = line.bytes {
+            line.bytes = bytes;
+        }
+        Some(line)
+    }
+
+    /// Goes on behind the line that `is_end` accepts; stays where it is when there is none.
+    pub(super) fn skip_to(&mut self, is_end: impl Fn(&[u8]) -> bool) -> bool {
+        let (start, number) = (self.start, self.number);
+        while let Some(line) = self.next() {
+            if is_end(line.bytes) {
+                return true;
+            }
+        }
+        (self.start, self.number) = (start, number);
+        false
+    }
+}
+
+impl Line<'_> {
+    pub(super) fn without_indent(self) -> Self {
+        let indent = self.bytes.iter().take_while(|&&byte| is_space(byte)).count();
+        Self { bytes: &self.bytes[indent..], start: self.start + indent, ..self }
+    }
+
+    pub(super) fn is_comment_or_blank(self) -> bool {
+        matches!(self.bytes, [] | [b'#', ..])
+    }
+}
+
+/// `# escape=` and its kind, which count only before everything else.
+pub(super) struct Directives {
+    pub(super) escape: u8,
+    seen: Vec<String>,
+    are_over: bool,
+}
+
+impl Default for Directives {
+    fn default() -> Self {
+        Self { escape: b'\\', seen: Vec::new(), are_over: false }
+    }
+}
+
+impl Directives {
+    pub(super) fn read(&mut self, line: &Line<'_>) -> Result<(), DockerfileError> {
+        if self.are_over {
+            return Ok(());
+        }
+        let text = String::from_utf8_lossy(line.bytes);
+        let directive = text.strip_prefix('#').and_then(|rest| rest.split_once('='));
+        let (name, value) = match directive {
+            Some((name, value)) => (name.trim().to_ascii_lowercase(), value.trim()),
+            None => (String::new(), ""),
+        };
+        if !matches!(name.as_str(), "syntax" | "escape" | "check") || value.is_empty() {
+            self.are_over = true;
+            return Ok(());
+        }
+        if self.seen.contains(&name) {
+            return Err(DockerfileError::RepeatedDirective { line: line.number, name });
+        }
+        match (name.as_str(), value) {
+            ("escape", "\\" | "`") => self.escape = value.as_bytes()[0],
+            ("escape", _) => {
+                return Err(DockerfileError::BadEscape { line: line.number, value: value.to_owned() });
+            }
+            _ => {}
+        }
+        self.seen.push(name);
+        Ok(())
+    }
+
+    /// Adds a line to an instruction; returns whether the next one belongs to it too.
+    pub(super) fn join(&self, whole: &mut Written, line: &Line<'_>) -> bool {
+        let spaces = line.bytes.iter().rev().take_while(|&&byte| byte == b' ' || byte == b'\t').count();
+        let content = &line.bytes[..line.bytes.len() - spaces];
+        match content {
+            [before @ .., last] if *last == self.escape && before.last() != Some(last) => {
+                whole.extend_from(before, line.start);
+                true
+            }
+            _ => {
+                whole.extend_from(line.bytes, line.start);
+                false
+            }
+        }
+    }
+}

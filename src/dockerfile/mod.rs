@@ -1,0 +1,227 @@
+//! Reads what a Dockerfile is made from: images, stages, files of the context. Never runs it.
+//!
+//! Instructions are read as BuildKit's newest frontend reads them (`docs/dockerfile.md` says
+//! which). What an engine would refuse later anyway, such as an unknown flag, is left to it.
+//! The text itself stays as it was: [`Dockerfile::with_parents`] replaces references in place.
+
+mod error;
+mod heredoc;
+mod instruction;
+mod lines;
+mod mount;
+mod pattern;
+mod shell;
+mod stages;
+mod statement;
+mod variables;
+mod words;
+mod written;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+pub use error::DockerfileError;
+pub use instruction::Instruction;
+pub use shell::ShellError;
+
+use crate::model::{ImageRef, Platform, StageName};
+use stages::Reader;
+use variables::Variables;
+
+/// How large a Dockerfile may be.
+pub const MAX_BYTES: usize = 1 << 20;
+/// How many stages a Dockerfile may have.
+pub const MAX_STAGES: usize = 500;
+
+/// A Dockerfile that was read with one set of build arguments, for one platform.
+#[derive(Clone, Debug)]
+pub struct Dockerfile {
+    text: Box<[u8]>,
+    instructions: Vec<Instruction>,
+    stages: Vec<Stage>,
+    parents: Vec<Parent>,
+    copies: Vec<Copy>,
+    arguments: BTreeSet<String>,
+}
+
+/// One `FROM` and what follows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// From 0, as `COPY --from=<index>` counts.
+    pub index: usize,
+    pub name: Option<StageName>,
+    pub line: usize,
+    /// The stages it starts from, copies from or mounts. Engines refuse a file in which one of
+    /// them isn't an earlier one.
+    pub needs: BTreeSet<usize>,
+}
+
+/// An image that a stage takes something from: no stage of the file, and not `scratch`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parent {
+    /// With variables filled in. Not always a well-formed reference.
+    pub reference: String,
+    /// `FROM --platform`; as it is written where only the engine knows a variable of it.
+    pub platform: Option<String>,
+    /// Where the reference stands.
+    pub line: usize,
+    /// The index of the stage that uses it.
+    pub stage: usize,
+    /// The bytes of the file that are the reference.
+    pieces: Vec<Range<usize>>,
+}
+
+/// Something of the build context that is copied or mounted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copy {
+    pub kind: CopyKind,
+    pub stage: usize,
+    pub line: usize,
+    /// Without here-documents, so possibly none.
+    pub sources: Vec<Source>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopyKind {
+    Copy,
+    Add,
+    /// `RUN --mount=type=bind` without `from`.
+    Mount,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub written: String,
+    /// With variables filled in; may have wildcards, or be a URL after `ADD`. `None` where it
+    /// depends on a variable that the file doesn't set.
+    pub path: Option<String>,
+    pub line: usize,
+}
+
+impl Dockerfile {
+    /// Reads a Dockerfile as it is for these build arguments and this platform.
+    ///
+    /// Without a platform, `TARGETARCH` and its kind are known to the engine alone.
+    ///
+    /// # Errors
+    /// [`DockerfileError`] when the text is larger than [`MAX_BYTES`], or is none that an engine
+    /// would build; it names the line.
+    pub fn parse(
+        text: &[u8],
+        build_args: &BTreeMap<String, String>,
+        platform: Option<&Platform>,
+    ) -> Result<Self, DockerfileError> {
+        if text.len() > MAX_BYTES {
+            return Err(DockerfileError::TooLarge { bytes: text.len() });
+        }
+        let (statements, escape) = statement::read(text)?;
+        let instructions = statements.iter().map(|statement| Instruction::new(statement, escape));
+        let instructions = instructions.collect::<Result<_, _>>()?;
+        let line_ends = text.iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
+        let line_starts: Vec<usize> = std::iter::once(0).chain(line_ends.map(|(end, _)| end + 1)).collect();
+        let variables = Variables::new(escape, build_args, platform);
+        let Reader { stages, parents, copies, arguments, .. } =
+            Reader::read(&statements, variables, &line_starts)?;
+        Ok(Self { text: text.into(), instructions, stages, parents, copies, arguments })
+    }
+
+    /// Every instruction, as it is written.
+    pub fn instructions(&self) -> &[Instruction] {
+        &self.instructions
+    }
+
+    /// At least one.
+    pub fn stages(&self) -> &[Stage] {
+        &self.stages
+    }
+
+    /// The images that any stage takes something from, in the order of the file; one that is
+    /// named twice is there twice. Triggers (`ONBUILD`) name none: they are for later builds.
+    pub fn parents(&self) -> &[Parent] {
+        &self.parents
+    }
+
+    /// What is taken from the build context.
+    pub fn copies(&self) -> &[Copy] {
+        &self.copies
+    }
+
+    /// The names that `ARG` declares anywhere.
+    pub fn arguments(&self) -> &BTreeSet<String> {
+        &self.arguments
+    }
+
+    /// Whether a build argument does anything: it is declared, or needs no declaration.
+    pub fn accepts_argument(&self, name: &str) -> bool {
+        let is_proxy = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"]
+            .iter()
+            .any(|proxy| name.eq_ignore_ascii_case(proxy));
+        is_proxy
+            || name.starts_with("BUILDKIT_")
+            || name == "SOURCE_DATE_EPOCH"
+            || self.arguments.contains(name)
+    }
+
+    /// The stages that `target` is made from, itself excluded, in an order to build them in.
+    ///
+    /// `None` is the last stage. A stage without a name is among them but can't be a target.
+    ///
+    /// # Errors
+    /// [`DockerfileError::UnknownTarget`] when no stage has this name.
+    pub fn stages_needed_for(&self, target: Option<&StageName>) -> Result<Vec<&Stage>, DockerfileError> {
+        let target = self.target(target)?;
+        let needed = self.closure(target).into_iter().filter(|&stage| stage != target);
+        Ok(needed.map(|stage| &self.stages[stage]).collect())
+    }
+
+    /// The parents that a build of `target` uses: BuildKit passes over the other stages.
+    ///
+    /// # Errors
+    /// [`DockerfileError::UnknownTarget`] when no stage has this name.
+    pub fn parents_needed_for(&self, target: Option<&StageName>) -> Result<Vec<&Parent>, DockerfileError> {
+        let needed = self.closure(self.target(target)?);
+        Ok(self.parents.iter().filter(|parent| needed.contains(&parent.stage)).collect())
+    }
+
+    /// The text with each parent for which `pin` has one replaced; not a byte else differs.
+    pub fn with_parents(&self, pin: impl Fn(&Parent) -> Option<ImageRef>) -> Vec<u8> {
+        let mut text = Vec::with_capacity(self.text.len());
+        let mut copied = 0;
+        for parent in &self.parents {
+            let Some(image) = pin(parent) else { continue };
+            for (nth, piece) in parent.pieces.iter().enumerate() {
+                text.extend_from_slice(&self.text[copied..piece.start]);
+                if nth == 0 {
+                    text.extend_from_slice(image.to_string().as_bytes());
+                }
+                copied = piece.end;
+            }
+        }
+        text.extend_from_slice(&self.text[copied..]);
+        text
+    }
+
+    fn target(&self, name: Option<&StageName>) -> Result<usize, DockerfileError> {
+        let Some(name) = name else { return Ok(self.stages.len() - 1) };
+        let named = self.stages.iter().rposition(|stage| stage.name.as_ref() == Some(name));
+        named.ok_or_else(|| DockerfileError::UnknownTarget {
+            target: name.clone(),
+            known: self.stages.iter().filter_map(|stage| stage.name.clone()).collect(),
+        })
+    }
+
+    /// A stage and everything it needs.
+    fn closure(&self, stage: usize) -> BTreeSet<usize> {
+        let mut closure = BTreeSet::new();
+        let mut open = vec![stage];
+        while let Some(stage) = open.pop() {
+            if closure.insert(stage) {
+                open.extend(&self.stages[stage].needs);
+            }
+        }
+        closure
+    }
+}
+
+#[cfg(test)]
+mod tests;

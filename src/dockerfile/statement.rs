@@ -1,0 +1,202 @@
+//! Lines to instructions: parser directives, comments, continuations, flags, here-documents.
+
+use super::error::DockerfileError;
+use super::heredoc;
+use super::lines::{Directives, Lines};
+use super::written::{Mark, Written, is_space};
+
+/// One instruction as it is written, its continuation lines joined.
+#[derive(Debug)]
+pub(super) struct Statement {
+    /// In upper case.
+    pub(super) keyword: String,
+    /// The first line and the last, here-documents included; both from 1.
+    pub(super) lines: (usize, usize),
+    /// Words that begin with `--`, without quotes.
+    pub(super) flags: Vec<Written>,
+    /// What follows the flags.
+    pub(super) rest: Written,
+    /// The rest, where it is a JSON array of strings.
+    pub(super) json: Option<Vec<String>>,
+}
+
+#[rustfmt::skip]
+const KEYWORDS: [&str; 18] = [
+    "ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL",
+    "MAINTAINER", "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
+];
+const WITH_JSON: [&str; 7] = ["ADD", "CMD", "COPY", "ENTRYPOINT", "RUN", "SHELL", "VOLUME"];
+
+/// How often the end of what may be a here-document is looked for in vain, each time to the end
+/// of the file.
+const MAX_FRUITLESS_SEARCHES: usize = 100;
+
+/// Reads all instructions; returns the escape character too.
+pub(super) fn read(text: &[u8]) -> Result<(Vec<Statement>, char), DockerfileError> {
+    let mut directives = Directives::default();
+    let mut statements = Vec::new();
+    let mut lines = Lines::new(text);
+    let mut fruitless_searches = 0;
+    while let Some(line) = lines.next() {
+        let line = line.without_indent();
+        directives.read(&line)?;
+        if line.is_comment_or_blank() {
+            continue;
+        }
+        let first = line.number;
+        let mut whole = Written::default();
+        let mut is_continued = directives.join(&mut whole, &line);
+        while is_continued {
+            let Some(line) = lines.next() else { break };
+            if !line.without_indent().is_comment_or_blank() {
+                is_continued = directives.join(&mut whole, &line);
+            }
+        }
+        let mut statement = Statement::parse(&whole, first)?;
+        skip_heredocs(&mut lines, &statement, &whole, &mut fruitless_searches)?;
+        statement.lines.1 = lines.number;
+        statements.push(statement);
+    }
+    Ok((statements, char::from(directives.escape)))
+}
+
+/// Skips the here-documents of an instruction that can have them.
+fn skip_heredocs(
+    lines: &mut Lines<'_>,
+    statement: &Statement,
+    whole: &Written,
+    fruitless_searches: &mut usize,
+) -> Result<(), DockerfileError> {
+    let trigger = if statement.keyword == "ONBUILD" { Some(statement.trigger()?) } else { None };
+    let inner = trigger.as_ref().unwrap_or(statement);
+    if !matches!(inner.keyword.as_str(), "ADD" | "COPY" | "RUN") || inner.json.is_some() {
+        return Ok(());
+    }
+    let (line, text) = (statement.lines.0, whole.text());
+    let heredocs =
+        heredoc::of_line(&text).map_err(|source| DockerfileError::Expansion { line, text, source })?;
+    for heredoc in heredocs {
+        if !heredoc.is_certain && *fruitless_searches == MAX_FRUITLESS_SEARCHES {
+            continue;
+        }
+        if lines.skip_to(|line| heredoc.is_ended_by(line)) {
+            continue;
+        }
+        if heredoc.is_certain {
+            return Err(DockerfileError::UnterminatedHeredoc { line, name: heredoc.name });
+        }
+        *fruitless_searches += 1;
+    }
+    Ok(())
+}
+
+impl Statement {
+    fn parse(whole: &Written, line: usize) -> Result<Self, DockerfileError> {
+        let whole = whole.trimmed();
+        let (keyword, rest) = whole.split_once(is_space).unwrap_or((whole, Written::default()));
+        let keyword = keyword.text().to_ascii_uppercase();
+        if !KEYWORDS.contains(&keyword.as_str()) {
+            return Err(DockerfileError::UnknownInstruction { line, keyword });
+        }
+        let (flags, rest) = take_flags(&rest);
+        let json = match keyword.as_str() {
+            "HEALTHCHECK" => rest.split_once(is_space).map(|(_, command)| command),
+            name => WITH_JSON.contains(&name).then(|| rest.clone()),
+        };
+        let json = match json.and_then(|json| json_array(&json)) {
+            None => None,
+            Some(Ok(strings)) => Some(strings),
+            Some(Err(problem)) => return Err(DockerfileError::Malformed { line, keyword, problem }),
+        };
+        Ok(Self { keyword, lines: (line, line), flags, rest, json })
+    }
+
+    /// What `ONBUILD` will do later.
+    ///
+    /// # Errors
+    /// [`DockerfileError::Malformed`] where it can't be a trigger, and whatever is wrong with it.
+    pub(super) fn trigger(&self) -> Result<Self, DockerfileError> {
+        let problem = if self.rest.is_empty() {
+            "needs an instruction"
+        } else {
+            let trigger = Self::parse(&self.rest, self.lines.0)?;
+            match trigger.keyword.as_str() {
+                "ONBUILD" | "FROM" | "MAINTAINER" => "can't hold this instruction",
+                _ => return Ok(trigger),
+            }
+        };
+        Err(self.malformed(problem))
+    }
+
+    pub(super) fn malformed(&self, problem: &'static str) -> DockerfileError {
+        DockerfileError::Malformed { line: self.lines.0, keyword: self.keyword.clone(), problem }
+    }
+
+    /// The value of the first flag with this name.
+    pub(super) fn flag(&self, name: &str) -> Option<Written> {
+        self.flags_named(name).next()
+    }
+
+    pub(super) fn flags_named(&self, name: &str) -> impl Iterator<Item = Written> {
+        self.flags.iter().filter_map(move |flag| {
+            let (key, value) = flag.split_once(|byte| byte == b'=')?;
+            (key.marks().get(2..)?.iter().map(|mark| mark.byte).eq(name.bytes())).then_some(value)
+        })
+    }
+}
+
+/// `None` where the text is no JSON array at all.
+fn json_array(text: &Written) -> Option<Result<Vec<String>, &'static str>> {
+    if text.marks().first()?.byte != b'[' {
+        return None;
+    }
+    let values: Vec<serde_json::Value> = serde_json::from_str(&text.text()).ok()?;
+    let strings = values.into_iter().map(|value| match value {
+        serde_json::Value::String(text) => Ok(text),
+        _ => Err("has a JSON array with something else than strings"),
+    });
+    Some(strings.collect())
+}
+
+/// Takes the leading `--flags`; quotes and `\` lose their meaning on the way, as in BuildKit.
+fn take_flags(text: &Written) -> (Vec<Written>, Written) {
+    let marks = text.marks();
+    let mut flags = Vec::new();
+    let mut at = 0;
+    loop {
+        at += marks[at..].iter().take_while(|mark| mark.is_space()).count();
+        let is_flag = marks[at..].iter().take(2).filter(|mark| mark.byte == b'-').count() == 2;
+        if !is_flag {
+            return (flags, text.skip(at).trimmed());
+        }
+        let (flag, length) = flag(&marks[at..]);
+        at += length;
+        if flag.is("--") {
+            return (flags, text.skip(at).trimmed());
+        }
+        flags.push(flag);
+    }
+}
+
+/// Reads a word up to an unquoted space; returns how many marks it took.
+fn flag(marks: &[Mark]) -> (Written, usize) {
+    let mut flag = Written::default();
+    let mut quote = None;
+    let mut at = 0;
+    while let Some(&mark) = marks.get(at) {
+        at += 1;
+        match (mark.byte, quote) {
+            (byte, Some(open)) if byte == open => quote = None,
+            (b'\'' | b'"', None) => quote = Some(mark.byte),
+            (b'\\', _) => {
+                if let Some(escaped) = marks.get(at) {
+                    flag.push(escaped.escaped_by(mark));
+                    at += 1;
+                }
+            }
+            (_, None) if mark.is_space() => return (flag, at - 1),
+            _ => flag.push(mark),
+        }
+    }
+    (flag, at)
+}

@@ -1,0 +1,424 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn parse(text: &str) -> Dockerfile {
+    parse_with(text, &[])
+}
+
+fn parse_with(text: &str, build_args: &[(&str, &str)]) -> Dockerfile {
+    let args = build_args.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    let platform = "linux/arm64".parse().unwrap();
+    match Dockerfile::parse(text.as_bytes(), &args, Some(&platform)) {
+        Ok(dockerfile) => dockerfile,
+        Err(error) => panic!("{error}: {:?}\n{text}", std::error::Error::source(&error)),
+    }
+}
+
+fn error(text: &str) -> String {
+    Dockerfile::parse(text.as_bytes(), &BTreeMap::new(), None).unwrap_err().to_string()
+}
+
+fn references(text: &str) -> Vec<String> {
+    parse(text).parents.into_iter().map(|parent| parent.reference).collect()
+}
+
+fn pinned(text: &str) -> String {
+    let image: ImageRef = "host:5000/pinned:v1".parse().unwrap();
+    String::from_utf8(parse(text).with_parents(|_| Some(image.clone()))).unwrap()
+}
+
+#[test]
+fn parents_are_what_from_copy_and_mount_name() {
+    let dockerfile = parse(
+        "FROM golang:1 AS Build\n\
+         RUN --mount=type=cache,target=/x \\\n  --mount=type=bind,from=tools,target=/t \\\n  make\n\
+         FROM scratch\n\
+         COPY --from=build /a /\n\
+         COPY --from=0 /b /\n\
+         COPY --from=alpine:3 /c /\n\
+         COPY --from=scratch /d /\n\
+         ONBUILD COPY --from=later /e /\n",
+    );
+
+    let parents: Vec<_> =
+        dockerfile.parents().iter().map(|p| (p.reference.as_str(), p.line, p.stage)).collect();
+
+    assert_eq!(parents, [("golang:1", 1, 0), ("tools", 3, 0), ("alpine:3", 8, 1)]);
+    assert_eq!(dockerfile.stages()[1].needs, BTreeSet::from([0]));
+}
+
+#[test]
+fn from_finds_only_stages_before_it_and_copy_finds_all() {
+    let dockerfile = parse(
+        "FROM a AS one\nCOPY --from=two x y\nFROM two AS two\nFROM two AS one\nFROM one\nCOPY --from=ONE x y\n",
+    );
+
+    let needs: Vec<Vec<usize>> =
+        dockerfile.stages().iter().map(|stage| stage.needs.iter().copied().collect()).collect();
+    assert_eq!(needs, [vec![1], vec![], vec![1], vec![2]]);
+    assert_eq!(dockerfile.parents().iter().map(|p| p.reference.as_str()).collect::<Vec<_>>(), ["a", "two"]);
+}
+
+#[test]
+fn a_number_is_a_stage_for_copy_and_an_image_for_a_mount() {
+    let text = "FROM scratch\nFROM scratch\nCOPY --from=0 a b\nRUN --mount=from=0,target=/x true\n";
+
+    assert_eq!(references(text), ["0"]);
+}
+
+#[test]
+fn global_arguments_reach_from_and_a_stage_only_after_arg() {
+    let text = "ARG TAG=1\nARG NAME=base:${TAG}\nFROM $NAME\nCOPY a$TAG /\nARG TAG\nCOPY a$TAG /\n";
+
+    let dockerfile = parse_with(text, &[("TAG", "2")]);
+
+    assert_eq!(dockerfile.parents()[0].reference, "base:2");
+    let paths: Vec<_> = dockerfile.copies().iter().map(|copy| copy.sources[0].path.as_deref()).collect();
+    assert_eq!(paths, [None, Some("a2")]);
+}
+
+#[test]
+fn a_stage_inherits_the_variables_of_the_stage_it_starts_from() {
+    let text =
+        "FROM a AS one\nENV DIR=src\nFROM one\nENV DIR=$DIR/main FILE=$DIR/x\nCOPY $DIR $FILE $OTHER /\n";
+
+    let sources: Vec<_> = parse(text).copies()[0].sources.iter().map(|source| source.path.clone()).collect();
+
+    assert_eq!(sources, [Some("src/main".to_owned()), Some("src/x".to_owned()), None]);
+}
+
+#[test]
+fn a_build_argument_that_nobody_declares_changes_nothing() {
+    let dockerfile = parse_with("FROM a\nARG B C=1\nCOPY $D /\n", &[("D", "x")]);
+
+    assert_eq!(dockerfile.copies()[0].sources[0].path, None);
+    assert!(!dockerfile.accepts_argument("D"));
+    assert!(
+        ["B", "C", "HTTP_PROXY", "BUILDKIT_INLINE_CACHE"]
+            .iter()
+            .all(|name| dockerfile.accepts_argument(name))
+    );
+}
+
+#[test]
+fn variables_expand_as_in_buildkit() {
+    for (text, expected) in [
+        ("${A}", "a.b/c:v1.2"),
+        ("$A", "a.b/c:v1.2"),
+        ("${NONE:-x}y", "xy"),
+        ("${EMPTY:-x}y", "xy"),
+        ("${EMPTY-x}y", "y"),
+        ("${NONE-x}y", "xy"),
+        ("${A:+x}y", "xy"),
+        ("${EMPTY:+x}y", "y"),
+        ("${EMPTY+x}y", "xy"),
+        ("${NONE:-${EMPTY:-deep}}", "deep"),
+        ("${A:?no}", "a.b/c:v1.2"),
+        ("${A%:*}", "a.b/c"),
+        ("${A%%.*}x", "ax"),
+        ("${A#*.}", "b/c:v1.2"),
+        ("${A##*/}", "c:v1.2"),
+        ("${A/v?/w}", "a.b/c:w.2"),
+        ("${A//./-}", "a-b/c:v1-2"),
+        ("\"${A}\"", "a.b/c:v1.2"),
+        ("x'$A'y\\$", "x$Ay$"),
+        ("base-$TARGETARCH", "base-arm64"),
+        ("$", "$"),
+    ] {
+        let file = format!("ARG A=a.b/c:v1.2\nARG EMPTY=\nARG NONE\nFROM {text}\n");
+
+        assert_eq!(references(&file), [expected], "{text}");
+    }
+}
+
+#[test]
+fn the_escape_character_escapes_in_words_too() {
+    assert_eq!(references("# escape=`\nARG A=1\nFROM a`\n\\$A`$A\n"), ["a\\1$A"]);
+}
+
+#[test]
+fn pinning_replaces_the_references_and_nothing_else() {
+    for (text, expected) in [
+        ("\u{feff}# x\r\nfrom  $A:-x  as b\r\n", "\u{feff}# x\r\nfrom  host:5000/pinned:v1  as b\r\n"),
+        ("FROM --platform=$BUILDPLATFORM a", "FROM --platform=$BUILDPLATFORM host:5000/pinned:v1"),
+        ("FROM \\\n # c\n \"a\" AS b\n", "FROM \\\n # c\n host:5000/pinned:v1 AS b\n"),
+        ("FROM a\\\nb\nRUN x\n", "FROM host:5000/pinned:v1\nRUN x\n"),
+        (
+            "FROM scratch\nCOPY --chown=1 --from=\"x/y\" [\"a\", \"b\"]\n",
+            "FROM scratch\nCOPY --chown=1 --from=\"host:5000/pinned:v1\" [\"a\", \"b\"]\n",
+        ),
+        (
+            "FROM scratch\nRUN --mount='type=bind,\"from=x\",target=/x' --mount=from=y\\z,target=/y x y\n",
+            "FROM scratch\nRUN --mount='type=bind,\"from=host:5000/pinned:v1\",target=/x' --mount=from=host:5000/pinned:v1,target=/y x y\n",
+        ),
+        (
+            "FROM scratch\nCOPY --from=a\"b\"c\\d e f\n",
+            "FROM scratch\nCOPY --from=host:5000/pinned:v1\"\" e f\n",
+        ),
+    ] {
+        let text = text.replace("$A:-x", "${A:-x}");
+
+        assert_eq!(pinned(&text), expected);
+    }
+}
+
+#[test]
+fn a_parent_without_a_pin_stays() {
+    let text = "FROM a AS x\nFROM b\nCOPY --from=a x y\n";
+
+    let pinned = parse(text).with_parents(|parent| (parent.reference == "b").then(|| "c".parse().unwrap()));
+
+    assert_eq!(pinned, b"FROM a AS x\nFROM c\nCOPY --from=a x y\n");
+}
+
+#[test]
+fn the_body_of_a_here_document_holds_no_instructions() {
+    let text = "FROM a\nRUN cat <<EOF > x && cat <<-'E 2'\nFROM b\nEOF\nFROM c\n\tE 2\n\
+                COPY <<F file /x/\nCOPY --from=d a b\nF\nRUN echo $((1 << 2))\nRUN cat << G\nFROM e\nG\n";
+
+    let dockerfile = parse(text);
+
+    assert_eq!(dockerfile.parents().len(), 1);
+    assert_eq!(
+        dockerfile.copies()[0].sources.iter().map(|s| s.written.as_str()).collect::<Vec<_>>(),
+        ["file"]
+    );
+    assert_eq!(dockerfile.instructions().last().map(|i| (i.first_line, i.last_line)), Some((11, 13)));
+}
+
+#[test]
+fn sources_know_their_lines() {
+    let text = "FROM a\n\nCOPY a \\\n  # why\n  b /c/\nADD [\"d e\", \"/f\"]\n\
+                RUN --mount=source=g,target=/g --mount=target=/h --mount=type=cache,target=/i x\n";
+
+    let copies: Vec<_> = parse(text)
+        .copies()
+        .iter()
+        .flat_map(|copy| copy.sources.iter().map(|source| (copy.kind, source.written.clone(), source.line)))
+        .collect();
+
+    assert_eq!(
+        copies,
+        [
+            (CopyKind::Copy, "a".to_owned(), 3),
+            (CopyKind::Copy, "b".to_owned(), 5),
+            (CopyKind::Add, "d e".to_owned(), 6),
+            (CopyKind::Mount, "g".to_owned(), 7),
+            (CopyKind::Mount, ".".to_owned(), 7),
+        ]
+    );
+}
+
+#[test]
+fn a_target_needs_what_it_is_made_from_and_no_more() {
+    let dockerfile = parse(
+        "FROM a AS base\nFROM base AS deps\nFROM b AS unused\nFROM base AS test\nCOPY --from=deps x y\n\
+         FROM c AS final\nRUN --mount=from=test,target=/t x\n",
+    );
+    let names = |target: Option<&str>| -> Vec<String> {
+        let target = target.map(|name| name.parse().unwrap());
+        let stages = dockerfile.stages_needed_for(target.as_ref()).unwrap();
+        stages.iter().map(|stage| stage.name.as_ref().unwrap().to_string()).collect()
+    };
+
+    assert_eq!(names(None), ["base", "deps", "test"]);
+    assert_eq!(names(Some("deps")), ["base"]);
+    let parents = dockerfile.parents_needed_for(None).unwrap();
+    assert_eq!(parents.iter().map(|p| p.reference.as_str()).collect::<Vec<_>>(), ["a", "c"]);
+}
+
+#[test]
+fn an_unknown_target_is_an_error_that_names_the_known_ones() {
+    let dockerfile = parse("FROM a AS one\nFROM b\nFROM c AS two\n");
+
+    let error = dockerfile.stages_needed_for(Some(&"three".parse().unwrap())).unwrap_err();
+
+    assert_eq!(error.to_string(), "no stage is named `three`; there are: `one`, `two`");
+}
+
+#[test]
+fn stages_that_need_each_other_do_not_hang() {
+    let dockerfile = parse("FROM a AS a\nCOPY --from=b x y\nFROM b AS b\nCOPY --from=a x y\n");
+
+    assert_eq!(dockerfile.stages_needed_for(None).unwrap().len(), 1);
+}
+
+#[test]
+fn errors_name_the_line() {
+    for (text, expected) in [
+        ("# only this", "there is no `FROM`, so there is nothing to build"),
+        ("FROM a\n\nFOO x", "line 3: unknown instruction `FOO`"),
+        ("RUN x\nFROM a", "line 1: RUN stands before the first `FROM`"),
+        ("# escape=x\nFROM a", "line 1: escape character `x` is neither `\\` nor a backtick"),
+        ("#escape=`\n#escape=`\nFROM a", "line 2: parser directive `escape` is given twice"),
+        ("FROM a b", "line 1: FROM needs `<image>` or `<image> AS <name>`"),
+        ("FROM a AS 1", "line 1: bad stage name"),
+        ("FROM a\nCOPY a", "line 2: COPY needs a source and a destination"),
+        ("FROM a\nRUN [\"a\", 1]", "line 2: RUN has a JSON array with something else than strings"),
+        ("FROM a\nENV x", "line 2: ENV needs a name and a value"),
+        ("FROM a\nRUN <<E\nFROM b\n", "line 2: here-document `E` has no end"),
+        ("FROM a\nONBUILD ONBUILD RUN x", "line 2: ONBUILD can't hold this instruction"),
+        ("FROM a\nCOPY --from=3 a b", "line 2: there is no stage 3; they count from 0"),
+        ("ARG R\nFROM ${R}/base", "line 2: `FROM ${R}/base` names no image, because `R` has no value"),
+        ("FROM \"\"", "line 1: `FROM \"\"` names no image"),
+        (
+            "FROM x-$TARGETARCH",
+            "line 1: `FROM x-$TARGETARCH` depends on `TARGETARCH`, which only the engine knows",
+        ),
+        (
+            "FROM a\nCOPY --from=$X a b",
+            "line 2: `$X`: variables don't work in `from`, only in `FROM … AS name`",
+        ),
+        (
+            "FROM a\nRUN \\\n --mount=from=${X} a",
+            "line 3: `${X}`: variables don't work in `from`, only in `FROM … AS name`",
+        ),
+        ("FROM ${A", "line 1: cannot expand `${A`"),
+        ("FROM a\nRUN --mount=\\\"x x", "line 2: RUN has a mount with a quote that doesn't end"),
+    ] {
+        assert_eq!(error(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn an_argument_without_a_value_is_empty_where_the_reference_is_whole_without_it() {
+    assert_eq!(references("ARG REGISTRY\nFROM ${REGISTRY}debian:12\n"), ["debian:12"]);
+}
+
+#[test]
+fn bytes_that_are_not_text_are_no_reason_to_refuse_a_file() {
+    let text = b"# caf\xe9\nFROM a\nRUN echo \xff\n";
+
+    let dockerfile = Dockerfile::parse(text, &BTreeMap::new(), None).unwrap();
+
+    assert_eq!(dockerfile.with_parents(|_| None), text);
+}
+
+#[test]
+fn what_would_grow_without_end_is_refused() {
+    let mut laughs = "ARG A=0123456789\n".to_owned();
+    laughs.push_str(&"ARG A=$A$A$A$A$A$A$A$A$A$A\n".repeat(12));
+    laughs.push_str("FROM $A\n");
+    assert!(error(&laughs).starts_with("line 7: cannot expand"), "{}", error(&laughs));
+
+    let copies = format!("ARG A={}\nFROM a\nARG A\n{}", "x".repeat(100_000), "COPY $A /\n".repeat(100));
+    assert_eq!(error(&copies), "line 87: the values of variables, as often as they are used, are too large");
+
+    let pattern = format!("ARG A=x\nFROM ${{A#{}}}", "*y".repeat(200_000));
+    assert!(error(&pattern).starts_with("line 2: cannot expand"));
+
+    let deep = format!("FROM {}", "${a:-".repeat(200_000));
+    assert!(error(&deep).starts_with("line 1: cannot expand"));
+    assert!(error(&deep).len() < 300);
+
+    let deep = format!("FROM a\nRUN {}{} <<E\nE\n", "${a:-".repeat(100), "}".repeat(100));
+    assert!(error(&deep).starts_with("line 2: cannot expand"));
+
+    let stages = "FROM a\n".repeat(MAX_STAGES + 1);
+    assert_eq!(error(&stages), "line 501: more than 500 stages");
+
+    let large = "#".repeat(MAX_BYTES + 1);
+    assert_eq!(error(&large), "the file has 1048577 bytes; at most 1048576 are read");
+}
+
+#[test]
+fn an_error_cannot_steer_a_terminal() {
+    assert_eq!(error("FROM a\n\x1b[31m"), "line 2: unknown instruction `\\u{1b}[31M`");
+}
+
+fn fragment() -> impl Strategy<Value = String> {
+    const FRAGMENTS: &[&str] = &[
+        "FROM",
+        "from ",
+        "COPY ",
+        "ADD",
+        "RUN ",
+        "ARG",
+        "ENV ",
+        "ONBUILD ",
+        "LABEL",
+        "HEALTHCHECK CMD ",
+        " AS ",
+        "a",
+        "b:1",
+        "$A",
+        "${A:-",
+        "${A#",
+        "${A/",
+        "}",
+        "\"",
+        "'",
+        "\\",
+        "`",
+        "\n",
+        "\r\n",
+        "\r",
+        " ",
+        "\t",
+        "#",
+        "# escape=`\n",
+        "# syntax=x\n",
+        "--from=",
+        "--mount=",
+        "--platform=",
+        "--",
+        "from=",
+        ",",
+        "type=bind",
+        "<<E",
+        "<<-E\n",
+        "E\n",
+        "[\"a\", \"b\"]",
+        "[",
+        "]",
+        "=",
+        "\u{feff}",
+        "ä",
+        "0",
+        "scratch",
+        "FROM a AS b\n",
+        "COPY --from=b c d\n",
+        "ARG A=1\n",
+        "FROM $A\n",
+        "RUN <<E\nFROM x\nE\n",
+    ];
+    prop::collection::vec(prop::sample::select(FRAGMENTS), 0..40).prop_map(|parts| parts.concat())
+}
+
+/// Reads anything; what can be read must come back as it was.
+fn check(text: &[u8]) -> Result<(), TestCaseError> {
+    let args = BTreeMap::from([("A".to_owned(), "x".to_owned())]);
+    if let Ok(dockerfile) = Dockerfile::parse(text, &args, None) {
+        prop_assert_eq!(dockerfile.with_parents(|_| None), text);
+
+        let image: ImageRef = "pinned/image:v1".parse().unwrap();
+        let pinned = dockerfile.with_parents(|_| Some(image.clone()));
+        let again = Dockerfile::parse(&pinned, &args, None);
+        let again = again.map_err(|error| TestCaseError::fail(format!("{error} after pinning")))?;
+        prop_assert_eq!(again.stages().len(), dockerfile.stages().len());
+        prop_assert!(again.parents().iter().all(|parent| parent.reference == "pinned/image:v1"));
+        prop_assert_eq!(again.parents().len(), dockerfile.parents().len());
+        prop_assert_eq!(again.instructions().len(), dockerfile.instructions().len());
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        check(&bytes)?;
+    }
+
+    #[test]
+    fn pinning_keeps_the_shape_of_any_file(text in fragment()) {
+        check(text.as_bytes())?;
+    }
+
+    #[test]
+    fn pinning_keeps_the_shape_of_any_stage(text in fragment()) {
+        check(format!("FROM a AS b\n{text}").as_bytes())?;
+    }
+}

@@ -1,0 +1,196 @@
+//! `ARG` and `ENV`: what they set, and which of it can be seen from where.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use super::MAX_BYTES;
+use super::error::DockerfileError;
+use super::shell::{self, Expanded, Value};
+use super::statement::Statement;
+use super::words::quoted_words;
+use super::written::is_space;
+use crate::model::Platform;
+
+/// How many bytes of values may be filled in while one file is read.
+const MAX_EXPANDED_BYTES: usize = 8 * MAX_BYTES;
+
+/// What `ENV` or `LABEL` sets: `name=value …`, or the older `name value`.
+pub(super) fn pairs(statement: &Statement, escape: char) -> Result<Vec<(String, String)>, DockerfileError> {
+    let text = statement.rest.text();
+    let words = quoted_words(&text, escape);
+    let Some(first) = words.first() else {
+        return Err(statement.malformed("needs a name and a value"));
+    };
+    if !first.contains('=') {
+        let is_separator = |character: char| u8::try_from(character).is_ok_and(is_space);
+        let (name, value) =
+            text.split_once(is_separator).ok_or_else(|| statement.malformed("needs a name and a value"))?;
+        return Ok(vec![(name.to_owned(), value.trim_start_matches(is_separator).to_owned())]);
+    }
+    let pair = |word: &String| match word.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(statement.malformed("has a word that is not `name=value`")),
+    };
+    words.iter().map(pair).collect()
+}
+
+/// What `ARG` declares, each with its default if it has one.
+pub(super) fn declarations(
+    statement: &Statement,
+    escape: char,
+) -> Result<Vec<(String, Option<String>)>, DockerfileError> {
+    let words = quoted_words(&statement.rest.text(), escape);
+    if words.is_empty() {
+        return Err(statement.malformed("needs a name"));
+    }
+    let declaration = |word: String| match word.split_once('=') {
+        Some(("", _)) => Err(statement.malformed("has a value without a name")),
+        Some((name, value)) => Ok((name.to_owned(), Some(value.to_owned()))),
+        None => Ok((word, None)),
+    };
+    words.into_iter().map(declaration).collect()
+}
+
+/// Every variable of a file, in the scope it belongs to.
+pub(super) struct Variables<'a> {
+    escape: char,
+    build_args: &'a BTreeMap<String, String>,
+    platform: Option<&'a Platform>,
+    /// Those before the first `FROM`, which only `FROM` sees and `ARG` lets into a stage.
+    global: BTreeMap<String, Value>,
+    stages: Vec<Stage>,
+    expanded_bytes: Cell<usize>,
+}
+
+#[derive(Default)]
+struct Stage {
+    /// The stage it starts from, whose variables it inherits.
+    base: Option<usize>,
+    own: BTreeMap<String, Value>,
+}
+
+impl<'a> Variables<'a> {
+    pub(super) fn new(
+        escape: char,
+        build_args: &'a BTreeMap<String, String>,
+        platform: Option<&'a Platform>,
+    ) -> Self {
+        let (global, stages) = (BTreeMap::new(), Vec::new());
+        Self { escape, build_args, platform, global, stages, expanded_bytes: Cell::new(0) }
+    }
+
+    pub(super) fn start_stage(&mut self, base: Option<usize>) {
+        self.stages.push(Stage { base, own: BTreeMap::new() });
+    }
+
+    /// Fills in what `FROM` can see.
+    pub(super) fn expand_global(&self, text: &str, line: usize) -> Result<Expanded, DockerfileError> {
+        self.expand(text, line, &|name| self.global(name))
+    }
+
+    /// Fills in what the last stage can see. What its base image sets is not known.
+    pub(super) fn expand_in_stage(&self, text: &str, line: usize) -> Result<Expanded, DockerfileError> {
+        self.expand(text, line, &|name| self.in_stage(name))
+    }
+
+    fn expand(
+        &self,
+        text: &str,
+        line: usize,
+        value_of: &dyn Fn(&str) -> Value,
+    ) -> Result<Expanded, DockerfileError> {
+        let bounded = |name: &str| match value_of(name) {
+            Value::Set(value) => {
+                self.expanded_bytes.set(self.expanded_bytes.get() + value.len());
+                if self.expanded_bytes.get() > MAX_EXPANDED_BYTES { Value::Unset } else { Value::Set(value) }
+            }
+            other => other,
+        };
+        let expanded = shell::expand(text, self.escape, &bounded);
+        if self.expanded_bytes.get() > MAX_EXPANDED_BYTES {
+            return Err(DockerfileError::TooMuchExpansion { line });
+        }
+        expanded.map_err(|source| DockerfileError::Expansion { line, text: text.to_owned(), source })
+    }
+
+    /// Carries out an `ARG`, in the last stage or before the first; returns the names.
+    pub(super) fn declare(&mut self, statement: &Statement) -> Result<Vec<String>, DockerfileError> {
+        let mut names = Vec::new();
+        for (name, default) in declarations(statement, self.escape)? {
+            let line = statement.lines.0;
+            let value = match (self.build_args.get(&name), default) {
+                (Some(given), _) => Value::Set(given.clone()),
+                (None, Some(default)) if self.stages.is_empty() => known(self.expand_global(&default, line)?),
+                (None, Some(default)) => known(self.expand_in_stage(&default, line)?),
+                (None, None) => self.global(&name),
+            };
+            names.push(name.clone());
+            if value != Value::Unset {
+                self.set(name, value);
+            }
+        }
+        Ok(names)
+    }
+
+    /// Carries out an `ENV`; its values don't see each other.
+    pub(super) fn assign(&mut self, statement: &Statement) -> Result<(), DockerfileError> {
+        let mut values = Vec::new();
+        for (name, value) in pairs(statement, self.escape)? {
+            let name = self.expand_in_stage(&name, statement.lines.0)?.text;
+            values.push((name, known(self.expand_in_stage(&value, statement.lines.0)?)));
+        }
+        for (name, value) in values {
+            self.set(name, value);
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, name: String, value: Value) {
+        match self.stages.last_mut() {
+            Some(stage) => stage.own.insert(name, value),
+            None => self.global.insert(name, value),
+        };
+    }
+
+    fn global(&self, name: &str) -> Value {
+        if let Some(value) = self.global.get(name) {
+            return value.clone();
+        }
+        let predefined = predefined(name, self.platform);
+        match self.build_args.get(name) {
+            Some(given) if predefined != Value::Unset => Value::Set(given.clone()),
+            _ => predefined,
+        }
+    }
+
+    fn in_stage(&self, name: &str) -> Value {
+        let mut stage = self.stages.last();
+        while let Some(Stage { base, own }) = stage {
+            if let Some(value) = own.get(name) {
+                return value.clone();
+            }
+            stage = base.and_then(|base| self.stages.get(base));
+        }
+        Value::Unknown
+    }
+}
+
+fn known(expanded: Expanded) -> Value {
+    if expanded.unknown.is_empty() { Value::Set(expanded.text) } else { Value::Unknown }
+}
+
+/// The arguments that exist without being declared, as `FROM` sees them.
+fn predefined(name: &str, platform: Option<&Platform>) -> Value {
+    match (name, platform) {
+        ("TARGETPLATFORM", Some(platform)) => Value::Set(platform.to_string()),
+        ("TARGETOS", Some(platform)) => Value::Set(platform.os().to_owned()),
+        ("TARGETARCH", Some(platform)) => Value::Set(platform.architecture().to_owned()),
+        ("TARGETVARIANT", Some(platform)) => Value::Set(platform.variant().unwrap_or_default().to_owned()),
+        (
+            "TARGETPLATFORM" | "TARGETOS" | "TARGETARCH" | "TARGETVARIANT" | "TARGETOSVERSION"
+            | "TARGETSTAGE" | "BUILDPLATFORM" | "BUILDOS" | "BUILDARCH" | "BUILDVARIANT" | "BUILDOSVERSION",
+            _,
+        ) => Value::Unknown,
+        _ => Value::Unset,
+    }
+}

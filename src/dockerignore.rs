@@ -1,0 +1,283 @@
+//! `.dockerignore`, with the rules of Docker's own matcher.
+//!
+//! They differ from git's: every pattern begins at the context's root, a pattern that matches a folder
+//! holds for everything below it, a later `!` line can take a part of that back, and `**` stands for
+//! any text that ends at a `/`, even within a name.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+use regex::bytes::Regex;
+use thiserror::Error;
+
+use crate::model::RepoPath;
+
+/// Longer patterns are an error, which bounds the expressions made of them.
+const MAX_PATTERN_BYTES: usize = 4096;
+
+/// The rules of one file, in their order. None at all ignore nothing.
+#[derive(Clone, Debug, Default)]
+pub struct DockerIgnore(Vec<Rule>);
+
+/// A line that Docker refuses as well.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("line {line}: bad pattern: {reason}")]
+pub struct DockerIgnoreError {
+    /// Counted from 1.
+    pub line: usize,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug)]
+struct Rule {
+    matcher: Matcher,
+    /// Whether the line begins with `!`: what it matches is not ignored.
+    exception: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Matcher {
+    /// This path.
+    Exact(Box<[u8]>),
+    /// `dir/**`: paths that begin so.
+    Prefix(Box<[u8]>),
+    /// `**/name`: paths that end so; with a `/` at its beginning also the rest of it alone.
+    Suffix(Box<[u8]>),
+    Regex(Regex),
+}
+
+impl DockerIgnore {
+    /// # Errors
+    /// [`DockerIgnoreError`] for the first line that Docker's matcher refuses too, or that is longer than
+    /// any path.
+    pub fn parse(text: &[u8]) -> Result<Self, DockerIgnoreError> {
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        let rules = text.split(|&byte| byte == b'\n').zip(1..).filter_map(|(text, line)| {
+            Rule::parse(text).map_err(|reason| DockerIgnoreError { line, reason }).transpose()
+        });
+        rules.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether `path`, as seen from the context's root, is left out of the context.
+    ///
+    /// The last line decides that matches the path or a folder above it.
+    pub fn ignores(&self, path: &RepoPath) -> bool {
+        let last = self.0.iter().rev().find(|rule| rule.covers(path.as_bytes()));
+        last.is_some_and(|rule| !rule.exception)
+    }
+}
+
+impl Rule {
+    /// `None` for a blank line and a comment.
+    fn parse(line: &[u8]) -> Result<Option<Self>, &'static str> {
+        let text = line.trim_ascii();
+        // Only a `#` at the very beginning of the line makes a comment.
+        if text.is_empty() || line.starts_with(b"#") {
+            return Ok(None);
+        }
+        let exception = text.starts_with(b"!");
+        let pattern = text.strip_prefix(b"!").unwrap_or(text).trim_ascii();
+        if pattern.is_empty() {
+            return Err("nothing follows `!`");
+        }
+        if pattern.len() > MAX_PATTERN_BYTES {
+            return Err("it is too long");
+        }
+        Ok(Some(Self { matcher: Matcher::new(&clean(pattern))?, exception }))
+    }
+
+    /// Whether it matches `path` or a folder above it.
+    fn covers(&self, path: &[u8]) -> bool {
+        let slashes = path.iter().enumerate().filter(|&(_, &byte)| byte == b'/').map(|(at, _)| at);
+        slashes.chain([path.len()]).any(|end| self.matcher.matches(&path[..end]))
+    }
+}
+
+/// Resolves `.`, `..`, doubled slashes and those at either end. A `..` too many stays, and matches nothing.
+fn clean(pattern: &[u8]) -> Vec<u8> {
+    let absolute = pattern.starts_with(b"/");
+    let mut components: Vec<&[u8]> = Vec::new();
+    for component in pattern.split(|&byte| byte == b'/') {
+        match component {
+            b"" | b"." => {}
+            b".." if components.last().is_some_and(|last| last != b"..") => {
+                components.pop();
+            }
+            b".." if absolute => {}
+            _ => components.push(component),
+        }
+    }
+    components.join(&b'/')
+}
+
+impl Matcher {
+    fn new(pattern: &[u8]) -> Result<Self, &'static str> {
+        let is_plain = |text: &[u8]| !text.iter().any(|byte| b"*?[\\".contains(byte));
+        if is_plain(pattern) {
+            return Ok(Self::Exact(pattern.into()));
+        }
+        if let Some(suffix) = pattern.strip_prefix(b"**").filter(|suffix| is_plain(suffix)) {
+            return Ok(Self::Suffix(suffix.into()));
+        }
+        if let Some(prefix) = pattern.strip_suffix(b"**").filter(|prefix| is_plain(prefix)) {
+            return Ok(Self::Prefix(prefix.into()));
+        }
+        let pattern = std::str::from_utf8(pattern).map_err(|_| "with wildcards in it, it must be UTF-8")?;
+        // All else has been checked, so what remains are ranges that end before they begin.
+        Regex::new(&translate(pattern)?).map(Self::Regex).map_err(|_| "its brackets can't be used")
+    }
+
+    fn matches(&self, path: &[u8]) -> bool {
+        match self {
+            Self::Exact(own) => path == &**own,
+            Self::Prefix(prefix) => path.starts_with(prefix),
+            Self::Suffix(suffix) => path.ends_with(suffix) || suffix.strip_prefix(b"/") == Some(path),
+            Self::Regex(regex) => regex.is_match(path),
+        }
+    }
+}
+
+/// The regular expression over a path's bytes that says the same as a pattern.
+fn translate(pattern: &str) -> Result<String, &'static str> {
+    let mut regex = "^".to_owned();
+    let mut rest = pattern.chars().peekable();
+    while let Some(character) = rest.next() {
+        match character {
+            '*' if rest.next_if_eq(&'*').is_some() => {
+                rest.next_if_eq(&'/');
+                regex.push_str(if rest.peek().is_none() { r"(?s-u:.)*" } else { r"(?:(?s-u:.)*/)?" });
+            }
+            '*' => regex.push_str(r"(?-u:[^/])*"),
+            '?' => regex.push_str("[^/]"),
+            '[' => translate_class(&mut rest, &mut regex)?,
+            '\\' => push(&mut regex, rest.next().ok_or(r"nothing follows the last `\`")?),
+            _ => push(&mut regex, character),
+        }
+    }
+    regex.push('$');
+    Ok(regex)
+}
+
+/// Translates what follows a `[`. Go's rules: `^` negates; `]` and `-` must be escaped; `/` is as good as
+/// any other character.
+fn translate_class(rest: &mut Peekable<Chars<'_>>, regex: &mut String) -> Result<(), &'static str> {
+    regex.push('[');
+    if rest.next_if_eq(&'^').is_some() {
+        regex.push('^');
+    }
+    loop {
+        push(regex, class_member(rest)?);
+        if rest.next_if_eq(&'-').is_some() {
+            regex.push('-');
+            push(regex, class_member(rest)?);
+        }
+        if rest.next_if_eq(&']').is_some() {
+            regex.push(']');
+            return Ok(());
+        }
+    }
+}
+
+fn class_member(rest: &mut Peekable<Chars<'_>>) -> Result<char, &'static str> {
+    const UNCLOSED: &str = "`[` without `]`";
+    match rest.next().ok_or(UNCLOSED)? {
+        '-' | ']' => Err(r"a `-` or `]` that stands in brackets needs a `\` before it"),
+        '\\' => rest.next().ok_or(UNCLOSED),
+        character => Ok(character),
+    }
+}
+
+/// Adds a character that stands for itself.
+fn push(regex: &mut String, character: char) {
+    regex.push_str(&format!(r"\x{{{:x}}}", u32::from(character)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, ignored: &[&str], kept: &[&str]) {
+        let ignore = DockerIgnore::parse(text.as_bytes()).unwrap();
+        for path in ignored {
+            assert!(ignore.ignores(&RepoPath::new(path).unwrap()), "{text:?} keeps {path}");
+        }
+        for path in kept {
+            assert!(!ignore.ignores(&RepoPath::new(path).unwrap()), "{text:?} ignores {path}");
+        }
+    }
+
+    #[test]
+    fn patterns_begin_at_the_contexts_root() {
+        check("*.md", &["a.md"], &["a/b.md", "a.mdx"]);
+        check("node_modules", &["node_modules", "node_modules/a/b"], &["a/node_modules/b", "node_modules2"]);
+        check("a/b?", &["a/bc", "a/bé", "a/bc/d"], &["a/b", "a/b/c", "x/a/bc"]);
+    }
+
+    #[test]
+    fn two_stars_stand_for_any_folders() {
+        check("**/*.md", &["a.md", "a/b.md", "a/b.md/c"], &["a.mdx"]);
+        check("**/.git", &[".git/x", "a/.git"], &["a.git", "git"]);
+        check("a/**", &["a/b", "a/b/c"], &["a", "ab"]);
+        check("a/**/b", &["a/b", "a/x/y/b"], &["ab", "a/xb"]);
+        check("**", &["a", "a/b"], &[]);
+        check("**/a/**", &["a/b", "x/a/b/c"], &["a", "b"]);
+        check("a**b", &["ab", "ax/b", "a/b"], &["axb"]);
+    }
+
+    #[test]
+    fn the_last_line_that_matches_the_path_or_a_folder_above_decides() {
+        check("*\n!src\n!*.toml", &["a", "docs/a"], &["src", "src/a/b", "Cargo.toml"]);
+        check("!a/b\na", &["a/b"], &[]);
+        check("a\n!a/b\na/b/c", &["a", "a/x", "a/b/c", "a/b/c/d"], &["a/b", "a/b/d"]);
+        check("*.md\n!README*.md\nREADME-secret.md", &["a.md", "README-secret.md"], &["README-a.md"]);
+    }
+
+    #[test]
+    fn lines_are_cleaned_before_they_are_patterns() {
+        check(
+            "/a\n./b\nc/\nd//e\nf/../g\n  h  \r\n! /h/i",
+            &["a", "b", "c/x", "d/e", "g", "h"],
+            &["f", "h/i"],
+        );
+        check("\u{feff}# a\n\n #b\nc", &["#b", "c"], &["# a", "a"]);
+        check("/\n.\n../a", &[], &["a", "b"]);
+    }
+
+    #[test]
+    fn brackets_and_backslashes_follow_gos_rules() {
+        check("[a-c]x", &["ax", "cx"], &["dx", "-x"]);
+        check("[^a]x", &["bx", "éx"], &["ax"]);
+        check("[!a]x", &["!x", "ax"], &["bx"]);
+        check(r"[\]\-]x", &["]x", "-x"], &["ax"]);
+        check("[[&&a]x", &["[x", "&x", "ax"], &["bx"]);
+        check(r"\*\a.{b,c}", &["*a.{b,c}"], &["xa.b", "a.b"]);
+    }
+
+    #[test]
+    fn any_bytes_can_be_matched() {
+        let ignore = DockerIgnore::parse(b"\xff\n*.c").unwrap();
+
+        assert!(ignore.ignores(&RepoPath::new(b"\xff/a").unwrap()));
+        assert!(ignore.ignores(&RepoPath::new(b"\xfe.c").unwrap()));
+        assert!(!ignore.ignores(&RepoPath::new(b"\xfe").unwrap()));
+    }
+
+    #[test]
+    fn a_line_that_docker_refuses_is_an_error_with_its_number() {
+        for text in ["[a", "[]a]", "[a-]", "[-a]", "[z-a]", r"a\*\", "!", "[", r"[\", "*\u{7f}["] {
+            let error = DockerIgnore::parse(format!("# one\n{text}\nb").as_bytes()).unwrap_err();
+            assert_eq!(error.line, 2, "{text}");
+        }
+        assert!(DockerIgnore::parse(b"\xff*?").is_err());
+        assert!(DockerIgnore::parse("a*".repeat(3000).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn the_longest_pattern_can_be_used() {
+        for text in ["?", "**/a", "[^a]", "*a"] {
+            let text = text.repeat(MAX_PATTERN_BYTES / text.len());
+            assert!(DockerIgnore::parse(text.as_bytes()).is_ok(), "{}", &text[..9]);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What ends a command early: the causes, the exit status and what to do about it.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::docker::{DockerError, InvalidDockerHost};
+use crate::engine::EngineError;
+use crate::exit::Exit;
+use crate::git::GitError;
+use crate::inputs::InputsError;
+use crate::model::{InvalidImageRef, ProjectName};
+use crate::observe::ObserveError;
+use crate::patterns::PatternsError;
+use crate::record::RecordError;
+use crate::registry::RegistryError;
+use crate::task::TaskError;
+use crate::workspace::WorkspaceError;
+
+/// Any reason why a command could not do what it was asked.
+#[derive(Debug, Error)]
+pub enum Error {
+    #[error(transparent)]
+    Git(#[from] GitError),
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    #[error(transparent)]
+    Inputs(#[from] InputsError),
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
+    #[error(transparent)]
+    Task(#[from] TaskError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Docker(#[from] DockerError),
+    #[error("cannot use the engine that `DOCKER_HOST` names")]
+    DockerHost(#[source] InvalidDockerHost),
+    #[error("cannot use the pattern `{pattern}`")]
+    Pattern {
+        pattern: String,
+        #[source]
+        source: PatternsError,
+    },
+    #[error(transparent)]
+    Image(#[from] InvalidImageRef),
+    #[error("cannot write the build record")]
+    Record(#[source] RegistryError),
+    #[error(transparent)]
+    RecordContent(#[from] RecordError),
+    #[error("there is no project `{name}`")]
+    UnknownProject { name: String, similar: Option<ProjectName> },
+    #[error("`{folder}` is no project's folder, so a project must be named")]
+    NoProjectHere { folder: String },
+    #[error("cannot read `{path}`")]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the secret `{id}` of `{project}` is to come from {from}, which can't be read")]
+    Secret { id: String, project: ProjectName, from: String },
+    #[error("there are uncommitted changes, and this is CI: what it builds would not be what was committed")]
+    DirtyInCi,
+    #[error("there are uncommitted changes, and they would be pushed to `{host}`")]
+    DirtyPush { host: String },
+    #[error("{0}")]
+    Unsupported(String),
+    #[error("cannot start")]
+    Start(#[source] std::io::Error),
+}
+
+impl Error {
+    /// The exit status that this error ends the process with.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Git(error)
+            | Self::Workspace(WorkspaceError::Git(error))
+            | Self::Inputs(InputsError::Git(error))
+            | Self::Observe(
+                ObserveError::Git(error)
+                | ObserveError::Workspace(WorkspaceError::Git(error))
+                | ObserveError::Inputs(InputsError::Git(error)),
+            )
+            | Self::Task(TaskError::Git(error)) => git_exit(error),
+            Self::Workspace(_)
+            | Self::Inputs(InputsError::NoWorkTree { .. })
+            | Self::Observe(
+                ObserveError::Workspace(_) | ObserveError::Inputs(InputsError::NoWorkTree { .. }),
+            )
+            | Self::Task(_)
+            | Self::DockerHost(_)
+            | Self::Pattern { .. }
+            | Self::Image(_)
+            | Self::UnknownProject { .. }
+            | Self::NoProjectHere { .. }
+            | Self::Read { .. }
+            | Self::Secret { .. }
+            | Self::DirtyInCi
+            | Self::DirtyPush { .. }
+            | Self::Unsupported(_) => Exit::BadInput,
+            Self::Inputs(InputsError::Extra { .. })
+            | Self::Observe(
+                ObserveError::Inputs(InputsError::Extra { .. })
+                | ObserveError::Image { .. }
+                | ObserveError::Record(_),
+            )
+            | Self::Registry(_)
+            | Self::Engine(_)
+            | Self::Docker(_)
+            | Self::Record(_)
+            | Self::RecordContent(_)
+            | Self::Start(_) => Exit::Surroundings,
+        }
+    }
+
+    /// What to do about it, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Git(error)
+            | Self::Workspace(WorkspaceError::Git(error))
+            | Self::Observe(ObserveError::Git(error)) => git_hint(error),
+            Self::Workspace(WorkspaceError::NoManifest) => {
+                Some("write one: `docs/projects-toml.md` says what stands in it; commit it".to_owned())
+            }
+            Self::UnknownProject { similar: Some(similar), .. } => Some(format!("did you mean `{similar}`?")),
+            Self::UnknownProject { similar: None, .. } => {
+                Some("`chinampa graph` lists all projects".to_owned())
+            }
+            Self::DirtyInCi | Self::DirtyPush { .. } => {
+                Some("commit the changes, or take them along with `--allow-dirty`".to_owned())
+            }
+            Self::Registry(error)
+            | Self::Record(error)
+            | Self::Observe(ObserveError::Image { source: error, .. } | ObserveError::Record(error)) => {
+                error.hint()
+            }
+            Self::Docker(error) => error.hint().map(str::to_owned),
+            _ => None,
+        }
+    }
+}
+
+fn git_exit(error: &GitError) -> Exit {
+    match error {
+        GitError::NotARepository { .. }
+        | GitError::Empty { .. }
+        | GitError::BadRevision { .. }
+        | GitError::Conflicts
+        | GitError::Bare => Exit::BadInput,
+        GitError::OwnedByAnother { .. }
+        | GitError::Open { .. }
+        | GitError::Read { .. }
+        | GitError::MalformedTree { .. } => Exit::Surroundings,
+    }
+}
+
+fn git_hint(error: &GitError) -> Option<String> {
+    match error {
+        GitError::NotARepository { .. } => Some("run it in one, or name one with `-C`".to_owned()),
+        GitError::OwnedByAnother { folder } => {
+            Some(format!("if you trust it: `git config --global --add safe.directory {}`", folder.display()))
+        }
+        GitError::Empty { .. } => Some("commit something first".to_owned()),
+        GitError::Conflicts => Some("resolve them, or build a commit with `--head`".to_owned()),
+        _ => None,
+    }
+}

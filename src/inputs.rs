@@ -1,0 +1,218 @@
+//! What each project is made from, and the digest that names it (`docs/input-digest.md`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+use crate::git::{GitError, Snapshot};
+use crate::model::{FileMode, InputDigest, ObjectId, ProjectName, RepoPath};
+use crate::patterns::{Index, Patterns};
+use crate::workspace::{Project, Workspace};
+
+/// The format that the digest is of; another format gives other digests.
+const FORMAT: &str = "chinampa-inputs/1";
+
+/// One file that a project is made from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct InputFile {
+    pub path: RepoPath,
+    pub mode: FileMode,
+    pub content: InputContent,
+}
+
+/// What names a file's content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum InputContent {
+    Committed(ObjectId),
+    /// Not committed, in the work tree: the SHA-256 of the file, or of a link's target.
+    Extra([u8; 32]),
+}
+
+/// The inputs of some projects, by name.
+pub type InputFiles = BTreeMap<ProjectName, Vec<InputFile>>;
+
+/// Why inputs could not be read.
+#[derive(Debug, Error)]
+pub enum InputsError {
+    #[error(transparent)]
+    Git(#[from] GitError),
+    #[error("`{project}` has `extra_inputs`, which are files of the work tree, and there is none")]
+    NoWorkTree { project: ProjectName },
+    #[error("cannot read the extra input `{path}`")]
+    Extra {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Finds the files of the `selected` projects in one walk, sorted by path.
+///
+/// # Errors
+/// [`InputsError`] when a tree or an extra input can't be read.
+pub fn files(
+    workspace: &Workspace,
+    selected: &BTreeSet<ProjectName>,
+    snapshot: &Snapshot<'_>,
+    work_dir: Option<&Path>,
+) -> Result<InputFiles, InputsError> {
+    let projects: Vec<(&ProjectName, &Project)> =
+        workspace.projects.iter().filter(|(name, _)| selected.contains(*name)).collect();
+    let mut files = committed(workspace, &projects, snapshot)?;
+    for ((name, project), files) in projects.iter().zip(&mut files) {
+        for path in project.ignore_files().into_iter().chain([project.config.dockerfile.value.clone()]) {
+            files.extend(committed_file(snapshot, path)?);
+        }
+        if !project.extra_inputs.lines().is_empty() {
+            let work_dir = work_dir.ok_or_else(|| InputsError::NoWorkTree { project: (*name).clone() })?;
+            files.extend(extra(&project.extra_inputs, work_dir)?);
+        }
+        files.sort_unstable();
+        // What is committed sorts before an extra input of the same path, and wins.
+        files.dedup_by(|one, other| one.path == other.path);
+    }
+    Ok(projects.into_iter().map(|(name, _)| name.clone()).zip(files).collect())
+}
+
+/// The committed files that patterns take, for each project in the given order.
+fn committed(
+    workspace: &Workspace,
+    projects: &[(&ProjectName, &Project)],
+    snapshot: &Snapshot<'_>,
+) -> Result<Vec<Vec<InputFile>>, GitError> {
+    let own = Index::new(projects.iter().map(|(_, project)| &project.patterns));
+    let of_all = Index::new([&workspace.rebuild_all]);
+    let mut files = vec![Vec::new(); projects.len()];
+    let mut folder = own.in_folder(&RepoPath::default());
+    let mut enter = |path: &RepoPath| own.can_match_below(path) || of_all.can_match_below(path);
+    let mut current: Option<RepoPath> = Some(RepoPath::default());
+    snapshot.walk(&mut enter, &mut |file| {
+        let parent = file.path.parent();
+        if parent != current {
+            folder = own.in_folder(parent.as_ref().unwrap_or(file.path));
+            current = parent;
+        }
+        let input =
+            InputFile { path: file.path.clone(), mode: file.mode, content: InputContent::Committed(file.id) };
+        folder.matches(file.path, |project, _| files[project].push(input.clone()));
+        of_all.matches(file.path, |_, _| files.iter_mut().for_each(|files| files.push(input.clone())));
+    })?;
+    Ok(files)
+}
+
+fn committed_file(snapshot: &Snapshot<'_>, path: RepoPath) -> Result<Option<InputFile>, GitError> {
+    let Some(entry) = snapshot.entry(&path)? else { return Ok(None) };
+    Ok(match entry.kind {
+        crate::git::EntryKind::File(mode) => {
+            Some(InputFile { path, mode, content: InputContent::Committed(entry.id) })
+        }
+        crate::git::EntryKind::Folder => None,
+    })
+}
+
+/// Files of the work tree that patterns take. Links are not followed.
+fn extra(patterns: &Patterns, work_dir: &Path) -> Result<Vec<InputFile>, InputsError> {
+    let index = Index::new([patterns]);
+    let mut found = Vec::new();
+    let mut waiting = vec![RepoPath::default()];
+    while let Some(folder) = waiting.pop() {
+        let failed = |source| InputsError::Extra { path: work_dir.join(folder.to_os_path()), source };
+        for entry in fs::read_dir(work_dir.join(folder.to_os_path())).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let path = folder.join_component(entry.file_name().as_encoded_bytes());
+            let kind = entry.file_type().map_err(failed)?;
+            if kind.is_dir() {
+                if entry.file_name() != ".git" && index.can_match_below(&path) {
+                    waiting.push(path);
+                }
+            } else if patterns.decide(&path).is_some() {
+                let (mode, sha256) = read_extra(&entry.path(), kind)
+                    .map_err(|source| InputsError::Extra { path: entry.path(), source })?;
+                found.push(InputFile { path, mode, content: InputContent::Extra(sha256) });
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn read_extra(path: &Path, kind: fs::FileType) -> io::Result<(FileMode, [u8; 32])> {
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::fs::PermissionsExt as _;
+    if kind.is_symlink() {
+        let target = fs::read_link(path)?;
+        return Ok((FileMode::Symlink, Sha256::digest(target.as_os_str().as_bytes()).into()));
+    }
+    if !kind.is_file() {
+        return Err(io::Error::other("it is neither a file nor a link"));
+    }
+    let mut file = fs::File::open(path)?;
+    let executable = file.metadata()?.permissions().mode() & 0o100 != 0;
+    let mut hash = Sha256::new();
+    io::copy(&mut file, &mut hash)?;
+    Ok((if executable { FileMode::Executable } else { FileMode::Regular }, hash.finalize().into()))
+}
+
+/// The digest of each project whose files are given; what a project needs must be among them.
+pub fn digests(workspace: &Workspace, files: &InputFiles) -> BTreeMap<ProjectName, InputDigest> {
+    let mut digests: BTreeMap<ProjectName, InputDigest> = BTreeMap::new();
+    for name in workspace.graph.order() {
+        if let (Some(project), Some(files)) = (workspace.projects.get(name), files.get(name)) {
+            let needs: Vec<(&ProjectName, InputDigest)> = workspace
+                .graph
+                .needs(name)
+                .into_iter()
+                .filter_map(|need| Some((need, *digests.get(need)?)))
+                .collect();
+            digests.insert(name.clone(), digest(project, files, &needs));
+        }
+    }
+    digests
+}
+
+/// SHA-256 over fields, each preceded by its length in bytes as eight bytes, most significant first.
+fn digest(project: &Project, files: &[InputFile], needs: &[(&ProjectName, InputDigest)]) -> InputDigest {
+    let mut fields = Fields(Sha256::new());
+    fields.add([FORMAT]);
+    for file in files {
+        let mode = file.mode.as_octal().as_bytes();
+        match file.content {
+            InputContent::Committed(id) => {
+                fields.add_bytes([b"file", mode, file.path.as_bytes(), id.to_string().as_bytes()]);
+            }
+            InputContent::Extra(sha256) => {
+                let hash = InputDigest::from_bytes(sha256).to_string();
+                fields.add_bytes([b"extra", mode, file.path.as_bytes(), hash.as_bytes()]);
+            }
+        }
+    }
+    let config = &project.config;
+    fields.add_bytes([b"context", config.context.value.as_bytes()]);
+    fields.add(["hermetic", if config.hermetic { "true" } else { "false" }]);
+    fields.add_bytes([b"dockerfile", config.dockerfile.value.as_bytes()]);
+    fields.add(["target", config.target.as_ref().map_or("", |target| target.as_str())]);
+    config.platforms.iter().for_each(|platform| fields.add(["platform", &platform.to_string()]));
+    config.build_args.iter().for_each(|(name, value)| fields.add(["build-arg", name, value]));
+    config.secrets.keys().for_each(|id| fields.add(["secret", id]));
+    needs.iter().for_each(|(name, digest)| fields.add(["need", name.as_str(), &digest.to_string()]));
+    project.foreign_parents.iter().for_each(|parent| fields.add(["parent", parent]));
+    InputDigest::from_bytes(fields.0.finalize().into())
+}
+
+struct Fields(Sha256);
+
+impl Fields {
+    fn add<const N: usize>(&mut self, fields: [&str; N]) {
+        self.add_bytes(fields.map(str::as_bytes));
+    }
+
+    fn add_bytes<const N: usize>(&mut self, fields: [&[u8]; N]) {
+        for field in fields {
+            self.0.update((field.len() as u64).to_be_bytes());
+            self.0.update(field);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Which changed paths are whose inputs, and by which line.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::git::Snapshot;
+use crate::model::{Change, ProjectName, RepoPath};
+use crate::patterns::{Index, Pattern};
+use crate::plan::Reason;
+use crate::workspace::{self, MANIFEST, ManifestSource, Project, Workspace};
+
+/// For each project that differs from the base, why its own inputs do: in path order, entry last.
+pub fn own_changes(
+    workspace: &Workspace,
+    source: &ManifestSource,
+    base: &Snapshot<'_>,
+    changes: &[Change],
+) -> BTreeMap<ProjectName, Vec<Reason>> {
+    let projects: Vec<(&ProjectName, &Project)> = workspace.projects.iter().collect();
+    let files = Files::new(workspace, &projects);
+    let mut reasons: BTreeMap<ProjectName, Vec<Reason>> = BTreeMap::new();
+    for change in changes {
+        files.reasons(change, &mut |name, reason| {
+            reasons.entry(name.clone()).or_default().push(reason);
+        });
+    }
+    let manifest_changed = changes.iter().any(|change| change.path.as_bytes() == MANIFEST.as_bytes());
+    if manifest_changed && matches!(source, ManifestSource::Tree) {
+        for (name, reason) in entry_changes(workspace, base) {
+            reasons.entry(name).or_default().push(reason);
+        }
+    }
+    reasons
+}
+
+/// Looks a changed path up in all patterns of all projects.
+struct Files<'w> {
+    workspace: &'w Workspace,
+    projects: &'w [(&'w ProjectName, &'w Project)],
+    own: Index<'w>,
+    of_all: Index<'w>,
+    /// Inputs that no pattern names: Dockerfiles and what stands beside them.
+    implied: HashMap<RepoPath, Vec<usize>>,
+    pattern_files: HashMap<&'w RepoPath, Vec<usize>>,
+}
+
+impl<'w> Files<'w> {
+    fn new(workspace: &'w Workspace, projects: &'w [(&'w ProjectName, &'w Project)]) -> Self {
+        let mut implied: HashMap<RepoPath, Vec<usize>> = HashMap::new();
+        let mut pattern_files: HashMap<&RepoPath, Vec<usize>> = HashMap::new();
+        for (number, (_, project)) in projects.iter().enumerate() {
+            for path in project.ignore_files().into_iter().chain([project.config.dockerfile.value.clone()]) {
+                implied.entry(path).or_default().push(number);
+            }
+            pattern_files.entry(&project.pattern_file).or_default().push(number);
+        }
+        Self {
+            workspace,
+            projects,
+            own: Index::new(projects.iter().map(|(_, project)| &project.patterns)),
+            of_all: Index::new([&workspace.rebuild_all]),
+            implied,
+            pattern_files,
+        }
+    }
+
+    /// Each project takes a path for one reason: its own patterns, else what all have, else what is implied.
+    fn reasons(&self, change: &Change, found: &mut dyn FnMut(&'w ProjectName, Reason)) {
+        let Change { path, kind } = change;
+        let mut taken = vec![];
+        self.own.matches(path, |number, pattern| {
+            let (name, project) = self.projects[number];
+            taken.push(number);
+            found(name, self.file(change, name, pattern.to_string(), self.source(project, pattern)));
+        });
+        self.of_all.matches(path, |_, pattern| {
+            for (number, (name, _)) in self.projects.iter().enumerate() {
+                if !taken.contains(&number) {
+                    let source = self.workspace.manifest_line(pattern.line().unwrap_or(1));
+                    found(name, self.file(change, name, pattern.to_string(), source));
+                }
+            }
+        });
+        for &number in self.implied.get(path).into_iter().flatten() {
+            let (name, project) = self.projects[number];
+            if !taken.contains(&number) {
+                let source = self.workspace.manifest_line(project.config.line);
+                found(name, self.file(change, name, path.to_string(), source));
+            }
+        }
+        for &number in self.pattern_files.get(path).into_iter().flatten() {
+            let name = self.projects[number].0;
+            found(name, Reason::Patterns { path: path.clone(), change: *kind, project: name.clone() });
+        }
+    }
+
+    fn file(&self, change: &Change, name: &ProjectName, pattern: String, source: String) -> Reason {
+        let Change { path, kind } = change.clone();
+        Reason::File { path, change: kind, pattern, source, project: name.clone() }
+    }
+
+    /// The line of the pattern file, or the project's entry where there is none.
+    fn source(&self, project: &Project, pattern: &Pattern) -> String {
+        match pattern.line() {
+            Some(line) => format!("{}:{line}", project.pattern_file),
+            None => self.workspace.manifest_line(project.config.line),
+        }
+    }
+}
+
+/// Compares the manifest's entries with those of the base; a base that can't be read differs in all.
+fn entry_changes(workspace: &Workspace, base: &Snapshot<'_>) -> Vec<(ProjectName, Reason)> {
+    let old = workspace::manifest(base, &ManifestSource::Tree).ok().map(|(manifest, _)| manifest);
+    let rebuild_all_differs =
+        old.as_ref().is_some_and(|old| old.workspace.rebuild_all != workspace.manifest.workspace.rebuild_all);
+    let mut reasons = Vec::new();
+    for (name, project) in &workspace.projects {
+        let reason = |keys: Vec<&str>| Reason::Entry {
+            keys: keys.into_iter().map(str::to_owned).collect(),
+            project: name.clone(),
+        };
+        match old.as_ref().and_then(|old| old.projects.get(name)) {
+            None => reasons.push((name.clone(), reason(Vec::new()))),
+            Some(old) => {
+                let mut keys = old.differing_keys(&project.config);
+                if rebuild_all_differs {
+                    keys.push("rebuild_all");
+                }
+                if !keys.is_empty() {
+                    reasons.push((name.clone(), reason(keys)));
+                }
+            }
+        }
+    }
+    reasons
+}

@@ -1,0 +1,58 @@
+//! What the cache has, asked for many projects at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
+use super::ObserveError;
+use crate::config::Strategy;
+use crate::model::{BranchName, InputDigest, ProjectName, RepositoryName, Tag};
+use crate::plan::{Image, Images};
+use crate::registry::Registry;
+use crate::workspace::Workspace;
+
+/// How many questions are under way at once.
+const AT_ONCE: usize = 32;
+
+/// Asks for the image of each project in `digests`, and for what the strategy needs besides.
+///
+/// # Errors
+/// [`ObserveError::Image`] for the first question that got no answer: trouble is never "not there".
+pub async fn images(
+    registry: &dyn Registry,
+    workspace: &Workspace,
+    digests: &BTreeMap<ProjectName, InputDigest>,
+) -> Result<Images, ObserveError> {
+    let repository = |name: &ProjectName| &workspace.projects[name].repository;
+    let by_digest = digests.iter().map(|(name, digest)| (name, repository(name), Tag::cache(digest)));
+    let tainted = digests.keys().map(|name| (name, repository(name), Tag::tainted()));
+    let of_default_branch = match workspace.manifest.workspace.strategy {
+        Strategy::Digest => BTreeMap::new(),
+        Strategy::Diff => {
+            let tag = branch_tag(&workspace.manifest.workspace.default_branch);
+            find(registry, digests.keys().map(|name| (name, repository(name), tag.clone()))).await?
+        }
+    };
+    Ok(Images {
+        by_digest: find(registry, by_digest).await?,
+        of_default_branch,
+        tainted: find(registry, tainted).await?.into_keys().collect::<BTreeSet<_>>(),
+    })
+}
+
+fn branch_tag(branch: &BranchName) -> Tag {
+    Tag::branch(branch)
+}
+
+async fn find<'n>(
+    registry: &dyn Registry,
+    questions: impl Iterator<Item = (&'n ProjectName, &'n RepositoryName, Tag)>,
+) -> Result<BTreeMap<ProjectName, Image>, ObserveError> {
+    let answers = stream::iter(questions).map(|(name, repository, tag)| async move {
+        let found = registry.find(repository, &tag).await;
+        let digest = found.map_err(|source| ObserveError::Image { project: name.clone(), source })?;
+        Ok::<_, ObserveError>(digest.map(|digest| (name.clone(), Image { digest, tag })))
+    });
+    let found: Vec<Option<(ProjectName, Image)>> = answers.buffer_unordered(AT_ONCE).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
+}

@@ -1,0 +1,5 @@
+# syntax=docker/dockerfile:1
+#  Escape = `
+FROM alpine:3 `
+  AS base
+RUN echo \

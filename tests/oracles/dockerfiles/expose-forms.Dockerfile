@@ -1,0 +1,4 @@
+FROM nginx:1
+EXPOSE 80
+EXPOSE 443/tcp   8443/udp	9000-9010
+expose ${PORT:-1234}

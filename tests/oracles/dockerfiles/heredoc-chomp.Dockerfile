@@ -1,0 +1,6 @@
+FROM alpine
+RUN <<-EOT sh
+	echo tabs
+		echo more
+	EOT
+RUN echo done

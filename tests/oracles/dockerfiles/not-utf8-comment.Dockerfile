@@ -1,0 +1,4 @@
+# café
+FROM alpine
+# ÿþ
+RUN true

@@ -1,0 +1,2 @@
+FROM alpine
+RUN --mount=type=bind,from=a\"b,target=/x ls

@@ -1,0 +1,5 @@
+FROM alpine
+RUN cat << EOF > /x
+USER one
+EOF
+RUN echo two

@@ -1,0 +1,130 @@
+//! A real repository in a folder of its own, and the shipped binary run in it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A git repository that a test writes. Removed when it is dropped.
+pub struct World {
+    folder: tempfile::TempDir,
+    environment: Vec<(String, String)>,
+}
+
+/// What the binary answered.
+pub struct Answer {
+    pub stdout: String,
+    pub stderr: String,
+    pub exit: i32,
+}
+
+impl World {
+    /// An empty repository on the branch `main`, without a commit.
+    pub fn new() -> Self {
+        let world = Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() };
+        world.git(["init", "-q", "-b", "main"]);
+        world
+    }
+
+    /// A clone of `source`'s `main`.
+    pub fn clone_of(source: &Path) -> Self {
+        let world = Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() };
+        world.git(["clone", "-q", &source.display().to_string(), "."]);
+        world
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn file(&self, path: &str) -> PathBuf {
+        self.path().join(path)
+    }
+
+    /// Writes a file, with the folders that it is in.
+    pub fn write(&self, path: &str, content: impl AsRef<[u8]>) -> &Self {
+        let file = self.file(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, content).unwrap();
+        self
+    }
+
+    pub fn remove(&self, path: &str) -> &Self {
+        std::fs::remove_file(self.file(path)).unwrap();
+        self
+    }
+
+    /// Commits everything that is in the folder and returns the commit's id.
+    pub fn commit(&self) -> String {
+        self.git(["add", "-A"]);
+        self.git(["commit", "-q", "--allow-empty", "-m", "change"]);
+        self.git(["rev-parse", "HEAD"])
+    }
+
+    /// Runs git, which must succeed, and returns what it wrote, trimmed.
+    pub fn git<const N: usize>(&self, arguments: [&str; N]) -> String {
+        let output = Command::new("git")
+            .args(["-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "protocol.file.allow=always"])
+            .args(arguments)
+            .current_dir(self.path())
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Sets a variable for all that is run after this.
+    pub fn set(&mut self, name: &str, value: &str) -> &mut Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The binary, ready to be run in the repository with nothing of this process's environment
+    /// but what it needs to run at all.
+    pub fn command<const N: usize>(&self, arguments: [&str; N]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chinampa"));
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("HOME", self.path())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs the binary to its end.
+    pub fn run<const N: usize>(&self, arguments: [&str; N]) -> Answer {
+        self.command(arguments).output().unwrap().into()
+    }
+}
+
+impl From<Output> for Answer {
+    fn from(output: Output) -> Self {
+        Self {
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            exit: output.status.code().unwrap_or(-1),
+        }
+    }
+}
+
+/// Both streams and the exit status, for snapshots.
+impl fmt::Display for Answer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (mark, stream) in [("", &self.stdout), ("stderr: ", &self.stderr)] {
+            for line in stream.lines() {
+                writeln!(formatter, "{mark}{line}")?;
+            }
+        }
+        write!(formatter, "[exit: {}]", self.exit)
+    }
+}
+
+impl Answer {
+    /// The answer as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
+    }
+}
