@@ -111,7 +111,11 @@ impl Docker {
         .map_err(|error| from_bollard(host, "connect", error))?
         .negotiate_version()
         .await
-        .map_err(|error| from_bollard(host, "tell its version", error))?;
+        .map_err(|error| match from_bollard(host, "tell its version", error) {
+            // `ssh` is a connection even when nobody lets it in.
+            DockerError::Broken { host, source } => DockerError::Unreachable { host, source },
+            other => other,
+        })?;
         let api = bollard.client_version();
         if api < OLDEST_API {
             return Err(DockerError::TooOld { host: host.clone(), api: api.to_string() });
