@@ -44,8 +44,6 @@ pub enum ContextError {
     LinkLeaves { link: RepoPath, target: String },
     #[error("`{path}` is in the context twice: as a file and as a folder, or as two files")]
     Twice { path: RepoPath },
-    #[error("`.dockerignore` has a bad pattern: `{pattern}`")]
-    BadIgnorePattern { pattern: String, source: regex::Error },
 }
 
 /// Checks where a symbolic link leads; `path` is the link's own, from the repository root.

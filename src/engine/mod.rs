@@ -8,7 +8,6 @@ mod content;
 mod context;
 mod docker;
 mod error;
-mod ignore;
 mod progress;
 mod push;
 mod session;

@@ -104,27 +104,6 @@ async fn the_dockerfile_is_not_in_the_context_and_the_one_that_is_is_not_built()
 }
 
 #[tokio::test]
-async fn what_dockerignore_names_stays_out() {
-    let engine = support::engine().await;
-    let repository = Repository::new();
-    let files = vec![
-        repository.file(".dockerignore", "# comment\n**/*.log\nsecret/\n!keep.log\n"),
-        repository.file("a.txt", unique()),
-        repository.file("folder/x.log", "no"),
-        repository.file("keep.log", "yes"),
-        repository.file("secret/key", "no"),
-        repository.file("ä.log", "no"),
-    ];
-
-    let image =
-        support::build(&engine, &request(&format!("FROM {BASE}\nCOPY . /app\n"), files)).await.unwrap();
-
-    let found = image.files("/app").await;
-    let paths: Vec<String> = found.keys().map(|path| String::from_utf8_lossy(path).into_owned()).collect();
-    assert_eq!(paths, [".dockerignore", "a.txt", "keep.log"]);
-}
-
-#[tokio::test]
 async fn copying_through_a_link_finds_what_it_leads_to() {
     let engine = support::engine().await;
     let repository = Repository::new();

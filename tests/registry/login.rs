@@ -33,12 +33,7 @@ async fn a_token_that_has_run_out_is_renewed() {
     let token = |token: &str| {
         let body = format!(r#"{{"token": "{token}"}}"#);
         let fault = Fault::Status { code: 200, headers: Vec::new(), body };
-        Rule {
-            method: "GET",
-            path: "/token?service=it&scope=repository%3Aapi%3Apull",
-            times: 1,
-            fault,
-        }
+        Rule { method: "GET", path: "/token?service=it&scope=repository%3Aapi%3Apull", times: 1, fault }
     };
     let service = Proxy::start("127.0.0.1:1", [token("old"), token("new")]).await;
     let challenge = bearer(&service);

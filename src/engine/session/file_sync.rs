@@ -158,7 +158,7 @@ fn transfer(
         _ => return Err(Stop::Refused("only `context` and `dockerfile` are there")),
     };
     let send = |packet| packets.blocking_send(Ok(packet)).map_err(|_| Stop::Gone);
-    let wanted = Wanted::new(headers)?;
+    let wanted = Wanted::new(headers);
     let entries = context::list(wanted.of(&folder.files))?;
     let mut reader = Reader::default();
     for (path, entry) in &entries {

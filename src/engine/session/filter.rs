@@ -1,9 +1,10 @@
 //! Which files of the context the engine wants to see this time.
+//!
+//! Its `exclude-patterns` come from a `.dockerignore` that whoever made the context has applied.
 
 use hyper::HeaderMap;
 
-use super::super::ignore::Ignore;
-use super::super::{ContextError, ContextFile};
+use super::super::ContextFile;
 use crate::model::{FileMode, RepoPath};
 
 /// What the engine says about one transfer, in the headers of its request.
@@ -11,30 +12,25 @@ use crate::model::{FileMode, RepoPath};
 pub(super) struct Wanted {
     /// `None`: everything.
     follow: Option<Vec<RepoPath>>,
-    ignore: Ignore,
 }
 
 impl Wanted {
-    pub(super) fn new(headers: &HeaderMap) -> Result<Self, ContextError> {
+    pub(super) fn new(headers: &HeaderMap) -> Self {
         let follow: Option<Vec<RepoPath>> =
             values(headers, "followpaths").into_iter().map(|path| plain_path(&path)).collect();
-        Ok(Self {
-            follow: follow.filter(|paths| !paths.is_empty()),
-            ignore: Ignore::new(&values(headers, "exclude-patterns"))?,
-        })
+        Self { follow: follow.filter(|paths| !paths.is_empty()) }
     }
 
     /// The files to list, in their order.
     ///
     /// With symbolic links in the context, a path that is followed can lead to another place
-    /// that nobody named: then all files are listed that are not ignored.
+    /// that nobody named: then all files are listed.
     pub(super) fn of<'a>(&self, files: &'a [ContextFile]) -> impl Iterator<Item = &'a ContextFile> {
         let has_links = files.iter().any(|file| file.mode == FileMode::Symlink);
         let follow = self.follow.as_ref().filter(|_| !has_links);
-        files.iter().filter(move |file| {
-            follow.is_none_or(|paths| paths.iter().any(|path| file.path.is_within(path)))
-                && !self.ignore.matches(&file.path)
-        })
+        files
+            .iter()
+            .filter(move |file| follow.is_none_or(|paths| paths.iter().any(|path| file.path.is_within(path))))
     }
 }
 
@@ -104,7 +100,7 @@ mod tests {
                 content: Content::File { path: PathBuf::new(), sha256: [0; 32] },
             })
             .collect();
-        Wanted::new(&headers).unwrap().of(&files).map(|file| file.path.to_string()).collect()
+        Wanted::new(&headers).of(&files).map(|file| file.path.to_string()).collect()
     }
 
     const FILES: [(&str, FileMode); 3] =
@@ -127,11 +123,5 @@ mod tests {
         assert_eq!(listed(&[("followpaths", "a"), ("followpaths", "../x")], &FILES).len(), 3);
         let with_link = [FILES[0], ("link", FileMode::Symlink)];
         assert_eq!(listed(&[("followpaths", "link")], &with_link).len(), 2);
-    }
-
-    #[test]
-    fn what_is_ignored_is_never_listed() {
-        assert_eq!(listed(&[("exclude-patterns", "a/b")], &FILES), ["a/c é", "ab"]);
-        assert_eq!(listed(&[("followpaths", "a/b"), ("exclude-patterns", "a")], &FILES), [""; 0]);
     }
 }

@@ -1,0 +1,13 @@
+//! The shipped binary on the example repository, with real engines and a real registry.
+
+#![expect(clippy::unwrap_used, reason = "a preparation that fails, fails the test")]
+
+#[path = "../support/bed.rs"]
+mod bed;
+#[path = "../support/world.rs"]
+mod world;
+
+mod contexts;
+mod monorepo;
+mod platforms;
+mod support;
