@@ -5,7 +5,7 @@
 #[path = "../support/bed.rs"]
 mod bed;
 #[path = "../support/world.rs"]
-mod world;
+pub mod world;
 
 mod contexts;
 mod monorepo;

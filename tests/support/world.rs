@@ -5,63 +5,65 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// A git repository that a test writes. Removed when it is dropped.
-pub(crate) struct World {
+#[derive(Debug)]
+pub struct World {
     folder: tempfile::TempDir,
     environment: Vec<(String, String)>,
 }
 
 /// What the binary answered.
-pub(crate) struct Answer {
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-    pub(crate) exit: i32,
+#[derive(Debug)]
+pub struct Answer {
+    pub stdout: String,
+    pub stderr: String,
+    pub exit: i32,
 }
 
 impl World {
     /// An empty repository on the branch `main`, without a commit.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         let world = Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() };
         world.git(["init", "-q", "-b", "main"]);
         world
     }
 
     /// A clone of `source`'s `main`.
-    pub(crate) fn clone_of(source: &Path) -> Self {
+    pub fn clone_of(source: &Path) -> Self {
         let world = Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() };
         world.git(["clone", "-q", &source.display().to_string(), "."]);
         world
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    pub(crate) fn file(&self, path: &str) -> PathBuf {
+    pub fn file(&self, path: &str) -> PathBuf {
         self.path().join(path)
     }
 
     /// Writes a file, with the folders that it is in.
-    pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) -> &Self {
+    pub fn write(&self, path: &str, content: impl AsRef<[u8]>) -> &Self {
         let file = self.file(path);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, content).unwrap();
         self
     }
 
-    pub(crate) fn remove(&self, path: &str) -> &Self {
+    pub fn remove(&self, path: &str) -> &Self {
         std::fs::remove_file(self.file(path)).unwrap();
         self
     }
 
     /// Commits everything that is in the folder and returns the commit's id.
-    pub(crate) fn commit(&self) -> String {
+    pub fn commit(&self) -> String {
         self.git(["add", "-A"]);
         self.git(["commit", "-q", "--allow-empty", "-m", "change"]);
         self.git(["rev-parse", "HEAD"])
     }
 
     /// Runs git, which must succeed, and returns what it wrote, trimmed.
-    pub(crate) fn git<const N: usize>(&self, arguments: [&str; N]) -> String {
+    pub fn git<const N: usize>(&self, arguments: [&str; N]) -> String {
         let output = Command::new("git")
             .args([
                 "-c",
@@ -82,14 +84,14 @@ impl World {
     }
 
     /// Sets a variable for all that is run after this.
-    pub(crate) fn set(&mut self, name: &str, value: &str) -> &mut Self {
+    pub fn set(&mut self, name: &str, value: &str) -> &mut Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// The binary, ready to be run in the repository with nothing of this process's environment
     /// but what it needs to run at all.
-    pub(crate) fn command<const N: usize>(&self, arguments: [&str; N]) -> Command {
+    pub fn command<const N: usize>(&self, arguments: [&str; N]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chinampa"));
         command
             .args(arguments)
@@ -102,8 +104,14 @@ impl World {
     }
 
     /// Runs the binary to its end.
-    pub(crate) fn run<const N: usize>(&self, arguments: [&str; N]) -> Answer {
+    pub fn run<const N: usize>(&self, arguments: [&str; N]) -> Answer {
         self.command(arguments).output().unwrap().into()
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -131,7 +139,7 @@ impl fmt::Display for Answer {
 
 impl Answer {
     /// The answer as JSON.
-    pub(crate) fn json(&self) -> serde_json::Value {
+    pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
     }
 }
