@@ -9,7 +9,7 @@ use crate::engine::{BuildRequest, Built, Engine, EngineError};
 use crate::model::{
     Credentials, ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag,
 };
-use crate::plan::Step;
+use crate::plan::{Reason, Step};
 use crate::registry::{Registry, RegistryError, Storage};
 use crate::report::{Event, Outcome};
 use crate::task::Task;
@@ -68,10 +68,15 @@ pub(super) async fn build(
     let credentials = executor.registry.credentials().await.map_err(in_repository)?;
     let engine = executor.engine.ok_or(ExecuteError::NotPlanned)?;
     let building = Building { executor, engine, step, task, request: request(task, needs), credentials };
-    match executor.registry.storage() {
-        Storage::Engine => building.keep_in_engine().await,
-        Storage::Remote => building.push_to_registry().await,
+    let outcome = match executor.registry.storage() {
+        Storage::Engine => building.keep_in_engine().await?,
+        Storage::Remote => building.push_to_registry().await?,
+    };
+    if step.because.contains(&Reason::Tainted) {
+        let untagged = executor.registry.untag(&task.repository, &Tag::tainted()).await;
+        untagged.map_err(|source| building.tag_failed(source))?;
     }
+    Ok(outcome)
 }
 
 /// The image by digest where that can be pulled, else by the tag of its inputs.

@@ -9,7 +9,7 @@ use super::*;
 use crate::dockerfile::Dockerfile;
 use crate::engine::{BuildRequest, Built, Context, EngineError, Progress as Step_};
 use crate::model::{BranchName, CommitId, Credentials, InputDigest, ManifestDigest, ObjectId, Platform, Tag};
-use crate::plan::{Base, Image, Inputs};
+use crate::plan::{Base, Image, Inputs, Reason};
 use crate::registry::{RegistryError, Storage};
 use crate::task::Tags;
 
@@ -117,7 +117,8 @@ impl Registry for Recorder {
         Ok(ManifestDigest::of(b"index"))
     }
 
-    async fn remove_artifact(&self, _: &RepositoryName, _: &Tag) -> Result<(), RegistryError> {
+    async fn untag(&self, repository: &RepositoryName, tag: &Tag) -> Result<(), RegistryError> {
+        self.note(format!("untag {repository}:{tag}"));
         Ok(())
     }
 
@@ -264,6 +265,17 @@ async fn an_image_is_pushed_first_and_its_cache_tag_comes_last() {
             format!("tag api:{cache}"),
         ]
     );
+}
+
+#[tokio::test]
+async fn a_taint_is_taken_away_by_the_build_that_it_forced() {
+    let mut world = World::new(&[("api", &[])], &[]);
+    world.plan.steps[0].because = vec![Reason::Tainted];
+    let recorder = Recorder::default();
+
+    world.run(&recorder, 1).await;
+
+    assert_eq!(recorder.asked().last().unwrap(), "untag api:tainted");
 }
 
 #[tokio::test]

@@ -125,7 +125,7 @@ impl Registry for EngineStore {
         Err(RegistryError::malformed(&image, "the Docker engine's own store holds one platform an image"))
     }
 
-    async fn remove_artifact(&self, repository: &RepositoryName, tag: &Tag) -> Result<(), RegistryError> {
+    async fn untag(&self, repository: &RepositoryName, tag: &Tag) -> Result<(), RegistryError> {
         let image = self.image(repository, tag);
         let options = None::<bollard::query_parameters::RemoveImageOptions>;
         match self.docker.remove_image(&image.to_string(), options, None).await {

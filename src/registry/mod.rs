@@ -59,8 +59,8 @@ pub trait Registry: Send + Sync {
         tags: &[Tag],
     ) -> Result<ManifestDigest, RegistryError>;
 
-    /// Takes a tag away from a document that `put_artifact` stored. Nothing happens if it isn't there.
-    async fn remove_artifact(&self, repository: &RepositoryName, tag: &Tag) -> Result<(), RegistryError>;
+    /// Takes a tag away and leaves what it stood for. Nothing happens if it isn't there.
+    async fn untag(&self, repository: &RepositoryName, tag: &Tag) -> Result<(), RegistryError>;
 
     /// Stores a small document as an OCI artifact under each of `tags`.
     async fn put_artifact(

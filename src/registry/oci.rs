@@ -15,6 +15,9 @@ use crate::model::{Credentials, Host, ImageRef, ManifestDigest, Platform, Reposi
 const EMPTY_MEDIA_TYPE: &str = "application/vnd.oci.empty.v1+json";
 const EMPTY: &[u8] = b"{}";
 
+/// What a tag stands for while it is taken away.
+const UNTAGGED_TYPE: &str = "application/vnd.chinampa.untagged.v1+text";
+
 /// A registry behind a host. Cheap to make: it asks nothing until it is asked.
 #[derive(Debug)]
 pub struct OciRegistry {
@@ -116,12 +119,16 @@ impl Registry for OciRegistry {
         Ok(index.digest())
     }
 
-    async fn remove_artifact(&self, repository: &RepositoryName, tag: &Tag) -> Result<(), RegistryError> {
+    /// Not all registries delete a tag by itself, and deleting a manifest takes all its tags along. So
+    /// the tag is first moved to a document of its own, and that is deleted.
+    async fn untag(&self, repository: &RepositoryName, tag: &Tag) -> Result<(), RegistryError> {
         let image = self.image(repository, tag);
-        match self.transport.find_manifest(&image).await? {
-            Some(digest) => self.transport.delete_manifest(&image.pinned(digest)).await,
-            None => Ok(()),
-        }
+        let Some(digest) = self.transport.find_manifest(&image).await? else {
+            return Ok(());
+        };
+        let content = Bytes::from(format!("{image} stood for {digest}"));
+        let moved = self.put_artifact(repository, UNTAGGED_TYPE, content, std::slice::from_ref(tag)).await?;
+        self.transport.delete_manifest(&image.pinned(moved)).await
     }
 
     async fn put_artifact(

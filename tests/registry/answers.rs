@@ -108,3 +108,17 @@ async fn a_document_that_is_there_is_not_sent_again() {
     let written = proxy.lines().into_iter().filter(|line| !line.starts_with("HEAD")).collect::<Vec<_>>();
     assert_eq!(written, [format!("PUT /v2/{repository}/manifests/b 201")]);
 }
+
+#[tokio::test]
+async fn a_tag_that_is_taken_away_leaves_the_image_and_its_other_tags() {
+    let (registry, repository) = (registry(&upstream()), new_repository());
+    let tags = [tag("kept"), tag("tainted")];
+    let content = Bytes::from_static(b"document");
+    registry.put_artifact(&repository, TYPE, content.clone(), &tags).await.unwrap();
+
+    registry.untag(&repository, &tags[1]).await.unwrap();
+    registry.untag(&repository, &tags[1]).await.unwrap();
+
+    assert_eq!(registry.find(&repository, &tags[1]).await.unwrap(), None);
+    assert_eq!(registry.artifact(&repository, &tags[0]).await.unwrap(), Some(content));
+}
