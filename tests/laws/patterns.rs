@@ -1,5 +1,7 @@
 //! Laws of `.rebuild_patterns`, with git and grep as judges where they have the same rules.
 
+#![expect(clippy::unwrap_used, reason = "a generator or a judge that fails must stop the law")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
@@ -7,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use chinampa::model::RepoPath;
-use chinampa::patterns::{Index, Patterns};
+use chinampa::patterns::{Index, Pattern, Patterns};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -95,7 +97,7 @@ proptest! {
         let index = Index::new(&sets);
 
         for path in &paths {
-            let line = |set: &Patterns| set.decide(path).map(|pattern| pattern.line());
+            let line = |set: &Patterns| set.decide(path).map(Pattern::line);
             let expected: Vec<_> =
                 sets.iter().enumerate().filter_map(|(number, set)| Some((number, line(set)?))).collect();
 
