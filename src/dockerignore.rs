@@ -2,7 +2,8 @@
 //!
 //! They differ from git's: every pattern begins at the context's root, a pattern that matches a folder
 //! holds for everything below it, a later `!` line can take a part of that back, and `**` stands for
-//! any text that ends at a `/`, even within a name.
+//! any text that ends at a `/`, even within a name. One thing is left out: Docker hands a `\` before a letter
+//! to its regular expressions, where `\d` is a digit; here it stands for the letter.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -19,7 +20,7 @@ const MAX_PATTERN_BYTES: usize = 4096;
 #[derive(Clone, Debug, Default)]
 pub struct DockerIgnore(Vec<Rule>);
 
-/// A line that Docker refuses as well.
+/// A line that Docker refuses as well, unless a `*` before the fault keeps it from looking.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("line {line}: bad pattern: {reason}")]
 pub struct DockerIgnoreError {
@@ -60,10 +61,24 @@ impl DockerIgnore {
 
     /// Whether `path`, as seen from the context's root, is left out of the context.
     ///
-    /// The last line decides that matches the path or a folder above it.
+    /// The last line decides that matches the path or a folder above it. But as in Docker, a line is not
+    /// asked about a path where it could change nothing, and then counts as not matching that folder for
+    /// what is below: after `src/**`, which does not match `src` itself, `!src` takes nothing back.
     pub fn ignores(&self, path: &RepoPath) -> bool {
-        let last = self.0.iter().rev().find(|rule| rule.covers(path.as_bytes()));
-        last.is_some_and(|rule| !rule.exception)
+        let path = path.as_bytes();
+        let slashes = path.iter().enumerate().filter(|&(_, &byte)| byte == b'/').map(|(at, _)| at);
+        let mut matched = vec![false; self.0.len()];
+        let mut ignored = false;
+        for end in slashes.chain([path.len()]) {
+            ignored = false;
+            for (rule, matched) in self.0.iter().zip(&mut matched) {
+                *matched |= rule.exception == ignored && rule.matcher.matches(&path[..end]);
+                if *matched {
+                    ignored = !rule.exception;
+                }
+            }
+        }
+        ignored
     }
 }
 
@@ -84,12 +99,6 @@ impl Rule {
             return Err("it is too long");
         }
         Ok(Some(Self { matcher: Matcher::new(&clean(pattern))?, exception }))
-    }
-
-    /// Whether it matches `path` or a folder above it.
-    fn covers(&self, path: &[u8]) -> bool {
-        let slashes = path.iter().enumerate().filter(|&(_, &byte)| byte == b'/').map(|(at, _)| at);
-        slashes.chain([path.len()]).any(|end| self.matcher.matches(&path[..end]))
     }
 }
 
@@ -231,6 +240,12 @@ mod tests {
         check("!a/b\na", &["a/b"], &[]);
         check("a\n!a/b\na/b/c", &["a", "a/x", "a/b/c", "a/b/c/d"], &["a/b", "a/b/d"]);
         check("*.md\n!README*.md\nREADME-secret.md", &["a.md", "README-secret.md"], &["README-a.md"]);
+    }
+
+    #[test]
+    fn an_exception_for_a_folder_that_was_not_ignored_takes_nothing_back() {
+        check("src/**\n!src", &["src/a"], &["src"]);
+        check("src/**\n!src/a", &["src/b"], &["src/a", "src/a/b"]);
     }
 
     #[test]

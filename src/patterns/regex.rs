@@ -1,13 +1,19 @@
 //! Lines that begin with `^`: regular expressions over the bytes of a whole path.
 
+use std::sync::OnceLock;
+
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
-use regex_syntax::hir::{Hir, HirKind, Look};
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
 use thiserror::Error;
 
-/// The most that one compiled expression may take, in bytes.
-const COMPILED_LIMIT_BYTES: usize = 1 << 20;
+/// The most characters and classes that an expression may have once its repetitions are written out.
+///
+/// Each of them takes at most a few kilobytes, so a checked expression always compiles within
+/// [`COMPILED_LIMIT_BYTES`], and compiling can wait until a path needs it.
+const MAX_STATES: usize = 2000;
+const COMPILED_LIMIT_BYTES: usize = 64 << 20;
 
 /// Why a line isn't a regular expression.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -18,7 +24,7 @@ pub enum RegexError {
     /// Without the expression itself, which could steer a terminal.
     #[error("{reason}")]
     Syntax { reason: String },
-    #[error("it takes more than {COMPILED_LIMIT_BYTES} bytes once compiled: use smaller repetitions")]
+    #[error("it has more than {MAX_STATES} characters once its repetitions are written out")]
     TooLarge,
 }
 
@@ -27,7 +33,14 @@ pub(super) struct PathRegex {
     /// What each path that matches begins with.
     prefix: Box<[u8]>,
     /// `None` when the prefix says it all, as in `^barretenberg/`.
-    rest: Option<Regex>,
+    whole: Option<Lazy>,
+}
+
+/// A checked expression, compiled when first used: that takes 100 times as long as checking it.
+#[derive(Clone, Debug)]
+struct Lazy {
+    text: Box<str>,
+    compiled: OnceLock<Regex>,
 }
 
 impl PathRegex {
@@ -37,28 +50,47 @@ impl PathRegex {
         let text = std::str::from_utf8(text).map_err(|_| RegexError::NotUtf8)?;
         let mut parser = ParserBuilder::new().unicode(false).utf8(false).dot_matches_new_line(true).build();
         let hir = parser.parse(text).map_err(|error| RegexError::Syntax { reason: reason(&error) })?;
-        let prefix = prefix(&hir);
-        if is_prefix_alone(&hir) {
-            return Ok(Self { prefix, rest: None });
+        if states(&hir) > MAX_STATES {
+            return Err(RegexError::TooLarge);
         }
-        let regex = RegexBuilder::new(text)
-            .unicode(false)
-            .dot_matches_new_line(true)
-            .size_limit(COMPILED_LIMIT_BYTES)
-            .build()
-            .map_err(|error| match error {
-                regex::Error::CompiledTooBig(_) => RegexError::TooLarge,
-                other => RegexError::Syntax { reason: other.to_string() },
-            })?;
-        Ok(Self { prefix, rest: Some(regex) })
+        let whole = (!is_prefix_alone(&hir)).then(|| Lazy { text: text.into(), compiled: OnceLock::new() });
+        Ok(Self { prefix: prefix(&hir), whole })
     }
 
     pub(super) fn matches(&self, path: &[u8]) -> bool {
-        path.starts_with(&self.prefix) && self.rest.as_ref().is_none_or(|regex| regex.is_match(path))
+        path.starts_with(&self.prefix) && self.whole.as_ref().is_none_or(|regex| regex.get().is_match(path))
     }
 
     pub(super) fn prefix(&self) -> &[u8] {
         &self.prefix
+    }
+}
+
+impl Lazy {
+    fn get(&self) -> &Regex {
+        self.compiled.get_or_init(|| {
+            let mut builder = RegexBuilder::new(&self.text);
+            builder.unicode(false).dot_matches_new_line(true).size_limit(COMPILED_LIMIT_BYTES);
+            builder.build().expect("it was parsed with the same flags, and its states were counted")
+        })
+    }
+}
+
+/// How many states its automaton has, about; never much fewer.
+fn states(hir: &Hir) -> usize {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) | HirKind::Class(Class::Bytes(_)) => 1,
+        HirKind::Literal(text) => text.0.len(),
+        // Up to four bytes encode each end of a range.
+        HirKind::Class(Class::Unicode(class)) => 4 * class.ranges().len(),
+        HirKind::Repetition(repetition) => {
+            let times = repetition.max.unwrap_or(repetition.min).max(1);
+            states(&repetition.sub).saturating_mul(times as usize).saturating_add(1)
+        }
+        HirKind::Capture(capture) => states(&capture.sub).saturating_add(1),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().map(states).fold(1, usize::saturating_add)
+        }
     }
 }
 
@@ -142,6 +174,20 @@ mod tests {
         assert!(regex.matches(b"lib/\xff"));
         assert!(regex.matches(b"lib/\n"));
         check("^docs/é", "docs/é", &["docs/école"], &["docs/e"]);
+    }
+
+    #[test]
+    fn the_largest_expressions_that_are_accepted_compile() {
+        for text in [
+            "^.{1900}",
+            r"^[^a]{1,1900}",
+            r"^(?u:.){100}$",
+            r"^(?i:ab|cd){200}",
+            r"^(?u:\s)",
+            r"^(?:\b.?){400}",
+        ] {
+            assert!(PathRegex::new(text.as_bytes()).is_ok_and(|regex| !regex.matches(b"")), "{text}");
+        }
     }
 
     #[test]

@@ -129,7 +129,7 @@ fn all_bad_lines_are_reported_at_once() {
 fn a_bad_expression_is_reported_with_its_line() {
     insta::assert_snapshot!(errors(b"lib/\n^lib/(\n^((a{100}){100}){100}\n^\xff"), @r"
     line 2: bad regular expression `^lib/(`: unclosed group
-    line 3: bad regular expression `^((a{100}){100}){100}`: it takes more than 1048576 bytes once compiled: use smaller repetitions
+    line 3: bad regular expression `^((a{100}){100}){100}`: it has more than 2000 characters once its repetitions are written out
     line 4: bad regular expression `^�`: it is not UTF-8
     ");
 }

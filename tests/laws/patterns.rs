@@ -1,5 +1,7 @@
 //! Laws of `.rebuild_patterns`, with git and grep as judges where they have the same rules.
 
+#![expect(clippy::unwrap_used, reason = "a generator or a judge that fails must stop the law")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
