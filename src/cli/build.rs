@@ -68,7 +68,7 @@ pub(super) fn run(
     let planning =
         Planning { options, environment, opened: &opened, snapshot: &snapshot, workspace: &workspace };
     wait_for(async {
-        let cache = registries::registry(&workspace.manifest.cache, environment).await?;
+        let cache = registries::registry(&workspace.cache, environment).await?;
         let (plan, files) = planning.ask(&*cache, &selected, &force).await?;
         if arguments.dry_run {
             if options.json {
@@ -79,9 +79,7 @@ pub(super) fn run(
             return Ok(Exit::Done);
         }
         output.story(&text::base(&plan));
-        if let (true, Some(host), false) =
-            (opened.is_dirty, workspace.manifest.cache.host(), arguments.allow_dirty)
-        {
+        if let (true, Some(host), false) = (opened.is_dirty, workspace.cache.host(), arguments.allow_dirty) {
             return Err(Error::DirtyPush { host: host.to_string() });
         }
         let building = Building { planning: &planning, arguments, cache: &*cache, output };
@@ -168,7 +166,7 @@ impl Building<'_> {
             snapshot,
             registry: self.cache,
             commit: opened.head.commit,
-            default_branch: &workspace.manifest.workspace.default_branch,
+            default_branch: &workspace.settings.default_branch,
             tags: clean(Tags { commit: Some(opened.head.commit), branch: opened.head.branch.clone() }),
             credentials: self.credentials().await?,
             pull: self.arguments.pull,
@@ -193,7 +191,7 @@ impl Building<'_> {
 
     /// What parents and cached layers of the cache are pulled with.
     async fn credentials(&self) -> Result<BTreeMap<Host, Credentials>, Error> {
-        let host = self.planning.workspace.manifest.cache.host();
+        let host = self.planning.workspace.cache.host();
         let credentials = self.cache.credentials().await?;
         Ok(host.zip(credentials).into_iter().collect())
     }

@@ -123,11 +123,11 @@ pub(super) fn plan_offline(
 ) -> Result<OfflinePlan, Error> {
     let snapshot = opened.snapshot()?;
     let workspace = Workspace::read(&snapshot, &opened.source)?;
-    let default_branch = &workspace.manifest.workspace.default_branch;
+    let default_branch = &workspace.settings.default_branch;
     let base = opened.base(options, environment, default_branch, &Records::default())?;
     let observed = opened.observe(&snapshot, &workspace, base)?;
     let selected = workspace.graph.order().cloned().collect();
-    let strategy = workspace.manifest.workspace.strategy;
+    let strategy = workspace.settings.strategy;
     let plan = crate::plan::make(&workspace.graph, &observed, &selected, strategy, &Force::None);
     output.story(&crate::report::text::base(&plan));
     Ok(OfflinePlan { workspace, observed, plan })
