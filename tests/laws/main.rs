@@ -3,8 +3,6 @@
 //! `PROPTEST_CASES` says how many cases each law is tried on; a case that fails is printed, shrunk,
 //! with the seed that makes it again.
 
-#![expect(clippy::unwrap_used, reason = "a preparation that fails, fails the test")]
-
 mod patterns;
 
 use proptest::test_runner::Config;
