@@ -5,6 +5,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a preparation that fails, fails the test")]
 
+#[path = "../support/world.rs"]
+pub mod world;
+
+mod inputs;
 mod patterns;
 
 use proptest::test_runner::Config;
