@@ -8,6 +8,7 @@
 #[path = "../support/world.rs"]
 pub mod world;
 
+mod diff;
 mod inputs;
 mod patterns;
 
