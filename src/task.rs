@@ -3,7 +3,7 @@
 //! The context holds the committed files that the project's patterns take and its
 //! `.dockerignore` leaves, and nothing else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -158,13 +158,6 @@ impl Maker<'_> {
     ) -> Result<Context, TaskError> {
         let root = &project.config.context.value;
         let ignore = self.ignore(project)?;
-        let undeclared;
-        let files = if project.config.hermetic {
-            files
-        } else {
-            undeclared = self.with_undeclared(root, files)?;
-            &undeclared
-        };
         let mut context = Context::default();
         for file in files {
             let Some(path) = file.path.relative_to(root) else { continue };
@@ -178,19 +171,6 @@ impl Maker<'_> {
             context.files.push(ContextFile { path, mode: file.mode, content: self.content(file) });
         }
         Ok(context)
-    }
-
-    /// The declared files and every committed one in the context's folder.
-    fn with_undeclared(&self, root: &RepoPath, files: &[InputFile]) -> Result<Vec<InputFile>, GitError> {
-        let mut all: BTreeSet<InputFile> = files.iter().cloned().collect();
-        let mut enter = |folder: &RepoPath| folder.is_within(root) || root.is_within(folder);
-        self.snapshot.walk(&mut enter, &mut |file| {
-            if file.path.is_within(root) {
-                let content = InputContent::Committed(file.id);
-                all.insert(InputFile { path: file.path.clone(), mode: file.mode, content });
-            }
-        })?;
-        Ok(all.into_iter().collect())
     }
 
     fn ignore(&self, project: &Project) -> Result<Option<DockerIgnore>, TaskError> {

@@ -111,7 +111,7 @@ impl Executor<'_> {
                 Some(task) => project::build(self, step, task, &needs).await,
                 None => Err(ExecuteError::NotPlanned),
             };
-            let outcome = outcome.unwrap_or_else(|error| Outcome::failed(&error));
+            let outcome = outcome.unwrap_or_else(|error| Outcome::failed(&error, error.log_tail()));
             (step.project.clone(), outcome, started.elapsed())
         })
     }

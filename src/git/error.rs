@@ -4,6 +4,9 @@ use thiserror::Error;
 
 use crate::model::RepoPath;
 
+/// A cause whose type belongs to a library that stays private.
+pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// What can go wrong when a repository is read.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -18,19 +21,19 @@ pub enum GitError {
     BadRevision {
         revision: String,
         #[source]
-        source: Option<git2::Error>,
+        source: Option<Cause>,
     },
     #[error("cannot open the repository `{folder}`")]
     Open {
         folder: PathBuf,
         #[source]
-        source: git2::Error,
+        source: Cause,
     },
     #[error("cannot read {what} from the repository")]
     Read {
         what: String,
         #[source]
-        source: git2::Error,
+        source: Cause,
     },
     #[error("the tree of `{folder}` is malformed: {reason}")]
     MalformedTree { folder: RepoPath, reason: &'static str },
@@ -42,10 +45,10 @@ pub enum GitError {
 
 impl GitError {
     pub(super) fn open(folder: &Path, source: git2::Error) -> Self {
-        Self::Open { folder: folder.to_owned(), source }
+        Self::Open { folder: folder.to_owned(), source: source.into() }
     }
 
     pub(super) fn read(what: &str, source: git2::Error) -> Self {
-        Self::Read { what: what.to_owned(), source }
+        Self::Read { what: what.to_owned(), source: source.into() }
     }
 }

@@ -102,7 +102,7 @@ impl Repository {
             .inner
             .revparse_single(revision)
             .and_then(|object| object.peel_to_commit())
-            .map_err(|source| bad(Some(source)))?;
+            .map_err(|source| bad(Some(source.into())))?;
         Ok(commit_id(commit.id()))
     }
 

@@ -167,6 +167,7 @@ impl Reader<'_> {
             Some(text) => self.patterns(&pattern_file.to_string(), &text, &config.path.value),
             None => Patterns::whole_folder(&config.path.value),
         };
+        let patterns = if config.hermetic { patterns } else { patterns.and_folder(&config.context.value) };
         let repository = self.repository(&config.repository, config.line);
         let extra_inputs = self.listed(&config.extra_inputs);
         let Some(dockerfile) = self.dockerfile(name, config)? else {

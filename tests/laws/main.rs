@@ -3,6 +3,13 @@
 //! A case that fails is printed, shrunk, with the seed that makes it again. `PROPTEST_CASES` says how many
 //! cases each law is tried on instead of its own number.
 
+#![expect(clippy::unwrap_used, reason = "a preparation that fails, fails the test")]
+
+#[path = "../support/world.rs"]
+pub mod world;
+
+mod diff;
+mod inputs;
 mod patterns;
 
 use proptest::test_runner::Config;
