@@ -99,7 +99,7 @@ impl Shop {
 pub(super) const CHANGES: &[Change] = &[
     ("a file's content", |shop| shop.write("services/api/src/content", "new")),
     ("a file's mode", |shop| {
-        fs::set_permissions(shop.api("src/mode"), Permissions::from_mode(0o755)).unwrap()
+        fs::set_permissions(shop.api("src/mode"), Permissions::from_mode(0o755)).unwrap();
     }),
     ("a file's name", |shop| fs::rename(shop.api("src/name"), shop.api("src/new-name")).unwrap()),
     ("a file's kind", |shop| {
@@ -119,7 +119,7 @@ pub(super) const CHANGES: &[Change] = &[
     ("the Dockerfile's place", |shop| shop.set("dockerfile", "'other.Dockerfile'")),
     (".dockerignore", |shop| shop.write("services/api/.dockerignore", "*.tmp\n")),
     ("the Dockerfile's own .dockerignore", |shop| {
-        shop.write("services/api/Dockerfile.dockerignore", "*.tmp\n")
+        shop.write("services/api/Dockerfile.dockerignore", "*.tmp\n");
     }),
     ("the context", |shop| shop.set("context", "'.'")),
     ("the target", |shop| shop.set("target", "'runtime'")),
