@@ -9,8 +9,11 @@
 pub mod world;
 
 mod diff;
+mod graphs;
 mod inputs;
+mod order;
 mod patterns;
+mod plan;
 
 use proptest::test_runner::Config;
 
