@@ -4,6 +4,8 @@
 
 #[path = "../support/bed.rs"]
 mod bed;
+#[path = "../support/proxy.rs"]
+pub mod proxy;
 #[path = "../support/world.rs"]
 pub mod world;
 
@@ -11,3 +13,4 @@ mod contexts;
 mod monorepo;
 mod platforms;
 mod support;
+mod trouble;
