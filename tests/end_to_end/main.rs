@@ -10,6 +10,7 @@ pub mod proxy;
 pub mod world;
 
 mod contexts;
+mod engine_store;
 mod monorepo;
 mod platforms;
 mod support;
