@@ -126,7 +126,8 @@ impl Maker<'_> {
             secrets,
             cache_from: self.cache_from(&project.repository, &stages),
             inline_cache: self.registry.storage() == Storage::Remote,
-            pull: self.pull,
+            // A parent of ours that only the engine has would be looked for in a registry of others.
+            pull: self.pull && (self.registry.storage() == Storage::Remote || project.parents.is_empty()),
             credentials: self.credentials.clone(),
         };
         Ok(Task {

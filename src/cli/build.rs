@@ -84,13 +84,15 @@ pub(super) fn run(
         }
         let building = Building { planning: &planning, arguments, cache: &*cache, output };
         let mut report = building.execute(&plan, &files).await?;
-        report.record = building.record(&report).await?;
+        // What was built is there, whether that can be recorded or not: it is reported first.
+        let recorded = building.record(&report).await;
+        report.record = recorded.as_ref().ok().cloned().flatten();
         if options.json {
             output.json(&BuildJson::new(&report));
         } else {
             output.answer(&text::build(&report));
         }
-        Ok(exit(&report))
+        recorded.map(|_| exit(&report))
     })
 }
 
