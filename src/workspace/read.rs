@@ -150,7 +150,9 @@ impl Reader<'_> {
     /// Reads what a project's entry names; `None` when a problem was noted.
     fn project(&mut self, name: &ProjectName, config: &ProjectConfig) -> Result<Option<Found>, GitError> {
         let before = self.problems.len();
-        for (key, folder) in [("path", &config.path), ("context", &config.context)] {
+        let context =
+            Some(("context", &config.context)).filter(|_| config.context.value != config.path.value);
+        for (key, folder) in [("path", &config.path)].into_iter().chain(context) {
             let is_folder =
                 self.snapshot.entry(&folder.value)?.is_some_and(|entry| entry.kind == EntryKind::Folder);
             if !is_folder {
