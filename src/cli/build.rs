@@ -32,7 +32,7 @@ pub(super) struct Arguments {
     /// The projects and what they need; none named: all.
     projects: Vec<String>,
     /// How many projects are built at once [default: the number of processors].
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = at_least_one)]
     jobs: Option<NonZeroUsize>,
     /// Starts nothing more after the first failure.
     #[arg(long)]
@@ -94,6 +94,10 @@ pub(super) fn run(
         }
         recorded.map(|_| exit(&report))
     })
+}
+
+fn at_least_one(number: &str) -> Result<NonZeroUsize, &'static str> {
+    number.parse().map_err(|_| "a number from 1 is expected")
 }
 
 /// With `--force`, the named projects but not what they need; all when none is named.
@@ -201,13 +205,14 @@ impl Building<'_> {
     fn secrets(&self, name: &ProjectName, project: &Project) -> Result<BTreeMap<String, Secret>, Error> {
         let secret = |(id, source): (&String, &SecretSource)| {
             let (value, from) = match source {
-                SecretSource::Env(variable) => {
-                    (self.planning.environment.secret(variable), format!("the variable `{variable}`"))
-                }
+                SecretSource::Env(variable) => (
+                    self.planning.environment.secret(variable),
+                    format!("the variable `{variable}`, which is not set"),
+                ),
                 SecretSource::File(path) => {
                     let file = self.planning.opened.repository.path_in_work_tree(path);
                     let value = file.and_then(|file| fs::read_to_string(file).ok());
-                    (value.map(Secret::new), format!("the file `{path}`"))
+                    (value.map(Secret::new), format!("the file `{path}`, which can't be read"))
                 }
             };
             let missing = || Error::Secret { id: id.clone(), project: name.clone(), from };

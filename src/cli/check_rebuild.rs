@@ -46,10 +46,10 @@ pub(super) fn run(
 
 /// The project in whose folder the command was called.
 fn project_here(opened: &Opened, options: &Options, workspace: &Workspace) -> Result<ProjectName, Error> {
-    let no_project = || Error::NoProjectHere { folder: options.directory.display().to_string() };
     let read = |source| Error::Read { path: options.directory.clone(), source };
-    let root = opened.repository.work_dir().ok_or_else(no_project)?.canonicalize().map_err(read)?;
     let here = options.directory.canonicalize().map_err(read)?;
+    let no_project = || Error::NoProjectHere { folder: here.display().to_string() };
+    let root = opened.repository.work_dir().ok_or_else(no_project)?.canonicalize().map_err(read)?;
     let relative = here.strip_prefix(&root).map_err(|_| no_project())?;
     let folder = RepoPath::new(relative.as_os_str().as_encoded_bytes()).map_err(|_| no_project())?;
     let deepest = workspace

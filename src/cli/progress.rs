@@ -41,7 +41,7 @@ impl<'o> Display<'o> {
     pub(super) fn tell(&self, event: &Event) {
         match self {
             Self::Nothing => {}
-            Self::Lines { output, is_json: true } => output.story(&json::event(event).to_string()),
+            Self::Lines { output, is_json: true } => output.event(&json::event(event)),
             Self::Lines { output, is_json: false } => {
                 if let Some(line) = text::event(event) {
                     output.story(&line);

@@ -131,6 +131,7 @@ fn finished(outcome: &Outcome, took: Duration) -> String {
 
 fn detail(outcome: &Outcome, took: Duration) -> String {
     match outcome {
+        Outcome::Built { steps: 0, .. } => format!(" in {}", seconds(took)),
         Outcome::Built { steps, cached_steps, .. } => {
             format!(" in {}, {cached_steps} of {steps} steps cached", seconds(took))
         }
