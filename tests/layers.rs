@@ -39,7 +39,6 @@ const ARROWS: &[(&str, &[&str])] = &[
             "git",
             "inputs",
             "observe",
-            "patterns",
             "record",
             "registry",
             "task",
