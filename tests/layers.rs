@@ -32,18 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("execute", &["engine", "graph", "plan", "registry", "report", "task"]),
     (
         "error",
-        &[
-            "docker",
-            "engine",
-            "exit",
-            "git",
-            "inputs",
-            "observe",
-            "record",
-            "registry",
-            "task",
-            "workspace",
-        ],
+        &["docker", "engine", "exit", "git", "inputs", "observe", "record", "registry", "task", "workspace"],
     ),
     (
         "cli",

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::environment::Environment;
+use super::Call;
 use super::opened::{self, Opened, Uncommitted};
-use super::options::Options;
 use super::output::Output;
 use super::plan::{Planning, selection};
 use super::progress::Display;
@@ -51,12 +50,8 @@ pub(super) struct Arguments {
     pull: bool,
 }
 
-pub(super) fn run(
-    options: &Options,
-    arguments: &Arguments,
-    environment: &Environment,
-    output: &Output,
-) -> Result<Exit, Error> {
+pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+    let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::Included)?;
     if opened.is_dirty && environment.is_ci && !arguments.allow_dirty {
         return Err(Error::DirtyInCi);

@@ -1,9 +1,7 @@
 use clap::Args;
 
-use super::environment::Environment;
+use super::Call;
 use super::opened::{Opened, Uncommitted};
-use super::options::Options;
-use super::output::Output;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::RepoPath;
@@ -21,12 +19,8 @@ pub(super) struct Arguments {
     patterns: Vec<String>,
 }
 
-pub(super) fn run(
-    options: &Options,
-    arguments: &Arguments,
-    environment: &Environment,
-    output: &Output,
-) -> Result<Exit, Error> {
+pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+    let Call { options, environment, output } = call;
     let patterns = parse(&arguments.patterns)?;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
     let snapshot = opened.snapshot()?;
