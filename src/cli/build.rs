@@ -135,7 +135,7 @@ impl Building<'_> {
         };
         let durations_file = self.planning.opened.repository.common_dir().join("chinampa/durations.json");
         let mut durations = read_durations(&durations_file);
-        let display = Display::new(self.output);
+        let display = Display::new(self.output, plan);
         let repositories: BTreeMap<_, _> = workspace
             .projects
             .iter()

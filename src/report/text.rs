@@ -75,7 +75,7 @@ pub fn build(report: &BuildReport) -> String {
             ),
         );
         if let Outcome::Built { image, .. } | Outcome::Reused { image, .. } = &project.outcome {
-            line(&mut text, &format!("          {image}"));
+            line(&mut text, &format!("  as {image}"));
         }
         if !matches!(project.outcome, Outcome::Reused { .. }) {
             reasons(&mut text, &step.because);

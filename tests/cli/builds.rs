@@ -29,10 +29,10 @@ fn what_is_built_once_is_reused() {
     ");
     assert_snapshot!(first, @"
     built     lib in <time> , 0 of 2 steps cached
-              <prefix>/lib:cache-<64 hex>
+      as <prefix>/lib:cache-<64 hex>
       because the cache has no image of these inputs
     built     api in <time> , 0 of 1 steps cached
-              <prefix>/api:cache-<64 hex>
+      as <prefix>/api:cache-<64 hex>
       because the cache has no image of these inputs
     2 built, 0 reused
     recorded as <prefix>/shop-builds:commit-<40 hex>
@@ -40,9 +40,9 @@ fn what_is_built_once_is_reused() {
     ");
     assert_snapshot!(second, @"
     reused    lib
-              <prefix>/lib:cache-<64 hex>
+      as <prefix>/lib:cache-<64 hex>
     reused    api
-              <prefix>/api:cache-<64 hex>
+      as <prefix>/api:cache-<64 hex>
     0 built, 2 reused
     recorded as <prefix>/shop-builds:commit-<40 hex>
     [exit: 0]
@@ -65,10 +65,10 @@ fn a_registry_gets_the_images_their_tags_and_the_record() {
 
     assert_snapshot!(built, @"
     built     lib in <time> , 0 of 2 steps cached
-              <registry>/<prefix>/lib@sha256:<64 hex>
+      as <registry>/<prefix>/lib@sha256:<64 hex>
       because the cache has no image of these inputs
     built     api in <time> , 0 of 1 steps cached
-              <registry>/<prefix>/api@sha256:<64 hex>
+      as <registry>/<prefix>/api@sha256:<64 hex>
       because the cache has no image of these inputs
     2 built, 0 reused
     recorded as <registry>/<prefix>/shop-builds:commit-<40 hex>
@@ -89,7 +89,7 @@ fn plain_progress_tells_each_thing_that_happened_on_standard_error() {
 
     assert_snapshot!(lines.join("\n"), @"
     built     lib in <time> , 0 of 2 steps cached
-              <prefix>/lib:cache-<64 hex>
+      as <prefix>/lib:cache-<64 hex>
       because the cache has no image of these inputs
     1 built, 0 reused
     recorded as <prefix>/shop-builds:commit-<40 hex>
@@ -305,7 +305,7 @@ fn uncommitted_changes_are_built_on_a_laptop_and_refused_by_a_ci() {
 
     assert_snapshot!(laptop, @"
     built     lib in <time> 
-              <prefix>/lib:cache-<64 hex>
+      as <prefix>/lib:cache-<64 hex>
       because the cache has no image of these inputs
     1 built, 0 reused
     [exit: 0]

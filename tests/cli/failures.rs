@@ -97,10 +97,10 @@ fn a_failed_step_is_shown_and_blocks_only_what_needs_it() {
 
     assert_snapshot!(answer, @"
     built     base in <time> , 0 of 1 steps cached
-              <prefix>/base:cache-<64 hex>
+      as <prefix>/base:cache-<64 hex>
       because the cache has no image of these inputs
     built     site in <time> , 0 of 1 steps cached
-              <prefix>/site:cache-<64 hex>
+      as <prefix>/site:cache-<64 hex>
       because the cache has no image of these inputs
     failed    tool after <time> 
       because the cache has no image of these inputs
@@ -198,7 +198,7 @@ fn extra_inputs_are_files_and_links_inside_the_repository() {
 
     assert_snapshot!(dangling, @"
     built     api in <time> , 1 of 1 steps cached
-              <prefix>/api:cache-<64 hex>
+      as <prefix>/api:cache-<64 hex>
       because the cache has no image of these inputs
     1 built, 0 reused
     recorded as <prefix>/shop-builds:commit-<40 hex>

@@ -110,7 +110,9 @@ impl Shop {
         let (user, password) = (setting("REGISTRY_1_USER"), setting("REGISTRY_1_PASSWORD"));
         let answer = wait_for(async {
             let asked = reqwest::Client::new().get(url).basic_auth(user, Some(password));
-            asked.send().await.unwrap().bytes().await.unwrap()
+            let answer = asked.send().await.unwrap();
+            assert!(matches!(answer.status().as_u16(), 200 | 404), "{answer:?}");
+            answer.bytes().await.unwrap()
         });
         let json: serde_json::Value = serde_json::from_slice(&answer).unwrap();
         let tags = json["tags"].as_array().into_iter().flatten();
