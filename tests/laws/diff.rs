@@ -119,7 +119,7 @@ fn diff_trees(repository: &Path, commits: &[String]) -> BTreeMap<(String, String
     // `<tree> <tree>` and a line's end, then status and path of each change, each with a NUL.
     let mut rest = &answer[..];
     while !rest.is_empty() {
-        if let Some(line) = rest.get(..82).filter(|line| line[40] == b' ' && line[81] == b'\n') {
+        if let Some(line) = rest.get(..82).filter(|line| is_pair(line)) {
             let line = std::str::from_utf8(&line[..81]).unwrap();
             pair = line.split_once(' ').map(|(one, other)| (one.to_owned(), other.to_owned()));
             rest = &rest[82..];
@@ -140,6 +140,12 @@ fn diff_trees(repository: &Path, commits: &[String]) -> BTreeMap<(String, String
     // A pair that occurs twice is answered twice.
     changes.values_mut().for_each(Vec::dedup);
     changes
+}
+
+/// Two ids and the end of a line; no generated path holds so many digits.
+fn is_pair(line: &[u8]) -> bool {
+    let is_id = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_hexdigit);
+    is_id(&line[..40]) && line[40] == b' ' && is_id(&line[41..81]) && line[81] == b'\n'
 }
 
 /// As git quotes a path: with octal escapes.
