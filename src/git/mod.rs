@@ -50,6 +50,8 @@ impl Repository {
         };
         // As git itself: what is read was checked when it was written or fetched.
         git2::opts::strict_hash_verification(false);
+        // Hardly an object is read twice, and libgit2 copies what it keeps.
+        git2::opts::enable_caching(false);
         match git2::Repository::discover(folder) {
             Ok(inner) => Ok(Self { inner }),
             Err(source) if source.code() == git2::ErrorCode::NotFound => {

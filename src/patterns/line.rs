@@ -102,6 +102,9 @@ fn globs(body: &[u8], folder: &RepoPath) -> Result<Box<[Glob]>, GlobError> {
     let folders = body[..special].iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
     let (folders, rest) = body.split_at(folders);
     prefix.extend_from_slice(checked(folders)?);
+    if rest.iter().all(|byte| *byte == b'*' || !SPECIAL.contains(byte)) {
+        return Ok([Glob::of_stars(&prefix, rest)?].into());
+    }
     syntax::parse(rest)?.iter().map(|tokens| Glob::new(&prefix, tokens)).collect()
 }
 
