@@ -17,22 +17,17 @@ use proptest::sample::select;
 /// Patterns that one run of git judges.
 const BATCH: u32 = 32;
 
-proptest! {
-    #![proptest_config(crate::config(BATCH))]
-
-    /// A `.gitignore` line with a `/` at its beginning is anchored like ours. Git stops at a folder that
-    /// it ignores, so it ignores a path when one of our lines takes the path or any of its folders.
-    ///
-    /// Not compared, because git has other rules or none: braces (git has none), negation (nothing
-    /// below an ignored folder comes back in git), regular expressions, `./`, named classes (an error
-    /// here), `**/` at the end (`a/**/` is everything below `a` here, and everything below the folders in
-    /// `a` in git), and `**` at the end of a name (in `a**/b` git takes the `a` off first and then sees a
-    /// `**` that stands alone).
-    #[test]
-    fn a_glob_means_what_it_means_to_git(
-        globs in vec(glob(), BATCH as usize),
-        paths in vec(path(), 1..24),
-    ) {
+/// A `.gitignore` line with a `/` at its beginning is anchored like ours. Git stops at a folder that
+/// it ignores, so it ignores a path when one of our lines takes the path or any of its folders.
+///
+/// Not compared, because git has other rules or none: braces (git has none), negation (nothing
+/// below an ignored folder comes back in git), regular expressions, `./`, named classes (an error
+/// here), `**/` at the end (`a/**/` is everything below `a` here, and everything below the folders in
+/// `a` in git), and `**` at the end of a name (in `a**/b` git takes the `a` off first and then sees a
+/// `**` that stands alone).
+#[test]
+fn a_glob_means_what_it_means_to_git() {
+    crate::for_all(BATCH, (vec(glob(), BATCH as usize), vec(path(), 1..24)), |(globs, paths)| {
         let ignored = ignored_by_git(&globs, &paths);
 
         for (number, glob) in globs.iter().enumerate() {
@@ -43,16 +38,15 @@ proptest! {
                 prop_assert_eq!(taken, by_git, "`{}` and {}", glob.escape_ascii(), path);
             }
         }
-    }
+        Ok(())
+    });
 }
 
-proptest! {
-    #![proptest_config(crate::config(8))]
-
-    /// As extended expressions, over bytes. Where the two have the same syntax: no back references, no
-    /// braces that aren't repetitions, no equivalence classes.
-    #[test]
-    fn an_expression_means_what_it_means_to_grep(regex in regex(), paths in vec(path(), 1..40)) {
+/// As extended expressions, over bytes. Where the two have the same syntax: no back references, no
+/// braces that aren't repetitions, no equivalence classes.
+#[test]
+fn an_expression_means_what_it_means_to_grep() {
+    crate::for_all(8, (regex(), vec(path(), 1..40)), |(regex, paths)| {
         let matching = matched_by_grep(&regex, &paths);
 
         let patterns = parse(regex.as_bytes());
@@ -60,11 +54,12 @@ proptest! {
             let by_grep = matching.contains(path);
             prop_assert_eq!(patterns.decide(path).is_some(), by_grep, "`{}` and {}", regex, path);
         }
-    }
+        Ok(())
+    });
 }
 
 proptest! {
-    #![proptest_config(crate::config(1))]
+    #![proptest_config(crate::config())]
 
     #[test]
     fn braces_mean_a_line_for_each_alternative(
