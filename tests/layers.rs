@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("patterns", &[]),
     ("record", &[]),
     ("registry", &[]),
+    ("deploy", &["registry"]),
     ("engine", &["docker"]),
     ("workspace", &["config", "dockerfile", "git", "graph", "patterns"]),
     ("inputs", &["git", "patterns", "workspace"]),
@@ -31,19 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("execute", &["engine", "graph", "plan", "registry", "report", "task"]),
     (
         "error",
-        &[
-            "docker",
-            "engine",
-            "exit",
-            "git",
-            "inputs",
-            "observe",
-            "patterns",
-            "record",
-            "registry",
-            "task",
-            "workspace",
-        ],
+        &["docker", "engine", "exit", "git", "inputs", "observe", "record", "registry", "task", "workspace"],
     ),
     (
         "cli",
@@ -78,7 +67,7 @@ const PRIVATE: &[(&str, &[&str], &str)] = &[
     (r"\bbollard\w*::", &["docker", "engine", "registry"], "these talk to the engine"),
     (
         r"\basync\b|\.await\b",
-        &["cli", "docker", "engine", "execute", "observe", "registry"],
+        &["cli", "deploy", "docker", "engine", "execute", "observe", "registry"],
         "the others compute, and wait for nothing",
     ),
 ];

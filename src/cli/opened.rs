@@ -2,9 +2,9 @@
 
 use std::fs;
 
+use super::Call;
 use super::environment::Environment;
 use super::options::Options;
-use super::output::Output;
 use crate::error::Error;
 use crate::git::{Head, Repository, Snapshot};
 use crate::model::{BranchName, ObjectId, ProjectName};
@@ -117,17 +117,15 @@ pub(super) struct OfflinePlan {
 /// Plans all projects by git alone and says on which base.
 pub(super) fn plan_offline(
     opened: &Opened,
-    options: &Options,
-    environment: &Environment,
-    output: &Output,
+    Call { options, environment, output }: &Call,
 ) -> Result<OfflinePlan, Error> {
     let snapshot = opened.snapshot()?;
     let workspace = Workspace::read(&snapshot, &opened.source)?;
-    let default_branch = &workspace.manifest.workspace.default_branch;
+    let default_branch = &workspace.settings.default_branch;
     let base = opened.base(options, environment, default_branch, &Records::default())?;
     let observed = opened.observe(&snapshot, &workspace, base)?;
     let selected = workspace.graph.order().cloned().collect();
-    let strategy = workspace.manifest.workspace.strategy;
+    let strategy = workspace.settings.strategy;
     let plan = crate::plan::make(&workspace.graph, &observed, &selected, strategy, &Force::None);
     output.story(&crate::report::text::base(&plan));
     Ok(OfflinePlan { workspace, observed, plan })

@@ -2,10 +2,10 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 
+use super::Call;
 use super::environment::Environment;
 use super::opened::{self, Opened, Uncommitted};
 use super::options::Options;
-use super::output::Output;
 use super::{registries, wait_for};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -31,12 +31,8 @@ pub(super) struct Arguments {
     digests: bool,
 }
 
-pub(super) fn run(
-    options: &Options,
-    arguments: &Arguments,
-    environment: &Environment,
-    output: &Output,
-) -> Result<Exit, Error> {
+pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+    let Call { options, environment, output } = call;
     let uncommitted = if arguments.offline { Uncommitted::LeftOut } else { Uncommitted::Included };
     let opened = Opened::new(options, environment, uncommitted)?;
     let snapshot = opened.snapshot()?;
@@ -46,7 +42,7 @@ pub(super) fn run(
         offline(options, arguments, environment, &opened, &snapshot, &workspace, &selected)?
     } else {
         wait_for(async {
-            let cache = registries::registry(&workspace.manifest.cache, environment).await?;
+            let cache = registries::registry(&workspace.cache, environment).await?;
             let planning = Planning {
                 options,
                 environment,
@@ -62,6 +58,8 @@ pub(super) fn run(
     } else {
         output.answer(&text::plan(&plan));
     }
+    // Freeing thousands of projects piece by piece takes longer than the end of the process.
+    std::mem::forget((workspace, plan));
     Ok(Exit::Done)
 }
 
@@ -72,7 +70,7 @@ pub(super) fn selection(workspace: &Workspace, names: &[String]) -> Result<BTree
     }
     let named: Vec<ProjectName> =
         names.iter().map(|name| opened::project(workspace, name)).collect::<Result<_, _>>()?;
-    Ok(workspace.graph.with_needs(&named))
+    Ok(workspace.graph.with_needs(&named).into_iter().cloned().collect())
 }
 
 fn offline(
@@ -84,14 +82,14 @@ fn offline(
     workspace: &Workspace,
     selected: &BTreeSet<ProjectName>,
 ) -> Result<Plan, Error> {
-    let default_branch = &workspace.manifest.workspace.default_branch;
+    let default_branch = &workspace.settings.default_branch;
     let base = opened.base(options, environment, default_branch, &Records::default())?;
     let mut observed = opened.observe(snapshot, workspace, base)?;
     if arguments.digests {
         let files = inputs::files(workspace, selected, snapshot, opened.repository.work_dir())?;
         observed.inputs = observe::inputs(&files, &inputs::digests(workspace, &files));
     }
-    let strategy = workspace.manifest.workspace.strategy;
+    let strategy = workspace.settings.strategy;
     Ok(plan::make(&workspace.graph, &observed, selected, strategy, &Force::None))
 }
 
@@ -120,12 +118,12 @@ impl Planning<'_> {
             Some(_) => Records::default(),
             None => observe::records(cache, workspace, opened.head.branch.as_ref()).await?,
         };
-        let default_branch = &workspace.manifest.workspace.default_branch;
+        let default_branch = &workspace.settings.default_branch;
         let base = opened.base(self.options, self.environment, default_branch, &records)?;
         let mut observed = opened.observe(self.snapshot, workspace, base)?;
         observed.inputs = observe::inputs(&files, &digests);
         observed.images = Some(images);
-        let strategy = workspace.manifest.workspace.strategy;
+        let strategy = workspace.settings.strategy;
         Ok((plan::make(&workspace.graph, &observed, selected, strategy, force), files))
     }
 }

@@ -11,6 +11,8 @@ pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum GitError {
+    #[error("there is no folder `{folder}`")]
+    NoFolder { folder: PathBuf },
     #[error("`{folder}` is not in a git repository")]
     NotARepository { folder: PathBuf },
     #[error("the repository at `{folder}` belongs to another user, so git refuses to read it")]
@@ -43,12 +45,17 @@ pub enum GitError {
     Conflicts,
 }
 
+/// What the library said, without its numbers of class and code.
+pub(super) fn cause(error: &git2::Error) -> Cause {
+    error.message().into()
+}
+
 impl GitError {
     pub(super) fn open(folder: &Path, source: git2::Error) -> Self {
-        Self::Open { folder: folder.to_owned(), source: source.into() }
+        Self::Open { folder: folder.to_owned(), source: cause(&source) }
     }
 
     pub(super) fn read(what: &str, source: git2::Error) -> Self {
-        Self::Read { what: what.to_owned(), source: source.into() }
+        Self::Read { what: what.to_owned(), source: cause(&source) }
     }
 }

@@ -57,7 +57,7 @@ pub async fn records(
     workspace: &Workspace,
     branch: Option<&BranchName>,
 ) -> Result<Records, ObserveError> {
-    let default_branch = &workspace.manifest.workspace.default_branch;
+    let default_branch = &workspace.settings.default_branch;
     let other_branch = branch.filter(|branch| *branch != default_branch);
     let mut records = Vec::new();
     for branch in other_branch.into_iter().chain([default_branch]) {

@@ -111,7 +111,7 @@ impl<'w> Files<'w> {
 fn entry_changes(workspace: &Workspace, base: &Snapshot<'_>) -> Vec<(ProjectName, Reason)> {
     let old = workspace::manifest(base, &ManifestSource::Tree).ok().map(|(manifest, _)| manifest);
     let rebuild_all_differs =
-        old.as_ref().is_some_and(|old| old.workspace.rebuild_all != workspace.manifest.workspace.rebuild_all);
+        old.as_ref().is_some_and(|old| old.workspace.rebuild_all != workspace.settings.rebuild_all);
     let mut reasons = Vec::new();
     for (name, project) in &workspace.projects {
         let reason = |keys: Vec<&str>| Reason::Entry {

@@ -26,10 +26,10 @@ pub async fn images(
     let repository = |name: &ProjectName| &workspace.projects[name].repository;
     let by_digest = digests.iter().map(|(name, digest)| (name, repository(name), Tag::cache(digest)));
     let tainted = digests.keys().map(|name| (name, repository(name), Tag::tainted()));
-    let of_default_branch = match workspace.manifest.workspace.strategy {
+    let of_default_branch = match workspace.settings.strategy {
         Strategy::Digest => BTreeMap::new(),
         Strategy::Diff => {
-            let tag = branch_tag(&workspace.manifest.workspace.default_branch);
+            let tag = branch_tag(&workspace.settings.default_branch);
             find(registry, digests.keys().map(|name| (name, repository(name), tag.clone()))).await?
         }
     };

@@ -40,12 +40,21 @@ pub(super) enum Piece {
 }
 
 impl Glob {
+    /// The glob of `tokens` below `prefix`, which is empty or has a `/` at its end.
+    ///
     /// # Errors
     /// [`GlobError`] for what can't be a path of the repository.
-    pub(super) fn new(tokens: &[Token]) -> Result<Self, GlobError> {
+    pub(super) fn new(prefix: &[u8], tokens: &[Token]) -> Result<Self, GlobError> {
+        let Some(folder) = prefix.strip_suffix(b"/").filter(|_| tokens.is_empty()) else {
+            return Self::below(prefix, tokens);
+        };
+        Ok(Self::Below(folder.into()))
+    }
+
+    fn below(prefix: &[u8], tokens: &[Token]) -> Result<Self, GlobError> {
         let mut parts: Vec<&[Token]> = tokens.split(|token| *token == Token::Byte(b'/')).collect();
         if parts.len() > 1 && parts[0].is_empty() {
-            return Err(GlobError::Absolute);
+            return Err(if prefix.is_empty() { GlobError::Absolute } else { GlobError::EmptyComponent });
         }
         let folder_only = parts.len() > 1 && parts.pop_if(|last| last.is_empty()).is_some();
         let mut components: Vec<Component> = parts.into_iter().map(component).collect::<Result<_, _>>()?;
@@ -59,14 +68,16 @@ impl Glob {
             _ => None,
         });
         let literals: Vec<&[u8]> = literals.collect();
+        let mut start = prefix.to_vec();
+        for name in &literals {
+            start.extend_from_slice(name);
+            start.push(b'/');
+        }
+        let folder = start.strip_suffix(b"/").unwrap_or(&start);
         Ok(match &components[literals.len()..] {
-            [] => Self::Path(literals.join(&b'/').into()),
-            [Component::AnyDepth] => Self::Below(literals.join(&b'/').into()),
-            rest => Self::Wild {
-                prefix: literals.iter().flat_map(|name| [name, &b"/"[..]]).flatten().copied().collect(),
-                components: rest.into(),
-                suffix: suffix(rest).into(),
-            },
+            [] => Self::Path(folder.into()),
+            [Component::AnyDepth] => Self::Below(folder.into()),
+            rest => Self::Wild { prefix: start.into(), components: rest.into(), suffix: suffix(rest).into() },
         })
     }
 
@@ -216,7 +227,7 @@ mod tests {
     use crate::patterns::syntax;
 
     fn glob(text: &str) -> Glob {
-        Glob::new(&syntax::parse(text.as_bytes()).unwrap()[0]).unwrap()
+        Glob::new(b"", &syntax::parse(text.as_bytes()).unwrap()[0]).unwrap()
     }
 
     #[track_caller]
@@ -279,7 +290,7 @@ mod tests {
     fn any_bytes_can_be_matched() {
         assert!(glob("lib/*.c").matches(b"lib/\xff\xfe.c"));
         assert!(glob("lib/?").matches(b"lib/\xff"));
-        assert!(Glob::new(&syntax::parse(b"\xff/*").unwrap()[0]).unwrap().matches(b"\xff/a"));
+        assert!(Glob::new(b"", &syntax::parse(b"\xff/*").unwrap()[0]).unwrap().matches(b"\xff/a"));
     }
 
     #[test]

@@ -154,7 +154,7 @@ struct Context<'a> {
     strategy: Strategy,
     force: &'a Force,
     changed: BTreeSet<&'a ProjectName>,
-    affected: BTreeSet<ProjectName>,
+    affected: BTreeSet<&'a ProjectName>,
 }
 
 impl Context<'_> {
@@ -206,11 +206,14 @@ impl Context<'_> {
             return vec![Reason::BaseUnknown { why: why.clone() }];
         }
         let mut story: Vec<Reason> = self.observed.own_changes.get(name).cloned().unwrap_or_default();
-        let needs = self.graph.with_needs([name]);
-        let changed_needs = needs.iter().filter(|need| *need != name && self.changed.contains(need));
-        story.extend(changed_needs.filter_map(|need| self.observed.own_changes[need].first().cloned()));
-        let affected_needs = self.graph.needs(name).into_iter().filter(|need| self.affected.contains(*need));
-        story.extend(affected_needs.map(|need| Reason::Need { project: need.clone() }));
+        let mut affected_needs = self.graph.needs(name);
+        affected_needs.retain(|need| self.affected.contains(*need));
+        if !affected_needs.is_empty() {
+            let needs = self.graph.with_needs([name]);
+            let changed_needs = needs.into_iter().filter(|need| *need != name && self.changed.contains(need));
+            story.extend(changed_needs.filter_map(|need| self.observed.own_changes[need].first().cloned()));
+        }
+        story.extend(affected_needs.into_iter().map(|need| Reason::Need { project: need.clone() }));
         story
     }
 }

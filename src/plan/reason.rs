@@ -72,7 +72,7 @@ impl fmt::Display for Reason {
             Self::Patterns { path, change, project } => {
                 write!(formatter, "`{path}`, which names the inputs of `{project}`, was {change}")
             }
-            Self::Need { project } => write!(formatter, "it needs `{project}`"),
+            Self::Need { project } => write!(formatter, "it needs `{project}`, which is affected"),
             Self::BaseUnknown { why } => write!(formatter, "the base is unknown: {why}"),
             Self::NoImage => formatter.write_str("the cache has no image of these inputs"),
             Self::NoImageOfDefaultBranch => formatter.write_str("the default branch has no image of it"),

@@ -116,7 +116,7 @@ fn only_selected_projects_are_planned() {
     let plan = make(
         &graph,
         &observed(&[], Some(&[])),
-        &graph.with_needs([&name("lib")]),
+        &[name("base"), name("lib")].into(),
         Strategy::Digest,
         &Force::None,
     );

@@ -117,8 +117,8 @@ fn diff_trees(repository: &Path, commits: &[String]) -> BTreeMap<(String, String
     // `<tree> <tree>` and a line's end, then of each change one letter and the path, each with a NUL.
     let mut rest = &answer[..];
     while !rest.is_empty() {
-        if rest[1] != 0 {
-            let line = std::str::from_utf8(&rest[..81]).unwrap();
+        if let Some(line) = rest.get(..82).filter(|line| is_pair(line)) {
+            let line = std::str::from_utf8(&line[..81]).unwrap();
             pair = line.split_once(' ').map(|(one, other)| (one.to_owned(), other.to_owned()));
             rest = &rest[82..];
             continue;
@@ -138,6 +138,12 @@ fn diff_trees(repository: &Path, commits: &[String]) -> BTreeMap<(String, String
     // A pair that occurs twice is answered twice.
     changes.values_mut().for_each(Vec::dedup);
     changes
+}
+
+/// Two ids and the end of a line; no generated path holds so many digits.
+fn is_pair(line: &[u8]) -> bool {
+    let is_id = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_hexdigit);
+    is_id(&line[..40]) && line[40] == b' ' && is_id(&line[41..81]) && line[81] == b'\n'
 }
 
 /// As git quotes a path: with octal escapes.

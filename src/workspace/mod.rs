@@ -1,0 +1,124 @@
+//! What one tree says of its projects: `projects.toml`, pattern files and Dockerfiles, read together.
+//!
+//! All problems of all files are reported at once, each with its file and line.
+
+mod parents;
+mod read;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::{
+    self, EnvironmentName, EnvironmentRule, Manifest, ManifestErrors, ProjectConfig, RegistryConfig,
+};
+use crate::dockerfile::Dockerfile;
+use crate::git::{GitError, Snapshot};
+use crate::graph::ProjectGraph;
+use crate::model::{ProjectName, RepoPath, RepositoryName};
+use crate::patterns::Patterns;
+
+/// The manifest's name in a repository.
+pub const MANIFEST: &str = "projects.toml";
+
+/// A project's pattern file, in its folder.
+pub const PATTERN_FILE: &str = ".rebuild_patterns";
+
+/// All projects of a tree.
+#[derive(Debug)]
+pub struct Workspace {
+    /// What holds for all projects.
+    pub settings: config::Workspace,
+    pub cache: RegistryConfig,
+    pub deploy: Option<RegistryConfig>,
+    pub environments: BTreeMap<EnvironmentName, EnvironmentRule>,
+    /// How messages name the manifest.
+    pub manifest_file: String,
+    pub projects: BTreeMap<ProjectName, Project>,
+    pub graph: ProjectGraph,
+    /// Inputs of every project.
+    pub rebuild_all: Patterns,
+    /// Where build records are kept.
+    pub records: RepositoryName,
+}
+
+/// One project, read whole.
+#[derive(Debug)]
+pub struct Project {
+    pub config: ProjectConfig,
+    /// Its pattern file's, and the whole context where that isn't hermetic.
+    pub patterns: Patterns,
+    /// Where the patterns stand, whether the file is there or not.
+    pub pattern_file: RepoPath,
+    pub dockerfile: Dockerfile,
+    /// Where the cache keeps its images.
+    pub repository: RepositoryName,
+    /// Which project each image reference of the Dockerfile stands for, as it is written there.
+    pub parents: BTreeMap<String, ProjectName>,
+    /// Image references of the Dockerfile that are not ours, sorted.
+    pub foreign_parents: BTreeSet<String>,
+    /// Files that are inputs though they are not committed.
+    pub extra_inputs: Patterns,
+}
+
+/// Where the manifest is taken from.
+#[derive(Clone, Debug)]
+pub enum ManifestSource {
+    /// `projects.toml` of the tree.
+    Tree,
+    /// A file that was read already, for any tree.
+    File { name: String, text: Vec<u8> },
+}
+
+/// Why a tree's projects can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkspaceError {
+    #[error("there is no `{MANIFEST}` in the root of the repository")]
+    NoManifest,
+    #[error("the projects can't be used as they are described")]
+    Invalid(#[source] ManifestErrors),
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+/// Reads the manifest alone.
+///
+/// # Errors
+/// [`WorkspaceError`] when it isn't there or has problems.
+pub fn manifest(
+    snapshot: &Snapshot<'_>,
+    source: &ManifestSource,
+) -> Result<(Manifest, String), WorkspaceError> {
+    let (text, file) = match source {
+        ManifestSource::File { name, text } => (text.clone(), name.clone()),
+        ManifestSource::Tree => {
+            let path = RepoPath::new(MANIFEST).expect("the manifest's name is a path");
+            (snapshot.read(&path)?.ok_or(WorkspaceError::NoManifest)?, MANIFEST.to_owned())
+        }
+    };
+    let manifest = config::parse(&text, &file).map_err(WorkspaceError::Invalid)?;
+    Ok((manifest, file))
+}
+
+impl Workspace {
+    /// Reads the manifest and what it names.
+    ///
+    /// # Errors
+    /// [`WorkspaceError`]; all problems that were found are in one [`ManifestErrors`].
+    pub fn read(snapshot: &Snapshot<'_>, source: &ManifestSource) -> Result<Self, WorkspaceError> {
+        let (manifest, file) = manifest(snapshot, source)?;
+        read::workspace(snapshot, manifest, file)
+    }
+
+    /// Where a line of the manifest is, as messages say it.
+    pub fn manifest_line(&self, line: usize) -> String {
+        format!("{}:{line}", self.manifest_file)
+    }
+}
+
+impl Project {
+    /// The `.dockerignore` files that a build may use: the Dockerfile's own, else the context's.
+    pub fn ignore_files(&self) -> [RepoPath; 2] {
+        let own = [self.config.dockerfile.value.as_bytes(), b".dockerignore"].concat();
+        let own = RepoPath::new(own).expect("a path with more letters is a path");
+        [own, self.config.context.value.join_component(b".dockerignore")]
+    }
+}

@@ -1,0 +1,98 @@
+//! Which project an image reference of a Dockerfile stands for.
+
+use std::collections::HashMap;
+
+use crate::config::{Manifest, RegistryConfig, RegistryKind};
+use crate::model::{ImageRef, ProjectName};
+
+/// The names that projects are known by in Dockerfiles.
+pub(super) struct Names<'m> {
+    manifest: &'m Manifest,
+    /// By repositories without a prefix.
+    by_repository: HashMap<&'m str, &'m ProjectName>,
+}
+
+impl<'m> Names<'m> {
+    pub(super) fn new(manifest: &'m Manifest) -> Self {
+        let by_repository =
+            manifest.projects.iter().map(|(name, project)| (project.repository.as_str(), name)).collect();
+        Self { manifest, by_repository }
+    }
+
+    /// The project that a reference in `dependent`'s Dockerfile stands for, if it is one of ours.
+    ///
+    /// A bare name is the project of that name, `<host>/<prefix><repository>` the project with that
+    /// repository, where the host is that of the cache or the deploy registry. The engine's own store
+    /// has no host; there a repository is ours only if a prefix tells it from images such as `node`.
+    pub(super) fn project(&self, dependent: &ProjectName, reference: &str) -> Option<&'m ProjectName> {
+        if let Ok(name) = reference.parse::<ProjectName>()
+            && name != *dependent
+            && let Some((name, _)) = self.manifest.projects.get_key_value(&name)
+        {
+            return Some(name);
+        }
+        let image: ImageRef = reference.parse().ok()?;
+        let registries = [Some(&self.manifest.cache), self.manifest.deploy.as_ref()];
+        let mut repositories = registries.into_iter().flatten().filter_map(|at| repository_in(at, &image));
+        repositories.find_map(|repository| self.by_repository.get(repository).copied())
+    }
+}
+
+/// The repository without the registry's prefix, if the image is there.
+fn repository_in<'i>(registry: &RegistryConfig, image: &'i ImageRef) -> Option<&'i str> {
+    let is_here = match (&registry.kind, &image.host) {
+        (RegistryKind::Engine, None) => !registry.prefix.is_empty(),
+        (RegistryKind::Ecr(ecr), Some(host)) if registry.host().is_none() => ecr.may_be_at(host),
+        (_, Some(host)) => registry.host().as_ref() == Some(host),
+        (_, None) => false,
+    };
+    if is_here { image.repository.as_str().strip_prefix(registry.prefix.as_str()) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    fn project(cache: &str, reference: &str) -> Option<String> {
+        let projects =
+            "[projects.lib]\npath = \"lib\"\n[projects.node]\npath = \"node\"\nrepository = \"nodejs\"\n";
+        let manifest =
+            config::parse(format!("[workspace]\nname = \"shop\"\n{cache}{projects}").as_bytes(), "m")
+                .unwrap();
+        Names::new(&manifest).project(&"node".parse().unwrap(), reference).map(ToString::to_string)
+    }
+
+    const OCI: &str = "[cache]\nkind = \"oci\"\nhost = \"r.example\"\nprefix = \"team/\"\n";
+
+    #[test]
+    fn a_bare_name_is_a_project_but_never_the_one_that_asks() {
+        assert_eq!(project("", "lib"), Some("lib".to_owned()));
+        assert_eq!(project("", "node"), None);
+    }
+
+    #[test]
+    fn a_repository_of_the_cache_is_a_project_whatever_its_tag() {
+        assert_eq!(project(OCI, "r.example/team/lib:v1"), Some("lib".to_owned()));
+        assert_eq!(project(OCI, "r.example/team/nodejs"), Some("node".to_owned()));
+        for foreign in ["r.example/lib", "other.example/team/lib", "team/lib", "lib:v1"] {
+            assert_eq!(project(OCI, foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn in_the_engines_store_only_a_prefix_makes_a_repository_ours() {
+        let engine = |prefix: &str| format!("[cache]\nkind = \"engine\"\nprefix = \"{prefix}\"\n");
+
+        assert_eq!(project(&engine("team/"), "team/nodejs:1"), Some("node".to_owned()));
+        assert_eq!(project(&engine(""), "nodejs:1"), None);
+    }
+
+    #[test]
+    fn an_account_that_only_the_credentials_know_may_be_any() {
+        let ecr = "[cache]\nkind = \"ecr\"\nregion = \"us-east-2\"\n";
+
+        assert_eq!(project(ecr, "123456789012.dkr.ecr.us-east-2.amazonaws.com/lib"), Some("lib".to_owned()));
+        assert_eq!(project(ecr, "123456789012.dkr.ecr.eu-west-2.amazonaws.com/lib"), None);
+    }
+}

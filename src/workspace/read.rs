@@ -1,0 +1,278 @@
+//! Reads what the manifest names, on several threads where there is much of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::num::NonZeroUsize;
+use std::thread;
+
+use super::parents::Names;
+use super::{PATTERN_FILE, Project, Workspace, WorkspaceError};
+use crate::config::{Located, Manifest, ManifestErrors, Problem, ProjectConfig};
+use crate::dockerfile::Dockerfile;
+use crate::git::{EntryKind, GitError, Repository, Snapshot};
+use crate::graph::ProjectGraph;
+use crate::model::{ProjectName, RepoPath, RepositoryName};
+use crate::patterns::{Patterns, PatternsError};
+
+/// Fewer projects are read sooner than a thread has opened the repository.
+const LEAST_PROJECTS_A_THREAD: usize = 100;
+
+pub(super) fn workspace(
+    snapshot: &Snapshot<'_>,
+    manifest: Manifest,
+    file: String,
+) -> Result<Workspace, WorkspaceError> {
+    let names = Names::new(&manifest);
+    let (found, mut problems) = read_all(snapshot, &manifest, &names, &file)?;
+    let mut reader =
+        Reader { snapshot, manifest: &manifest, names: &names, file: &file, problems: Vec::new() };
+    let rebuild_all = reader.listed(&manifest.workspace.rebuild_all);
+    let records = reader.repository(&manifest.workspace.name.builds_repository(), 1);
+    problems.append(&mut reader.problems);
+    let graph = graph(&manifest, &found, &file).map_err(|cycles| problems.extend(cycles));
+    let (Ok(graph), Some(records), true) = (graph, records, problems.is_empty()) else {
+        problems.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
+        return Err(WorkspaceError::Invalid(ManifestErrors { problems, more: 0 }));
+    };
+    let Manifest { workspace: settings, cache, deploy, environments, projects } = manifest;
+    let projects = projects.into_iter().zip(found.into_iter().flatten());
+    let projects = projects.map(|((name, config), found)| (name, found.with(config))).collect();
+    let manifest_file = file;
+    Ok(Workspace {
+        settings,
+        cache,
+        deploy,
+        environments,
+        manifest_file,
+        projects,
+        graph,
+        rebuild_all,
+        records,
+    })
+}
+
+type AllFound = (Vec<Option<Found>>, Vec<Problem>);
+
+/// Reads all projects, in the manifest's order; `None` where a problem was noted.
+fn read_all(
+    snapshot: &Snapshot<'_>,
+    manifest: &Manifest,
+    names: &Names<'_>,
+    file: &str,
+) -> Result<AllFound, GitError> {
+    let projects: Vec<(&ProjectName, &ProjectConfig)> = manifest.projects.iter().collect();
+    let read = |snapshot: &Snapshot<'_>, projects: &[(&ProjectName, &ProjectConfig)]| {
+        let mut reader = Reader { snapshot, manifest, names, file, problems: Vec::new() };
+        let found = projects.iter().map(|(name, config)| reader.project(name, config));
+        Ok((found.collect::<Result<_, _>>()?, reader.problems))
+    };
+    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let threads = processors.min(projects.len() / LEAST_PROJECTS_A_THREAD);
+    if threads <= 1 {
+        return read(snapshot, &projects);
+    }
+    let (git_dir, tree) = (snapshot.repository().git_dir(), snapshot.tree());
+    let chunks = projects.chunks(projects.len().div_ceil(threads));
+    let parts: Vec<Result<AllFound, GitError>> = thread::scope(|scope| {
+        let running: Vec<_> = chunks
+            .map(|projects| {
+                // A repository's handle is for one thread.
+                scope.spawn(move || read(&Repository::open(git_dir)?.snapshot_of_tree(tree)?, projects))
+            })
+            .collect();
+        running.into_iter().map(|thread| thread.join().expect("a reader does not panic")).collect()
+    });
+    parts.into_iter().try_fold(AllFound::default(), |mut all, part| {
+        let (mut found, mut problems) = part?;
+        all.0.append(&mut found);
+        all.1.append(&mut problems);
+        Ok(all)
+    })
+}
+
+fn graph(manifest: &Manifest, found: &[Option<Found>], file: &str) -> Result<ProjectGraph, Vec<Problem>> {
+    let needs = manifest.projects.iter().zip(found).filter_map(|((name, config), found)| {
+        let listed = config.needs.iter().map(|need| need.value.clone());
+        Some((name.clone(), found.as_ref()?.parents.values().cloned().chain(listed).collect()))
+    });
+    ProjectGraph::new(&needs.collect()).map_err(|cycles| {
+        let problem = |cycle: &crate::graph::Cycle| Problem {
+            file: file.to_owned(),
+            line: manifest.projects[&cycle.path[0]].line,
+            message: cycle.to_string(),
+            hint: None,
+        };
+        cycles.iter().map(problem).collect()
+    })
+}
+
+/// What a project's entry names; the entry itself is added when all are read.
+struct Found {
+    repository: RepositoryName,
+    patterns: Patterns,
+    pattern_file: RepoPath,
+    dockerfile: Dockerfile,
+    parents: BTreeMap<String, ProjectName>,
+    foreign_parents: BTreeSet<String>,
+    extra_inputs: Patterns,
+}
+
+struct Reader<'r> {
+    snapshot: &'r Snapshot<'r>,
+    manifest: &'r Manifest,
+    names: &'r Names<'r>,
+    file: &'r str,
+    problems: Vec<Problem>,
+}
+
+impl Found {
+    fn with(self, config: ProjectConfig) -> Project {
+        let Self { repository, patterns, pattern_file, dockerfile, parents, foreign_parents, extra_inputs } =
+            self;
+        Project {
+            config,
+            repository,
+            patterns,
+            pattern_file,
+            dockerfile,
+            parents,
+            foreign_parents,
+            extra_inputs,
+        }
+    }
+}
+
+impl Reader<'_> {
+    fn problem(&mut self, file: &str, line: usize, message: String) {
+        self.problems.push(Problem { file: file.to_owned(), line, message, hint: None });
+    }
+
+    /// Reads what a project's entry names; `None` when a problem was noted.
+    fn project(&mut self, name: &ProjectName, config: &ProjectConfig) -> Result<Option<Found>, GitError> {
+        let before = self.problems.len();
+        let context =
+            Some(("context", &config.context)).filter(|_| config.context.value != config.path.value);
+        for (key, folder) in [("path", &config.path)].into_iter().chain(context) {
+            let is_folder =
+                self.snapshot.entry(&folder.value)?.is_some_and(|entry| entry.kind == EntryKind::Folder);
+            if !is_folder {
+                let message =
+                    format!("`{key}` of `{name}`: there is no folder `{}` in this commit", folder.value);
+                self.problem(self.file, folder.line, message);
+            }
+        }
+        if self.problems.len() > before {
+            return Ok(None);
+        }
+        let pattern_file = config.path.value.join_component(PATTERN_FILE.as_bytes());
+        let patterns = match self.snapshot.read(&pattern_file)? {
+            Some(text) => self.patterns(&pattern_file.to_string(), &text, &config.path.value),
+            None => Patterns::whole_folder(&config.path.value),
+        };
+        let patterns = if config.hermetic { patterns } else { patterns.and_folder(&config.context.value) };
+        let repository = self.repository(&config.repository, config.line);
+        let extra_inputs = self.listed(&config.extra_inputs);
+        let Some(dockerfile) = self.dockerfile(name, config)? else {
+            return Ok(None);
+        };
+        let (parents, foreign_parents) = self.parents(name, config, &dockerfile);
+        let Some(repository) = repository.filter(|_| self.problems.len() == before) else {
+            return Ok(None);
+        };
+        Ok(Some(Found {
+            repository,
+            patterns,
+            pattern_file,
+            dockerfile,
+            parents,
+            foreign_parents,
+            extra_inputs,
+        }))
+    }
+
+    /// A repository's whole name in the cache.
+    fn repository(&mut self, repository: &RepositoryName, line: usize) -> Option<RepositoryName> {
+        match repository.with_prefix(&self.manifest.cache.prefix) {
+            Ok(repository) => Some(repository),
+            Err(error) => {
+                self.problem(self.file, line, format!("`repository` with the cache's `prefix`: {error}"));
+                None
+            }
+        }
+    }
+
+    fn patterns(&mut self, file: &str, text: &[u8], folder: &RepoPath) -> Patterns {
+        Patterns::parse(text, folder).unwrap_or_else(|errors| self.bad_patterns(file, 1, &errors))
+    }
+
+    fn listed(&mut self, list: &[Located<String>]) -> Patterns {
+        let first = list.first().map_or(1, |item| item.line);
+        let list = list.iter().map(|item| (item.value.clone(), item.line));
+        Patterns::from_list(list).unwrap_or_else(|errors| self.bad_patterns(self.file, first, &errors))
+    }
+
+    fn bad_patterns(&mut self, file: &str, line: usize, errors: &[PatternsError]) -> Patterns {
+        for error in errors {
+            self.problem_of(file, error.line().unwrap_or(line), error);
+        }
+        Patterns::default()
+    }
+
+    /// Notes an error that says its own line, which the problem says too.
+    fn problem_of(&mut self, file: &str, line: usize, error: &dyn Error) {
+        let mut message = error.to_string();
+        if let Some(rest) = message.strip_prefix(&format!("line {line}: ")) {
+            message = rest.to_owned();
+        }
+        if let Some(source) = error.source() {
+            message = format!("{message}: {source}");
+        }
+        self.problem(file, line, message);
+    }
+
+    fn dockerfile(
+        &mut self,
+        name: &ProjectName,
+        config: &ProjectConfig,
+    ) -> Result<Option<Dockerfile>, GitError> {
+        let path = &config.dockerfile.value;
+        let Some(text) = self.snapshot.read(path)? else {
+            let message = format!("`{name}` has no Dockerfile: there is no file `{path}` in this commit");
+            self.problem(self.file, config.dockerfile.line, message);
+            return Ok(None);
+        };
+        match Dockerfile::parse(&text, &config.build_args, config.platforms.first()) {
+            Ok(dockerfile) => Ok(Some(dockerfile)),
+            Err(error) => {
+                self.problem_of(&path.to_string(), error.line().unwrap_or(1), &error);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Tells the Dockerfile's parents that are projects from those that are not.
+    fn parents(
+        &mut self,
+        name: &ProjectName,
+        config: &ProjectConfig,
+        dockerfile: &Dockerfile,
+    ) -> (BTreeMap<String, ProjectName>, BTreeSet<String>) {
+        let (mut ours, mut foreign) = (BTreeMap::new(), BTreeSet::new());
+        match dockerfile.parents_needed_for(config.target.as_ref()) {
+            Ok(parents) => {
+                for parent in parents {
+                    match self.names.project(name, &parent.reference) {
+                        Some(project) => {
+                            ours.insert(parent.reference.clone(), project.clone());
+                        }
+                        None => {
+                            foreign.insert(parent.reference.clone());
+                        }
+                    }
+                }
+            }
+            Err(error) => self.problem(self.file, config.line, format!("`target` of `{name}`: {error}")),
+        }
+        (ours, foreign)
+    }
+}
