@@ -32,9 +32,11 @@ enum Edit {
     Remove(Vec<u8>),
 }
 
-#[test]
-fn changes_are_those_that_git_sees_in_path_order() {
-    crate::for_all(BATCH, vec(vec(edit(), 0..12), BATCH as usize + 1), |history| {
+proptest! {
+    #![proptest_config(crate::config(BATCH))]
+
+    #[test]
+    fn changes_are_those_that_git_sees_in_path_order(history in vec(vec(edit(), 0..12), BATCH as usize + 1)) {
         let world = World::new();
         let commits = import(world.path(), &history);
         let repository = Repository::open(world.path()).unwrap();
@@ -43,8 +45,9 @@ fn changes_are_those_that_git_sees_in_path_order() {
         // Back and forth: what is added one way is deleted the other.
         for (number, pair) in commits.windows(2).enumerate() {
             for (one, other) in [(&pair[0], &pair[1]), (&pair[1], &pair[0])] {
-                let [one, other] =
-                    [one, other].map(|commit| repository.snapshot(commit.parse().unwrap()).unwrap());
+                let [one, other] = [one, other].map(|commit| {
+                    repository.snapshot(commit.parse().unwrap()).unwrap()
+                });
                 let changes = one.changes_to(&other).unwrap();
 
                 let expected = by_git.get(&(one.tree().to_string(), other.tree().to_string()));
@@ -52,8 +55,7 @@ fn changes_are_those_that_git_sees_in_path_order() {
                 prop_assert_eq!(changes, expected, "commit {} of {:?}", number + 1, &history);
             }
         }
-        Ok(())
-    });
+    }
 }
 
 fn edit() -> impl Strategy<Value = Edit> {
@@ -114,7 +116,7 @@ fn diff_trees(repository: &Path, commits: &[String]) -> BTreeMap<(String, String
 
     let mut changes: BTreeMap<(String, String), Vec<Change>> = BTreeMap::new();
     let mut pair = None;
-    // `<tree> <tree>` and a line's end, then of each change one letter and the path, each with a NUL.
+    // `<tree> <tree>` and a line's end, then status and path of each change, each with a NUL.
     let mut rest = &answer[..];
     while !rest.is_empty() {
         if let Some(line) = rest.get(..82).filter(|line| is_pair(line)) {

@@ -57,31 +57,29 @@ fn whatever_stays_out_of_an_image_leaves_its_digest() {
     }
 }
 
-/// The same changes give the same digest whatever is done besides; others give another.
-#[test]
-fn digests_are_the_same_exactly_when_the_inputs_are() {
-    crate::for_all(
-        16,
-        (subsequence(CHANGES, 0..=2), subsequence(CHANGES, 0..=2), subsequence(IRRELEVANT, 0..=3)),
-        |(one, other, besides)| {
-            let shop = |changes: &[&[shop::Change]]| {
-                let mut shop = Shop::new();
-                changes.iter().copied().flatten().for_each(|(_, change)| change(&mut shop));
-                digests(&shop.commit())["api"].clone()
-            };
-            let names = |changes: &[shop::Change]| changes.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+proptest! {
+    #![proptest_config(crate::config(16))]
 
-            prop_assert_eq!(
-                shop(&[&one]) == shop(&[&other, &besides]),
-                names(&one) == names(&other),
-                "{:?} / {:?} and {:?}",
-                names(&one),
-                names(&other),
-                names(&besides)
-            );
-            Ok(())
-        },
-    );
+    /// The same changes give the same digest whatever is done besides; others give another.
+    #[test]
+    fn digests_are_the_same_exactly_when_the_inputs_are(
+        one in subsequence(CHANGES, 0..=2),
+        other in subsequence(CHANGES, 0..=2),
+        besides in subsequence(IRRELEVANT, 0..=3),
+    ) {
+        let shop = |changes: &[&[shop::Change]]| {
+            let mut shop = Shop::new();
+            changes.iter().copied().flatten().for_each(|(_, change)| change(&mut shop));
+            digests(&shop.commit())["api"].clone()
+        };
+        let names = |changes: &[shop::Change]| changes.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+
+        prop_assert_eq!(
+            shop(&[&one]) == shop(&[&other, &besides]),
+            names(&one) == names(&other),
+            "{:?} / {:?} and {:?}", names(&one), names(&other), names(&besides)
+        );
+    }
 }
 
 #[test]

@@ -43,8 +43,7 @@ proptest! {
                 prop_assert_eq!(taken, by_git, "`{}` and {}", glob.escape_ascii(), path);
             }
         }
-        Ok(())
-    });
+    }
 }
 
 proptest! {
@@ -61,8 +60,7 @@ proptest! {
             let by_grep = matching.contains(path);
             prop_assert_eq!(patterns.decide(path).is_some(), by_grep, "`{}` and {}", regex, path);
         }
-        Ok(())
-    });
+    }
 }
 
 proptest! {
