@@ -14,7 +14,7 @@ use proptest::sample::select;
 use crate::world::World;
 
 /// Commits of one repository; each is compared with the one before it.
-const BATCH: u32 = 64;
+const BATCH: usize = 64;
 
 /// Modes that git keeps: a file, a program, a link and a submodule.
 const MODES: [&str; 4] = ["100644", "100755", "120000", "160000"];
@@ -33,10 +33,10 @@ enum Edit {
 }
 
 proptest! {
-    #![proptest_config(crate::config(BATCH))]
+    #![proptest_config(crate::config(16))]
 
     #[test]
-    fn changes_are_those_that_git_sees_in_path_order(history in vec(vec(edit(), 0..12), BATCH as usize + 1)) {
+    fn changes_are_those_that_git_sees_in_path_order(history in vec(vec(edit(), 0..12), BATCH + 1)) {
         let world = World::new();
         let commits = import(world.path(), &history);
         let repository = Repository::open(world.path()).unwrap();

@@ -58,7 +58,7 @@ fn whatever_stays_out_of_an_image_leaves_its_digest() {
 }
 
 proptest! {
-    #![proptest_config(crate::config(16))]
+    #![proptest_config(crate::config(64))]
 
     /// The same changes give the same digest whatever is done besides; others give another.
     #[test]

@@ -127,7 +127,7 @@ impl Case {
 }
 
 proptest! {
-    #![proptest_config(crate::config(1))]
+    #![proptest_config(crate::config(512))]
 
     #[test]
     fn each_is_built_once_after_all_its_needs_and_never_more_at_once_than_jobs(case in case(), jobs in 1_usize..=8) {

@@ -128,7 +128,7 @@ fn built(plan: &Plan) -> Names {
 }
 
 proptest! {
-    #![proptest_config(crate::config(1))]
+    #![proptest_config(crate::config(1024))]
 
     #[test]
     fn affected_is_what_changed_and_everything_that_needs_it(case in case()) {
