@@ -23,7 +23,7 @@ pub struct ProjectConfig {
     pub repository: RepositoryName,
     /// Besides those that the Dockerfile names. Sorted by name, each once.
     pub needs: Vec<Located<ProjectName>>,
-    /// Sorted, each once; the engine's own platform when empty.
+    /// Sorted, each once; the engine's own platform when empty, which it is only for the engine's store.
     pub platforms: Vec<Platform>,
     pub build_args: BTreeMap<String, String>,
     /// By the ids that the Dockerfile knows them by.

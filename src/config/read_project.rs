@@ -54,7 +54,10 @@ pub(super) fn read(item: Item<'_>, around: &mut Surroundings<'_>) -> Option<(Pro
     let target = fields.item("target").and_then(|item| item.parse());
     let repository = repository(&item, &fields, name.as_ref(), around);
     let needs = fields.item("needs").map(|needs| self::needs(needs, item.key(), around)).unwrap_or_default();
-    let platforms = fields.item("platforms").map(|item| platforms(item, around.cache)).unwrap_or_default();
+    let platforms = match fields.item("platforms") {
+        Some(item) => platforms(item, around.cache),
+        None => default_platforms(around.cache),
+    };
     let build_args = fields.item("build_args").map(|item| item.members(build_arg)).unwrap_or_default();
     let secrets = fields.item("secrets").map(|item| item.members(secret)).unwrap_or_default();
     let extra_inputs = fields.item("extra_inputs").map(|item| item.patterns()).unwrap_or_default();
@@ -155,6 +158,15 @@ fn needs(item: Item<'_>, project: &str, around: &Surroundings<'_>) -> Vec<Locate
         Some(name)
     };
     once(item, need).into_iter().map(|(name, item)| item.located(name)).collect()
+}
+
+/// The engine's own where images stay in it. In a registry that machines of several kinds share, the
+/// same inputs must be the same image, so there it is one for all.
+fn default_platforms(cache: Option<&RegistryConfig>) -> Vec<Platform> {
+    match cache {
+        None | Some(RegistryConfig { kind: RegistryKind::Engine, .. }) => Vec::new(),
+        Some(_) => vec!["linux/amd64".parse().expect("the default is a platform")],
+    }
 }
 
 fn platforms(item: Item<'_>, cache: Option<&RegistryConfig>) -> Vec<Platform> {
