@@ -12,6 +12,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod deploy;
 pub mod docker;
 pub mod dockerfile;
 pub mod dockerignore;

@@ -5,6 +5,7 @@
 
 mod diff;
 mod error;
+mod history;
 mod tree;
 mod work_tree;
 
