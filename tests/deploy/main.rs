@@ -1,0 +1,9 @@
+//! What follows a whole build, on real repositories and programs.
+
+#![expect(clippy::unwrap_used, reason = "a preparation that fails, fails the test")]
+
+#[path = "../support/world.rs"]
+pub mod world;
+
+mod standing;
+mod terraform;
