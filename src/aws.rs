@@ -1,10 +1,49 @@
 //! How AWS is reached: credentials, region, endpoint, patience.
 
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_ecs::config::http::HttpResponse;
+use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
+use thiserror::Error;
+
+use crate::model::printable;
+
+/// A call that AWS did not answer as hoped.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum AwsError {
+    #[error("AWS answered `{code}`: {message}")]
+    Answer { code: String, message: String },
+    #[error("AWS did not answer: {reason}")]
+    NoAnswer { reason: String },
+}
+
+impl AwsError {
+    /// Takes what people can use out of the SDK's error.
+    pub(crate) fn new<E>(error: SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        if let SdkError::ServiceError(answer) = &error {
+            let code = answer.err().code().unwrap_or("no code");
+            let message = answer.err().message().unwrap_or("no message");
+            return Self::Answer { code: printable(code), message: printable(message) };
+        }
+        Self::NoAnswer { reason: printable(&deepest(&error)) }
+    }
+}
+
+/// The SDK wraps what happened several times; the innermost error says it.
+fn deepest(error: &(dyn StdError + 'static)) -> String {
+    let mut deepest = error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    deepest.to_string()
+}
 
 /// Finds the credentials as every AWS tool does: environment, profile, SSO, web identity,
 /// container, instance.

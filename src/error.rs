@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::deploy::{InstallError, InvalidMirror};
 use crate::docker::{DockerError, InvalidDockerHost};
 use crate::engine::EngineError;
 use crate::exit::Exit;
@@ -66,6 +67,12 @@ pub enum Error {
     DirtyInCi,
     #[error("there are uncommitted changes, and they would be pushed to `{host}`")]
     DirtyPush { host: String },
+    #[error(transparent)]
+    Install(#[from] InstallError),
+    #[error("cannot use the mirror that `CHINAMPA_TERRAFORM_MIRROR` names")]
+    Mirror(#[source] InvalidMirror),
+    #[error("there is no folder to keep things in: neither `XDG_CACHE_HOME` nor `HOME` is set")]
+    NoCacheFolder,
     #[error("{0}")]
     Unsupported(String),
     #[error("cannot start")]
@@ -100,6 +107,8 @@ impl Error {
             | Self::Secret { .. }
             | Self::DirtyInCi
             | Self::DirtyPush { .. }
+            | Self::Mirror(_)
+            | Self::NoCacheFolder
             | Self::Unsupported(_) => Exit::BadInput,
             Self::Inputs(InputsError::Extra { .. })
             | Self::Observe(
@@ -112,6 +121,7 @@ impl Error {
             | Self::Docker(_)
             | Self::Record(_)
             | Self::RecordContent(_)
+            | Self::Install(_)
             | Self::Start(_) => Exit::Surroundings,
         }
     }

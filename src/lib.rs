@@ -10,7 +10,7 @@
 //! writes to standard output and standard error. Imports go towards [`model`] only; `tests/layers.rs`
 //! holds the table.
 
-mod aws;
+pub mod aws;
 pub mod cli;
 pub mod config;
 pub mod deploy;

@@ -14,6 +14,8 @@ pub(super) struct Environment {
     pub(super) base: Option<String>,
     /// `CHINAMPA_BRANCH`: the branch of a detached head.
     pub(super) branch: Option<BranchName>,
+    /// `CHINAMPA_TERRAFORM_MIRROR`
+    pub(super) terraform_mirror: Option<String>,
 }
 
 impl Environment {
@@ -23,6 +25,7 @@ impl Environment {
             is_ci: set("CI").is_some_and(|value| value != "false" && value != "0"),
             base: set("CHINAMPA_BASE"),
             branch: set("CHINAMPA_BRANCH").map(BranchName::new),
+            terraform_mirror: set("CHINAMPA_TERRAFORM_MIRROR"),
         }
     }
 
@@ -44,6 +47,16 @@ impl Environment {
             _ => Path::new(&env::var_os("HOME")?).join(".docker"),
         };
         Some(folder.join("config.json"))
+    }
+
+    /// What may be kept between runs, of this user: below `XDG_CACHE_HOME`, else `~/.cache`.
+    pub(super) fn cache_folder(&self) -> Option<PathBuf> {
+        let folder = match env::var_os("XDG_CACHE_HOME").map(PathBuf::from) {
+            // The specification says that a relative one is to be ignored.
+            Some(folder) if folder.is_absolute() => folder,
+            _ => Path::new(&env::var_os("HOME")?).join(".cache"),
+        };
+        Some(folder.join("chinampa"))
     }
 
     /// The value of a variable that a secret comes from; `None` when it is not set.

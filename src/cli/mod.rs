@@ -6,6 +6,7 @@ mod build;
 mod changed;
 mod check_rebuild;
 mod completions;
+mod ensure_terraform;
 mod environment;
 mod graph;
 mod image_exists;
@@ -61,6 +62,9 @@ enum Command {
     ImageExists(image_exists::Arguments),
     /// Shows which project needs which, and which are affected.
     Graph(graph::Arguments),
+    /// Downloads Terraform, unless it is there, and prints where it is.
+    #[command(name = "ensure_terraform", alias = "ensure-terraform")]
+    EnsureTerraform(ensure_terraform::Arguments),
     /// Writes the completions of a shell.
     Completions(completions::Arguments),
 }
@@ -93,6 +97,7 @@ fn run(arguments: &Arguments, environment: &Environment, output: &Output) -> Res
         Command::CheckRebuild(arguments) => check_rebuild::run(options, arguments, environment, output),
         Command::ImageExists(arguments) => image_exists::run(options, arguments, environment, output),
         Command::Graph(arguments) => graph::run(options, arguments, environment, output),
+        Command::EnsureTerraform(arguments) => ensure_terraform::run(options, arguments, environment, output),
         Command::Completions(arguments) => Ok(completions::run(arguments, output)),
     }
 }

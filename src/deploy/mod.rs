@@ -6,14 +6,21 @@ mod program;
 mod services;
 mod standing;
 mod terraform;
+mod terraform_install;
+mod terraform_source;
 
 pub use checkout::{Checkout, CheckoutError};
 pub use program::{Line, ProgramError, Stream};
 pub use services::{
-    AwsError, AwsPlace, Deployment, ServiceError, ServiceEvent, ServicePatience, Services, TellService,
+    AwsPlace, Deployment, ServiceError, ServiceEvent, ServicePatience, Services, TellService,
 };
 pub use standing::{candidate, course};
 pub use terraform::{
     TellTerraform, Terraform, TerraformError, TerraformEvent, TerraformFolder, TerraformStep,
     terraform_folders,
+};
+pub use terraform_install::{InstallError, TerraformInstall};
+pub use terraform_source::{
+    ArchiveSum, InvalidArchiveSum, InvalidMirror, InvalidTerraformVersion, Mirror, TERRAFORM_MIRROR,
+    TERRAFORM_VERSION, TerraformVersion,
 };

@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a preparation that fails, fails the test")]
 
+#[path = "../support/scripted.rs"]
+mod scripted;
 #[path = "../support/world.rs"]
 pub mod world;
 
+mod ensure_terraform;
 mod standing;
 mod terraform;

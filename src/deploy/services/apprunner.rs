@@ -4,10 +4,11 @@
 //! digest, and deploys by itself. Automatic deployments are turned off: they follow a tag.
 
 use aws_sdk_apprunner::Client;
+use aws_sdk_apprunner::config::http::HttpResponse;
 use aws_sdk_apprunner::error::SdkError;
 use aws_sdk_apprunner::types::{OperationStatus, Service, ServiceStatus};
 
-use super::{AwsError, Deployment, ServiceError, ServiceEvent, ServicePatience, TellService, Wait};
+use super::{Deployment, SdkCause, ServiceError, ServiceEvent, ServicePatience, TellService, Wait};
 
 pub(super) struct AppRunnerService<'s> {
     pub(super) client: Client,
@@ -20,7 +21,7 @@ impl AppRunnerService<'_> {
     pub(super) async fn find(&self, name: &str) -> Result<String, ServiceError> {
         let mut pages = self.client.list_services().into_paginator().send();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| self.failed("look for", &error))?;
+            let page = page.map_err(|error| self.failed("look for", error))?;
             let found =
                 page.service_summary_list().iter().find(|service| service.service_name() == Some(name));
             if let Some(arn) = found.and_then(|service| service.service_arn()) {
@@ -59,7 +60,7 @@ impl AppRunnerService<'_> {
         source.image_repository = Some(repository);
         source.auto_deployments_enabled = Some(false);
         let update = self.client.update_service().service_arn(arn).source_configuration(source);
-        let updated = update.send().await.map_err(|error| self.failed("update", &error))?;
+        let updated = update.send().await.map_err(|error| self.failed("update", error))?;
         (self.tell)(ServiceEvent::Note(format!("the {} is updated to {image}", self.label)));
         self.finished(arn, updated.operation_id(), &mut wait, patience).await
     }
@@ -73,7 +74,7 @@ impl AppRunnerService<'_> {
     ) -> Result<Service, ServiceError> {
         loop {
             let asked = self.client.describe_service().service_arn(arn).send().await;
-            let service = asked.map_err(|error| self.failed("look at", &error))?.service;
+            let service = asked.map_err(|error| self.failed("look at", error))?.service;
             let service = service.ok_or_else(|| ServiceError::NotThere {
                 service: self.label.clone(),
                 detail: String::new(),
@@ -97,7 +98,7 @@ impl AppRunnerService<'_> {
     ) -> Result<(), ServiceError> {
         loop {
             let asked = self.client.list_operations().service_arn(arn).send().await;
-            let operations = asked.map_err(|error| self.failed("look at", &error))?;
+            let operations = asked.map_err(|error| self.failed("look at", error))?;
             let found =
                 operations.operation_summary_list().iter().find(|summary| summary.id() == Some(operation));
             // Newest first, so the first page has it as soon as it is listed at all.
@@ -129,15 +130,7 @@ impl AppRunnerService<'_> {
         ServiceError::Unsuitable { service: self.label.clone(), reason }
     }
 
-    fn failed<E, R>(&self, action: &'static str, error: &SdkError<E, R>) -> ServiceError
-    where
-        E: aws_sdk_apprunner::error::ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug + 'static,
-    {
-        let source = AwsError::new(error);
-        if source.is_not_there() {
-            return ServiceError::NotThere { service: self.label.clone(), detail: String::new() };
-        }
-        ServiceError::Aws { action, service: self.label.clone(), source }
+    fn failed<E: SdkCause>(&self, action: &'static str, error: SdkError<E, HttpResponse>) -> ServiceError {
+        super::failed(action, &self.label, error)
     }
 }

@@ -6,13 +6,14 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ecs::Client;
+use aws_sdk_ecs::config::http::HttpResponse;
 use aws_sdk_ecs::error::SdkError;
 use aws_sdk_ecs::types::{
     ContainerDefinition, Deployment as EcsDeployment, DeploymentControllerType, DeploymentRolloutState,
     Service, TaskDefinitionField,
 };
 
-use super::{AwsError, Deployment, ServiceError, ServiceEvent, ServicePatience, TellService, Wait};
+use super::{Deployment, SdkCause, ServiceError, ServiceEvent, ServicePatience, TellService, Wait};
 use crate::model::{ImageRef, printable};
 
 pub(super) struct EcsService<'s> {
@@ -54,7 +55,7 @@ impl EcsService<'_> {
 
     async fn look(&self) -> Result<Service, ServiceError> {
         let asked = self.client.describe_services().cluster(&self.cluster).services(&self.name).send().await;
-        let answer = asked.map_err(|error| self.failed("look at", &error))?;
+        let answer = asked.map_err(|error| self.failed("look at", error))?;
         let service = answer.services.unwrap_or_default().into_iter().next();
         // A deleted service is listed as inactive for a while.
         service.filter(|service| service.status() != Some("INACTIVE")).ok_or_else(|| {
@@ -72,7 +73,7 @@ impl EcsService<'_> {
     ) -> Result<Option<String>, ServiceError> {
         let describe = self.client.describe_task_definition().task_definition(used);
         let asked = describe.include(TaskDefinitionField::Tags).send().await;
-        let answer = asked.map_err(|error| self.failed("read the task definition of", &error))?;
+        let answer = asked.map_err(|error| self.failed("read the task definition of", error))?;
         let tags = answer.tags.filter(|tags| !tags.is_empty());
         let Some(task) = answer.task_definition else {
             let detail = format!(": its task definition `{}` is missing", printable(used));
@@ -112,14 +113,14 @@ impl EcsService<'_> {
             .set_runtime_platform(task.runtime_platform)
             .set_enable_fault_injection(task.enable_fault_injection);
         let registered = register.send().await;
-        let registered = registered.map_err(|error| self.failed("register a task definition for", &error))?;
+        let registered = registered.map_err(|error| self.failed("register a task definition for", error))?;
         Ok(registered.task_definition.and_then(|task| task.task_definition_arn))
     }
 
     async fn update(&self, revision: &str) -> Result<Service, ServiceError> {
         let update = self.client.update_service().cluster(&self.cluster).service(&self.name);
         let updated = update.task_definition(revision).send().await;
-        let updated = updated.map_err(|error| self.failed("update", &error))?;
+        let updated = updated.map_err(|error| self.failed("update", error))?;
         self.note(format!("the {} is updated to `{}`", self.label, printable(revision)));
         updated.service.ok_or_else(|| ServiceError::NotThere {
             service: self.label.clone(),
@@ -181,16 +182,8 @@ impl EcsService<'_> {
         (self.tell)(ServiceEvent::Note(note));
     }
 
-    fn failed<E, R>(&self, action: &'static str, error: &SdkError<E, R>) -> ServiceError
-    where
-        E: aws_sdk_ecs::error::ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug + 'static,
-    {
-        let (service, source) = (self.label.clone(), AwsError::new(error));
-        if source.is_not_there() {
-            return ServiceError::NotThere { service, detail: format!(": {source}") };
-        }
-        ServiceError::Aws { action, service, source }
+    fn failed<E: SdkCause>(&self, action: &'static str, error: SdkError<E, HttpResponse>) -> ServiceError {
+        super::failed(action, &self.label, error)
     }
 }
 

@@ -3,11 +3,12 @@
 //! `$LATEST` is what changes; no version is published and no alias moved.
 
 use aws_sdk_lambda::Client;
+use aws_sdk_lambda::config::http::HttpResponse;
 use aws_sdk_lambda::error::SdkError;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::LastUpdateStatus;
 
-use super::{AwsError, Deployment, ServiceError, ServiceEvent, ServicePatience, TellService, Wait};
+use super::{Deployment, SdkCause, ServiceError, ServiceEvent, ServicePatience, TellService, Wait};
 
 pub(super) struct Function<'f> {
     pub(super) client: Client,
@@ -27,7 +28,7 @@ impl Function<'_> {
         self.settled(&mut wait, patience).await?;
         let image = deployment.image.to_string();
         let update = self.client.update_function_code().function_name(&self.name).image_uri(&image);
-        update.send().await.map_err(|error| self.failed("update", &error))?;
+        update.send().await.map_err(|error| self.failed("update", error))?;
         (self.tell)(ServiceEvent::Note(format!("the {} is updated to {image}", self.label)));
         let configuration = self.settled(&mut wait, patience).await?;
         match configuration.last_update_status() {
@@ -50,7 +51,7 @@ impl Function<'_> {
     ) -> Result<GetFunctionConfigurationOutput, ServiceError> {
         loop {
             let asked = self.client.get_function_configuration().function_name(&self.name).send().await;
-            let configuration = asked.map_err(|error| self.failed("look at", &error))?;
+            let configuration = asked.map_err(|error| self.failed("look at", error))?;
             if configuration.last_update_status() != Some(&LastUpdateStatus::InProgress) {
                 return Ok(configuration);
             }
@@ -64,15 +65,7 @@ impl Function<'_> {
         }
     }
 
-    fn failed<E, R>(&self, action: &'static str, error: &SdkError<E, R>) -> ServiceError
-    where
-        E: aws_sdk_lambda::error::ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug + 'static,
-    {
-        let source = AwsError::new(error);
-        if source.is_not_there() {
-            return ServiceError::NotThere { service: self.label.clone(), detail: String::new() };
-        }
-        ServiceError::Aws { action, service: self.label.clone(), source }
+    fn failed<E: SdkCause>(&self, action: &'static str, error: SdkError<E, HttpResponse>) -> ServiceError {
+        super::failed(action, &self.label, error)
     }
 }

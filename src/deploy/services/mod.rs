@@ -3,20 +3,21 @@
 mod apprunner;
 mod command;
 mod ecs;
-mod failure;
 mod lambda;
+#[cfg(test)]
+mod tests;
 
 use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
+use aws_sdk_ecs::config::http::HttpResponse;
+use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
 use thiserror::Error;
 
-pub use failure::AwsError;
-
 use super::program::{Line, ProgramError};
-use crate::aws;
+use crate::aws::{self, AwsError};
 use crate::config::{AppRunner, EnvironmentName, Placeholder, Service, Template, WorkspaceName};
-use crate::model::{CommitId, ImageRef, ProjectName, RepositoryName};
+use crate::model::{CommitId, ImageRef, ProjectName, RepositoryName, printable};
 
 /// What a deployment brings to one project's service.
 #[derive(Clone, Copy, Debug)]
@@ -190,6 +191,23 @@ impl ServiceError {
             _ => &[],
         }
     }
+}
+
+/// What the SDK says of a call that failed.
+trait SdkCause: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static {}
+
+impl<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static> SdkCause for E {}
+
+/// Tells a service that isn't there from trouble.
+fn failed<E: SdkCause>(action: &'static str, label: &str, error: SdkError<E, HttpResponse>) -> ServiceError {
+    const NOT_THERE: &[&str] =
+        &["ResourceNotFoundException", "ServiceNotFoundException", "ClusterNotFoundException"];
+    let service = label.to_owned();
+    if error.code().is_some_and(|code| NOT_THERE.contains(&code)) {
+        let detail = error.message().map(|message| format!(": {}", printable(message))).unwrap_or_default();
+        return ServiceError::NotThere { service, detail };
+    }
+    ServiceError::Aws { action, service, source: AwsError::new(error) }
 }
 
 /// Waits between looks at something that takes its time.
