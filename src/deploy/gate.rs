@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
-use crate::config::{EnvironmentName, EnvironmentRule};
+use crate::config::{EnvironmentName, EnvironmentRule, RefPattern};
 use crate::model::{BranchName, CommitId, InputDigest, ProjectName};
 use crate::record::{BuildRecord, RecordedImage};
 
@@ -49,10 +49,17 @@ pub enum Rollback {
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum GateError {
     #[error(
-        "{} may not be deployed to `{environment}`, which takes {}: {}",
-        .candidate.commit.short(), allowed(.rule), standing(.candidate)
+        "{} may not be deployed to `{environment}`, which takes {taken}: it is {standing}",
+        .commit.short()
     )]
-    NotAllowed { environment: EnvironmentName, rule: EnvironmentRule, candidate: Candidate },
+    NotAllowed {
+        environment: EnvironmentName,
+        commit: CommitId,
+        /// What the rule lets in.
+        taken: String,
+        /// The branches and tags of the commit.
+        standing: String,
+    },
     #[error(
         "`{environment}` runs {}, which already has {} in its history",
         .deployed.short(), .commit.short()
@@ -99,8 +106,9 @@ pub fn check_rule(
     }
     Err(GateError::NotAllowed {
         environment: environment.clone(),
-        rule: rule.clone(),
-        candidate: candidate.clone(),
+        commit: candidate.commit,
+        taken: taken(rule),
+        standing: standing(candidate),
     })
 }
 
@@ -157,8 +165,8 @@ pub fn check_built(
     if missing.is_empty() { Ok(images) } else { Err(GateError::NotBuilt { commit, missing }) }
 }
 
-fn allowed(rule: &EnvironmentRule) -> String {
-    let pattern = |kind: &str, pattern: &Option<crate::config::RefPattern>| {
+fn taken(rule: &EnvironmentRule) -> String {
+    let pattern = |kind: &str, pattern: &Option<RefPattern>| {
         pattern.as_ref().map(|pattern| format!("commits of {kind} `{}`", pattern.as_str()))
     };
     let patterns = [pattern("the branch", &rule.branch), pattern("a tag", &rule.tag)];
@@ -170,7 +178,7 @@ fn standing(candidate: &Candidate) -> String {
     let tags = quoted(candidate.tags.iter().map(String::as_str));
     let branches = if branches.is_empty() { "no branch that is known here".to_owned() } else { branches };
     let tags = if tags.is_empty() { "without a tag".to_owned() } else { format!("with the tag {tags}") };
-    format!("it is on {branches}, {tags}")
+    format!("on {branches}, {tags}")
 }
 
 fn names(projects: &BTreeSet<ProjectName>) -> String {

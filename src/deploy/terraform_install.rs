@@ -33,20 +33,20 @@ pub enum InstallError {
     Platform { os: &'static str, architecture: &'static str },
     #[error("cannot download `{url}`")]
     Download {
-        url: Url,
+        url: String,
         #[source]
         source: reqwest::Error,
     },
     #[error("`{url}` was answered with the status {status}")]
-    Status { url: Url, status: StatusCode },
+    Status { url: String, status: StatusCode },
     #[error("`{url}` has more than {most} bytes")]
-    TooLong { url: Url, most: u64 },
+    TooLong { url: String, most: u64 },
     #[error("`{url}` has no checksum of `{archive}`")]
-    NoSum { url: Url, archive: String },
+    NoSum { url: String, archive: String },
     #[error("`{url}` has the SHA-256 {found}, and not {expected}")]
-    WrongSum { url: Url, found: ArchiveSum, expected: ArchiveSum },
+    WrongSum { url: String, found: String, expected: String },
     #[error("cannot unpack `{url}`: {reason}")]
-    Unpack { url: Url, reason: String },
+    Unpack { url: String, reason: String },
     #[error("cannot write `{path}`")]
     Write {
         path: PathBuf,
@@ -89,7 +89,8 @@ impl TerraformInstall {
 
         let mut list = Vec::new();
         download(&client, &sums, MOST_SUMS_BYTES, &mut list).await?;
-        let expected = sum_of(&list, &archive).ok_or(InstallError::NoSum { url: sums, archive })?;
+        let expected =
+            sum_of(&list, &archive).ok_or(InstallError::NoSum { url: sums.to_string(), archive })?;
 
         let folder = self.cache.join(version);
         let failed = |source| InstallError::Write { path: folder.clone(), source };
@@ -98,7 +99,8 @@ impl TerraformInstall {
         let found = download(&client, &url, MOST_ARCHIVE_BYTES, &mut archive).await?;
         for expected in [Some(expected), self.sum].into_iter().flatten() {
             if found != expected {
-                return Err(InstallError::WrongSum { url, found, expected });
+                let (found, expected) = (found.to_string(), expected.to_string());
+                return Err(InstallError::WrongSum { url: url.into(), found, expected });
             }
         }
         unpack(archive, &url, &program)?;
@@ -112,7 +114,7 @@ fn client(url: &Url) -> Result<Client, InstallError> {
         .connect_timeout(Duration::from_secs(10))
         .read_timeout(Duration::from_secs(30))
         .build()
-        .map_err(|source| InstallError::Download { url: url.clone(), source })
+        .map_err(|source| InstallError::Download { url: url.to_string(), source })
 }
 
 /// Writes what is at `url` to `target` and returns its SHA-256.
@@ -122,18 +124,20 @@ async fn download(
     most: u64,
     target: &mut impl io::Write,
 ) -> Result<ArchiveSum, InstallError> {
-    let failed =
-        |source: reqwest::Error| InstallError::Download { url: url.clone(), source: source.without_url() };
+    let failed = |source: reqwest::Error| InstallError::Download {
+        url: url.to_string(),
+        source: source.without_url(),
+    };
     let mut answer = client.get(url.clone()).send().await.map_err(failed)?;
     if answer.status() != StatusCode::OK {
-        return Err(InstallError::Status { url: url.clone(), status: answer.status() });
+        return Err(InstallError::Status { url: url.to_string(), status: answer.status() });
     }
     let mut hash = Sha256::new();
     let mut length = 0;
     while let Some(chunk) = answer.chunk().await.map_err(failed)? {
         length += chunk.len() as u64;
         if length > most {
-            return Err(InstallError::TooLong { url: url.clone(), most });
+            return Err(InstallError::TooLong { url: url.to_string(), most });
         }
         hash.update(&chunk);
         let write = |source| InstallError::Write { path: PathBuf::from("a temporary file"), source };
@@ -155,7 +159,7 @@ fn sum_of(list: &[u8], file: &str) -> Option<ArchiveSum> {
 /// Puts the one file that counts in its place, whole or not at all.
 fn unpack(mut archive: File, url: &Url, program: &Path) -> Result<(), InstallError> {
     let broken = |reason: &dyn std::fmt::Display| InstallError::Unpack {
-        url: url.clone(),
+        url: url.to_string(),
         reason: printable(&reason.to_string()),
     };
     let failed = |source| InstallError::Write { path: program.to_owned(), source };

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Collected, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -80,7 +80,7 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok());
     let line = format!("{} {} {}", request.method(), request.uri().path(), target.unwrap_or_default());
-    let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = request.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default();
     record.lock().unwrap().push((line.clone(), body));
     let mut script = script.lock().unwrap();
     let matching = script.iter_mut().find(|scripted| line.contains(scripted.asked));

@@ -9,8 +9,8 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::http::HttpResponse;
 use aws_sdk_ecs::error::SdkError;
 use aws_sdk_ecs::types::{
-    ContainerDefinition, Deployment as EcsDeployment, DeploymentControllerType, DeploymentRolloutState,
-    Service, TaskDefinitionField,
+    ContainerDefinition, Deployment as EcsDeployment, DeploymentController, DeploymentControllerType,
+    DeploymentRolloutState, Service, TaskDefinitionField,
 };
 
 use super::{Deployment, SdkCause, ServiceError, ServiceEvent, ServicePatience, TellService, Wait};
@@ -32,7 +32,7 @@ impl EcsService<'_> {
         patience: ServicePatience,
     ) -> Result<(), ServiceError> {
         let service = self.look().await?;
-        let controller = service.deployment_controller().map(|controller| controller.r#type());
+        let controller = service.deployment_controller().map(DeploymentController::r#type);
         if let Some(other) = controller.filter(|kind| **kind != DeploymentControllerType::Ecs) {
             let reason = format!("its deployments are controlled by {other}, not by ECS");
             return Err(ServiceError::Unsuitable { service: self.label.clone(), reason });
