@@ -61,6 +61,12 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    #[error("cannot write `{path}`")]
+    Write {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("the secret `{id}` of `{project}` is to come from {from}, which can't be read")]
     Secret { id: String, project: ProjectName, from: String },
     #[error("there are uncommitted changes, and this is CI: what it builds would not be what was committed")]
@@ -122,6 +128,7 @@ impl Error {
             | Self::Record(_)
             | Self::RecordContent(_)
             | Self::Install(_)
+            | Self::Write { .. }
             | Self::Start(_) => Exit::Surroundings,
         }
     }

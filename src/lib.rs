@@ -11,6 +11,7 @@
 //! holds the table.
 
 pub mod aws;
+pub mod ci;
 pub mod cli;
 pub mod config;
 pub mod deploy;

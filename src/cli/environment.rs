@@ -3,6 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use crate::ci::Facts;
 use crate::docker::DockerHost;
 use crate::error::Error;
 use crate::model::{BranchName, Secret};
@@ -47,6 +48,16 @@ impl Environment {
             _ => Path::new(&env::var_os("HOME")?).join(".docker"),
         };
         Some(folder.join("config.json"))
+    }
+
+    /// What the CI says of the commit.
+    pub(super) fn ci_facts(&self) -> Facts {
+        Facts::read(&|name| env::var(name).ok())
+    }
+
+    /// The file that `BASH_ENV` names: a CI's shells read it before each step.
+    pub(super) fn bash_env(&self) -> Option<PathBuf> {
+        env::var_os("BASH_ENV").filter(|file| !file.is_empty()).map(PathBuf::from)
     }
 
     /// What may be kept between runs, of this user: below `XDG_CACHE_HOME`, else `~/.cache`.

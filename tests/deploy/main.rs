@@ -7,6 +7,7 @@ mod scripted;
 #[path = "../support/world.rs"]
 pub mod world;
 
+mod commands;
 mod ensure_terraform;
 mod standing;
 mod terraform;

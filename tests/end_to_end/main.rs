@@ -7,6 +7,7 @@ mod bed;
 #[path = "../support/world.rs"]
 pub mod world;
 
+mod commands;
 mod contexts;
 mod monorepo;
 mod platforms;
