@@ -1,8 +1,6 @@
 use clap::Args;
 
-use super::environment::Environment;
-use super::options::Options;
-use super::output::Output;
+use super::Call;
 use super::wait_for;
 use crate::deploy::{
     ArchiveSum, Mirror, TERRAFORM_MIRROR, TERRAFORM_VERSION, TerraformInstall, TerraformVersion,
@@ -26,12 +24,8 @@ pub(super) struct Arguments {
     sha256: Option<ArchiveSum>,
 }
 
-pub(super) fn run(
-    options: &Options,
-    arguments: &Arguments,
-    environment: &Environment,
-    output: &Output,
-) -> Result<Exit, Error> {
+pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+    let Call { options, environment, output } = call;
     let mirror = match &arguments.mirror {
         Some(mirror) => mirror.clone(),
         None => environment

@@ -1,9 +1,7 @@
 use clap::Args;
 
-use super::environment::Environment;
+use super::Call;
 use super::opened::{Opened, Uncommitted};
-use super::options::Options;
-use super::output::Output;
 use super::{registries, wait_for};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -13,7 +11,8 @@ use crate::workspace::Workspace;
 #[derive(Debug, Args)]
 pub(super) struct Arguments {}
 
-pub(super) fn run(options: &Options, environment: &Environment, output: &Output) -> Result<Exit, Error> {
+pub(super) fn run(call: &Call) -> Result<Exit, Error> {
+    let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
     let workspace = Workspace::read(&opened.snapshot()?, &opened.source)?;
     let records = wait_for(async {

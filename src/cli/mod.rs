@@ -90,17 +90,16 @@ enum Command {
 
 /// Runs the command that the process was called with.
 pub fn main() -> Exit {
-    let arguments = match Arguments::try_parse_from(called_as(std::env::args_os())) {
+    let Arguments { options, command } = match Arguments::try_parse_from(called_as(std::env::args_os())) {
         Ok(arguments) => arguments,
         Err(error) => return output::usage(&error),
     };
-    let environment = Environment::read();
-    let output = Output::new(&arguments.options);
-    output::start_tracing(arguments.options.verbose);
-    match run(&arguments, &environment, &output) {
+    output::start_tracing(options.verbose);
+    let call = Call { output: Output::new(&options), environment: Environment::read(), options };
+    match run(&call, &command) {
         Ok(exit) => exit,
         Err(error) => {
-            output.error(&error);
+            call.output.error(&error);
             error.exit()
         }
     }
@@ -117,23 +116,29 @@ fn called_as(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     arguments
 }
 
-fn run(arguments: &Arguments, environment: &Environment, output: &Output) -> Result<Exit, Error> {
-    let options = &arguments.options;
-    match &arguments.command {
-        Command::Build(arguments) => build::run(options, arguments, environment, output),
-        Command::Plan(arguments) => plan::run(options, arguments, environment, output),
-        Command::Why(arguments) => why::run(options, arguments, environment, output),
-        Command::Changed(arguments) => changed::run(options, arguments, environment, output),
-        Command::CheckRebuild(arguments) => check_rebuild::run(options, arguments, environment, output),
-        Command::ImageExists(arguments) => image_exists::run(options, arguments, environment, output),
-        Command::Graph(arguments) => graph::run(options, arguments, environment, output),
-        Command::EnsureTerraform(arguments) => ensure_terraform::run(options, arguments, environment, output),
-        Command::Taint(arguments) => taint::run(Taint::Set, options, arguments, environment, output),
-        Command::Untaint(arguments) => taint::run(Taint::TakeAway, options, arguments, environment, output),
-        Command::LastSuccessfulCommit(_) => last_successful_commit::run(options, environment, output),
-        Command::Setenv(_) => setenv::run(options, environment, output),
-        Command::Shims(arguments) => shims::run(arguments, output),
-        Command::Completions(arguments) => Ok(completions::run(arguments, output)),
+/// What all commands are given.
+struct Call {
+    options: Options,
+    environment: Environment,
+    output: Output,
+}
+
+fn run(call: &Call, command: &Command) -> Result<Exit, Error> {
+    match command {
+        Command::Build(arguments) => build::run(call, arguments),
+        Command::Plan(arguments) => plan::run(call, arguments),
+        Command::Why(arguments) => why::run(call, arguments),
+        Command::Changed(arguments) => changed::run(call, arguments),
+        Command::CheckRebuild(arguments) => check_rebuild::run(call, arguments),
+        Command::ImageExists(arguments) => image_exists::run(call, arguments),
+        Command::Graph(arguments) => graph::run(call, arguments),
+        Command::EnsureTerraform(arguments) => ensure_terraform::run(call, arguments),
+        Command::Taint(arguments) => taint::run(call, arguments, Taint::Set),
+        Command::Untaint(arguments) => taint::run(call, arguments, Taint::TakeAway),
+        Command::LastSuccessfulCommit(_) => last_successful_commit::run(call),
+        Command::Setenv(_) => setenv::run(call),
+        Command::Shims(arguments) => shims::run(arguments, &call.output),
+        Command::Completions(arguments) => Ok(completions::run(arguments, &call.output)),
     }
 }
 

@@ -4,17 +4,16 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::environment::Environment;
+use super::Call;
 use super::opened::{Opened, Uncommitted};
-use super::options::Options;
-use super::output::Output;
 use crate::error::Error;
 use crate::exit::Exit;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {}
 
-pub(super) fn run(options: &Options, environment: &Environment, output: &Output) -> Result<Exit, Error> {
+pub(super) fn run(call: &Call) -> Result<Exit, Error> {
+    let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
     let mut facts = environment.ci_facts();
     facts.commit.get_or_insert_with(|| opened.head.commit.to_string());

@@ -1,10 +1,8 @@
 use bytes::Bytes;
 use clap::Args;
 
-use super::environment::Environment;
+use super::Call;
 use super::opened::{self, Opened, Uncommitted};
-use super::options::Options;
-use super::output::Output;
 use super::{registries, wait_for};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -27,13 +25,8 @@ pub(super) enum Taint {
     TakeAway,
 }
 
-pub(super) fn run(
-    taint: Taint,
-    options: &Options,
-    arguments: &Arguments,
-    environment: &Environment,
-    output: &Output,
-) -> Result<Exit, Error> {
+pub(super) fn run(call: &Call, arguments: &Arguments, taint: Taint) -> Result<Exit, Error> {
+    let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
     let workspace = Workspace::read(&opened.snapshot()?, &opened.source)?;
     let projects = arguments.projects.iter().map(|name| opened::project(&workspace, name));

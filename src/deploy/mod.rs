@@ -2,6 +2,7 @@
 
 mod checkout;
 pub mod gate;
+mod lock;
 mod program;
 mod services;
 mod standing;
@@ -10,6 +11,7 @@ mod terraform_install;
 mod terraform_source;
 
 pub use checkout::{Checkout, CheckoutError};
+pub use lock::{Intents, LEASE, Lock, LockError};
 pub use program::{Line, ProgramError, Stream};
 pub use services::{
     AwsPlace, Deployment, ServiceError, ServiceEvent, ServicePatience, Services, TellService,

@@ -38,19 +38,16 @@ struct Files<'w> {
     projects: &'w [(&'w ProjectName, &'w Project)],
     own: Index<'w>,
     of_all: Index<'w>,
-    /// Inputs that no pattern names: Dockerfiles and what stands beside them.
-    implied: HashMap<RepoPath, Vec<usize>>,
+    dockerfiles: HashMap<&'w RepoPath, Vec<usize>>,
     pattern_files: HashMap<&'w RepoPath, Vec<usize>>,
 }
 
 impl<'w> Files<'w> {
     fn new(workspace: &'w Workspace, projects: &'w [(&'w ProjectName, &'w Project)]) -> Self {
-        let mut implied: HashMap<RepoPath, Vec<usize>> = HashMap::new();
+        let mut dockerfiles: HashMap<&RepoPath, Vec<usize>> = HashMap::new();
         let mut pattern_files: HashMap<&RepoPath, Vec<usize>> = HashMap::new();
         for (number, (_, project)) in projects.iter().enumerate() {
-            for path in project.ignore_files().into_iter().chain([project.config.dockerfile.value.clone()]) {
-                implied.entry(path).or_default().push(number);
-            }
+            dockerfiles.entry(&project.config.dockerfile.value).or_default().push(number);
             pattern_files.entry(&project.pattern_file).or_default().push(number);
         }
         Self {
@@ -58,7 +55,7 @@ impl<'w> Files<'w> {
             projects,
             own: Index::new(projects.iter().map(|(_, project)| &project.patterns)),
             of_all: Index::new([&workspace.rebuild_all]),
-            implied,
+            dockerfiles,
             pattern_files,
         }
     }
@@ -79,8 +76,9 @@ impl<'w> Files<'w> {
                     found(name, self.file(change, name, pattern.to_string(), source));
                 }
             }
+            taken = (0..self.projects.len()).collect();
         });
-        for &number in self.implied.get(path).into_iter().flatten() {
+        for number in self.implied(path) {
             let (name, project) = self.projects[number];
             if !taken.contains(&number) {
                 let source = self.workspace.manifest_line(project.config.line);
@@ -91,6 +89,17 @@ impl<'w> Files<'w> {
             let name = self.projects[number].0;
             found(name, Reason::Patterns { path: path.clone(), change: *kind, project: name.clone() });
         }
+    }
+
+    /// Whose input a path is though no pattern names it: a Dockerfile, or what stands beside one.
+    fn implied(&self, path: &RepoPath) -> Vec<usize> {
+        let mut numbers = self.dockerfiles.get(path).cloned().unwrap_or_default();
+        if path.file_name().ends_with(b".dockerignore") {
+            let ignored_by = self.projects.iter().enumerate();
+            let ignored_by = ignored_by.filter(|(_, (_, project))| project.ignore_files().contains(path));
+            numbers.extend(ignored_by.map(|(number, _)| number));
+        }
+        numbers
     }
 
     fn file(&self, change: &Change, name: &ProjectName, pattern: String, source: String) -> Reason {

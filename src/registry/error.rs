@@ -59,6 +59,10 @@ impl RegistryError {
             Self::Denied { image, .. } => {
                 image.host.as_ref().map(|host| format!("log in with `docker login {host}`"))
             }
+            Self::Unreachable { image, .. } => image
+                .host
+                .as_ref()
+                .map(|host| format!("see whether `{host}` is right and can be reached from here")),
             _ => None,
         }
     }

@@ -8,6 +8,7 @@ mod distribution;
 mod engine_store;
 mod error;
 mod oci;
+mod tags;
 mod transport;
 
 use async_trait::async_trait;
@@ -39,6 +40,9 @@ pub trait Registry: Send + Sync {
         repository: &RepositoryName,
         tag: &Tag,
     ) -> Result<Option<ManifestDigest>, RegistryError>;
+
+    /// All tags of a repository, in no order; none when the registry doesn't know it.
+    async fn tags(&self, repository: &RepositoryName) -> Result<Vec<Tag>, RegistryError>;
 
     /// Makes sure that the repository can be pushed to.
     async fn ensure_repository(&self, repository: &RepositoryName) -> Result<(), RegistryError>;
