@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::deploy::{InstallError, InvalidMirror};
 use crate::docker::{DockerError, InvalidDockerHost};
 use crate::engine::EngineError;
 use crate::exit::Exit;
@@ -59,12 +60,24 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    #[error("cannot write `{path}`")]
+    Write {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("the secret `{id}` of `{project}` is to come from {from}")]
     Secret { id: String, project: ProjectName, from: String },
     #[error("there are uncommitted changes, and this is CI: what it builds would not be what was committed")]
     DirtyInCi,
     #[error("there are uncommitted changes, and they would be pushed to `{host}`")]
     DirtyPush { host: String },
+    #[error(transparent)]
+    Install(#[from] InstallError),
+    #[error("cannot use the mirror that `CHINAMPA_TERRAFORM_MIRROR` names")]
+    Mirror(#[source] InvalidMirror),
+    #[error("there is no folder to keep things in: neither `XDG_CACHE_HOME` nor `HOME` is set")]
+    NoCacheFolder,
     #[error("{0}")]
     Unsupported(String),
     #[error("cannot start")]
@@ -99,6 +112,8 @@ impl Error {
             | Self::Secret { .. }
             | Self::DirtyInCi
             | Self::DirtyPush { .. }
+            | Self::Mirror(_)
+            | Self::NoCacheFolder
             | Self::Unsupported(_) => Exit::BadInput,
             Self::Inputs(InputsError::Extra { .. })
             | Self::Observe(
@@ -111,6 +126,8 @@ impl Error {
             | Self::Docker(_)
             | Self::Record(_)
             | Self::RecordContent(_)
+            | Self::Install(_)
+            | Self::Write { .. }
             | Self::Start(_) => Exit::Surroundings,
         }
     }

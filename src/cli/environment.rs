@@ -3,6 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use crate::ci::Facts;
 use crate::docker::DockerHost;
 use crate::error::Error;
 use crate::model::{BranchName, Secret};
@@ -14,6 +15,8 @@ pub(super) struct Environment {
     pub(super) base: Option<String>,
     /// `CHINAMPA_BRANCH`: the branch of a detached head.
     pub(super) branch: Option<BranchName>,
+    /// `CHINAMPA_TERRAFORM_MIRROR`
+    pub(super) terraform_mirror: Option<String>,
 }
 
 impl Environment {
@@ -23,6 +26,7 @@ impl Environment {
             is_ci: set("CI").is_some_and(|value| value != "false" && value != "0"),
             base: set("CHINAMPA_BASE"),
             branch: set("CHINAMPA_BRANCH").map(BranchName::new),
+            terraform_mirror: set("CHINAMPA_TERRAFORM_MIRROR"),
         }
     }
 
@@ -42,6 +46,26 @@ impl Environment {
             _ => Path::new(&env::var_os("HOME")?).join(".docker"),
         };
         Some(folder.join("config.json"))
+    }
+
+    /// What the CI says of the commit.
+    pub(super) fn ci_facts(&self) -> Facts {
+        Facts::read(&|name| env::var(name).ok())
+    }
+
+    /// The file that `BASH_ENV` names: a CI's shells read it before each step.
+    pub(super) fn bash_env(&self) -> Option<PathBuf> {
+        env::var_os("BASH_ENV").filter(|file| !file.is_empty()).map(PathBuf::from)
+    }
+
+    /// What may be kept between runs, of this user: below `XDG_CACHE_HOME`, else `~/.cache`.
+    pub(super) fn cache_folder(&self) -> Option<PathBuf> {
+        let folder = match env::var_os("XDG_CACHE_HOME").map(PathBuf::from) {
+            // The specification says that a relative one is to be ignored.
+            Some(folder) if folder.is_absolute() => folder,
+            _ => Path::new(&env::var_os("HOME")?).join(".cache"),
+        };
+        Some(folder.join("chinampa"))
     }
 
     /// The value of a variable that a secret comes from; `None` when it is not set.

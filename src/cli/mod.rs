@@ -6,22 +6,31 @@ mod build;
 mod changed;
 mod check_rebuild;
 mod completions;
+mod ensure_terraform;
 mod environment;
 mod graph;
 mod image_exists;
+mod last_successful_commit;
 mod opened;
 mod options;
 mod output;
 mod plan;
 mod progress;
 mod registries;
+mod setenv;
+mod shims;
+mod taint;
 mod why;
 
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::environment::Environment;
 use self::options::Options;
 use self::output::Output;
+use self::taint::Taint;
 use crate::error::Error;
 use crate::exit::Exit;
 
@@ -61,13 +70,27 @@ enum Command {
     ImageExists(image_exists::Arguments),
     /// Shows which project needs which, and which are affected.
     Graph(graph::Arguments),
+    /// Forces the next build of projects.
+    Taint(taint::Arguments),
+    /// Takes back what `taint` did.
+    Untaint(taint::Arguments),
+    /// Prints the newest commit in the history here that was built whole.
+    #[command(name = "last_successful_commit", alias = "last-successful-commit")]
+    LastSuccessfulCommit(last_successful_commit::Arguments),
+    /// Writes what the CI says of the commit, under names of our own, to the file that BASH_ENV names.
+    Setenv(setenv::Arguments),
+    /// Makes links named after the commands: called through one, this program is that command.
+    Shims(shims::Arguments),
+    /// Downloads Terraform, unless it is there, and prints where it is.
+    #[command(name = "ensure_terraform", alias = "ensure-terraform")]
+    EnsureTerraform(ensure_terraform::Arguments),
     /// Writes the completions of a shell.
     Completions(completions::Arguments),
 }
 
 /// Runs the command that the process was called with.
 pub fn main() -> Exit {
-    let Arguments { options, command } = match Arguments::try_parse() {
+    let Arguments { options, command } = match Arguments::try_parse_from(called_as(std::env::args_os())) {
         Ok(arguments) => arguments,
         Err(error) => return output::usage(&error),
     };
@@ -80,6 +103,17 @@ pub fn main() -> Exit {
             error.exit()
         }
     }
+}
+
+/// Called through a link that is named after a command, it is that command.
+fn called_as(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.collect();
+    let name = arguments.first().and_then(|program| Path::new(program).file_name());
+    if let Some(command) = name.filter(|name| Arguments::command().find_subcommand(name).is_some()) {
+        let command = command.to_owned();
+        arguments.insert(1, command);
+    }
+    arguments
 }
 
 /// What all commands are given.
@@ -98,6 +132,12 @@ fn run(call: &Call, command: &Command) -> Result<Exit, Error> {
         Command::CheckRebuild(arguments) => check_rebuild::run(call, arguments),
         Command::ImageExists(arguments) => image_exists::run(call, arguments),
         Command::Graph(arguments) => graph::run(call, arguments),
+        Command::EnsureTerraform(arguments) => ensure_terraform::run(call, arguments),
+        Command::Taint(arguments) => taint::run(call, arguments, Taint::Set),
+        Command::Untaint(arguments) => taint::run(call, arguments, Taint::TakeAway),
+        Command::LastSuccessfulCommit(_) => last_successful_commit::run(call),
+        Command::Setenv(_) => setenv::run(call),
+        Command::Shims(arguments) => shims::run(arguments, &call.output),
         Command::Completions(arguments) => Ok(completions::run(arguments, &call.output)),
     }
 }

@@ -1,5 +1,28 @@
-//! Brings what was built to where it runs.
+//! What follows a whole build: may it be deployed, Terraform, and the services that run it.
 
+mod checkout;
+pub mod gate;
 mod lock;
+mod program;
+mod services;
+mod standing;
+mod terraform;
+mod terraform_install;
+mod terraform_source;
 
+pub use checkout::{Checkout, CheckoutError};
 pub use lock::{Intents, LEASE, Lock, LockError};
+pub use program::{Line, ProgramError, Stream};
+pub use services::{
+    AwsPlace, Deployment, ServiceError, ServiceEvent, ServicePatience, Services, TellService,
+};
+pub use standing::{candidate, course};
+pub use terraform::{
+    TellTerraform, Terraform, TerraformError, TerraformEvent, TerraformFolder, TerraformStep,
+    terraform_folders,
+};
+pub use terraform_install::{InstallError, TerraformInstall};
+pub use terraform_source::{
+    ArchiveSum, InvalidArchiveSum, InvalidMirror, InvalidTerraformVersion, Mirror, TERRAFORM_MIRROR,
+    TERRAFORM_VERSION, TerraformVersion,
+};

@@ -5,6 +5,7 @@
 
 mod diff;
 mod error;
+mod history;
 mod tree;
 mod work_tree;
 
@@ -236,7 +237,8 @@ fn commit_id(oid: git2::Oid) -> CommitId {
     CommitId(object_id(oid))
 }
 
-fn without_credentials(url: &str) -> String {
+/// A URL without the user and the password that may stand in it.
+pub(crate) fn without_credentials(url: &str) -> String {
     match url.split_once("://") {
         Some((scheme, rest)) => {
             let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));

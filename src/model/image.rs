@@ -165,6 +165,11 @@ impl Tag {
         Self(format!("commit-{commit}"))
     }
 
+    /// The record of what an environment runs.
+    pub fn deployed(environment: &str) -> Self {
+        Self(format!("deployed-{}", slug(environment, 100)))
+    }
+
     /// The part of an index under this tag that is for one platform.
     pub fn with_platform(&self, platform: &Platform) -> Self {
         let platform = slug(&platform.to_string().replace('/', "-"), 30);

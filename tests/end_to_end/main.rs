@@ -9,6 +9,7 @@ pub mod proxy;
 #[path = "../support/world.rs"]
 pub mod world;
 
+mod commands;
 mod contexts;
 mod engine_store;
 mod monorepo;

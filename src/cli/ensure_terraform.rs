@@ -1,0 +1,62 @@
+use clap::Args;
+
+use super::Call;
+use super::wait_for;
+use crate::deploy::{
+    ArchiveSum, Mirror, TERRAFORM_MIRROR, TERRAFORM_VERSION, TerraformInstall, TerraformVersion,
+};
+use crate::error::Error;
+use crate::exit::Exit;
+
+// The version is Terraform's here, and not this program's.
+#[derive(Debug, Args)]
+#[command(disable_version_flag = true)]
+pub(super) struct Arguments {
+    /// Of Terraform.
+    #[arg(long, value_name = "VERSION", default_value = TERRAFORM_VERSION)]
+    version: TerraformVersion,
+    /// The address that has `<version>/terraform_<version>_<os>_<architecture>.zip` and the
+    /// checksums [default: CHINAMPA_TERRAFORM_MIRROR, else where it is published].
+    #[arg(long, value_name = "URL")]
+    mirror: Option<Mirror>,
+    /// The SHA-256 that the archive must have, besides being the one that the mirror tells.
+    #[arg(long, value_name = "HEX")]
+    sha256: Option<ArchiveSum>,
+}
+
+pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+    let Call { options, environment, output } = call;
+    let mirror = match &arguments.mirror {
+        Some(mirror) => mirror.clone(),
+        None => environment
+            .terraform_mirror
+            .as_deref()
+            .unwrap_or(TERRAFORM_MIRROR)
+            .parse()
+            .map_err(Error::Mirror)?,
+    };
+    let install = TerraformInstall {
+        version: arguments.version.clone(),
+        mirror,
+        sum: arguments.sha256,
+        cache: environment.cache_folder().ok_or(Error::NoCacheFolder)?.join("terraform"),
+    };
+    let was_there = install.program().is_file();
+    if !was_there {
+        output.story(&format!("downloading Terraform {}", install.version));
+    }
+
+    let program = wait_for(async { Ok(install.ensure().await?) })?;
+
+    if options.json {
+        output.json(&serde_json::json!({
+            "schema": "chinampa.ensure_terraform/1",
+            "version": install.version.as_str(),
+            "program": program.display().to_string(),
+            "downloaded": !was_there,
+        }));
+    } else {
+        output.answer(&format!("{}\n", program.display()));
+    }
+    Ok(Exit::Done)
+}

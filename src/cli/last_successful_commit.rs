@@ -1,0 +1,43 @@
+use clap::Args;
+
+use super::Call;
+use super::opened::{Opened, Uncommitted};
+use super::{registries, wait_for};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::observe;
+use crate::workspace::Workspace;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {}
+
+pub(super) fn run(call: &Call) -> Result<Exit, Error> {
+    let Call { options, environment, output } = call;
+    let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
+    let workspace = Workspace::read(&opened.snapshot()?, &opened.source)?;
+    let records = wait_for(async {
+        let registry = registries::registry(&workspace.cache, environment).await?;
+        Ok(observe::records(&*registry, &workspace, opened.head.branch.as_ref()).await?)
+    })?;
+    let mut found = None;
+    for (branch, commit) in records {
+        // A commit that this clone lacks may be one of a branch that was rewritten.
+        if opened.repository.has(commit) && opened.repository.is_ancestor(commit, opened.head.commit)? {
+            found = Some((branch, commit));
+            break;
+        }
+    }
+    if options.json {
+        output.json(&serde_json::json!({
+            "schema": "chinampa.last_successful_commit/1",
+            "commit": found.as_ref().map(|(_, commit)| commit.to_string()),
+            "branch": found.as_ref().map(|(branch, _)| branch.to_string()),
+        }));
+    } else {
+        match &found {
+            Some((_, commit)) => output.answer(&format!("{commit}\n")),
+            None => output.story("no commit in the history here has a build record"),
+        }
+    }
+    Ok(if found.is_some() { Exit::Done } else { Exit::No })
+}

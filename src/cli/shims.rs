@@ -1,0 +1,42 @@
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, CommandFactory as _};
+
+use super::output::Output;
+use crate::error::Error;
+use crate::exit::Exit;
+
+/// Commands that nobody would call by a link.
+const WITHOUT_LINK: &[&str] = &["completions", "shims", "help"];
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The folder for the links; to be put on PATH.
+    folder: PathBuf,
+}
+
+pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Error> {
+    let program = std::env::current_exe().map_err(Error::Start)?;
+    let folder = &arguments.folder;
+    fs::create_dir_all(folder).map_err(|source| Error::Write { path: folder.clone(), source })?;
+    let command = super::Arguments::command();
+    for name in command.get_subcommands().map(clap::Command::get_name) {
+        if WITHOUT_LINK.contains(&name) {
+            continue;
+        }
+        let link = folder.join(name);
+        put(&program, &link).map_err(|source| Error::Write { path: link.clone(), source })?;
+        output.answer(&format!("{}\n", link.display()));
+    }
+    Ok(Exit::Done)
+}
+
+/// Puts a link in its place, where nothing or another link is.
+fn put(program: &Path, link: &Path) -> std::io::Result<()> {
+    if fs::symlink_metadata(link).is_ok_and(|there| there.is_symlink()) {
+        fs::remove_file(link)?;
+    }
+    symlink(program, link)
+}

@@ -1,0 +1,25 @@
+//! Any program that lets something run a new image.
+
+use tokio::process::Command;
+
+use super::{Deployment, ServiceError, ServiceEvent, TellService};
+use crate::deploy::program::{self, Stop};
+
+/// Runs the program, without a shell; the deployment is in its environment.
+pub(super) async fn run(
+    program: &str,
+    arguments: impl Iterator<Item = String>,
+    deployment: &Deployment<'_>,
+    tell: &TellService<'_>,
+) -> Result<(), ServiceError> {
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .env("CHINAMPA_IMAGE", deployment.image.to_string())
+        .env("CHINAMPA_DEPLOY_TAG", deployment.deploy_tag())
+        .env("CHINAMPA_COMMIT", deployment.commit.to_string())
+        .env("CHINAMPA_PROJECT", deployment.project.as_str())
+        .env("CHINAMPA_ENVIRONMENT", deployment.environment.as_str());
+    program::run(command, Stop::Terminate, &|line| tell(ServiceEvent::Line(line))).await?;
+    Ok(())
+}

@@ -1,0 +1,319 @@
+//! Services of AWS as they answer when something goes wrong; and ECS and Lambda of the test bed.
+
+use std::sync::Mutex;
+
+use aws_sdk_ecs::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use aws_sdk_ecs::types::{ContainerDefinition, TaskDefinitionField};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::model::ObjectId;
+
+#[path = "../../../tests/support/bed.rs"]
+mod bed;
+#[path = "../../../tests/support/scripted.rs"]
+mod scripted;
+
+use scripted::{Scripted, Server};
+
+const ARN: &str = "arn:aws:apprunner:eu-west-2:123456789012:service/api/1";
+
+fn services(endpoint: &str) -> Services {
+    let credentials = Credentials::new("test", "test", None, None, "tests");
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-west-2"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(endpoint)
+        .build();
+    let patience =
+        ServicePatience { timeout: Duration::from_secs(20), first_delay: Duration::from_millis(20) };
+    Services { config: Some(config), patience }
+}
+
+fn image() -> String {
+    format!("123456789012.dkr.ecr.eu-west-2.amazonaws.com/api@sha256:{}", "a".repeat(64))
+}
+
+/// Restarts a service and returns what was told.
+async fn restart(services: &Services, service: &Service) -> (Result<(), ServiceError>, Vec<String>) {
+    let image = image().parse().unwrap();
+    let deployment = Deployment {
+        workspace: &"shop".parse().unwrap(),
+        environment: &"dev".parse().unwrap(),
+        project: &"api".parse().unwrap(),
+        repository: &"api".parse().unwrap(),
+        commit: CommitId(ObjectId::from_bytes([1; 20])),
+        image: &image,
+    };
+    let told = Mutex::new(Vec::new());
+    let tell = |event| {
+        told.lock().unwrap().push(match event {
+            ServiceEvent::Note(note) => note,
+            ServiceEvent::Line(line) => line.text,
+        });
+    };
+    let result = services.restart(service, &deployment, &tell).await;
+    (result, told.into_inner().unwrap())
+}
+
+fn ecs(cluster: &str) -> Service {
+    Service::Ecs { cluster: cluster.parse().unwrap(), name: "{deploy_tag}-api".parse().unwrap() }
+}
+
+fn lambda() -> Service {
+    Service::Lambda { name: "{deploy_tag}-api".parse().unwrap() }
+}
+
+fn ecs_service(deployments: &Value) -> (u16, String) {
+    let service = json!({ "status": "ACTIVE", "taskDefinition": "api:1", "deployments": deployments,
+        "events": [{ "id": "e1", "message": "unable to place a task" }] });
+    (200, json!({ "services": [service], "service": service }).to_string())
+}
+
+fn ecs_script(looks: Vec<(u16, String)>, updated: (u16, String)) -> Vec<Scripted> {
+    let task = |image: &str| {
+        json!({ "taskDefinition": { "taskDefinitionArn": "api:2", "family": "api", "cpu": "256",
+            "containerDefinitions": [{ "name": "api", "image": image, "environment": [{ "name": "A", "value": "b" }] }] } })
+    };
+    vec![
+        Scripted::new("DescribeServices", looks),
+        Scripted::new("DescribeTaskDefinition", [(200, task("x/api:old").to_string())]),
+        Scripted::new("RegisterTaskDefinition", [(200, task("x").to_string())]),
+        Scripted::new("UpdateService", [updated]),
+    ]
+}
+
+fn ecs_deployment(id: &str, status: &str, state: &str) -> Value {
+    json!({ "id": id, "status": status, "taskDefinition": "api:2", "rolloutState": state,
+        "rolloutStateReason": "ECS deployment circuit breaker: tasks failed to start." })
+}
+
+#[tokio::test]
+async fn the_circuit_breaker_s_verdict_is_the_error() {
+    let old = ecs_service(&json!([ecs_deployment("old", "PRIMARY", "COMPLETED")]));
+    let begun = ecs_service(&json!([ecs_deployment("new", "PRIMARY", "IN_PROGRESS")]));
+    let rolled_back = ecs_service(&json!([
+        ecs_deployment("back", "PRIMARY", "IN_PROGRESS"),
+        ecs_deployment("new", "ACTIVE", "FAILED")
+    ]));
+    let server = Server::start(ecs_script(vec![old.clone(), old, begun.clone(), rolled_back], begun)).await;
+
+    let (result, _) = restart(&services(&server.url), &ecs("c")).await;
+
+    assert_eq!(
+        result.unwrap_err().to_string(),
+        "the ECS service `shop-dev-api` of the cluster `c` did not come to run the new image: \
+         ECS deployment circuit breaker: tasks failed to start."
+    );
+    let registered: Value = serde_json::from_str(&server.bodies("RegisterTaskDefinition")[0]).unwrap();
+    let container = &registered["containerDefinitions"][0];
+    assert_eq!(container["image"], image());
+    assert_eq!((&registered["cpu"], &container["environment"][0]["value"]), (&json!("256"), &json!("b")));
+}
+
+#[tokio::test]
+async fn a_deployment_that_another_one_replaced_is_a_failure() {
+    let begun = ecs_service(&json!([ecs_deployment("new", "PRIMARY", "IN_PROGRESS")]));
+    let replaced = ecs_service(&json!([ecs_deployment("other", "PRIMARY", "COMPLETED")]));
+    let server = Server::start(ecs_script(vec![begun.clone(), begun.clone(), replaced], begun)).await;
+
+    let (result, _) = restart(&services(&server.url), &ecs("c")).await;
+
+    assert!(result.unwrap_err().to_string().ends_with("another deployment has taken its place"));
+}
+
+#[tokio::test]
+async fn a_service_that_never_gets_steady_is_given_up_with_what_ecs_says() {
+    let begun = ecs_service(&json!([ecs_deployment("new", "PRIMARY", "IN_PROGRESS")]));
+    let server = Server::start(ecs_script(vec![begun.clone()], begun)).await;
+    let mut services = services(&server.url);
+    services.patience.timeout = Duration::from_millis(200);
+
+    let (result, _) = restart(&services, &ecs("c")).await;
+
+    let error = result.unwrap_err().to_string();
+    assert!(error.ends_with("within 200ms: 0 of 0 tasks run, 0 failed; unable to place a task"), "{error}");
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_in_aws_s_words_and_is_not_taken_for_absence() {
+    let denied = json!({ "__type": "AccessDeniedException", "message": "not you" }).to_string();
+    let server = Server::start([Scripted::new("DescribeServices", [(400, denied)])]).await;
+
+    let (result, _) = restart(&services(&server.url), &ecs("c")).await;
+
+    let error = result.unwrap_err();
+    assert_eq!(error.to_string(), "cannot look at the ECS service `shop-dev-api` of the cluster `c`");
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(cause, "AWS answered `AccessDeniedException`: not you");
+}
+
+#[tokio::test]
+async fn a_function_whose_update_fails_says_why() {
+    let settled = |status, reason| {
+        (200, json!({ "LastUpdateStatus": status, "LastUpdateStatusReason": reason }).to_string())
+    };
+    let looks = [
+        settled("Successful", ""),
+        settled("InProgress", ""),
+        settled("Failed", "the image has no entrypoint"),
+    ];
+    let server = Server::start([
+        Scripted::new("GET /2015-03-31/functions/shop-dev-api/configuration", looks),
+        Scripted::new("PUT /2015-03-31/functions/shop-dev-api/code", [(200, "{}")]),
+    ])
+    .await;
+
+    let (result, _) = restart(&services(&server.url), &lambda()).await;
+
+    assert_eq!(
+        result.unwrap_err().to_string(),
+        "the Lambda function `shop-dev-api` did not come to run the new image: the image has no entrypoint"
+    );
+    let code: Value = serde_json::from_str(&server.bodies("/code")[0]).unwrap();
+    assert_eq!(code["ImageUri"], image());
+}
+
+fn apprunner_service(status: &str, image: &str) -> (u16, String) {
+    let now = 1_700_000_000;
+    let service = json!({ "ServiceName": "api", "ServiceId": "1", "ServiceArn": ARN, "Status": status,
+        "ServiceUrl": "u", "CreatedAt": now, "UpdatedAt": now, "InstanceConfiguration": {},
+        "AutoScalingConfigurationSummary": {}, "NetworkConfiguration": {},
+        "SourceConfiguration": { "AutoDeploymentsEnabled": true,
+            "AuthenticationConfiguration": { "AccessRoleArn": "role" },
+            "ImageRepository": { "ImageIdentifier": image, "ImageRepositoryType": "ECR",
+                "ImageConfiguration": { "Port": "8080" } } } });
+    (200, json!({ "Service": service, "OperationId": "op" }).to_string())
+}
+
+fn apprunner_script(image: &str, states: &[&str]) -> Vec<Scripted> {
+    let operation = |state: &&str| {
+        (200, json!({ "OperationSummaryList": [{ "Id": "op", "Status": state }] }).to_string())
+    };
+    let found = json!({ "ServiceSummaryList": [{ "ServiceName": "other" }, { "ServiceName": "api", "ServiceArn": ARN }] });
+    vec![
+        Scripted::new("ListServices", [(200, found.to_string())]),
+        Scripted::new(
+            "DescribeService",
+            [apprunner_service("OPERATION_IN_PROGRESS", image), apprunner_service("RUNNING", image)],
+        ),
+        Scripted::new("UpdateService", [apprunner_service("OPERATION_IN_PROGRESS", image)]),
+        Scripted::new("ListOperations", states.iter().map(operation)),
+    ]
+}
+
+fn apprunner(name: &str) -> Service {
+    Service::AppRunner(AppRunner::Name(name.parse().unwrap()))
+}
+
+#[tokio::test]
+async fn an_app_runner_service_gets_the_digest_and_keeps_the_rest_of_its_source() {
+    let server = Server::start(apprunner_script("x/api:1", &["PENDING", "IN_PROGRESS", "SUCCEEDED"])).await;
+
+    let (result, _) = restart(&services(&server.url), &apprunner("{project}")).await;
+
+    result.unwrap();
+    let update: Value = serde_json::from_str(&server.bodies("UpdateService")[0]).unwrap();
+    let source = &update["SourceConfiguration"];
+    assert_eq!(source["ImageRepository"]["ImageIdentifier"], image());
+    assert_eq!(source["ImageRepository"]["ImageConfiguration"]["Port"], "8080");
+    assert_eq!(source["AuthenticationConfiguration"]["AccessRoleArn"], "role");
+    assert_eq!(source["AutoDeploymentsEnabled"], false);
+}
+
+#[tokio::test]
+async fn an_app_runner_service_that_rolls_back_is_a_failure_and_one_that_is_up_to_date_is_left_alone() {
+    let server = Server::start(apprunner_script("x/api:1", &["ROLLBACK_SUCCEEDED"])).await;
+    let (result, _) = restart(&services(&server.url), &apprunner("api")).await;
+    assert!(result.unwrap_err().to_string().contains("its update ended as ROLLBACK_SUCCEEDED"));
+
+    let server = Server::start(apprunner_script(&image(), &[])).await;
+    let (result, _) = restart(&services(&server.url), &apprunner("api")).await;
+    result.unwrap();
+    assert!(server.bodies("UpdateService").is_empty());
+
+    let (result, _) = restart(&services(&server.url), &apprunner("web")).await;
+    assert_eq!(result.unwrap_err().to_string(), "there is no App Runner service `web`");
+}
+
+#[tokio::test]
+async fn a_program_gets_the_deployment_in_its_environment() {
+    let script = "echo $CHINAMPA_IMAGE $CHINAMPA_DEPLOY_TAG $CHINAMPA_COMMIT $CHINAMPA_PROJECT $CHINAMPA_ENVIRONMENT $0";
+    let arguments = ["-c", script, "{deploy_tag}"].map(|text| text.parse().unwrap()).to_vec();
+    let service = Service::Command { program: "sh".parse().unwrap(), arguments };
+    let services = Services::new(None, ServicePatience::default()).await;
+
+    let (result, told) = restart(&services, &service).await;
+
+    result.unwrap();
+    assert_eq!(told, [format!("{} shop-dev {} api dev shop-dev", image(), "01".repeat(20))]);
+}
+
+#[tokio::test]
+async fn without_a_region_no_service_of_aws_can_be_restarted() {
+    let services = Services::new(None, ServicePatience::default()).await;
+
+    let (result, _) = restart(&services, &lambda()).await;
+
+    assert!(matches!(result.unwrap_err(), ServiceError::NoRegion { .. }));
+}
+
+/// The emulator of AWS, and what else these tests write into it.
+fn bed() -> Services {
+    services(&format!("http://{}", bed::setting("AWS_2")))
+}
+
+#[tokio::test]
+async fn an_ecs_service_of_the_bed_runs_the_digest_and_a_second_time_changes_nothing() {
+    use aws_sdk_ecs::types::{KeyValuePair, Tag};
+    let services = bed();
+    let client = aws_sdk_ecs::Client::new(services.config.as_ref().unwrap());
+    let cluster = format!("cluster-{}", std::process::id());
+    client.create_cluster().cluster_name(&cluster).send().await.unwrap();
+    let variable = KeyValuePair::builder().name("A").value("b").build();
+    let api = ContainerDefinition::builder().name("api").image("x/api:old").memory(64).environment(variable);
+    let proxy = ContainerDefinition::builder().name("proxy").image("nginx").memory(64);
+    let register = client.register_task_definition().family(&cluster).cpu("256").task_role_arn("role");
+    let register = register.container_definitions(api.build()).container_definitions(proxy.build());
+    register.tags(Tag::builder().key("team").value("shop").build()).send().await.unwrap();
+    let create = client.create_service().cluster(&cluster).service_name("shop-dev-api");
+    create.task_definition(&cluster).desired_count(0).send().await.unwrap();
+
+    let (first, told_first) = restart(&services, &ecs(&cluster)).await;
+    let (second, told_second) = restart(&services, &ecs(&cluster)).await;
+
+    first.unwrap();
+    second.unwrap();
+    let described = client.describe_task_definition().task_definition(&cluster);
+    let described = described.include(TaskDefinitionField::Tags).send().await.unwrap();
+    let task = described.task_definition.as_ref().unwrap();
+    let [api, proxy] = task.container_definitions() else { panic!("{task:?}") };
+    assert_eq!((api.image(), proxy.image()), (Some(image().as_str()), Some("nginx")));
+    assert_eq!(api.environment()[0].value(), Some("b"));
+    assert_eq!((task.cpu(), task.task_role_arn(), task.revision()), (Some("256"), Some("role"), 2));
+    assert_eq!(described.tags()[0].value(), Some("shop"));
+    assert!(told_first.iter().any(|note| note.ends_with(&format!("task-definition/{cluster}:2`"))));
+    assert!(told_second.iter().any(|note| note.ends_with(" already")), "{told_second:?}");
+    let (missing, _) = restart(&services, &ecs("nowhere")).await;
+    assert!(matches!(missing.unwrap_err(), ServiceError::NotThere { .. }));
+}
+
+#[tokio::test]
+async fn a_lambda_function_of_the_bed_gets_the_digest() {
+    use aws_sdk_lambda::types::{FunctionCode, PackageType};
+    let services = bed();
+    let client = aws_sdk_lambda::Client::new(services.config.as_ref().unwrap());
+    let name = format!("function-{}", std::process::id());
+    let create = client.create_function().function_name(&name).role("arn:aws:iam::000000000000:role/x");
+    let create = create.package_type(PackageType::Image);
+    create.code(FunctionCode::builder().image_uri("x/api:old").build()).send().await.unwrap();
+
+    let (result, _) = restart(&services, &Service::Lambda { name: name.parse().unwrap() }).await;
+    let (missing, _) = restart(&services, &lambda()).await;
+
+    result.unwrap();
+    let function = client.get_function().function_name(&name).send().await.unwrap();
+    assert_eq!(function.code().unwrap().image_uri(), Some(image().as_str()));
+    assert!(matches!(missing.unwrap_err(), ServiceError::NotThere { .. }));
+}

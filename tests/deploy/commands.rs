@@ -1,0 +1,47 @@
+//! Commands that need git alone, with the shipped binary.
+
+use std::process::Command;
+
+use crate::world::{Answer, World};
+
+#[test]
+fn setenv_gives_later_steps_what_the_ci_says_and_no_secret() {
+    let mut world = World::new();
+    let commit = world.commit();
+    world.git(["remote", "add", "origin", "https://user:secret@git.example/a/b"]);
+
+    let printed = world.run(["setenv"]);
+    let file = world.file("env").display().to_string();
+    world.set("BASH_ENV", &file).set("CIRCLECI", "true").set("CIRCLE_BRANCH", "it's").set("CIRCLE_JOB", "j");
+    let written = world.run(["setenv"]);
+
+    let url = "export CHINAMPA_REPOSITORY_URL='https://git.example/a/b'\n";
+    let commit = format!("export CHINAMPA_COMMIT='{commit}'\n");
+    assert_eq!(printed.stdout, format!("{commit}export CHINAMPA_BRANCH='main'\n{url}"));
+    assert_eq!((written.exit, written.stdout.as_str()), (0, ""), "{written}");
+    let branch = "export CHINAMPA_BRANCH='it'\\''s'\nexport CHINAMPA_JOB='j'\n";
+    assert_eq!(std::fs::read_to_string(file).unwrap(), format!("{commit}{branch}{url}"));
+}
+
+#[test]
+fn called_through_a_link_it_is_the_command_that_the_link_is_named_after() {
+    let world = World::new();
+    world.write("projects.toml", "[workspace]\nname = \"shop\"\n[projects.api]\npath = \"api\"\n");
+    world.write("api/Dockerfile", "FROM scratch\n").commit();
+
+    for _ in 0..2 {
+        assert_eq!(world.run(["shims", "bin"]).exit, 0);
+    }
+    let called = |name: &str, arguments: &[&str]| -> Answer {
+        let mut command = Command::new(world.file("bin").join(name));
+        command.args(arguments).current_dir(world.path()).env_clear().output().unwrap().into()
+    };
+
+    assert_eq!(called("check_rebuild", &["api"]).exit, 0);
+    assert_eq!(called("changed", &["nothing-like-this", "--base", "HEAD"]).exit, 1);
+    assert!(!world.file("bin/shims").exists());
+    world.remove("bin/build").write("bin/build", "mine");
+    let refused = world.run(["shims", "bin"]);
+    assert_eq!(refused.exit, 3, "{refused}");
+    assert_eq!(std::fs::read_to_string(world.file("bin/build")).unwrap(), "mine");
+}

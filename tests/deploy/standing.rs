@@ -1,0 +1,100 @@
+use chinampa::config::EnvironmentRule;
+use chinampa::deploy::gate::Course;
+use chinampa::deploy::{candidate, course};
+use chinampa::git::{Head, Repository};
+use chinampa::model::CommitId;
+
+use crate::world::World;
+
+fn rule(branch: &str) -> EnvironmentRule {
+    EnvironmentRule { line: 1, branch: Some(branch.parse().unwrap()), tag: None }
+}
+
+fn commit(id: &str) -> CommitId {
+    id.parse().unwrap()
+}
+
+/// Commits something that no other commit has.
+fn commit_new(world: &World, file: &str) -> String {
+    world.write(file, file).commit()
+}
+
+fn detached(id: &str) -> Head {
+    Head { commit: commit(id), branch: None }
+}
+
+#[test]
+fn an_older_commit_of_a_branch_is_of_that_branch_and_one_beside_it_is_not() {
+    let world = World::new();
+    let older = commit_new(&world, "a");
+    let newest = commit_new(&world, "b");
+    world.git(["checkout", "-q", "-b", "team/feature", &older]);
+    let beside = commit_new(&world, "c");
+    world.git(["tag", "v1", &beside]);
+    world.git(["tag", "-a", "-m", "x", "release/2", &beside]);
+    let repository = Repository::open(world.path()).unwrap();
+
+    let branches = |id: &str, pattern: &str| {
+        let found = candidate(&repository, &detached(id), &rule(pattern)).unwrap().branches;
+        found.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+
+    assert_eq!(branches(&older, "main"), ["main"]);
+    assert_eq!(branches(&older, "**"), ["main", "team/feature"]);
+    assert_eq!(branches(&newest, "**"), ["main"]);
+    assert!(branches(&beside, "main").is_empty());
+    let tags = candidate(&repository, &detached(&beside), &rule("main")).unwrap().tags;
+    assert_eq!(tags.into_iter().collect::<Vec<_>>(), ["release/2", "v1"]);
+}
+
+#[test]
+fn the_branch_of_a_clone_counts_where_no_local_one_is() {
+    let origin = World::new();
+    let older = commit_new(&origin, "d");
+    commit_new(&origin, "e");
+    let clone = World::clone_of(origin.path());
+    clone.git(["checkout", "-q", "--detach"]);
+    clone.git(["branch", "-q", "-D", "main"]);
+    let repository = Repository::open(clone.path()).unwrap();
+
+    let found = candidate(&repository, &detached(&older), &rule("main")).unwrap();
+
+    assert_eq!(found.branches.len(), 1);
+}
+
+#[test]
+fn every_course_is_told_apart() {
+    let world = World::new();
+    let first = commit_new(&world, "f");
+    let second = commit_new(&world, "g");
+    world.git(["checkout", "-q", "--orphan", "other"]);
+    let beside = commit_new(&world, "h");
+    let repository = Repository::open(world.path()).unwrap();
+    let course =
+        |deployed: Option<&str>, id: &str| course(&repository, deployed.map(commit), commit(id)).unwrap();
+
+    assert_eq!(course(None, &first), Course::First);
+    assert_eq!(course(Some(&first), &first), Course::Same);
+    assert_eq!(course(Some(&first), &second), Course::Forward);
+    assert_eq!(course(Some(&second), &first), Course::Backward);
+    assert_eq!(course(Some(&second), &beside), Course::Sideways);
+    assert_eq!(course(Some(&"1".repeat(40)), &first), Course::Unknown);
+}
+
+#[test]
+fn a_history_that_is_cut_off_is_never_taken_for_a_whole_one() {
+    let origin = World::new();
+    commit_new(&origin, "i");
+    origin.git(["checkout", "-q", "-b", "side"]);
+    let side = commit_new(&origin, "j");
+    origin.git(["checkout", "-q", "main"]);
+    let newest = commit_new(&origin, "k");
+    let clone = World::clone_of(origin.path());
+    clone.git(["fetch", "-q", "--depth=1", "origin", "main", "side"]);
+    let repository = Repository::open(clone.path()).unwrap();
+    assert!(repository.is_shallow());
+
+    let sideways = course(&repository, Some(commit(&side)), commit(&newest)).unwrap();
+
+    assert_eq!(sideways, Course::Unknown);
+}
