@@ -9,7 +9,7 @@ use crate::engine::EngineError;
 use crate::exit::Exit;
 use crate::git::GitError;
 use crate::inputs::InputsError;
-use crate::model::{InvalidImageRef, ProjectName};
+use crate::model::{InvalidImageRef, ProjectName, Region};
 use crate::observe::ObserveError;
 use crate::patterns::PatternsError;
 use crate::record::RecordError;
@@ -66,8 +66,8 @@ pub enum Error {
     DirtyInCi,
     #[error("there are uncommitted changes, and they would be pushed to `{host}`")]
     DirtyPush { host: String },
-    #[error("{0}")]
-    Unsupported(String),
+    #[error("neither `[cache]` nor `[deploy]` is a registry of kind `ecr` in `{0}`")]
+    NoSuchRegion(Region),
     #[error("cannot start")]
     Start(#[source] std::io::Error),
 }
@@ -100,7 +100,7 @@ impl Error {
             | Self::Secret { .. }
             | Self::DirtyInCi
             | Self::DirtyPush { .. }
-            | Self::Unsupported(_) => Exit::BadInput,
+            | Self::NoSuchRegion(_) => Exit::BadInput,
             Self::Inputs(InputsError::Extra { .. })
             | Self::Observe(
                 ObserveError::Inputs(InputsError::Extra { .. })

@@ -10,6 +10,7 @@
 //! writes to standard output and standard error. Imports go towards [`model`] only; `tests/layers.rs`
 //! holds the table.
 
+pub mod aws;
 pub mod cli;
 pub mod config;
 pub mod docker;

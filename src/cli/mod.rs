@@ -6,6 +6,7 @@ mod build;
 mod changed;
 mod check_rebuild;
 mod completions;
+mod ensure_repo;
 mod environment;
 mod graph;
 mod image_exists;
@@ -59,6 +60,9 @@ enum Command {
     /// Answers whether the cache has an image.
     #[command(name = "image_exists", alias = "image-exists")]
     ImageExists(image_exists::Arguments),
+    /// Makes sure that a repository of ECR is there and kept as the manifest says; prints what it changed.
+    #[command(name = "ensure_repo", alias = "ensure-repo")]
+    EnsureRepo(ensure_repo::Arguments),
     /// Shows which project needs which, and which are affected.
     Graph(graph::Arguments),
     /// Writes the completions of a shell.
@@ -92,6 +96,7 @@ fn run(arguments: &Arguments, environment: &Environment, output: &Output) -> Res
         Command::Changed(arguments) => changed::run(options, arguments, environment, output),
         Command::CheckRebuild(arguments) => check_rebuild::run(options, arguments, environment, output),
         Command::ImageExists(arguments) => image_exists::run(options, arguments, environment, output),
+        Command::EnsureRepo(arguments) => ensure_repo::run(options, arguments, environment, output),
         Command::Graph(arguments) => graph::run(options, arguments, environment, output),
         Command::Completions(arguments) => Ok(completions::run(arguments, output)),
     }
