@@ -312,6 +312,34 @@ fn keys_must_fit_the_kind_of_registry() {
 }
 
 #[test]
+fn a_policy_is_for_ecr_and_within_what_ecr_takes() {
+    let rest = r#"
+        [cache]
+        kind = "oci"
+        host = "a.example"
+        policy = { keep = 0, scan_on_push = 1 }
+        [deploy]
+        kind = "ecr"
+        region = "eu-west-2"
+        policy = { immutable_tags = true, kept = 1 }
+        [projects.api]
+        path = "api"
+        tags = ["a", "b", "c"]
+        [projects.web]
+        path = "web"
+        tags = ["a", "d", "e"]
+    "#;
+
+    assert_snapshot!(problems(rest), @r"
+    projects.toml:6: `scan_on_push` in `[cache.policy]`: `true` or `false` is expected, not an integer
+    projects.toml:6: `keep` in `[cache.policy]`: a number from 1 to 100000 is expected, not 0
+    projects.toml:6: `policy` in `[cache]`: a registry of kind `oci` has no such key
+    projects.toml:7: `deploy`: with `immutable_tags` ECR lets at most 5 tags move, and these are 6: `a`, `b`, `c`, `d`, `e`, `shop-*`
+    projects.toml:10: unknown key `kept` in `[deploy.policy]`
+    ");
+}
+
+#[test]
 fn keys_must_fit_the_kind_of_service() {
     let service = |keys: &str| problems(&format!("[projects.api]\npath = \"api\"\nservice = {{ {keys} }}"));
 

@@ -122,14 +122,40 @@ impl fmt::Debug for EcrLogin {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_ecr::Config;
+    use aws_sdk_ecr::config::BehaviorVersion;
+
     use super::*;
+
+    fn with_password(password: &str) -> Credentials {
+        Credentials { username: "AWS".to_owned(), password: Secret::new(password) }
+    }
+
+    #[test]
+    fn a_refused_token_is_forgotten_at_most_once_a_minute() {
+        let config = Config::builder().behavior_version(BehaviorVersion::v2026_01_12()).build();
+        let login = EcrLogin::new(Client::from_conf(config));
+        let put = |password| {
+            let token = Token { credentials: with_password(password), expires: None };
+            login.state().token = Arc::new(OnceCell::new_with(Some(token)));
+        };
+        let has_token = || login.state().token.initialized();
+        put("a");
+
+        login.refuse(&with_password("older"));
+        assert!(has_token());
+        login.refuse(&with_password("a"));
+        assert!(!has_token());
+        put("b");
+        login.refuse(&with_password("b"));
+        assert!(has_token());
+    }
 
     #[test]
     fn a_token_is_a_user_and_a_password_that_may_hold_colons() {
         let token = STANDARD.encode("AWS:a:b");
 
-        let expected = Credentials { username: "AWS".to_owned(), password: Secret::new("a:b") };
-        assert_eq!(credentials(&token), Some(expected));
+        assert_eq!(credentials(&token), Some(with_password("a:b")));
         for broken in ["", "%", "QVdT", "/w=="] {
             assert_eq!(credentials(broken), None, "{broken}");
         }
