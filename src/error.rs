@@ -11,7 +11,6 @@ use crate::git::GitError;
 use crate::inputs::InputsError;
 use crate::model::{InvalidImageRef, ProjectName, Region};
 use crate::observe::ObserveError;
-use crate::patterns::PatternsError;
 use crate::record::RecordError;
 use crate::registry::RegistryError;
 use crate::task::TaskError;
@@ -42,7 +41,7 @@ pub enum Error {
     Pattern {
         pattern: String,
         #[source]
-        source: PatternsError,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     #[error(transparent)]
     Image(#[from] InvalidImageRef),
@@ -60,7 +59,7 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    #[error("the secret `{id}` of `{project}` is to come from {from}, which can't be read")]
+    #[error("the secret `{id}` of `{project}` is to come from {from}")]
     Secret { id: String, project: ProjectName, from: String },
     #[error("there are uncommitted changes, and this is CI: what it builds would not be what was committed")]
     DirtyInCi,
@@ -132,6 +131,9 @@ impl Error {
             Self::DirtyInCi | Self::DirtyPush { .. } => {
                 Some("commit the changes, or take them along with `--allow-dirty`".to_owned())
             }
+            Self::Secret { .. } => {
+                Some("set it, or take the secret out of the project's `secrets`".to_owned())
+            }
             Self::Registry(error)
             | Self::Record(error)
             | Self::Observe(ObserveError::Image { source: error, .. } | ObserveError::Record(error)) => {
@@ -145,7 +147,8 @@ impl Error {
 
 fn git_exit(error: &GitError) -> Exit {
     match error {
-        GitError::NotARepository { .. }
+        GitError::NoFolder { .. }
+        | GitError::NotARepository { .. }
         | GitError::Empty { .. }
         | GitError::BadRevision { .. }
         | GitError::Conflicts
@@ -162,6 +165,12 @@ fn git_hint(error: &GitError) -> Option<String> {
         GitError::NotARepository { .. } => Some("run it in one, or name one with `-C`".to_owned()),
         GitError::OwnedByAnother { folder } => {
             Some(format!("if you trust it: `git config --global --add safe.directory {}`", folder.display()))
+        }
+        GitError::BadRevision { revision, .. } if revision.starts_with('-') => {
+            Some("a revision doesn't begin with `-`".to_owned())
+        }
+        GitError::BadRevision { .. } => {
+            Some("`git fetch` it if it is elsewhere; a shallow clone lacks older commits".to_owned())
         }
         GitError::Empty { .. } => Some("commit something first".to_owned()),
         GitError::Conflicts => Some("resolve them, or build a commit with `--head`".to_owned()),

@@ -71,8 +71,8 @@ pub fn files(
             let work_dir = work_dir.ok_or_else(|| InputsError::NoWorkTree { project: (*name).clone() })?;
             files.extend(extra(&project.extra_inputs, work_dir)?);
         }
-        files.sort_unstable();
         // What is committed sorts before an extra input of the same path, and wins.
+        files.sort_unstable_by(|one, other| (&one.path, &one.content).cmp(&(&other.path, &other.content)));
         files.dedup_by(|one, other| one.path == other.path);
     }
     Ok(projects.into_iter().map(|(name, _)| name.clone()).zip(files).collect())
@@ -198,6 +198,7 @@ fn digest(project: &Project, files: &[InputFile], needs: &[(&ProjectName, InputD
     config.build_args.iter().for_each(|(name, value)| fields.add(["build-arg", name, value]));
     config.secrets.keys().for_each(|id| fields.add(["secret", id]));
     needs.iter().for_each(|(name, digest)| fields.add(["need", name.as_str(), &digest.to_string()]));
+    project.parents.iter().for_each(|(parent, name)| fields.add(["own-parent", parent, name.as_str()]));
     project.foreign_parents.iter().for_each(|parent| fields.add(["parent", parent]));
     InputDigest::from_bytes(fields.0.finalize().into())
 }

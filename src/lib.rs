@@ -13,6 +13,7 @@
 pub mod aws;
 pub mod cli;
 pub mod config;
+pub mod deploy;
 pub mod docker;
 pub mod dockerfile;
 pub mod dockerignore;

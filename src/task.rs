@@ -3,9 +3,10 @@
 //! The context holds the committed files that the project's patterns take and its
 //! `.dockerignore` leaves, and nothing else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use crate::dockerfile::{Dockerfile, DockerfileError};
@@ -75,6 +76,8 @@ pub enum TaskError {
         #[source]
         source: std::io::Error,
     },
+    #[error("the link `{path}` changed after the build was planned")]
+    LinkChanged { path: PathBuf },
 }
 
 /// What all tasks of a run have in common.
@@ -126,7 +129,8 @@ impl Maker<'_> {
             secrets,
             cache_from: self.cache_from(&project.repository, &stages),
             inline_cache: self.registry.storage() == Storage::Remote,
-            pull: self.pull,
+            // A parent of ours that only the engine has would be looked for in a registry of others.
+            pull: self.pull && (self.registry.storage() == Storage::Remote || project.parents.is_empty()),
             credentials: self.credentials.clone(),
         };
         Ok(Task {
@@ -158,39 +162,23 @@ impl Maker<'_> {
     ) -> Result<Context, TaskError> {
         let root = &project.config.context.value;
         let ignore = self.ignore(project)?;
-        let undeclared;
-        let files = if project.config.hermetic {
-            files
-        } else {
-            undeclared = self.with_undeclared(root, files)?;
-            &undeclared
-        };
         let mut context = Context::default();
         for file in files {
             let Some(path) = file.path.relative_to(root) else { continue };
             if path.is_root() || ignore.as_ref().is_some_and(|ignore| ignore.ignores(&path)) {
                 continue;
             }
-            if file.mode == FileMode::Symlink {
-                check_link(&file.path, &self.link_target(file)?)
+            let content = if file.mode == FileMode::Symlink {
+                let target = self.link_target(file)?;
+                check_link(&file.path, &target)
                     .map_err(|source| TaskError::Context { project: name.clone(), source })?;
-            }
-            context.files.push(ContextFile { path, mode: file.mode, content: self.content(file) });
+                Content::Bytes(target.into())
+            } else {
+                self.content(file)
+            };
+            context.files.push(ContextFile { path, mode: file.mode, content });
         }
         Ok(context)
-    }
-
-    /// The declared files and every committed one in the context's folder.
-    fn with_undeclared(&self, root: &RepoPath, files: &[InputFile]) -> Result<Vec<InputFile>, GitError> {
-        let mut all: BTreeSet<InputFile> = files.iter().cloned().collect();
-        let mut enter = |folder: &RepoPath| folder.is_within(root) || root.is_within(folder);
-        self.snapshot.walk(&mut enter, &mut |file| {
-            if file.path.is_within(root) {
-                let content = InputContent::Committed(file.id);
-                all.insert(InputFile { path: file.path.clone(), mode: file.mode, content });
-            }
-        })?;
-        Ok(all.into_iter().collect())
     }
 
     fn ignore(&self, project: &Project) -> Result<Option<DockerIgnore>, TaskError> {
@@ -216,12 +204,16 @@ impl Maker<'_> {
         use std::os::unix::ffi::OsStringExt as _;
         match file.content {
             InputContent::Committed(id) => Ok(self.snapshot.blob(id, &file.path)?),
-            InputContent::Extra(_) => {
+            InputContent::Extra(sha256) => {
                 let path = self.path(&file.path);
-                let target = std::fs::read_link(&path);
-                target
-                    .map(|target| target.into_os_string().into_vec())
-                    .map_err(|source| TaskError::Link { path, source })
+                let target = match std::fs::read_link(&path) {
+                    Ok(target) => target.into_os_string().into_vec(),
+                    Err(source) => return Err(TaskError::Link { path, source }),
+                };
+                if Sha256::digest(&target)[..] != sha256 {
+                    return Err(TaskError::LinkChanged { path });
+                }
+                Ok(target)
             }
         }
     }

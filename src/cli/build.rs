@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::environment::Environment;
+use super::Call;
 use super::opened::{self, Opened, Uncommitted};
-use super::options::Options;
 use super::output::Output;
 use super::plan::{Planning, selection};
 use super::progress::Display;
@@ -32,7 +31,7 @@ pub(super) struct Arguments {
     /// The projects and what they need; none named: all.
     projects: Vec<String>,
     /// How many projects are built at once [default: the number of processors].
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = at_least_one)]
     jobs: Option<NonZeroUsize>,
     /// Starts nothing more after the first failure.
     #[arg(long)]
@@ -51,12 +50,8 @@ pub(super) struct Arguments {
     pull: bool,
 }
 
-pub(super) fn run(
-    options: &Options,
-    arguments: &Arguments,
-    environment: &Environment,
-    output: &Output,
-) -> Result<Exit, Error> {
+pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+    let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::Included)?;
     if opened.is_dirty && environment.is_ci && !arguments.allow_dirty {
         return Err(Error::DirtyInCi);
@@ -85,19 +80,25 @@ pub(super) fn run(
         }
         let building = Building { planning: &planning, arguments, cache: &*cache, output };
         let mut report = building.execute(&plan, &files).await?;
-        report.record = building.record(&report).await?;
+        // What was built is there, whether that can be recorded or not: it is reported first.
+        let recorded = building.record(&report).await;
+        report.record = recorded.as_ref().ok().cloned().flatten();
         if options.json {
             output.json(&BuildJson::new(&report));
         } else {
             output.answer(&text::build(&report));
         }
-        Ok(exit(&report))
+        recorded.map(|_| exit(&report))
     })
 }
 
 /// Where images are pushed to; `None` where they stay in the engine.
 fn host(cache: &dyn Registry, workspace: &Workspace) -> Option<Host> {
     cache.image(&workspace.records, &Tag::tainted()).host
+}
+
+fn at_least_one(number: &str) -> Result<NonZeroUsize, &'static str> {
+    number.parse().map_err(|_| "a number from 1 is expected")
 }
 
 /// With `--force`, the named projects but not what they need; all when none is named.
@@ -140,7 +141,7 @@ impl Building<'_> {
         };
         let durations_file = self.planning.opened.repository.common_dir().join("chinampa/durations.json");
         let mut durations = read_durations(&durations_file);
-        let display = Display::new(self.output);
+        let display = Display::new(self.output, plan);
         let repositories: BTreeMap<_, _> = workspace
             .projects
             .iter()
@@ -209,13 +210,14 @@ impl Building<'_> {
     fn secrets(&self, name: &ProjectName, project: &Project) -> Result<BTreeMap<String, Secret>, Error> {
         let secret = |(id, source): (&String, &SecretSource)| {
             let (value, from) = match source {
-                SecretSource::Env(variable) => {
-                    (self.planning.environment.secret(variable), format!("the variable `{variable}`"))
-                }
+                SecretSource::Env(variable) => (
+                    self.planning.environment.secret(variable),
+                    format!("the variable `{variable}`, which is not set"),
+                ),
                 SecretSource::File(path) => {
                     let file = self.planning.opened.repository.path_in_work_tree(path);
                     let value = file.and_then(|file| fs::read_to_string(file).ok());
-                    (value.map(Secret::new), format!("the file `{path}`"))
+                    (value.map(Secret::new), format!("the file `{path}`, which can't be read"))
                 }
             };
             let missing = || Error::Secret { id: id.clone(), project: name.clone(), from };

@@ -1,16 +1,16 @@
 use clap::Args;
 
-use super::environment::Environment;
+use super::Call;
 use super::opened::{Opened, Uncommitted};
-use super::options::Options;
-use super::output::Output;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::RepoPath;
 use crate::observe::Records;
-use crate::patterns::Patterns;
+use crate::patterns::{Patterns, PatternsError};
 use crate::plan::Base;
 use crate::workspace;
+
+const SCHEMA: &str = "chinampa.changed/1";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -19,12 +19,8 @@ pub(super) struct Arguments {
     patterns: Vec<String>,
 }
 
-pub(super) fn run(
-    options: &Options,
-    arguments: &Arguments,
-    environment: &Environment,
-    output: &Output,
-) -> Result<Exit, Error> {
+pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+    let Call { options, environment, output } = call;
     let patterns = parse(&arguments.patterns)?;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
     let snapshot = opened.snapshot()?;
@@ -36,6 +32,15 @@ pub(super) fn run(
         Base::Known { commit, from } => (*commit, from),
         Base::Unknown { why } => {
             output.story(&format!("the base is unknown, so everything counts as changed: {why}"));
+            if options.json {
+                output.json(&serde_json::json!({
+                    "schema": SCHEMA,
+                    "changed": true,
+                    "base": null,
+                    "base_unknown": why,
+                    "paths": [],
+                }));
+            }
             return Ok(Exit::Done);
         }
     };
@@ -46,7 +51,7 @@ pub(super) fn run(
     if options.json {
         let paths: Vec<String> = matching.iter().map(ToString::to_string).collect();
         output.json(&serde_json::json!({
-            "schema": "chinampa.changed/1",
+            "schema": SCHEMA,
             "changed": !paths.is_empty(),
             "base": { "commit": commit.to_string(), "from": from },
             "paths": paths,
@@ -59,8 +64,14 @@ pub(super) fn run(
 
 fn parse(patterns: &[String]) -> Result<Patterns, Error> {
     Patterns::from_list(patterns.iter().cloned().zip(1..)).map_err(|mut errors| {
-        let source = errors.remove(0);
-        let number = source.line().unwrap_or(1);
-        Error::Pattern { pattern: patterns[number - 1].clone(), source }
+        let error = errors.remove(0);
+        let pattern = patterns[error.line().unwrap_or(1) - 1].clone();
+        // An argument has no line, so the reason alone is shown.
+        let source = match error {
+            PatternsError::BadGlob { source, .. } => source.into(),
+            PatternsError::BadRegex { source, .. } => source.into(),
+            other => other.into(),
+        };
+        Error::Pattern { pattern, source }
     })
 }

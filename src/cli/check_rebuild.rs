@@ -1,9 +1,8 @@
 use clap::Args;
 
-use super::environment::Environment;
+use super::Call;
 use super::opened::{self, Opened, Uncommitted};
 use super::options::Options;
-use super::output::Output;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::{ProjectName, RepoPath};
@@ -16,14 +15,10 @@ pub(super) struct Arguments {
     project: Option<String>,
 }
 
-pub(super) fn run(
-    options: &Options,
-    arguments: &Arguments,
-    environment: &Environment,
-    output: &Output,
-) -> Result<Exit, Error> {
+pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+    let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
-    let mut offline = opened::plan_offline(&opened, options, environment, output)?;
+    let mut offline = opened::plan_offline(&opened, call)?;
     let project = match &arguments.project {
         Some(name) => opened::project(&offline.workspace, name)?,
         None => project_here(&opened, options, &offline.workspace)?,
@@ -46,10 +41,10 @@ pub(super) fn run(
 
 /// The project in whose folder the command was called.
 fn project_here(opened: &Opened, options: &Options, workspace: &Workspace) -> Result<ProjectName, Error> {
-    let no_project = || Error::NoProjectHere { folder: options.directory.display().to_string() };
     let read = |source| Error::Read { path: options.directory.clone(), source };
-    let root = opened.repository.work_dir().ok_or_else(no_project)?.canonicalize().map_err(read)?;
     let here = options.directory.canonicalize().map_err(read)?;
+    let no_project = || Error::NoProjectHere { folder: here.display().to_string() };
+    let root = opened.repository.work_dir().ok_or_else(no_project)?.canonicalize().map_err(read)?;
     let relative = here.strip_prefix(&root).map_err(|_| no_project())?;
     let folder = RepoPath::new(relative.as_os_str().as_encoded_bytes()).map_err(|_| no_project())?;
     let deepest = workspace

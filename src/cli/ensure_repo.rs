@@ -2,9 +2,7 @@ use clap::Args;
 
 use super::environment::Environment;
 use super::opened::{Opened, Uncommitted};
-use super::options::Options;
-use super::output::Output;
-use super::{registries, wait_for};
+use super::{Call, registries, wait_for};
 use crate::config::{RegistryConfig, RegistryKind};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -20,12 +18,8 @@ pub(super) struct Arguments {
     region: Region,
 }
 
-pub(super) fn run(
-    options: &Options,
-    arguments: &Arguments,
-    environment: &Environment,
-    output: &Output,
-) -> Result<Exit, Error> {
+pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+    let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
     let (manifest, _) = workspace::manifest(&opened.snapshot()?, &opened.source)?;
     let sides: Vec<&RegistryConfig> = [Some(&manifest.cache), manifest.deploy.as_ref()]

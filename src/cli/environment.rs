@@ -29,12 +29,10 @@ impl Environment {
     /// The engine that `DOCKER_HOST` names, else the one on this machine.
     ///
     /// # Errors
-    /// [`Error::DockerHost`] when it names none.
+    /// [`Error::DockerHost`] when it names none, or one that `DOCKER_TLS_VERIFY` wants TLS for.
     pub(super) fn docker_host(&self) -> Result<DockerHost, Error> {
-        match env::var("DOCKER_HOST") {
-            Ok(host) if !host.is_empty() => host.parse().map_err(Error::DockerHost),
-            _ => Ok(DockerHost::default()),
-        }
+        let (host, tls_verify) = (env::var("DOCKER_HOST").ok(), env::var("DOCKER_TLS_VERIFY").ok());
+        DockerHost::from_settings(host.as_deref(), tls_verify.as_deref()).map_err(Error::DockerHost)
     }
 
     /// Docker's configuration file: in `DOCKER_CONFIG`, else in `~/.docker`.

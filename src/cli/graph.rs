@@ -2,10 +2,8 @@ use std::collections::BTreeSet;
 
 use clap::{Args, ValueEnum};
 
-use super::environment::Environment;
+use super::Call;
 use super::opened::{self, Opened, Uncommitted};
-use super::options::Options;
-use super::output::Output;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::ProjectName;
@@ -28,14 +26,10 @@ enum Format {
     Json,
 }
 
-pub(super) fn run(
-    options: &Options,
-    arguments: &Arguments,
-    environment: &Environment,
-    output: &Output,
-) -> Result<Exit, Error> {
+pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+    let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
-    let offline = opened::plan_offline(&opened, options, environment, output)?;
+    let offline = opened::plan_offline(&opened, call)?;
     let affected: BTreeSet<&ProjectName> =
         offline.plan.steps.iter().filter(|step| step.is_affected).map(|step| &step.project).collect();
 

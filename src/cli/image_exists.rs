@@ -1,9 +1,7 @@
 use clap::Args;
 
-use super::environment::Environment;
+use super::Call;
 use super::opened::{Opened, Uncommitted};
-use super::options::Options;
-use super::output::Output;
 use super::{registries, wait_for};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -16,12 +14,8 @@ pub(super) struct Arguments {
     tag: String,
 }
 
-pub(super) fn run(
-    options: &Options,
-    arguments: &Arguments,
-    environment: &Environment,
-    output: &Output,
-) -> Result<Exit, Error> {
+pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+    let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
     let (manifest, _) = workspace::manifest(&opened.snapshot()?, &opened.source)?;
     let name = format!("{}{}", manifest.cache.prefix, arguments.repository);

@@ -71,34 +71,39 @@ enum Command {
 
 /// Runs the command that the process was called with.
 pub fn main() -> Exit {
-    let arguments = match Arguments::try_parse() {
+    let Arguments { options, command } = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return output::usage(&error),
     };
-    let environment = Environment::read();
-    let output = Output::new(&arguments.options);
-    output::start_tracing(arguments.options.verbose);
-    match run(&arguments, &environment, &output) {
+    output::start_tracing(options.verbose);
+    let call = Call { output: Output::new(&options), environment: Environment::read(), options };
+    match run(&call, &command) {
         Ok(exit) => exit,
         Err(error) => {
-            output.error(&error);
+            call.output.error(&error);
             error.exit()
         }
     }
 }
 
-fn run(arguments: &Arguments, environment: &Environment, output: &Output) -> Result<Exit, Error> {
-    let options = &arguments.options;
-    match &arguments.command {
-        Command::Build(arguments) => build::run(options, arguments, environment, output),
-        Command::Plan(arguments) => plan::run(options, arguments, environment, output),
-        Command::Why(arguments) => why::run(options, arguments, environment, output),
-        Command::Changed(arguments) => changed::run(options, arguments, environment, output),
-        Command::CheckRebuild(arguments) => check_rebuild::run(options, arguments, environment, output),
-        Command::ImageExists(arguments) => image_exists::run(options, arguments, environment, output),
-        Command::EnsureRepo(arguments) => ensure_repo::run(options, arguments, environment, output),
-        Command::Graph(arguments) => graph::run(options, arguments, environment, output),
-        Command::Completions(arguments) => Ok(completions::run(arguments, output)),
+/// What all commands are given.
+struct Call {
+    options: Options,
+    environment: Environment,
+    output: Output,
+}
+
+fn run(call: &Call, command: &Command) -> Result<Exit, Error> {
+    match command {
+        Command::Build(arguments) => build::run(call, arguments),
+        Command::Plan(arguments) => plan::run(call, arguments),
+        Command::Why(arguments) => why::run(call, arguments),
+        Command::Changed(arguments) => changed::run(call, arguments),
+        Command::CheckRebuild(arguments) => check_rebuild::run(call, arguments),
+        Command::ImageExists(arguments) => image_exists::run(call, arguments),
+        Command::EnsureRepo(arguments) => ensure_repo::run(call, arguments),
+        Command::Graph(arguments) => graph::run(call, arguments),
+        Command::Completions(arguments) => Ok(completions::run(arguments, &call.output)),
     }
 }
 

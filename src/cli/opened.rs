@@ -2,9 +2,9 @@
 
 use std::fs;
 
+use super::Call;
 use super::environment::Environment;
 use super::options::Options;
-use super::output::Output;
 use crate::error::Error;
 use crate::git::{Head, Repository, Snapshot};
 use crate::model::{BranchName, ObjectId, ProjectName};
@@ -117,9 +117,7 @@ pub(super) struct OfflinePlan {
 /// Plans all projects by git alone and says on which base.
 pub(super) fn plan_offline(
     opened: &Opened,
-    options: &Options,
-    environment: &Environment,
-    output: &Output,
+    Call { options, environment, output }: &Call,
 ) -> Result<OfflinePlan, Error> {
     let snapshot = opened.snapshot()?;
     let workspace = Workspace::read(&snapshot, &opened.source)?;

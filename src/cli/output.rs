@@ -53,9 +53,17 @@ impl Output {
         self.answer(&format!("{text}\n"));
     }
 
-    /// Writes a sentence of the story, unless nobody wants it.
+    /// Writes a sentence of the story, unless nobody wants it or a program reads the events.
     pub(super) fn story(&self, sentence: &str) {
+        if !self.is_quiet && self.progress != ProgressKind::Json {
+            self.write_error(&format!("{sentence}\n"));
+        }
+    }
+
+    /// Writes an event as one line.
+    pub(super) fn event(&self, event: &impl Serialize) {
         if !self.is_quiet {
+            let sentence = serde_json::to_string(event).expect("events hold nothing that JSON can't");
             self.write_error(&format!("{sentence}\n"));
         }
     }

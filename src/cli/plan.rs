@@ -2,10 +2,10 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 
+use super::Call;
 use super::environment::Environment;
 use super::opened::{self, Opened, Uncommitted};
 use super::options::Options;
-use super::output::Output;
 use super::{registries, wait_for};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -31,12 +31,8 @@ pub(super) struct Arguments {
     digests: bool,
 }
 
-pub(super) fn run(
-    options: &Options,
-    arguments: &Arguments,
-    environment: &Environment,
-    output: &Output,
-) -> Result<Exit, Error> {
+pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+    let Call { options, environment, output } = call;
     let uncommitted = if arguments.offline { Uncommitted::LeftOut } else { Uncommitted::Included };
     let opened = Opened::new(options, environment, uncommitted)?;
     let snapshot = opened.snapshot()?;

@@ -10,15 +10,21 @@ use super::options::ProgressKind;
 use super::output::Output;
 use crate::engine::Progress;
 use crate::model::{ProjectName, printable};
+use crate::plan::Plan;
 use crate::report::{Event, json, text};
 
 /// How often a spinner turns.
 const TICK: Duration = Duration::from_millis(120);
 
+/// Up to so many columns names are padded, so that what stands behind them begins in one column.
+const MOST_NAME_COLUMNS: usize = 24;
+
 pub(super) enum Display<'o> {
     /// A line for each running build, above which finished ones stay.
     Tty {
         bars: MultiProgress,
+        /// How many columns names take.
+        name_columns: usize,
         running: Mutex<BTreeMap<ProjectName, ProgressBar>>,
     },
     Lines {
@@ -29,9 +35,14 @@ pub(super) enum Display<'o> {
 }
 
 impl<'o> Display<'o> {
-    pub(super) fn new(output: &'o Output) -> Self {
+    pub(super) fn new(output: &'o Output, plan: &Plan) -> Self {
+        let longest = plan.steps.iter().map(|step| step.project.as_str().len()).max().unwrap_or_default();
         match output.progress {
-            ProgressKind::Tty => Self::Tty { bars: MultiProgress::new(), running: Mutex::default() },
+            ProgressKind::Tty => Self::Tty {
+                bars: MultiProgress::new(),
+                name_columns: longest.min(MOST_NAME_COLUMNS),
+                running: Mutex::default(),
+            },
             ProgressKind::Json => Self::Lines { output, is_json: true },
             ProgressKind::Auto | ProgressKind::Plain => Self::Lines { output, is_json: false },
             ProgressKind::None => Self::Nothing,
@@ -41,15 +52,15 @@ impl<'o> Display<'o> {
     pub(super) fn tell(&self, event: &Event) {
         match self {
             Self::Nothing => {}
-            Self::Lines { output, is_json: true } => output.story(&json::event(event).to_string()),
+            Self::Lines { output, is_json: true } => output.event(&json::event(event)),
             Self::Lines { output, is_json: false } => {
                 if let Some(line) = text::event(event) {
                     output.story(&line);
                 }
             }
-            Self::Tty { bars, running } => {
+            Self::Tty { bars, name_columns, running } => {
                 let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
-                show(bars, &mut running, event);
+                show(bars, *name_columns, &mut running, event);
             }
         }
     }
@@ -64,13 +75,18 @@ impl<'o> Display<'o> {
     }
 }
 
-fn show(bars: &MultiProgress, running: &mut BTreeMap<ProjectName, ProgressBar>, event: &Event) {
+fn show(
+    bars: &MultiProgress,
+    name_columns: usize,
+    running: &mut BTreeMap<ProjectName, ProgressBar>,
+    event: &Event,
+) {
     match event {
         Event::Started { project } => {
             let style = ProgressStyle::with_template("{spinner} {prefix} {wide_msg} {elapsed}");
             let bar = bars.add(ProgressBar::new_spinner());
             bar.set_style(style.expect("the template is valid"));
-            bar.set_prefix(project.to_string());
+            bar.set_prefix(format!("{:name_columns$}", project.as_str()));
             bar.enable_steady_tick(TICK);
             running.insert(project.clone(), bar);
         }

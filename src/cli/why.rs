@@ -1,9 +1,7 @@
 use clap::Args;
 
-use super::environment::Environment;
+use super::Call;
 use super::opened::{self, Opened, Uncommitted};
-use super::options::Options;
-use super::output::Output;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::report::why::Story;
@@ -13,14 +11,10 @@ pub(super) struct Arguments {
     project: String,
 }
 
-pub(super) fn run(
-    options: &Options,
-    arguments: &Arguments,
-    environment: &Environment,
-    output: &Output,
-) -> Result<Exit, Error> {
+pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+    let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
-    let offline = opened::plan_offline(&opened, options, environment, output)?;
+    let offline = opened::plan_offline(&opened, call)?;
     let project = opened::project(&offline.workspace, &arguments.project)?;
 
     let story = Story::new(&offline.workspace.graph, &offline.observed, &offline.plan, &project);

@@ -114,7 +114,12 @@ fn report_syntax(errors: &[toml::de::Error], problems: &Problems<'_>) {
 
 fn read(table: &DeTable<'_>, problems: &Problems<'_>) -> Option<Manifest> {
     let fields = Fields::of_file(table, KEYS, problems);
-    let workspace = fields.required("workspace").and_then(workspace::read);
+    let workspace = fields.item("workspace");
+    if workspace.is_none() {
+        let hint = "it is a table with a `name`".to_owned();
+        fields.wrong("`workspace` is missing", Some(hint));
+    }
+    let workspace = workspace.and_then(workspace::read);
     let cache = match fields.item("cache") {
         Some(item) => registry::read(item, Role::Cache),
         None => Some(RegistryConfig::engine()),

@@ -30,7 +30,7 @@ pub enum EngineError {
     #[error("the build can't go on without a file of its context")]
     Content(#[from] ContentError),
     /// The engine could not push; only its text says whether it was denied or cut off.
-    #[error("cannot push `{image}`: {message}")]
+    #[error("the engine could not push it: {message}")]
     PushFailed { image: Box<ImageRef>, message: String },
 }
 

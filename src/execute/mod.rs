@@ -111,7 +111,7 @@ impl Executor<'_> {
                 Some(task) => project::build(self, step, task, &needs).await,
                 None => Err(ExecuteError::NotPlanned),
             };
-            let outcome = outcome.unwrap_or_else(|error| Outcome::failed(&error));
+            let outcome = outcome.unwrap_or_else(|error| Outcome::failed(&error, error.log_tail()));
             (step.project.clone(), outcome, started.elapsed())
         })
     }
@@ -172,15 +172,20 @@ impl<'p> Progress<'p> {
         self.done.insert(project.clone(), ProjectReport { outcome, took });
     }
 
-    /// Builds that have not started and need `project`, however far away, in graph order.
+    /// Builds that have not started and need an image that `project` owes them, in graph order.
+    ///
+    /// What is reused has its image, so nothing that needs only that waits for `project`.
     fn waiting_on(&self, project: &ProjectName) -> Vec<ProjectName> {
-        let dependents = self.graph.with_dependents([project]);
         let waiting: BTreeSet<&ProjectName> = self.waiting.iter().map(|step| &step.project).collect();
-        self.graph
-            .order()
-            .filter(|name| waiting.contains(name) && dependents.contains(*name))
-            .cloned()
-            .collect()
+        let mut missing = BTreeSet::from([project]);
+        let mut found = Vec::new();
+        for name in self.graph.order().filter(|name| waiting.contains(name)) {
+            if !self.graph.needs(name).is_disjoint(&missing) {
+                missing.insert(name);
+                found.push(name.clone());
+            }
+        }
+        found
     }
 
     fn unfinished(&self) -> Vec<ProjectName> {

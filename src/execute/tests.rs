@@ -92,6 +92,10 @@ impl Registry for Recorder {
         unreachable!("executing asks nothing that planning has not asked")
     }
 
+    async fn tags(&self, _: &RepositoryName) -> Result<Vec<Tag>, RegistryError> {
+        unreachable!("executing asks nothing that planning has not asked")
+    }
+
     async fn ensure_repository(&self, _: &RepositoryName) -> Result<Vec<Adjustment>, RegistryError> {
         Ok(Vec::new())
     }

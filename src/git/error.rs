@@ -4,10 +4,15 @@ use thiserror::Error;
 
 use crate::model::RepoPath;
 
+/// A cause whose type belongs to a library that stays private.
+pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// What can go wrong when a repository is read.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum GitError {
+    #[error("there is no folder `{folder}`")]
+    NoFolder { folder: PathBuf },
     #[error("`{folder}` is not in a git repository")]
     NotARepository { folder: PathBuf },
     #[error("the repository at `{folder}` belongs to another user, so git refuses to read it")]
@@ -18,19 +23,19 @@ pub enum GitError {
     BadRevision {
         revision: String,
         #[source]
-        source: Option<git2::Error>,
+        source: Option<Cause>,
     },
     #[error("cannot open the repository `{folder}`")]
     Open {
         folder: PathBuf,
         #[source]
-        source: git2::Error,
+        source: Cause,
     },
     #[error("cannot read {what} from the repository")]
     Read {
         what: String,
         #[source]
-        source: git2::Error,
+        source: Cause,
     },
     #[error("the tree of `{folder}` is malformed: {reason}")]
     MalformedTree { folder: RepoPath, reason: &'static str },
@@ -40,12 +45,17 @@ pub enum GitError {
     Conflicts,
 }
 
+/// What the library said, without its numbers of class and code.
+pub(super) fn cause(error: &git2::Error) -> Cause {
+    error.message().into()
+}
+
 impl GitError {
     pub(super) fn open(folder: &Path, source: git2::Error) -> Self {
-        Self::Open { folder: folder.to_owned(), source }
+        Self::Open { folder: folder.to_owned(), source: cause(&source) }
     }
 
     pub(super) fn read(what: &str, source: git2::Error) -> Self {
-        Self::Read { what: what.to_owned(), source }
+        Self::Read { what: what.to_owned(), source: cause(&source) }
     }
 }

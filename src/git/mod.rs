@@ -39,18 +39,26 @@ impl Repository {
     /// Opens the repository that `folder` lies in, or the bare one that it is.
     ///
     /// # Errors
-    /// [`GitError::NotARepository`] when there is none, [`GitError::OwnedByAnother`] when git's
-    /// `safe.directory` rule forbids it.
+    /// [`GitError::NoFolder`] and [`GitError::NotARepository`] when there is none,
+    /// [`GitError::OwnedByAnother`] when git's `safe.directory` rule forbids it.
     pub fn open(folder: &Path) -> Result<Self, GitError> {
+        let folder = &match folder.canonicalize() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(GitError::NoFolder { folder: folder.to_owned() });
+            }
+            canonical => canonical.unwrap_or_else(|_| folder.to_owned()),
+        };
         // As git itself: what is read was checked when it was written or fetched.
         git2::opts::strict_hash_verification(false);
+        // Hardly an object is read twice, and libgit2 copies what it keeps.
+        git2::opts::enable_caching(false);
         match git2::Repository::discover(folder) {
             Ok(inner) => Ok(Self { inner }),
             Err(source) if source.code() == git2::ErrorCode::NotFound => {
                 Err(GitError::NotARepository { folder: folder.to_owned() })
             }
             Err(source) if source.code() == git2::ErrorCode::Owner => {
-                Err(GitError::OwnedByAnother { folder: folder.to_owned() })
+                Err(GitError::OwnedByAnother { folder: root_above(folder).to_owned() })
             }
             Err(source) => Err(GitError::open(folder, source)),
         }
@@ -98,12 +106,11 @@ impl Repository {
         if revision.starts_with('-') || revision.trim().is_empty() {
             return Err(bad(None));
         }
-        let commit = self
-            .inner
-            .revparse_single(revision)
-            .and_then(|object| object.peel_to_commit())
-            .map_err(|source| bad(Some(source)))?;
-        Ok(commit_id(commit.id()))
+        let object = self.inner.revparse_single(revision).map_err(|source| match source.code() {
+            git2::ErrorCode::NotFound => bad(None),
+            _ => bad(Some(error::cause(&source))),
+        })?;
+        Ok(commit_id(object.peel_to_commit().map_err(|_| bad(None))?.id()))
     }
 
     /// Whether the object database holds this commit: a shallow clone may not.
@@ -210,6 +217,11 @@ impl Blobs {
         let (bytes, _) = header.map_err(|source| GitError::read(&format!("blob {id}"), source))?;
         Ok(bytes as u64)
     }
+}
+
+/// The folder whose owner git looks at: the nearest that holds a `.git`, else the folder itself.
+fn root_above(folder: &Path) -> &Path {
+    folder.ancestors().find(|above| above.join(".git").exists()).unwrap_or(folder)
 }
 
 fn oid(id: ObjectId) -> git2::Oid {

@@ -40,33 +40,58 @@ pub(super) enum Piece {
 }
 
 impl Glob {
+    /// The glob of `tokens` below `prefix`, which is empty or has a `/` at its end.
+    ///
     /// # Errors
     /// [`GlobError`] for what can't be a path of the repository.
-    pub(super) fn new(tokens: &[Token]) -> Result<Self, GlobError> {
-        let mut parts: Vec<&[Token]> = tokens.split(|token| *token == Token::Byte(b'/')).collect();
-        if parts.len() > 1 && parts[0].is_empty() {
-            return Err(GlobError::Absolute);
+    pub(super) fn new(prefix: &[u8], tokens: &[Token]) -> Result<Self, GlobError> {
+        Self::below(prefix, tokens, &Token::Byte(b'/'), component)
+    }
+
+    /// The same for a text in which nothing but `*` is special: most lines, so it takes no tokens.
+    pub(super) fn of_stars(prefix: &[u8], text: &[u8]) -> Result<Self, GlobError> {
+        Self::below(prefix, text, &b'/', component_of_stars)
+    }
+
+    fn below<T: PartialEq>(
+        prefix: &[u8],
+        rest: &[T],
+        slash: &T,
+        component: fn(&[T]) -> Result<Component, GlobError>,
+    ) -> Result<Self, GlobError> {
+        if let Some(folder) = prefix.strip_suffix(b"/").filter(|_| rest.is_empty()) {
+            return Ok(Self::Below(folder.into()));
         }
-        let folder_only = parts.len() > 1 && parts.pop_if(|last| last.is_empty()).is_some();
-        let mut components: Vec<Component> = parts.into_iter().map(component).collect::<Result<_, _>>()?;
-        if folder_only {
+        let (rest, folder_only) = match rest {
+            [before @ .., last] if last == slash && !before.is_empty() => (before, true),
+            _ => (rest, false),
+        };
+        if rest.first() == Some(slash) {
+            return Err(if prefix.is_empty() { GlobError::Absolute } else { GlobError::EmptyComponent });
+        }
+        let mut start = prefix.to_vec();
+        let mut components: Vec<Component> = Vec::new();
+        for part in rest.split(|item| item == slash) {
+            match component(part)? {
+                Component::Literal(name) if components.is_empty() => {
+                    start.extend_from_slice(&name);
+                    start.push(b'/');
+                }
+                Component::AnyDepth if components.last() == Some(&Component::AnyDepth) => {}
+                component => components.push(component),
+            }
+        }
+        if folder_only && components.last() != Some(&Component::AnyDepth) {
             components.push(Component::AnyDepth);
         }
-        components.dedup_by(|a, b| *a == Component::AnyDepth && *b == Component::AnyDepth);
-
-        let literals = components.iter().map_while(|component| match component {
-            Component::Literal(name) => Some(&**name),
-            _ => None,
-        });
-        let literals: Vec<&[u8]> = literals.collect();
-        Ok(match &components[literals.len()..] {
-            [] => Self::Path(literals.join(&b'/').into()),
-            [Component::AnyDepth] => Self::Below(literals.join(&b'/').into()),
-            rest => Self::Wild {
-                prefix: literals.iter().flat_map(|name| [name, &b"/"[..]]).flatten().copied().collect(),
-                components: rest.into(),
-                suffix: suffix(rest).into(),
-            },
+        let folder = start.strip_suffix(b"/").unwrap_or(&start);
+        Ok(match &components[..] {
+            [] => Self::Path(folder.into()),
+            [Component::AnyDepth] => Self::Below(folder.into()),
+            _ => {
+                let suffix = suffix(&components).into();
+                Self::Wild { prefix: start.into(), components: components.into(), suffix }
+            }
         })
     }
 
@@ -97,6 +122,21 @@ fn component(tokens: &[Token]) -> Result<Component, GlobError> {
             Token::Star => pieces.push(Piece::Star),
         }
     }
+    of_pieces(pieces)
+}
+
+fn component_of_stars(name: &[u8]) -> Result<Component, GlobError> {
+    if name.len() > 1 && name.iter().all(|&byte| byte == b'*') {
+        return Ok(Component::AnyDepth);
+    }
+    let mut pieces: Vec<Piece> = Vec::new();
+    for run in name.chunk_by(|a, b| (*a == b'*') == (*b == b'*')) {
+        pieces.push(if run[0] == b'*' { Piece::Star } else { Piece::Bytes(run.into()) });
+    }
+    of_pieces(pieces)
+}
+
+fn of_pieces(mut pieces: Vec<Piece>) -> Result<Component, GlobError> {
     match &mut pieces[..] {
         [] => Err(GlobError::EmptyComponent),
         [Piece::Bytes(name)] => match &**name {
@@ -216,7 +256,7 @@ mod tests {
     use crate::patterns::syntax;
 
     fn glob(text: &str) -> Glob {
-        Glob::new(&syntax::parse(text.as_bytes()).unwrap()[0]).unwrap()
+        Glob::new(b"", &syntax::parse(text.as_bytes()).unwrap()[0]).unwrap()
     }
 
     #[track_caller]
@@ -279,7 +319,7 @@ mod tests {
     fn any_bytes_can_be_matched() {
         assert!(glob("lib/*.c").matches(b"lib/\xff\xfe.c"));
         assert!(glob("lib/?").matches(b"lib/\xff"));
-        assert!(Glob::new(&syntax::parse(b"\xff/*").unwrap()[0]).unwrap().matches(b"\xff/a"));
+        assert!(Glob::new(b"", &syntax::parse(b"\xff/*").unwrap()[0]).unwrap().matches(b"\xff/a"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::glob::Glob;
 use super::regex::PathRegex;
-use super::syntax::{self, GlobError, Token};
+use super::syntax::{self, GlobError, SPECIAL};
 use super::{MAX_LINE_BYTES, Pattern, PatternsError};
 use crate::model::RepoPath;
 
@@ -92,12 +92,33 @@ fn globs(body: &[u8], folder: &RepoPath) -> Result<Box<[Glob]>, GlobError> {
     if body == b"." || body == b"./" {
         return Ok([Glob::Below(folder.as_bytes().into())].into());
     }
-    let (base, body) = match body.strip_prefix(b"./") {
+    let (mut prefix, body) = match body.strip_prefix(b"./") {
         Some(relative) if !folder.is_root() => ([folder.as_bytes(), b"/"].concat(), relative),
         Some(relative) => (Vec::new(), relative),
         None => (Vec::new(), body),
     };
-    // The folder's name isn't a pattern: what looks like one in it stands for itself.
-    let base: Vec<Token> = base.into_iter().map(Token::Byte).collect();
-    syntax::parse(body)?.iter().map(|tokens| Glob::new(&[&base[..], tokens].concat())).collect()
+    // Most lines begin with folders that are no patterns: only what follows has to be parsed.
+    let special = body.iter().position(|byte| SPECIAL.contains(byte)).unwrap_or(body.len());
+    let folders = body[..special].iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+    let (folders, rest) = body.split_at(folders);
+    prefix.extend_from_slice(checked(folders)?);
+    if rest.iter().all(|byte| *byte == b'*' || !SPECIAL.contains(byte)) {
+        return Ok([Glob::of_stars(&prefix, rest)?].into());
+    }
+    syntax::parse(rest)?.iter().map(|tokens| Glob::new(&prefix, tokens)).collect()
+}
+
+/// Passes on folders without patterns, each with a `/` at its end.
+fn checked(folders: &[u8]) -> Result<&[u8], GlobError> {
+    if folders.starts_with(b"/") {
+        return Err(GlobError::Absolute);
+    }
+    let mut names =
+        folders.strip_suffix(b"/").into_iter().flat_map(|names| names.split(|&byte| byte == b'/'));
+    match names.find(|name| matches!(*name, b"" | b"." | b"..")) {
+        None => Ok(folders),
+        Some(b"") => Err(GlobError::EmptyComponent),
+        Some(b".") => Err(GlobError::DotComponent),
+        Some(_) => Err(GlobError::ParentComponent),
+    }
 }

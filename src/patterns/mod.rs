@@ -96,9 +96,14 @@ impl Patterns {
 
     /// What a project without a file has: everything in its folder.
     pub fn whole_folder(folder: &RepoPath) -> Self {
+        Self::default().and_folder(folder)
+    }
+
+    /// These patterns, and everything in `folder` whatever they say of it.
+    pub fn and_folder(self, folder: &RepoPath) -> Self {
         let text = if folder.is_root() { "./".into() } else { format!("{folder}/").into() };
-        let matcher = Matcher::below(folder);
-        Self([Pattern { text, line: None, negated: false, matcher }].into())
+        let last = Pattern { text, line: None, negated: false, matcher: Matcher::below(folder) };
+        Self(self.0.into_iter().chain([last]).collect())
     }
 
     /// Takes patterns that stand in `projects.toml`, each with its line; `./` stands for the root.

@@ -159,6 +159,7 @@ mod tests {
     #[test]
     fn a_prefix_holds_for_every_alternative() {
         check("^a|b", "", &["a", "xb"], &["xa"]);
+        check("^lib/a|lib/b", "", &["lib/a", "src/lib/b"], &["src/lib/a"]);
         check("^ab?c", "a", &["ac", "abc"], &["abb"]);
         check("^ab*", "a", &["a", "abb"], &["b"]);
         check("^(?i)lib/", "", &["LIB/a", "lib/a"], &["a"]);

@@ -6,6 +6,9 @@ use thiserror::Error;
 const MAX_EXPANDED: usize = 16 * 1024;
 const MAX_BRACE_DEPTH: usize = 16;
 
+/// What means something else than itself.
+pub(super) const SPECIAL: &[u8] = b"*?[{}\\";
+
 /// Why a line isn't a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]

@@ -69,6 +69,10 @@ impl RegistryError {
             Self::Aws { source, .. } | Self::Credentials { source: CredentialsError::Aws(source), .. } => {
                 source.hint()
             }
+            Self::Unreachable { image, .. } => image
+                .host
+                .as_ref()
+                .map(|host| format!("see whether `{host}` is right and can be reached from here")),
             _ => None,
         }
     }

@@ -9,6 +9,7 @@ mod ecr;
 mod engine_store;
 mod error;
 mod oci;
+mod tags;
 mod transport;
 
 use std::fmt;
@@ -45,6 +46,9 @@ pub trait Registry: Send + Sync {
         repository: &RepositoryName,
         tag: &Tag,
     ) -> Result<Option<ManifestDigest>, RegistryError>;
+
+    /// All tags of a repository, in no order; none when the registry doesn't know it.
+    async fn tags(&self, repository: &RepositoryName) -> Result<Vec<Tag>, RegistryError>;
 
     /// Makes sure that the repository can be pushed to and is kept as the manifest says; returns what
     /// had to be changed for that.

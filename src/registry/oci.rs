@@ -91,6 +91,10 @@ impl Registry for OciRegistry {
         self.transport.find_manifest(&self.image(repository, tag)).await
     }
 
+    async fn tags(&self, repository: &RepositoryName) -> Result<Vec<Tag>, RegistryError> {
+        self.transport.tags(&self.repository(repository)).await
+    }
+
     /// Nothing to do: a repository comes with its first push.
     async fn ensure_repository(&self, _: &RepositoryName) -> Result<Vec<Adjustment>, RegistryError> {
         Ok(Vec::new())

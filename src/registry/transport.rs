@@ -171,9 +171,15 @@ fn with(authorization: Option<&super::auth::Authorization>, request: RequestBuil
     }
 }
 
-/// Without the URL: where blobs are elsewhere, a signature is part of it.
+/// Keeps the innermost cause: what the library says around it is no more than that there is one,
+/// and the URL, of which a signature is part where blobs are elsewhere.
 fn unreachable(image: &ImageRef, error: reqwest::Error) -> RegistryError {
-    RegistryError::Unreachable { image: Box::new(image.clone()), source: error.without_url().into() }
+    let error = error.without_url();
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    RegistryError::Unreachable { image: Box::new(image.clone()), source: cause.to_string().into() }
 }
 
 /// Reads a whole body of at most `limit_bytes`.

@@ -12,7 +12,6 @@ use std::error::Error;
 use std::time::Duration;
 
 use crate::engine::Progress;
-use crate::execute::ExecuteError;
 use crate::model::{ImageRef, ManifestDigest, ProjectName, RepositoryName};
 use crate::plan::{Plan, Step};
 use crate::record::RecordedImage;
@@ -57,15 +56,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Makes the outcome of a build that ended with this error.
-    pub fn failed(error: &ExecuteError) -> Self {
+    /// Makes the outcome of a build that ended with this error, and with these last lines of a step.
+    pub fn failed(error: &dyn Error, log_tail: &[String]) -> Self {
         let mut causes = vec![error.to_string()];
         let mut source = error.source();
         while let Some(cause) = source {
             causes.push(cause.to_string());
             source = cause.source();
         }
-        Self::Failed { causes, log_tail: error.log_tail().to_vec() }
+        Self::Failed { causes, log_tail: log_tail.to_vec() }
     }
 
     pub fn is_failure(&self) -> bool {

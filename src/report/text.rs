@@ -75,7 +75,7 @@ pub fn build(report: &BuildReport) -> String {
             ),
         );
         if let Outcome::Built { image, .. } | Outcome::Reused { image, .. } = &project.outcome {
-            line(&mut text, &format!("          {image}"));
+            line(&mut text, &format!("  as {image}"));
         }
         if !matches!(project.outcome, Outcome::Reused { .. }) {
             reasons(&mut text, &step.because);
@@ -131,6 +131,7 @@ fn finished(outcome: &Outcome, took: Duration) -> String {
 
 fn detail(outcome: &Outcome, took: Duration) -> String {
     match outcome {
+        Outcome::Built { steps: 0, .. } => format!(" in {}", seconds(took)),
         Outcome::Built { steps, cached_steps, .. } => {
             format!(" in {}, {cached_steps} of {steps} steps cached", seconds(took))
         }

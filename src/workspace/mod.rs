@@ -44,6 +44,7 @@ pub struct Workspace {
 #[derive(Debug)]
 pub struct Project {
     pub config: ProjectConfig,
+    /// Its pattern file's, and the whole context where that isn't hermetic.
     pub patterns: Patterns,
     /// Where the patterns stand, whether the file is there or not.
     pub pattern_file: RepoPath,

@@ -150,7 +150,9 @@ impl Reader<'_> {
     /// Reads what a project's entry names; `None` when a problem was noted.
     fn project(&mut self, name: &ProjectName, config: &ProjectConfig) -> Result<Option<Found>, GitError> {
         let before = self.problems.len();
-        for (key, folder) in [("path", &config.path), ("context", &config.context)] {
+        let context =
+            Some(("context", &config.context)).filter(|_| config.context.value != config.path.value);
+        for (key, folder) in [("path", &config.path)].into_iter().chain(context) {
             let is_folder =
                 self.snapshot.entry(&folder.value)?.is_some_and(|entry| entry.kind == EntryKind::Folder);
             if !is_folder {
@@ -167,6 +169,7 @@ impl Reader<'_> {
             Some(text) => self.patterns(&pattern_file.to_string(), &text, &config.path.value),
             None => Patterns::whole_folder(&config.path.value),
         };
+        let patterns = if config.hermetic { patterns } else { patterns.and_folder(&config.context.value) };
         let repository = self.repository(&config.repository, config.line);
         let extra_inputs = self.listed(&config.extra_inputs);
         let Some(dockerfile) = self.dockerfile(name, config)? else {

@@ -4,10 +4,14 @@
 
 #[path = "../support/bed.rs"]
 mod bed;
+#[path = "../support/proxy.rs"]
+pub mod proxy;
 #[path = "../support/world.rs"]
 pub mod world;
 
 mod contexts;
+mod engine_store;
 mod monorepo;
 mod platforms;
 mod support;
+mod trouble;

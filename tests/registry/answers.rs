@@ -122,3 +122,17 @@ async fn a_tag_that_is_taken_away_leaves_the_image_and_its_other_tags() {
     assert_eq!(registry.find(&repository, &tags[1]).await.unwrap(), None);
     assert_eq!(registry.artifact(&repository, &tags[0]).await.unwrap(), Some(content));
 }
+
+#[tokio::test]
+async fn all_tags_are_listed_and_an_unknown_repository_has_none() {
+    let (registry, repository) = (registry(&upstream()), new_repository());
+    assert_eq!(registry.tags(&repository).await.unwrap(), []);
+    let mut tags: Vec<_> = (0..5).map(|number| tag(&format!("t{number}"))).collect();
+    put(&repository, "1", &tags).await;
+
+    let mut listed = registry.tags(&repository).await.unwrap();
+
+    listed.sort();
+    tags.sort();
+    assert_eq!(listed, tags);
+}

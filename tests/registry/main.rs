@@ -8,6 +8,7 @@ pub mod bed;
 pub mod proxy;
 
 mod answers;
+mod lock;
 mod login;
 mod trouble;
 

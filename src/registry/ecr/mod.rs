@@ -66,6 +66,10 @@ impl Registry for EcrRegistry {
         self.oci.find(repository, tag).await
     }
 
+    async fn tags(&self, repository: &RepositoryName) -> Result<Vec<Tag>, RegistryError> {
+        self.oci.tags(repository).await
+    }
+
     async fn ensure_repository(&self, repository: &RepositoryName) -> Result<Vec<Adjustment>, RegistryError> {
         self.keeper.ensure(repository).await
     }

@@ -3,7 +3,7 @@ WORKDIR /workspace/app
 COPY mvnw pom.xml ./
 COPY .mvn .mvn
 COPY src src
-RUN --mount=type=cache,id=m2,sharing=locked,target=/root/.m2 ./mvnw install -DskipTests
+RUN --mount=type=cache,id=m2,sharing=locked,target=/home/app/.m2 ./mvnw install -DskipTests
 RUN mkdir -p target/dependency && (cd target/dependency; jar -xf ../*.jar)
 
 FROM eclipse-temurin:21-jre

@@ -1,0 +1,18 @@
+//! The binary as a user meets it: what it answers, what it says when something is wrong, how it ends.
+
+#![expect(clippy::unwrap_used, reason = "a failed preparation fails the test")]
+
+#[path = "../support/bed.rs"]
+pub mod bed;
+#[path = "../support/world.rs"]
+pub mod world;
+
+mod answers;
+mod bad_input;
+mod builds;
+mod failures;
+mod full_disk;
+mod repositories;
+mod shop;
+mod shown;
+mod words;
