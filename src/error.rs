@@ -10,7 +10,7 @@ use crate::engine::EngineError;
 use crate::exit::Exit;
 use crate::git::GitError;
 use crate::inputs::InputsError;
-use crate::model::{InvalidImageRef, ProjectName};
+use crate::model::{InvalidImageRef, ProjectName, Region};
 use crate::observe::ObserveError;
 use crate::record::RecordError;
 use crate::registry::RegistryError;
@@ -78,8 +78,8 @@ pub enum Error {
     Mirror(#[source] InvalidMirror),
     #[error("there is no folder to keep things in: neither `XDG_CACHE_HOME` nor `HOME` is set")]
     NoCacheFolder,
-    #[error("{0}")]
-    Unsupported(String),
+    #[error("neither `[cache]` nor `[deploy]` is a registry of kind `ecr` in `{0}`")]
+    NoSuchRegion(Region),
     #[error("cannot start")]
     Start(#[source] std::io::Error),
 }
@@ -114,7 +114,7 @@ impl Error {
             | Self::DirtyPush { .. }
             | Self::Mirror(_)
             | Self::NoCacheFolder
-            | Self::Unsupported(_) => Exit::BadInput,
+            | Self::NoSuchRegion(_) => Exit::BadInput,
             Self::Inputs(InputsError::Extra { .. })
             | Self::Observe(
                 ObserveError::Inputs(InputsError::Extra { .. })

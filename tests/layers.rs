@@ -12,6 +12,7 @@ use regex::Regex;
 const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("exit", &[]),
+    ("aws", &[]),
     ("config", &[]),
     ("docker", &[]),
     ("dockerfile", &[]),
@@ -19,10 +20,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("git", &[]),
     ("graph", &[]),
     ("patterns", &[]),
-    ("record", &[]),
-    ("registry", &[]),
-    ("deploy", &["registry"]),
+    ("record", &["config"]),
+    ("ci", &["git"]),
+    ("registry", &["aws", "config"]),
     ("engine", &["docker"]),
+    ("deploy", &["aws", "config", "engine", "git", "record", "registry"]),
     ("workspace", &["config", "dockerfile", "git", "graph", "patterns"]),
     ("inputs", &["git", "patterns", "workspace"]),
     ("plan", &["config", "graph"]),
@@ -32,12 +34,26 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("execute", &["engine", "graph", "plan", "registry", "report", "task"]),
     (
         "error",
-        &["docker", "engine", "exit", "git", "inputs", "observe", "record", "registry", "task", "workspace"],
+        &[
+            "deploy",
+            "docker",
+            "engine",
+            "exit",
+            "git",
+            "inputs",
+            "observe",
+            "record",
+            "registry",
+            "task",
+            "workspace",
+        ],
     ),
     (
         "cli",
         &[
+            "ci",
             "config",
+            "deploy",
             "docker",
             "engine",
             "error",
@@ -59,15 +75,16 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// What a module other than the named ones must not have in its code, and why.
 const PRIVATE: &[(&str, &[&str], &str)] = &[
-    (r"\benv::|\bstd::env\b", &["cli"], "only `cli` reads the environment"),
+    (r"\benv::(var|vars|args|current|home|temp)", &["cli"], "only `cli` reads the environment"),
     (r"\bio::(stdout|stderr|stdin)\b|\be?print(ln)?!", &["cli"], "only `cli` writes to the standard streams"),
     (r"\bgit2::", &["git", "engine"], "`git` reads repositories, `engine` what it sends from them"),
     (r"\bpetgraph::", &["graph"], "`graph` has the only graph"),
+    (r"\baws_\w+::", &["aws", "deploy", "registry"], "these talk to AWS"),
     (r"\boci_client::", &["registry"], "`registry` talks to registries"),
     (r"\bbollard\w*::", &["docker", "engine", "registry"], "these talk to the engine"),
     (
         r"\basync\b|\.await\b",
-        &["cli", "deploy", "docker", "engine", "execute", "observe", "registry"],
+        &["aws", "cli", "deploy", "docker", "engine", "execute", "observe", "registry"],
         "the others compute, and wait for nothing",
     ),
 ];

@@ -18,7 +18,7 @@ use crate::execute::{Durations, Executor};
 use crate::exit::Exit;
 use crate::inputs::InputFiles;
 use crate::model::{Credentials, Host, ImageRef, ProjectName, Secret, Tag};
-use crate::plan::{Action, Force, Plan};
+use crate::plan::{Action, Force, Plan, Step};
 use crate::record::{ARTIFACT_TYPE, BuildRecord};
 use crate::registry::Registry;
 use crate::report::json::{BuildJson, PlanJson};
@@ -74,7 +74,8 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
             return Ok(Exit::Done);
         }
         output.story(&text::base(&plan));
-        if let (true, Some(host), false) = (opened.is_dirty, workspace.cache.host(), arguments.allow_dirty) {
+        if let (true, Some(host), false) = (opened.is_dirty, host(&*cache, &workspace), arguments.allow_dirty)
+        {
             return Err(Error::DirtyPush { host: host.to_string() });
         }
         let building = Building { planning: &planning, arguments, cache: &*cache, output };
@@ -89,6 +90,11 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
         }
         recorded.map(|_| exit(&report))
     })
+}
+
+/// Where images are pushed to; `None` where they stay in the engine.
+fn host(cache: &dyn Registry, workspace: &Workspace) -> Option<Host> {
+    cache.image(&workspace.records, &Tag::tainted()).host
 }
 
 fn at_least_one(number: &str) -> Result<NonZeroUsize, &'static str> {
@@ -161,6 +167,11 @@ impl Building<'_> {
 
     async fn tasks(&self, plan: &Plan, files: &InputFiles) -> Result<BTreeMap<ProjectName, Task>, Error> {
         let Planning { opened, snapshot, workspace, .. } = *self.planning;
+        let builds: Vec<&Step> = plan.steps.iter().filter(|step| step.action == Action::Build).collect();
+        if builds.is_empty() {
+            // Nobody is asked for a password that nobody needs.
+            return Ok(BTreeMap::new());
+        }
         let clean = |tags: Tags| if opened.is_dirty { Tags::default() } else { tags };
         let maker = Maker {
             repository: &opened.repository,
@@ -172,8 +183,7 @@ impl Building<'_> {
             credentials: self.credentials().await?,
             pull: self.arguments.pull,
         };
-        let builds = plan.steps.iter().filter(|step| step.action == Action::Build);
-        let tasks = builds.filter_map(|step| {
+        let tasks = builds.into_iter().filter_map(|step| {
             let name = &step.project;
             let (project, inputs) = (workspace.projects.get(name)?, step.inputs?);
             let task = self.secrets(name, project).and_then(|secrets| {
@@ -192,7 +202,7 @@ impl Building<'_> {
 
     /// What parents and cached layers of the cache are pulled with.
     async fn credentials(&self) -> Result<BTreeMap<Host, Credentials>, Error> {
-        let host = self.planning.workspace.cache.host();
+        let host = host(self.cache, self.planning.workspace);
         let credentials = self.cache.credentials().await?;
         Ok(host.zip(credentials).into_iter().collect())
     }

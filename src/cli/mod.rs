@@ -6,6 +6,7 @@ mod build;
 mod changed;
 mod check_rebuild;
 mod completions;
+mod ensure_repo;
 mod ensure_terraform;
 mod environment;
 mod graph;
@@ -68,6 +69,9 @@ enum Command {
     /// Answers whether the cache has an image.
     #[command(name = "image_exists", alias = "image-exists")]
     ImageExists(image_exists::Arguments),
+    /// Makes sure that a repository of ECR is there and kept as the manifest says; prints what it changed.
+    #[command(name = "ensure_repo", alias = "ensure-repo")]
+    EnsureRepo(ensure_repo::Arguments),
     /// Shows which project needs which, and which are affected.
     Graph(graph::Arguments),
     /// Forces the next build of projects.
@@ -131,6 +135,7 @@ fn run(call: &Call, command: &Command) -> Result<Exit, Error> {
         Command::Changed(arguments) => changed::run(call, arguments),
         Command::CheckRebuild(arguments) => check_rebuild::run(call, arguments),
         Command::ImageExists(arguments) => image_exists::run(call, arguments),
+        Command::EnsureRepo(arguments) => ensure_repo::run(call, arguments),
         Command::Graph(arguments) => graph::run(call, arguments),
         Command::EnsureTerraform(arguments) => ensure_terraform::run(call, arguments),
         Command::Taint(arguments) => taint::run(call, arguments, Taint::Set),

@@ -5,7 +5,7 @@ use crate::config::{RegistryConfig, RegistryKind};
 use crate::docker::Docker;
 use crate::engine::DockerEngine;
 use crate::error::Error;
-use crate::registry::{CredentialsSource, EngineStore, OciRegistry, Patience, Registry};
+use crate::registry::{CredentialsSource, EcrRegistry, EngineStore, OciRegistry, Patience, Registry};
 
 /// The registry that a table of the manifest describes. An engine's store needs the engine.
 pub(super) async fn registry(
@@ -24,9 +24,7 @@ pub(super) async fn registry(
             };
             Ok(Box::new(OciRegistry::new(host.clone(), *insecure, credentials, Patience::default())?))
         }
-        RegistryKind::Ecr(_) => Err(Error::Unsupported(
-            "registries of kind `ecr` are not supported by this version; `oci` and `engine` are".to_owned(),
-        )),
+        RegistryKind::Ecr(ecr) => Ok(Box::new(EcrRegistry::connect(ecr, Patience::default()).await?)),
     }
 }
 

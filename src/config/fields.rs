@@ -183,6 +183,17 @@ impl<'a> Item<'a> {
         flag
     }
 
+    pub(super) fn integer(&self) -> Option<i64> {
+        let integer = self.value.as_integer();
+        if integer.is_none() {
+            self.wrong_type("an integer");
+        }
+        integer.and_then(|integer| {
+            let value = i64::from_str_radix(integer.as_str(), integer.radix());
+            value.map_err(|_| self.wrong("the integer is too large")).ok()
+        })
+    }
+
     pub(super) fn one_of<T: Copy>(&self, choices: &[(&str, T)]) -> Option<T> {
         let text = self.text()?;
         let choice = choices.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice);

@@ -6,6 +6,7 @@
 
 mod environment;
 mod fields;
+mod policy;
 mod problem;
 mod project;
 mod read_project;
@@ -25,6 +26,7 @@ pub use environment::{
     EnvironmentName, EnvironmentRule, InvalidEnvironmentName, InvalidRefPattern, RefPattern,
 };
 pub use fields::Located;
+pub use policy::Policy;
 pub use problem::{ManifestErrors, Problem};
 pub use project::{ProjectConfig, SecretSource};
 pub use registry::{Ecr, RegistryConfig, RegistryKind};
@@ -122,7 +124,7 @@ fn read(table: &DeTable<'_>, problems: &Problems<'_>) -> Option<Manifest> {
         Some(item) => registry::read(item, Role::Cache),
         None => Some(RegistryConfig::engine()),
     };
-    let deploy = fields.item("deploy").and_then(|item| registry::read(item, Role::Deploy));
+    let mut deploy = fields.item("deploy").and_then(|item| registry::read(item, Role::Deploy));
     let environments =
         fields.item("environments").map(|item| item.members(environment::read)).unwrap_or_default();
     let projects = fields.item("projects").map(|item| {
@@ -136,11 +138,18 @@ fn read(table: &DeTable<'_>, problems: &Problems<'_>) -> Option<Manifest> {
         };
         item.members(|project| read_project::read(project, &mut around))
     });
+    let projects: BTreeMap<ProjectName, ProjectConfig> = projects.unwrap_or_default().into_iter().collect();
+    let workspace = workspace?;
+    if let (Some(item), Some(RegistryKind::Ecr(ecr))) =
+        (fields.item("deploy"), deploy.as_mut().map(|deploy| &mut deploy.kind))
+    {
+        policy::add_deploy_tags(&mut ecr.policy, item, &workspace.name, projects.values());
+    }
     Some(Manifest {
-        workspace: workspace?,
+        workspace,
         cache: cache?,
         deploy,
         environments: environments.into_iter().collect(),
-        projects: projects.unwrap_or_default().into_iter().collect(),
+        projects,
     })
 }

@@ -1,9 +1,11 @@
 //! `[cache]` and `[deploy]`: where images are built to, and where they are promoted to.
 
 use super::fields::{Fields, Item};
-use crate::model::{Host, RepositoryName};
+use super::policy::{self, Policy};
+use crate::model::{Host, Region, RepositoryName};
 
-pub(super) const KEYS: &[&str] = &["kind", "region", "account", "host", "insecure", "endpoint", "prefix"];
+pub(super) const KEYS: &[&str] =
+    &["kind", "region", "account", "host", "insecure", "endpoint", "prefix", "policy"];
 
 /// A place where images are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +31,7 @@ pub enum RegistryKind {
 /// Amazon's registry of one account in one region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ecr {
-    pub region: String,
+    pub region: Region,
     /// Twelve digits; the account of the credentials when `None`.
     pub account: Option<String>,
     /// The account's own host in that region when `None`.
@@ -38,6 +40,7 @@ pub struct Ecr {
     pub insecure: bool,
     /// The URL of the AWS API, without credentials in it; AWS's own when `None`.
     pub endpoint: Option<String>,
+    pub policy: Policy,
 }
 
 impl Ecr {
@@ -50,12 +53,10 @@ impl Ecr {
         }
         let account = self.account.as_deref().unwrap_or(account);
         let region = &self.region;
-        let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let domain = if region.as_str().starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
         format!("{account}.dkr.ecr.{region}.{domain}").parse().ok()
     }
-}
 
-impl Ecr {
     /// Whether this can be the host where only the credentials know the account.
     pub fn may_be_at(&self, host: &Host) -> bool {
         let account = host.as_str().split('.').next().unwrap_or_default();
@@ -98,11 +99,12 @@ enum Kind {
 
 pub(super) fn read(item: Item<'_>, role: Role) -> Option<RegistryConfig> {
     let fields = item.fields(KEYS)?;
-    let region = fields.item("region").and_then(|item| item.read(region));
+    let region = fields.item("region").and_then(|item| item.parse());
     let account = fields.item("account").and_then(|item| item.read(account));
     let host = fields.item("host").and_then(host);
     let insecure = fields.item("insecure").and_then(|item| item.flag()).unwrap_or(false);
     let endpoint = fields.item("endpoint").and_then(|item| item.read(endpoint));
+    let policy = fields.item("policy").map(|item| policy::read(item, role)).unwrap_or_default();
     let prefix = match fields.item("prefix") {
         Some(item) => item.read(prefix),
         None => Some(String::new()),
@@ -130,7 +132,7 @@ pub(super) fn read(item: Item<'_>, role: Role) -> Option<RegistryConfig> {
             {
                 item.wrong("AWS's own host speaks HTTPS only; plain HTTP needs a `host`");
             }
-            RegistryKind::Ecr(Ecr { region: region?, account, host, insecure, endpoint })
+            RegistryKind::Ecr(Ecr { region: region?, account, host, insecure, endpoint, policy })
         }
     };
     Some(RegistryConfig { kind, prefix: prefix? })
@@ -162,21 +164,6 @@ fn prefix(text: &str) -> Result<String, String> {
         Err(format!(
             "`{text}` can't begin a repository's name: up to 100 bytes in lower case, such as `team/`"
         ))
-    }
-}
-
-/// Such as `eu-west-2` or `us-gov-west-1`.
-fn region(text: &str) -> Result<String, String> {
-    let parts: Vec<&str> = text.split('-').collect();
-    let is_region = text.len() <= 32
-        && matches!(parts[..], [.., number] if number.parse::<u8>().is_ok())
-        && parts.len() >= 3
-        && parts.iter().all(|part| !part.is_empty())
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    if is_region {
-        Ok(text.to_owned())
-    } else {
-        Err(format!("`{text}` is not a region, such as `us-east-2`"))
     }
 }
 

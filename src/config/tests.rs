@@ -39,8 +39,8 @@ fn the_documented_example_is_read_whole() {
 
     let api = &manifest.projects[&"api".parse().unwrap()];
     assert_snapshot!(format!("{:?}", manifest.workspace), @r#"Workspace { name: WorkspaceName("shop"), default_branch: BranchName("main"), strategy: Digest, rebuild_all: [Located { value: "toolchain/**", line: 5 }] }"#);
-    assert_snapshot!(format!("{:?}", manifest.cache), @r#"RegistryConfig { kind: Ecr(Ecr { region: "us-east-2", account: Some("123456789012"), host: Some(Host("localhost:4566")), insecure: false, endpoint: Some("http://localhost:4566") }), prefix: "" }"#);
-    assert_snapshot!(format!("{:?}", manifest.deploy), @r#"Some(RegistryConfig { kind: Ecr(Ecr { region: "eu-west-2", account: None, host: None, insecure: false, endpoint: None }), prefix: "" })"#);
+    assert_snapshot!(format!("{:?}", manifest.cache), @r#"RegistryConfig { kind: Ecr(Ecr { region: Region("us-east-2"), account: Some("123456789012"), host: Some(Host("localhost:4566")), insecure: false, endpoint: Some("http://localhost:4566"), policy: Policy { keep: 100, immutable_tags: None, moving_tags: ["branch-*", "commit-*", "deployed-*", "tainted"], scan_on_push: Some(true) } }), prefix: "" }"#);
+    assert_snapshot!(format!("{:?}", manifest.deploy), @r#"Some(RegistryConfig { kind: Ecr(Ecr { region: Region("eu-west-2"), account: None, host: None, insecure: false, endpoint: None, policy: Policy { keep: 200, immutable_tags: Some(true), moving_tags: ["latest", "shop-*"], scan_on_push: None } }), prefix: "" })"#);
     assert_snapshot!(format!("{:?}", manifest.environments), @r#"{EnvironmentName("dev"): EnvironmentRule { line: 20, branch: Some(RefPattern("main")), tag: None }, EnvironmentName("prod"): EnvironmentRule { line: 22, branch: None, tag: Some(RefPattern("v*")) }}"#);
     assert_snapshot!(format!("{api:#?}"), @r#"
     ProjectConfig {
@@ -138,6 +138,7 @@ fn every_key_is_documented() {
         KEYS,
         workspace::KEYS,
         registry::KEYS,
+        policy::KEYS,
         environment::KEYS,
         read_project::KEYS,
         read_project::SECRET_KEYS,
@@ -307,6 +308,34 @@ fn keys_must_fit_the_kind_of_registry() {
     assert_snapshot!(problems("deploy = { kind = \"gcr\" }\ncache = { prefix = \"a/\" }"), @r"
     projects.toml:2: `kind` in `[deploy]`: `gcr` is none of `ecr`, `oci`, `engine`; did you mean `ecr`?
     projects.toml:3: `[cache]`: `kind` is missing
+    ");
+}
+
+#[test]
+fn a_policy_is_for_ecr_and_within_what_ecr_takes() {
+    let rest = r#"
+        [cache]
+        kind = "oci"
+        host = "a.example"
+        policy = { keep = 0, scan_on_push = 1 }
+        [deploy]
+        kind = "ecr"
+        region = "eu-west-2"
+        policy = { immutable_tags = true, kept = 1 }
+        [projects.api]
+        path = "api"
+        tags = ["a", "b", "c"]
+        [projects.web]
+        path = "web"
+        tags = ["a", "d", "e"]
+    "#;
+
+    assert_snapshot!(problems(rest), @r"
+    projects.toml:6: `scan_on_push` in `[cache.policy]`: `true` or `false` is expected, not an integer
+    projects.toml:6: `keep` in `[cache.policy]`: a number from 1 to 100000 is expected, not 0
+    projects.toml:6: `policy` in `[cache]`: a registry of kind `oci` has no such key
+    projects.toml:7: `deploy`: with `immutable_tags` ECR lets at most 5 tags move, and these are 6: `a`, `b`, `c`, `d`, `e`, `shop-*`
+    projects.toml:10: unknown key `kept` in `[deploy.policy]`
     ");
 }
 

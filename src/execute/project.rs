@@ -6,9 +6,7 @@ use thiserror::Error;
 
 use super::Executor;
 use crate::engine::{BuildRequest, Built, Engine, EngineError};
-use crate::model::{
-    Credentials, ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag,
-};
+use crate::model::{ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag};
 use crate::plan::{Reason, Step};
 use crate::registry::{Registry, RegistryError, Storage};
 use crate::report::{Event, Outcome};
@@ -65,9 +63,8 @@ pub(super) async fn build(
 ) -> Result<Outcome, ExecuteError> {
     let in_repository = |source| ExecuteError::Repository { repository: task.repository.clone(), source };
     executor.registry.ensure_repository(&task.repository).await.map_err(in_repository)?;
-    let credentials = executor.registry.credentials().await.map_err(in_repository)?;
     let engine = executor.engine.ok_or(ExecuteError::NotPlanned)?;
-    let building = Building { executor, engine, step, task, request: request(task, needs), credentials };
+    let building = Building { executor, engine, step, task, request: request(task, needs) };
     let outcome = match executor.registry.storage() {
         Storage::Engine => building.keep_in_engine().await?,
         Storage::Remote => building.push_to_registry().await?,
@@ -107,7 +104,6 @@ struct Building<'b, 'e> {
     step: &'b Step,
     task: &'b Task,
     request: BuildRequest,
-    credentials: Option<Credentials>,
 }
 
 impl Building<'_, '_> {
@@ -183,9 +179,13 @@ impl Building<'_, '_> {
     async fn push(&self, id: &ManifestDigest, tag: &Tag) -> Result<ManifestDigest, ExecuteError> {
         let image = self.executor.registry.image(&self.task.repository, tag);
         let failed = |source| ExecuteError::Push { image: image.clone(), source: Box::new(source) };
+        // Asked only now: what was known before the build may have expired since.
+        let credentials = self.executor.registry.credentials().await.map_err(|source| {
+            ExecuteError::Repository { repository: self.task.repository.clone(), source }
+        })?;
         self.engine.tag(id, &image).await.map_err(failed)?;
         (self.executor.tell)(Event::Pushing { project: self.step.project.clone(), image: image.clone() });
-        self.engine.push(&image, self.credentials.as_ref()).await.map_err(failed)
+        self.engine.push(&image, credentials.as_ref()).await.map_err(failed)
     }
 
     async fn tag(&self, digest: &ManifestDigest, tags: &[Tag]) -> Result<(), ExecuteError> {

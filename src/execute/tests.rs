@@ -10,7 +10,7 @@ use crate::dockerfile::Dockerfile;
 use crate::engine::{BuildRequest, Built, Context, EngineError, Progress as Step_};
 use crate::model::{BranchName, CommitId, Credentials, InputDigest, ManifestDigest, ObjectId, Platform, Tag};
 use crate::plan::{Base, Image, Inputs, Reason};
-use crate::registry::{RegistryError, Storage};
+use crate::registry::{Adjustment, RegistryError, Storage};
 use crate::task::Tags;
 
 /// Notes what it is asked, and fails or hangs for the images it is told to.
@@ -96,8 +96,8 @@ impl Registry for Recorder {
         unreachable!("executing asks nothing that planning has not asked")
     }
 
-    async fn ensure_repository(&self, _: &RepositoryName) -> Result<(), RegistryError> {
-        Ok(())
+    async fn ensure_repository(&self, _: &RepositoryName) -> Result<Vec<Adjustment>, RegistryError> {
+        Ok(Vec::new())
     }
 
     async fn tag(

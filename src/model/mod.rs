@@ -10,6 +10,7 @@ mod name;
 mod path;
 mod platform;
 mod printable;
+mod region;
 mod secret;
 
 pub use change::{Change, ChangeKind};
@@ -20,4 +21,5 @@ pub use name::{InvalidName, ProjectName, StageName};
 pub use path::{InvalidPath, RepoPath};
 pub use platform::{InvalidPlatform, Platform};
 pub use printable::printable;
+pub use region::{InvalidRegion, Region};
 pub use secret::{Credentials, Secret};

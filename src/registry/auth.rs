@@ -2,7 +2,8 @@
 //!
 //! A request goes out with what is known. The first 401 tells which scheme the registry wants;
 //! from then on Basic credentials, or a token for the repository and scope, go with every
-//! request. A 401 after that means that the token is old: it is renewed once.
+//! request. A 401 after that means that the token is old: it is renewed once. ECR's token goes as Basic
+//! credentials, and when it has expired the answer is 403.
 //!
 //! The token exchange is not `oci_client::Client::auth` because that hides the status of the
 //! token service: a throttled one could not be told from a wrong password.
@@ -12,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use oci_client::token_cache::RegistryToken;
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
-use reqwest::{RequestBuilder, Url};
+use reqwest::{RequestBuilder, StatusCode, Url};
 use tokio::sync::OnceCell;
 
 use super::transport::{Transport, read_body, refuse};
@@ -67,6 +68,7 @@ pub(super) struct Auth {
 struct Learned {
     /// `None` until the registry first asked.
     challenge: Option<Challenge>,
+    /// The tokens of a token service.
     granted: BTreeMap<(RepositoryName, Scope), Authorization>,
 }
 
@@ -75,13 +77,14 @@ impl Auth {
         Self { host, source, credentials: OnceCell::new(), learned: Mutex::default() }
     }
 
-    /// The credentials themselves, asked of their source once.
-    pub(super) async fn credentials(&self) -> Result<Option<&Credentials>, RegistryError> {
+    /// The credentials themselves: asked of their source once, unless they expire.
+    pub(super) async fn credentials(&self) -> Result<Option<Credentials>, RegistryError> {
         let ask = || self.source.credentials(&self.host);
-        match self.credentials.get_or_try_init(ask).await {
-            Ok(credentials) => Ok(credentials.as_ref()),
-            Err(source) => Err(RegistryError::Credentials { host: self.host.clone(), source }),
-        }
+        let credentials = match &self.source {
+            CredentialsSource::Ecr(_) => ask().await,
+            _ => self.credentials.get_or_try_init(ask).await.cloned(),
+        };
+        credentials.map_err(|source| RegistryError::Credentials { host: self.host.clone(), source })
     }
 
     /// What to send along with a request; `None` when the registry has not asked for anything.
@@ -104,7 +107,13 @@ impl Auth {
         }
     }
 
-    /// What to send instead of `used`, which brought a 401; `None` when there is nothing better.
+    /// Whether other credentials may change an answer of this status: ECR says 403 to an expired token.
+    pub(super) fn may_change(&self, status: StatusCode) -> bool {
+        status == StatusCode::UNAUTHORIZED
+            || status == StatusCode::FORBIDDEN && matches!(self.source, CredentialsSource::Ecr(_))
+    }
+
+    /// What to send instead of `used`, which was refused; `None` when there is nothing better.
     pub(super) async fn renewed(
         &self,
         transport: &Transport,
@@ -113,9 +122,12 @@ impl Auth {
         answer: &HeaderMap,
         used: Option<&Authorization>,
     ) -> Result<Option<Authorization>, RegistryError> {
-        let Some(challenge) = read_challenge(answer) else {
+        let Some(challenge) = read_challenge(answer).or_else(|| self.learned().challenge.clone()) else {
             return Ok(None);
         };
+        if let (CredentialsSource::Ecr(login), Some(Authorization::Basic(refused))) = (&self.source, used) {
+            login.refuse(refused);
+        }
         self.learned().challenge = Some(challenge.clone());
         let obtained = self.obtain(&challenge, transport, image, scope).await?;
         Ok(obtained.filter(|obtained| Some(obtained) != used))
@@ -129,21 +141,20 @@ impl Auth {
         scope: Scope,
     ) -> Result<Option<Authorization>, RegistryError> {
         let credentials = self.credentials().await?;
-        let granted = match challenge {
-            Challenge::Basic => credentials.cloned().map(Authorization::Basic),
+        let token = match challenge {
+            Challenge::Basic => return Ok(credentials.map(Authorization::Basic)),
             Challenge::Bearer { realm, service } => {
                 let url = token_url(realm, service.as_deref(), image, scope)
                     .filter(|url| url.scheme() == "https" || transport.is_plain())
                     .ok_or_else(|| {
                         RegistryError::malformed(image, "the token service has no safe address")
                     })?;
-                Some(Authorization::Bearer(fetch_token(transport, url, credentials, image).await?))
+                fetch_token(transport, url, credentials, image).await?
             }
         };
-        if let Some(granted) = &granted {
-            self.learned().granted.insert((image.repository.clone(), scope), granted.clone());
-        }
-        Ok(granted)
+        let granted = Authorization::Bearer(token);
+        self.learned().granted.insert((image.repository.clone(), scope), granted.clone());
+        Ok(Some(granted))
     }
 
     fn learned(&self) -> MutexGuard<'_, Learned> {
@@ -154,12 +165,12 @@ impl Auth {
 async fn fetch_token(
     transport: &Transport,
     url: Url,
-    credentials: Option<&Credentials>,
+    credentials: Option<Credentials>,
     image: &ImageRef,
 ) -> Result<Secret, RegistryError> {
     let request = transport.client().get(url);
     let request = match credentials {
-        Some(credentials) => Authorization::Basic(credentials.clone()).put_on(request),
+        Some(credentials) => Authorization::Basic(credentials).put_on(request),
         None => request,
     };
     let response = transport.execute(image, request).await?;

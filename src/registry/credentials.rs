@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use docker_credential::{CredentialRetrievalError, DockerCredential};
 use thiserror::Error;
 
+use super::EcrLogin;
 use super::error::clean;
+use crate::aws::AwsError;
 use crate::model::{Credentials, Host, Secret};
 
 /// Who knows the credentials for a host.
@@ -22,6 +24,8 @@ pub enum CredentialsSource {
     Known(Credentials),
     /// Docker's configuration file, usually `~/.docker/config.json`, and the helpers it names. It may be absent.
     DockerConfig(PathBuf),
+    /// AWS: a token that expires and is then replaced.
+    Ecr(EcrLogin),
 }
 
 /// Docker's configuration has something for a host, but not what can be used.
@@ -41,6 +45,8 @@ pub enum CredentialsError {
     Broken { path: PathBuf },
     #[error("`{}` holds an identity token, which is not supported: a user name and a password or token are needed", path.display())]
     IdentityToken { path: PathBuf },
+    #[error("no token for ECR")]
+    Aws(#[source] AwsError),
     #[error("the look-up was interrupted")]
     Interrupted(#[source] tokio::task::JoinError),
 }
@@ -49,7 +55,7 @@ impl CredentialsSource {
     /// Asks for the credentials of `host`; `None` when nobody knows any.
     ///
     /// # Errors
-    /// [`CredentialsError`] when Docker's configuration or a helper fails.
+    /// [`CredentialsError`] when Docker's configuration, a helper or AWS fails.
     pub(super) async fn credentials(&self, host: &Host) -> Result<Option<Credentials>, CredentialsError> {
         match self {
             Self::Nobody => Ok(None),
@@ -60,6 +66,7 @@ impl CredentialsSource {
                     .await
                     .map_err(CredentialsError::Interrupted)?
             }
+            Self::Ecr(login) => login.credentials().await.map(Some).map_err(CredentialsError::Aws),
         }
     }
 }

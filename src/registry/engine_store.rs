@@ -17,7 +17,7 @@ use flate2::read::MultiGzDecoder;
 use futures_util::TryStreamExt;
 use serde::Deserialize;
 
-use super::{MOST_ARTIFACT_BYTES, Registry, RegistryError, Storage};
+use super::{Adjustment, MOST_ARTIFACT_BYTES, Registry, RegistryError, Storage};
 use crate::model::{Credentials, ImageRef, ManifestDigest, Platform, RepositoryName, Tag};
 
 /// The file that a document is.
@@ -106,8 +106,8 @@ impl Registry for EngineStore {
     }
 
     /// Nothing to do: the engine has no repositories.
-    async fn ensure_repository(&self, _repository: &RepositoryName) -> Result<(), RegistryError> {
-        Ok(())
+    async fn ensure_repository(&self, _: &RepositoryName) -> Result<Vec<Adjustment>, RegistryError> {
+        Ok(Vec::new())
     }
 
     async fn tag(

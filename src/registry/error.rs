@@ -7,6 +7,7 @@ use oci_client::errors::OciEnvelope;
 use thiserror::Error;
 
 use super::CredentialsError;
+use crate::aws::AwsError;
 use crate::model::{Host, ImageRef, InvalidImageRef, ManifestDigest};
 
 /// A cause whose type belongs to a library that stays private.
@@ -41,6 +42,9 @@ pub enum RegistryError {
     Credentials { host: Host, source: CredentialsError },
     #[error("cannot use `{host}` as a registry")]
     Host { host: Host, source: Cause },
+    /// Such as "create the repository `api`".
+    #[error("cannot {doing}")]
+    Aws { doing: String, source: AwsError },
     #[error("`{image}`: the Docker engine failed")]
     Engine { image: Box<ImageRef>, source: Cause },
     #[error(transparent)]
@@ -56,8 +60,14 @@ impl RegistryError {
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Denied { image, .. } => {
-                image.host.as_ref().map(|host| format!("log in with `docker login {host}`"))
+            Self::Denied { image, .. } => image.host.as_ref().map(|host| match host.as_str() {
+                host if host.contains(".dkr.ecr.") => {
+                    "`docs/aws.md` lists the permissions that are needed".to_owned()
+                }
+                host => format!("log in with `docker login {host}`"),
+            }),
+            Self::Aws { source, .. } | Self::Credentials { source: CredentialsError::Aws(source), .. } => {
+                source.hint()
             }
             Self::Unreachable { image, .. } => image
                 .host

@@ -5,18 +5,24 @@
 mod auth;
 mod credentials;
 mod distribution;
+mod ecr;
 mod engine_store;
 mod error;
 mod oci;
 mod tags;
 mod transport;
 
+use std::fmt;
+use std::num::NonZeroU32;
+
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde::Serialize;
 
 use crate::model::{Credentials, ImageRef, ManifestDigest, Platform, RepositoryName, Tag};
 
 pub use credentials::{CredentialsError, CredentialsSource};
+pub use ecr::{EcrLogin, EcrRegistry};
 pub use engine_store::EngineStore;
 pub use error::{Answer, RegistryError};
 pub use oci::OciRegistry;
@@ -44,8 +50,9 @@ pub trait Registry: Send + Sync {
     /// All tags of a repository, in no order; none when the registry doesn't know it.
     async fn tags(&self, repository: &RepositoryName) -> Result<Vec<Tag>, RegistryError>;
 
-    /// Makes sure that the repository can be pushed to.
-    async fn ensure_repository(&self, repository: &RepositoryName) -> Result<(), RegistryError>;
+    /// Makes sure that the repository can be pushed to and is kept as the manifest says; returns what
+    /// had to be changed for that.
+    async fn ensure_repository(&self, repository: &RepositoryName) -> Result<Vec<Adjustment>, RegistryError>;
 
     /// Lets each of `tags`, in their order, stand for the image that is there under `digest`.
     async fn tag(
@@ -89,4 +96,40 @@ pub enum Storage {
     Engine,
     /// Behind a host: what is built must be pushed.
     Remote,
+}
+
+/// One thing that was changed so that a repository is as the manifest says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Adjustment {
+    Created,
+    /// So many images with a `cache-` tag are kept.
+    Lifecycle {
+        keep: NonZeroU32,
+    },
+    TagMutability {
+        immutable: bool,
+    },
+    ScanOnPush {
+        enabled: bool,
+    },
+}
+
+impl fmt::Display for Adjustment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Created => formatter.write_str("created"),
+            Self::Lifecycle { keep } => {
+                write!(formatter, "lifecycle policy: {keep} images with `cache-` tags are kept")
+            }
+            Self::TagMutability { immutable: true } => formatter.write_str("tags can't be moved any more"),
+            Self::TagMutability { immutable: false } => formatter.write_str("tags can be moved"),
+            Self::ScanOnPush { enabled: true } => {
+                formatter.write_str("images are scanned as they are pushed")
+            }
+            Self::ScanOnPush { enabled: false } => {
+                formatter.write_str("images are not scanned as they are pushed")
+            }
+        }
+    }
 }

@@ -8,7 +8,7 @@ use oci_client::manifest::{
 
 use super::distribution::Manifest;
 use super::transport::{Patience, Transport};
-use super::{CredentialsSource, MOST_ARTIFACT_BYTES, Registry, RegistryError, Storage};
+use super::{Adjustment, CredentialsSource, MOST_ARTIFACT_BYTES, Registry, RegistryError, Storage};
 use crate::model::{Credentials, Host, ImageRef, ManifestDigest, Platform, RepositoryName, Tag};
 
 /// The configuration of an artifact that needs none, as the image specification writes it.
@@ -43,6 +43,21 @@ impl OciRegistry {
     fn repository(&self, repository: &RepositoryName) -> ImageRef {
         let host = Some(self.host.clone());
         ImageRef { host, repository: repository.clone(), tag: None, digest: None }
+    }
+
+    /// Lets a tag stand for a document of its own; returns that one's digest, `None` when the tag isn't there.
+    pub(super) async fn move_away(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<Option<ManifestDigest>, RegistryError> {
+        let image = self.image(repository, tag);
+        let Some(digest) = self.transport.find_manifest(&image).await? else {
+            return Ok(None);
+        };
+        let content = Bytes::from(format!("{image} stood for {digest}"));
+        let tags = std::slice::from_ref(tag);
+        Ok(Some(self.put_artifact(repository, UNTAGGED_TYPE, content, tags).await?))
     }
 
     async fn put_tags(
@@ -81,8 +96,8 @@ impl Registry for OciRegistry {
     }
 
     /// Nothing to do: a repository comes with its first push.
-    async fn ensure_repository(&self, _repository: &RepositoryName) -> Result<(), RegistryError> {
-        Ok(())
+    async fn ensure_repository(&self, _: &RepositoryName) -> Result<Vec<Adjustment>, RegistryError> {
+        Ok(Vec::new())
     }
 
     async fn tag(
@@ -126,13 +141,10 @@ impl Registry for OciRegistry {
     /// Not all registries delete a tag by itself, and deleting a manifest takes all its tags along. So
     /// the tag is first moved to a document of its own, and that is deleted.
     async fn untag(&self, repository: &RepositoryName, tag: &Tag) -> Result<(), RegistryError> {
-        let image = self.image(repository, tag);
-        let Some(digest) = self.transport.find_manifest(&image).await? else {
-            return Ok(());
-        };
-        let content = Bytes::from(format!("{image} stood for {digest}"));
-        let moved = self.put_artifact(repository, UNTAGGED_TYPE, content, std::slice::from_ref(tag)).await?;
-        self.transport.delete_manifest(&image.pinned(moved)).await
+        match self.move_away(repository, tag).await? {
+            Some(moved) => self.transport.delete_manifest(&self.repository(repository).pinned(moved)).await,
+            None => Ok(()),
+        }
     }
 
     async fn put_artifact(
@@ -164,7 +176,7 @@ impl Registry for OciRegistry {
     }
 
     async fn credentials(&self) -> Result<Option<Credentials>, RegistryError> {
-        Ok(self.transport.credentials().await?.cloned())
+        self.transport.credentials().await
     }
 }
 

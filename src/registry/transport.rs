@@ -98,7 +98,7 @@ impl Transport {
         url
     }
 
-    pub(super) async fn credentials(&self) -> Result<Option<&Credentials>, RegistryError> {
+    pub(super) async fn credentials(&self) -> Result<Option<Credentials>, RegistryError> {
         self.auth.credentials().await
     }
 
@@ -119,10 +119,10 @@ impl Transport {
             .await
     }
 
-    /// Sends a request with what the registry wants to see. A 401 is answered once.
+    /// Sends a request with what the registry wants to see. A refusal is answered once.
     ///
     /// Nothing secret goes to another origin than the registry's, where an upload may be sent.
-    /// A request whose body is a stream can't be sent twice, so a 401 to it stands.
+    /// A request whose body is a stream can't be sent twice, so a refusal of it stands.
     pub(super) async fn send(
         &self,
         image: &ImageRef,
@@ -140,12 +140,10 @@ impl Transport {
         }
         let authorization = self.auth.authorization(self, image, scope).await?;
         let response = self.execute(image, with(authorization.as_ref(), request)).await?;
-        let (StatusCode::UNAUTHORIZED, Some(again)) = (response.status(), again) else {
+        let again = again.filter(|_| self.auth.may_change(response.status()) && is_ours(response.url()));
+        let Some(again) = again else {
             return Ok(response);
         };
-        if !is_ours(response.url()) {
-            return Ok(response);
-        }
         let better =
             self.auth.renewed(self, image, scope, response.headers(), authorization.as_ref()).await?;
         match better {

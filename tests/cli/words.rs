@@ -19,17 +19,27 @@ fn help_lists_the_commands() {
     Usage: chinampa [OPTIONS] <COMMAND>
 
     Commands:
-      build          Builds the images that the cache does not have, needs first
-      plan           Shows what would be built, what reused, and why
-      why            Tells the whole story of one project: each file, the line that takes it, the way
-                     through the graph
-      changed        Answers whether a path that matches changed since the base
-      check_rebuild  Answers whether a project must be rebuilt: it, or something it needs, changed since
-                     the base
-      image_exists   Answers whether the cache has an image
-      graph          Shows which project needs which, and which are affected
-      completions    Writes the completions of a shell
-      help           Print this message or the help of the given subcommand(s)
+      build                   Builds the images that the cache does not have, needs first
+      plan                    Shows what would be built, what reused, and why
+      why                     Tells the whole story of one project: each file, the line that takes it,
+                              the way through the graph
+      changed                 Answers whether a path that matches changed since the base
+      check_rebuild           Answers whether a project must be rebuilt: it, or something it needs,
+                              changed since the base
+      image_exists            Answers whether the cache has an image
+      ensure_repo             Makes sure that a repository of ECR is there and kept as the manifest
+                              says; prints what it changed
+      graph                   Shows which project needs which, and which are affected
+      taint                   Forces the next build of projects
+      untaint                 Takes back what `taint` did
+      last_successful_commit  Prints the newest commit in the history here that was built whole
+      setenv                  Writes what the CI says of the commit, under names of our own, to the file
+                              that BASH_ENV names
+      shims                   Makes links named after the commands: called through one, this program is
+                              that command
+      ensure_terraform        Downloads Terraform, unless it is there, and prints where it is
+      completions             Writes the completions of a shell
+      help                    Print this message or the help of the given subcommand(s)
 
     Options:
       -h, --help

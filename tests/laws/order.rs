@@ -15,7 +15,7 @@ use chinampa::model::{
     RepositoryName, Tag,
 };
 use chinampa::plan::{Action, Base, Image, Inputs, Plan, Step};
-use chinampa::registry::{Registry, RegistryError, Storage};
+use chinampa::registry::{Adjustment, Registry, RegistryError, Storage};
 use chinampa::report::{BuildReport, Outcome};
 use chinampa::task::{Tags, Task};
 use proptest::collection::vec;
@@ -250,8 +250,8 @@ impl Registry for Recorder<'_> {
         unreachable!("executing asks nothing that planning has not asked")
     }
 
-    async fn ensure_repository(&self, _: &RepositoryName) -> Result<(), RegistryError> {
-        Ok(())
+    async fn ensure_repository(&self, _: &RepositoryName) -> Result<Vec<Adjustment>, RegistryError> {
+        Ok(Vec::new())
     }
 
     async fn tag(

@@ -21,6 +21,9 @@ use tokio::net::TcpListener;
 pub enum Fault {
     /// The server is not asked.
     Status { code: u16, headers: Vec<(&'static str, String)>, body: String },
+    /// The server is asked with one of these `Authorization`s only. Without any the answer is 401 that asks for
+    /// Basic, with another one it is `otherwise`.
+    Demand { authorizations: Vec<String>, otherwise: u16 },
     /// The server's answer ends after so many bytes of its body, though more were promised.
     Cut(usize),
     /// The server's answer with another body of the same length and the same headers.
@@ -41,7 +44,8 @@ impl Fault {
     }
 }
 
-/// Breaks the first `times` requests of `method` whose path and query contain `path`.
+/// Breaks the first `times` requests of `method`, any if it is empty, whose path and query, or whose
+/// operation of AWS, contain `path`.
 #[derive(Clone, Debug)]
 pub struct Rule {
     pub method: &'static str,
@@ -55,6 +59,8 @@ pub struct Rule {
 pub struct Passed {
     pub method: String,
     pub path: String,
+    /// The operation of AWS, such as `CreateRepository`.
+    pub operation: Option<String>,
     pub authorization: Option<String>,
     pub status: u16,
     pub at: Instant,
@@ -142,6 +148,14 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<
             }
             response
         }
+        Some(Fault::Demand { authorizations, otherwise }) => {
+            let shown = header(&request, "authorization");
+            match shown {
+                Some(shown) if authorizations.contains(&shown) => shared.forward(request).await.map(whole),
+                Some(_) => refusal(otherwise),
+                None => refusal(401),
+            }
+        }
         Some(Fault::Refuse) => return Err(std::io::Error::other("refused on demand")),
         Some(Fault::Silence) => pending().await,
         Some(Fault::Delay(delay)) => {
@@ -166,11 +180,11 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<
 impl Shared {
     fn note(&self, request: &Request<Incoming>) -> usize {
         let mut record = self.record.lock().unwrap();
-        let authorization = request.headers().get("authorization");
         record.push(Passed {
             method: request.method().to_string(),
             path: request.uri().path().to_owned(),
-            authorization: authorization.map(|value| value.to_str().unwrap().to_owned()),
+            operation: operation(request),
+            authorization: header(request, "authorization"),
             status: 0,
             at: Instant::now(),
         });
@@ -180,8 +194,11 @@ impl Shared {
     fn fault_for(&self, request: &Request<Incoming>) -> Option<Fault> {
         let mut rules = self.rules.lock().unwrap();
         let path = request.uri().path_and_query()?.as_str();
+        let operation = operation(request).unwrap_or_default();
         let rule = rules.iter_mut().find(|rule| {
-            rule.times > 0 && rule.method == request.method().as_str() && path.contains(rule.path)
+            rule.times > 0
+                && (rule.method.is_empty() || rule.method == request.method().as_str())
+                && (path.contains(rule.path) || operation == rule.path)
         })?;
         rule.times -= 1;
         Some(rule.fault.clone())
@@ -205,6 +222,27 @@ impl Shared {
         }
         response
     }
+}
+
+fn header(request: &Request<Incoming>, name: &str) -> Option<String> {
+    request.headers().get(name).map(|value| value.to_str().unwrap().to_owned())
+}
+
+/// `<service>.<operation>` is how services of AWS that speak JSON are told what to do.
+fn operation(request: &Request<Incoming>) -> Option<String> {
+    Some(header(request, "x-amz-target")?.rsplit('.').next()?.to_owned())
+}
+
+/// As ECR refuses.
+fn refusal(code: u16) -> Response<Body> {
+    let body = r#"{"errors":[{"code":"DENIED","message":"Your authorization token has expired."}]}"#;
+    let mut response = Response::new(whole(body.into()));
+    *response.status_mut() = StatusCode::from_u16(code).unwrap();
+    if code == 401 {
+        let challenge = HeaderValue::from_static("Basic realm=\"ecr\",service=\"ecr.amazonaws.com\"");
+        response.headers_mut().insert("www-authenticate", challenge);
+    }
+    response
 }
 
 fn whole(body: Bytes) -> Body {

@@ -17,7 +17,7 @@ use thiserror::Error;
 use super::program::{Line, ProgramError};
 use crate::aws::{self, AwsError};
 use crate::config::{AppRunner, EnvironmentName, Placeholder, Service, Template, WorkspaceName};
-use crate::model::{CommitId, ImageRef, ProjectName, RepositoryName, printable};
+use crate::model::{CommitId, ImageRef, ProjectName, Region, RepositoryName, printable};
 
 /// What a deployment brings to one project's service.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ pub struct Deployment<'d> {
 /// Where the services of AWS are.
 #[derive(Clone, Copy, Debug)]
 pub struct AwsPlace<'p> {
-    pub region: &'p str,
+    pub region: &'p Region,
     /// Of the AWS API; AWS's own, or what `AWS_ENDPOINT_URL` says, when `None`.
     pub endpoint: Option<&'p str>,
 }
@@ -98,7 +98,7 @@ impl Services {
     /// Asks nobody yet. Without a place, only services of kind `command` can be restarted.
     pub async fn new(place: Option<AwsPlace<'_>>, patience: ServicePatience) -> Self {
         let config = match place {
-            Some(place) => Some(aws::sdk_config(place.region, place.endpoint).await),
+            Some(place) => Some(aws::config(place.region, place.endpoint).await),
             None => None,
         };
         Self { config, patience }

@@ -146,7 +146,7 @@ async fn a_refusal_is_told_in_aws_s_words_and_is_not_taken_for_absence() {
     let error = result.unwrap_err();
     assert_eq!(error.to_string(), "cannot look at the ECS service `shop-dev-api` of the cluster `c`");
     let cause = std::error::Error::source(&error).unwrap().to_string();
-    assert_eq!(cause, "AWS answered `AccessDeniedException`: not you");
+    assert_eq!(cause, "AWS denies it: AccessDeniedException: not you");
 }
 
 #[tokio::test]

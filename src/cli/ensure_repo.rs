@@ -1,0 +1,75 @@
+use clap::Args;
+
+use super::environment::Environment;
+use super::opened::{Opened, Uncommitted};
+use super::{Call, registries, wait_for};
+use crate::config::{RegistryConfig, RegistryKind};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::model::{Region, RepositoryName, Tag};
+use crate::registry::Adjustment;
+use crate::workspace;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Without the prefix that the manifest puts before it.
+    repository: String,
+    /// Of `[cache]` or `[deploy]`, which must be of kind `ecr`.
+    region: Region,
+}
+
+pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+    let Call { options, environment, output } = call;
+    let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
+    let (manifest, _) = workspace::manifest(&opened.snapshot()?, &opened.source)?;
+    let sides: Vec<&RegistryConfig> = [Some(&manifest.cache), manifest.deploy.as_ref()]
+        .into_iter()
+        .flatten()
+        .filter(|side| matches!(&side.kind, RegistryKind::Ecr(ecr) if ecr.region == arguments.region))
+        .collect();
+    if sides.is_empty() {
+        return Err(Error::NoSuchRegion(arguments.region.clone()));
+    }
+
+    let ensured = wait_for(async {
+        let mut ensured = Vec::new();
+        for side in sides {
+            let repository = format!("{}{}", side.prefix, arguments.repository).parse()?;
+            ensured.push(ensure(side, &repository, environment).await?);
+        }
+        Ok(ensured)
+    })?;
+
+    if options.json {
+        let repositories = ensured.iter().map(|(repository, adjustments)| {
+            serde_json::json!({ "repository": repository, "adjustments": adjustments })
+        });
+        output.json(&serde_json::json!({
+            "schema": "chinampa.ensure_repo/1",
+            "repositories": repositories.collect::<Vec<_>>(),
+        }));
+    } else {
+        for (repository, adjustments) in &ensured {
+            if adjustments.is_empty() {
+                output.story(&format!("{repository} is as it should be"));
+            }
+            for adjustment in adjustments {
+                output.answer(&format!("{repository}: {adjustment}\n"));
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// The repository with its host, and what had to be changed there.
+async fn ensure(
+    side: &RegistryConfig,
+    repository: &RepositoryName,
+    environment: &Environment,
+) -> Result<(String, Vec<Adjustment>), Error> {
+    let registry = registries::registry(side, environment).await?;
+    // Who may change a repository may still not be let in.
+    registry.credentials().await?;
+    let adjustments = registry.ensure_repository(repository).await?;
+    Ok((registry.image(repository, &Tag::tainted()).name(), adjustments))
+}

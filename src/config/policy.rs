@@ -1,0 +1,90 @@
+//! `[cache.policy]` and `[deploy.policy]`: how repositories of ECR are kept.
+
+use std::num::NonZeroU32;
+
+use super::fields::Item;
+use super::registry::Role;
+use super::{ProjectConfig, WorkspaceName};
+
+pub(super) const KEYS: &[&str] = &["keep", "immutable_tags", "scan_on_push"];
+
+/// As many images as a repository of ECR holds, unless AWS was asked for more.
+const MOST_KEPT: i64 = 100_000;
+
+/// As many exceptions as ECR takes.
+const MOST_MOVING: usize = 5;
+
+/// How each repository is kept.
+///
+/// What is `None` is left as it is in a repository that is there; a new one gets AWS's own choice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// So many images with a `cache-` tag are kept, the newest.
+    pub keep: NonZeroU32,
+    /// Whether a tag stands for one image for good.
+    pub immutable_tags: Option<bool>,
+    /// The tags that move all the same: at most five patterns, in which `*` stands for anything.
+    pub moving_tags: Vec<String>,
+    /// Whether images are scanned as they are pushed.
+    pub scan_on_push: Option<bool>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            keep: NonZeroU32::new(200).expect("200 is more than nothing"),
+            immutable_tags: None,
+            moving_tags: Vec::new(),
+            scan_on_push: None,
+        }
+    }
+}
+
+pub(super) fn read(item: Item<'_>, role: Role) -> Policy {
+    let Some(fields) = item.fields(KEYS) else {
+        return Policy::default();
+    };
+    let mut policy = Policy {
+        immutable_tags: fields.item("immutable_tags").and_then(|item| item.flag()),
+        scan_on_push: fields.item("scan_on_push").and_then(|item| item.flag()),
+        ..Policy::default()
+    };
+    if let Some(keep) = fields.item("keep").and_then(keep) {
+        policy.keep = keep;
+    }
+    if role == Role::Cache {
+        // Of what a build writes, only `cache-` tags never move.
+        policy.moving_tags = ["branch-*", "commit-*", "deployed-*", "tainted"].map(str::to_owned).to_vec();
+    }
+    policy
+}
+
+fn keep(item: Item<'_>) -> Option<NonZeroU32> {
+    let keep = item.integer()?;
+    let kept = u32::try_from(keep).ok().filter(|_| keep <= MOST_KEPT).and_then(NonZeroU32::new);
+    if kept.is_none() {
+        item.wrong(format_args!("a number from 1 to {MOST_KEPT} is expected, not {keep}"));
+    }
+    kept
+}
+
+/// Adds the tags that a deployment moves. Reports where they are more than ECR takes.
+pub(super) fn add_deploy_tags<'p>(
+    policy: &mut Policy,
+    item: Item<'_>,
+    workspace: &WorkspaceName,
+    projects: impl Iterator<Item = &'p ProjectConfig>,
+) {
+    let mut tags: Vec<String> = projects.flat_map(|project| &project.tags).map(ToString::to_string).collect();
+    tags.push(format!("{workspace}-*"));
+    tags.sort();
+    tags.dedup();
+    if policy.immutable_tags == Some(true) && tags.len() > MOST_MOVING {
+        item.wrong(format_args!(
+            "with `immutable_tags` ECR lets at most {MOST_MOVING} tags move, and these are {}: `{}`",
+            tags.len(),
+            tags.join("`, `")
+        ));
+    }
+    policy.moving_tags = tags;
+}

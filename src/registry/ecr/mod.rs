@@ -1,0 +1,140 @@
+//! Amazon ECR: a registry of the OCI distribution specification whose token comes from AWS, and whose
+//! repositories must be made before they are pushed to.
+
+mod lifecycle;
+mod login;
+mod repository;
+
+use async_trait::async_trait;
+use aws_sdk_ecr::Client;
+use aws_sdk_ecr::types::{ImageFailureCode, ImageIdentifier};
+use bytes::Bytes;
+
+use self::repository::Keeper;
+use super::{Adjustment, CredentialsSource, OciRegistry, Patience, Registry, RegistryError, Storage};
+use crate::aws::{self, AwsError};
+use crate::config::Ecr;
+use crate::model::{Credentials, ImageRef, ManifestDigest, Platform, RepositoryName, Tag};
+
+pub use login::EcrLogin;
+
+/// The registry of one account in one region.
+#[derive(Debug)]
+pub struct EcrRegistry {
+    oci: OciRegistry,
+    keeper: Keeper,
+}
+
+impl EcrRegistry {
+    /// Asks AWS for the account where neither it nor the host is known; else nothing yet.
+    ///
+    /// # Errors
+    /// [`RegistryError::Aws`] when AWS doesn't say, [`RegistryError::Host`] when TLS can't be set up.
+    pub async fn connect(ecr: &Ecr, patience: Patience) -> Result<Self, RegistryError> {
+        let config = aws::config(&ecr.region, ecr.endpoint.as_deref()).await;
+        let account = match (&ecr.account, &ecr.host) {
+            (None, None) => Some(aws::account(&config).await.map_err(|source| RegistryError::Aws {
+                doing: "tell the account of the credentials".to_owned(),
+                source,
+            })?),
+            (account, _) => account.clone(),
+        };
+        let host = ecr.host_for(account.as_deref().unwrap_or_default());
+        let host = host.expect("a host is given, or an account of twelve digits makes one");
+        let client = Client::new(&config);
+        let login = CredentialsSource::Ecr(EcrLogin::new(client.clone()));
+        let oci = OciRegistry::new(host, ecr.insecure, login, patience)?;
+        Ok(Self { oci, keeper: Keeper { client, account, policy: ecr.policy.clone() } })
+    }
+}
+
+#[async_trait]
+impl Registry for EcrRegistry {
+    fn storage(&self) -> Storage {
+        Storage::Remote
+    }
+
+    fn image(&self, repository: &RepositoryName, tag: &Tag) -> ImageRef {
+        self.oci.image(repository, tag)
+    }
+
+    async fn find(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<Option<ManifestDigest>, RegistryError> {
+        self.oci.find(repository, tag).await
+    }
+
+    async fn tags(&self, repository: &RepositoryName) -> Result<Vec<Tag>, RegistryError> {
+        self.oci.tags(repository).await
+    }
+
+    async fn ensure_repository(&self, repository: &RepositoryName) -> Result<Vec<Adjustment>, RegistryError> {
+        self.keeper.ensure(repository).await
+    }
+
+    async fn tag(
+        &self,
+        repository: &RepositoryName,
+        digest: &ManifestDigest,
+        tags: &[Tag],
+    ) -> Result<(), RegistryError> {
+        self.oci.tag(repository, digest, tags).await
+    }
+
+    async fn put_index(
+        &self,
+        repository: &RepositoryName,
+        images: &[(Platform, ManifestDigest)],
+        tags: &[Tag],
+    ) -> Result<ManifestDigest, RegistryError> {
+        self.oci.put_index(repository, images, tags).await
+    }
+
+    /// ECR deletes an image with its last tag, so here too the tag is first moved to a document of its own.
+    async fn untag(&self, repository: &RepositoryName, tag: &Tag) -> Result<(), RegistryError> {
+        if self.oci.move_away(repository, tag).await?.is_none() {
+            return Ok(());
+        }
+        let failed =
+            |source| RegistryError::Aws { doing: format!("take `{tag}` away from `{repository}`"), source };
+        let answer = self
+            .keeper
+            .client
+            .batch_delete_image()
+            .set_registry_id(self.keeper.account.clone())
+            .repository_name(repository.as_str())
+            .image_ids(ImageIdentifier::builder().image_tag(tag.as_str()).build())
+            .send()
+            .await
+            .map_err(|error| failed(AwsError::new(error)))?;
+        let is_gone = |code: Option<&ImageFailureCode>| code == Some(&ImageFailureCode::ImageNotFound);
+        match answer.failures().iter().find(|failure| !is_gone(failure.failure_code())) {
+            None => Ok(()),
+            Some(failure) => {
+                let answer =
+                    crate::model::printable(failure.failure_reason().unwrap_or("it gives no reason"));
+                Err(failed(AwsError::Unexpected { answer }))
+            }
+        }
+    }
+
+    async fn put_artifact(
+        &self,
+        repository: &RepositoryName,
+        artifact_type: &str,
+        content: Bytes,
+        tags: &[Tag],
+    ) -> Result<ManifestDigest, RegistryError> {
+        self.oci.put_artifact(repository, artifact_type, content, tags).await
+    }
+
+    async fn artifact(&self, repository: &RepositoryName, tag: &Tag) -> Result<Option<Bytes>, RegistryError> {
+        self.oci.artifact(repository, tag).await
+    }
+
+    async fn credentials(&self) -> Result<Option<Credentials>, RegistryError> {
+        self.oci.credentials().await
+    }
+}
