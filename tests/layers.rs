@@ -78,6 +78,7 @@ const PRIVATE: &[(&str, &[&str], &str)] = &[
     (r"\benv::(var|vars|args|current|home|temp)", &["cli"], "only `cli` reads the environment"),
     (r"\bio::(stdout|stderr|stdin)\b|\be?print(ln)?!", &["cli"], "only `cli` writes to the standard streams"),
     (r"\bgit2::", &["git", "engine"], "`git` reads repositories, `engine` what it sends from them"),
+    (r"\bgix_\w+::", &["git"], "`git` reads objects"),
     (r"\bpetgraph::", &["graph"], "`graph` has the only graph"),
     (r"\baws_\w+::", &["aws", "deploy", "registry"], "these talk to AWS"),
     (r"\boci_client::", &["registry"], "`registry` talks to registries"),
@@ -90,7 +91,7 @@ const PRIVATE: &[(&str, &[&str], &str)] = &[
 ];
 
 /// Libraries whose types appear in no public signature.
-const HIDDEN: &str = r"aws_\w+|bollard\w*|git2|oci_client|petgraph";
+const HIDDEN: &str = r"aws_\w+|bollard\w*|git2|gix_\w+|oci_client|petgraph";
 
 /// One source file without its tests and comments.
 struct Source {

@@ -34,10 +34,10 @@ impl Walk<'_, '_> {
     ) -> Result<(), GitError> {
         check_depth(folder, depth)?;
         let (old_snapshot, new_snapshot) = (self.older, self.newer);
-        let older = older.map(|id| old_snapshot.object(id, folder)).transpose()?;
-        let newer = newer.map(|id| new_snapshot.object(id, folder)).transpose()?;
-        let mut older = entries(older.as_ref().map_or(&[], |object| object.data()), folder).peekable();
-        let mut newer = entries(newer.as_ref().map_or(&[], |object| object.data()), folder).peekable();
+        let older = older.map(|id| old_snapshot.raw_tree(id, folder)).transpose()?;
+        let newer = newer.map(|id| new_snapshot.raw_tree(id, folder)).transpose()?;
+        let mut older = entries(older.as_deref().unwrap_or_default(), folder).peekable();
+        let mut newer = entries(newer.as_deref().unwrap_or_default(), folder).peekable();
         loop {
             let order = match (older.peek(), newer.peek()) {
                 (None, None) => return Ok(()),

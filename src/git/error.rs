@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::model::RepoPath;
+use crate::model::{ObjectId, RepoPath};
 
 /// A cause whose type belongs to a library that stays private.
 pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -57,5 +57,10 @@ impl GitError {
 
     pub(super) fn read(what: &str, source: git2::Error) -> Self {
         Self::Read { what: what.to_owned(), source: cause(&source) }
+    }
+
+    /// The object of `path`.
+    pub(super) fn object(id: ObjectId, path: &RepoPath, source: Cause) -> Self {
+        Self::Read { what: format!("`{path}` ({id})"), source }
     }
 }

@@ -6,6 +6,7 @@
 mod diff;
 mod error;
 mod history;
+mod objects;
 mod tree;
 mod work_tree;
 

@@ -5,7 +5,8 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::{GitError, Repository, oid};
+use super::objects::Objects;
+use super::{GitError, Repository};
 use crate::model::{Change, FileMode, ObjectId, RepoPath};
 
 /// Deeper than any repository that people work in; a bound against hostile ones.
@@ -14,7 +15,7 @@ const MOST_FOLDERS_DEEP: usize = 2_000;
 /// The files of one tree, read when they are asked for.
 pub struct Snapshot<'r> {
     repository: &'r Repository,
-    pub(super) objects: git2::Odb<'r>,
+    objects: Objects,
     root: ObjectId,
     /// Folders that [`Snapshot::entry`] has been through.
     folders: RefCell<HashMap<RepoPath, Option<Rc<[u8]>>>>,
@@ -50,8 +51,7 @@ impl std::fmt::Debug for Snapshot<'_> {
 
 impl<'r> Snapshot<'r> {
     pub(super) fn new(repository: &'r Repository, root: ObjectId) -> Result<Self, GitError> {
-        let objects =
-            repository.inner.odb().map_err(|source| GitError::read("the object database", source))?;
+        let objects = Objects::open(repository.common_dir())?;
         Ok(Self { repository, objects, root, folders: RefCell::default() })
     }
 
@@ -102,7 +102,7 @@ impl<'r> Snapshot<'r> {
     /// # Errors
     /// [`GitError::Read`] when it isn't there.
     pub fn blob(&self, id: ObjectId, path: &RepoPath) -> Result<Vec<u8>, GitError> {
-        Ok(self.object(id, path)?.data().to_vec())
+        self.objects.blob(id).map_err(|source| GitError::object(id, path, source))
     }
 
     /// Visits every file in path order, except in folders that `enter` refuses.
@@ -129,8 +129,8 @@ impl<'r> Snapshot<'r> {
             return Ok(());
         }
         check_depth(folder, depth)?;
-        let object = self.object(tree, folder)?;
-        for entry in entries(object.data(), folder) {
+        let raw = self.raw_tree(tree, folder)?;
+        for entry in entries(&raw, folder) {
             let entry = entry?;
             let path = entry.path_in(folder);
             match entry.kind {
@@ -149,8 +149,9 @@ impl<'r> Snapshot<'r> {
         super::diff::changes(self, newer)
     }
 
-    pub(super) fn object(&self, id: ObjectId, path: &RepoPath) -> Result<git2::OdbObject<'_>, GitError> {
-        self.objects.read(oid(id)).map_err(|source| GitError::read(&format!("`{path}` ({id})"), source))
+    /// The raw tree with this id; `path` is for messages.
+    pub(super) fn raw_tree(&self, id: ObjectId, path: &RepoPath) -> Result<Vec<u8>, GitError> {
+        self.objects.tree(id).map_err(|source| GitError::object(id, path, source))
     }
 
     /// The raw tree of a folder, or `None` when no folder is there.
@@ -159,7 +160,7 @@ impl<'r> Snapshot<'r> {
             return Ok(known.clone());
         }
         let tree = match self.entry(path)? {
-            Some(Entry { kind: EntryKind::Folder, id }) => Some(Rc::from(self.object(id, path)?.data())),
+            Some(Entry { kind: EntryKind::Folder, id }) => Some(Rc::from(self.raw_tree(id, path)?)),
             _ => None,
         };
         self.folders.borrow_mut().insert(path.clone(), tree.clone());
