@@ -10,7 +10,7 @@ use crate::engine::EngineError;
 use crate::exit::Exit;
 use crate::git::GitError;
 use crate::inputs::InputsError;
-use crate::model::{InvalidImageRef, ProjectName, Region};
+use crate::model::{ImageRef, InvalidImageRef, ProjectName, Region};
 use crate::observe::ObserveError;
 use crate::record::RecordError;
 use crate::registry::RegistryError;
@@ -80,6 +80,10 @@ pub enum Error {
     NoCacheFolder,
     #[error("neither `[cache]` nor `[deploy]` is a registry of kind `ecr` in `{0}`")]
     NoSuchRegion(Region),
+    #[error("`{0}` names no registry")]
+    NoHost(ImageRef),
+    #[error("`{0}` names a digest, and what is copied keeps the one that it has")]
+    ChosenDigest(ImageRef),
     #[error("cannot start")]
     Start(#[source] std::io::Error),
 }
@@ -114,7 +118,9 @@ impl Error {
             | Self::DirtyPush { .. }
             | Self::Mirror(_)
             | Self::NoCacheFolder
-            | Self::NoSuchRegion(_) => Exit::BadInput,
+            | Self::NoSuchRegion(_)
+            | Self::NoHost(_)
+            | Self::ChosenDigest(_) => Exit::BadInput,
             Self::Inputs(InputsError::Extra { .. })
             | Self::Observe(
                 ObserveError::Inputs(InputsError::Extra { .. })
@@ -151,6 +157,7 @@ impl Error {
             Self::Secret { .. } => {
                 Some("set it, or take the secret out of the project's `secrets`".to_owned())
             }
+            Self::NoHost(_) => Some("put its host before it, as in `docker.io/library/nginx`".to_owned()),
             Self::Registry(error)
             | Self::Record(error)
             | Self::Observe(ObserveError::Image { source: error, .. } | ObserveError::Record(error)) => {

@@ -17,6 +17,7 @@ mod options;
 mod output;
 mod plan;
 mod progress;
+mod promote;
 mod registries;
 mod setenv;
 mod shims;
@@ -72,6 +73,8 @@ enum Command {
     /// Makes sure that a repository of ECR is there and kept as the manifest says; prints what it changed.
     #[command(name = "ensure_repo", alias = "ensure-repo")]
     EnsureRepo(ensure_repo::Arguments),
+    /// Copies an image from one registry to another, byte for byte and without an engine.
+    Promote(promote::Arguments),
     /// Shows which project needs which, and which are affected.
     Graph(graph::Arguments),
     /// Forces the next build of projects.
@@ -136,6 +139,7 @@ fn run(call: &Call, command: &Command) -> Result<Exit, Error> {
         Command::CheckRebuild(arguments) => check_rebuild::run(call, arguments),
         Command::ImageExists(arguments) => image_exists::run(call, arguments),
         Command::EnsureRepo(arguments) => ensure_repo::run(call, arguments),
+        Command::Promote(arguments) => promote::run(call, arguments),
         Command::Graph(arguments) => graph::run(call, arguments),
         Command::EnsureTerraform(arguments) => ensure_terraform::run(call, arguments),
         Command::Taint(arguments) => taint::run(call, arguments, Taint::Set),

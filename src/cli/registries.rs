@@ -1,10 +1,11 @@
 //! Makes what the manifest names: the cache, and the engine.
 
 use super::environment::Environment;
-use crate::config::{RegistryConfig, RegistryKind};
+use crate::config::{Ecr, RegistryConfig, RegistryKind};
 use crate::docker::Docker;
 use crate::engine::DockerEngine;
 use crate::error::Error;
+use crate::model::{Host, ImageRef};
 use crate::registry::{CredentialsSource, EcrRegistry, EngineStore, OciRegistry, Patience, Registry};
 
 /// The registry that a table of the manifest describes. An engine's store needs the engine.
@@ -17,15 +18,32 @@ pub(super) async fn registry(
             let docker = Docker::connect(&environment.docker_host()?).await?;
             Ok(Box::new(EngineStore::new(docker.bollard().clone())))
         }
-        RegistryKind::Oci { host, insecure } => {
-            let credentials = match environment.docker_config() {
-                Some(path) => CredentialsSource::DockerConfig(path),
-                None => CredentialsSource::Nobody,
-            };
-            Ok(Box::new(OciRegistry::new(host.clone(), *insecure, credentials, Patience::default())?))
-        }
+        RegistryKind::Oci { host, insecure } => Ok(Box::new(oci(host, *insecure, environment)?)),
         RegistryKind::Ecr(ecr) => Ok(Box::new(EcrRegistry::connect(ecr, Patience::default()).await?)),
     }
+}
+
+/// The registry that an image's name says, without a manifest: ECR by the form of its host.
+///
+/// # Errors
+/// [`Error::NoHost`] for a name without a host, and what keeps the registry from being asked at all.
+pub(super) async fn registry_of(
+    image: &ImageRef,
+    environment: &Environment,
+) -> Result<Box<dyn Registry>, Error> {
+    let host = image.host.as_ref().ok_or_else(|| Error::NoHost(image.clone()))?;
+    match Ecr::at(host) {
+        Some(ecr) => Ok(Box::new(EcrRegistry::connect(&ecr, Patience::default()).await?)),
+        None => Ok(Box::new(oci(host, false, environment)?)),
+    }
+}
+
+fn oci(host: &Host, insecure: bool, environment: &Environment) -> Result<OciRegistry, Error> {
+    let credentials = match environment.docker_config() {
+        Some(path) => CredentialsSource::DockerConfig(path),
+        None => CredentialsSource::Nobody,
+    };
+    Ok(OciRegistry::new(host.clone(), insecure, credentials, Patience::default())?)
 }
 
 pub(super) async fn engine(environment: &Environment) -> Result<DockerEngine, Error> {

@@ -44,6 +44,21 @@ pub struct Ecr {
 }
 
 impl Ecr {
+    /// The registry that an account has in a region under this host; `None` for a host that isn't ECR's.
+    pub fn at(host: &Host) -> Option<Self> {
+        let (account, rest) = host.as_str().split_once(".dkr.ecr.")?;
+        let region = rest.split('.').next()?.parse().ok()?;
+        let ecr = Self {
+            region,
+            account: Some(account.to_owned()),
+            host: None,
+            insecure: false,
+            endpoint: None,
+            policy: Policy::default(),
+        };
+        ecr.may_be_at(host).then_some(ecr)
+    }
+
     /// The host of this registry, for the account that the credentials turned out to be of.
     ///
     /// `None` when the two together make no host name, which twelve digits always do.

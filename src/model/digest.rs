@@ -72,6 +72,10 @@ impl FromStr for InputDigest {
 pub struct ManifestDigest([u8; 32]);
 
 impl ManifestDigest {
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// Hashes the bytes of a manifest.
     pub fn of(manifest: &[u8]) -> Self {
         Self(Sha256::digest(manifest).into())

@@ -23,10 +23,12 @@ use crate::model::{Credentials, Host, ImageRef, RepositoryName, Secret};
 const MOST_TOKEN_BYTES: usize = 1 << 20;
 
 /// What a request does to its repository.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Scope {
     Pull,
     Push,
+    /// Pushes what this other repository of the same registry has.
+    MountFrom(RepositoryName),
     Delete,
 }
 
@@ -92,11 +94,11 @@ impl Auth {
         &self,
         transport: &Transport,
         image: &ImageRef,
-        scope: Scope,
+        scope: &Scope,
     ) -> Result<Option<Authorization>, RegistryError> {
         let challenge = {
             let learned = self.learned();
-            if let Some(granted) = learned.granted.get(&(image.repository.clone(), scope)) {
+            if let Some(granted) = learned.granted.get(&(image.repository.clone(), scope.clone())) {
                 return Ok(Some(granted.clone()));
             }
             learned.challenge.clone()
@@ -118,7 +120,7 @@ impl Auth {
         &self,
         transport: &Transport,
         image: &ImageRef,
-        scope: Scope,
+        scope: &Scope,
         answer: &HeaderMap,
         used: Option<&Authorization>,
     ) -> Result<Option<Authorization>, RegistryError> {
@@ -138,7 +140,7 @@ impl Auth {
         challenge: &Challenge,
         transport: &Transport,
         image: &ImageRef,
-        scope: Scope,
+        scope: &Scope,
     ) -> Result<Option<Authorization>, RegistryError> {
         let credentials = self.credentials().await?;
         let token = match challenge {
@@ -153,7 +155,7 @@ impl Auth {
             }
         };
         let granted = Authorization::Bearer(token);
-        self.learned().granted.insert((image.repository.clone(), scope), granted.clone());
+        self.learned().granted.insert((image.repository.clone(), scope.clone()), granted.clone());
         Ok(Some(granted))
     }
 
@@ -183,16 +185,19 @@ async fn fetch_token(
     Ok(Secret::new(token.token()))
 }
 
-fn token_url(realm: &str, service: Option<&str>, image: &ImageRef, scope: Scope) -> Option<Url> {
+fn token_url(realm: &str, service: Option<&str>, image: &ImageRef, scope: &Scope) -> Option<Url> {
     let actions = match scope {
         Scope::Pull => "pull",
-        Scope::Push => "pull,push",
+        Scope::Push | Scope::MountFrom(_) => "pull,push",
         Scope::Delete => "pull,delete",
     };
     let mut url = Url::parse(realm).ok()?;
     url.query_pairs_mut()
         .extend_pairs(service.map(|service| ("service", service)))
         .append_pair("scope", &format!("repository:{}:{actions}", image.repository));
+    if let Scope::MountFrom(other) = scope {
+        url.query_pairs_mut().append_pair("scope", &format!("repository:{other}:pull"));
+    }
     Some(url)
 }
 
@@ -245,11 +250,24 @@ mod tests {
     fn a_token_is_asked_for_one_repository_and_scope() {
         let image: ImageRef = "r.example/team/api".parse().unwrap();
 
-        let url = token_url("https://auth.example/token?a=b", Some("r e"), &image, Scope::Push).unwrap();
+        let url = token_url("https://auth.example/token?a=b", Some("r e"), &image, &Scope::Push).unwrap();
 
         assert_eq!(
             url.as_str(),
             "https://auth.example/token?a=b&service=r+e&scope=repository%3Ateam%2Fapi%3Apull%2Cpush"
+        );
+    }
+
+    #[test]
+    fn what_is_mounted_needs_a_token_for_both_repositories() {
+        let image: ImageRef = "r.example/api".parse().unwrap();
+        let scope = Scope::MountFrom("cache/api".parse().unwrap());
+
+        let url = token_url("https://auth.example/token", None, &image, &scope).unwrap();
+
+        assert_eq!(
+            url.as_str(),
+            "https://auth.example/token?scope=repository%3Aapi%3Apull%2Cpush&scope=repository%3Acache%2Fapi%3Apull"
         );
     }
 

@@ -1,12 +1,12 @@
 //! The requests of the OCI distribution specification that are needed, each tried until it is
-//! answered: manifests by tag or digest, and blobs.
+//! answered: manifests by tag or digest (`blobs` has those for the rest).
 
 use bytes::Bytes;
 use oci_client::manifest::{
     IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE,
     OCI_IMAGE_MEDIA_TYPE,
 };
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, LOCATION};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 
 use super::auth::Scope;
@@ -112,14 +112,7 @@ impl Transport {
             if response.status() != StatusCode::CREATED {
                 return Err(refuse(image, response).await?);
             }
-            match stated_digest(response.headers()) {
-                Some(stored) if stored != manifest.digest() => Err(RegistryError::DigestMismatch {
-                    image: Box::new(image.clone()),
-                    expected: manifest.digest(),
-                    actual: stored,
-                }),
-                _ => Ok(()),
-            }
+            check_stored(image, response.headers(), manifest.digest())
         })
         .await
     }
@@ -137,83 +130,34 @@ impl Transport {
         .await
     }
 
-    /// A whole blob of at most `limit_bytes` from the repository of `image`.
-    ///
-    /// # Errors
-    /// [`RegistryError::Missing`], [`RegistryError::TooLarge`], [`RegistryError::DigestMismatch`], and any trouble.
-    pub(super) async fn blob(
+    /// Whether a manifest that is about to be stored is there already. A wrong 404 does no harm: it is then
+    /// stored again.
+    pub(super) async fn has_manifest(
         &self,
         image: &ImageRef,
         digest: ManifestDigest,
-        limit_bytes: usize,
-    ) -> Result<Bytes, RegistryError> {
-        let blob = image.pinned(digest);
+    ) -> Result<bool, RegistryError> {
         self.retrying(async || {
-            let request = self.client().get(self.blob_url(&blob, &digest));
-            let response = self.send(&blob, Scope::Pull, request).await?;
-            match response.status() {
-                StatusCode::OK => {}
-                StatusCode::NOT_FOUND => return Err(RegistryError::missing(&blob)),
-                _ => return Err(refuse(&blob, response).await?),
-            }
-            let content = read_body(&blob, response, limit_bytes).await?;
-            verify(&blob, &content, digest)?;
-            Ok(content)
+            let request = self.client().head(self.manifest_url(image));
+            let request = request.header(ACCEPT, MANIFEST_TYPES.join(", "));
+            let found = self.ask_for_push(image, request).await?;
+            Ok(found.is_some_and(|headers| stated_digest(&headers) == Some(digest)))
         })
         .await
     }
 
-    /// Stores a blob in the repository of `image`, unless it is there.
-    pub(super) async fn put_blob(
+    /// What HEAD answers to those who may push; `None` for 404.
+    pub(super) async fn ask_for_push(
         &self,
         image: &ImageRef,
-        content: &Bytes,
-    ) -> Result<ManifestDigest, RegistryError> {
-        let digest = ManifestDigest::of(content);
-        let blob = image.pinned(digest);
-        // An upload that failed can't be taken up again: each try opens its own.
-        self.retrying(async || {
-            if self.has_blob(&blob, &digest).await? {
-                return Ok(digest);
-            }
-            let mut location = self.open_upload(&blob).await?;
-            location.query_pairs_mut().append_pair("digest", &digest.to_string());
-            let request = self
-                .client()
-                .put(location)
-                .header(CONTENT_TYPE, "application/octet-stream")
-                .body(content.clone());
-            let response = self.send(&blob, Scope::Push, request).await?;
-            match response.status() {
-                StatusCode::CREATED => Ok(digest),
-                _ => Err(refuse(&blob, response).await?),
-            }
-        })
-        .await
-    }
-
-    /// A 404 that isn't the registry's own does no harm here: the upload then fails.
-    async fn has_blob(&self, blob: &ImageRef, digest: &ManifestDigest) -> Result<bool, RegistryError> {
-        let request = self.client().head(self.blob_url(blob, digest));
-        let response = self.send(blob, Scope::Push, request).await?;
+        request: RequestBuilder,
+    ) -> Result<Option<HeaderMap>, RegistryError> {
+        let response = self.send(image, Scope::Push, request).await?;
         match response.status() {
-            StatusCode::OK => Ok(true),
-            StatusCode::NOT_FOUND => Ok(false),
-            _ => Err(refuse(blob, response).await?),
+            StatusCode::OK => Ok(Some(response.headers().clone())),
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => Err(refuse(image, response).await?),
         }
-    }
-
-    async fn open_upload(&self, blob: &ImageRef) -> Result<Url, RegistryError> {
-        let url = self.url(&format!("/v2/{}/blobs/uploads/", blob.repository));
-        let request: RequestBuilder = self.client().post(url.clone()).body("");
-        let response = self.send(blob, Scope::Push, request).await?;
-        if response.status() != StatusCode::ACCEPTED {
-            return Err(refuse(blob, response).await?);
-        }
-        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-        location
-            .and_then(|location| url.join(location).ok())
-            .ok_or_else(|| RegistryError::malformed(blob, "the registry names no place for the upload"))
     }
 
     fn manifest_url(&self, image: &ImageRef) -> Url {
@@ -223,10 +167,6 @@ impl Transport {
             (None, None) => "latest".to_owned(),
         };
         self.url(&format!("/v2/{}/manifests/{reference}", image.repository))
-    }
-
-    fn blob_url(&self, blob: &ImageRef, digest: &ManifestDigest) -> Url {
-        self.url(&format!("/v2/{}/blobs/{digest}", blob.repository))
     }
 }
 
@@ -250,8 +190,28 @@ fn media_type(headers: &HeaderMap) -> String {
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-fn verify(image: &ImageRef, content: &[u8], expected: ManifestDigest) -> Result<(), RegistryError> {
-    let actual = ManifestDigest::of(content);
+/// Compares what the registry says that it stored, if it does.
+pub(super) fn check_stored(
+    image: &ImageRef,
+    headers: &HeaderMap,
+    expected: ManifestDigest,
+) -> Result<(), RegistryError> {
+    stated_digest(headers).map_or(Ok(()), |stored| compare(image, stored, expected))
+}
+
+pub(super) fn verify(
+    image: &ImageRef,
+    content: &[u8],
+    expected: ManifestDigest,
+) -> Result<(), RegistryError> {
+    compare(image, ManifestDigest::of(content), expected)
+}
+
+pub(super) fn compare(
+    image: &ImageRef,
+    actual: ManifestDigest,
+    expected: ManifestDigest,
+) -> Result<(), RegistryError> {
     if actual == expected {
         return Ok(());
     }

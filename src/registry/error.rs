@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::CredentialsError;
 use crate::aws::AwsError;
-use crate::model::{Host, ImageRef, InvalidImageRef, ManifestDigest};
+use crate::model::{Host, ImageRef, InvalidImageRef, ManifestDigest, RepositoryName};
 
 /// A cause whose type belongs to a library that stays private.
 pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -38,6 +38,11 @@ pub enum RegistryError {
     /// Something that had to be there isn't.
     #[error("`{image}` is not there")]
     Missing { image: Box<ImageRef> },
+    /// Nothing can be copied from it or to it.
+    #[error(
+        "`{repository}` is in the Docker engine's own store, and images are copied between registries only"
+    )]
+    NotARegistry { repository: RepositoryName },
     #[error("cannot tell the credentials for `{host}`")]
     Credentials { host: Host, source: CredentialsError },
     #[error("cannot use `{host}` as a registry")]

@@ -3,6 +3,8 @@
 //! Absent is an answer, trouble is an error: no failure is ever read as "not there".
 
 mod auth;
+mod blobs;
+pub mod copy;
 mod credentials;
 mod distribution;
 mod ecr;
@@ -36,6 +38,12 @@ const MOST_ARTIFACT_BYTES: usize = 16 << 20;
 pub trait Registry: Send + Sync {
     /// Where images live, which decides how a built one gets there.
     fn storage(&self) -> Storage;
+
+    /// What speaks the OCI distribution specification for this registry: images are copied from there and to
+    /// there. `None` where nothing does.
+    fn oci(&self) -> Option<&OciRegistry> {
+        None
+    }
 
     /// How the engine names an image here: `[host/]<repository>:<tag>`.
     fn image(&self, repository: &RepositoryName, tag: &Tag) -> ImageRef;

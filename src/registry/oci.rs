@@ -40,7 +40,15 @@ impl OciRegistry {
         Ok(Self { host, transport })
     }
 
-    fn repository(&self, repository: &RepositoryName) -> ImageRef {
+    pub(super) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    pub(super) fn host(&self) -> &Host {
+        &self.host
+    }
+
+    pub(super) fn repository(&self, repository: &RepositoryName) -> ImageRef {
         let host = Some(self.host.clone());
         ImageRef { host, repository: repository.clone(), tag: None, digest: None }
     }
@@ -77,6 +85,10 @@ impl OciRegistry {
 impl Registry for OciRegistry {
     fn storage(&self) -> Storage {
         Storage::Remote
+    }
+
+    fn oci(&self) -> Option<&OciRegistry> {
+        Some(self)
     }
 
     fn image(&self, repository: &RepositoryName, tag: &Tag) -> ImageRef {

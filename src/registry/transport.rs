@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use backon::{ExponentialBuilder, Retryable};
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode, Url};
 
 use super::CredentialsSource;
 use super::auth::{Auth, Scope};
@@ -74,17 +74,30 @@ impl Transport {
         };
         let unusable = |source| RegistryError::Host { host: host.clone(), source };
         let base = Url::parse(&format!("{scheme}://{address}")).map_err(|error| unusable(error.into()))?;
-        let client = Client::builder()
-            .user_agent(concat!("chinampa/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(patience.connect)
-            .read_timeout(patience.idle);
-        let client = if host.is_loopback() { client.no_proxy() } else { client };
-        let client = client.build().map_err(|error| unusable(error.into()))?;
+        let client = client_for(host, patience).read_timeout(patience.idle).build();
+        let client = client.map_err(|error| unusable(error.into()))?;
         Ok(Self { client, base, auth: Auth::new(host.clone(), source), patience })
     }
 
     pub(super) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// A client for requests with a long body, which waits for any answer without end: who uses it watches over
+    /// the progress.
+    pub(super) fn uploader(&self, host: &Host) -> Result<Client, RegistryError> {
+        let client = client_for(host, self.patience).build();
+        client.map_err(|error| RegistryError::Host { host: host.clone(), source: error.into() })
+    }
+
+    /// How long nothing may happen.
+    pub(super) fn idle(&self) -> Duration {
+        self.patience.idle
+    }
+
+    /// Whether both speak to the same registry.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.base == other.base
     }
 
     /// Whether this registry is spoken to without TLS.
@@ -138,14 +151,14 @@ impl Transport {
         if !ours {
             return self.execute(image, request).await;
         }
-        let authorization = self.auth.authorization(self, image, scope).await?;
+        let authorization = self.auth.authorization(self, image, &scope).await?;
         let response = self.execute(image, with(authorization.as_ref(), request)).await?;
         let again = again.filter(|_| self.auth.may_change(response.status()) && is_ours(response.url()));
         let Some(again) = again else {
             return Ok(response);
         };
         let better =
-            self.auth.renewed(self, image, scope, response.headers(), authorization.as_ref()).await?;
+            self.auth.renewed(self, image, &scope, response.headers(), authorization.as_ref()).await?;
         match better {
             Some(better) => self.execute(image, better.put_on(again)).await,
             None => Ok(response),
@@ -164,6 +177,13 @@ impl Transport {
     }
 }
 
+fn client_for(host: &Host, patience: Patience) -> ClientBuilder {
+    let client = Client::builder()
+        .user_agent(concat!("chinampa/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(patience.connect);
+    if host.is_loopback() { client.no_proxy() } else { client }
+}
+
 fn with(authorization: Option<&super::auth::Authorization>, request: RequestBuilder) -> RequestBuilder {
     match authorization {
         Some(authorization) => authorization.put_on(request),
@@ -173,7 +193,7 @@ fn with(authorization: Option<&super::auth::Authorization>, request: RequestBuil
 
 /// Keeps the innermost cause: what the library says around it is no more than that there is one,
 /// and the URL, of which a signature is part where blobs are elsewhere.
-fn unreachable(image: &ImageRef, error: reqwest::Error) -> RegistryError {
+pub(super) fn unreachable(image: &ImageRef, error: reqwest::Error) -> RegistryError {
     let error = error.without_url();
     let mut cause: &dyn std::error::Error = &error;
     while let Some(source) = cause.source() {

@@ -29,6 +29,8 @@ fn help_lists_the_commands() {
       image_exists            Answers whether the cache has an image
       ensure_repo             Makes sure that a repository of ECR is there and kept as the manifest
                               says; prints what it changed
+      promote                 Copies an image from one registry to another, byte for byte and without an
+                              engine
       graph                   Shows which project needs which, and which are affected
       taint                   Forces the next build of projects
       untaint                 Takes back what `taint` did

@@ -54,6 +54,10 @@ impl Registry for EcrRegistry {
         Storage::Remote
     }
 
+    fn oci(&self) -> Option<&OciRegistry> {
+        Some(&self.oci)
+    }
+
     fn image(&self, repository: &RepositoryName, tag: &Tag) -> ImageRef {
         self.oci.image(repository, tag)
     }

@@ -1,0 +1,73 @@
+use std::time::Instant;
+
+use clap::Args;
+
+use super::Call;
+use super::{registries, wait_for};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::model::{ImageRef, ManifestDigest, Tag};
+use crate::registry::copy::{self, Copied, Side};
+use crate::registry::{Registry, RegistryError};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// As `host/repository[:tag][@digest]`; the tag is `latest` if there is neither.
+    from: String,
+    /// As `host/repository[:tag]`; without a tag the image is there by its digest alone.
+    to: String,
+}
+
+pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+    let Call { options, environment, output } = call;
+    let (from, to): (ImageRef, ImageRef) = (arguments.from.parse()?, arguments.to.parse()?);
+    if to.digest.is_some() {
+        return Err(Error::ChosenDigest(to));
+    }
+    let started = Instant::now();
+
+    let (digest, copied) = wait_for(async {
+        let source = registries::registry_of(&from, environment).await?;
+        let destination = registries::registry_of(&to, environment).await?;
+        let digest = digest_of(source.as_ref(), &from).await?;
+        let source = Side::new(source.as_ref(), &from.repository)?;
+        let side = Side::new(destination.as_ref(), &to.repository)?;
+        let copied = copy::image(&source, &side, &digest).await?;
+        destination.tag(&to.repository, &digest, to.tag.as_slice()).await?;
+        Ok((digest, copied))
+    })?;
+
+    let seconds = started.elapsed().as_secs_f64();
+    if options.json {
+        output.json(&serde_json::json!({
+            "schema": "chinampa.promote/1",
+            "from": from,
+            "to": to,
+            "digest": digest,
+            "copied": copied,
+            "seconds": seconds,
+        }));
+    } else {
+        output.answer(&sentence(&to, &digest, &copied, seconds));
+    }
+    Ok(Exit::Done)
+}
+
+/// What `image` stands for: its digest if it has one, else what the registry says of its tag.
+async fn digest_of(registry: &dyn Registry, image: &ImageRef) -> Result<ManifestDigest, Error> {
+    if let Some(digest) = image.digest {
+        return Ok(digest);
+    }
+    let latest = || "latest".parse::<Tag>();
+    let tag = image.tag.clone().map_or_else(latest, Ok)?;
+    let found = registry.find(&image.repository, &tag).await?;
+    Ok(found.ok_or_else(|| RegistryError::Missing { image: Box::new(image.tagged(tag)) })?)
+}
+
+fn sentence(to: &ImageRef, digest: &ManifestDigest, copied: &Copied, seconds: f64) -> String {
+    let Copied { bytes_sent, blobs_sent, blobs_skipped, blobs_mounted, .. } = copied;
+    format!(
+        "{to} is {digest}: {blobs_sent} blobs sent ({bytes_sent} bytes), {blobs_skipped} skipped, \
+         {blobs_mounted} mounted, in {seconds:.1} s\n"
+    )
+}

@@ -1,0 +1,136 @@
+//! The requests of the OCI distribution specification for blobs.
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION};
+use reqwest::{Response, StatusCode, Url};
+
+use super::auth::Scope;
+use super::distribution::verify;
+use super::error::RegistryError;
+use super::transport::{Transport, read_body, refuse};
+use crate::model::{ImageRef, ManifestDigest, RepositoryName};
+
+impl Transport {
+    /// A whole blob of at most `limit_bytes` from the repository of `image`.
+    ///
+    /// # Errors
+    /// [`RegistryError::Missing`], [`RegistryError::TooLarge`], [`RegistryError::DigestMismatch`], and any trouble.
+    pub(super) async fn blob(
+        &self,
+        image: &ImageRef,
+        digest: ManifestDigest,
+        limit_bytes: usize,
+    ) -> Result<Bytes, RegistryError> {
+        let blob = image.pinned(digest);
+        self.retrying(async || {
+            let response = self.open_blob(&blob, &digest).await?;
+            let content = read_body(&blob, response, limit_bytes).await?;
+            verify(&blob, &content, digest)?;
+            Ok(content)
+        })
+        .await
+    }
+
+    /// The answer whose body is a blob, asked for once.
+    pub(super) async fn open_blob(
+        &self,
+        blob: &ImageRef,
+        digest: &ManifestDigest,
+    ) -> Result<Response, RegistryError> {
+        let request = self.client().get(self.blob_url(blob, digest));
+        let response = self.send(blob, Scope::Pull, request).await?;
+        match response.status() {
+            StatusCode::OK => Ok(response),
+            StatusCode::NOT_FOUND => Err(RegistryError::missing(blob)),
+            _ => Err(refuse(blob, response).await?),
+        }
+    }
+
+    /// Stores a blob in the repository of `image`, unless it is there.
+    pub(super) async fn put_blob(
+        &self,
+        image: &ImageRef,
+        content: &Bytes,
+    ) -> Result<ManifestDigest, RegistryError> {
+        let digest = ManifestDigest::of(content);
+        let blob = image.pinned(digest);
+        // An upload that failed can't be taken up again: each try opens its own.
+        self.retrying(async || {
+            if self.has_blob(&blob, &digest, content.len() as u64).await? {
+                return Ok(digest);
+            }
+            let mut location = self.open_upload(&blob).await?;
+            location.query_pairs_mut().append_pair("digest", &digest.to_string());
+            let request = self
+                .client()
+                .put(location)
+                .header(CONTENT_TYPE, "application/octet-stream")
+                .body(content.clone());
+            let response = self.send(&blob, Scope::Push, request).await?;
+            match response.status() {
+                StatusCode::CREATED => Ok(digest),
+                _ => Err(refuse(&blob, response).await?),
+            }
+        })
+        .await
+    }
+
+    /// Whether a blob of that size is there. A 404 that isn't the registry's own does no harm here: the upload
+    /// then fails.
+    pub(super) async fn has_blob(
+        &self,
+        blob: &ImageRef,
+        digest: &ManifestDigest,
+        size_bytes: u64,
+    ) -> Result<bool, RegistryError> {
+        let found = self.ask_for_push(blob, self.client().head(self.blob_url(blob, digest))).await?;
+        Ok(found.is_some_and(|headers| stated_size(&headers).is_none_or(|stated| stated == size_bytes)))
+    }
+
+    pub(super) async fn open_upload(&self, blob: &ImageRef) -> Result<Url, RegistryError> {
+        let url = self.uploads_url(blob);
+        let response = self.send(blob, Scope::Push, self.client().post(url.clone()).body("")).await?;
+        match response.status() {
+            StatusCode::ACCEPTED => upload_location(blob, &url, response.headers()),
+            _ => Err(refuse(blob, response).await?),
+        }
+    }
+
+    /// Takes a blob over from another repository of the same registry; returns where to upload it when the
+    /// registry would rather have that.
+    pub(super) async fn mount(
+        &self,
+        blob: &ImageRef,
+        digest: &ManifestDigest,
+        from: &RepositoryName,
+    ) -> Result<Option<Url>, RegistryError> {
+        let mut url = self.uploads_url(blob);
+        url.query_pairs_mut().append_pair("mount", &digest.to_string()).append_pair("from", from.as_str());
+        let request = self.client().post(url.clone()).body("");
+        let response = self.send(blob, Scope::MountFrom(from.clone()), request).await?;
+        match response.status() {
+            StatusCode::CREATED => Ok(None),
+            StatusCode::ACCEPTED => upload_location(blob, &url, response.headers()).map(Some),
+            _ => Err(refuse(blob, response).await?),
+        }
+    }
+
+    fn uploads_url(&self, blob: &ImageRef) -> Url {
+        self.url(&format!("/v2/{}/blobs/uploads/", blob.repository))
+    }
+
+    fn blob_url(&self, blob: &ImageRef, digest: &ManifestDigest) -> Url {
+        self.url(&format!("/v2/{}/blobs/{digest}", blob.repository))
+    }
+}
+
+fn upload_location(blob: &ImageRef, asked: &Url, headers: &HeaderMap) -> Result<Url, RegistryError> {
+    let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
+    location
+        .and_then(|location| asked.join(location).ok())
+        .ok_or_else(|| RegistryError::malformed(blob, "the registry names no place for the upload"))
+}
+
+pub(super) fn stated_size(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
