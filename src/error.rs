@@ -4,13 +4,15 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::deploy::{InstallError, InvalidMirror};
+use crate::config::EnvironmentName;
+use crate::deploy::gate::GateError;
+use crate::deploy::{CheckoutError, InstallError, InvalidMirror, LockError, PartError, TerraformError};
 use crate::docker::{DockerError, InvalidDockerHost};
 use crate::engine::EngineError;
 use crate::exit::Exit;
 use crate::git::GitError;
 use crate::inputs::InputsError;
-use crate::model::{ImageRef, InvalidImageRef, ProjectName, Region};
+use crate::model::{ImageRef, InvalidImageRef, InvalidRegion, ProjectName, Region};
 use crate::observe::ObserveError;
 use crate::record::RecordError;
 use crate::registry::RegistryError;
@@ -84,6 +86,28 @@ pub enum Error {
     NoHost(ImageRef),
     #[error("`{0}` names a digest, and what is copied keeps the one that it has")]
     ChosenDigest(ImageRef),
+    #[error("`projects.toml` has no `[deploy]`: nothing says where images are promoted to")]
+    NoDeployRegistry,
+    #[error("there is no environment `{name}`")]
+    UnknownEnvironment { name: EnvironmentName, known: Vec<EnvironmentName> },
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Terraform(#[from] TerraformError),
+    #[error(transparent)]
+    Checkout(#[from] CheckoutError),
+    #[error("cannot plan the deployment of `{project}`")]
+    DeployPlan {
+        project: ProjectName,
+        #[source]
+        source: PartError,
+    },
+    #[error("what runs now could not be recorded")]
+    DeployedRecord(#[source] RegistryError),
+    #[error("`AWS_REGION` does not name a region")]
+    AwsRegion(#[source] InvalidRegion),
     #[error("cannot start")]
     Start(#[source] std::io::Error),
 }
@@ -120,7 +144,12 @@ impl Error {
             | Self::NoCacheFolder
             | Self::NoSuchRegion(_)
             | Self::NoHost(_)
-            | Self::ChosenDigest(_) => Exit::BadInput,
+            | Self::ChosenDigest(_)
+            | Self::NoDeployRegistry
+            | Self::UnknownEnvironment { .. }
+            | Self::Terraform(TerraformError::NoFolder { .. })
+            | Self::AwsRegion(_) => Exit::BadInput,
+            Self::Gate(_) | Self::DeployPlan { .. } => Exit::Failed,
             Self::Inputs(InputsError::Extra { .. })
             | Self::Observe(
                 ObserveError::Inputs(InputsError::Extra { .. })
@@ -133,6 +162,10 @@ impl Error {
             | Self::Record(_)
             | Self::RecordContent(_)
             | Self::Install(_)
+            | Self::Lock(_)
+            | Self::Terraform(_)
+            | Self::Checkout(_)
+            | Self::DeployedRecord(_)
             | Self::Write { .. }
             | Self::Start(_) => Exit::Surroundings,
         }
@@ -158,7 +191,20 @@ impl Error {
                 Some("set it, or take the secret out of the project's `secrets`".to_owned())
             }
             Self::NoHost(_) => Some("put its host before it, as in `docker.io/library/nginx`".to_owned()),
-            Self::Registry(error)
+            Self::NoDeployRegistry => Some("add it: `docs/projects-toml.md` says how".to_owned()),
+            Self::UnknownEnvironment { known, .. } if known.is_empty() => {
+                Some("`projects.toml` has no `[environments.<name>]`".to_owned())
+            }
+            Self::UnknownEnvironment { known, .. } => {
+                let known: Vec<&str> = known.iter().map(EnvironmentName::as_str).collect();
+                Some(format!("there are: {}", known.join(", ")))
+            }
+            Self::Gate(error) => error.hint().map(str::to_owned),
+            Self::DeployedRecord(_) => {
+                Some("deploy the same commit again: what runs already is left as it is".to_owned())
+            }
+            Self::Lock(LockError::Registry { source: error, .. })
+            | Self::Registry(error)
             | Self::Record(error)
             | Self::Observe(ObserveError::Image { source: error, .. } | ObserveError::Record(error)) => {
                 error.hint()

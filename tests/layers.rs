@@ -30,11 +30,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("plan", &["config", "graph"]),
     ("observe", &["config", "git", "inputs", "patterns", "plan", "record", "registry", "workspace"]),
     ("task", &["dockerfile", "dockerignore", "engine", "git", "inputs", "registry", "workspace"]),
-    ("report", &["engine", "graph", "plan", "record"]),
+    ("report", &["deploy", "engine", "graph", "plan", "record", "registry"]),
     ("execute", &["engine", "graph", "plan", "registry", "report", "task"]),
     (
         "error",
         &[
+            "config",
             "deploy",
             "docker",
             "engine",

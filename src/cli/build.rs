@@ -255,7 +255,7 @@ impl Building<'_> {
 }
 
 /// Ready when a person presses Ctrl-C, or the CI ends the job.
-async fn interrupted() {
+pub(super) async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => {

@@ -1,6 +1,9 @@
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::Call;
+use super::environment::Environment;
 use super::wait_for;
 use crate::deploy::{
     ArchiveSum, Mirror, TERRAFORM_MIRROR, TERRAFORM_VERSION, TerraformInstall, TerraformVersion,
@@ -28,12 +31,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
     let mirror = match &arguments.mirror {
         Some(mirror) => mirror.clone(),
-        None => environment
-            .terraform_mirror
-            .as_deref()
-            .unwrap_or(TERRAFORM_MIRROR)
-            .parse()
-            .map_err(Error::Mirror)?,
+        None => default_mirror(environment)?,
     };
     let install = TerraformInstall {
         version: arguments.version.clone(),
@@ -59,4 +57,22 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
         output.answer(&format!("{}\n", program.display()));
     }
     Ok(Exit::Done)
+}
+
+/// The Terraform that the machine has, else the one that this command downloads.
+pub(super) async fn program(environment: &Environment) -> Result<PathBuf, Error> {
+    if let Some(program) = environment.terraform_program() {
+        return Ok(program);
+    }
+    let install = TerraformInstall {
+        version: TERRAFORM_VERSION.parse().expect("the version that is taken by default is one"),
+        mirror: default_mirror(environment)?,
+        sum: None,
+        cache: environment.cache_folder().ok_or(Error::NoCacheFolder)?.join("terraform"),
+    };
+    Ok(install.ensure().await?)
+}
+
+fn default_mirror(environment: &Environment) -> Result<Mirror, Error> {
+    environment.terraform_mirror.as_deref().unwrap_or(TERRAFORM_MIRROR).parse().map_err(Error::Mirror)
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::ci::Facts;
 use crate::docker::DockerHost;
 use crate::error::Error;
-use crate::model::{BranchName, Secret};
+use crate::model::{BranchName, Region, Secret};
 
 pub(super) struct Environment {
     /// Whether a CI runs this: `CI` is set, and not to `false`.
@@ -66,6 +66,30 @@ impl Environment {
             _ => Path::new(&env::var_os("HOME")?).join(".cache"),
         };
         Some(folder.join("chinampa"))
+    }
+
+    /// The region that AWS's own tools would look in.
+    ///
+    /// # Errors
+    /// [`Error::AwsRegion`] when it is none.
+    pub(super) fn aws_region(&self) -> Result<Option<Region>, Error> {
+        let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+        let region = set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION"));
+        region.map(|region| region.parse().map_err(Error::AwsRegion)).transpose()
+    }
+
+    /// The Terraform that `CHINAMPA_TERRAFORM` names or that is on `PATH`; `None` when there is none.
+    pub(super) fn terraform_program(&self) -> Option<PathBuf> {
+        if let Some(program) = env::var_os("CHINAMPA_TERRAFORM").filter(|program| !program.is_empty()) {
+            return Some(PathBuf::from(program));
+        }
+        let path = env::var_os("PATH")?;
+        env::split_paths(&path).map(|folder| folder.join("terraform")).find(|program| program.is_file())
+    }
+
+    /// Where files that are gone after the command can be.
+    pub(super) fn temporary_folder(&self) -> PathBuf {
+        env::temp_dir()
     }
 
     /// The value of a variable that a secret comes from; `None` when it is not set.

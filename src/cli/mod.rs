@@ -6,6 +6,7 @@ mod build;
 mod changed;
 mod check_rebuild;
 mod completions;
+mod deploy;
 mod ensure_repo;
 mod ensure_terraform;
 mod environment;
@@ -46,7 +47,7 @@ use crate::exit::Exit;
     subcommand_required = true
 )]
 #[command(after_help = "Exit status: 0 done or yes, 1 no, 2 wrong input, 3 the surroundings failed, \
-    4 a build failed, 130 interrupted.")]
+    4 a build or deployment failed, 130 interrupted.")]
 struct Arguments {
     #[command(flatten)]
     options: Options,
@@ -58,6 +59,8 @@ struct Arguments {
 enum Command {
     /// Builds the images that the cache does not have, needs first.
     Build(build::Arguments),
+    /// Promotes a commit's images, then applies Terraform and restarts services, project by project.
+    Deploy(deploy::Arguments),
     /// Shows what would be built, what reused, and why.
     Plan(plan::Arguments),
     /// Tells the whole story of one project: each file, the line that takes it, the way through the graph.
@@ -133,6 +136,7 @@ struct Call {
 fn run(call: &Call, command: &Command) -> Result<Exit, Error> {
     match command {
         Command::Build(arguments) => build::run(call, arguments),
+        Command::Deploy(arguments) => deploy::run(call, arguments),
         Command::Plan(arguments) => plan::run(call, arguments),
         Command::Why(arguments) => why::run(call, arguments),
         Command::Changed(arguments) => changed::run(call, arguments),

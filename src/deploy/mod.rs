@@ -4,6 +4,7 @@ mod checkout;
 pub mod gate;
 mod lock;
 mod program;
+mod rollout;
 mod services;
 mod standing;
 mod terraform;
@@ -13,6 +14,7 @@ mod terraform_source;
 pub use checkout::{Checkout, CheckoutError};
 pub use lock::{Intents, LEASE, Lock, LockError};
 pub use program::{Line, ProgramError, Stream};
+pub use rollout::{DeployEvent, Part, PartError, PartOutcome, PartResult, Rollout, TellDeploy};
 pub use services::{
     AwsPlace, Deployment, ServiceError, ServiceEvent, ServicePatience, Services, TellService,
 };

@@ -2,6 +2,7 @@
 //!
 //! Nothing here prints; [`text`] and [`json`] make what `cli` writes.
 
+pub mod deployment;
 pub mod graph;
 pub mod json;
 pub mod text;

@@ -9,6 +9,7 @@ pub mod proxy;
 #[path = "../support/world.rs"]
 pub mod world;
 
+mod deployment;
 mod login;
 mod repository;
 mod support;

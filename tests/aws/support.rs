@@ -67,15 +67,7 @@ impl Shop {
     /// Asks the emulator itself about a repository of this shop.
     pub(crate) fn ask(&self, operation: &str, repository: &str, mut request: Value) -> Value {
         request["repositoryName"] = format!("{}{repository}", self.prefix).into();
-        let target = format!("X-Amz-Target: AmazonEC2ContainerRegistry_V20150921.{operation}");
-        let scope =
-            format!("Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/ecr/aws4_request");
-        let output = Command::new("curl")
-            .args(["-s", "--noproxy", "*", "-H", "Content-Type: application/x-amz-json-1.1", "-H", &target])
-            .args(["-H", &scope, "-d", &request.to_string(), &format!("http://{}/", setting("AWS_1"))])
-            .output()
-            .unwrap();
-        serde_json::from_slice(&output.stdout).unwrap()
+        ask("AWS_1", REGION, "ecr", "AmazonEC2ContainerRegistry_V20150921", operation, &request)
     }
 
     /// The tags that a repository has in the emulator.
@@ -109,6 +101,26 @@ impl Drop for Shop {
             docker(&["rmi", "-f", image]);
         }
     }
+}
+
+/// Asks an emulator itself for an operation of one of AWS's services.
+pub(crate) fn ask(
+    emulator: &str,
+    region: &str,
+    service: &str,
+    interface: &str,
+    operation: &str,
+    request: &Value,
+) -> Value {
+    let target = format!("X-Amz-Target: {interface}.{operation}");
+    let scope =
+        format!("Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/{region}/{service}/aws4_request");
+    let output = Command::new("curl")
+        .args(["-s", "--noproxy", "*", "-H", "Content-Type: application/x-amz-json-1.1", "-H", &target])
+        .args(["-H", &scope, "-d", &request.to_string(), &format!("http://{}/", setting(emulator))])
+        .output()
+        .unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// What ECR wants to see for a token.

@@ -20,6 +20,8 @@ fn help_lists_the_commands() {
 
     Commands:
       build                   Builds the images that the cache does not have, needs first
+      deploy                  Promotes a commit's images, then applies Terraform and restarts services,
+                              project by project
       plan                    Shows what would be built, what reused, and why
       why                     Tells the whole story of one project: each file, the line that takes it,
                               the way through the graph
@@ -85,7 +87,7 @@ fn help_lists_the_commands() {
               - json:  An object for each thing that happened, one a line
               - none
 
-    Exit status: 0 done or yes, 1 no, 2 wrong input, 3 the surroundings failed, 4 a build failed, 130
+    Exit status: 0 done or yes, 1 no, 2 wrong input, 3 the surroundings failed, 4 a build or deployment failed, 130
     interrupted.
     [exit: 0]
     ");

@@ -1,0 +1,306 @@
+//! Built in one region, deployed to another: both are emulators, and a proxy writes down what the second is asked.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::bed::setting;
+use crate::proxy::{Passed, Proxy};
+use crate::support::{Shop, ask};
+use crate::world::Answer;
+
+const DEPLOY_REGION: &str = "eu-west-2";
+
+/// A shop that is deployed to the second region through a proxy.
+struct Deployed {
+    shop: Shop,
+    proxy: Proxy,
+}
+
+impl Deployed {
+    /// `lib`, and `api` that needs it, with `more` in its entry.
+    async fn new(more: &str) -> Self {
+        let proxy = Proxy::start(&setting("AWS_2"), []).await;
+        let shop = Shop::new(&setting("AWS_1"), ["lib", "api"]);
+        let host = proxy.host();
+        let manifest = std::fs::read_to_string(shop.world.file("projects.toml")).unwrap();
+        let prefix = &shop.prefix;
+        let deploy = format!(
+            "[deploy]\nkind = \"ecr\"\nregion = \"{DEPLOY_REGION}\"\nhost = \"{host}\"\n\
+             endpoint = \"http://{host}\"\nprefix = \"{prefix}\"\n\
+             [environments.dev]\nbranch = \"main\"\n[environments.prod]\ntag = \"v*\"\n"
+        );
+        let manifest = manifest.replace("[projects.lib]", &format!("{deploy}[projects.lib]"));
+        shop.world
+            .write("projects.toml", format!("{manifest}{more}\n"))
+            .write("api/Dockerfile", "FROM lib\nCOPY f /g\n")
+            .commit();
+        Self { shop, proxy }
+    }
+
+    /// Changes one project's image, and commits that.
+    fn change(&self, project: &str) -> String {
+        let file = format!("{project}/f");
+        let old = std::fs::read_to_string(self.shop.world.file(&file)).unwrap();
+        self.shop.world.write(&file, format!("{old}+"));
+        self.shop.world.commit()
+    }
+
+    fn build(&self) {
+        let built = self.shop.world.run(["build", "-q"]);
+        assert_eq!(built.exit, 0, "{built}");
+    }
+
+    fn deploy(&self) -> Answer {
+        self.shop.world.run(["deploy", "-e", "dev"])
+    }
+
+    fn deployed(&self) {
+        let answer = self.deploy();
+        assert_eq!(answer.exit, 0, "{answer}");
+    }
+
+    /// Asks the second region itself.
+    fn ask(&self, operation: &str, repository: &str) -> Value {
+        let request = json!({ "repositoryName": format!("{}{repository}", self.shop.prefix) });
+        ask("AWS_2", DEPLOY_REGION, "ecr", "AmazonEC2ContainerRegistry_V20150921", operation, &request)
+    }
+
+    /// The digest that a tag stands for in the second region, or nothing.
+    fn digest(&self, repository: &str, tag: &str) -> Option<String> {
+        let answer = self.ask("DescribeImages", repository);
+        let images = answer["imageDetails"].as_array()?;
+        let has =
+            |image: &&Value| image["imageTags"].as_array().is_some_and(|tags| tags.contains(&tag.into()));
+        Some(images.iter().find(has)?["imageDigest"].as_str().unwrap().to_owned())
+    }
+
+    /// The digest that the first region has for the last build of `main`.
+    fn built_digest(&self, repository: &str) -> String {
+        let request = json!({});
+        let answer = self.shop.ask("DescribeImages", repository, request);
+        let images = answer["imageDetails"].as_array().unwrap().clone();
+        let has = |image: &Value| image["imageTags"].as_array().unwrap().contains(&"branch-main".into());
+        images.iter().find(|image| has(image)).unwrap()["imageDigest"].as_str().unwrap().to_owned()
+    }
+
+    /// Everything that changed something in the second region.
+    fn writes(&self) -> Vec<Passed> {
+        let reads = ["BatchGetImage", "GetAuthorizationToken", "ListImages", "GetLifecyclePolicy"];
+        let is_read = |operation: &str| operation.starts_with("Describe") || reads.contains(&operation);
+        let mut record = self.proxy.record();
+        record.retain(|passed| match &passed.operation {
+            Some(operation) => !is_read(operation),
+            None => !matches!(passed.method.as_str(), "GET" | "HEAD"),
+        });
+        record
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_built_in_one_region_is_deployed_in_the_other_and_a_second_time_nothing_is_done() {
+    let it = Deployed::new("tags = [\"latest\"]").await;
+    it.build();
+    let commit = it.shop.world.git(["rev-parse", "HEAD"]);
+    it.shop.world.git(["tag", "v1.2"]);
+
+    it.deployed();
+
+    for repository in ["lib", "api"] {
+        let built = it.built_digest(repository);
+        for tag in [&commit, "v1.2", "shop-dev"] {
+            assert_eq!(it.digest(repository, tag).as_ref(), Some(&built), "{repository}:{tag}");
+        }
+    }
+    assert_eq!(it.digest("api", "latest"), it.digest("api", "shop-dev"));
+    assert_eq!(it.digest("lib", "latest"), None);
+
+    let before = it.writes().len();
+    let again = it.deploy();
+
+    let short = &commit[..10];
+    assert_eq!(again.stdout, format!("`dev` runs {short} already, all of it: nothing to do\n"));
+    assert_eq!(again.exit, 0);
+    assert_eq!(it.writes().len(), before, "the second deployment wrote something");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_built_whole_is_not_deployed() {
+    let it = Deployed::new("").await;
+    it.shop.world.write("api/Dockerfile", "FROM lib\nCOPY missing /g\n").commit();
+    let built = it.shop.world.run(["build", "-q"]);
+    assert_eq!(built.exit, 4, "{built}");
+
+    let answer = it.deploy();
+
+    assert_eq!(answer.exit, 4, "{answer}");
+    assert!(answer.stderr.contains("was not built whole: there is no image of `api`"), "{answer}");
+    assert!(it.writes().is_empty(), "{:?}", it.writes());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_commit_needs_rollback_and_only_what_differs_is_deployed() {
+    let it = Deployed::new("service = { kind = \"command\", run = [\"true\"] }").await;
+    it.build();
+    it.deployed();
+    let older = it.shop.world.git(["rev-parse", "HEAD"]);
+    let old_image = it.digest("api", "shop-dev");
+    it.change("api");
+    it.build();
+    let newer = it.deploy();
+    assert!(
+        newer.stdout.lines().any(|line| line.contains("lib:") && line.ends_with("(unchanged)")),
+        "{newer}"
+    );
+    assert!(
+        newer.stdout.lines().any(|line| line.contains("api:") && line.ends_with("(deployed)")),
+        "{newer}"
+    );
+    assert_ne!(it.digest("api", "shop-dev"), old_image);
+
+    let refused = it.shop.world.run(["deploy", "-e", "dev", "--head", &older]);
+
+    assert_eq!(refused.exit, 4, "{refused}");
+    assert!(refused.stderr.contains("hint: to go back on purpose: `--rollback`"), "{refused}");
+
+    let back = it.shop.world.run(["deploy", "-e", "dev", "--head", &older, "--rollback"]);
+
+    assert_eq!(back.exit, 0, "{back}");
+    assert_eq!(it.digest("api", "shop-dev"), old_image);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_the_environment_does_not_take_is_refused_before_anything_is_asked() {
+    let it = Deployed::new("").await;
+    it.build();
+    it.shop.world.git(["checkout", "-q", "-b", "feature"]);
+    it.change("api");
+
+    let answer = it.deploy();
+
+    assert_eq!(answer.exit, 4, "{answer}");
+    assert!(answer.stderr.contains("may not be deployed to `dev`, which takes commits of the branch `main`"));
+    assert!(it.proxy.record().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_says_all_and_writes_nothing() {
+    let it = Deployed::new("service = { kind = \"command\", run = [\"false\"] }").await;
+    it.build();
+
+    let answer = it.shop.world.run(["deploy", "-e", "dev", "--dry-run"]);
+
+    assert_eq!(answer.exit, 0, "{answer}");
+    assert!(answer.stdout.contains(&format!("{}api@{}", it.shop.prefix, it.built_digest("api"))), "{answer}");
+    assert!(answer.stdout.contains("  its service is restarted\n"), "{answer}");
+    assert!(it.writes().is_empty(), "{:?}", it.writes());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_half_way_is_told_and_taken_up_again() {
+    let it = Deployed::new("service = { kind = \"command\", run = [\"test\", \"-e\", \"ready\"] }").await;
+    it.build();
+
+    let failed = it.deploy();
+
+    assert_eq!(failed.exit, 4, "{failed}");
+    assert!(failed.stdout.contains("  api: nothing (failed)\napi failed: "), "{failed}");
+    it.shop.world.write("ready", "");
+
+    let done = it.deploy();
+
+    assert_eq!(done.exit, 0, "{done}");
+    let line = |project: &str| done.stdout.lines().find(|line| line.contains(project)).unwrap().to_owned();
+    assert!(line("lib:").ends_with("(unchanged)") && line("api:").ends_with("(deployed)"), "{done}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_deployments_at_once_end_with_one_of_the_two_whole() {
+    let it = Deployed::new("").await;
+    it.build();
+    let older = it.shop.world.git(["rev-parse", "HEAD"]);
+    it.change("lib");
+    it.change("api");
+    it.build();
+    let newer = it.shop.world.git(["rev-parse", "HEAD"]);
+
+    let start = |commit: &str| {
+        let mut command = it.shop.world.command(["deploy", "-e", "dev", "--json", "--head", commit]);
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+    };
+    let both = [start(&older), start(&newer)];
+    let both: Vec<Answer> = both.into_iter().map(|it| it.wait_with_output().unwrap().into()).collect();
+
+    assert_eq!(both[1].exit, 0, "{}", both[1]);
+    // The older one was first, or was refused because it came second.
+    assert!(both[0].exit == 0 || both[0].stderr.contains("in its history"), "{}", both[0]);
+    for repository in ["lib", "api"] {
+        let newest = it.digest(repository, &newer);
+        assert!(newest.is_some());
+        assert_eq!(it.digest(repository, "shop-dev"), newest);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ecs_service_runs_the_image_by_its_digest() {
+    let it = Deployed::new("service = { kind = \"ecs\", cluster = \"{deploy_tag}\", name = \"api\" }").await;
+    let cluster = "shop-dev";
+    let ecs = |operation: &str, request: Value| {
+        ask("AWS_2", DEPLOY_REGION, "ecs", "AmazonEC2ContainerServiceV20141113", operation, &request)
+    };
+    ecs("CreateCluster", json!({ "clusterName": cluster }));
+    let family = format!("api-{}", it.shop.prefix.replace('/', ""));
+    let image = format!("{}/{}api:old", it.proxy.host(), it.shop.prefix);
+    let container = json!({ "name": "api", "image": image, "memory": 64 });
+    ecs("RegisterTaskDefinition", json!({ "family": family, "containerDefinitions": [container] }));
+    let service =
+        json!({ "cluster": cluster, "serviceName": "api", "taskDefinition": family, "desiredCount": 1 });
+    ecs("CreateService", service);
+    it.build();
+
+    it.deployed();
+
+    let described = ecs("DescribeServices", json!({ "cluster": cluster, "services": ["api"] }));
+    let definition = described["services"][0]["taskDefinition"].as_str().unwrap();
+    let definition = ecs("DescribeTaskDefinition", json!({ "taskDefinition": definition }));
+    let runs = &definition["taskDefinition"]["containerDefinitions"][0]["image"];
+    let expected = format!("{}/{}api@{}", it.proxy.host(), it.shop.prefix, it.built_digest("api"));
+    assert_eq!(*runs, json!(expected));
+}
+
+/// Real Terraform, its state in the second region.
+#[tokio::test(flavor = "multi_thread")]
+async fn terraform_is_applied_with_its_state_under_the_key_of_the_deployment() {
+    let mut it = Deployed::new("").await;
+    let bucket = it.shop.prefix.replace('/', "");
+    let object = |key: &str| format!("http://{}/{bucket}/{key}", setting("AWS_2"));
+    let curl = |arguments: &[&str]| {
+        let output = Command::new("curl").args(["-s", "--noproxy", "*"]).args(arguments).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    curl(&["-X", "PUT", &object("")]);
+    let main = format!(
+        "terraform {{\n  backend \"s3\" {{\n    bucket = \"{bucket}\"\n    region = \"{DEPLOY_REGION}\"\n    \
+         use_path_style = true\n    skip_requesting_account_id = true\n    skip_credentials_validation = true\n  }}\n}}\n\
+         variable \"DEPLOY_TAG\" {{ type = string }}\nvariable \"COMMIT_HASH\" {{ type = string }}\n\
+         resource \"terraform_data\" \"it\" {{ input = \"${{var.DEPLOY_TAG}} ${{var.COMMIT_HASH}}\" }}\n"
+    );
+    it.shop.world.write("api/terraform/main.tf", main).commit();
+    it.shop.world.set("CHINAMPA_TERRAFORM", &setting("TERRAFORM"));
+    it.shop.world.set("AWS_ENDPOINT_URL_S3", &format!("http://{}", setting("AWS_2")));
+    it.build();
+    let commit = it.shop.world.git(["rev-parse", "HEAD"]);
+
+    let plan = it.shop.world.run(["deploy", "-e", "dev", "--dry-run"]);
+
+    assert_eq!(plan.exit, 0, "{plan}");
+    assert!(plan.stderr.contains("1 to add, 0 to change, 0 to destroy"), "{plan}");
+    assert!(!curl(&[&object("shop-dev/api")]).contains("terraform_data"));
+
+    let applied = it.deploy();
+
+    assert_eq!(applied.exit, 0, "{applied}");
+    let state: Value = serde_json::from_str(&curl(&[&object("shop-dev/api")])).unwrap();
+    let attributes = &state["resources"][0]["instances"][0]["attributes"];
+    assert_eq!(attributes["input"]["value"], format!("shop-dev {commit}"));
+}
