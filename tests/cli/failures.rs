@@ -185,7 +185,7 @@ fn links_that_lead_out_of_the_repository_are_refused() {
 fn extra_inputs_are_files_and_links_inside_the_repository() {
     let extra = &[("api", "FROM chinampa/base:1\nCOPY dist /dist\n", "extra_inputs = [\"api/dist/**\"]")];
     let shop = Shop::in_engine(extra);
-    shop.world.write(".gitignore", "dist\n").write("api/dist/a", "").commit();
+    shop.world.write(".gitignore", "dist\n").write("api/dist/a", &shop.prefix).commit();
     symlink("gone", shop.world.file("api/dist/dangling")).unwrap();
 
     let dangling = shop.shown(["build", "-q"]);
@@ -197,7 +197,7 @@ fn extra_inputs_are_files_and_links_inside_the_repository() {
     let pipe = shop.shown(["build", "-q"]);
 
     assert_snapshot!(dangling, @"
-    built     api in <time> , 1 of 1 steps cached
+    built     api in <time> , 0 of 1 steps cached
       as <prefix>/api:cache-<64 hex>
       because the cache has no image of these inputs
     1 built, 0 reused

@@ -6,10 +6,15 @@
 pub mod bed;
 #[path = "../support/proxy.rs"]
 pub mod proxy;
+#[path = "../support/world.rs"]
+pub mod world;
 
 mod answers;
+mod image;
 mod lock;
 mod login;
+mod promote;
+mod promotion;
 mod trouble;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -36,6 +41,13 @@ fn credentials() -> Credentials {
     Credentials {
         username: bed::setting("REGISTRY_1_USER"),
         password: Secret::new(bed::setting("REGISTRY_1_PASSWORD")),
+    }
+}
+
+fn other_credentials() -> Credentials {
+    Credentials {
+        username: bed::setting("REGISTRY_2_USER"),
+        password: Secret::new(bed::setting("REGISTRY_2_PASSWORD")),
     }
 }
 

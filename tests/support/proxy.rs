@@ -30,6 +30,10 @@ pub enum Fault {
     Alter,
     /// The server's answer without this header.
     Without(&'static str),
+    /// The server is asked without the query.
+    WithoutQuery,
+    /// The server's answer as it is: for the first requests that a later rule would break.
+    Pass,
     /// The server's answer, later.
     Delay(Duration),
     /// The connection stays open, and nothing comes.
@@ -136,7 +140,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<Body>, std::io::Error> {
+async fn answer(shared: &Shared, mut request: Request<Incoming>) -> Result<Response<Body>, std::io::Error> {
     let number = shared.note(&request);
     let fault = shared.fault_for(&request);
     let response = match fault {
@@ -171,7 +175,12 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<
             response.headers_mut().remove(name);
             response
         }
-        None => shared.forward(request).await.map(whole),
+        Some(Fault::WithoutQuery) => {
+            let path = request.uri().path().parse().unwrap();
+            *request.uri_mut() = path;
+            shared.forward(request).await.map(whole)
+        }
+        Some(Fault::Pass) | None => shared.forward(request).await.map(whole),
     };
     shared.record.lock().unwrap()[number].status = response.status().as_u16();
     Ok(response)
