@@ -1,6 +1,37 @@
 //! What a CI says of the commit that it runs for, under one set of names.
 
+use std::collections::BTreeSet;
+
 use crate::git::without_credentials;
+
+/// What a commit's message asks for, in square brackets anywhere in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Switches {
+    /// `[ci rebuild]`
+    pub rebuild_all: bool,
+    /// `[ci rebuild <repository>]`
+    pub rebuild: BTreeSet<String>,
+    /// `[ci dry-deploy]`
+    pub dry_deploy: bool,
+}
+
+impl Switches {
+    pub fn read(message: &str) -> Self {
+        let mut switches = Self::default();
+        for bracket in message.split('[').skip(1) {
+            let Some((inside, _)) = bracket.split_once(']') else { continue };
+            match *inside.split_whitespace().collect::<Vec<_>>() {
+                ["ci", "rebuild"] => switches.rebuild_all = true,
+                ["ci", "rebuild", repository] => {
+                    switches.rebuild.insert(repository.to_owned());
+                }
+                ["ci", "dry-deploy"] => switches.dry_deploy = true,
+                _ => {}
+            }
+        }
+        switches
+    }
+}
 
 /// What is known of the commit, from the CI where it says so.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -111,6 +142,19 @@ mod tests {
         Facts::read(&|name| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         })
+    }
+
+    #[test]
+    fn switches_are_found_anywhere_in_a_message() {
+        let message =
+            "fix [ci rebuild api] (see [1])\n\n[ci  rebuild web][ci dry-deploy] [ci rebuild a b] [ci";
+
+        let switches = Switches::read(message);
+
+        let rebuild = ["api", "web"].map(str::to_owned).into();
+        assert_eq!(switches, Switches { rebuild_all: false, rebuild, dry_deploy: true });
+        assert!(Switches::read("[ci rebuild]").rebuild_all);
+        assert_eq!(Switches::read("ci rebuild [rebuild] [CI rebuild]"), Switches::default());
     }
 
     #[test]

@@ -104,6 +104,14 @@ pub enum Error {
         #[source]
         source: PartError,
     },
+    #[error("the Terraform configuration of `{project}` is not valid, so nothing was built")]
+    Validate {
+        project: ProjectName,
+        #[source]
+        source: TerraformError,
+    },
+    #[error("the commit's message asks to rebuild `{0}`, which is the repository of no project")]
+    SwitchRepository(String),
     #[error("what runs now could not be recorded")]
     DeployedRecord(#[source] RegistryError),
     #[error("`AWS_REGION` does not name a region")]
@@ -148,8 +156,9 @@ impl Error {
             | Self::NoDeployRegistry
             | Self::UnknownEnvironment { .. }
             | Self::Terraform(TerraformError::NoFolder { .. })
-            | Self::AwsRegion(_) => Exit::BadInput,
-            Self::Gate(_) | Self::DeployPlan { .. } => Exit::Failed,
+            | Self::AwsRegion(_)
+            | Self::SwitchRepository(_) => Exit::BadInput,
+            Self::Gate(_) | Self::DeployPlan { .. } | Self::Validate { .. } => Exit::Failed,
             Self::Inputs(InputsError::Extra { .. })
             | Self::Observe(
                 ObserveError::Inputs(InputsError::Extra { .. })

@@ -10,19 +10,22 @@ use super::opened::{self, Opened, Uncommitted};
 use super::output::Output;
 use super::plan::{Planning, selection};
 use super::progress::Display;
-use super::{registries, wait_for};
+use super::{ensure_terraform, registries, wait_for};
+use crate::ci::Switches;
 use crate::config::SecretSource;
+use crate::deploy::{self, Checkout, DeployEvent, Terraform};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::execute::{Durations, Executor};
 use crate::exit::Exit;
+use crate::git::Snapshot;
 use crate::inputs::InputFiles;
 use crate::model::{Credentials, Host, ImageRef, ProjectName, Secret, Tag};
 use crate::plan::{Action, Force, Plan, Step};
 use crate::record::{ARTIFACT_TYPE, BuildRecord};
 use crate::registry::Registry;
 use crate::report::json::{BuildJson, PlanJson};
-use crate::report::{BuildReport, text};
+use crate::report::{BuildReport, deployment, text};
 use crate::task::{Maker, Tags, Task};
 use crate::workspace::{Project, Workspace};
 
@@ -59,7 +62,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let snapshot = opened.snapshot()?;
     let workspace = Workspace::read(&snapshot, &opened.source)?;
     let selected = selection(&workspace, &arguments.projects)?;
-    let force = force(&workspace, arguments)?;
+    let force = force(&workspace, arguments, &opened.switches(&workspace)?)?;
     let planning =
         Planning { options, environment, opened: &opened, snapshot: &snapshot, workspace: &workspace };
     wait_for(async {
@@ -78,6 +81,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
         {
             return Err(Error::DirtyPush { host: host.to_string() });
         }
+        validate_terraform(call, &snapshot, &workspace, &plan).await?;
         let building = Building { planning: &planning, arguments, cache: &*cache, output };
         let mut report = building.execute(&plan, &files).await?;
         // What was built is there, whether that can be recorded or not: it is reported first.
@@ -92,6 +96,33 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     })
 }
 
+/// Checks what a deployment would apply, before anything is built for it.
+async fn validate_terraform(
+    call: &Call,
+    snapshot: &Snapshot<'_>,
+    workspace: &Workspace,
+    plan: &Plan,
+) -> Result<(), Error> {
+    let mut folders = Vec::new();
+    for step in plan.steps.iter().filter(|step| step.action == Action::Build) {
+        let config = &workspace.projects[&step.project].config;
+        for folder in deploy::terraform_folders(snapshot, config)? {
+            folders.push((&step.project, folder));
+        }
+    }
+    if folders.is_empty() {
+        return Ok(());
+    }
+    let terraform = Terraform::new(ensure_terraform::program(&call.environment).await?);
+    let checkout = Checkout::new(snapshot, &call.environment.temporary_folder())?;
+    for (project, folder) in folders {
+        let tell = |event| call.output.story(&deployment::event(project, &DeployEvent::Terraform(event)));
+        let validated = terraform.validate(&checkout, &folder, &tell).await;
+        validated.map_err(|source| Error::Validate { project: project.clone(), source })?;
+    }
+    Ok(())
+}
+
 /// Where images are pushed to; `None` where they stay in the engine.
 fn host(cache: &dyn Registry, workspace: &Workspace) -> Option<Host> {
     cache.image(&workspace.records, &Tag::tainted()).host
@@ -101,16 +132,26 @@ fn at_least_one(number: &str) -> Result<NonZeroUsize, &'static str> {
     number.parse().map_err(|_| "a number from 1 is expected")
 }
 
-/// With `--force`, the named projects but not what they need; all when none is named.
-fn force(workspace: &Workspace, arguments: &Arguments) -> Result<Force, Error> {
-    if !arguments.force {
-        return Ok(Force::None);
+/// With `--force`, the named projects but not what they need; all when none is named. A commit's message
+/// can ask for the same.
+fn force(workspace: &Workspace, arguments: &Arguments, switches: &Switches) -> Result<Force, Error> {
+    let all = || workspace.projects.keys().cloned().collect();
+    if switches.rebuild_all || arguments.force && arguments.projects.is_empty() {
+        return Ok(Force::Only(all()));
     }
-    if arguments.projects.is_empty() {
-        return Ok(Force::Only(workspace.projects.keys().cloned().collect()));
+    let mut forced: BTreeSet<ProjectName> = BTreeSet::new();
+    if arguments.force {
+        for name in &arguments.projects {
+            forced.insert(opened::project(workspace, name)?);
+        }
     }
-    let named = arguments.projects.iter().map(|name| opened::project(workspace, name));
-    Ok(Force::Only(named.collect::<Result<BTreeSet<_>, _>>()?))
+    for repository in &switches.rebuild {
+        let built_to = |project: &Project| project.config.repository.as_str() == repository;
+        let found = workspace.projects.iter().find(|(_, project)| built_to(project));
+        let (name, _) = found.ok_or_else(|| Error::SwitchRepository(repository.clone()))?;
+        forced.insert(name.clone());
+    }
+    Ok(if forced.is_empty() { Force::None } else { Force::Only(forced) })
 }
 
 fn exit(report: &BuildReport) -> Exit {

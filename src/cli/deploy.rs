@@ -63,14 +63,24 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     } else {
         arguments.projects.iter().map(|name| opened::project(&workspace, name)).collect::<Result<_, _>>()?
     };
-    let deploying =
-        Deploying { call, arguments, opened: &opened, snapshot: &snapshot, workspace: &workspace, target };
+    let is_dry_run = arguments.dry_run || opened.switches(&workspace)?.dry_deploy;
+    let deploying = Deploying {
+        call,
+        arguments,
+        is_dry_run,
+        opened: &opened,
+        snapshot: &snapshot,
+        workspace: &workspace,
+        target,
+    };
     wait_for(deploying.run(&candidate, &selected))
 }
 
 struct Deploying<'d> {
     call: &'d Call,
     arguments: &'d Arguments,
+    /// Asked for on the command line, or by the commit's message.
+    is_dry_run: bool,
     opened: &'d Opened,
     snapshot: &'d Snapshot<'d>,
     workspace: &'d Workspace,
@@ -90,7 +100,7 @@ impl Deploying<'_> {
         let tell: &TellDeploy<'_> =
             &|project, event| self.call.output.story(&deployment::event(project, &event));
         let mut rollout = self.rollout(&*target, candidate, &images, before.as_ref(), tell).await?;
-        if self.arguments.dry_run {
+        if self.is_dry_run {
             return self.dry_run(&rollout).await;
         }
         let commit = self.opened.head.commit;

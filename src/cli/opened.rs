@@ -5,6 +5,8 @@ use std::fs;
 use super::Call;
 use super::environment::Environment;
 use super::options::Options;
+use crate::ci::Switches;
+use crate::config::Switch;
 use crate::error::Error;
 use crate::git::{Head, Repository, Snapshot};
 use crate::model::{BranchName, ObjectId, ProjectName};
@@ -62,6 +64,20 @@ impl Opened {
 
     pub(super) fn snapshot(&self) -> Result<Snapshot<'_>, Error> {
         Ok(self.repository.snapshot_of_tree(self.tree)?)
+    }
+
+    /// What the commit's message asks for, as far as the manifest lets it.
+    pub(super) fn switches(&self, workspace: &Workspace) -> Result<Switches, Error> {
+        let allowed = &workspace.settings.message_switches;
+        if allowed.is_empty() {
+            return Ok(Switches::default());
+        }
+        let mut switches = Switches::read(&self.repository.message(self.head.commit)?);
+        if !allowed.contains(&Switch::Rebuild) {
+            (switches.rebuild_all, switches.rebuild) = Default::default();
+        }
+        switches.dry_deploy &= allowed.contains(&Switch::DryDeploy);
+        Ok(switches)
     }
 
     /// Finds the base; `records` are what the cache knows of earlier builds.

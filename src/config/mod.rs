@@ -31,7 +31,7 @@ pub use problem::{ManifestErrors, Problem};
 pub use project::{ProjectConfig, SecretSource};
 pub use registry::{Ecr, RegistryConfig, RegistryKind};
 pub use service::{AppRunner, InvalidTemplate, Placeholder, Service, Template};
-pub use workspace::{InvalidWorkspaceName, Strategy, Workspace, WorkspaceName};
+pub use workspace::{InvalidWorkspaceName, Strategy, Switch, Workspace, WorkspaceName};
 
 use fields::Fields;
 use problem::Problems;

@@ -1,12 +1,13 @@
 //! `[workspace]`: what holds for all projects.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use super::fields::{Item, Located};
 use crate::model::{BranchName, RepositoryName};
 
-pub(super) const KEYS: &[&str] = &["name", "default_branch", "strategy", "rebuild_all"];
+pub(super) const KEYS: &[&str] = &["name", "default_branch", "strategy", "rebuild_all", "message_switches"];
 
 /// What holds for all projects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,17 @@ pub struct Workspace {
     pub strategy: Strategy,
     /// Patterns, not yet parsed, of files that are inputs of every project.
     pub rebuild_all: Vec<Located<String>>,
+    /// What a commit's message may ask for.
+    pub message_switches: BTreeSet<Switch>,
+}
+
+/// What a commit's message can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Switch {
+    /// `[ci rebuild]`, `[ci rebuild <repository>]`
+    Rebuild,
+    /// `[ci dry-deploy]`
+    DryDeploy,
 }
 
 /// What decides whether an image is built.
@@ -81,7 +93,11 @@ pub(super) fn read(item: Item<'_>) -> Option<Workspace> {
         .and_then(|item| item.one_of(&[("digest", Strategy::Digest), ("diff", Strategy::Diff)]))
         .unwrap_or_default();
     let rebuild_all = fields.item("rebuild_all").map(|item| item.patterns()).unwrap_or_default();
-    Some(Workspace { name: name?, default_branch: default_branch?, strategy, rebuild_all })
+    let switch =
+        |item: Item<'_>| item.one_of(&[("rebuild", Switch::Rebuild), ("dry-deploy", Switch::DryDeploy)]);
+    let switches = fields.item("message_switches").map(|item| item.list()).unwrap_or_default();
+    let message_switches = switches.into_iter().filter_map(switch).collect();
+    Some(Workspace { name: name?, default_branch: default_branch?, strategy, rebuild_all, message_switches })
 }
 
 /// After `git check-ref-format`.

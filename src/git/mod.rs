@@ -140,6 +140,14 @@ impl Repository {
         }
     }
 
+    /// A commit's message, with U+FFFD for what is not UTF-8.
+    ///
+    /// # Errors
+    /// [`GitError::Read`] when the commit isn't there.
+    pub fn message(&self, commit: CommitId) -> Result<String, GitError> {
+        Ok(String::from_utf8_lossy(self.find_commit(commit)?.message_bytes()).into_owned())
+    }
+
     /// When a commit was committed, in seconds since 1970-01-01T00:00:00Z.
     ///
     /// # Errors

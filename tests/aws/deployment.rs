@@ -303,4 +303,39 @@ async fn terraform_is_applied_with_its_state_under_the_key_of_the_deployment() {
     let state: Value = serde_json::from_str(&curl(&[&object("shop-dev/api")])).unwrap();
     let attributes = &state["resources"][0]["instances"][0]["attributes"];
     assert_eq!(attributes["input"]["value"], format!("shop-dev {commit}"));
+
+    it.shop.world.write("api/terraform/main.tf", "resource {").commit();
+    it.change("api");
+    let invalid = it.shop.world.run(["build"]);
+
+    assert_eq!(invalid.exit, 4, "{invalid}");
+    let sentence = "error: the Terraform configuration of `api` is not valid, so nothing was built";
+    assert!(invalid.stderr.contains(sentence), "{invalid}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commits_message_asks_only_for_what_the_manifest_lets_it() {
+    let it = Deployed::new("service = { kind = \"command\", run = [\"true\"] }").await;
+    it.build();
+    let say = |message: &str| it.shop.world.git(["commit", "-q", "--allow-empty", "-m", message]);
+    let built = || it.shop.world.run(["build", "--json", "-q"]).json();
+    let actions = |report: &Value| {
+        let projects = report["projects"].as_array().unwrap();
+        projects.iter().map(|it| format!("{} {}", it["name"], it["action"])).collect::<Vec<_>>().join(", ")
+    };
+    say("[ci rebuild]");
+    assert_eq!(actions(&built()), r#""lib" "reuse", "api" "reuse""#);
+    let manifest = std::fs::read_to_string(it.shop.world.file("projects.toml")).unwrap();
+    let allowed = "name = \"shop\"\nmessage_switches = [\"rebuild\", \"dry-deploy\"]";
+    it.shop.world.write("projects.toml", manifest.replace("name = \"shop\"", allowed)).commit();
+
+    say("[ci rebuild lib]");
+    assert_eq!(actions(&built()), r#""lib" "build", "api" "reuse""#);
+    say("[ci rebuild] [ci dry-deploy]");
+    assert_eq!(actions(&built()), r#""lib" "build", "api" "build""#);
+    let dry = it.deploy();
+
+    assert_eq!(dry.exit, 0, "{dry}");
+    assert!(dry.stdout.contains("  its service is restarted\n"), "{dry}");
+    assert!(it.writes().is_empty(), "{:?}", it.writes());
 }
