@@ -18,7 +18,7 @@ use super::{Registry, RegistryError};
 use crate::model::{Host, ImageRef, ManifestDigest, RepositoryName};
 
 /// Blobs under way at a time. More of them don't fill a line better, and each takes memory.
-const AT_ONCE: usize = 6;
+const AT_ONCE: usize = 5;
 
 /// A repository that is copied from or to.
 #[derive(Clone, Debug)]
