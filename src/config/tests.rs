@@ -530,3 +530,20 @@ fn check_answer(bytes: &[u8]) {
         assert!(errors.problems.iter().all(|problem| (1..=lines).contains(&problem.line)), "{errors}");
     }
 }
+
+#[test]
+fn a_host_of_ecr_says_the_account_and_the_region() {
+    for (host, expected) in [
+        ("123456789012.dkr.ecr.eu-west-2.amazonaws.com", Some("eu-west-2")),
+        ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn", Some("cn-north-1")),
+        ("12345.dkr.ecr.eu-west-2.amazonaws.com", None),
+        ("123456789012.dkr.ecr.eu-west-2.amazonaws.com.evil.example", None),
+        ("123456789012.dkr.ecr.eu-west-2.amazonaws.com:5000", None),
+        ("r.example", None),
+    ] {
+        let ecr = Ecr::at(&host.parse().unwrap());
+
+        assert_eq!(ecr.as_ref().map(|ecr| ecr.region.as_str()), expected, "{host}");
+        assert!(ecr.is_none_or(|ecr| ecr.account.as_deref() == Some("123456789012")));
+    }
+}

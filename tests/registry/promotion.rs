@@ -131,7 +131,7 @@ async fn an_answer_that_is_cut_mid_blob_is_asked_for_again() {
 async fn what_was_interrupted_is_finished_without_sending_anything_twice() {
     let repository = new_repository();
     let made = image::push(&repository, &[5000; 8]).await;
-    // At most six are under way, so one is finished before the seventh begins.
+    // At most five are under way, so some are finished before the seventh begins.
     let dies = [first(6, "PUT", "/blobs/", Fault::Pass), always("PUT", "", Fault::Refuse)];
     let proxy = Proxy::start(&other(), dies).await;
     let hasty = Patience { tries: 1, ..HURRIED };

@@ -22,8 +22,8 @@ use crate::registry::blobs::stated_size;
 use crate::registry::distribution::{check_stored, compare};
 use crate::registry::transport::{refuse, unreachable};
 
-/// Chunks that one side is ahead of the other.
-const CHUNKS_AHEAD: usize = 4;
+/// Chunks, of up to half a MiB, that one side is ahead of the other. More of them are no faster.
+const CHUNKS_AHEAD: usize = 1;
 
 /// How a blob came to be on the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use super::{Registry, RegistryError};
 use crate::model::{Host, ImageRef, ManifestDigest, RepositoryName};
 
 /// Blobs under way at a time. More of them don't fill a line better, and each takes memory.
-const AT_ONCE: usize = 6;
+const AT_ONCE: usize = 5;
 
 /// A repository that is copied from or to.
 #[derive(Clone, Debug)]
@@ -103,5 +103,25 @@ impl Copied {
             Passage::Mounted => self.blobs_mounted += 1,
         }
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::EngineStore;
+
+    #[test]
+    fn the_engines_own_store_is_no_side_of_a_copy() {
+        let docker =
+            bollard::Docker::connect_with_http("http://127.0.0.1:1", 1, bollard::API_DEFAULT_VERSION);
+        let store = EngineStore::new(docker.unwrap());
+
+        let error = Side::new(&store, &"api".parse().unwrap()).unwrap_err();
+
+        assert_eq!(
+            error.to_string(),
+            "`api` is in the Docker engine's own store, and images are copied between registries only"
+        );
     }
 }
