@@ -151,8 +151,10 @@ impl Deploying<'_> {
         let tags = [Tag::deployed(self.arguments.environment.as_str())];
         let content = record.to_bytes()?.into();
         let recorded = target.put_artifact(records, DEPLOYED_ARTIFACT_TYPE, content, &tags).await;
+        let kept = self.keep_in_cache(cache, rollout, &results).await;
         self.report(rollout, &results, false);
         recorded.map_err(Error::DeployedRecord)?;
+        kept?;
         let has_failed = results.iter().any(|result| matches!(result.outcome, PartOutcome::Failed(_)));
         stopped.unwrap_or(Ok(if has_failed { Exit::Failed } else { Exit::Done }))
     }
@@ -176,6 +178,23 @@ impl Deploying<'_> {
         });
         stream::iter(copies).buffer_unordered(IMAGES_AT_ONCE).try_collect::<()>().await?;
         Ok(rollout.tag().await?)
+    }
+
+    /// Gives what runs now a tag in the cache, which keeps it from being cleaned up there.
+    async fn keep_in_cache(
+        &self,
+        cache: &dyn Registry,
+        rollout: &Rollout<'_>,
+        results: &[PartResult],
+    ) -> Result<(), Error> {
+        let tags = [Tag::deployed(self.arguments.environment.as_str())];
+        for (part, result) in rollout.parts.iter().zip(results) {
+            if matches!(result.outcome, PartOutcome::Deployed | PartOutcome::Unchanged) {
+                let repository = &self.workspace.projects[part.project].repository;
+                cache.tag(repository, &part.image, &tags).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The image of each project, by the build record or by what the cache has.

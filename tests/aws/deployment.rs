@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::bed::setting;
 use crate::proxy::{Passed, Proxy};
-use crate::support::{Shop, ask};
+use crate::support::{Shop, ask, demands, gives, shown};
 use crate::world::Answer;
 
 const DEPLOY_REGION: &str = "eu-west-2";
@@ -114,6 +114,7 @@ async fn what_was_built_in_one_region_is_deployed_in_the_other_and_a_second_time
     }
     assert_eq!(it.digest("api", "latest"), it.digest("api", "shop-dev"));
     assert_eq!(it.digest("lib", "latest"), None);
+    assert!(it.shop.tags("api").contains(&"deployed-dev".to_owned()), "the cache may forget what runs");
 
     let before = it.writes().len();
     let again = it.deploy();
@@ -338,4 +339,34 @@ async fn a_commits_message_asks_only_for_what_the_manifest_lets_it() {
     assert_eq!(dry.exit, 0, "{dry}");
     assert!(dry.stdout.contains("  its service is restarted\n"), "{dry}");
     assert!(it.writes().is_empty(), "{:?}", it.writes());
+}
+
+/// What is written at the highest verbosity, and the arguments of every process that runs meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_in_what_is_written_nor_in_an_argument() {
+    let token = "t0ken-of-ecr-that-nobody-may-see";
+    let proxy = Proxy::start(
+        &setting("AWS_1"),
+        // Each of the two processes logs in.
+        [gives(token, 3600), gives(token, 3600), demands("GET", "/v2/", &[token], 403)],
+    )
+    .await;
+    let mut it =
+        Deployed::new("service = { kind = \"command\", run = [\"sh\", \"-c\", \"ps axww -o args\"] }").await;
+    let manifest = std::fs::read_to_string(it.shop.world.file("projects.toml")).unwrap();
+    it.shop.world.write("projects.toml", manifest.replace(&setting("AWS_1"), proxy.host())).commit();
+    it.shop.world.set("AWS_SESSION_TOKEN", "s3ssion-token");
+
+    let built = it.shop.world.run(["build", "-vv", "--progress", "plain"]);
+    let deployed = it.shop.world.run(["deploy", "-e", "dev", "-vv"]);
+
+    assert_eq!((built.exit, deployed.exit), (0, 0), "{built}{deployed}");
+    assert!(deployed.stderr.contains("chinampa deploy -e dev"), "no process was seen: {deployed}");
+    assert!(proxy.record().iter().any(|passed| passed.status == 200 && passed.path.starts_with("/v2/")));
+    let encoded = shown(token);
+    for secret in [token, encoded.trim_start_matches("Basic "), "s3cret-key", "s3ssion-token"] {
+        for answer in [&built, &deployed] {
+            assert!(!answer.stdout.contains(secret) && !answer.stderr.contains(secret), "{secret} was shown");
+        }
+    }
 }
