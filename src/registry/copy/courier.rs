@@ -22,7 +22,7 @@ use crate::registry::blobs::stated_size;
 use crate::registry::distribution::{check_stored, compare};
 use crate::registry::transport::{refuse, unreachable};
 
-/// Chunks, of up to half a MiB, that one side is ahead of the other. More of them are no faster.
+/// Chunks that wait between the two sides. Each takes memory, times the blobs under way.
 const CHUNKS_AHEAD: usize = 1;
 
 /// How a blob came to be on the other side.

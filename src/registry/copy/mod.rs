@@ -17,7 +17,7 @@ use super::transport::Transport;
 use super::{Registry, RegistryError};
 use crate::model::{Host, ImageRef, ManifestDigest, RepositoryName};
 
-/// Blobs under way at a time. More of them don't fill a line better, and each takes memory.
+/// Blobs under way at a time. Each takes memory for its two connections.
 const AT_ONCE: usize = 5;
 
 /// A repository that is copied from or to.
