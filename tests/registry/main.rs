@@ -11,6 +11,7 @@ pub mod world;
 
 mod answers;
 mod image;
+mod killed;
 mod lock;
 mod login;
 mod promote;

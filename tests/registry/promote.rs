@@ -10,7 +10,7 @@ use crate::world::{Answer, World};
 use crate::{bed, new_repository, tag, upstream};
 
 /// A world that is logged in to the bed's first registry, and to the second under each of these hosts.
-fn logged_in(others: &[&str]) -> World {
+pub(crate) fn logged_in(others: &[&str]) -> World {
     let login = |number: u32| {
         let setting = |what: &str| bed::setting(&format!("REGISTRY_{number}_{what}"));
         let words = format!("{}:{}", setting("USER"), setting("PASSWORD"));
