@@ -7,7 +7,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use super::Call;
 use super::build::interrupted;
 use super::opened::{self, Opened, Uncommitted};
-use super::{ensure_terraform, registries, wait_for};
+use super::{ensure_terraform, registries, wait_for_copies};
 use crate::config::{EnvironmentName, RegistryConfig, RegistryKind};
 use crate::deploy::gate::{self, Candidate, Rollback};
 use crate::deploy::{
@@ -73,7 +73,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
         workspace: &workspace,
         target,
     };
-    wait_for(deploying.run(&candidate, &selected))
+    wait_for_copies(deploying.run(&candidate, &selected))
 }
 
 struct Deploying<'d> {

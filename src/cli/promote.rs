@@ -3,7 +3,7 @@ use std::time::Instant;
 use clap::Args;
 
 use super::Call;
-use super::{registries, wait_for};
+use super::{registries, wait_for_copies};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::{ImageRef, ManifestDigest, Tag};
@@ -26,7 +26,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     }
     let started = Instant::now();
 
-    let (digest, copied) = wait_for(async {
+    let (digest, copied) = wait_for_copies(async {
         let source = registries::registry_of(&from, environment).await?;
         let destination = registries::registry_of(&to, environment).await?;
         let digest = digest_of(source.as_ref(), &from).await?;
