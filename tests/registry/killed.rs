@@ -102,7 +102,8 @@ async fn what_a_killed_registry_had_whole_is_not_sent_again() {
 
     let copied = &world.run(["promote", &from, &to, "--json"]).json()["copied"];
 
-    let numbers = ["blobs_sent", "blobs_skipped"].map(|key| copied[key].as_u64().unwrap() as usize);
+    let numbers =
+        ["blobs_sent", "blobs_skipped"].map(|key| usize::try_from(copied[key].as_u64().unwrap()).unwrap());
     assert_eq!(numbers.iter().sum::<usize>(), LAYERS + 1, "{copied}");
     assert!(numbers[1] >= 1 && numbers[1] <= whole, "{whole} were whole, {copied}");
     let log = fs::read_to_string(registry.log()).unwrap();
