@@ -1,7 +1,5 @@
 //! Built in one region, deployed to another: both are emulators, and a proxy writes down what the second is asked.
 
-use std::process::Command;
-
 use serde_json::{Value, json};
 
 use crate::bed::setting;
@@ -9,17 +7,17 @@ use crate::proxy::{Passed, Proxy};
 use crate::support::{Shop, ask, demands, gives, shown};
 use crate::world::Answer;
 
-const DEPLOY_REGION: &str = "eu-west-2";
+pub(crate) const DEPLOY_REGION: &str = "eu-west-2";
 
 /// A shop that is deployed to the second region through a proxy.
-struct Deployed {
-    shop: Shop,
+pub(crate) struct Deployed {
+    pub(crate) shop: Shop,
     proxy: Proxy,
 }
 
 impl Deployed {
     /// `lib`, and `api` that needs it, with `more` in its entry.
-    async fn new(more: &str) -> Self {
+    pub(crate) async fn new(more: &str) -> Self {
         let proxy = Proxy::start(&setting("AWS_2"), []).await;
         let shop = Shop::new(&setting("AWS_1"), ["lib", "api"]);
         let host = proxy.host();
@@ -39,19 +37,19 @@ impl Deployed {
     }
 
     /// Changes one project's image, and commits that.
-    fn change(&self, project: &str) -> String {
+    pub(crate) fn change(&self, project: &str) -> String {
         let file = format!("{project}/f");
         let old = std::fs::read_to_string(self.shop.world.file(&file)).unwrap();
         self.shop.world.write(&file, format!("{old}+"));
         self.shop.world.commit()
     }
 
-    fn build(&self) {
+    pub(crate) fn build(&self) {
         let built = self.shop.world.run(["build", "-q"]);
         assert_eq!(built.exit, 0, "{built}");
     }
 
-    fn deploy(&self) -> Answer {
+    pub(crate) fn deploy(&self) -> Answer {
         self.shop.world.run(["deploy", "-e", "dev"])
     }
 
@@ -267,51 +265,6 @@ async fn an_ecs_service_runs_the_image_by_its_digest() {
     let runs = &definition["taskDefinition"]["containerDefinitions"][0]["image"];
     let expected = format!("{}/{}api@{}", it.proxy.host(), it.shop.prefix, it.built_digest("api"));
     assert_eq!(*runs, json!(expected));
-}
-
-/// Real Terraform, its state in the second region.
-#[tokio::test(flavor = "multi_thread")]
-async fn terraform_is_applied_with_its_state_under_the_key_of_the_deployment() {
-    let mut it = Deployed::new("").await;
-    let bucket = it.shop.prefix.replace('/', "");
-    let object = |key: &str| format!("http://{}/{bucket}/{key}", setting("AWS_2"));
-    let curl = |arguments: &[&str]| {
-        let output = Command::new("curl").args(["-s", "--noproxy", "*"]).args(arguments).output().unwrap();
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
-    curl(&["-X", "PUT", &object("")]);
-    let main = format!(
-        "terraform {{\n  backend \"s3\" {{\n    bucket = \"{bucket}\"\n    region = \"{DEPLOY_REGION}\"\n    \
-         use_path_style = true\n    skip_requesting_account_id = true\n    skip_credentials_validation = true\n  }}\n}}\n\
-         variable \"DEPLOY_TAG\" {{ type = string }}\nvariable \"COMMIT_HASH\" {{ type = string }}\n\
-         resource \"terraform_data\" \"it\" {{ input = \"${{var.DEPLOY_TAG}} ${{var.COMMIT_HASH}}\" }}\n"
-    );
-    it.shop.world.write("api/terraform/main.tf", main).commit();
-    it.shop.world.set("CHINAMPA_TERRAFORM", &setting("TERRAFORM"));
-    it.shop.world.set("AWS_ENDPOINT_URL_S3", &format!("http://{}", setting("AWS_2")));
-    it.build();
-    let commit = it.shop.world.git(["rev-parse", "HEAD"]);
-
-    let plan = it.shop.world.run(["deploy", "-e", "dev", "--dry-run"]);
-
-    assert_eq!(plan.exit, 0, "{plan}");
-    assert!(plan.stderr.contains("1 to add, 0 to change, 0 to destroy"), "{plan}");
-    assert!(!curl(&[&object("shop-dev/api")]).contains("terraform_data"));
-
-    let applied = it.deploy();
-
-    assert_eq!(applied.exit, 0, "{applied}");
-    let state: Value = serde_json::from_str(&curl(&[&object("shop-dev/api")])).unwrap();
-    let attributes = &state["resources"][0]["instances"][0]["attributes"];
-    assert_eq!(attributes["input"]["value"], format!("shop-dev {commit}"));
-
-    it.shop.world.write("api/terraform/main.tf", "resource {").commit();
-    it.change("api");
-    let invalid = it.shop.world.run(["build"]);
-
-    assert_eq!(invalid.exit, 4, "{invalid}");
-    let sentence = "error: the Terraform configuration of `api` is not valid, so nothing was built";
-    assert!(invalid.stderr.contains(sentence), "{invalid}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,4 +13,5 @@ mod deployment;
 mod login;
 mod repository;
 mod support;
+mod terraform;
 mod trouble;
