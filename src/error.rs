@@ -68,6 +68,8 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    #[error("`{folder}` is not in a git repository: CodePipeline handed over the files alone")]
+    PipelineWithoutClone { folder: PathBuf },
     #[error("the secret `{id}` of `{project}` is to come from {from}")]
     Secret { id: String, project: ProjectName, from: String },
     #[error("there are uncommitted changes, and this is CI: what it builds would not be what was committed")]
@@ -148,6 +150,7 @@ impl Error {
             | Self::Secret { .. }
             | Self::DirtyInCi
             | Self::DirtyPush { .. }
+            | Self::PipelineWithoutClone { .. }
             | Self::Mirror(_)
             | Self::NoCacheFolder
             | Self::NoSuchRegion(_)
@@ -196,6 +199,9 @@ impl Error {
             Self::DirtyInCi | Self::DirtyPush { .. } => {
                 Some("commit the changes, or take them along with `--allow-dirty`".to_owned())
             }
+            Self::PipelineWithoutClone { .. } => Some(
+                "let the pipeline's source action have the output artifact format \"Full clone\"".to_owned(),
+            ),
             Self::Secret { .. } => {
                 Some("set it, or take the secret out of the project's `secrets`".to_owned())
             }
@@ -235,6 +241,8 @@ fn git_exit(error: &GitError) -> Exit {
         GitError::OwnedByAnother { .. }
         | GitError::Open { .. }
         | GitError::Read { .. }
+        | GitError::Fetch { .. }
+        | GitError::NoGit(_)
         | GitError::MalformedTree { .. } => Exit::Surroundings,
     }
 }

@@ -28,7 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("workspace", &["config", "dockerfile", "git", "graph", "patterns"]),
     ("inputs", &["git", "patterns", "workspace"]),
     ("plan", &["config", "graph"]),
-    ("observe", &["config", "git", "inputs", "patterns", "plan", "record", "registry", "workspace"]),
+    ("observe", &["ci", "config", "git", "inputs", "patterns", "plan", "record", "registry", "workspace"]),
     ("task", &["dockerfile", "dockerignore", "engine", "git", "inputs", "registry", "workspace"]),
     ("report", &["deploy", "engine", "graph", "plan", "record", "registry"]),
     ("execute", &["engine", "graph", "plan", "registry", "report", "task"]),

@@ -3,7 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use crate::ci::Facts;
+use crate::ci::{Facts, Sources};
 use crate::docker::DockerHost;
 use crate::error::Error;
 use crate::model::{BranchName, Region, Secret};
@@ -17,6 +17,8 @@ pub(super) struct Environment {
     pub(super) branch: Option<BranchName>,
     /// `CHINAMPA_TERRAFORM_MIRROR`
     pub(super) terraform_mirror: Option<String>,
+    /// What the CI says.
+    pub(super) ci: Facts,
 }
 
 impl Environment {
@@ -27,6 +29,14 @@ impl Environment {
             base: set("CHINAMPA_BASE"),
             branch: set("CHINAMPA_BRANCH").map(BranchName::new),
             terraform_mirror: set("CHINAMPA_TERRAFORM_MIRROR"),
+            ci: Facts::read(Sources {
+                variable: &|name| env::var(name).ok(),
+                file: &|path| {
+                    std::fs::read_to_string(path)
+                        .inspect_err(|error| tracing::info!(path, %error, "a file of the CI can't be read"))
+                        .ok()
+                },
+            }),
         }
     }
 
@@ -46,11 +56,6 @@ impl Environment {
             _ => Path::new(&env::var_os("HOME")?).join(".docker"),
         };
         Some(folder.join("config.json"))
-    }
-
-    /// What the CI says of the commit.
-    pub(super) fn ci_facts(&self) -> Facts {
-        Facts::read(&|name| env::var(name).ok())
     }
 
     /// The file that `BASH_ENV` names: a CI's shells read it before each step.

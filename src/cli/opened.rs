@@ -8,9 +8,9 @@ use super::options::Options;
 use crate::ci::Switches;
 use crate::config::Switch;
 use crate::error::Error;
-use crate::git::{Head, Repository, Snapshot};
+use crate::git::{GitError, Head, Repository, Snapshot};
 use crate::model::{BranchName, ObjectId, ProjectName};
-use crate::observe::{self, BaseRequest, Records};
+use crate::observe::{self, BaseRequest, Missing, Records};
 use crate::plan::{Base, Force, Observations, Plan};
 use crate::workspace::{ManifestSource, Workspace};
 
@@ -37,13 +37,22 @@ impl Opened {
         environment: &Environment,
         uncommitted: Uncommitted,
     ) -> Result<Self, Error> {
-        let repository = Repository::open(&options.directory)?;
+        let repository = Repository::open(&options.directory).map_err(|error| match error {
+            GitError::NotARepository { folder } if environment.ci.is_of_codepipeline => {
+                Error::PipelineWithoutClone { folder }
+            }
+            error => error.into(),
+        })?;
         let mut head = match &options.head {
             Some(revision) => Head { commit: repository.commit(revision)?, branch: None },
             None => repository.head()?,
         };
         if head.branch.is_none() {
-            head.branch.clone_from(&environment.branch);
+            head.branch = environment.branch.clone();
+            if options.head.is_none() {
+                let of_ci = || environment.ci.branch.as_deref().map(BranchName::new);
+                head.branch = head.branch.or_else(of_ci);
+            }
         }
         let mut tree = repository.snapshot(head.commit)?.tree();
         let mut is_dirty = false;
@@ -91,8 +100,10 @@ impl Opened {
         let request = BaseRequest {
             named: options.base.as_deref(),
             from_environment: environment.base.as_deref(),
+            ci: &environment.ci,
             default_branch,
             records,
+            missing: if options.fetch_base { Missing::Fetched } else { Missing::LeftOut },
         };
         Ok(observe::base(&self.repository, &self.head, request)?)
     }

@@ -16,6 +16,9 @@ pub(super) struct Options {
     /// The commit that changes are counted from.
     #[arg(long, value_name = "REV", global = true)]
     pub(super) base: Option<String>,
+    /// Lets git fetch what a shallow or partial clone lacks to find the base.
+    #[arg(long, global = true)]
+    pub(super) fetch_base: bool,
     /// The commit that is looked at, without uncommitted work [default: HEAD].
     #[arg(long, value_name = "REV", global = true)]
     pub(super) head: Option<String>,

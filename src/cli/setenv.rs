@@ -15,7 +15,7 @@ pub(super) struct Arguments {}
 pub(super) fn run(call: &Call) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
-    let mut facts = environment.ci_facts();
+    let mut facts = environment.ci.clone();
     facts.commit.get_or_insert_with(|| opened.head.commit.to_string());
     // A tag's job is on no branch, though the CI may have checked one out.
     if facts.branch.is_none() && facts.tag.is_none() {

@@ -39,6 +39,14 @@ pub enum GitError {
     },
     #[error("the tree of `{folder}` is malformed: {reason}")]
     MalformedTree { folder: RepoPath, reason: &'static str },
+    #[error("git could not fetch {what}")]
+    Fetch {
+        what: String,
+        #[source]
+        source: Cause,
+    },
+    #[error("cannot run `git`")]
+    NoGit(#[source] std::io::Error),
     #[error("a bare repository has no work tree")]
     Bare,
     #[error("the work tree has unresolved merge conflicts")]

@@ -5,6 +5,7 @@
 
 mod diff;
 mod error;
+mod fetch;
 mod history;
 mod objects;
 mod tree;
@@ -13,6 +14,7 @@ mod work_tree;
 use std::path::{Path, PathBuf};
 
 pub use error::GitError;
+pub use fetch::{Depth, Wanted};
 pub use tree::{Entry, EntryKind, Snapshot, WalkedFile};
 pub use work_tree::WorkTree;
 

@@ -9,6 +9,7 @@ pub mod world;
 
 mod answers;
 mod bad_input;
+mod base;
 mod builds;
 mod failures;
 mod full_disk;

@@ -62,6 +62,9 @@ fn help_lists_the_commands() {
           --base <REV>
               The commit that changes are counted from
 
+          --fetch-base
+              Lets git fetch what a shallow or partial clone lacks to find the base
+
           --head <REV>
               The commit that is looked at, without uncommitted work [default: HEAD]
 
