@@ -10,7 +10,7 @@ use crate::deploy::{CheckoutError, InstallError, InvalidMirror, LockError, PartE
 use crate::docker::{DockerError, InvalidDockerHost};
 use crate::engine::EngineError;
 use crate::exit::Exit;
-use crate::git::GitError;
+use crate::git::{GitError, UnsupportedFormat};
 use crate::inputs::InputsError;
 use crate::model::{ImageRef, InvalidImageRef, InvalidRegion, ProjectName, Region};
 use crate::observe::ObserveError;
@@ -236,6 +236,7 @@ fn git_exit(error: &GitError) -> Exit {
         | GitError::NotARepository { .. }
         | GitError::Empty { .. }
         | GitError::BadRevision { .. }
+        | GitError::Unsupported { .. }
         | GitError::Conflicts
         | GitError::Bare => Exit::BadInput,
         GitError::OwnedByAnother { .. }
@@ -258,6 +259,12 @@ fn git_hint(error: &GitError) -> Option<String> {
         }
         GitError::BadRevision { .. } => {
             Some("`git fetch` it if it is elsewhere; a shallow clone lacks older commits".to_owned())
+        }
+        GitError::Unsupported { format: UnsupportedFormat::Reftable, .. } => {
+            Some("`git refs migrate --ref-format=files` keeps them in files".to_owned())
+        }
+        GitError::Unsupported { format: UnsupportedFormat::Sha256, .. } => {
+            Some("only repositories with SHA-1 object ids can be read".to_owned())
         }
         GitError::Empty { .. } => Some("commit something first".to_owned()),
         GitError::Conflicts => Some("resolve them, or build a commit with `--head`".to_owned()),

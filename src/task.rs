@@ -160,6 +160,11 @@ impl Maker<'_> {
         project: &Project,
         files: &[InputFile],
     ) -> Result<Context, TaskError> {
+        let committed = files.iter().filter(|file| file.mode != FileMode::Submodule);
+        self.repository.fetch_promised(committed.filter_map(|file| match file.content {
+            InputContent::Committed(id) => Some(id),
+            InputContent::Extra(_) => None,
+        }))?;
         let root = &project.config.context.value;
         let ignore = self.ignore(project)?;
         let mut context = Context::default();

@@ -104,7 +104,7 @@ pub fn main() -> Exit {
         Ok(arguments) => arguments,
         Err(error) => return output::usage(&error),
     };
-    output::start_tracing(options.verbose);
+    output::start_tracing(options.verbose, options.color);
     let call = Call { output: Output::new(&options), environment: Environment::read(), options };
     match run(&call, &command) {
         Ok(exit) => exit,

@@ -112,11 +112,17 @@ pub(super) fn usage(error: &clap::Error) -> Exit {
 }
 
 /// Lets `-v` and `-vv` show what this program does; libraries stay silent, they might show secrets.
-pub(super) fn start_tracing(verbose: u8) {
+pub(super) fn start_tracing(verbose: u8, color: Color) {
     let level = match verbose {
         0 => return,
         1 => "chinampa=info",
         _ => "chinampa=trace",
     };
-    tracing_subscriber::fmt().with_env_filter(level).with_writer(io::stderr).without_time().init();
+    let is_colored = match color {
+        Color::Auto => AutoStream::choice(&io::stderr()) != ColorChoice::Never,
+        Color::Always => true,
+        Color::Never => false,
+    };
+    let lines = tracing_subscriber::fmt().with_env_filter(level).with_writer(io::stderr).without_time();
+    lines.with_ansi(is_colored).init();
 }

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -31,6 +32,8 @@ pub enum GitError {
         #[source]
         source: Cause,
     },
+    #[error("the repository at `{folder}` {format}, which is not supported")]
+    Unsupported { folder: PathBuf, format: UnsupportedFormat },
     #[error("cannot read {what} from the repository")]
     Read {
         what: String,
@@ -51,6 +54,22 @@ pub enum GitError {
     Bare,
     #[error("the work tree has unresolved merge conflicts")]
     Conflicts,
+}
+
+/// A kind of repository that can't be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnsupportedFormat {
+    Sha256,
+    Reftable,
+}
+
+impl fmt::Display for UnsupportedFormat {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Sha256 => "names its objects by SHA-256",
+            Self::Reftable => "keeps its references in reftables",
+        })
+    }
 }
 
 /// What the library said, without its numbers of class and code.

@@ -50,9 +50,7 @@ impl Repository {
         if output.status.success() {
             return Ok(());
         }
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("git said nothing");
-        Err(GitError::Fetch { what, source: printable(&without_passwords(said)).into() })
+        Err(GitError::Fetch { what, source: last_line(&String::from_utf8_lossy(&output.stderr)).into() })
     }
 
     /// Git itself, for this repository.
@@ -87,6 +85,12 @@ impl fmt::Display for Wanted<'_> {
             Self::Branch(branch) => branch.fmt(formatter),
         }
     }
+}
+
+/// The last of what git said, safe for a terminal.
+pub(super) fn last_line(said: &str) -> String {
+    let line = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("git said nothing");
+    printable(&without_passwords(line))
 }
 
 /// Git's words, whose addresses may have credentials in them.

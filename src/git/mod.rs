@@ -8,12 +8,13 @@ mod error;
 mod fetch;
 mod history;
 mod objects;
+mod promised;
 mod tree;
 mod work_tree;
 
 use std::path::{Path, PathBuf};
 
-pub use error::GitError;
+pub use error::{GitError, UnsupportedFormat};
 pub use fetch::{Depth, Wanted};
 pub use tree::{Entry, EntryKind, Snapshot, WalkedFile};
 pub use work_tree::WorkTree;
@@ -56,6 +57,7 @@ impl Repository {
         git2::opts::strict_hash_verification(false);
         // Hardly an object is read twice, and libgit2 copies what it keeps.
         git2::opts::enable_caching(false);
+        allow_partial_clones();
         match git2::Repository::discover(folder) {
             Ok(inner) => Ok(Self { inner }),
             Err(source) if source.code() == git2::ErrorCode::NotFound => {
@@ -64,8 +66,24 @@ impl Repository {
             Err(source) if source.code() == git2::ErrorCode::Owner => {
                 Err(GitError::OwnedByAnother { folder: root_above(folder).to_owned() })
             }
-            Err(source) => Err(GitError::open(folder, source)),
+            Err(source) => Err(unsupported(folder).unwrap_or_else(|| GitError::open(folder, source))),
         }
+    }
+
+    /// The remote that a partial clone left objects with, or `None` when everything is here.
+    fn promisor(&self) -> Option<String> {
+        let config = self.inner.config().ok()?;
+        let mut promisors = config.entries(Some(r"^remote\..*\.promisor$")).ok()?;
+        while let Some(Ok(entry)) = promisors.next() {
+            let name =
+                entry.name().ok().and_then(|name| name.strip_prefix("remote.")?.strip_suffix(".promisor"));
+            if let Some(name) =
+                name.filter(|_| config.get_bool(entry.name().unwrap_or_default()).unwrap_or(false))
+            {
+                return Some(name.to_owned());
+            }
+        }
+        config.get_string("extensions.partialclone").ok()
     }
 
     /// The `.git` folder, or the bare repository itself.
@@ -175,6 +193,22 @@ impl Repository {
         Snapshot::new(self, tree)
     }
 
+    /// Fetches those of these objects that a partial clone lacks, all at once: one by one, they would be when they are
+    /// read. Nothing happens in a clone that is whole.
+    ///
+    /// # Errors
+    /// [`GitError::Fetch`] when the remote doesn't give them.
+    pub fn fetch_promised(&self, ids: impl IntoIterator<Item = ObjectId>) -> Result<(), GitError> {
+        let Some(remote) = self.promisor() else { return Ok(()) };
+        let objects = self.inner.odb().map_err(|source| GitError::read("the objects", source))?;
+        let missing: Vec<ObjectId> = ids.into_iter().filter(|id| !objects.exists(oid(*id))).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        promised::fetch_all(self.git(), &remote, &missing)
+            .map_err(|source| GitError::Fetch { what: format!("{} objects", missing.len()), source })
+    }
+
     /// Where the URL of `origin` points, if it is configured. Credentials in it are left out.
     pub fn origin_url(&self) -> Option<String> {
         let remote = self.inner.find_remote("origin").ok()?;
@@ -229,6 +263,38 @@ impl Blobs {
         let (bytes, _) = header.map_err(|source| GitError::read(&format!("blob {id}"), source))?;
         Ok(bytes as u64)
     }
+}
+
+/// Lets libgit2 open what git before 2.25 called a partial clone: it would refuse the name.
+fn allow_partial_clones() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: `call_once` sees to it that no other thread sets them meanwhile, and that all that open a repository
+        // here wait until they are set.
+        #[expect(unsafe_code, reason = "git2 leaves to its callers that no two threads set options at once")]
+        let set = unsafe { git2::opts::set_extensions(&["partialclone"]) };
+        if let Err(error) = set {
+            tracing::warn!(%error, "libgit2 does not take the names of extensions");
+        }
+    });
+}
+
+/// Why the repository that `folder` is in can't be read, where it is one of a kind that libgit2 doesn't know.
+fn unsupported(folder: &Path) -> Option<GitError> {
+    let root = root_above(folder);
+    let candidates = [root.join(".git/config"), root.join("config")];
+    let config =
+        candidates.iter().find_map(|file| git2::Config::open(file).ok().filter(|_| file.is_file()))?;
+    let is =
+        |name: &str, value: &str| config.get_string(name).is_ok_and(|set| set.eq_ignore_ascii_case(value));
+    let format = if is("extensions.objectformat", "sha256") {
+        UnsupportedFormat::Sha256
+    } else if is("extensions.refstorage", "reftable") {
+        UnsupportedFormat::Reftable
+    } else {
+        return None;
+    };
+    Some(GitError::Unsupported { folder: root.to_owned(), format })
 }
 
 /// The folder whose owner git looks at: the nearest that holds a `.git`, else the folder itself.

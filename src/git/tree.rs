@@ -51,7 +51,7 @@ impl std::fmt::Debug for Snapshot<'_> {
 
 impl<'r> Snapshot<'r> {
     pub(super) fn new(repository: &'r Repository, root: ObjectId) -> Result<Self, GitError> {
-        let objects = Objects::open(repository.common_dir())?;
+        let objects = Objects::open(repository)?;
         Ok(Self { repository, objects, root, folders: RefCell::default() })
     }
 
@@ -103,6 +103,25 @@ impl<'r> Snapshot<'r> {
     /// [`GitError::Read`] when it isn't there.
     pub fn blob(&self, id: ObjectId, path: &RepoPath) -> Result<Vec<u8>, GitError> {
         self.objects.blob(id).map_err(|source| GitError::object(id, path, source))
+    }
+
+    /// Fetches those of these files that a partial clone lacks, all at once; what is no file is passed over.
+    ///
+    /// # Errors
+    /// As [`Snapshot::entry`], and [`GitError::Fetch`] when the remote doesn't give them.
+    pub fn fetch_promised(&self, paths: impl IntoIterator<Item = RepoPath>) -> Result<(), GitError> {
+        if self.repository.promisor().is_none() {
+            return Ok(());
+        }
+        let mut ids = Vec::new();
+        for path in paths {
+            if let Some(Entry { kind: EntryKind::File(mode), id }) = self.entry(&path)?
+                && mode != FileMode::Submodule
+            {
+                ids.push(id);
+            }
+        }
+        self.repository.fetch_promised(ids)
     }
 
     /// Visits every file in path order, except in folders that `enter` refuses.

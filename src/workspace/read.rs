@@ -23,6 +23,9 @@ pub(super) fn workspace(
     file: String,
 ) -> Result<Workspace, WorkspaceError> {
     let names = Names::new(&manifest);
+    snapshot.fetch_promised(manifest.projects.values().flat_map(|config| {
+        [config.dockerfile.value.clone(), config.path.value.join_component(PATTERN_FILE.as_bytes())]
+    }))?;
     let (found, mut problems) = read_all(snapshot, &manifest, &names, &file)?;
     let mut reader =
         Reader { snapshot, manifest: &manifest, names: &names, file: &file, problems: Vec::new() };

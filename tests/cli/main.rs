@@ -11,6 +11,7 @@ mod answers;
 mod bad_input;
 mod base;
 mod builds;
+mod clones;
 mod failures;
 mod full_disk;
 mod repositories;

@@ -29,8 +29,14 @@ impl World {
 
     /// A clone of `source`'s `main`.
     pub fn clone_of(source: &Path) -> Self {
+        Self::cloned([&source.display().to_string()])
+    }
+
+    /// What `git clone` makes with these arguments.
+    pub fn cloned<const N: usize>(arguments: [&str; N]) -> Self {
         let world = Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() };
-        world.git(["clone", "-q", &source.display().to_string(), "."]);
+        let words: Vec<&str> = ["clone", "-q"].into_iter().chain(arguments).chain(["."]).collect();
+        world.git_with(&words);
         world
     }
 
@@ -64,6 +70,10 @@ impl World {
 
     /// Runs git, which must succeed, and returns what it wrote, trimmed.
     pub fn git<const N: usize>(&self, arguments: [&str; N]) -> String {
+        self.git_with(&arguments)
+    }
+
+    fn git_with(&self, arguments: &[&str]) -> String {
         let output = Command::new("git")
             .args([
                 "-c",
