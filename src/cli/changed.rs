@@ -45,7 +45,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
         }
     };
     output.story(&format!("changes of {} since {} ({from})", opened.head.commit.short(), commit.short()));
-    let changes = opened.repository.snapshot(commit)?.changes_to(&snapshot)?;
+    let changes = opened.repository.snapshot(commit)?.changes_with_submodules_to(&snapshot)?;
     let matching: Vec<&RepoPath> =
         changes.iter().map(|change| &change.path).filter(|path| patterns.decide(path).is_some()).collect();
     if options.json {

@@ -119,7 +119,7 @@ impl Opened {
             Base::Unknown { .. } => Default::default(),
             Base::Known { commit, .. } => {
                 let base = self.repository.snapshot(*commit)?;
-                let changes = base.changes_to(snapshot)?;
+                let changes = base.changes_with_submodules_to(snapshot)?;
                 observe::own_changes(workspace, &self.source, &base, &changes)
             }
         };

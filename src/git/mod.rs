@@ -9,6 +9,7 @@ mod fetch;
 mod history;
 mod objects;
 mod promised;
+mod submodules;
 mod tree;
 mod work_tree;
 

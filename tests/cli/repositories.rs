@@ -173,6 +173,40 @@ fn a_submodule_that_is_not_checked_out_counts_by_its_commit() {
 }
 
 #[test]
+fn what_changed_inside_of_a_submodule_that_is_checked_out_is_told() {
+    let inner = World::of(&[("b", "1")]);
+    let library = World::of(&[("a", "1"), ("src/old", "1")]);
+    library.git(["submodule", "--quiet", "add", &inner.path().display().to_string(), "inner"]);
+    library.commit();
+    let world = World::of(&[MANIFEST, DOCKERFILE]);
+    world.git(["submodule", "--quiet", "add", &library.path().display().to_string(), "api/library"]);
+    let base = world.commit();
+    library.remove("src/old").write("src/new", "1").write("a", "2").commit();
+    world.git(["-C", "api/library", "pull", "-q", "origin", "main"]);
+    world.commit();
+    world.git(["submodule", "--quiet", "update", "--init", "--recursive"]);
+
+    let modified = world.run(["changed", "api/library/**", "api/library", "-q", "--base", &base]);
+    let added = world.run(["changed", "api/library/**", "-q", "--base", &format!("{base}~1")]);
+
+    assert_snapshot!(modified, @"
+    api/library
+    api/library/a
+    api/library/src/new
+    api/library/src/old
+    [exit: 0]
+    ");
+    assert_snapshot!(added, @"
+    api/library/.gitmodules
+    api/library/a
+    api/library/inner
+    api/library/inner/b
+    api/library/src/new
+    [exit: 0]
+    ");
+}
+
+#[test]
 fn an_extra_input_that_leads_out_of_the_repository_is_refused() {
     let manifest =
         "workspace.name = \"shop\"\n[projects.api]\npath = \"api\"\nextra_inputs = [\"api/dist/**\"]\n";
