@@ -92,6 +92,8 @@ pub enum Error {
     NoDeployRegistry,
     #[error("there is no environment `{name}`")]
     UnknownEnvironment { name: EnvironmentName, known: Vec<EnvironmentName> },
+    #[error("nothing was deployed to `{environment}` yet")]
+    NeverDeployed { environment: EnvironmentName },
     #[error(transparent)]
     Gate(#[from] GateError),
     #[error(transparent)]
@@ -158,6 +160,7 @@ impl Error {
             | Self::ChosenDigest(_)
             | Self::NoDeployRegistry
             | Self::UnknownEnvironment { .. }
+            | Self::NeverDeployed { .. }
             | Self::Terraform(TerraformError::NoFolder { .. })
             | Self::AwsRegion(_)
             | Self::SwitchRepository(_) => Exit::BadInput,

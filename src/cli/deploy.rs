@@ -231,9 +231,7 @@ impl Deploying<'_> {
         target: &dyn Registry,
         records: &RepositoryName,
     ) -> Result<Option<DeployedRecord>, Error> {
-        let tag = Tag::deployed(self.arguments.environment.as_str());
-        let document = target.artifact(records, &tag).await?;
-        Ok(document.map(|document| DeployedRecord::from_bytes(&document)).transpose()?)
+        registries::deployed(target, records, &self.arguments.environment).await
     }
 
     fn check_course(&self, before: Option<&DeployedRecord>) -> Result<(), Error> {

@@ -9,7 +9,7 @@ use crate::ci::Switches;
 use crate::config::Switch;
 use crate::error::Error;
 use crate::git::{GitError, Head, Repository, Snapshot};
-use crate::model::{BranchName, ObjectId, ProjectName};
+use crate::model::{BranchName, Change, ObjectId, ProjectName};
 use crate::observe::{self, BaseRequest, Missing, Records};
 use crate::plan::{Base, Force, Observations, Plan};
 use crate::workspace::{ManifestSource, Workspace};
@@ -108,19 +108,28 @@ impl Opened {
         Ok(observe::base(&self.repository, &self.head, request)?)
     }
 
-    /// What git alone can say: the changes since the base, without digests and images.
+    /// What differs from the base; nothing where that is unknown.
+    pub(super) fn changes(&self, snapshot: &Snapshot<'_>, base: &Base) -> Result<Vec<Change>, Error> {
+        Ok(match base {
+            Base::Unknown { .. } => Vec::new(),
+            Base::Known { commit, .. } => {
+                self.repository.snapshot(*commit)?.changes_with_submodules_to(snapshot)?
+            }
+        })
+    }
+
+    /// What git alone can say of the changes, without digests and images.
     pub(super) fn observe(
         &self,
-        snapshot: &Snapshot<'_>,
         workspace: &Workspace,
         base: Base,
+        changes: &[Change],
     ) -> Result<Observations, Error> {
         let own_changes = match &base {
             Base::Unknown { .. } => Default::default(),
             Base::Known { commit, .. } => {
                 let base = self.repository.snapshot(*commit)?;
-                let changes = base.changes_with_submodules_to(snapshot)?;
-                observe::own_changes(workspace, &self.source, &base, &changes)
+                observe::own_changes(workspace, &self.source, &base, changes)
             }
         };
         Ok(Observations {
@@ -137,25 +146,35 @@ impl Opened {
 /// A plan by git alone, and what it was made from.
 pub(super) struct OfflinePlan {
     pub(super) workspace: Workspace,
+    pub(super) changes: Vec<Change>,
     pub(super) observed: Observations,
     pub(super) plan: Plan,
 }
 
 /// Plans all projects by git alone and says on which base.
-pub(super) fn plan_offline(
+pub(super) fn plan_offline(opened: &Opened, call: &Call) -> Result<OfflinePlan, Error> {
+    plan_offline_since(opened, call, |workspace| {
+        let default_branch = &workspace.settings.default_branch;
+        opened.base(&call.options, &call.environment, default_branch, &Records::default())
+    })
+}
+
+/// The same since the base that `base` finds.
+pub(super) fn plan_offline_since(
     opened: &Opened,
-    Call { options, environment, output }: &Call,
+    call: &Call,
+    base: impl FnOnce(&Workspace) -> Result<Base, Error>,
 ) -> Result<OfflinePlan, Error> {
     let snapshot = opened.snapshot()?;
     let workspace = Workspace::read(&snapshot, &opened.source)?;
-    let default_branch = &workspace.settings.default_branch;
-    let base = opened.base(options, environment, default_branch, &Records::default())?;
-    let observed = opened.observe(&snapshot, &workspace, base)?;
+    let base = base(&workspace)?;
+    let changes = opened.changes(&snapshot, &base)?;
+    let observed = opened.observe(&workspace, base, &changes)?;
     let selected = workspace.graph.order().cloned().collect();
     let strategy = workspace.settings.strategy;
     let plan = crate::plan::make(&workspace.graph, &observed, &selected, strategy, &Force::None);
-    output.story(&crate::report::text::base(&plan));
-    Ok(OfflinePlan { workspace, observed, plan })
+    call.output.story(&crate::report::text::base(&plan));
+    Ok(OfflinePlan { workspace, changes, observed, plan })
 }
 
 /// Finds a project by the name that a person typed.

@@ -84,7 +84,8 @@ fn offline(
 ) -> Result<Plan, Error> {
     let default_branch = &workspace.settings.default_branch;
     let base = opened.base(options, environment, default_branch, &Records::default())?;
-    let mut observed = opened.observe(snapshot, workspace, base)?;
+    let changes = opened.changes(snapshot, &base)?;
+    let mut observed = opened.observe(workspace, base, &changes)?;
     if arguments.digests {
         let files = inputs::files(workspace, selected, snapshot, opened.repository.work_dir())?;
         observed.inputs = observe::inputs(&files, &inputs::digests(workspace, &files));
@@ -120,7 +121,8 @@ impl Planning<'_> {
         };
         let default_branch = &workspace.settings.default_branch;
         let base = opened.base(self.options, self.environment, default_branch, &records)?;
-        let mut observed = opened.observe(self.snapshot, workspace, base)?;
+        let changes = opened.changes(self.snapshot, &base)?;
+        let mut observed = opened.observe(workspace, base, &changes)?;
         observed.inputs = observe::inputs(&files, &digests);
         observed.images = Some(images);
         let strategy = workspace.settings.strategy;

@@ -1,6 +1,6 @@
 //! `[projects.*]`: what an image is made from, and what is done with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fields::Located;
 use super::service::Service;
@@ -54,7 +54,7 @@ impl ProjectConfig {
     ///
     /// Lines, comments, order and defaults that are spelled out don't count, nor where a
     /// secret comes from, nor what is done with a finished image.
-    pub fn differing_keys(&self, other: &Self) -> Vec<&'static str> {
+    pub fn differing_keys(&self, other: &Self) -> Vec<String> {
         // Whoever adds a key decides here whether it makes another image.
         let Self {
             line: _,
@@ -81,11 +81,29 @@ impl ProjectConfig {
             ("repository", *repository == other.repository),
             ("needs", *needs == other.needs),
             ("platforms", *platforms == other.platforms),
-            ("build_args", *build_args == other.build_args),
-            ("secrets", secrets.keys().eq(other.secrets.keys())),
             ("extra_inputs", *extra_inputs == other.extra_inputs),
             ("hermetic", *hermetic == other.hermetic),
         ];
-        compared.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
+        let differing = compared.into_iter().filter(|(_, same)| !same).map(|(key, _)| key.to_owned());
+        let arguments = differing_members(build_args, &other.build_args, PartialEq::eq);
+        // Where a secret comes from makes no other image.
+        let secrets = differing_members(secrets, &other.secrets, |_, _| true);
+        let arguments = arguments.into_iter().map(|name| format!("build_args.{name}"));
+        let secrets = secrets.into_iter().map(|id| format!("secrets.{id}"));
+        differing.chain(arguments).chain(secrets).collect()
     }
+}
+
+/// The keys that only one of two tables has, or whose values `is_same` tells apart; sorted.
+fn differing_members<'m, V>(
+    one: &'m BTreeMap<String, V>,
+    other: &'m BTreeMap<String, V>,
+    is_same: impl Fn(&V, &V) -> bool,
+) -> BTreeSet<&'m str> {
+    let names = one.keys().chain(other.keys()).map(String::as_str);
+    let differs = |name: &&str| match (one.get(*name), other.get(*name)) {
+        (Some(one), Some(other)) => !is_same(one, other),
+        _ => true,
+    };
+    names.filter(differs).collect()
 }

@@ -453,8 +453,8 @@ fn each_key_that_makes_another_image_is_a_difference() {
         ("repository", "\"r\""),
         ("needs", "[\"lib\"]"),
         ("platforms", "[\"linux/arm64\"]"),
-        ("build_args", "{ A = \"\" }"),
-        ("secrets", "{ s = { env = \"S\" } }"),
+        ("build_args.A", "\"\""),
+        ("secrets.s", "{ env = \"S\" }"),
         ("extra_inputs", "[\"dist/\"]"),
         ("hermetic", "false"),
     ] {

@@ -1,9 +1,10 @@
 //! Which changed paths are whose inputs, and by which line.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::dockerfile::Dockerfile;
 use crate::git::Snapshot;
-use crate::model::{Change, ProjectName, RepoPath};
+use crate::model::{Change, ChangeKind, ProjectName, RepoPath};
 use crate::patterns::{Index, Pattern};
 use crate::plan::Reason;
 use crate::workspace::{self, MANIFEST, ManifestSource, Project, Workspace};
@@ -29,7 +30,30 @@ pub fn own_changes(
             reasons.entry(name).or_default().push(reason);
         }
     }
+    for change in changes.iter().filter(|change| change.kind == ChangeKind::Modified) {
+        for &number in files.dockerfiles.get(&change.path).into_iter().flatten() {
+            let (name, project) = projects[number];
+            if let Some(reason) = parent_changes(base, name, project) {
+                reasons.entry(name.clone()).or_default().push(reason);
+            }
+        }
+    }
     reasons
+}
+
+/// Which images a Dockerfile that was changed takes something from, and did not before. A text of the base that can't be
+/// read, or means nothing with the arguments of today, tells nothing: that the file was changed is reason enough.
+fn parent_changes(base: &Snapshot<'_>, name: &ProjectName, project: &Project) -> Option<Reason> {
+    let config = &project.config;
+    let text = base.read(&config.dockerfile.value).ok()??;
+    let old = Dockerfile::parse(&text, &config.build_args, config.platforms.first()).ok()?;
+    let references = |dockerfile: &Dockerfile| -> Option<BTreeSet<String>> {
+        let parents = dockerfile.parents_needed_for(config.target.as_ref()).ok()?;
+        Some(parents.into_iter().map(|parent| parent.reference.clone()).collect())
+    };
+    let (old, new) = (references(&old)?, references(&project.dockerfile)?);
+    let (gone, added) = (old.difference(&new).cloned().collect(), new.difference(&old).cloned().collect());
+    (old != new).then(|| Reason::Parents { gone, added, project: name.clone() })
 }
 
 /// Looks a changed path up in all patterns of all projects.
@@ -123,16 +147,13 @@ fn entry_changes(workspace: &Workspace, base: &Snapshot<'_>) -> Vec<(ProjectName
         old.as_ref().is_some_and(|old| old.workspace.rebuild_all != workspace.settings.rebuild_all);
     let mut reasons = Vec::new();
     for (name, project) in &workspace.projects {
-        let reason = |keys: Vec<&str>| Reason::Entry {
-            keys: keys.into_iter().map(str::to_owned).collect(),
-            project: name.clone(),
-        };
+        let reason = |keys: Vec<String>| Reason::Entry { keys, project: name.clone() };
         match old.as_ref().and_then(|old| old.projects.get(name)) {
             None => reasons.push((name.clone(), reason(Vec::new()))),
             Some(old) => {
                 let mut keys = old.differing_keys(&project.config);
                 if rebuild_all_differs {
-                    keys.push("rebuild_all");
+                    keys.push("rebuild_all".to_owned());
                 }
                 if !keys.is_empty() {
                     reasons.push((name.clone(), reason(keys)));

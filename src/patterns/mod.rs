@@ -142,8 +142,12 @@ impl Patterns {
 
     /// The line that takes `path`: the last that matches, if that is not a negated one.
     pub fn decide(&self, path: &RepoPath) -> Option<&Pattern> {
-        let last = self.0.iter().rev().find(|pattern| pattern.matcher.matches(path.as_bytes()))?;
-        (!last.negated).then_some(last)
+        self.last_match(path).filter(|last| !last.negated)
+    }
+
+    /// The last line that matches, whether it takes `path` or takes it back.
+    pub fn last_match(&self, path: &RepoPath) -> Option<&Pattern> {
+        self.0.iter().rev().find(|pattern| pattern.matcher.matches(path.as_bytes()))
     }
 
     pub fn lines(&self) -> &[Pattern] {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::model::{ChangeKind, ProjectName, RepoPath};
+use crate::model::{ChangeKind, ProjectName, RepoPath, printable};
 
 /// One reason to build a project. Its `Display` completes "… because".
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub enum Reason {
     },
     /// The project's entry in `projects.toml` differs in these keys; none: the entry is new.
     Entry { keys: Vec<String>, project: ProjectName },
+    /// Its Dockerfile takes something from other images than that of the base.
+    Parents { gone: Vec<String>, added: Vec<String>, project: ProjectName },
     /// The lines that name a project's inputs changed.
     Patterns { path: RepoPath, change: ChangeKind, project: ProjectName },
     /// Something that it needs itself is affected.
@@ -45,6 +47,7 @@ impl Reason {
         match self {
             Self::File { .. } => "file",
             Self::Entry { .. } => "entry",
+            Self::Parents { .. } => "parents",
             Self::Patterns { .. } => "patterns",
             Self::Need { .. } => "need",
             Self::BaseUnknown { .. } => "base-unknown",
@@ -68,6 +71,13 @@ impl fmt::Display for Reason {
             Self::Entry { keys, project } => {
                 let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
                 write!(formatter, "the manifest's entry of `{project}` differs in {}", keys.join(", "))
+            }
+            Self::Parents { gone, added, project } => {
+                let list = |references: &[String]| match references {
+                    [] => "none".to_owned(),
+                    references => format!("`{}`", printable(&references.join("`, `"))),
+                };
+                write!(formatter, "`{project}` is made from {} in place of {}", list(added), list(gone))
             }
             Self::Patterns { path, change, project } => {
                 write!(formatter, "`{path}`, which names the inputs of `{project}`, was {change}")
@@ -97,6 +107,11 @@ impl Serialize for Reason {
             }
             Self::Entry { keys, project } => {
                 map.serialize_entry("keys", keys)?;
+                map.serialize_entry("project", project)?;
+            }
+            Self::Parents { gone, added, project } => {
+                map.serialize_entry("gone", gone)?;
+                map.serialize_entry("added", added)?;
                 map.serialize_entry("project", project)?;
             }
             Self::Patterns { path, change, project } => {

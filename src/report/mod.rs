@@ -7,6 +7,7 @@ pub mod graph;
 pub mod json;
 pub mod text;
 pub mod why;
+pub mod why_not;
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::graph::ProjectGraph;
 use crate::model::ProjectName;
-use crate::plan::{Observations, Plan, Reason};
+use crate::plan::{Base, Observations, Plan, Reason};
 
 /// Why a project is affected by the changes, or that it isn't.
 #[derive(Debug)]
@@ -80,20 +80,22 @@ impl Serialize for Story<'_> {
             .iter()
             .map(|chapter| json!({ "way": chapter.way, "reasons": chapter.reasons }))
             .collect();
-        let base = match &self.plan.base {
-            crate::plan::Base::Known { commit, from } => {
-                json!({ "commit": commit.to_string(), "from": from })
-            }
-            crate::plan::Base::Unknown { .. } => serde_json::Value::Null,
-        };
         json!({
             "schema": "chinampa.why/1",
             "project": self.project,
             "head": self.plan.head.to_string(),
-            "base": base,
+            "base": base_json(&self.plan.base),
             "affected": !self.chapters.is_empty(),
             "because": because,
         })
         .serialize(serializer)
+    }
+}
+
+/// As in every document: the commit and who named it, or `null`.
+pub(super) fn base_json(base: &Base) -> serde_json::Value {
+    match base {
+        Base::Known { commit, from } => json!({ "commit": commit.to_string(), "from": from }),
+        Base::Unknown { .. } => serde_json::Value::Null,
     }
 }

@@ -121,6 +121,14 @@ async fn what_was_built_in_one_region_is_deployed_in_the_other_and_a_second_time
     assert_eq!(again.stdout, format!("`dev` runs {short} already, all of it: nothing to do\n"));
     assert_eq!(again.exit, 0);
     assert_eq!(it.writes().len(), before, "the second deployment wrote something");
+
+    it.change("lib");
+    let why = it.shop.world.run(["why", "api", "--against", "deployed:dev"]);
+    let never = it.shop.world.run(["why", "api", "--against", "deployed:prod"]);
+
+    assert!(why.stderr.contains("(what `dev` runs)") && why.stdout.contains("`lib/f` was modified"), "{why}");
+    assert_eq!(never.exit, 2);
+    assert!(never.stderr.contains("error: nothing was deployed to `prod` yet"), "{never}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -419,3 +419,50 @@ fn an_older_head_is_looked_at_as_it_was() {
     [exit: 0]
     ");
 }
+
+#[test]
+fn why_not_names_the_files_that_were_near_and_what_did_not_take_them() {
+    let (world, _) = world();
+    world.write("lib/.rebuild_patterns", "lib/*.txt\n!**/old.txt\n").commit();
+    world.write("lib/notes.md", "changed").write("lib/old.txt", "changed").write("x", "changed").commit();
+
+    let not = world.shown(["why", "--not", "api", "--base", "HEAD~1"]);
+    let but_it_is = world.shown(["why", "--not", "api", "--against", "HEAD~2", "-q"]);
+    let json = world.run(["why", "--not", "lib", "--base", "HEAD~1", "-q", "--json"]).json();
+
+    assert_snapshot!(not, @"
+    `api` is not affected:
+      none of the 3 changed files is an input of it, nor of what it needs: `lib`
+      `lib/notes.md` matches no line of `lib/.rebuild_patterns` of `lib`
+      `lib/old.txt` is taken back by `!**/old.txt` (lib/.rebuild_patterns:2) of `lib`
+    stderr: changes of <10 hex> since <10 hex> (--base)
+    [exit: 0]
+    ");
+    assert_snapshot!(but_it_is, @"
+    `api` is affected:
+      `api` needs `lib`, and
+        `lib/.rebuild_patterns`, which names the inputs of `lib`, was modified
+    [exit: 1]
+    ");
+    assert_eq!(json["near_misses"][1]["source"], "lib/.rebuild_patterns:2");
+    assert_eq!(json["near_misses"][0]["taken_back_by"], serde_json::Value::Null);
+}
+
+#[test]
+fn why_tells_which_argument_and_which_parent_differs() {
+    let (world, _) = world();
+    let arguments = |arguments: &str| format!("{MANIFEST}build_args = {{ {arguments} }}\n");
+    world.write("projects.toml", arguments("A = 1, B = 2")).commit();
+    world.write("projects.toml", arguments("B = 3, C = 4"));
+    world.write("site/Dockerfile", "FROM chinampa/base:2\nCOPY --from=other:1 /a /a\n").commit();
+
+    let why = world.shown(["why", "site", "--against", "HEAD~1", "-q"]);
+
+    assert_snapshot!(why, @"
+    `site` is affected:
+      `site/Dockerfile` was modified and matches `site/` (projects.toml:10) of `site`
+      the manifest's entry of `site` differs in `build_args.A`, `build_args.B`, `build_args.C`
+      `site` is made from `chinampa/base:2`, `other:1` in place of `chinampa/base:1`
+    [exit: 0]
+    ");
+}

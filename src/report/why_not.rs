@@ -1,0 +1,122 @@
+//! Why a project is not affected: the changed files that were near, and what did not take them.
+
+use std::fmt;
+
+use serde_json::json;
+
+use super::why::base_json;
+use crate::model::{Change, ProjectName, RepoPath};
+use crate::patterns::Pattern;
+use crate::plan::Plan;
+use crate::workspace::{Project, Workspace};
+
+/// How many files of one project are listed in words.
+const MOST_FILES: usize = 20;
+
+/// The changed files in the folders of a project, and of what it needs, that are no inputs.
+#[derive(Debug)]
+pub struct NearMisses<'w> {
+    project: &'w ProjectName,
+    /// Of the whole repository.
+    changed_files: usize,
+    /// What it needs, itself excluded.
+    needs: Vec<&'w ProjectName>,
+    by_project: Vec<(&'w ProjectName, &'w Project, Vec<NearMiss<'w>>)>,
+}
+
+#[derive(Debug)]
+struct NearMiss<'w> {
+    path: &'w RepoPath,
+    /// The line that takes the file back; `None` when no line matches it.
+    taken_back_by: Option<&'w Pattern>,
+}
+
+impl<'w> NearMisses<'w> {
+    /// Of a project that the changes do not affect.
+    pub fn new(workspace: &'w Workspace, changes: &'w [Change], project: &'w ProjectName) -> Self {
+        let with_needs = workspace.graph.with_needs([project]);
+        let needs: Vec<&ProjectName> = with_needs.into_iter().filter(|need| *need != project).collect();
+        let near = |name: &&'w ProjectName| {
+            let (name, it) = workspace.projects.get_key_value(*name)?;
+            let folders = [&it.config.path.value, &it.config.context.value];
+            let misses: Vec<NearMiss<'_>> = changes
+                .iter()
+                .filter(|change| folders.iter().any(|folder| change.path.is_within(folder)))
+                .map(|Change { path, .. }| NearMiss { path, taken_back_by: it.patterns.last_match(path) })
+                .collect();
+            (!misses.is_empty()).then_some((name, it, misses))
+        };
+        let by_project = [project].iter().chain(&needs).filter_map(near).collect();
+        Self { project, changed_files: changes.len(), needs, by_project }
+    }
+
+    /// `chinampa.why/1` with `near_misses`.
+    pub fn to_json(&self, plan: &Plan) -> serde_json::Value {
+        let near_misses = self.by_project.iter().flat_map(|(name, project, misses)| {
+            misses.iter().map(move |miss| {
+                json!({
+                    "project": name,
+                    "path": miss.path.to_string(),
+                    "taken_back_by": miss.taken_back_by.map(ToString::to_string),
+                    "source": miss.taken_back_by.map(|pattern| source(project, pattern)),
+                })
+            })
+        });
+        json!({
+            "schema": "chinampa.why/1",
+            "project": self.project,
+            "head": plan.head.to_string(),
+            "base": base_json(&plan.base),
+            "affected": false,
+            "because": [],
+            "changed_files": self.changed_files,
+            "needs": self.needs,
+            "near_misses": near_misses.collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn source(project: &Project, pattern: &Pattern) -> String {
+    match pattern.line() {
+        Some(line) => format!("{}:{line}", project.pattern_file),
+        None => project.pattern_file.to_string(),
+    }
+}
+
+impl fmt::Display for NearMisses<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(formatter, "`{}` is not affected:", self.project)?;
+        let files = match self.changed_files {
+            0 => "no file was changed".to_owned(),
+            1 => "the one changed file is no input of it".to_owned(),
+            files => format!("none of the {files} changed files is an input of it"),
+        };
+        let needs: Vec<String> = self.needs.iter().map(|need| format!("`{need}`")).collect();
+        match needs.as_slice() {
+            [] => writeln!(formatter, "  {files}, and it needs no other project")?,
+            needs => writeln!(formatter, "  {files}, nor of what it needs: {}", needs.join(", "))?,
+        }
+        for (name, project, misses) in &self.by_project {
+            let whose = if *name == self.project { String::new() } else { format!(" of `{name}`") };
+            for miss in misses.iter().take(MOST_FILES) {
+                match miss.taken_back_by {
+                    Some(pattern) => writeln!(
+                        formatter,
+                        "  `{}` is taken back by `{pattern}` ({}){whose}",
+                        miss.path,
+                        source(project, pattern)
+                    )?,
+                    None => writeln!(
+                        formatter,
+                        "  `{}` matches no line of `{}`{whose}",
+                        miss.path, project.pattern_file
+                    )?,
+                }
+            }
+            if let Some(more @ 1..) = misses.len().checked_sub(MOST_FILES) {
+                writeln!(formatter, "  and {more} more files in the folder{whose}")?;
+            }
+        }
+        Ok(())
+    }
+}
