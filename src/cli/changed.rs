@@ -24,9 +24,14 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let patterns = parse(&arguments.patterns)?;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
     let snapshot = opened.snapshot()?;
-    let (manifest, _) = workspace::manifest(&snapshot, &opened.source)?;
-    let default_branch = &manifest.workspace.default_branch;
-    let base = opened.base(options, environment, default_branch, &Records::default())?;
+    let base = match opened.named_base(options)? {
+        Some(base) => base,
+        None => {
+            let (manifest, _) = workspace::manifest(&snapshot, &opened.source)?;
+            let default_branch = &manifest.workspace.default_branch;
+            opened.base(options, environment, default_branch, &Records::default())?
+        }
+    };
 
     let (commit, from) = match &base {
         Base::Known { commit, from } => (*commit, from),

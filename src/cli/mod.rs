@@ -119,6 +119,8 @@ pub fn main() -> Exit {
 fn called_as(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = arguments.collect();
     let name = arguments.first().and_then(|program| Path::new(program).file_name());
+    // To look the name up, all commands have to be made once more, which takes a while.
+    let name = name.filter(|name| *name != env!("CARGO_PKG_NAME"));
     if let Some(command) = name.filter(|name| Arguments::command().find_subcommand(name).is_some()) {
         let command = command.to_owned();
         arguments.insert(1, command);

@@ -89,6 +89,14 @@ impl Opened {
         Ok(switches)
     }
 
+    /// The base that a person named, for which no manifest is needed.
+    pub(super) fn named_base(&self, options: &Options) -> Result<Option<Base>, Error> {
+        let missing = missing(options);
+        let named =
+            options.base.as_deref().map(|revision| observe::named_base(&self.repository, revision, missing));
+        Ok(named.transpose()?)
+    }
+
     /// Finds the base; `records` are what the cache knows of earlier builds.
     pub(super) fn base(
         &self,
@@ -97,13 +105,15 @@ impl Opened {
         default_branch: &BranchName,
         records: &Records,
     ) -> Result<Base, Error> {
+        if let Some(base) = self.named_base(options)? {
+            return Ok(base);
+        }
         let request = BaseRequest {
-            named: options.base.as_deref(),
             from_environment: environment.base.as_deref(),
             ci: &environment.ci,
             default_branch,
             records,
-            missing: if options.fetch_base { Missing::Fetched } else { Missing::LeftOut },
+            missing: missing(options),
         };
         Ok(observe::base(&self.repository, &self.head, request)?)
     }
@@ -141,6 +151,10 @@ impl Opened {
             images: None,
         })
     }
+}
+
+fn missing(options: &Options) -> Missing {
+    if options.fetch_base { Missing::Fetched } else { Missing::LeftOut }
 }
 
 /// A plan by git alone, and what it was made from.

@@ -23,8 +23,6 @@ pub type Records = Vec<(BranchName, CommitId)>;
 /// What was said about the base.
 #[derive(Clone, Copy, Debug)]
 pub struct BaseRequest<'r> {
-    /// A revision that a person named: it must resolve.
-    pub named: Option<&'r str>,
     /// A revision from the environment; empty, zeros, `null` and the like count as absent.
     pub from_environment: Option<&'r str>,
     pub ci: &'r Facts,
@@ -43,21 +41,25 @@ pub enum Missing {
     Fetched,
 }
 
-/// Finds the base.
+/// The commit that a person named as the base: it must be there, or be fetched.
 ///
 /// # Errors
-/// [`GitError::BadRevision`] when the named revision doesn't resolve, [`GitError::Fetch`] when it could not be fetched,
+/// [`GitError::BadRevision`] when the revision doesn't resolve, [`GitError::Fetch`] when it could not be fetched.
+pub fn named(repository: &Repository, revision: &str, missing: Missing) -> Result<Base, GitError> {
+    if let Some(commit) = revision.parse().ok().filter(|commit| !repository.has(*commit))
+        && missing == Missing::Fetched
+    {
+        repository.fetch(&[Wanted::Commit(commit)], Depth::One)?;
+    }
+    Ok(Base::Known { commit: repository.commit(revision)?, from: "--base".to_owned() })
+}
+
+/// Finds the base where nobody named it.
+///
+/// # Errors
 /// [`GitError::Read`] when the object database fails.
 pub fn resolve(repository: &Repository, head: &Head, request: BaseRequest<'_>) -> Result<Base, GitError> {
     let mut search = Search { repository, fetched: None, head: head.commit, missing: request.missing };
-    if let Some(revision) = request.named {
-        if let Some(commit) = revision.parse().ok().filter(|commit| !repository.has(*commit))
-            && request.missing == Missing::Fetched
-        {
-            search.fetch(&[Wanted::Commit(commit)], Depth::One)?;
-        }
-        return Ok(Base::Known { commit: repository.commit(revision)?, from: "--base".to_owned() });
-    }
     let mut passed_over = Vec::new();
     for candidate in candidates(request) {
         match search.resolve(&candidate)? {

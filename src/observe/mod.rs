@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-pub use base::{BaseRequest, Missing, Records, records, resolve as base};
+pub use base::{BaseRequest, Missing, Records, named as named_base, records, resolve as base};
 pub use changes::own_changes;
 pub use images::images;
 
