@@ -79,6 +79,30 @@ impl ProjectGraph {
         self.reachable(names, Direction::Outgoing)
     }
 
+    /// For each project that needs some of the chosen ones, however far away: which, in name order.
+    pub fn needs_among(&self, chosen: &BTreeSet<&ProjectName>) -> BTreeMap<&ProjectName, Vec<&ProjectName>> {
+        let mut is_chosen = vec![false; self.graph.node_count()];
+        for node in chosen.iter().filter_map(|name| self.nodes.get(*name)) {
+            is_chosen[node.index()] = true;
+        }
+        let mut found: Vec<Vec<NodeIndex>> = vec![Vec::new(); self.graph.node_count()];
+        // Needs come first in this order, so that theirs are known.
+        for &node in &self.order {
+            let mut of_node = Vec::new();
+            for need in self.graph.neighbors_directed(node, Direction::Incoming) {
+                of_node.extend(is_chosen[need.index()].then_some(need));
+                of_node.extend(&found[need.index()]);
+            }
+            // Numbers are in name order.
+            of_node.sort_unstable();
+            of_node.dedup();
+            found[node.index()] = of_node;
+        }
+        let named = |nodes: Vec<NodeIndex>| nodes.into_iter().map(|node| &self.graph[node]).collect();
+        let nodes = self.graph.node_indices().zip(found).filter(|(_, found)| !found.is_empty());
+        nodes.map(|(node, found)| (&self.graph[node], named(found))).collect()
+    }
+
     /// The shortest way from `name` to a need, `name` first; `None` when it doesn't need it.
     pub fn path_to_need(&self, name: &ProjectName, need: &ProjectName) -> Option<Vec<ProjectName>> {
         let (start, end) = (*self.nodes.get(name)?, *self.nodes.get(need)?);

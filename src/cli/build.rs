@@ -59,7 +59,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     if opened.is_dirty && environment.is_ci && !arguments.allow_dirty {
         return Err(Error::DirtyInCi);
     }
-    let snapshot = opened.snapshot()?;
+    let snapshot = opened.snapshot();
     let workspace = Workspace::read(&snapshot, &opened.source)?;
     let selected = selection(&workspace, &arguments.projects)?;
     let force = force(&workspace, arguments, &opened.switches(&workspace)?)?;

@@ -23,7 +23,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
     let patterns = parse(&arguments.patterns)?;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
-    let snapshot = opened.snapshot()?;
+    let snapshot = opened.snapshot();
     let base = match opened.named_base(options)? {
         Some(base) => base,
         None => {

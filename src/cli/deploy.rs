@@ -48,7 +48,7 @@ pub(super) struct Arguments {
 pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let Call { options, environment, .. } = call;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
-    let snapshot = opened.snapshot()?;
+    let snapshot = opened.snapshot();
     let workspace = Workspace::read(&snapshot, &opened.source)?;
     let target = workspace.deploy.as_ref().ok_or(Error::NoDeployRegistry)?;
     let rule =

@@ -17,7 +17,7 @@ pub(super) struct Arguments {
 pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
-    let (manifest, _) = workspace::manifest(&opened.snapshot()?, &opened.source)?;
+    let (manifest, _) = workspace::manifest(&opened.snapshot(), &opened.source)?;
     let name = format!("{}{}", manifest.cache.prefix, arguments.repository);
     let (repository, tag) = (name.parse()?, arguments.tag.parse()?);
 

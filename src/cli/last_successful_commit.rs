@@ -14,7 +14,7 @@ pub(super) struct Arguments {}
 pub(super) fn run(call: &Call) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
-    let workspace = Workspace::read(&opened.snapshot()?, &opened.source)?;
+    let workspace = Workspace::read(&opened.snapshot(), &opened.source)?;
     let records = wait_for(async {
         let registry = registries::registry(&workspace.cache, environment).await?;
         Ok(observe::records(&*registry, &workspace, opened.head.branch.as_ref()).await?)

@@ -71,8 +71,8 @@ impl Opened {
         Ok(Self { repository, head, tree, is_dirty, source })
     }
 
-    pub(super) fn snapshot(&self) -> Result<Snapshot<'_>, Error> {
-        Ok(self.repository.snapshot_of_tree(self.tree)?)
+    pub(super) fn snapshot(&self) -> Snapshot<'_> {
+        self.repository.snapshot_of_tree(self.tree)
     }
 
     /// What the commit's message asks for, as far as the manifest lets it.
@@ -179,7 +179,7 @@ pub(super) fn plan_offline_since(
     call: &Call,
     base: impl FnOnce(&Workspace) -> Result<Base, Error>,
 ) -> Result<OfflinePlan, Error> {
-    let snapshot = opened.snapshot()?;
+    let snapshot = opened.snapshot();
     let workspace = Workspace::read(&snapshot, &opened.source)?;
     let base = base(&workspace)?;
     let changes = opened.changes(&snapshot, &base)?;

@@ -35,7 +35,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
     let uncommitted = if arguments.offline { Uncommitted::LeftOut } else { Uncommitted::Included };
     let opened = Opened::new(options, environment, uncommitted)?;
-    let snapshot = opened.snapshot()?;
+    let snapshot = opened.snapshot();
     let workspace = Workspace::read(&snapshot, &opened.source)?;
     let selected = selection(&workspace, &arguments.projects)?;
     let plan = if arguments.offline {

@@ -28,7 +28,7 @@ pub(super) enum Taint {
 pub(super) fn run(call: &Call, arguments: &Arguments, taint: Taint) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
-    let workspace = Workspace::read(&opened.snapshot()?, &opened.source)?;
+    let workspace = Workspace::read(&opened.snapshot(), &opened.source)?;
     let projects = arguments.projects.iter().map(|name| opened::project(&workspace, name));
     let projects = projects.collect::<Result<Vec<_>, _>>()?;
     wait_for(async {

@@ -9,8 +9,8 @@ use std::ops::Range;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mark {
     pub(super) byte: u8,
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
 }
 
 impl Mark {
@@ -30,8 +30,8 @@ pub(super) struct Written(Vec<Mark>);
 impl Written {
     /// Text that stands in the file as it is, from `start` on.
     pub(super) fn extend_from(&mut self, bytes: &[u8], start: usize) {
-        let marks = bytes.iter().enumerate();
-        self.0.extend(marks.map(|(nth, &byte)| Mark { byte, start: start + nth, end: start + nth + 1 }));
+        let start = u32::try_from(start).expect("a Dockerfile has at most a mebibyte");
+        self.0.extend(bytes.iter().zip(start..).map(|(&byte, start)| Mark { byte, start, end: start + 1 }));
     }
 
     pub(super) fn push(&mut self, mark: Mark) {
@@ -58,13 +58,13 @@ impl Written {
 
     /// Where the first byte stands; `None` for the empty text.
     pub(super) fn start(&self) -> Option<usize> {
-        self.0.first().map(|mark| mark.start)
+        self.0.first().map(|mark| mark.start as usize)
     }
 
     /// From the first byte to the last, with everything that stands between.
     pub(super) fn whole(&self) -> Vec<Range<usize>> {
         match (self.0.first(), self.0.last()) {
-            (Some(first), Some(last)) => std::iter::once(first.start..last.end).collect(),
+            (Some(first), Some(last)) => std::iter::once(first.start as usize..last.end as usize).collect(),
             _ => Vec::new(),
         }
     }
@@ -74,8 +74,8 @@ impl Written {
         let mut pieces: Vec<Range<usize>> = Vec::new();
         for mark in &self.0 {
             match pieces.last_mut() {
-                Some(piece) if piece.end == mark.start => piece.end = mark.end,
-                _ => pieces.push(mark.start..mark.end),
+                Some(piece) if piece.end == mark.start as usize => piece.end = mark.end as usize,
+                _ => pieces.push(mark.start as usize..mark.end as usize),
             }
         }
         pieces

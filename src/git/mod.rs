@@ -8,23 +8,35 @@ mod error;
 mod fetch;
 mod history;
 mod objects;
+mod packs;
 mod promised;
 mod submodules;
 mod tree;
 mod work_tree;
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use error::{GitError, UnsupportedFormat};
 pub use fetch::{Depth, Wanted};
 pub use tree::{Entry, EntryKind, Snapshot, WalkedFile};
 pub use work_tree::WorkTree;
 
+use packs::Packs;
+
 use crate::model::{BranchName, CommitId, ObjectId};
+
+/// The tree without entries, which git knows whether or not it was written (`git hash-object -t tree /dev/null`).
+const EMPTY_TREE: ObjectId = ObjectId::from_bytes([
+    0x4b, 0x82, 0x5d, 0xc6, 0x42, 0xcb, 0x6e, 0xb9, 0xa0, 0x60, 0xe5, 0x4b, 0xf8, 0xd6, 0x92, 0x88, 0xfb,
+    0xee, 0x49, 0x04,
+]);
 
 /// An open repository, bare or not.
 pub struct Repository {
     inner: git2::Repository,
+    packs: OnceCell<Arc<Packs>>,
 }
 
 impl std::fmt::Debug for Repository {
@@ -60,7 +72,7 @@ impl Repository {
         git2::opts::enable_caching(false);
         allow_partial_clones();
         match git2::Repository::discover(folder) {
-            Ok(inner) => Ok(Self { inner }),
+            Ok(inner) => Ok(Self { inner, packs: OnceCell::new() }),
             Err(source) if source.code() == git2::ErrorCode::NotFound => {
                 Err(GitError::NotARepository { folder: folder.to_owned() })
             }
@@ -69,6 +81,18 @@ impl Repository {
             }
             Err(source) => Err(unsupported(folder).unwrap_or_else(|| GitError::open(folder, source))),
         }
+    }
+
+    /// Opens the same repository in the thread that the function is called in: a handle is for one thread.
+    ///
+    /// The function fails as [`Repository::open`] does.
+    pub fn for_another_thread(&self) -> impl Fn() -> Result<Self, GitError> + Send + Sync + use<> {
+        let (git_dir, packs) = (self.git_dir().to_owned(), self.packs());
+        move || Ok(Self { packs: OnceCell::from(Arc::clone(&packs)), ..Self::open(&git_dir)? })
+    }
+
+    fn packs(&self) -> Arc<Packs> {
+        Arc::clone(self.packs.get_or_init(|| Arc::new(Packs::open(&self.common_dir().join("objects")))))
     }
 
     /// The remote that a partial clone left objects with, or `None` when everything is here.
@@ -183,14 +207,11 @@ impl Repository {
     /// [`GitError::Read`] when the commit isn't there.
     pub fn snapshot(&self, commit: CommitId) -> Result<Snapshot<'_>, GitError> {
         let tree = self.find_commit(commit)?.tree_id();
-        self.snapshot_of_tree(object_id(tree))
+        Ok(self.snapshot_of_tree(object_id(tree)))
     }
 
     /// The files of a tree.
-    ///
-    /// # Errors
-    /// [`GitError::Read`] when the object database can't be opened.
-    pub fn snapshot_of_tree(&self, tree: ObjectId) -> Result<Snapshot<'_>, GitError> {
+    pub fn snapshot_of_tree(&self, tree: ObjectId) -> Snapshot<'_> {
         Snapshot::new(self, tree)
     }
 

@@ -1,38 +1,44 @@
 //! The object database, read without libgit2: its readers take turns at one lock, so that two threads are slower than one.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use gix_object::{Find as _, Kind};
 
 use super::error::Cause;
+use super::packs::{Packs, Scratch};
 use super::promised::Promised;
-use super::{GitError, Repository};
+use super::{EMPTY_TREE, Repository};
 use crate::model::ObjectId;
-
-/// Git knows it whether or not it was written (`git hash-object -t tree /dev/null`).
-const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
 /// Reads objects by their ids, packed or loose, alternates included; for one thread.
 pub(super) struct Objects {
-    store: gix_odb::Handle,
+    packs: Arc<Packs>,
+    scratch: RefCell<Scratch>,
+    /// What has the objects that the packs don't, once there was one.
+    store: OnceCell<gix_odb::Handle>,
     git_dir: PathBuf,
+    common_dir: PathBuf,
     /// What is asked for objects that aren't here, once there were such.
     promised: RefCell<Option<Promised>>,
 }
 
 impl Objects {
     /// Opens the database of a repository.
-    pub(super) fn open(repository: &Repository) -> Result<Self, GitError> {
-        let common_dir = repository.common_dir();
-        let store = gix_odb::at(common_dir.join("objects"), gix_hash::Kind::Sha1);
-        let store = store
-            .map_err(|source| GitError::Open { folder: common_dir.to_owned(), source: Box::new(source) })?;
-        Ok(Self { store, git_dir: repository.git_dir().to_owned(), promised: RefCell::default() })
+    pub(super) fn open(repository: &Repository) -> Self {
+        Self {
+            packs: repository.packs(),
+            scratch: RefCell::default(),
+            store: OnceCell::new(),
+            git_dir: repository.git_dir().to_owned(),
+            common_dir: repository.common_dir().to_owned(),
+            promised: RefCell::default(),
+        }
     }
 
     pub(super) fn tree(&self, id: ObjectId) -> Result<Vec<u8>, Cause> {
-        if id.to_string() == EMPTY_TREE {
+        if id == EMPTY_TREE {
             return Ok(Vec::new());
         }
         self.read(id, Kind::Tree)
@@ -43,8 +49,12 @@ impl Objects {
     }
 
     fn read(&self, id: ObjectId, kind: Kind) -> Result<Vec<u8>, Cause> {
+        let packed = self.packs.read(id, &mut self.scratch.borrow_mut());
+        if let Some((_, content)) = packed.filter(|(found, _)| *found == kind) {
+            return Ok(content);
+        }
         let mut content = Vec::new();
-        let found = self.store.try_find(&gix_hash::ObjectId::Sha1(*id.as_bytes()), &mut content)?;
+        let found = self.store()?.try_find(&gix_hash::ObjectId::Sha1(*id.as_bytes()), &mut content)?;
         let found = match found.map(|found| found.kind) {
             Some(found) => Some((found, content)),
             None => self.promised(id)?,
@@ -53,6 +63,16 @@ impl Objects {
             Some((found, content)) if found == kind => Ok(content),
             Some((found, _)) => Err(format!("it is a {found}, not a {kind}").into()),
             None => Err("the object is not there".into()),
+        }
+    }
+
+    fn store(&self) -> Result<&gix_odb::Handle, Cause> {
+        match self.store.get() {
+            Some(store) => Ok(store),
+            None => {
+                let store = gix_odb::at(self.common_dir.join("objects"), gix_hash::Kind::Sha1)?;
+                Ok(self.store.get_or_init(|| store))
+            }
         }
     }
 

@@ -3,11 +3,8 @@
 use std::path::Path;
 
 use super::tree::{Entry, EntryKind, Snapshot};
-use super::{GitError, Repository};
-use crate::model::{Change, ChangeKind, CommitId, FileMode, ObjectId, RepoPath};
-
-/// The id of the tree without entries, which git knows whether or not it was written.
-const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+use super::{EMPTY_TREE, GitError, Repository};
+use crate::model::{Change, ChangeKind, CommitId, FileMode, RepoPath};
 
 /// Deeper than people nest submodules; a bound against hostile ones.
 const MOST_SUBMODULES_DEEP: usize = 16;
@@ -78,15 +75,11 @@ fn inside(
     }
     let snapshot = |commit: Option<CommitId>| match commit {
         Some(commit) => repository.snapshot(commit),
-        None => repository.snapshot_of_tree(empty_tree()),
+        None => Ok(repository.snapshot_of_tree(EMPTY_TREE)),
     };
     let changes = with_submodules(&snapshot(old)?, &snapshot(new)?, Some(&folder), depth + 1)?;
     Ok(changes
         .into_iter()
         .map(|Change { path: inner, kind }| Change { path: path.join(&inner), kind })
         .collect())
-}
-
-fn empty_tree() -> ObjectId {
-    EMPTY_TREE.parse().expect("it is an object id")
 }

@@ -50,9 +50,8 @@ impl std::fmt::Debug for Snapshot<'_> {
 }
 
 impl<'r> Snapshot<'r> {
-    pub(super) fn new(repository: &'r Repository, root: ObjectId) -> Result<Self, GitError> {
-        let objects = Objects::open(repository)?;
-        Ok(Self { repository, objects, root, folders: RefCell::default() })
+    pub(super) fn new(repository: &'r Repository, root: ObjectId) -> Self {
+        Self { repository, objects: Objects::open(repository), root, folders: RefCell::default() }
     }
 
     /// The id of the root tree.

@@ -4,6 +4,7 @@
 //! begins with, else a component that it names anywhere (`**/api/*.ts`), else nothing. A path is then
 //! looked up by its folders and components, and only the sets found there are asked.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use super::glob::{Component, Glob};
@@ -19,8 +20,8 @@ pub struct Index<'a> {
     by_path: HashMap<&'a [u8], Vec<usize>>,
     /// Sets with a pattern that needs a component of this name, wherever it is.
     by_component: HashMap<&'a [u8], Vec<usize>>,
-    /// All folders above the keys of `by_path`.
-    above: HashSet<&'a [u8]>,
+    /// All folders above the keys of `by_path`; only walks ask for them.
+    above: OnceCell<HashSet<&'a [u8]>>,
 }
 
 /// The sets that may take a file that lies directly in one folder.
@@ -44,7 +45,7 @@ impl<'a> Index<'a> {
         }
 
         let mut index =
-            Self { sets, by_path: HashMap::new(), by_component: HashMap::new(), above: HashSet::new() };
+            Self { sets, by_path: HashMap::new(), by_component: HashMap::new(), above: OnceCell::new() };
         for (set, key) in keys {
             // The rarest name rules out the most: `api` in `**/api/Dockerfile`.
             let rarest = key.components().min_by_key(|name| usage[name]);
@@ -58,7 +59,6 @@ impl<'a> Index<'a> {
                 filed.push(set);
             }
         }
-        index.above = index.by_path.keys().flat_map(|path| folders_above(path)).collect();
         index
     }
 
@@ -76,8 +76,12 @@ impl<'a> Index<'a> {
     /// Whether some set may take a path below `folder`; where not, a walk can leave it out.
     pub fn can_match_below(&self, folder: &RepoPath) -> bool {
         !self.by_component.is_empty()
-            || self.above.contains(folder.as_bytes())
+            || self.above().contains(folder.as_bytes())
             || !self.in_folder(folder).sets.is_empty()
+    }
+
+    fn above(&self) -> &HashSet<&'a [u8]> {
+        self.above.get_or_init(|| self.by_path.keys().flat_map(|path| folders_above(path)).collect())
     }
 
     fn in_folder_of(&self, path: &[u8]) -> FolderCandidates<'_, 'a> {
@@ -130,6 +134,11 @@ impl<'a> Key<'a> {
         }
         match &pattern.matcher {
             Matcher::Globs(globs) => globs.iter().map(Self::of_glob).collect(),
+            Matcher::Lazy(globs) => match globs.prefix().strip_suffix(b"/") {
+                Some(folder) => vec![Self::Path(folder)],
+                // The components are what they are found by.
+                None => globs.globs().iter().map(Self::of_glob).collect(),
+            },
             Matcher::Regex(regex) => {
                 vec![Self::Path(folders_above(regex.prefix()).next().unwrap_or_default())]
             }

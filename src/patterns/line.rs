@@ -1,8 +1,9 @@
 //! One line: what of it is ignored, what kind of pattern it is, and whether a path matches it.
 
 use super::glob::Glob;
+use super::lazy::{self, LazyGlobs};
 use super::regex::PathRegex;
-use super::syntax::{self, GlobError, SPECIAL};
+use super::syntax::{GlobError, SPECIAL};
 use super::{MAX_LINE_BYTES, Pattern, PatternsError};
 use crate::model::RepoPath;
 
@@ -10,6 +11,7 @@ use crate::model::RepoPath;
 pub(super) enum Matcher {
     /// What the braces stand for; any one of these.
     Globs(Box<[Glob]>),
+    Lazy(LazyGlobs),
     Regex(Box<PathRegex>),
 }
 
@@ -22,6 +24,7 @@ impl Matcher {
     pub(super) fn matches(&self, path: &[u8]) -> bool {
         match self {
             Self::Globs(globs) => globs.iter().any(|glob| glob.matches(path)),
+            Self::Lazy(globs) => globs.matches(path),
             Self::Regex(regex) => regex.matches(path),
         }
     }
@@ -49,12 +52,8 @@ pub(super) fn parse(
             regex.map_err(|source| PatternsError::BadRegex { line, text: visible(&shown), source })?.into(),
         )
     } else {
-        let globs = globs(body, folder);
-        Matcher::Globs(globs.map_err(|source| PatternsError::BadGlob {
-            line,
-            text: visible(&shown),
-            source,
-        })?)
+        let matcher = globs(body, folder);
+        matcher.map_err(|source| PatternsError::BadGlob { line, text: visible(&shown), source })?
     };
     Ok(Some(Pattern { text: shown.into(), line: Some(line), negated, matcher }))
 }
@@ -85,12 +84,12 @@ fn trim_end(line: &[u8]) -> &[u8] {
     line
 }
 
-fn globs(body: &[u8], folder: &RepoPath) -> Result<Box<[Glob]>, GlobError> {
+fn globs(body: &[u8], folder: &RepoPath) -> Result<Matcher, GlobError> {
     if body.is_empty() {
         return Err(GlobError::EmptyNegation);
     }
     if body == b"." || body == b"./" {
-        return Ok([Glob::Below(folder.as_bytes().into())].into());
+        return Ok(Matcher::below(folder));
     }
     let (mut prefix, body) = match body.strip_prefix(b"./") {
         Some(relative) if !folder.is_root() => ([folder.as_bytes(), b"/"].concat(), relative),
@@ -102,10 +101,10 @@ fn globs(body: &[u8], folder: &RepoPath) -> Result<Box<[Glob]>, GlobError> {
     let folders = body[..special].iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
     let (folders, rest) = body.split_at(folders);
     prefix.extend_from_slice(checked(folders)?);
-    if rest.iter().all(|byte| *byte == b'*' || !SPECIAL.contains(byte)) {
-        return Ok([Glob::of_stars(&prefix, rest)?].into());
+    match LazyGlobs::new(&prefix, rest) {
+        Some(globs) => Ok(Matcher::Lazy(globs)),
+        None => lazy::read(&prefix, rest).map(Matcher::Globs),
     }
-    syntax::parse(rest)?.iter().map(|tokens| Glob::new(&prefix, tokens)).collect()
 }
 
 /// Passes on folders without patterns, each with a `/` at its end.

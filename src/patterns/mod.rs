@@ -16,6 +16,7 @@
 
 mod glob;
 mod index;
+mod lazy;
 mod line;
 mod regex;
 mod syntax;

@@ -140,11 +140,19 @@ pub fn make(
     };
     let affected = graph.with_dependents(changed.iter().copied());
     let context = Context { graph, observed, strategy, force, changed, affected };
+    let changed_needs = match observed.base {
+        Base::Known { .. } => graph.needs_among(&context.changed),
+        Base::Unknown { .. } => BTreeMap::new(),
+    };
     Plan {
         head: observed.head,
         is_dirty: observed.is_dirty,
         base: observed.base.clone(),
-        steps: graph.order().filter(|name| selected.contains(*name)).map(|name| context.step(name)).collect(),
+        steps: graph
+            .order()
+            .filter(|name| selected.contains(*name))
+            .map(|name| context.step(name, changed_needs.get(name).map_or(&[], Vec::as_slice)))
+            .collect(),
     }
 }
 
@@ -158,10 +166,10 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn step(&self, name: &ProjectName) -> Step {
+    fn step(&self, name: &ProjectName, changed_needs: &[&ProjectName]) -> Step {
         let (action, mut because) = self.decide(name);
         if matches!(action, Action::Build | Action::Affected) {
-            because.extend(self.story(name));
+            because.extend(self.story(name, changed_needs));
         }
         Step {
             project: name.clone(),
@@ -201,18 +209,16 @@ impl Context<'_> {
     }
 
     /// What the diff says of a project: its own changes, and the first of each changed need.
-    fn story(&self, name: &ProjectName) -> Vec<Reason> {
+    fn story(&self, name: &ProjectName, changed_needs: &[&ProjectName]) -> Vec<Reason> {
         if let Base::Unknown { why } = &self.observed.base {
             return vec![Reason::BaseUnknown { why: why.clone() }];
         }
         let mut story: Vec<Reason> = self.observed.own_changes.get(name).cloned().unwrap_or_default();
         let mut affected_needs = self.graph.needs(name);
         affected_needs.retain(|need| self.affected.contains(*need));
-        if !affected_needs.is_empty() {
-            let needs = self.graph.with_needs([name]);
-            let changed_needs = needs.into_iter().filter(|need| *need != name && self.changed.contains(need));
-            story.extend(changed_needs.filter_map(|need| self.observed.own_changes[need].first().cloned()));
-        }
+        story.extend(
+            changed_needs.iter().filter_map(|need| self.observed.own_changes[*need].first().cloned()),
+        );
         story.extend(affected_needs.into_iter().map(|need| Reason::Need { project: need.clone() }));
         story
     }

@@ -9,7 +9,7 @@ use super::parents::Names;
 use super::{PATTERN_FILE, Project, Workspace, WorkspaceError};
 use crate::config::{Located, Manifest, ManifestErrors, Problem, ProjectConfig};
 use crate::dockerfile::Dockerfile;
-use crate::git::{EntryKind, GitError, Repository, Snapshot};
+use crate::git::{EntryKind, GitError, Snapshot};
 use crate::graph::ProjectGraph;
 use crate::model::{ProjectName, RepoPath, RepositoryName};
 use crate::patterns::{Patterns, PatternsError};
@@ -74,14 +74,12 @@ fn read_all(
     if threads <= 1 {
         return read(snapshot, &projects);
     }
-    let (git_dir, tree) = (snapshot.repository().git_dir(), snapshot.tree());
+    let (open, tree) = (snapshot.repository().for_another_thread(), snapshot.tree());
+    let open = &open;
     let chunks = projects.chunks(projects.len().div_ceil(threads));
     let parts: Vec<Result<AllFound, GitError>> = thread::scope(|scope| {
         let running: Vec<_> = chunks
-            .map(|projects| {
-                // A repository's handle is for one thread.
-                scope.spawn(move || read(&Repository::open(git_dir)?.snapshot_of_tree(tree)?, projects))
-            })
+            .map(|projects| scope.spawn(move || read(&open()?.snapshot_of_tree(tree), projects)))
             .collect();
         running.into_iter().map(|thread| thread.join().expect("a reader does not panic")).collect()
     });
@@ -169,7 +167,8 @@ impl Reader<'_> {
         }
         let pattern_file = config.path.value.join_component(PATTERN_FILE.as_bytes());
         let patterns = match self.snapshot.read(&pattern_file)? {
-            Some(text) => self.patterns(&pattern_file.to_string(), &text, &config.path.value),
+            Some(text) => Patterns::parse(&text, &config.path.value)
+                .unwrap_or_else(|errors| self.bad_patterns(&pattern_file.to_string(), 1, &errors)),
             None => Patterns::whole_folder(&config.path.value),
         };
         let patterns = if config.hermetic { patterns } else { patterns.and_folder(&config.context.value) };
@@ -202,10 +201,6 @@ impl Reader<'_> {
                 None
             }
         }
-    }
-
-    fn patterns(&mut self, file: &str, text: &[u8], folder: &RepoPath) -> Patterns {
-        Patterns::parse(text, folder).unwrap_or_else(|errors| self.bad_patterns(file, 1, &errors))
     }
 
     fn listed(&mut self, list: &[Located<String>]) -> Patterns {

@@ -199,7 +199,7 @@ fn a_tree_that_holds_a_git_folder_or_writes_through_a_link_is_refused() {
     let repository = Repository::open(site.world.path()).unwrap();
     let write = |tree: &[u8]| {
         let tree = hash(site.world.path(), "tree", tree);
-        let snapshot = repository.snapshot_of_tree(tree.parse().unwrap()).unwrap();
+        let snapshot = repository.snapshot_of_tree(tree.parse().unwrap());
         Checkout::new(&snapshot, site.tools.path()).unwrap_err().to_string()
     };
 

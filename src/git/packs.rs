@@ -1,0 +1,345 @@
+//! Packed objects, read by calls instead of a mapped file (gitformat-pack(5)).
+//!
+//! A mapped pack counts as memory with all that the kernel maps around each object that is touched: thousands of small
+//! objects, far from each other, are the whole pack. Whatever is out of the ordinary here, is no answer: then the
+//! library reads the object, and says what is wrong with it.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use gix_object::Kind;
+use gix_zlib::{Inflate, Status};
+
+use crate::model::ObjectId;
+
+/// What is read at first; most files that are looked at are smaller.
+const FIRST_BYTES: usize = 2048;
+
+/// The largest object that is read here: more takes a while anyway.
+const MOST_OBJECT_BYTES: usize = 16 << 20;
+
+/// As many as git makes, at most, and some more.
+const MOST_DELTAS: usize = 64;
+
+/// The packs of a repository, as they were when they were opened.
+pub(super) struct Packs(Vec<Pack>);
+
+struct Pack {
+    index: gix_pack::index::File,
+    data: File,
+}
+
+/// What reading needs again and again.
+#[derive(Default)]
+pub(super) struct Scratch {
+    inflate: Inflate,
+    compressed: Vec<u8>,
+}
+
+/// What an entry holds.
+enum Entry {
+    Whole(Kind, Vec<u8>),
+    /// Instructions that make the object from that at an offset, or with an id.
+    Delta(Base, Vec<u8>),
+}
+
+enum Base {
+    Offset(u64),
+    Id(ObjectId),
+}
+
+impl Packs {
+    /// Those in a folder of objects; one that can't be opened is left to the library.
+    pub(super) fn open(objects: &Path) -> Self {
+        let folder = objects.join("pack");
+        let Ok(files) = std::fs::read_dir(&folder) else { return Self(Vec::new()) };
+        let indexes = files.flatten().map(|file| file.path());
+        let indexes = indexes.filter(|file| file.extension().is_some_and(|extension| extension == "idx"));
+        Self(indexes.filter_map(|index| Pack::open(&index)).collect())
+    }
+
+    /// An object, where it is in one of these packs and nothing is odd about it.
+    pub(super) fn read(&self, id: ObjectId, scratch: &mut Scratch) -> Option<(Kind, Vec<u8>)> {
+        let id = gix_hash::ObjectId::Sha1(*id.as_bytes());
+        self.0.iter().find_map(|pack| {
+            let number = pack.index.lookup(id)?;
+            pack.object(pack.index.pack_offset_at_index(number), scratch)
+        })
+    }
+}
+
+impl Pack {
+    fn open(index: &Path) -> Option<Self> {
+        let data = File::open(index.with_extension("pack")).ok()?;
+        let index = gix_pack::index::File::at(index, gix_hash::Kind::Sha1).ok()?;
+        Some(Self { index, data })
+    }
+
+    fn object(&self, offset: u64, scratch: &mut Scratch) -> Option<(Kind, Vec<u8>)> {
+        let mut deltas = Vec::new();
+        let mut offset = offset;
+        loop {
+            match self.entry(offset, scratch)? {
+                Entry::Whole(kind, content) => {
+                    let apply = |base: Vec<u8>, delta: &Vec<u8>| apply(&base, delta);
+                    return Some((kind, deltas.iter().rev().try_fold(content, apply)?));
+                }
+                Entry::Delta(base, delta) => {
+                    offset = match base {
+                        Base::Offset(offset) => offset,
+                        Base::Id(id) => {
+                            let id = gix_hash::ObjectId::Sha1(*id.as_bytes());
+                            self.index.pack_offset_at_index(self.index.lookup(id)?)
+                        }
+                    };
+                    deltas.push(delta);
+                    if deltas.len() > MOST_DELTAS {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    fn entry(&self, offset: u64, Scratch { inflate, compressed }: &mut Scratch) -> Option<Entry> {
+        self.fill(compressed, offset, FIRST_BYTES)?;
+        let (kind, size, mut header) = entry_header(compressed)?;
+        let base = match kind {
+            6 => {
+                let (back, bytes) = offset_back(&compressed[header..])?;
+                header += bytes;
+                Some(Base::Offset(offset.checked_sub(back)?))
+            }
+            7 => {
+                let id = compressed[header..].first_chunk::<20>()?;
+                header += 20;
+                Some(Base::Id(ObjectId::from_bytes(*id)))
+            }
+            _ => None,
+        };
+        if size > MOST_OBJECT_BYTES {
+            return None;
+        }
+        // More than zlib ever makes of so many bytes.
+        let most = header + size + size / 1000 + 64;
+        if most > compressed.len() && compressed.len() == FIRST_BYTES {
+            self.fill(compressed, offset, most)?;
+        }
+        let mut content = vec![0; size];
+        inflate.reset();
+        // An empty object has a stream too; there is nowhere to write to, and nothing to be wrong about.
+        let (status, _, written) = inflate.once(&compressed[header..], &mut content).ok()?;
+        if written != size || (status != Status::StreamEnd && size > 0) {
+            return None;
+        }
+        Some(match (base, kind) {
+            (Some(base), _) => Entry::Delta(base, content),
+            (None, 2) => Entry::Whole(Kind::Tree, content),
+            (None, 3) => Entry::Whole(Kind::Blob, content),
+            // Commits and tags are read elsewhere.
+            _ => return None,
+        })
+    }
+
+    /// Reads so many bytes, or what there is up to the end of the pack.
+    fn fill(&self, buffer: &mut Vec<u8>, offset: u64, bytes: usize) -> Option<()> {
+        buffer.resize(bytes, 0);
+        let mut filled = 0;
+        while filled < bytes {
+            match self.data.read_at(&mut buffer[filled..], offset + filled as u64) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(_) => return None,
+            }
+        }
+        buffer.truncate(filled);
+        Some(())
+    }
+}
+
+/// The type and the size of an entry, and how many bytes say them: three bits of type and four of size, then
+/// seven bits of size a byte, the lowest first, as long as the highest bit is set.
+fn entry_header(bytes: &[u8]) -> Option<(u8, usize, usize)> {
+    let first = *bytes.first()?;
+    let (kind, mut size, mut shift) = ((first >> 4) & 7, usize::from(first & 15), 4);
+    let mut read = 1;
+    let mut goes_on = first & 0x80 != 0;
+    while goes_on {
+        let byte = *bytes.get(read)?;
+        size |= usize::from(byte & 0x7f).checked_shl(shift)?;
+        (shift, read, goes_on) = (shift + 7, read + 1, byte & 0x80 != 0);
+        if shift > 60 {
+            return None;
+        }
+    }
+    Some((kind, size, read))
+}
+
+/// How far back a delta's base begins: seven bits a byte, the highest first, and one more for each byte but the last.
+fn offset_back(bytes: &[u8]) -> Option<(u64, usize)> {
+    let mut back = 0_u64;
+    for (read, &byte) in bytes.iter().enumerate().take(9) {
+        back = (back << 7) | u64::from(byte & 0x7f);
+        if byte & 0x80 == 0 {
+            return Some((back, read + 1));
+        }
+        back += 1;
+    }
+    None
+}
+
+/// Makes an object from its base: pieces of the base, and pieces of the delta itself.
+fn apply(base: &[u8], delta: &[u8]) -> Option<Vec<u8>> {
+    let (base_size, read) = delta_size(delta)?;
+    let (size, more) = delta_size(&delta[read..])?;
+    if base_size != base.len() || size > MOST_OBJECT_BYTES {
+        return None;
+    }
+    let mut rest = &delta[read + more..];
+    let mut content = Vec::with_capacity(size);
+    while let Some((&instruction, after)) = rest.split_first() {
+        rest = after;
+        let piece = if instruction & 0x80 != 0 {
+            let start = given_bytes(&mut rest, instruction, 0..4)?;
+            let length = given_bytes(&mut rest, instruction, 4..7)?;
+            let length = if length == 0 { 0x1_0000 } else { length };
+            base.get(start..start.checked_add(length)?)?
+        } else {
+            let (literal, after) = rest.split_at_checked(usize::from(instruction))?;
+            rest = after;
+            literal
+        };
+        if piece.is_empty() || content.len() + piece.len() > size {
+            return None;
+        }
+        content.extend_from_slice(piece);
+    }
+    (content.len() == size).then_some(content)
+}
+
+/// A number of which only those bytes are written whose bits are set in the instruction, the lowest first.
+fn given_bytes(rest: &mut &[u8], instruction: u8, bits: std::ops::Range<u8>) -> Option<usize> {
+    let mut number = 0;
+    for (place, bit) in bits.enumerate() {
+        if instruction & (1 << bit) != 0 {
+            let (&byte, after) = rest.split_first()?;
+            number |= usize::from(byte) << (8 * place);
+            *rest = after;
+        }
+    }
+    Some(number)
+}
+
+/// Seven bits a byte, the lowest first.
+fn delta_size(bytes: &[u8]) -> Option<(usize, usize)> {
+    let mut size = 0;
+    for (read, &byte) in bytes.iter().enumerate().take(8) {
+        size |= usize::from(byte & 0x7f) << (7 * read);
+        if byte & 0x80 == 0 {
+            return Some((size, read + 1));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn git(folder: &Path, arguments: &[&str]) -> Vec<u8> {
+        let output = Command::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
+            .args(arguments)
+            .current_dir(folder)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+
+    /// A repository with one pack of trees and blobs, most of them deltas of others.
+    fn repository() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        git(folder.path(), &["init", "-q"]);
+        let mut text: Vec<u8> =
+            (0..4000_u32).flat_map(|number| format!("{number:x} line\n").into_bytes()).collect();
+        for version in 0..30_usize {
+            text.splice(version * 50..version * 50 + 3, format!("<{version}>").into_bytes());
+            for file in ["a/f", "a/g", "b/f"] {
+                let file = folder.path().join(file);
+                std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+                std::fs::write(&file, &text).unwrap();
+                text.rotate_left(70_000 / (version + 1) % 1000);
+            }
+            std::fs::write(folder.path().join("empty"), "").unwrap();
+            git(folder.path(), &["add", "-A"]);
+            git(folder.path(), &["commit", "-q", "-m", "c"]);
+        }
+        git(folder.path(), &["repack", "-adfq", "--depth=50", "--window=50"]);
+        folder
+    }
+
+    fn ids(folder: &Path) -> Vec<(ObjectId, Kind)> {
+        let all = git(folder, &["cat-file", "--batch-check", "--batch-all-objects"]);
+        let all = String::from_utf8(all).unwrap();
+        let line = |line: &str| {
+            let words: Vec<&str> = line.split(' ').collect();
+            (words[0].parse().unwrap(), Kind::from_bytes(words[1].as_bytes()).unwrap())
+        };
+        all.lines().map(line).collect()
+    }
+
+    #[test]
+    fn every_tree_and_blob_is_what_git_says() {
+        let folder = repository();
+        let packs = Packs::open(&folder.path().join(".git/objects"));
+        let deltas = String::from_utf8(git(
+            folder.path(),
+            &["cat-file", "--batch-check=%(deltabase)", "--batch-all-objects"],
+        ));
+        assert!(deltas.unwrap().lines().filter(|base| !base.starts_with("0000")).count() > 50, "no deltas");
+
+        let mut read = 0;
+        for (id, kind) in ids(folder.path()) {
+            let found = packs.read(id, &mut Scratch::default());
+
+            let Some((found, content)) = found else {
+                assert_eq!(kind, Kind::Commit, "{id} was not read");
+                continue;
+            };
+            assert_eq!(found, kind);
+            assert_eq!(content, git(folder.path(), &["cat-file", &kind.to_string(), &id.to_string()]));
+            read += 1;
+        }
+        assert!(read > 100);
+    }
+
+    #[test]
+    fn a_damaged_pack_gives_no_answer_or_another_and_never_a_panic() {
+        let folder = repository();
+        let packs = folder.path().join(".git/objects/pack");
+        let pack = std::fs::read_dir(packs).unwrap().flatten().map(|file| file.path());
+        let pack = pack.into_iter().find(|file| file.extension().unwrap() == "pack").unwrap();
+        let whole = std::fs::read(&pack).unwrap();
+        let ids = ids(folder.path());
+        std::fs::remove_file(&pack).unwrap();
+
+        for round in 0..40_usize {
+            let mut damaged = whole.clone();
+            for place in (12 + round * 7..damaged.len()).step_by(97 + round) {
+                damaged[place] ^= 1 << (round % 8);
+            }
+            damaged.truncate(damaged.len() - round * whole.len() / 50);
+            std::fs::write(&pack, &damaged).unwrap();
+            let packs = Packs::open(&folder.path().join(".git/objects"));
+
+            for (id, _) in &ids {
+                let _ = packs.read(*id, &mut Scratch::default());
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Globs that are read when a path is first matched with them: of thousands of projects, most are never asked.
+//!
+//! Only lines of which a glance shows that they can be read are left for later, so that every bad one is an error at once.
+
+use std::sync::OnceLock;
+
+use super::glob::Glob;
+use super::syntax::{self, GlobError};
+
+/// Far from what braces may stand for.
+const MOST_BYTES: usize = 128;
+
+/// A glob that is known to be one, and what its braces stand for once it was asked.
+#[derive(Clone, Debug)]
+pub(super) struct LazyGlobs {
+    /// The folders that it begins with, each with a `/` at its end, and what follows them.
+    text: Box<[u8]>,
+    prefix_bytes: usize,
+    globs: OnceLock<Box<[Glob]>>,
+}
+
+impl LazyGlobs {
+    /// `None` for what has to be read to be known: that it is a glob, or below which folders it matches.
+    pub(super) fn new(prefix: &[u8], rest: &[u8]) -> Option<Self> {
+        if prefix.len() + rest.len() > MOST_BYTES || !is_plainly_a_glob(rest) {
+            return None;
+        }
+        let text = [prefix, rest].concat().into();
+        Some(Self { text, prefix_bytes: prefix.len(), globs: OnceLock::new() })
+    }
+
+    /// Empty, or with a `/` at its end: each path that matches begins so.
+    pub(super) fn prefix(&self) -> &[u8] {
+        &self.text[..self.prefix_bytes]
+    }
+
+    pub(super) fn matches(&self, path: &[u8]) -> bool {
+        path.starts_with(self.prefix()) && self.globs().iter().any(|glob| glob.matches(path))
+    }
+
+    pub(super) fn globs(&self) -> &[Glob] {
+        self.globs.get_or_init(|| {
+            let (prefix, rest) = self.text.split_at(self.prefix_bytes);
+            read(prefix, rest).expect("a glance showed that it is a glob")
+        })
+    }
+}
+
+/// What a glob stands for below a prefix.
+pub(super) fn read(prefix: &[u8], rest: &[u8]) -> Result<Box<[Glob]>, GlobError> {
+    if rest.iter().all(|byte| *byte == b'*' || !syntax::SPECIAL.contains(byte)) {
+        return Ok([Glob::of_stars(prefix, rest)?].into());
+    }
+    syntax::parse(rest)?.iter().map(|tokens| Glob::new(prefix, tokens)).collect()
+}
+
+/// Components with a `*` each but the literal ones, and braces around plain names, not one in another: nothing else
+/// is looked at closely. A component with a `*` outside of braces can't be empty, `.` or `..`.
+fn is_plainly_a_glob(rest: &[u8]) -> bool {
+    let mut components = rest.split(|&byte| byte == b'/');
+    // Without a `*`, it could be a name, and the paths that match would begin with it.
+    components.next().is_some_and(has_star_and_plain_braces)
+        && components.all(|component| has_star_and_plain_braces(component) || is_plain_name(component))
+}
+
+fn is_plain_name(name: &[u8]) -> bool {
+    name.iter().any(u8::is_ascii_alphanumeric) && name.iter().all(|&byte| is_plain(byte))
+}
+
+fn has_star_and_plain_braces(component: &[u8]) -> bool {
+    let (mut has_star, mut is_in_braces) = (false, false);
+    for &byte in component {
+        match byte {
+            b'{' if !is_in_braces => is_in_braces = true,
+            b'}' if is_in_braces => is_in_braces = false,
+            b',' if is_in_braces => {}
+            b'*' if !is_in_braces => has_star = true,
+            byte if is_plain(byte) => {}
+            _ => return false,
+        }
+    }
+    has_star && !is_in_braces
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glance_never_takes_what_can_not_be_read() {
+        let parts = ["*", "**", "a", ".", "..", "/", "{", "}", ",", "?", "[a]", "[", "\\", ""];
+        let mut taken = 0;
+        for one in parts {
+            for two in parts {
+                for three in parts {
+                    for four in parts {
+                        let text = [one, two, three, four].concat();
+                        for prefix in [&b""[..], b"p/q/"] {
+                            let Some(lazy) = LazyGlobs::new(prefix, text.as_bytes()) else { continue };
+                            taken += 1;
+                            assert!(read(prefix, text.as_bytes()).is_ok(), "{text}");
+                            assert_eq!(lazy.prefix(), prefix);
+                        }
+                    }
+                }
+            }
+        }
+        assert!(taken > 500, "{taken}");
+    }
+
+    #[test]
+    fn the_lines_that_people_write_are_left_for_later() {
+        for text in ["**/*.ts", "**/*.{rs,go,py,json}", "*.md", "**/src/*_test.go"] {
+            assert!(LazyGlobs::new(b"d000/svc/", text.as_bytes()).is_some(), "{text}");
+        }
+    }
+}
