@@ -3,18 +3,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use crate::git::{GitError, Snapshot};
+use crate::git::{GitError, Part, Snapshot, WalkedFile};
 use crate::model::{FileMode, InputDigest, ObjectId, ProjectName, RepoPath};
 use crate::patterns::{Index, Patterns};
 use crate::workspace::{Project, Workspace};
 
 /// The format that the digest is of; another format gives other digests.
 const FORMAT: &str = "chinampa-inputs/1";
+
+/// Fewer projects are looked at sooner than a thread has begun.
+const LEAST_PROJECTS_A_THREAD: usize = 100;
+
+/// Parts of a tree differ in size: with several, no thread waits long for another.
+const PARTS_A_THREAD: usize = 16;
 
 /// One file that a project is made from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,30 +87,75 @@ pub fn files(
     Ok(projects.into_iter().map(|(name, _)| name.clone()).zip(files).collect())
 }
 
-/// The committed files that patterns take, for each project in the given order.
+/// The committed files that patterns take, for each project in the given order; of a large tree on several threads.
 fn committed(
     workspace: &Workspace,
     projects: &[(&ProjectName, &Project)],
     snapshot: &Snapshot<'_>,
 ) -> Result<Vec<Vec<InputFile>>, GitError> {
-    let own = Index::new(projects.iter().map(|(_, project)| &project.patterns));
-    let of_all = Index::new([&workspace.rebuild_all]);
+    let takers = Takers {
+        own: Index::new(projects.iter().map(|(_, project)| &project.patterns)),
+        workspace,
+        projects,
+    };
+    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let threads = processors.min(projects.len() / LEAST_PROJECTS_A_THREAD);
+    if threads <= 1 {
+        return takers.files(&snapshot.parts(1)?, &AtomicUsize::new(0), snapshot);
+    }
+    let parts = snapshot.parts(threads * PARTS_A_THREAD)?;
+    let (open, tree, next) =
+        (snapshot.repository().for_another_thread(), snapshot.tree(), AtomicUsize::new(0));
+    let found: Vec<Result<Vec<Vec<InputFile>>, GitError>> = thread::scope(|scope| {
+        let walk = || takers.files(&parts, &next, &open()?.snapshot_of_tree(tree));
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(walk)).collect();
+        running.into_iter().map(|thread| thread.join().expect("a walk does not panic")).collect()
+    });
     let mut files = vec![Vec::new(); projects.len()];
-    let mut folder = own.in_folder(&RepoPath::default());
-    let mut enter = |path: &RepoPath| own.can_match_below(path) || of_all.can_match_below(path);
-    let mut current: Option<RepoPath> = Some(RepoPath::default());
-    snapshot.walk(&mut enter, &mut |file| {
-        let parent = file.path.parent();
-        if parent != current {
-            folder = own.in_folder(parent.as_ref().unwrap_or(file.path));
-            current = parent;
+    for found in found {
+        for (files, found) in files.iter_mut().zip(found?) {
+            files.extend(found);
         }
-        let input =
-            InputFile { path: file.path.clone(), mode: file.mode, content: InputContent::Committed(file.id) };
-        folder.matches(file.path, |project, _| files[project].push(input.clone()));
-        of_all.matches(file.path, |_, _| files.iter_mut().for_each(|files| files.push(input.clone())));
-    })?;
+    }
     Ok(files)
+}
+
+/// Who takes which files.
+struct Takers<'t> {
+    own: Index<'t>,
+    workspace: &'t Workspace,
+    projects: &'t [(&'t ProjectName, &'t Project)],
+}
+
+impl Takers<'_> {
+    /// The files of those parts that are next as long as there are some.
+    fn files(
+        &self,
+        parts: &[Part],
+        next: &AtomicUsize,
+        snapshot: &Snapshot<'_>,
+    ) -> Result<Vec<Vec<InputFile>>, GitError> {
+        let of_all = Index::new([&self.workspace.rebuild_all]);
+        let mut files = vec![Vec::new(); self.projects.len()];
+        let mut folder = self.own.in_folder(&RepoPath::default());
+        let mut enter = |path: &RepoPath| self.own.can_match_below(path) || of_all.can_match_below(path);
+        let mut current: Option<RepoPath> = Some(RepoPath::default());
+        let mut visit = |file: WalkedFile<'_>| {
+            let parent = file.path.parent();
+            if parent != current {
+                folder = self.own.in_folder(parent.as_ref().unwrap_or(file.path));
+                current = parent;
+            }
+            let content = InputContent::Committed(file.id);
+            let input = InputFile { path: file.path.clone(), mode: file.mode, content };
+            folder.matches(file.path, |project, _| files[project].push(input.clone()));
+            of_all.matches(file.path, |_, _| files.iter_mut().for_each(|files| files.push(input.clone())));
+        };
+        while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+            snapshot.walk_part(part, &mut enter, &mut visit)?;
+        }
+        Ok(files)
+    }
 }
 
 fn committed_file(snapshot: &Snapshot<'_>, path: RepoPath) -> Result<Option<InputFile>, GitError> {
@@ -158,23 +212,37 @@ fn read_extra(path: &Path, kind: fs::FileType) -> io::Result<(FileMode, [u8; 32]
 
 /// The digest of each project whose files are given; what a project needs must be among them.
 pub fn digests(workspace: &Workspace, files: &InputFiles) -> BTreeMap<ProjectName, InputDigest> {
+    let own: Vec<(&ProjectName, &Project, &Vec<InputFile>)> = workspace
+        .graph
+        .order()
+        .filter_map(|name| Some((name, workspace.projects.get(name)?, files.get(name)?)))
+        .collect();
+    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let a_thread = own.len().div_ceil(processors).max(LEAST_PROJECTS_A_THREAD);
+    // What a project is made from by itself is most of the work, and the same whatever it needs.
+    let begun: Vec<Fields> = thread::scope(|scope| {
+        let begin = |own: &[(&ProjectName, &Project, &Vec<InputFile>)]| {
+            own.iter().map(|(_, project, files)| begin(project, files)).collect::<Vec<Fields>>()
+        };
+        let running: Vec<_> = own.chunks(a_thread).map(|own| scope.spawn(move || begin(own))).collect();
+        running.into_iter().flat_map(|thread| thread.join().expect("a digest does not panic")).collect()
+    });
     let mut digests: BTreeMap<ProjectName, InputDigest> = BTreeMap::new();
-    for name in workspace.graph.order() {
-        if let (Some(project), Some(files)) = (workspace.projects.get(name), files.get(name)) {
-            let needs: Vec<(&ProjectName, InputDigest)> = workspace
-                .graph
-                .needs(name)
-                .into_iter()
-                .filter_map(|need| Some((need, *digests.get(need)?)))
-                .collect();
-            digests.insert(name.clone(), digest(project, files, &needs));
-        }
+    for ((name, project, _), fields) in own.into_iter().zip(begun) {
+        let needs: Vec<(&ProjectName, InputDigest)> = workspace
+            .graph
+            .needs(name)
+            .into_iter()
+            .filter_map(|need| Some((need, *digests.get(need)?)))
+            .collect();
+        digests.insert(name.clone(), finish(fields, project, &needs));
     }
     digests
 }
 
-/// SHA-256 over fields, each preceded by its length in bytes as eight bytes, most significant first.
-fn digest(project: &Project, files: &[InputFile], needs: &[(&ProjectName, InputDigest)]) -> InputDigest {
+/// SHA-256 over fields, each preceded by its length in bytes as eight bytes, most significant first: those that say
+/// nothing of other projects, which come first.
+fn begin(project: &Project, files: &[InputFile]) -> Fields {
     let mut fields = Fields(Sha256::new());
     fields.add([FORMAT]);
     for file in files {
@@ -197,6 +265,10 @@ fn digest(project: &Project, files: &[InputFile], needs: &[(&ProjectName, InputD
     config.platforms.iter().for_each(|platform| fields.add(["platform", &platform.to_string()]));
     config.build_args.iter().for_each(|(name, value)| fields.add(["build-arg", name, value]));
     config.secrets.keys().for_each(|id| fields.add(["secret", id]));
+    fields
+}
+
+fn finish(mut fields: Fields, project: &Project, needs: &[(&ProjectName, InputDigest)]) -> InputDigest {
     needs.iter().for_each(|(name, digest)| fields.add(["need", name.as_str(), &digest.to_string()]));
     project.parents.iter().for_each(|(parent, name)| fields.add(["own-parent", parent, name.as_str()]));
     project.foreign_parents.iter().for_each(|parent| fields.add(["parent", parent]));

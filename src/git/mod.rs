@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 pub use error::{GitError, UnsupportedFormat};
 pub use fetch::{Depth, Wanted};
-pub use tree::{Entry, EntryKind, Snapshot, WalkedFile};
+pub use tree::{Entry, EntryKind, Part, Snapshot, WalkedFile};
 pub use work_tree::WorkTree;
 
 use packs::Packs;

@@ -111,7 +111,18 @@ impl fmt::Display for BranchName {
 }
 
 pub(super) fn write_hex(bytes: &[u8], formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    // Of digests there are hundreds of thousands, and a formatter of numbers looks at each byte for long.
+    let mut digits = [0; 64];
+    for bytes in bytes.chunks(digits.len() / 2) {
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        let digits = str::from_utf8(&digits[..2 * bytes.len()]).map_err(|_| fmt::Error)?;
+        formatter.write_str(digits)?;
+    }
+    Ok(())
 }
 
 /// Reads exactly `2 * N` lower- or upper-case hexadecimal digits.

@@ -4,8 +4,8 @@
 //! begins with, else a component that it names anywhere (`**/api/*.ts`), else nothing. A path is then
 //! looked up by its folders and components, and only the sets found there are asked.
 
-use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
 
 use super::glob::{Component, Glob};
 use super::line::Matcher;
@@ -21,7 +21,7 @@ pub struct Index<'a> {
     /// Sets with a pattern that needs a component of this name, wherever it is.
     by_component: HashMap<&'a [u8], Vec<usize>>,
     /// All folders above the keys of `by_path`; only walks ask for them.
-    above: OnceCell<HashSet<&'a [u8]>>,
+    above: OnceLock<HashSet<&'a [u8]>>,
 }
 
 /// The sets that may take a file that lies directly in one folder.
@@ -45,7 +45,7 @@ impl<'a> Index<'a> {
         }
 
         let mut index =
-            Self { sets, by_path: HashMap::new(), by_component: HashMap::new(), above: OnceCell::new() };
+            Self { sets, by_path: HashMap::new(), by_component: HashMap::new(), above: OnceLock::new() };
         for (set, key) in keys {
             // The rarest name rules out the most: `api` in `**/api/Dockerfile`.
             let rarest = key.components().min_by_key(|name| usage[name]);
