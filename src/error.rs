@@ -11,7 +11,10 @@ use crate::docker::{DockerError, InvalidDockerHost};
 use crate::engine::EngineError;
 use crate::exit::Exit;
 use crate::git::GitError;
+use crate::infer::InferError;
 use crate::inputs::InputsError;
+use crate::lint::LintError;
+use crate::lint::write::WriteError;
 use crate::model::{ImageRef, InvalidImageRef, InvalidRegion, ProjectName, Region};
 use crate::observe::ObserveError;
 use crate::record::RecordError;
@@ -116,6 +119,10 @@ pub enum Error {
     DeployedRecord(#[source] RegistryError),
     #[error("`AWS_REGION` does not name a region")]
     AwsRegion(#[source] InvalidRegion),
+    #[error(transparent)]
+    Lint(#[from] LintError),
+    #[error(transparent)]
+    Fix(#[from] WriteError),
     #[error("cannot start")]
     Start(#[source] std::io::Error),
 }
@@ -132,6 +139,8 @@ impl Error {
                 | ObserveError::Workspace(WorkspaceError::Git(error))
                 | ObserveError::Inputs(InputsError::Git(error)),
             )
+            | Self::Lint(LintError::Git(error) | LintError::Infer { source: InferError::Git(error), .. })
+            | Self::Fix(WriteError::Git(error))
             | Self::Task(TaskError::Git(error)) => git_exit(error),
             Self::Workspace(_)
             | Self::Inputs(InputsError::NoWorkTree { .. })
@@ -157,6 +166,8 @@ impl Error {
             | Self::UnknownEnvironment { .. }
             | Self::Terraform(TerraformError::NoFolder { .. })
             | Self::AwsRegion(_)
+            | Self::Lint(_)
+            | Self::Fix(WriteError::Differs { .. } | WriteError::Link { .. })
             | Self::SwitchRepository(_) => Exit::BadInput,
             Self::Gate(_) | Self::DeployPlan { .. } | Self::Validate { .. } => Exit::Failed,
             Self::Inputs(InputsError::Extra { .. })
@@ -176,6 +187,7 @@ impl Error {
             | Self::Checkout(_)
             | Self::DeployedRecord(_)
             | Self::Write { .. }
+            | Self::Fix(WriteError::Io { .. })
             | Self::Start(_) => Exit::Surroundings,
         }
     }
@@ -219,6 +231,7 @@ impl Error {
                 error.hint()
             }
             Self::Docker(error) => error.hint().map(str::to_owned),
+            Self::Fix(WriteError::Differs { .. }) => Some("run it again".to_owned()),
             _ => None,
         }
     }

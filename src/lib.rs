@@ -26,6 +26,7 @@ pub mod git;
 pub mod graph;
 pub mod infer;
 pub mod inputs;
+pub mod lint;
 pub mod model;
 pub mod observe;
 pub mod patterns;

@@ -13,6 +13,7 @@ mod environment;
 mod graph;
 mod image_exists;
 mod last_successful_commit;
+mod lint;
 mod opened;
 mod options;
 mod output;
@@ -78,6 +79,8 @@ enum Command {
     EnsureRepo(ensure_repo::Arguments),
     /// Copies an image from one registry to another, byte for byte and without an engine.
     Promote(promote::Arguments),
+    /// Finds where patterns, Dockerfiles and needs don't say the same.
+    Lint(lint::Arguments),
     /// Shows which project needs which, and which are affected.
     Graph(graph::Arguments),
     /// Forces the next build of projects.
@@ -144,6 +147,7 @@ fn run(call: &Call, command: &Command) -> Result<Exit, Error> {
         Command::ImageExists(arguments) => image_exists::run(call, arguments),
         Command::EnsureRepo(arguments) => ensure_repo::run(call, arguments),
         Command::Promote(arguments) => promote::run(call, arguments),
+        Command::Lint(arguments) => lint::run(call, arguments),
         Command::Graph(arguments) => graph::run(call, arguments),
         Command::EnsureTerraform(arguments) => ensure_terraform::run(call, arguments),
         Command::Taint(arguments) => taint::run(call, arguments, Taint::Set),

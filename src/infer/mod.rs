@@ -12,7 +12,8 @@
 //! ```
 //!
 //! A guess takes too much rather than too little. What `ONBUILD` of a parent takes is not seen, nor is
-//! `--exclude`: what it leaves out is taken here.
+//! `--exclude`: what it leaves out is taken here. A `?` or `[^a]` of the Dockerfile fits a character beyond
+//! ASCII, which in a pattern file only `*` does.
 
 mod source;
 mod wildcard;
@@ -34,7 +35,7 @@ pub struct Source {
     /// With its variables.
     pub written: String,
     pub certainty: Certainty,
-    /// What it takes; nothing where nothing is there.
+    /// What it takes, or would take if it were there.
     pub takes: Vec<Takes>,
     /// Takes the same paths as `takes`.
     pub patterns: Patterns,

@@ -72,7 +72,7 @@ impl<'r> Resolver<'r> {
                     found.takes.push(place);
                     (Certainty::There, found.takes)
                 }
-                None => (Certainty::Missing, Vec::new()),
+                None => (Certainty::Missing, self.path(folders).map(Takes::File).into_iter().collect()),
             });
         }
         let globs: Option<Vec<String>> = wild

@@ -5,6 +5,7 @@
 pub mod deployment;
 pub mod graph;
 pub mod json;
+pub mod lint;
 pub mod text;
 pub mod why;
 

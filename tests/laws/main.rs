@@ -10,6 +10,7 @@ pub mod world;
 
 mod diff;
 mod graphs;
+mod infer;
 mod inputs;
 mod order;
 mod patterns;
