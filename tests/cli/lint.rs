@@ -38,6 +38,7 @@ fn world() -> World {
         ("api/src/b.md", ""),
         ("api/conf/y", ""),
         ("api/conf/Z", ""),
+        ("api/conf/notes.md", ""),
         ("api/conf/x.tmp", ""),
         ("shared/s", ""),
     ])
@@ -59,7 +60,7 @@ fn each_finding_says_where_it_is_and_what_would_mend_it() {
         write `node:22@sha256:…`
       api/Dockerfile:3: no pattern takes `package.json`, so the build can't find it (source-not-covered)
         add `./package.json` to api/.rebuild_patterns
-      api/Dockerfile:4: no pattern takes 1 of the 2 files in `conf`, so they are not in the image: `api/conf/Z` (source-partly-covered)
+      api/Dockerfile:4: no pattern takes 1 of the 3 files in `conf`, so they are not in the image: `api/conf/Z` (source-partly-covered)
         add `./conf/` to api/.rebuild_patterns
       api/Dockerfile:5: `dist` is not committed, nor named by `extra_inputs`, so the build can't find it (source-missing)
       api/Dockerfile:9: `.dockerignore` leaves `secret.txt` out of the context, so the build can't find it (source-ignored)
@@ -147,7 +148,7 @@ fn what_was_mended_is_not_found_again_and_all_else_is_as_it_was() {
     `api`
       api/Dockerfile:1: `node:22` can become another image: it has no digest (parent-not-pinned)
         write `node:22@sha256:…`
-      api/Dockerfile:4: no pattern takes 1 of the 2 files in `conf`, so they are not in the image: `api/conf/Z` (source-partly-covered)
+      api/Dockerfile:4: no pattern takes 1 of the 3 files in `conf`, so they are not in the image: `api/conf/Z` (source-partly-covered)
         add `./conf/` to api/.rebuild_patterns
       api/Dockerfile:5: `dist` is not committed, nor named by `extra_inputs`, so the build can't find it (source-missing)
       api/Dockerfile:9: `.dockerignore` leaves `secret.txt` out of the context, so the build can't find it (source-ignored)

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chinampa::dockerfile::Dockerfile;
 use chinampa::git::Repository;
 use chinampa::infer::{self, Source};
-use chinampa::lint::{self, Code};
+use chinampa::lint::{self, Code, Finding};
 use chinampa::model::RepoPath;
+use chinampa::patterns::Patterns;
 use chinampa::workspace::{ManifestSource, Workspace};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -60,6 +61,21 @@ const SOURCES: &[&str] = &[
     "é/*",
 ];
 
+const LINES: &[&str] = &[
+    "./",
+    "./src/",
+    "./src/a.c",
+    "api/**/*.c",
+    "./a.*",
+    "!**/*.c",
+    "!./src/a/",
+    "./doc/*",
+    "^api/src/",
+    "gone/",
+    "!gone",
+    "!./doc/b/",
+];
+
 /// A project in `api`, of which these files are committed.
 fn world(files: &[&str]) -> World {
     let world = World::new();
@@ -81,6 +97,14 @@ fn inferred(world: &World, dockerfile: &str) -> Vec<Source> {
     let snapshot = repository.snapshot(repository.head().unwrap().commit).unwrap();
     let dockerfile = Dockerfile::parse(dockerfile.as_bytes(), &BTreeMap::new(), None).unwrap();
     infer::sources(&dockerfile, None, &RepoPath::new("api").unwrap(), &snapshot).unwrap()
+}
+
+fn lint(world: &World) -> Vec<Finding> {
+    let repository = Repository::open(world.path()).unwrap();
+    let snapshot = repository.snapshot(repository.head().unwrap().commit).unwrap();
+    let workspace = Workspace::read(&snapshot, &ManifestSource::Tree).unwrap();
+    let all: BTreeSet<_> = workspace.projects.keys().cloned().collect();
+    lint::check(&workspace, &all, &snapshot).unwrap().findings
 }
 
 fn path(file: &str) -> RepoPath {
@@ -154,6 +178,46 @@ proptest! {
         }
     }
 
+    /// Looked up in an index, and tried line by line and file by file.
+    #[test]
+    fn lint_finds_what_comparing_each_line_with_each_file_finds(
+        files in subsequence(FILES, 1..FILES.len()),
+        source in select(SOURCES),
+        lines in subsequence(LINES, 1..LINES.len()).prop_shuffle(),
+    ) {
+        let world = world(&files);
+        world.write("api/Dockerfile", dockerfile(&[source]));
+        world.write("api/.rebuild_patterns", format!("b\n{}", lines.join("\n"))).commit();
+
+        let found = lint(&world);
+
+        // The Dockerfile is an input, and used, whatever lines say.
+        let files = [&files[..], &["Dockerfile", ".rebuild_patterns"]].concat();
+        let folder = RepoPath::new("api").unwrap();
+        let patterns = Patterns::parse(format!("b\n{}", lines.join("\n")).as_bytes(), &folder).unwrap();
+        let is_ours = |file: &&&str| **file != ".rebuild_patterns" && is_taken(source, file);
+        let is_covered = |file: &&&str| patterns.decide(&path(file)).is_some();
+        let is_named = |file: &&&str| {
+            **file == "Dockerfile" || patterns.lines().iter().any(|line| line.matches(&path(file)))
+        };
+        let taken: Vec<&&str> = files.iter().filter(is_ours).collect();
+        let none_is_said = !taken.is_empty() && !taken.iter().any(&is_named);
+        let some_is_not_said = taken.iter().any(|file| !is_named(file)) && taken.iter().any(is_named);
+        let has = |code: Code| found.iter().any(|finding| finding.code == code);
+        prop_assert_eq!(has(Code::SourceNotCovered), none_is_said, "{:?}", found);
+        prop_assert_eq!(has(Code::SourcePartlyCovered), some_is_not_said, "{:?}", found);
+        for line in patterns.lines().iter().filter(|line| !line.is_negated()) {
+            let number = line.line().unwrap();
+            let is_used =
+                taken.iter().chain(&[&"Dockerfile"]).any(|file| line.matches(&path(file)));
+            let has = |code: Code| found.iter().any(|finding| finding.code == code && finding.line == number);
+            let matches = files.iter().any(|file| line.matches(&path(file)));
+            prop_assert_eq!(has(Code::PatternNotUsed), matches && !is_used, "{}: {:?}", line, found);
+            let takes_a_file = files.iter().filter(is_covered).any(|file| line.matches(&path(file)));
+            prop_assert!(!has(Code::PatternMatchesNothing) || !takes_a_file, "{line}: {found:?}");
+        }
+    }
+
     /// Nothing is missing in them, and nothing is too much.
     #[test]
     fn lint_has_nothing_to_say_of_inferred_lines(
@@ -167,14 +231,9 @@ proptest! {
         let lines = infer::lines(&inferred(&world, &dockerfile), &path(""));
         world.write("api/.rebuild_patterns", lines.join("\n")).commit();
 
-        let repository = Repository::open(world.path()).unwrap();
-        let snapshot = repository.snapshot(repository.head().unwrap().commit).unwrap();
-        let workspace = Workspace::read(&snapshot, &ManifestSource::Tree).unwrap();
-        let all: BTreeSet<_> = workspace.projects.keys().cloned().collect();
-        let found = lint::check(&workspace, &all, &snapshot).unwrap();
+        let found = lint(&world);
 
-        let is_of_patterns = |code: &Code| !matches!(code, Code::SourceMissing);
-        let found: Vec<_> = found.findings.iter().filter(|finding| is_of_patterns(&finding.code)).collect();
+        let found: Vec<_> = found.iter().filter(|finding| finding.code != Code::SourceMissing).collect();
         prop_assert!(found.is_empty(), "{dockerfile}\n{lines:?}: {found:?}");
     }
 }
