@@ -19,6 +19,7 @@ use crate::model::{ImageRef, InvalidImageRef, InvalidRegion, ProjectName, Region
 use crate::observe::ObserveError;
 use crate::record::RecordError;
 use crate::registry::RegistryError;
+use crate::simulate::SimulateError;
 use crate::task::TaskError;
 use crate::workspace::WorkspaceError;
 
@@ -123,6 +124,8 @@ pub enum Error {
     Lint(#[from] LintError),
     #[error(transparent)]
     Fix(#[from] WriteError),
+    #[error(transparent)]
+    Simulate(#[from] SimulateError),
     #[error("cannot start")]
     Start(#[source] std::io::Error),
 }
@@ -141,6 +144,9 @@ impl Error {
             )
             | Self::Lint(LintError::Git(error) | LintError::Infer { source: InferError::Git(error), .. })
             | Self::Fix(WriteError::Git(error))
+            | Self::Simulate(
+                SimulateError::Git(error) | SimulateError::Infer { source: InferError::Git(error), .. },
+            )
             | Self::Task(TaskError::Git(error)) => git_exit(error),
             Self::Workspace(_)
             | Self::Inputs(InputsError::NoWorkTree { .. })
@@ -167,6 +173,7 @@ impl Error {
             | Self::Terraform(TerraformError::NoFolder { .. })
             | Self::AwsRegion(_)
             | Self::Lint(_)
+            | Self::Simulate(_)
             | Self::Fix(WriteError::Differs { .. } | WriteError::Link { .. })
             | Self::SwitchRepository(_) => Exit::BadInput,
             Self::Gate(_) | Self::DeployPlan { .. } | Self::Validate { .. } => Exit::Failed,

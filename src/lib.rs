@@ -34,5 +34,6 @@ pub mod plan;
 pub mod record;
 pub mod registry;
 pub mod report;
+pub mod simulate;
 pub mod task;
 pub mod workspace;

@@ -23,6 +23,7 @@ mod promote;
 mod registries;
 mod setenv;
 mod shims;
+mod simulate;
 mod taint;
 mod why;
 
@@ -81,6 +82,8 @@ enum Command {
     Promote(promote::Arguments),
     /// Finds where patterns, Dockerfiles and needs don't say the same.
     Lint(lint::Arguments),
+    /// Tells what the patterns would have built in past commits, and what each line costs.
+    Simulate(simulate::Arguments),
     /// Shows which project needs which, and which are affected.
     Graph(graph::Arguments),
     /// Forces the next build of projects.
@@ -148,6 +151,7 @@ fn run(call: &Call, command: &Command) -> Result<Exit, Error> {
         Command::EnsureRepo(arguments) => ensure_repo::run(call, arguments),
         Command::Promote(arguments) => promote::run(call, arguments),
         Command::Lint(arguments) => lint::run(call, arguments),
+        Command::Simulate(arguments) => simulate::run(call, arguments),
         Command::Graph(arguments) => graph::run(call, arguments),
         Command::EnsureTerraform(arguments) => ensure_terraform::run(call, arguments),
         Command::Taint(arguments) => taint::run(call, arguments, Taint::Set),

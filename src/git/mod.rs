@@ -13,6 +13,7 @@ mod work_tree;
 use std::path::{Path, PathBuf};
 
 pub use error::GitError;
+pub use history::FirstParents;
 pub use tree::{Entry, EntryKind, Snapshot, WalkedFile};
 pub use work_tree::WorkTree;
 

@@ -21,6 +21,7 @@ mod wildcard;
 use thiserror::Error;
 
 use crate::dockerfile::{CopyKind, Dockerfile, DockerfileError};
+use crate::dockerignore::{DockerIgnore, DockerIgnoreError};
 use crate::git::{GitError, Snapshot};
 use crate::model::{RepoPath, StageName};
 use crate::patterns::Patterns;
@@ -78,6 +79,12 @@ pub enum InferError {
     Git(#[from] GitError),
     #[error("cannot use the Dockerfile")]
     Dockerfile(#[from] DockerfileError),
+    #[error("cannot use `{file}`")]
+    DockerIgnore {
+        file: RepoPath,
+        #[source]
+        source: DockerIgnoreError,
+    },
 }
 
 /// What the Dockerfile of a project takes from its context.
@@ -87,6 +94,19 @@ pub enum InferError {
 pub fn of_project(project: &Project, snapshot: &Snapshot<'_>) -> Result<Vec<Source>, InferError> {
     let config = &project.config;
     sources(&project.dockerfile, config.target.as_ref(), &config.context.value, snapshot)
+}
+
+/// What of the context a build of a project doesn't get, whatever is copied.
+///
+/// # Errors
+/// [`InferError::DockerIgnore`] for a file that the engine would refuse too, else [`InferError::Git`].
+pub fn ignored(project: &Project, snapshot: &Snapshot<'_>) -> Result<DockerIgnore, InferError> {
+    for file in project.ignore_files() {
+        if let Some(text) = snapshot.read(&file)? {
+            return DockerIgnore::parse(&text).map_err(|source| InferError::DockerIgnore { file, source });
+        }
+    }
+    Ok(DockerIgnore::default())
 }
 
 /// What the stages that `target` needs take from `context`, in the order of the file.

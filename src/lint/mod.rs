@@ -18,10 +18,9 @@ use thiserror::Error;
 
 pub use edit::{Edit, EditKind};
 
-use crate::dockerignore::DockerIgnoreError;
 use crate::git::{GitError, Snapshot};
 use crate::infer::{Certainty, InferError};
-use crate::model::{ProjectName, RepoPath};
+use crate::model::ProjectName;
 use crate::workspace::Workspace;
 
 /// What is wrong with some projects.
@@ -118,18 +117,12 @@ pub enum LintError {
         #[source]
         source: InferError,
     },
-    #[error("cannot use `{file}`")]
-    DockerIgnore {
-        file: RepoPath,
-        #[source]
-        source: DockerIgnoreError,
-    },
 }
 
 /// Looks at the `selected` projects of a tree.
 ///
 /// # Errors
-/// [`LintError`] when a tree or a `.dockerignore` can't be read.
+/// [`LintError`] when a tree or a `.dockerignore` can't be used.
 pub fn check(
     workspace: &Workspace,
     selected: &BTreeSet<ProjectName>,

@@ -25,7 +25,7 @@ pub(super) struct Subject<'w> {
     pub(super) sources: Vec<Source>,
     /// For each of `sources`.
     pub(super) taken: Vec<Taken>,
-    ignore: Option<DockerIgnore>,
+    ignore: DockerIgnore,
     /// Whether a parent's triggers may take anything of the context.
     has_triggers: bool,
 }
@@ -132,8 +132,7 @@ fn subjects_file(subject: &mut Subject<'_>, path: &RepoPath, hits: &[What], is_o
     let is_implied = subject.is_implied(path);
     let in_context = path.relative_to(&subject.project.config.context.value);
     let can_be_taken = !sources.is_empty() || subject.has_triggers;
-    let is_ignored = can_be_taken
-        && in_context.is_none_or(|path| subject.ignore.as_ref().is_some_and(|ignore| ignore.ignores(&path)));
+    let is_ignored = can_be_taken && in_context.is_none_or(|path| subject.ignore.ignores(&path));
     let is_used = is_implied || (can_be_taken && !is_ignored) || subject.is_deployed(path);
     let first = lines.first().copied();
     let mut last = lines.last().copied();
@@ -185,8 +184,8 @@ impl<'w> Subject<'w> {
         project: &'w Project,
         snapshot: &Snapshot<'_>,
     ) -> Result<Self, LintError> {
-        let sources = infer::of_project(project, snapshot)
-            .map_err(|source| LintError::Infer { project: name.clone(), source })?;
+        let failed = |source| LintError::Infer { project: name.clone(), source };
+        let sources = infer::of_project(project, snapshot).map_err(failed)?;
         let taken = sources.iter().map(|_| Taken::default()).collect();
         let lines = project.patterns.lines().iter().map(Line::new).collect();
         let parents = project.parents.values().filter_map(|parent| workspace.projects.get(parent));
@@ -202,7 +201,7 @@ impl<'w> Subject<'w> {
             lines,
             sources,
             taken,
-            ignore: ignore(project, snapshot)?,
+            ignore: infer::ignored(project, snapshot).map_err(failed)?,
             has_triggers,
         })
     }
@@ -256,14 +255,4 @@ impl<'w> Line<'w> {
         });
         Self { pattern, files: 0, is_used: false, ambiguity }
     }
-}
-
-fn ignore(project: &Project, snapshot: &Snapshot<'_>) -> Result<Option<DockerIgnore>, LintError> {
-    for file in project.ignore_files() {
-        if let Some(text) = snapshot.read(&file)? {
-            let ignore = DockerIgnore::parse(&text);
-            return ignore.map(Some).map_err(|source| LintError::DockerIgnore { file, source });
-        }
-    }
-    Ok(None)
 }

@@ -6,6 +6,7 @@ pub mod deployment;
 pub mod graph;
 pub mod json;
 pub mod lint;
+pub mod simulation;
 pub mod text;
 pub mod why;
 

@@ -16,4 +16,5 @@ mod lint;
 mod repositories;
 mod shop;
 mod shown;
+mod simulate;
 mod words;

@@ -15,6 +15,7 @@ mod inputs;
 mod order;
 mod patterns;
 mod plan;
+mod simulate;
 
 use proptest::test_runner::Config;
 
