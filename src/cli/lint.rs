@@ -2,10 +2,11 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 
+use super::Call;
 use super::opened::{self, Opened, Uncommitted};
-use super::{Call, output::Output};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::git::{GitError, Snapshot};
 use crate::lint::{self, Edit, Lint};
 use crate::model::ProjectName;
 use crate::report::lint as report;
@@ -20,35 +21,40 @@ pub(super) struct Arguments {
     fix: bool,
 }
 
+/// Mending one thing can leave another with nothing to do; a chain of more than these is left as it is.
+const MOST_ROUNDS: usize = 5;
+
 pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
-    let Call { options, environment, output } = call;
-    let open = || Opened::new(options, environment, Uncommitted::Included);
-    let mut opened = open()?;
-    let (mut lint, projects, mut fixed) = (Lint::default(), arguments.projects.as_slice(), Vec::new());
-    let mut count = look(&opened, projects, |workspace, found, snapshot| {
-        if arguments.fix {
-            let work_dir = opened.repository.work_dir().ok_or(crate::git::GitError::Bare)?;
-            fixed = lint::write::fix(workspace, &found.findings, snapshot, work_dir)?;
-        }
-        lint = found;
-        Ok(())
-    })?;
-    if !fixed.is_empty() {
-        opened = open()?;
-        count = look(&opened, projects, |_, found, _| {
+    let Call { options, environment, .. } = call;
+    let mut fixed = Vec::new();
+    let mut rounds = if arguments.fix { MOST_ROUNDS } else { 0 };
+    loop {
+        let opened = Opened::new(options, environment, Uncommitted::Included)?;
+        let work_dir = opened.repository.work_dir();
+        let (mut lint, mut is_done) = (Lint::default(), true);
+        let count = look(&opened, &arguments.projects, |workspace, found, snapshot| {
+            if rounds > 0 {
+                rounds -= 1;
+                let work_dir = work_dir.ok_or(GitError::Bare)?;
+                let made = lint::write::fix(workspace, &found.findings, snapshot, work_dir)?;
+                is_done = made.is_empty();
+                fixed.extend(made);
+            }
             lint = found;
             Ok(())
         })?;
+        if is_done {
+            answer(call, &opened, count, &lint, &fixed);
+            return Ok(if lint.findings.is_empty() { Exit::Done } else { Exit::No });
+        }
     }
-    answer(call, &opened, count, &lint, &fixed, output);
-    Ok(if lint.findings.is_empty() { Exit::Done } else { Exit::No })
 }
 
 /// Looks at the named projects; returns how many there are.
 fn look(
     opened: &Opened,
     names: &[String],
-    then: impl FnOnce(&Workspace, Lint, &crate::git::Snapshot<'_>) -> Result<(), Error>,
+    then: impl FnOnce(&Workspace, Lint, &Snapshot<'_>) -> Result<(), Error>,
 ) -> Result<usize, Error> {
     let snapshot = opened.snapshot()?;
     let workspace = Workspace::read(&snapshot, &opened.source)?;
@@ -63,8 +69,8 @@ fn look(
     Ok(selected.len())
 }
 
-fn answer(call: &Call, opened: &Opened, count: usize, lint: &Lint, fixed: &[Edit], output: &Output) {
-    if call.options.json {
+fn answer(Call { options, output, .. }: &Call, opened: &Opened, count: usize, lint: &Lint, fixed: &[Edit]) {
+    if options.json {
         let (head, is_dirty) = (opened.head.commit, opened.is_dirty);
         output.json(&report::LintJson::new(head, is_dirty, count, lint, fixed));
     } else {

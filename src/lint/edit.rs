@@ -26,8 +26,8 @@ pub struct Edit {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "action", rename_all = "kebab-case")]
 pub enum EditKind {
-    /// A line of a pattern file.
-    Add { text: String },
+    /// Lines of a pattern file.
+    Add { lines: Vec<String> },
     /// A line of a pattern file.
     Remove { text: String },
     /// Another text for a line of a pattern file.
@@ -42,10 +42,7 @@ pub enum EditKind {
 impl fmt::Display for Edit {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            EditKind::Add { text } => {
-                let lines: Vec<String> = text.lines().map(|line| format!("`{}`", printable(line))).collect();
-                write!(formatter, "add {} to {}", lines.join(" and "), self.file)
-            }
+            EditKind::Add { lines } => write!(formatter, "add {} to {}", shown(lines), self.file),
             EditKind::Remove { .. } => formatter.write_str("remove the line"),
             EditKind::Replace { text } => write!(formatter, "write `{}`", printable(text)),
             EditKind::RemoveNeed { need, .. } => write!(formatter, "take `{need}` out of `needs`"),
@@ -62,7 +59,7 @@ impl Edit {
             None => self.file.clone(),
         };
         match &self.kind {
-            EditKind::Add { text } => format!("{place}: added `{}`", printable(text)),
+            EditKind::Add { lines } => format!("{place}: added {}", shown(lines)),
             EditKind::Remove { text } => format!("{place}: removed `{}`", printable(text)),
             EditKind::Replace { text } => format!("{place}: now `{}`", printable(text)),
             EditKind::RemoveNeed { project, need } => {
@@ -73,15 +70,16 @@ impl Edit {
     }
 }
 
+fn shown(lines: &[String]) -> String {
+    let lines: Vec<String> = lines.iter().map(|line| format!("`{}`", printable(line))).collect();
+    lines.join(" and ")
+}
+
 /// A pattern file in `folder` after these edits, and those of them that were made.
 ///
 /// The last line that takes anything is not removed. Lines are added before the first that takes something
 /// back, so that what is taken back stays so.
-pub(super) fn patterns<'e>(
-    text: &[u8],
-    folder: &RepoPath,
-    edits: &[&'e Edit],
-) -> Option<(Vec<u8>, Vec<&'e Edit>)> {
+pub(super) fn patterns(text: &[u8], folder: &RepoPath, edits: &[&Edit]) -> Option<(Vec<u8>, Vec<Edit>)> {
     let mut made = without_redundant(edits);
     loop {
         let edited = edited(text, &made);
@@ -97,15 +95,22 @@ pub(super) fn patterns<'e>(
 }
 
 /// Each edit once, without lines for what another added line takes.
-fn without_redundant<'e>(edits: &[&'e Edit]) -> Vec<&'e Edit> {
-    let added: Vec<&str> = edits.iter().filter_map(|edit| edit.added()).collect();
-    let mut kept: Vec<&Edit> = Vec::new();
+fn without_redundant(edits: &[&Edit]) -> Vec<Edit> {
+    let added: Vec<&String> = edits.iter().flat_map(|edit| edit.added()).collect();
+    let is_within = |line: &String| {
+        added.iter().any(|other| *other != line && other.ends_with('/') && line.starts_with(other.as_str()))
+    };
+    let mut kept: Vec<Edit> = Vec::new();
     for &edit in edits {
-        let is_within = |line: &str| {
-            added.iter().any(|other| *other != line && other.ends_with('/') && line.starts_with(other))
-        };
-        let is_known = kept.iter().any(|other| (&other.line, &other.kind) == (&edit.line, &edit.kind));
-        if !is_known && !edit.added().is_some_and(is_within) {
+        let mut edit = edit.clone();
+        if let EditKind::Add { lines } = &mut edit.kind {
+            let is_known = |line: &String| kept.iter().any(|other| other.added().contains(line));
+            lines.retain(|line| !is_within(line) && !is_known(line));
+            if lines.is_empty() {
+                continue;
+            }
+        }
+        if !kept.contains(&edit) {
             kept.push(edit);
         }
     }
@@ -113,15 +118,15 @@ fn without_redundant<'e>(edits: &[&'e Edit]) -> Vec<&'e Edit> {
 }
 
 impl Edit {
-    fn added(&self) -> Option<&str> {
+    fn added(&self) -> &[String] {
         match &self.kind {
-            EditKind::Add { text } => Some(text),
-            _ => None,
+            EditKind::Add { lines } => lines,
+            _ => &[],
         }
     }
 }
 
-fn edited(text: &[u8], edits: &[&Edit]) -> Vec<u8> {
+fn edited(text: &[u8], edits: &[Edit]) -> Vec<u8> {
     let line_end: &[u8] = if text.windows(2).any(|two| two == b"\r\n") { b"\r\n" } else { b"\n" };
     let lines: Vec<&[u8]> = text.split_inclusive(|&byte| byte == b'\n').collect();
     let removed: BTreeSet<usize> = edits
@@ -129,7 +134,7 @@ fn edited(text: &[u8], edits: &[&Edit]) -> Vec<u8> {
         .filter(|edit| matches!(edit.kind, EditKind::Remove { .. }))
         .filter_map(|edit| edit.line)
         .collect();
-    let added: Vec<&str> = edits.iter().filter_map(|edit| edit.added()).collect();
+    let added: Vec<&String> = edits.iter().flat_map(Edit::added).collect();
     let place = place_to_add(&lines, &removed);
     let add = |edited: &mut Vec<u8>| {
         added.iter().for_each(|text| edited.extend([text.as_bytes(), line_end].concat()));
@@ -226,7 +231,7 @@ mod tests {
     }
 
     fn add(text: &str) -> Edit {
-        edit(None, EditKind::Add { text: text.to_owned() })
+        edit(None, EditKind::Add { lines: text.lines().map(str::to_owned).collect() })
     }
 
     fn remove(line: usize, text: &str) -> Edit {
@@ -264,6 +269,7 @@ mod tests {
     #[test]
     fn what_another_added_line_takes_is_not_added() {
         check("a\n", &[add("./src/x"), add("./src/"), add("./src/")], "a\n./src/\n");
+        check("a\r\n", &[add("b*\nb*/"), add("b*")], "a\r\nb*\r\nb*/\r\n");
     }
 
     #[test]

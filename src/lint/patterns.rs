@@ -3,7 +3,7 @@
 use super::walk::{Ambiguity, Line, Subject, Taken};
 use super::{Code, Edit, EditKind, Finding};
 use crate::dockerfile::CopyKind;
-use crate::infer::{Certainty, Source, Takes};
+use crate::infer::{self, Certainty, Source, Takes};
 use crate::model::{RepoPath, printable};
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
@@ -69,17 +69,17 @@ fn has_extra_input(subject: &Subject<'_>, source: &Source) -> bool {
     })
 }
 
-/// The line that would take the source. A file that isn't there would lose what its absence means.
+/// The lines that would take the source. A file that isn't there would lose what its absence means.
 fn add(subject: &Subject<'_>, source: &Source, by_itself: bool) -> Option<Edit> {
-    let folder = &subject.project.config.path.value;
-    let text = source.takes.last()?.line(folder);
-    let by_itself = by_itself && subject.has_pattern_file;
-    let text = if subject.has_pattern_file { text } else { format!("./\n{text}") };
+    let mut lines = infer::lines(std::slice::from_ref(source), &subject.project.config.path.value);
+    if !subject.has_pattern_file {
+        lines.insert(0, "./".to_owned());
+    }
     Some(Edit {
         file: subject.project.pattern_file.to_string(),
         line: None,
-        kind: EditKind::Add { text },
-        by_itself,
+        kind: EditKind::Add { lines },
+        by_itself: by_itself && subject.has_pattern_file,
     })
 }
 

@@ -63,7 +63,7 @@ pub fn fix(
             edit::patterns(&text, folder, &edits)
         };
         let Some((edited, done)) = edited.filter(|(edited, _)| *edited != text) else { continue };
-        made.extend(done.into_iter().cloned());
+        made.extend(done);
         prepared.push((path, edited));
     }
     for (path, text) in prepared {
@@ -74,7 +74,7 @@ pub fn fix(
 }
 
 /// The manifest without some needs; from its end, so that lines keep their numbers.
-fn needs<'e>(text: &[u8], edits: &[&'e Edit]) -> Option<(Vec<u8>, Vec<&'e Edit>)> {
+fn needs(text: &[u8], edits: &[&Edit]) -> Option<(Vec<u8>, Vec<Edit>)> {
     let (mut text, mut made) = (text.to_vec(), Vec::new());
     let mut edits = edits.to_vec();
     edits.sort_by_key(|edit| std::cmp::Reverse(edit.line));
@@ -82,7 +82,7 @@ fn needs<'e>(text: &[u8], edits: &[&'e Edit]) -> Option<(Vec<u8>, Vec<&'e Edit>)
         let EditKind::RemoveNeed { project, need } = &edit.kind else { continue };
         if let Some(edited) = edit::without_need(&text, edit.line?, project, need) {
             text = edited;
-            made.insert(0, edit);
+            made.insert(0, edit.clone());
         }
     }
     Some((text, made))

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chinampa::dockerfile::Dockerfile;
 use chinampa::git::Repository;
 use chinampa::infer::{self, Source};
-use chinampa::lint::{self, Code, Finding};
+use chinampa::lint::{self, Code, Edit, Finding};
 use chinampa::model::RepoPath;
 use chinampa::patterns::Patterns;
 use chinampa::workspace::{ManifestSource, Workspace};
@@ -105,6 +105,17 @@ fn lint(world: &World) -> Vec<Finding> {
     let workspace = Workspace::read(&snapshot, &ManifestSource::Tree).unwrap();
     let all: BTreeSet<_> = workspace.projects.keys().cloned().collect();
     lint::check(&workspace, &all, &snapshot).unwrap().findings
+}
+
+fn fix(world: &World) -> Vec<Edit> {
+    let repository = Repository::open(world.path()).unwrap();
+    let snapshot = repository.snapshot(repository.head().unwrap().commit).unwrap();
+    let workspace = Workspace::read(&snapshot, &ManifestSource::Tree).unwrap();
+    lint::write::fix(&workspace, &lint(world), &snapshot, world.path()).unwrap()
+}
+
+fn is_fixable(finding: &Finding) -> bool {
+    finding.suggestion.as_ref().is_some_and(|edit| edit.by_itself)
 }
 
 fn path(file: &str) -> RepoPath {
@@ -216,6 +227,26 @@ proptest! {
             let takes_a_file = files.iter().filter(is_covered).any(|file| line.matches(&path(file)));
             prop_assert!(!has(Code::PatternMatchesNothing) || !takes_a_file, "{line}: {found:?}");
         }
+    }
+
+    #[test]
+    fn what_lint_mends_it_does_not_find_again(
+        files in subsequence(FILES, 1..FILES.len()),
+        sources in subsequence(SOURCES, 1..4),
+        lines in subsequence(LINES, 1..LINES.len()).prop_shuffle(),
+    ) {
+        let world = world(&files);
+        world.write("api/Dockerfile", dockerfile(&sources));
+        world.write("api/.rebuild_patterns", format!("b\n{}", lines.join("\n"))).commit();
+
+        let mended = fix(&world);
+        world.commit();
+        // A line that took something back has nothing to take it from when that line is gone.
+        let mended_then = fix(&world);
+        world.commit();
+
+        let left: Vec<_> = lint(&world).into_iter().filter(is_fixable).collect();
+        prop_assert!(left.is_empty(), "{mended:?}\n{mended_then:?}\n{left:?}");
     }
 
     /// Nothing is missing in them, and nothing is too much.
