@@ -188,7 +188,7 @@ fn is_asked_for(subject: &Subject<'_>, line: &Line<'_>) -> bool {
             plain(&takes.line(folder)) == text
                 || plain(&takes.line(&RepoPath::default())) == format!("./{text}")
         });
-        let is_one_of_its = source.certainty != Certainty::UnknownVariable
+        let is_one_of_its = matches!(source.certainty, Certainty::MatchesNothing | Certainty::Missing)
             && path.as_ref().is_ok_and(|path| source.patterns.decide(path).is_some());
         is_its_line || is_one_of_its
     })

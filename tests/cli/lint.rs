@@ -28,7 +28,7 @@ fn world() -> World {
         (
             "api/Dockerfile",
             "FROM node:22 AS build\nARG WHICH\nCOPY package.json yarn.lock* ./\nCOPY src conf /app/\n\
-             COPY dist /\nCOPY lib-$WHICH /\nFROM scratch\nCOPY --from=build / /\nCOPY secret.txt /\n",
+             COPY dist /\nCOPY lib-$WHICH /\nFROM scratch\nCOPY --from=build / /\nCOPY secret.txt /\nCOPY [z /\n",
         ),
         ("api/.dockerignore", "secret.txt\n**/*.tmp\n"),
         ("api/.rebuild_patterns", PATTERNS),
@@ -64,12 +64,13 @@ fn each_finding_says_where_it_is_and_what_would_mend_it() {
         add `./conf/` to api/.rebuild_patterns
       api/Dockerfile:5: `dist` is not committed, nor named by `extra_inputs`, so the build can't find it (source-missing)
       api/Dockerfile:9: `.dockerignore` leaves `secret.txt` out of the context, so the build can't find it (source-ignored)
+      api/Dockerfile:10: `[z` has wildcards that engines refuse (source-bad-wildcard)
       projects.toml:9: the Dockerfile takes nothing from `base`, so each change of it builds `api` for nothing (need-not-used)
         take `base` out of `needs`
     `base`
       base/Dockerfile:1: `debian` has neither tag nor digest, so it is whatever was pushed last: two builds of one commit can be made from different images (parent-floats)
         write `debian@sha256:…`
-    10 findings in 2 of 2 projects; `--fix` mends 5 of them
+    11 findings in 2 of 2 projects; `--fix` mends 5 of them
     stderr: api/Dockerfile:6: `lib-$WHICH` depends on a variable that only the build knows, so it is not checked
     [exit: 1]
     ");
@@ -152,7 +153,8 @@ fn what_was_mended_is_not_found_again_and_all_else_is_as_it_was() {
         add `./conf/` to api/.rebuild_patterns
       api/Dockerfile:5: `dist` is not committed, nor named by `extra_inputs`, so the build can't find it (source-missing)
       api/Dockerfile:9: `.dockerignore` leaves `secret.txt` out of the context, so the build can't find it (source-ignored)
-    4 findings in 1 of 1 project
+      api/Dockerfile:10: `[z` has wildcards that engines refuse (source-bad-wildcard)
+    5 findings in 1 of 1 project
     stderr: api/Dockerfile:6: `lib-$WHICH` depends on a variable that only the build knows, so it is not checked
     [exit: 1]
     ");
