@@ -32,6 +32,9 @@ const FILES: &[&str] = &[
     "é/a",
 ];
 
+/// Those whose names mean the same to `COPY` and to a pattern, whatever the wildcard.
+const ASCII_FILES: &[&str] = FILES.split_last().unwrap().1;
+
 const SOURCES: &[&str] = &[
     ".",
     "./",
@@ -192,7 +195,7 @@ proptest! {
     /// Looked up in an index, and tried line by line and file by file.
     #[test]
     fn lint_finds_what_comparing_each_line_with_each_file_finds(
-        files in subsequence(FILES, 1..FILES.len()),
+        files in subsequence(ASCII_FILES, 1..ASCII_FILES.len()),
         source in select(SOURCES),
         lines in subsequence(LINES, 1..LINES.len()).prop_shuffle(),
     ) {
