@@ -11,11 +11,15 @@ use crate::docker::{DockerError, InvalidDockerHost};
 use crate::engine::EngineError;
 use crate::exit::Exit;
 use crate::git::{GitError, UnsupportedFormat};
+use crate::infer::InferError;
 use crate::inputs::InputsError;
+use crate::lint::LintError;
+use crate::lint::write::WriteError;
 use crate::model::{ImageRef, InvalidImageRef, InvalidRegion, ProjectName, Region};
 use crate::observe::ObserveError;
 use crate::record::RecordError;
 use crate::registry::RegistryError;
+use crate::simulate::SimulateError;
 use crate::task::TaskError;
 use crate::workspace::WorkspaceError;
 
@@ -120,6 +124,12 @@ pub enum Error {
     DeployedRecord(#[source] RegistryError),
     #[error("`AWS_REGION` does not name a region")]
     AwsRegion(#[source] InvalidRegion),
+    #[error(transparent)]
+    Lint(#[from] LintError),
+    #[error(transparent)]
+    Fix(#[from] WriteError),
+    #[error(transparent)]
+    Simulate(#[from] SimulateError),
     #[error("cannot start")]
     Start(#[source] std::io::Error),
 }
@@ -135,6 +145,11 @@ impl Error {
                 ObserveError::Git(error)
                 | ObserveError::Workspace(WorkspaceError::Git(error))
                 | ObserveError::Inputs(InputsError::Git(error)),
+            )
+            | Self::Lint(LintError::Git(error) | LintError::Infer { source: InferError::Git(error), .. })
+            | Self::Fix(WriteError::Git(error))
+            | Self::Simulate(
+                SimulateError::Git(error) | SimulateError::Infer { source: InferError::Git(error), .. },
             )
             | Self::Task(TaskError::Git(error)) => git_exit(error),
             Self::Workspace(_)
@@ -163,6 +178,9 @@ impl Error {
             | Self::NeverDeployed { .. }
             | Self::Terraform(TerraformError::NoFolder { .. })
             | Self::AwsRegion(_)
+            | Self::Lint(_)
+            | Self::Simulate(_)
+            | Self::Fix(WriteError::Differs { .. } | WriteError::Link { .. })
             | Self::SwitchRepository(_) => Exit::BadInput,
             Self::Gate(_) | Self::DeployPlan { .. } | Self::Validate { .. } => Exit::Failed,
             Self::Inputs(InputsError::Extra { .. })
@@ -182,6 +200,7 @@ impl Error {
             | Self::Checkout(_)
             | Self::DeployedRecord(_)
             | Self::Write { .. }
+            | Self::Fix(WriteError::Io { .. })
             | Self::Start(_) => Exit::Surroundings,
         }
     }
@@ -228,6 +247,7 @@ impl Error {
                 error.hint()
             }
             Self::Docker(error) => error.hint().map(str::to_owned),
+            Self::Fix(WriteError::Differs { .. }) => Some("run it again".to_owned()),
             _ => None,
         }
     }

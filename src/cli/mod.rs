@@ -13,6 +13,7 @@ mod environment;
 mod graph;
 mod image_exists;
 mod last_successful_commit;
+mod lint;
 mod opened;
 mod options;
 mod output;
@@ -22,6 +23,7 @@ mod promote;
 mod registries;
 mod setenv;
 mod shims;
+mod simulate;
 mod taint;
 mod why;
 
@@ -78,6 +80,10 @@ enum Command {
     EnsureRepo(ensure_repo::Arguments),
     /// Copies an image from one registry to another, byte for byte and without an engine.
     Promote(promote::Arguments),
+    /// Finds where patterns, Dockerfiles and needs don't say the same.
+    Lint(lint::Arguments),
+    /// Tells what the patterns would have built in past commits, and what each line costs.
+    Simulate(simulate::Arguments),
     /// Shows which project needs which, and which are affected.
     Graph(graph::Arguments),
     /// Forces the next build of projects.
@@ -146,6 +152,8 @@ fn run(call: &Call, command: &Command) -> Result<Exit, Error> {
         Command::ImageExists(arguments) => image_exists::run(call, arguments),
         Command::EnsureRepo(arguments) => ensure_repo::run(call, arguments),
         Command::Promote(arguments) => promote::run(call, arguments),
+        Command::Lint(arguments) => lint::run(call, arguments),
+        Command::Simulate(arguments) => simulate::run(call, arguments),
         Command::Graph(arguments) => graph::run(call, arguments),
         Command::EnsureTerraform(arguments) => ensure_terraform::run(call, arguments),
         Command::Taint(arguments) => taint::run(call, arguments, Taint::Set),

@@ -5,6 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{GitError, Repository, commit_id, oid};
 use crate::model::{BranchName, CommitId};
 
+/// A part of the history that first parents make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirstParents {
+    /// Oldest first, each with its first parent; a first commit has none.
+    pub commits: Vec<(CommitId, Option<CommitId>)>,
+    /// Whether older ones were left out because there are too many.
+    pub has_more: bool,
+    /// The oldest, if its parents are missing because the clone is shallow.
+    pub cut: Option<CommitId>,
+}
+
 impl Repository {
     /// Whether `ancestor` is in the history of `commit`, or is `commit` itself.
     ///
@@ -24,6 +35,47 @@ impl Repository {
     /// Whether the history here is cut off, as in the clones that most CIs make.
     pub fn is_shallow(&self) -> bool {
         self.inner.is_shallow()
+    }
+
+    /// The commits that first parents lead to from `newest`, oldest first, without those that `since` has in
+    /// its history. If there are more than `most`, the newest of them.
+    ///
+    /// # Errors
+    /// [`GitError::Read`] when a commit isn't there.
+    pub fn first_parents(
+        &self,
+        newest: CommitId,
+        since: Option<CommitId>,
+        most: usize,
+    ) -> Result<FirstParents, GitError> {
+        let failed = |source| GitError::read(&format!("the history of {newest}"), source);
+        let mut walk = self.inner.revwalk().map_err(failed)?;
+        walk.simplify_first_parent().map_err(failed)?;
+        walk.push(oid(newest.0)).map_err(failed)?;
+        if let Some(since) = since {
+            walk.hide(oid(since.0)).map_err(failed)?;
+        }
+        let mut commits = Vec::new();
+        let mut has_more = false;
+        for id in walk {
+            let id = id.map_err(failed)?;
+            has_more = commits.len() == most;
+            if has_more {
+                break;
+            }
+            let parent = self.inner.find_commit(id).map_err(failed)?.parent_id(0).ok();
+            commits.push((commit_id(id), parent.map(commit_id)));
+        }
+        commits.reverse();
+        let is_cut = |commit: &CommitId| self.shallow_commits().contains(commit);
+        let cut = commits.first().map(|(commit, _)| *commit).filter(is_cut);
+        Ok(FirstParents { commits, has_more, cut })
+    }
+
+    /// Where a shallow clone ends: parents of these are not here.
+    fn shallow_commits(&self) -> BTreeSet<CommitId> {
+        let list = std::fs::read_to_string(self.common_dir().join("shallow")).unwrap_or_default();
+        list.lines().filter_map(|line| line.trim().parse().ok()).collect()
     }
 
     /// The branches that are known here, local ones and those of `origin`, with the commits that

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 pub use error::{GitError, UnsupportedFormat};
 pub use fetch::{Depth, Wanted};
+pub use history::FirstParents;
 pub use tree::{Entry, EntryKind, Part, Snapshot, WalkedFile};
 pub use work_tree::WorkTree;
 

@@ -171,6 +171,16 @@ impl Pattern {
     pub fn is_negated(&self) -> bool {
         self.negated
     }
+
+    /// Whether it is a line about this path, to take it or to take it back.
+    pub fn matches(&self, path: &RepoPath) -> bool {
+        self.matcher.matches(path.as_bytes())
+    }
+
+    /// A set of this line alone, which takes all that the line matches, also if the line takes that back.
+    pub fn alone(&self) -> Patterns {
+        Patterns([Self { negated: false, ..self.clone() }].into())
+    }
 }
 
 /// With control characters escaped: a hostile line can't steer a terminal.

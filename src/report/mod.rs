@@ -5,6 +5,8 @@
 pub mod deployment;
 pub mod graph;
 pub mod json;
+pub mod lint;
+pub mod simulation;
 pub mod text;
 pub mod why;
 pub mod why_not;

@@ -33,6 +33,9 @@ fn help_lists_the_commands() {
                               says; prints what it changed
       promote                 Copies an image from one registry to another, byte for byte and without an
                               engine
+      lint                    Finds where patterns, Dockerfiles and needs don't say the same
+      simulate                Tells what the patterns would have built in past commits, and what each
+                              line costs
       graph                   Shows which project needs which, and which are affected
       taint                   Forces the next build of projects
       untaint                 Takes back what `taint` did

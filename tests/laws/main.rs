@@ -10,10 +10,12 @@ pub mod world;
 
 mod diff;
 mod graphs;
+mod infer;
 mod inputs;
 mod order;
 mod patterns;
 mod plan;
+mod simulate;
 
 use proptest::test_runner::Config;
 

@@ -1,0 +1,80 @@
+use std::collections::BTreeSet;
+
+use clap::Args;
+
+use super::Call;
+use super::opened::{self, Opened, Uncommitted};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::git::{GitError, Snapshot};
+use crate::lint::{self, Edit, Lint};
+use crate::model::ProjectName;
+use crate::report::lint as report;
+use crate::workspace::Workspace;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The projects that are looked at; none named: all.
+    projects: Vec<String>,
+    /// Changes the files of the work tree where no person has to decide, then looks again.
+    #[arg(long, conflicts_with = "head")]
+    fix: bool,
+}
+
+/// Mending one thing can leave another with nothing to do; a chain of more than these is left as it is.
+const MOST_ROUNDS: usize = 5;
+
+pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+    let Call { options, environment, .. } = call;
+    let mut fixed = Vec::new();
+    let mut rounds = if arguments.fix { MOST_ROUNDS } else { 0 };
+    loop {
+        let opened = Opened::new(options, environment, Uncommitted::Included)?;
+        let work_dir = opened.repository.work_dir();
+        let (mut lint, mut is_done) = (Lint::default(), true);
+        let count = look(&opened, &arguments.projects, |workspace, found, snapshot| {
+            if rounds > 0 {
+                rounds -= 1;
+                let work_dir = work_dir.ok_or(GitError::Bare)?;
+                let made = lint::write::fix(workspace, &found.findings, snapshot, work_dir)?;
+                is_done = made.is_empty();
+                fixed.extend(made);
+            }
+            lint = found;
+            Ok(())
+        })?;
+        if is_done {
+            answer(call, &opened, count, &lint, &fixed);
+            return Ok(if lint.findings.is_empty() { Exit::Done } else { Exit::No });
+        }
+    }
+}
+
+/// Looks at the named projects; returns how many there are.
+fn look(
+    opened: &Opened,
+    names: &[String],
+    then: impl FnOnce(&Workspace, Lint, &Snapshot<'_>) -> Result<(), Error>,
+) -> Result<usize, Error> {
+    let snapshot = opened.snapshot();
+    let workspace = Workspace::read(&snapshot, &opened.source)?;
+    let selected: BTreeSet<ProjectName> = match names {
+        [] => workspace.projects.keys().cloned().collect(),
+        names => names.iter().map(|name| opened::project(&workspace, name)).collect::<Result<_, _>>()?,
+    };
+    let found = lint::check(&workspace, &selected, &snapshot)?;
+    then(&workspace, found, &snapshot)?;
+    // Freeing thousands of projects piece by piece takes longer than the end of the process.
+    std::mem::forget(workspace);
+    Ok(selected.len())
+}
+
+fn answer(Call { options, output, .. }: &Call, opened: &Opened, count: usize, lint: &Lint, fixed: &[Edit]) {
+    if options.json {
+        let (head, is_dirty) = (opened.head.commit, opened.is_dirty);
+        output.json(&report::LintJson::new(head, is_dirty, count, lint, fixed));
+    } else {
+        lint.unchecked.iter().for_each(|unchecked| output.story(&report::unchecked(unchecked)));
+        output.answer(&report::text(count, lint, fixed));
+    }
+}

@@ -1,0 +1,57 @@
+use std::num::NonZeroUsize;
+
+use clap::Args;
+
+use super::Call;
+use super::opened::{Opened, Uncommitted};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::git::{GitError, Repository};
+use crate::model::CommitId;
+use crate::report::simulation as report;
+use crate::simulate;
+use crate::workspace::Workspace;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// `A..B`: the commits of B that A lacks; or one revision: all of its history. First parents only.
+    #[arg(value_name = "RANGE")]
+    range: String,
+    /// The newest so many of them.
+    #[arg(long, value_name = "N", default_value = "1000")]
+    most: NonZeroUsize,
+}
+
+pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+    let Call { options, environment, output } = call;
+    let opened = Opened::new(options, environment, Uncommitted::Included)?;
+    let (newest, since) = range(&opened.repository, &arguments.range)?;
+    let history = opened.repository.first_parents(newest, since, arguments.most.get())?;
+    let snapshot = opened.snapshot();
+    let workspace = Workspace::read(&snapshot, &opened.source)?;
+    let simulation = simulate::run(&workspace, &opened.source, &snapshot, &opened.repository, &history)?;
+    if let Some(left_out) = simulation.left_out {
+        output.story(&left_out.to_string());
+    }
+    if options.json {
+        output.json(&report::json(&simulation));
+    } else {
+        output.answer(&report::text(&simulation));
+    }
+    // Freeing thousands of projects piece by piece takes longer than the end of the process.
+    std::mem::forget(workspace);
+    Ok(Exit::Done)
+}
+
+/// The newest commit, and the one whose history is left out. As with git, nothing before or after `..` is `HEAD`.
+fn range(repository: &Repository, text: &str) -> Result<(CommitId, Option<CommitId>), Error> {
+    let commit = |revision: &str| repository.commit(if revision.is_empty() { "HEAD" } else { revision });
+    Ok(match text.split_once("..") {
+        // `A...B` is no range of one history.
+        Some((_, newest)) if newest.starts_with('.') => {
+            return Err(GitError::BadRevision { revision: text.to_owned(), source: None }.into());
+        }
+        Some((since, newest)) => (commit(newest)?, Some(commit(since)?)),
+        None => (repository.commit(text)?, None),
+    })
+}

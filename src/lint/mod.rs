@@ -1,0 +1,148 @@
+//! Finds where patterns, Dockerfiles and needs don't say the same.
+//!
+//! One walk over the tree looks each file up among all lines and all sources of all projects at once; what
+//! a Dockerfile takes is [`infer`](crate::infer)'s answer. Nothing is written here but by [`write`].
+
+mod edit;
+mod expression;
+mod parents;
+mod patterns;
+mod walk;
+pub mod write;
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+use thiserror::Error;
+
+pub use edit::{Edit, EditKind};
+
+use crate::git::{GitError, Snapshot};
+use crate::infer::{Certainty, InferError};
+use crate::model::ProjectName;
+use crate::workspace::Workspace;
+
+/// What is wrong with some projects.
+#[derive(Clone, Debug, Default)]
+pub struct Lint {
+    /// By project, then in the order of files and lines.
+    pub findings: Vec<Finding>,
+    /// Sources that could not be compared with patterns, in the same order.
+    pub unchecked: Vec<Unchecked>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    pub project: ProjectName,
+    /// From the repository root, but for a manifest that was named.
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    pub code: Code,
+    pub message: String,
+    /// What would mend it, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<Edit>,
+}
+
+/// A source that depends on what only a build knows.
+#[derive(Clone, Debug, Serialize)]
+pub struct Unchecked {
+    pub project: ProjectName,
+    pub file: String,
+    pub line: usize,
+    pub source: String,
+}
+
+/// What a finding is about. The names are for other programs, and stay as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Code {
+    SourceNotCovered,
+    SourcePartlyCovered,
+    SourceMissing,
+    SourceIgnored,
+    SourceBadWildcard,
+    PatternMatchesNothing,
+    PatternNotUsed,
+    LooksLikeExpression,
+    AmbiguousExpression,
+    ParentNotPinned,
+    ParentFloats,
+    NeedNotUsed,
+    NotHermetic,
+}
+
+impl Code {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SourceNotCovered => "source-not-covered",
+            Self::SourcePartlyCovered => "source-partly-covered",
+            Self::SourceMissing => "source-missing",
+            Self::SourceIgnored => "source-ignored",
+            Self::SourceBadWildcard => "source-bad-wildcard",
+            Self::PatternMatchesNothing => "pattern-matches-nothing",
+            Self::PatternNotUsed => "pattern-not-used",
+            Self::LooksLikeExpression => "looks-like-expression",
+            Self::AmbiguousExpression => "ambiguous-expression",
+            Self::ParentNotPinned => "parent-not-pinned",
+            Self::ParentFloats => "parent-floats",
+            Self::NeedNotUsed => "need-not-used",
+            Self::NotHermetic => "not-hermetic",
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// Why projects can't be looked at.
+#[derive(Debug, Error)]
+pub enum LintError {
+    #[error(transparent)]
+    Git(#[from] GitError),
+    #[error("cannot tell what the Dockerfile of `{project}` takes")]
+    Infer {
+        project: ProjectName,
+        #[source]
+        source: InferError,
+    },
+}
+
+/// Looks at the `selected` projects of a tree.
+///
+/// # Errors
+/// [`LintError`] when a tree or a `.dockerignore` can't be used.
+pub fn check(
+    workspace: &Workspace,
+    selected: &BTreeSet<ProjectName>,
+    snapshot: &Snapshot<'_>,
+) -> Result<Lint, LintError> {
+    let mut lint = Lint::default();
+    for subject in walk::subjects(workspace, selected, snapshot)? {
+        let from = lint.findings.len();
+        parents::check(workspace, &subject, &mut lint.findings);
+        patterns::check(&subject, &mut lint.findings);
+        lint.findings[from..].sort_by(|one, other| {
+            (&one.file, one.line, one.code).cmp(&(&other.file, other.line, other.code))
+        });
+        let unknown = subject.sources.iter().filter(|source| source.certainty == Certainty::UnknownVariable);
+        lint.unchecked.extend(unknown.map(|source| Unchecked {
+            project: subject.name.clone(),
+            file: subject.project.config.dockerfile.value.to_string(),
+            line: source.line,
+            source: source.written.clone(),
+        }));
+    }
+    Ok(lint)
+}

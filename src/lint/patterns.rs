@@ -1,0 +1,200 @@
+//! What a project's patterns take, against what its Dockerfile takes.
+
+use super::walk::{Ambiguity, Line, Subject, Taken};
+use super::{Code, Edit, EditKind, Finding};
+use crate::dockerfile::CopyKind;
+use crate::infer::{self, Certainty, Source, Takes};
+use crate::model::{RepoPath, printable};
+
+pub(super) fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for (source, taken) in subject.sources.iter().zip(&subject.taken) {
+        findings.extend(of_source(subject, source, taken));
+    }
+    if subject.has_pattern_file {
+        for line in subject.lines.iter().filter(|line| line.pattern.line().is_some()) {
+            findings.extend(of_line(subject, line));
+        }
+    }
+}
+
+fn of_source(subject: &Subject<'_>, source: &Source, taken: &Taken) -> Option<Finding> {
+    let written = printable(&source.written);
+    let Taken { files, covered, taken_back, ignored, uncovered } = taken;
+    let is_literal = matches!(source.takes.last(), Some(Takes::File(_) | Takes::Folder(_)));
+    let (code, message, suggestion) = match source.certainty {
+        Certainty::UnknownVariable | Certainty::MatchesNothing => return None,
+        Certainty::BadWildcard => {
+            (Code::SourceBadWildcard, format!("`{written}` has wildcards that engines refuse"), None)
+        }
+        Certainty::Missing if has_extra_input(subject, source) => return None,
+        Certainty::Missing => (
+            Code::SourceMissing,
+            format!("`{written}` is not committed, nor named by `extra_inputs`, so the build can't find it"),
+            None,
+        ),
+        Certainty::There if *files == 0 && *ignored > 0 && is_literal => (
+            Code::SourceIgnored,
+            format!("`.dockerignore` leaves `{written}` out of the context, so the build can't find it"),
+            None,
+        ),
+        Certainty::There if *files == 0 || uncovered.is_empty() => return None,
+        Certainty::There if *covered == 0 && *taken_back == 0 => (
+            Code::SourceNotCovered,
+            format!("no pattern takes `{written}`, so the build can't find it"),
+            add(subject, source, true),
+        ),
+        Certainty::There if source.kind == CopyKind::Mount || source.has_exclusions => return None,
+        Certainty::There => {
+            let missing = files - covered - taken_back;
+            let named: Vec<String> = uncovered.iter().map(|path| format!("`{path}`")).collect();
+            let more = if missing > named.len() { ", …" } else { "" };
+            let message = format!(
+                "no pattern takes {missing} of the {files} files in `{written}`, so they are not in the image: {}{more}",
+                named.join(", ")
+            );
+            (Code::SourcePartlyCovered, message, add(subject, source, false))
+        }
+    };
+    let file = subject.project.config.dockerfile.value.to_string();
+    Some(Finding { project: subject.name.clone(), file, line: source.line, code, message, suggestion })
+}
+
+/// Whether files that are not committed are declared for it.
+fn has_extra_input(subject: &Subject<'_>, source: &Source) -> bool {
+    let extra = crate::patterns::Index::new([&subject.project.extra_inputs]);
+    source.takes.iter().any(|takes| match takes {
+        Takes::File(path) | Takes::Folder(path) | Takes::Glob { folder: path, .. } => {
+            extra.can_match_below(path) || subject.project.extra_inputs.decide(path).is_some()
+        }
+    })
+}
+
+/// The lines that would take the source. A file that isn't there would lose what its absence means.
+fn add(subject: &Subject<'_>, source: &Source, by_itself: bool) -> Option<Edit> {
+    let mut lines = infer::lines(std::slice::from_ref(source), &subject.project.config.path.value);
+    if !subject.has_pattern_file {
+        lines.insert(0, "./".to_owned());
+    }
+    Some(Edit {
+        file: subject.project.pattern_file.to_string(),
+        line: None,
+        kind: EditKind::Add { lines },
+        by_itself: by_itself && subject.has_pattern_file,
+    })
+}
+
+fn of_line(subject: &Subject<'_>, line: &Line<'_>) -> Option<Finding> {
+    let number = line.pattern.line()?;
+    let file = subject.project.pattern_file.to_string();
+    let edit = |kind, by_itself| Some(Edit { file: file.clone(), line: Some(number), kind, by_itself });
+    let text = line.pattern.text();
+    let is_negated = line.pattern.is_negated();
+    let positive = |line: &&Line<'_>| !line.pattern.is_negated();
+    let is_last = !is_negated && subject.lines.iter().filter(positive).count() == 1;
+    let (code, message, suggestion) = if let Some(ambiguity) = &line.ambiguity {
+        ambiguous(line, ambiguity, &edit)
+    } else if line.files == 0 && looks_like_expression(text) {
+        let expression = format!("^.*{text}");
+        (
+            Code::LooksLikeExpression,
+            "this is a glob, as it does not begin with `^`, and matches no committed file".to_owned(),
+            edit(EditKind::Replace { text: expression }, false),
+        )
+    } else if line.files == 0 && is_negated {
+        let message = "there is nothing that this line takes back".to_owned();
+        (
+            Code::PatternMatchesNothing,
+            message,
+            edit(EditKind::Remove { text: text.to_owned() }, !subject.shares_pattern_file),
+        )
+    } else if line.files == 0 && is_asked_for(subject, line) {
+        return None;
+    } else if line.files == 0 {
+        let message = "this line matches no committed file".to_owned();
+        (
+            Code::PatternMatchesNothing,
+            message,
+            edit(EditKind::Remove { text: text.to_owned() }, !is_last && !subject.shares_pattern_file),
+        )
+    } else if !line.is_used && !is_negated && subject.project.config.hermetic {
+        let message = format!(
+            "nothing in the Dockerfile takes what this line matches, so each change of it builds `{}` for nothing",
+            subject.name
+        );
+        (
+            Code::PatternNotUsed,
+            message,
+            edit(EditKind::Remove { text: text.to_owned() }, !is_last && !subject.shares_pattern_file),
+        )
+    } else {
+        return None;
+    };
+    let message = format!("`{}`: {message}", line.pattern);
+    Some(Finding {
+        project: subject.name.clone(),
+        file: file.clone(),
+        line: number,
+        code,
+        message,
+        suggestion,
+    })
+}
+
+fn ambiguous(
+    line: &Line<'_>,
+    ambiguity: &Ambiguity,
+    edit: &dyn Fn(EditKind, bool) -> Option<Edit>,
+) -> (Code, String, Option<Edit>) {
+    let Ambiguity { readings, basic_files, differs, clear_is_same } = ambiguity;
+    let sign = if line.pattern.is_negated() { "!" } else { "" };
+    let is_meant_as_basic = line.files == 0 && *basic_files > 0;
+    // What it says stays what it says; and it must be plain that nothing else was meant.
+    let is_safe = line.files > 0 && *clear_is_same && (*basic_files == 0 || !differs);
+    let clear = if is_meant_as_basic { &readings.clear_basic } else { &readings.clear };
+    let suggestion = clear.as_ref().map(|clear| EditKind::Replace { text: format!("{sign}{clear}") });
+    let message = format!(
+        "read as an extended expression it matches {}; as a basic one, as `grep` without `-E` reads it, it would match {}",
+        files(line.files),
+        files(*basic_files)
+    );
+    (Code::AmbiguousExpression, message, suggestion.and_then(|kind| edit(kind, is_safe)))
+}
+
+fn files(count: usize) -> String {
+    match count {
+        0 => "no committed file".to_owned(),
+        1 => "1 committed file".to_owned(),
+        count => format!("{count} committed files"),
+    }
+}
+
+/// Whether a glob that matches nothing looks as if `grep` were to read it.
+fn looks_like_expression(text: &str) -> bool {
+    let text = text.trim_start_matches('!');
+    !text.starts_with('^')
+        && (text.contains(r"\.") || text.contains(".*/") || text.ends_with(".*") || text.ends_with('$'))
+}
+
+/// Whether a source that isn't there (yet) wants this line.
+fn is_asked_for(subject: &Subject<'_>, line: &Line<'_>) -> bool {
+    let folder = &subject.project.config.path.value;
+    let text = plain(line.pattern.text());
+    let path = match text.strip_prefix("./") {
+        Some(own) => RepoPath::new(own).map(|own| folder.join(&own)),
+        None => RepoPath::new(text),
+    };
+    subject.sources.iter().filter(|source| source.certainty != Certainty::There).any(|source| {
+        let is_its_line = source.takes.iter().any(|takes| {
+            plain(&takes.line(folder)) == text
+                || plain(&takes.line(&RepoPath::default())) == format!("./{text}")
+        });
+        let is_one_of_its = matches!(source.certainty, Certainty::MatchesNothing | Certainty::Missing)
+            && path.as_ref().is_ok_and(|path| source.patterns.decide(path).is_some());
+        is_its_line || is_one_of_its
+    })
+}
+
+/// Without what says that a folder is meant.
+fn plain(text: &str) -> &str {
+    text.trim_end_matches("**").trim_end_matches('/')
+}

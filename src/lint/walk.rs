@@ -1,0 +1,258 @@
+//! One walk over the tree: which lines and which sources of which project take each file.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::LintError;
+use super::expression::{self, Ambiguous};
+use crate::dockerignore::DockerIgnore;
+use crate::git::Snapshot;
+use crate::infer::{self, Source};
+use crate::model::{ProjectName, RepoPath};
+use crate::patterns::{FolderCandidates, Index, Pattern, Patterns};
+use crate::workspace::{PATTERN_FILE, Project, Workspace};
+
+/// The most files of a source that are kept to be named.
+const MOST_NAMED: usize = 3;
+
+/// A project, and what the walk found of it.
+pub(super) struct Subject<'w> {
+    pub(super) name: &'w ProjectName,
+    pub(super) project: &'w Project,
+    pub(super) has_pattern_file: bool,
+    /// Whether another project has the same, so that its lines are not for this one alone.
+    pub(super) shares_pattern_file: bool,
+    pub(super) lines: Vec<Line<'w>>,
+    pub(super) sources: Vec<Source>,
+    /// For each of `sources`.
+    pub(super) taken: Vec<Taken>,
+    ignore: DockerIgnore,
+    /// Whether a parent's triggers may take anything of the context.
+    has_triggers: bool,
+}
+
+/// A line of the pattern file.
+pub(super) struct Line<'w> {
+    pub(super) pattern: &'w Pattern,
+    /// Files that it takes; for a negated line those that it takes back, or that it keeps a source from.
+    pub(super) files: usize,
+    /// Whether one of them can be used in a build.
+    pub(super) is_used: bool,
+    pub(super) ambiguity: Option<Ambiguity>,
+}
+
+/// What an expression of two meanings takes in either.
+pub(super) struct Ambiguity {
+    pub(super) readings: Ambiguous,
+    /// Files that it takes as a basic expression.
+    pub(super) basic_files: usize,
+    /// Whether they are others than those that it takes.
+    pub(super) differs: bool,
+    /// Whether the clear line takes what it takes.
+    pub(super) clear_is_same: bool,
+}
+
+/// Committed files that a source takes.
+#[derive(Default)]
+pub(super) struct Taken {
+    /// Files that the context has, unless patterns keep them out.
+    pub(super) files: usize,
+    /// Those of them that a pattern takes.
+    pub(super) covered: usize,
+    /// Those of them that a negated line takes back.
+    pub(super) taken_back: usize,
+    /// Files that `.dockerignore` leaves out.
+    pub(super) ignored: usize,
+    /// The first that no line says anything of.
+    pub(super) uncovered: Vec<RepoPath>,
+}
+
+/// Something that paths are looked up for: a number for the subject, and what of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    Line(usize),
+    Basic(usize),
+    Clear(usize),
+    Source(usize),
+}
+
+/// Reads what the selected projects have, and walks over the tree once.
+pub(super) fn subjects<'w>(
+    workspace: &'w Workspace,
+    selected: &BTreeSet<ProjectName>,
+    snapshot: &Snapshot<'_>,
+) -> Result<Vec<Subject<'w>>, LintError> {
+    let mut sharing: HashMap<&RepoPath, usize> = HashMap::new();
+    for project in workspace.projects.values() {
+        *sharing.entry(&project.pattern_file).or_default() += 1;
+    }
+    let projects = workspace.projects.iter().filter(|(name, _)| selected.contains(*name));
+    let mut subjects: Vec<Subject<'w>> = projects
+        .map(|(name, project)| {
+            let mut subject = Subject::read(workspace, name, project, snapshot)?;
+            subject.shares_pattern_file = sharing[&project.pattern_file] > 1;
+            Ok(subject)
+        })
+        .collect::<Result<_, LintError>>()?;
+    let (asked, sets): (Vec<(usize, What)>, Vec<Patterns>) =
+        subjects.iter().enumerate().flat_map(|(number, subject)| subject.sets(number)).unzip();
+    let index = Index::new(&sets);
+    let of_all = Index::new([&workspace.rebuild_all]);
+
+    let mut current: Option<(RepoPath, FolderCandidates<'_, '_>)> = None;
+    let mut hits: Vec<What> = Vec::new();
+    snapshot.walk(&mut |folder| index.can_match_below(folder), &mut |file| {
+        let parent = file.path.parent().unwrap_or_default();
+        if current.as_ref().is_none_or(|(folder, _)| *folder != parent) {
+            current = Some((parent.clone(), index.in_folder(&parent)));
+        }
+        let Some((_, candidates)) = &current else { return };
+        let mut found: Vec<(usize, What)> = Vec::new();
+        candidates.matches(file.path, |set, _| found.push(asked[set]));
+        if found.is_empty() {
+            return;
+        }
+        let mut is_of_all = false;
+        of_all.matches(file.path, |_, _| is_of_all = true);
+        for of_one in found.chunk_by(|one, other| one.0 == other.0) {
+            hits.clear();
+            hits.extend(of_one.iter().map(|(_, what)| *what));
+            subjects_file(&mut subjects[of_one[0].0], file.path, &hits, is_of_all);
+        }
+    })?;
+    Ok(subjects)
+}
+
+fn subjects_file(subject: &mut Subject<'_>, path: &RepoPath, hits: &[What], is_of_all: bool) {
+    let lines: Vec<usize> =
+        hits.iter().filter_map(|hit| if let What::Line(line) = hit { Some(*line) } else { None }).collect();
+    let sources: Vec<usize> = hits
+        .iter()
+        .filter_map(|hit| if let What::Source(source) = hit { Some(*source) } else { None })
+        .collect();
+    let is_implied = subject.is_implied(path);
+    let in_context = path.relative_to(&subject.project.config.context.value);
+    let can_be_taken = !sources.is_empty() || subject.has_triggers;
+    let is_ignored = can_be_taken && in_context.is_none_or(|path| subject.ignore.ignores(&path));
+    let is_used = is_implied || (can_be_taken && !is_ignored) || subject.is_deployed(path);
+    let first = lines.first().copied();
+    let mut last = lines.last().copied();
+    for number in 0..subject.lines.len() {
+        let line = &mut subject.lines[number];
+        let is_hit = if line.pattern.is_negated() {
+            let has_something = first.is_some_and(|first| first < number) || !sources.is_empty();
+            has_something && line.pattern.matches(path)
+        } else {
+            lines.contains(&number)
+        };
+        if is_hit {
+            line.files += 1;
+            line.is_used |= is_used;
+            last = last.max(Some(number));
+        }
+        if let Some(ambiguity) = &mut line.ambiguity {
+            let basic = hits.contains(&What::Basic(number));
+            ambiguity.basic_files += usize::from(basic);
+            ambiguity.differs |= basic != is_hit;
+            ambiguity.clear_is_same &= hits.contains(&What::Clear(number)) == is_hit;
+        }
+    }
+    if path.file_name() == PATTERN_FILE.as_bytes() {
+        return;
+    }
+    let taken_back = last.is_some_and(|last| subject.lines[last].pattern.is_negated());
+    for source in sources {
+        let taken = &mut subject.taken[source];
+        if is_ignored {
+            taken.ignored += 1;
+            continue;
+        }
+        taken.files += 1;
+        if is_implied || is_of_all || (last.is_some() && !taken_back) {
+            taken.covered += 1;
+        } else if taken_back {
+            taken.taken_back += 1;
+        } else if taken.uncovered.len() < MOST_NAMED {
+            taken.uncovered.push(path.clone());
+        }
+    }
+}
+
+impl<'w> Subject<'w> {
+    fn read(
+        workspace: &Workspace,
+        name: &'w ProjectName,
+        project: &'w Project,
+        snapshot: &Snapshot<'_>,
+    ) -> Result<Self, LintError> {
+        let failed = |source| LintError::Infer { project: name.clone(), source };
+        let sources = infer::of_project(project, snapshot).map_err(failed)?;
+        let taken = sources.iter().map(|_| Taken::default()).collect();
+        let lines = project.patterns.lines().iter().map(Line::new).collect();
+        let parents = project.parents.values().filter_map(|parent| workspace.projects.get(parent));
+        let takes = |trigger: &String| trigger == "COPY" || trigger == "ADD";
+        let has_triggers = parents.flat_map(|parent| parent.dockerfile.instructions()).any(|instruction| {
+            instruction.keyword == "ONBUILD" && instruction.arguments.first().is_some_and(takes)
+        });
+        Ok(Self {
+            name,
+            project,
+            shares_pattern_file: false,
+            has_pattern_file: project.patterns.lines().iter().any(|line| line.line().is_some()),
+            lines,
+            sources,
+            taken,
+            ignore: infer::ignored(project, snapshot).map_err(failed)?,
+            has_triggers,
+        })
+    }
+
+    /// What paths are looked up for. Negated lines are asked only of paths that something else takes.
+    fn sets(&self, number: usize) -> Vec<((usize, What), Patterns)> {
+        let mut sets = Vec::new();
+        for (line, of) in self.lines.iter().enumerate() {
+            if !of.pattern.is_negated() {
+                sets.push(((number, What::Line(line)), of.pattern.alone()));
+            }
+            if let Some(Ambiguity { readings, .. }) = &of.ambiguity {
+                let parsed = |text: &str| Patterns::from_list([(text.to_owned(), 1)]).ok();
+                let basic = parsed(&readings.basic).map(|set| ((number, What::Basic(line)), set));
+                let clear = readings.clear.as_deref().and_then(parsed);
+                sets.extend(basic.into_iter().chain(clear.map(|set| ((number, What::Clear(line)), set))));
+            }
+        }
+        let sources = self.sources.iter().enumerate();
+        sets.extend(sources.map(|(source, of)| ((number, What::Source(source)), of.patterns.clone())));
+        sets
+    }
+
+    /// Whether it is an input though no pattern names it.
+    fn is_implied(&self, path: &RepoPath) -> bool {
+        *path == self.project.config.dockerfile.value
+            || (path.file_name().ends_with(b".dockerignore") && self.project.ignore_files().contains(path))
+    }
+
+    /// Whether it is used when the image is deployed, so that a change must make another image.
+    fn is_deployed(&self, path: &RepoPath) -> bool {
+        let config = &self.project.config;
+        match &config.terraform {
+            Some(folder) => path.is_within(&folder.value),
+            None => path
+                .relative_to(&config.path.value)
+                .is_some_and(|own| own.as_bytes().starts_with(b"terraform/")),
+        }
+    }
+}
+
+impl<'w> Line<'w> {
+    fn new(pattern: &'w Pattern) -> Self {
+        let text = pattern.text().trim_start_matches('!');
+        let readings = expression::ambiguous(text).filter(|_| pattern.line().is_some());
+        let ambiguity = readings.map(|readings| Ambiguity {
+            readings,
+            basic_files: 0,
+            differs: false,
+            clear_is_same: true,
+        });
+        Self { pattern, files: 0, is_used: false, ambiguity }
+    }
+}

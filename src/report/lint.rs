@@ -1,0 +1,78 @@
+//! What was found wrong with patterns and Dockerfiles, and what was mended.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::lint::{Edit, Finding, Lint, Unchecked};
+use crate::model::CommitId;
+
+/// `chinampa.lint/1`
+#[derive(Debug, Serialize)]
+pub struct LintJson<'l> {
+    schema: &'static str,
+    head: String,
+    dirty: bool,
+    /// How many were looked at.
+    projects: usize,
+    findings: &'l [Finding],
+    unchecked: &'l [Unchecked],
+    fixed: &'l [Edit],
+}
+
+impl<'l> LintJson<'l> {
+    pub fn new(head: CommitId, dirty: bool, projects: usize, lint: &'l Lint, fixed: &'l [Edit]) -> Self {
+        Self {
+            schema: "chinampa.lint/1",
+            head: head.to_string(),
+            dirty,
+            projects,
+            findings: &lint.findings,
+            unchecked: &lint.unchecked,
+            fixed,
+        }
+    }
+}
+
+/// The findings, project by project, after what was mended.
+pub fn text(projects: usize, lint: &Lint, fixed: &[Edit]) -> String {
+    let mut text = String::new();
+    let mut line = |line: &str| writeln!(text, "{line}").expect("a string can be written to");
+    for edit in fixed {
+        line(&format!("fixed {}", edit.done()));
+    }
+    let mut with_findings = 0;
+    for findings in lint.findings.chunk_by(|one, other| one.project == other.project) {
+        with_findings += 1;
+        line(&format!("`{}`", findings[0].project));
+        for Finding { file, line: number, code, message, suggestion, .. } in findings {
+            line(&format!("  {file}:{number}: {message} ({code})"));
+            if let Some(edit) = suggestion {
+                line(&format!("    {edit}"));
+            }
+        }
+    }
+    line(&summary(projects, with_findings, lint));
+    text
+}
+
+fn summary(projects: usize, with_findings: usize, lint: &Lint) -> String {
+    let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    if lint.findings.is_empty() {
+        return format!("nothing found in {}", plural(projects, "project"));
+    }
+    let fixable = lint.findings.iter().filter_map(|finding| finding.suggestion.as_ref());
+    let fixable = fixable.filter(|edit| edit.by_itself).count();
+    let fixable = if fixable > 0 { format!("; `--fix` mends {fixable} of them") } else { String::new() };
+    format!(
+        "{} in {with_findings} of {}{fixable}",
+        plural(lint.findings.len(), "finding"),
+        plural(projects, "project")
+    )
+}
+
+/// What could not be looked at, and why, a sentence each.
+pub fn unchecked(Unchecked { file, line, source, .. }: &Unchecked) -> String {
+    let source = crate::model::printable(source);
+    format!("{file}:{line}: `{source}` depends on a variable that only the build knows, so it is not checked")
+}
