@@ -72,7 +72,33 @@ pub fn files(
     let projects: Vec<(&ProjectName, &Project)> =
         workspace.projects.iter().filter(|(name, _)| selected.contains(*name)).collect();
     let mut files = committed(workspace, &projects, snapshot)?;
-    for ((name, project), files) in projects.iter().zip(&mut files) {
+    let a_thread = projects.len().div_ceil(processors()).max(LEAST_PROJECTS_A_THREAD);
+    if projects.len() <= a_thread {
+        complete(&projects, &mut files, snapshot, work_dir)?;
+    } else {
+        let (open, tree) = (snapshot.repository().for_another_thread(), snapshot.tree());
+        let open = &open;
+        thread::scope(|scope| {
+            let chunks = projects.chunks(a_thread).zip(files.chunks_mut(a_thread));
+            let running: Vec<_> = chunks
+                .map(|(projects, files)| {
+                    scope.spawn(move || complete(projects, files, &open()?.snapshot_of_tree(tree), work_dir))
+                })
+                .collect();
+            running.into_iter().try_for_each(|thread| thread.join().expect("reading inputs does not panic"))
+        })?;
+    }
+    Ok(projects.into_iter().map(|(name, _)| name.clone()).zip(files).collect())
+}
+
+/// Adds what no pattern has to take, and sorts.
+fn complete(
+    projects: &[(&ProjectName, &Project)],
+    files: &mut [Vec<InputFile>],
+    snapshot: &Snapshot<'_>,
+    work_dir: Option<&Path>,
+) -> Result<(), InputsError> {
+    for ((name, project), files) in projects.iter().zip(files) {
         for path in project.ignore_files().into_iter().chain([project.config.dockerfile.value.clone()]) {
             files.extend(committed_file(snapshot, path)?);
         }
@@ -84,7 +110,11 @@ pub fn files(
         files.sort_unstable_by(|one, other| (&one.path, &one.content).cmp(&(&other.path, &other.content)));
         files.dedup_by(|one, other| one.path == other.path);
     }
-    Ok(projects.into_iter().map(|(name, _)| name.clone()).zip(files).collect())
+    Ok(())
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 /// The committed files that patterns take, for each project in the given order; of a large tree on several threads.
@@ -98,8 +128,7 @@ fn committed(
         workspace,
         projects,
     };
-    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let threads = processors.min(projects.len() / LEAST_PROJECTS_A_THREAD);
+    let threads = processors().min(projects.len() / LEAST_PROJECTS_A_THREAD);
     if threads <= 1 {
         return takers.files(&snapshot.parts(1)?, &AtomicUsize::new(0), snapshot);
     }
@@ -146,10 +175,12 @@ impl Takers<'_> {
                 folder = self.own.in_folder(parent.as_ref().unwrap_or(file.path));
                 current = parent;
             }
-            let content = InputContent::Committed(file.id);
-            let input = InputFile { path: file.path.clone(), mode: file.mode, content };
-            folder.matches(file.path, |project, _| files[project].push(input.clone()));
-            of_all.matches(file.path, |_, _| files.iter_mut().for_each(|files| files.push(input.clone())));
+            let input = || {
+                let content = InputContent::Committed(file.id);
+                InputFile { path: file.path.clone(), mode: file.mode, content }
+            };
+            folder.matches(file.path, |project, _| files[project].push(input()));
+            of_all.matches(file.path, |_, _| files.iter_mut().for_each(|files| files.push(input())));
         };
         while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
             snapshot.walk_part(part, &mut enter, &mut visit)?;
@@ -217,8 +248,7 @@ pub fn digests(workspace: &Workspace, files: &InputFiles) -> BTreeMap<ProjectNam
         .order()
         .filter_map(|name| Some((name, workspace.projects.get(name)?, files.get(name)?)))
         .collect();
-    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let a_thread = own.len().div_ceil(processors).max(LEAST_PROJECTS_A_THREAD);
+    let a_thread = own.len().div_ceil(processors()).max(LEAST_PROJECTS_A_THREAD);
     // What a project is made from by itself is most of the work, and the same whatever it needs.
     let begun: Vec<Fields> = thread::scope(|scope| {
         let begin = |own: &[(&ProjectName, &Project, &Vec<InputFile>)]| {

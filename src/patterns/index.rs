@@ -77,7 +77,7 @@ impl<'a> Index<'a> {
     pub fn can_match_below(&self, folder: &RepoPath) -> bool {
         !self.by_component.is_empty()
             || self.above().contains(folder.as_bytes())
-            || !self.in_folder(folder).sets.is_empty()
+            || here_and_above(folder.as_bytes()).any(|path| self.by_path.contains_key(path))
     }
 
     fn above(&self) -> &HashSet<&'a [u8]> {
@@ -89,12 +89,13 @@ impl<'a> Index<'a> {
     }
 
     fn candidates(&self, folder: &[u8]) -> FolderCandidates<'_, 'a> {
-        let paths = std::iter::once(folder).chain(folders_above(folder));
+        let by_path = here_and_above(folder).filter_map(|path| self.by_path.get(path));
+        if self.by_component.is_empty() {
+            return FolderCandidates { index: self, sets: merge(by_path) };
+        }
         let components = folder.split(|&byte| byte == b'/');
-        let found = paths
-            .filter_map(|path| self.by_path.get(path))
-            .chain(components.filter_map(|name| self.by_component.get(name)));
-        FolderCandidates { index: self, sets: merge(found) }
+        let by_component = components.filter_map(|name| self.by_component.get(name));
+        FolderCandidates { index: self, sets: merge(by_path.chain(by_component)) }
     }
 }
 
@@ -102,7 +103,8 @@ impl<'a> FolderCandidates<'_, 'a> {
     /// As [`Index::matches`], for a `path` that lies directly in the folder.
     pub fn matches(&self, path: &RepoPath, mut found: impl FnMut(usize, &'a Pattern)) {
         let by_path = self.index.by_path.get(path.as_bytes());
-        let by_name = self.index.by_component.get(path.file_name());
+        let by_component = &self.index.by_component;
+        let by_name = if by_component.is_empty() { None } else { by_component.get(path.file_name()) };
         let merged;
         let sets = if by_path.is_none() && by_name.is_none() {
             &self.sets
@@ -172,6 +174,10 @@ fn folders_above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let parent = |path: &[u8]| path.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
     let first = (!path.is_empty()).then(|| &path[..parent(path)]);
     std::iter::successors(first, move |path| (!path.is_empty()).then(|| &path[..parent(path)]))
+}
+
+fn here_and_above(folder: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::once(folder).chain(folders_above(folder))
 }
 
 fn merge<'s>(lists: impl Iterator<Item = &'s Vec<usize>>) -> Vec<usize> {
