@@ -12,6 +12,7 @@
 #[path = "../support/world.rs"]
 pub mod world;
 
+mod changes;
 mod diff;
 mod graphs;
 mod inputs;
