@@ -24,6 +24,7 @@ pub mod execute;
 pub mod exit;
 pub mod git;
 pub mod graph;
+pub mod infer;
 pub mod inputs;
 pub mod model;
 pub mod observe;

@@ -26,6 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine", &["docker"]),
     ("deploy", &["aws", "config", "engine", "git", "record", "registry"]),
     ("workspace", &["config", "dockerfile", "git", "graph", "patterns"]),
+    ("infer", &["dockerfile", "git", "patterns", "workspace"]),
     ("inputs", &["git", "patterns", "workspace"]),
     ("plan", &["config", "graph"]),
     ("observe", &["config", "git", "inputs", "patterns", "plan", "record", "registry", "workspace"]),

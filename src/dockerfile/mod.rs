@@ -183,6 +183,15 @@ impl Dockerfile {
         Ok(self.parents.iter().filter(|parent| needed.contains(&parent.stage)).collect())
     }
 
+    /// What a build of `target` takes from the context, without the stages that it passes over.
+    ///
+    /// # Errors
+    /// [`DockerfileError::UnknownTarget`] when no stage has this name.
+    pub fn copies_needed_for(&self, target: Option<&StageName>) -> Result<Vec<&Copy>, DockerfileError> {
+        let needed = self.closure(self.target(target)?);
+        Ok(self.copies.iter().filter(|copy| needed.contains(&copy.stage)).collect())
+    }
+
     /// The text with each parent for which `pin` has one replaced; not a byte else differs.
     pub fn with_parents(&self, pin: impl Fn(&Parent) -> Option<ImageRef>) -> Vec<u8> {
         let mut text = Vec::with_capacity(self.text.len());

@@ -84,6 +84,15 @@ impl<'r> Snapshot<'r> {
         Ok(None)
     }
 
+    /// What a folder holds itself, in git's order; nothing when it isn't there.
+    ///
+    /// # Errors
+    /// As [`Snapshot::entry`].
+    pub fn children(&self, folder: &RepoPath) -> Result<Vec<(RepoPath, EntryKind)>, GitError> {
+        let tree = self.folder(folder)?.unwrap_or_default();
+        entries(&tree, folder).map(|entry| entry.map(|entry| (entry.path_in(folder), entry.kind))).collect()
+    }
+
     /// The content of the file at `path`, or `None` when no regular file is there.
     ///
     /// # Errors

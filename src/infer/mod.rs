@@ -1,0 +1,199 @@
+//! Infers what a project's pattern file would have to say from what its Dockerfile takes.
+//!
+//! [`sources`] is what `COPY`, `ADD` and bind mounts take from the context, one by one; [`lines`] makes
+//! of them the lines of a `.rebuild_patterns`, as people write them:
+//!
+//! ```text
+//! COPY package.json yarn.lock* ./    ./package.json
+//!                                    ./yarn.lock*
+//! COPY src/ src/                     ./src/
+//! COPY ../lib/*.c ./                 ./lib/*.c        (`..` can't leave the context)
+//! COPY ${DIR}/assets assets          ./               (a guess: `DIR` is not known here)
+//! ```
+//!
+//! A guess takes too much rather than too little. What `ONBUILD` of a parent takes is not seen, nor is
+//! `--exclude`: what it leaves out is taken here.
+
+mod source;
+mod wildcard;
+
+use thiserror::Error;
+
+use crate::dockerfile::{CopyKind, Dockerfile, DockerfileError};
+use crate::git::{GitError, Snapshot};
+use crate::model::{RepoPath, StageName};
+use crate::patterns::Patterns;
+use crate::workspace::Project;
+
+/// One source of a `COPY` or `ADD`, or of a bind mount.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub kind: CopyKind,
+    /// Of the Dockerfile, from 1.
+    pub line: usize,
+    /// With its variables.
+    pub written: String,
+    pub certainty: Certainty,
+    /// What it takes; nothing where nothing is there.
+    pub takes: Vec<Takes>,
+    /// Takes the same paths as `takes`.
+    pub patterns: Patterns,
+    /// Whether `--exclude` leaves out some of it.
+    pub has_exclusions: bool,
+}
+
+/// How sure it is that a source takes what is said of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certainty {
+    /// Something in the tree is what it names.
+    There,
+    /// It has wildcards that match nothing in the tree, which no build minds.
+    MatchesNothing,
+    /// Nothing in the tree is what it names: a build would fail.
+    Missing,
+    /// It depends on a variable that the Dockerfile doesn't set.
+    UnknownVariable,
+    /// Its wildcards are none that an engine accepts.
+    BadWildcard,
+}
+
+/// Paths that a source takes, from the repository root.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Takes {
+    File(RepoPath),
+    /// Everything in this folder.
+    Folder(RepoPath),
+    /// A glob below this folder.
+    Glob {
+        folder: RepoPath,
+        glob: String,
+    },
+}
+
+/// Why nothing can be inferred.
+#[derive(Debug, Error)]
+pub enum InferError {
+    #[error(transparent)]
+    Git(#[from] GitError),
+    #[error("cannot use the Dockerfile")]
+    Dockerfile(#[from] DockerfileError),
+}
+
+/// What the Dockerfile of a project takes from its context.
+///
+/// # Errors
+/// As [`sources`].
+pub fn of_project(project: &Project, snapshot: &Snapshot<'_>) -> Result<Vec<Source>, InferError> {
+    let config = &project.config;
+    sources(&project.dockerfile, config.target.as_ref(), &config.context.value, snapshot)
+}
+
+/// What the stages that `target` needs take from `context`, in the order of the file.
+///
+/// URLs and repositories that `ADD` fetches are left out, and what other stages and images give.
+///
+/// # Errors
+/// [`InferError::Dockerfile`] when no stage is called `target`, [`InferError::Git`] when a tree can't be read.
+pub fn sources(
+    dockerfile: &Dockerfile,
+    target: Option<&StageName>,
+    context: &RepoPath,
+    snapshot: &Snapshot<'_>,
+) -> Result<Vec<Source>, InferError> {
+    let resolver = source::Resolver::new(context, snapshot);
+    let mut sources = Vec::new();
+    for copy in dockerfile.copies_needed_for(target)? {
+        let flags = source::Flags::of(dockerfile, copy);
+        for source in &copy.sources {
+            if copy.kind == CopyKind::Add && source::is_remote(source.path.as_deref().unwrap_or_default()) {
+                continue;
+            }
+            let (certainty, takes) = resolver.takes(source, copy.kind, flags)?;
+            sources.push(Source {
+                kind: copy.kind,
+                line: source.line,
+                written: source.written.clone(),
+                certainty,
+                patterns: patterns(&takes, context),
+                takes,
+                has_exclusions: flags.exclude,
+            });
+        }
+    }
+    Ok(sources)
+}
+
+/// The lines of a pattern file in `folder` that take what the sources take, in their order, each once.
+/// None where a project takes nothing: such a file needs a line all the same.
+///
+/// What another line takes already has none of its own.
+pub fn lines(sources: &[Source], folder: &RepoPath) -> Vec<String> {
+    let all: Vec<&Takes> = sources.iter().flat_map(|source| &source.takes).collect();
+    let mut lines = Vec::new();
+    for takes in &all {
+        let line = takes.line(folder);
+        let is_within = |other: &&&Takes| matches!(other, Takes::Folder(_)) && other.holds(takes);
+        if !lines.contains(&line) && !all.iter().any(|other| is_within(&other) && other != takes) {
+            lines.push(line);
+        }
+    }
+    lines
+}
+
+impl Takes {
+    /// How a pattern file in `folder` says it: with `./` for what is in that folder, else from the root.
+    pub fn line(&self, folder: &RepoPath) -> String {
+        let (path, rest) = match self {
+            Self::File(path) => (path, ""),
+            Self::Folder(path) if path.is_root() && !folder.is_root() => return "**".to_owned(),
+            Self::Folder(path) => (path, "/"),
+            Self::Glob { folder, glob } => (folder, glob.as_str()),
+        };
+        let is_glob = matches!(self, Self::Glob { .. });
+        let join = |path: &RepoPath, rest: &str| {
+            let separator = if is_glob && !path.is_root() { "/" } else { "" };
+            let path = if path.is_root() { String::new() } else { escaped(path) };
+            format!("{path}{separator}{rest}")
+        };
+        match path.relative_to(folder) {
+            Some(own) if own.is_root() && !is_glob => "./".to_owned(),
+            Some(own) => format!("./{}", join(&own, rest)),
+            None => {
+                let line = join(path, rest);
+                // At the beginning of a line these have a meaning of their own.
+                if line.starts_with(['#', '!', '^']) { format!("\\{line}") } else { line }
+            }
+        }
+    }
+
+    /// Whether it is a folder that holds all that `other` takes.
+    fn holds(&self, other: &Self) -> bool {
+        let Self::Folder(folder) = self else { return false };
+        match other {
+            Self::File(path) => path.is_within(folder) && path != folder,
+            Self::Folder(path) | Self::Glob { folder: path, .. } => path.is_within(folder),
+        }
+    }
+}
+
+/// What takes the same paths; everything in the context where a line would be too long.
+fn patterns(takes: &[Takes], context: &RepoPath) -> Patterns {
+    let root = RepoPath::default();
+    let lines = takes.iter().map(|takes| takes.line(&root)).zip(1..);
+    Patterns::from_list(lines).unwrap_or_else(|_| Patterns::whole_folder(context))
+}
+
+/// A path in the syntax of globs, in which it stands for itself.
+fn escaped(path: &RepoPath) -> String {
+    let text = String::from_utf8_lossy(path.as_bytes());
+    let mut escaped = String::with_capacity(text.len());
+    text.chars().for_each(|character| wildcard::push_literal(&mut escaped, character));
+    // Spaces at the end of a line are ignored.
+    match escaped.strip_suffix([' ', '\t']) {
+        Some(before) => format!("{before}\\{}", &escaped[before.len()..]),
+        None => escaped,
+    }
+}
+
+#[cfg(test)]
+mod tests;
