@@ -12,6 +12,7 @@ mod bad_input;
 mod builds;
 mod failures;
 mod full_disk;
+mod init;
 mod repositories;
 mod shop;
 mod shown;
