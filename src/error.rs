@@ -12,6 +12,7 @@ use crate::engine::EngineError;
 use crate::exit::Exit;
 use crate::git::{GitError, UnsupportedFormat};
 use crate::infer::InferError;
+use crate::init::InitError;
 use crate::inputs::InputsError;
 use crate::lint::LintError;
 use crate::lint::write::WriteError;
@@ -32,6 +33,8 @@ pub enum Error {
     Workspace(#[from] WorkspaceError),
     #[error(transparent)]
     Inputs(#[from] InputsError),
+    #[error(transparent)]
+    Init(#[from] InitError),
     #[error(transparent)]
     Observe(#[from] ObserveError),
     #[error(transparent)]
@@ -141,6 +144,7 @@ impl Error {
             Self::Git(error)
             | Self::Workspace(WorkspaceError::Git(error))
             | Self::Inputs(InputsError::Git(error))
+            | Self::Init(InitError::Git(error) | InitError::Infer { source: InferError::Git(error), .. })
             | Self::Observe(
                 ObserveError::Git(error)
                 | ObserveError::Workspace(WorkspaceError::Git(error))
@@ -153,6 +157,9 @@ impl Error {
             )
             | Self::Task(TaskError::Git(error)) => git_exit(error),
             Self::Workspace(_)
+            | Self::Init(
+                InitError::NothingToBuild { .. } | InitError::AlreadyThere { .. } | InitError::Infer { .. },
+            )
             | Self::Inputs(InputsError::NoWorkTree { .. })
             | Self::Observe(
                 ObserveError::Workspace(_) | ObserveError::Inputs(InputsError::NoWorkTree { .. }),
@@ -201,6 +208,7 @@ impl Error {
             | Self::DeployedRecord(_)
             | Self::Write { .. }
             | Self::Fix(WriteError::Io { .. })
+            | Self::Init(InitError::Write { .. })
             | Self::Start(_) => Exit::Surroundings,
         }
     }
@@ -212,8 +220,12 @@ impl Error {
             | Self::Workspace(WorkspaceError::Git(error))
             | Self::Observe(ObserveError::Git(error)) => git_hint(error),
             Self::Workspace(WorkspaceError::NoManifest) => {
-                Some("write one: `docs/projects-toml.md` says what stands in it; commit it".to_owned())
+                Some("`chinampa init` writes a first one; commit it".to_owned())
             }
+            Self::Init(InitError::AlreadyThere { .. }) => {
+                Some("`--force` replaces it, and the pattern files of projects".to_owned())
+            }
+            Self::Init(InitError::Git(error)) => git_hint(error),
             Self::UnknownProject { similar: Some(similar), .. } => Some(format!("did you mean `{similar}`?")),
             Self::UnknownProject { similar: None, .. } => {
                 Some("`chinampa graph` lists all projects".to_owned())

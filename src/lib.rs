@@ -25,6 +25,7 @@ pub mod exit;
 pub mod git;
 pub mod graph;
 pub mod infer;
+pub mod init;
 pub mod inputs;
 pub mod lint;
 pub mod model;

@@ -12,6 +12,7 @@ mod ensure_terraform;
 mod environment;
 mod graph;
 mod image_exists;
+mod init;
 mod last_successful_commit;
 mod lint;
 mod opened;
@@ -59,6 +60,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Writes a first `projects.toml` and pattern files after what the repository builds, and says what it guessed.
+    Init(init::Arguments),
     /// Builds the images that the cache does not have, needs first.
     Build(build::Arguments),
     /// Promotes a commit's images, then applies Terraform and restarts services, project by project.
@@ -143,6 +146,7 @@ struct Call {
 
 fn run(call: &Call, command: &Command) -> Result<Exit, Error> {
     match command {
+        Command::Init(arguments) => init::run(call, arguments),
         Command::Build(arguments) => build::run(call, arguments),
         Command::Deploy(arguments) => deploy::run(call, arguments),
         Command::Plan(arguments) => plan::run(call, arguments),

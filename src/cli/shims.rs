@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 
 /// Commands that nobody would call by a link.
-const WITHOUT_LINK: &[&str] = &["completions", "shims", "help"];
+const WITHOUT_LINK: &[&str] = &["completions", "help", "init", "shims"];
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

@@ -4,6 +4,7 @@
 
 pub mod deployment;
 pub mod graph;
+pub mod init;
 pub mod json;
 pub mod lint;
 pub mod simulation;

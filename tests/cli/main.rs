@@ -14,6 +14,7 @@ mod builds;
 mod clones;
 mod failures;
 mod full_disk;
+mod init;
 mod lint;
 mod repositories;
 mod shop;

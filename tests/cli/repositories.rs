@@ -85,7 +85,7 @@ fn a_commit_without_a_manifest_says_what_to_write() {
 
     assert_snapshot!(answer, @"
     stderr: error: there is no `projects.toml` in the root of the repository
-    stderr:   hint: write one: `docs/projects-toml.md` says what stands in it; commit it
+    stderr:   hint: `chinampa init` writes a first one; commit it
     [exit: 2]
     ");
 }

@@ -19,6 +19,8 @@ fn help_lists_the_commands() {
     Usage: chinampa [OPTIONS] <COMMAND>
 
     Commands:
+      init                    Writes a first `projects.toml` and pattern files after what the repository
+                              builds, and says what it guessed
       build                   Builds the images that the cache does not have, needs first
       deploy                  Promotes a commit's images, then applies Terraform and restarts services,
                               project by project

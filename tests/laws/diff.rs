@@ -1,168 +1,249 @@
 //! What differs between two trees, with `git diff-tree` as the judge.
 
-use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use chinampa::git::Repository;
-use chinampa::model::{Change, ChangeKind, RepoPath};
+use chinampa::model::{Change, ChangeKind, ObjectId, RepoPath};
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::world::World;
 
-/// Commits of one repository; each is compared with the one before it.
-const BATCH: usize = 64;
-
-/// Modes that git keeps: a file, a program, a link and a submodule.
-const MODES: [&str; 4] = ["100644", "100755", "120000", "160000"];
+/// Modes that are in trees: a file and a program, each also as old versions of git wrote them, a link, a submodule.
+const MODES: [&str; 6] = ["100644", "100755", "120000", "160000", "100664", "100775"];
 
 /// Names that sort around `/`, and names that a program may trip over.
-const NAMES: [&[u8]; 12] =
-    [b"a", b"a.b", b"a-b", b"a0", b"a b", b"ab", b"b", b"A", b"\n", b"\xff\xfe", b"\"", b"\xc3\xa9"];
+const NAMES: [&[u8]; 14] = [
+    b"a",
+    b"a.b",
+    b"a-b",
+    b"a0",
+    b"a b",
+    b"ab",
+    b"b",
+    b"A",
+    b"a\n",
+    b"\xff\xfe",
+    b"\"a\"",
+    b"\xc3\xa9",
+    b"\\",
+    b"a\x01",
+];
 
 /// One thing that a commit does.
 #[derive(Clone, Debug)]
 enum Edit {
     /// Writes one of a few contents; folders that are in the way go, files that are become folders.
-    Write(Vec<u8>, &'static str, u8),
+    Write(Names, &'static str, u8),
+    /// Makes a folder with nothing in it, which no commit of git's has but a tree can.
+    Empty(Names),
     /// Removes a file or a whole folder.
-    Remove(Vec<u8>),
+    Remove(Names),
 }
 
-proptest! {
-    #![proptest_config(crate::config(16))]
+/// The names from the root down.
+type Names = Vec<Vec<u8>>;
 
-    #[test]
-    fn changes_are_those_that_git_sees_in_path_order(history in vec(vec(edit(), 0..12), BATCH + 1)) {
-        let world = World::new();
-        let commits = import(world.path(), &history);
-        let repository = Repository::open(world.path()).unwrap();
-        let by_git = diff_trees(world.path(), &commits);
+#[derive(Clone, Debug, PartialEq)]
+enum Node {
+    File(&'static str, u8),
+    Folder(Folder),
+}
+
+type Folder = BTreeMap<Vec<u8>, Node>;
+
+#[test]
+fn changes_are_those_that_git_sees_in_path_order() {
+    let world = World::new();
+    let repository = Repository::open(world.path()).unwrap();
+    let trees = RefCell::new(Trees::new(world.path()));
+    let git = RefCell::new(DiffTree::start(world.path()));
+
+    proptest!(crate::config(10_000), |(first in vec(edit(), 0..10), then in vec(edit(), 0..7))| {
+        let mut folder = Folder::new();
+        first.iter().for_each(|edit| apply(&mut folder, edit));
+        let older = trees.borrow_mut().write(&folder);
+        then.iter().for_each(|edit| apply(&mut folder, edit));
+        let newer = trees.borrow_mut().write(&folder);
 
         // Back and forth: what is added one way is deleted the other.
-        for (number, pair) in commits.windows(2).enumerate() {
-            for (one, other) in [(&pair[0], &pair[1]), (&pair[1], &pair[0])] {
-                let [one, other] = [one, other].map(|commit| {
-                    repository.snapshot(commit.parse().unwrap()).unwrap()
-                });
-                let changes = one.changes_to(&other).unwrap();
+        let [older, newer] = [older, newer].map(|tree| repository.snapshot_of_tree(tree));
+        for (one, other) in [(&older, &newer), (&newer, &older)] {
+            let changes = one.changes_to(other).unwrap();
 
-                let expected = by_git.get(&(one.tree().to_string(), other.tree().to_string()));
-                let expected = expected.map_or(&[][..], Vec::as_slice);
-                prop_assert_eq!(changes, expected, "commit {} of {:?}", number + 1, &history);
-            }
+            prop_assert_eq!(changes, git.borrow_mut().changes(one.tree(), other.tree()));
         }
-    }
+    });
 }
 
 fn edit() -> impl Strategy<Value = Edit> {
+    let name = prop_oneof![
+        6 => select(&NAMES[..]).prop_map(<[u8]>::to_vec),
+        1 => vec(any::<u8>(), 1..6).prop_filter("it is a name", |name| {
+            !matches!(&name[..], b"." | b"..") && !name.contains(&b'/') && !name.contains(&0)
+        }),
+    ];
     // Deep rarely, and then through few names, so that paths meet again.
-    let deep = vec(select(&NAMES[..3]), 6..20);
-    let path = prop_oneof![8 => vec(select(&NAMES[..]), 1..4), 1 => deep].prop_map(|names| names.join(&b'/'));
+    let deep = vec(select(&NAMES[..2]).prop_map(<[u8]>::to_vec), 6..20);
+    let path = prop_oneof![12 => vec(name, 1..4), 1 => deep].boxed();
     prop_oneof![
-        3 => (path.clone(), select(&MODES[..]), 0_u8..3)
+        12 => (path.clone(), select(&MODES[..]), 1_u8..4)
             .prop_map(|(path, mode, content)| Edit::Write(path, mode, content)),
-        1 => path.prop_map(Edit::Remove),
+        4 => path.clone().prop_map(Edit::Remove),
+        1 => path.prop_map(Edit::Empty),
     ]
 }
 
-/// Writes a history and returns its commits, oldest first.
-fn import(repository: &Path, history: &[Vec<Edit>]) -> Vec<String> {
-    let mut stream = Vec::new();
-    for (number, edits) in history.iter().enumerate() {
-        let mark = number + 1;
-        writeln!(
-            stream,
-            "commit refs/heads/main\nmark :{mark}\ncommitter t <t@example.com> {mark} +0000\ndata 0"
-        )
-        .unwrap();
-        for edit in edits {
-            match edit {
-                Edit::Write(path, "160000", content) => {
-                    write!(stream, "M 160000 {}", format!("{content:02x}").repeat(20)).unwrap();
-                    writeln!(stream, " {}", quoted(path)).unwrap();
-                }
-                Edit::Write(path, mode, content) => {
-                    writeln!(stream, "M {mode} inline {}\ndata 1\n{content}", quoted(path)).unwrap();
-                }
-                Edit::Remove(path) => writeln!(stream, "D {}", quoted(path)).unwrap(),
-            }
+fn apply(root: &mut Folder, edit: &Edit) {
+    match edit {
+        Edit::Write(path, mode, content) => put(root, path, Node::File(mode, *content)),
+        Edit::Empty(path) => put(root, path, Node::Folder(Folder::new())),
+        Edit::Remove(path) => remove(root, path),
+    }
+}
+
+fn put(folder: &mut Folder, path: &[Vec<u8>], node: Node) {
+    let (name, below) = path.split_first().unwrap();
+    if below.is_empty() {
+        folder.insert(name.clone(), node);
+        return;
+    }
+    let entry = folder.entry(name.clone()).or_insert_with(|| Node::Folder(Folder::new()));
+    if let Node::File(..) = entry {
+        *entry = Node::Folder(Folder::new());
+    }
+    if let Node::Folder(inner) = entry {
+        put(inner, below, node);
+    }
+}
+
+/// With the folders that are empty then, as git does.
+fn remove(folder: &mut Folder, path: &[Vec<u8>]) {
+    let (name, below) = path.split_first().unwrap();
+    if below.is_empty() {
+        folder.remove(name);
+    } else if let Some(Node::Folder(inner)) = folder.get_mut(name) {
+        remove(inner, below);
+        if inner.is_empty() {
+            folder.remove(name);
         }
     }
-    let all = repository.join("marks");
-    git(repository, &["fast-import", "--quiet", &format!("--export-marks={}", all.display())], &stream);
-    let marks = std::fs::read_to_string(all).unwrap();
-    let marks = marks.lines().map(|line| line.split_once(' ').unwrap());
-    let marks: BTreeMap<usize, String> =
-        marks.map(|(mark, commit)| (mark[1..].parse().unwrap(), commit.to_owned())).collect();
-    marks.into_values().collect()
 }
 
-/// What git says of each commit and the next, both ways, by the ids of their trees.
-fn diff_trees(repository: &Path, commits: &[String]) -> BTreeMap<(String, String), Vec<Change>> {
-    let trees: String = commits.iter().map(|commit| format!("{commit}^{{tree}}\n")).collect();
-    let trees = git(repository, &["cat-file", "--batch-check=%(objectname)"], trees.as_bytes());
-    let trees: Vec<&str> = std::str::from_utf8(&trees).unwrap().lines().collect();
-    let pairs: String =
-        trees.windows(2).map(|pair| format!("{0} {1}\n{1} {0}\n", pair[0], pair[1])).collect();
-    let answer = git(
-        repository,
-        &["diff-tree", "--stdin", "-r", "--no-renames", "-z", "--name-status"],
-        pairs.as_bytes(),
-    );
+/// Writes trees as loose objects, without the care that git takes; the files in them need not be there.
+struct Trees {
+    objects: PathBuf,
+    written: HashSet<git2::Oid>,
+}
 
-    let mut changes: BTreeMap<(String, String), Vec<Change>> = BTreeMap::new();
-    let mut pair = None;
-    // `<tree> <tree>` and a line's end, then status and path of each change, each with a NUL.
-    let mut rest = &answer[..];
-    while !rest.is_empty() {
-        if let Some(line) = rest.get(..82).filter(|line| is_pair(line)) {
-            let line = std::str::from_utf8(&line[..81]).unwrap();
-            pair = line.split_once(' ').map(|(one, other)| (one.to_owned(), other.to_owned()));
-            rest = &rest[82..];
-            continue;
-        }
-        let mut fields = rest.splitn(3, |&byte| byte == 0);
-        let kind = match fields.next().unwrap() {
-            b"A" => ChangeKind::Added,
-            b"D" => ChangeKind::Deleted,
-            b"M" | b"T" => ChangeKind::Modified,
-            other => panic!("git says {}", other.escape_ascii()),
-        };
-        let path = RepoPath::new(fields.next().unwrap()).unwrap();
-        changes.entry(pair.clone().unwrap()).or_default().push(Change { path, kind });
-        rest = fields.next().unwrap();
+impl Trees {
+    fn new(repository: &Path) -> Self {
+        Self { objects: repository.join(".git/objects"), written: HashSet::new() }
     }
-    changes.values_mut().for_each(|changes| changes.sort());
-    // A pair that occurs twice is answered twice.
-    changes.values_mut().for_each(Vec::dedup);
-    changes
+
+    fn write(&mut self, folder: &Folder) -> ObjectId {
+        let mut entries: Vec<(&[u8], &str, ObjectId, Vec<u8>)> = Vec::new();
+        for (name, node) in folder {
+            let (mode, id) = match node {
+                Node::File(mode, content) => (*mode, ObjectId::from_bytes([*content; 20])),
+                Node::Folder(inner) => ("40000", self.write(inner)),
+            };
+            let end = if mode == "40000" { &b"/"[..] } else { b"" };
+            entries.push((name, mode, id, [name, end].concat()));
+        }
+        entries.sort_by(|one, other| one.3.cmp(&other.3));
+        let mut tree = Vec::new();
+        for (name, mode, id, _) in entries {
+            tree.extend([mode.as_bytes(), b" ", name, b"\0", id.as_bytes()].concat());
+        }
+        let id = git2::Oid::hash_object(git2::ObjectType::Tree, &tree).unwrap();
+        if self.written.insert(id) {
+            let name = id.to_string();
+            let folder = self.objects.join(&name[..2]);
+            fs::create_dir_all(&folder).unwrap();
+            let mut content = ZlibEncoder::new(Vec::new(), Compression::none());
+            write!(content, "tree {}\0", tree.len()).unwrap();
+            content.write_all(&tree).unwrap();
+            fs::write(folder.join(&name[2..]), content.finish().unwrap()).unwrap();
+        }
+        ObjectId::from_bytes(id.as_bytes().try_into().unwrap())
+    }
 }
 
-/// Two ids and the end of a line; no generated path holds so many digits.
-fn is_pair(line: &[u8]) -> bool {
-    let is_id = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_hexdigit);
-    is_id(&line[..40]) && line[40] == b' ' && is_id(&line[41..81]) && line[81] == b'\n'
+/// One process that answers for all pairs.
+struct DiffTree {
+    process: Child,
+    questions: ChildStdin,
+    answers: BufReader<ChildStdout>,
 }
 
-/// As git quotes a path: with octal escapes.
-fn quoted(path: &[u8]) -> String {
-    let escaped: String = path.iter().map(|byte| format!("\\{byte:03o}")).collect();
-    format!("\"{escaped}\"")
+impl DiffTree {
+    fn start(repository: &Path) -> Self {
+        let mut git = Command::new("git");
+        git.args(["diff-tree", "--stdin", "-r", "--no-renames", "-z"]).current_dir(repository);
+        git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+        let mut process = git.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let questions = process.stdin.take().unwrap();
+        let answers = BufReader::new(process.stdout.take().unwrap());
+        Self { process, questions, answers }
+    }
+
+    /// In path order.
+    fn changes(&mut self, older: ObjectId, newer: ObjectId) -> Vec<Change> {
+        // What names no object comes back as it is, after the answers to all that came before.
+        let pair = format!("{older} {newer}\n");
+        self.questions.write_all(format!("{pair}.\n").as_bytes()).unwrap();
+        self.expect(pair.as_bytes());
+
+        let mut changes = Vec::new();
+        // `:<mode> <mode> <id> <id> <status>`, a NUL, the path, a NUL.
+        while let [b':'] = self.bytes::<1>() {
+            let about = self.up_to_nul();
+            let kind = match about.last() {
+                Some(b'A') => ChangeKind::Added,
+                Some(b'D') => ChangeKind::Deleted,
+                Some(b'M' | b'T') => ChangeKind::Modified,
+                _ => panic!("git says {}", about.escape_ascii()),
+            };
+            changes.push(Change { path: RepoPath::new(self.up_to_nul()).unwrap(), kind });
+        }
+        self.expect(b"\n");
+        changes.sort();
+        changes
+    }
+
+    fn expect(&mut self, text: &[u8]) {
+        let mut bytes = vec![0; text.len()];
+        self.answers.read_exact(&mut bytes).unwrap();
+        assert_eq!(bytes.escape_ascii().to_string(), text.escape_ascii().to_string());
+    }
+
+    fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.answers.read_exact(&mut bytes).unwrap();
+        bytes
+    }
+
+    fn up_to_nul(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.answers.read_until(0, &mut bytes).unwrap();
+        assert_eq!(bytes.pop(), Some(0));
+        bytes
+    }
 }
 
-fn git(repository: &Path, arguments: &[&str], input: &[u8]) -> Vec<u8> {
-    let mut command = Command::new("git");
-    command.args(arguments).current_dir(repository).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.env("GIT_CONFIG_GLOBAL", "/dev/null").spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let output = std::thread::scope(|scope| {
-        scope.spawn(move || stdin.write_all(input).unwrap());
-        child.wait_with_output().unwrap()
-    });
-    assert!(output.status.success(), "git {arguments:?}: {}", output.status);
-    output.stdout
+impl Drop for DiffTree {
+    fn drop(&mut self) {
+        // It has nothing to lose.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }

@@ -1,13 +1,18 @@
 //! Laws that hold for whatever comes, tried on generated cases.
 //!
-//! A case that fails is printed, shrunk, with the seed that makes it again. `PROPTEST_CASES` says how many
-//! cases each law is tried on instead of its own number.
+//! Each law says the seed of its cases, also where it holds. A case that fails is shrunk and shown.
+//!
+//! ```text
+//! PROPTEST_RNG_SEED=<seed> cargo test --test laws <law>       the same cases again
+//! PROPTEST_CASES=<number> cargo test --test laws <law>        more cases, or fewer
+//! ```
 
 #![expect(clippy::unwrap_used, reason = "a preparation that fails, fails the test")]
 
 #[path = "../support/world.rs"]
 pub mod world;
 
+mod changes;
 mod diff;
 mod graphs;
 mod infer;
@@ -17,8 +22,30 @@ mod patterns;
 mod plan;
 mod simulate;
 
-use proptest::test_runner::Config;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io::Write as _;
 
+use proptest::test_runner::{Config, RngSeed};
+
+/// The cases of the law that runs in this thread. Its seed is written past what keeps a test's words back.
 fn config(cases: u32) -> Config {
-    Config { cases, failure_persistence: None, ..Config::default() }
+    let defaults = Config::default();
+    let seed = match defaults.rng_seed {
+        RngSeed::Fixed(seed) => seed,
+        RngSeed::Random => RandomState::new().build_hasher().finish(),
+    };
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { defaults.cases } else { cases };
+    let thread = std::thread::current();
+    let law = thread.name().filter(|name| name.contains("::")).unwrap_or("<law>");
+    let again = format!("PROPTEST_RNG_SEED={seed} cargo test --test laws {law}");
+    let seed_line = format!("seed: {seed} ({cases} cases; again: {again})\n");
+    std::io::stderr().write_all(seed_line.as_bytes()).unwrap();
+    Config {
+        cases,
+        // What is rejected does not count as a case.
+        max_global_rejects: 4 * cases,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(seed),
+        ..defaults
+    }
 }

@@ -1,0 +1,348 @@
+//! Builds to projects: contexts, folders, names, needs, and the lines of pattern files.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::find::Found;
+use super::names::{Names, is_in_generic_folder};
+use super::{Build, Existing, Guess, Ignored, InitError, Place, Project, Proposal};
+use crate::dockerfile::{CopyKind, Dockerfile};
+use crate::git::{EntryKind, Snapshot};
+use crate::infer::{self, Certainty, Source, Takes};
+use crate::model::{ProjectName, RepoPath, StageName};
+use crate::patterns::Patterns;
+use crate::workspace::PATTERN_FILE;
+
+/// A build that can be one of the workspace, and what its Dockerfile says.
+struct Candidate {
+    build: Build,
+    dockerfile: Dockerfile,
+    context: RepoPath,
+    sources: Vec<Source>,
+}
+
+/// Fills in all that `builds` say of projects.
+pub(super) fn fill(
+    proposal: &mut Proposal,
+    snapshot: &Snapshot<'_>,
+    found: &Found,
+    builds: Vec<Build>,
+    existing: Existing,
+) -> Result<(), InitError> {
+    let mut candidates: Vec<Candidate> = Vec::new();
+    for build in builds {
+        let (at, says) = (build.found.clone(), build.says.clone());
+        match candidate(snapshot, build, &mut proposal.guesses)? {
+            Err(why) => proposal.ignored.push(Ignored { at, why }),
+            Ok(new) => match candidates.iter().find(|other| other.is_same_image(&new)) {
+                None => candidates.push(new),
+                Some(other) => {
+                    let why =
+                        format!("{says}, which is the image that {} is about already", other.build.found);
+                    proposal.ignored.push(Ignored { at, why });
+                }
+            },
+        }
+    }
+    let names = named(proposal, &candidates);
+    let paths = paths(proposal, &candidates);
+    for ((candidate, name), path) in candidates.iter().zip(&names).zip(&paths) {
+        let needs = needs(proposal, candidate, name, &candidates, &names);
+        let project = Project {
+            path: path.clone(),
+            context: candidate.context.clone(),
+            dockerfile: candidate.build.dockerfile.clone(),
+            target: candidate.build.target.clone(),
+            needs,
+            build_args: candidate.build.build_args.clone(),
+            found: Guess { at: candidate.build.found.clone(), says: candidate.build.says.clone() },
+        };
+        proposal.projects.insert(name.clone(), project);
+    }
+    pattern_files(proposal, snapshot, found, &candidates, &paths, existing)
+}
+
+impl Candidate {
+    fn is_same_image(&self, other: &Self) -> bool {
+        self.build.dockerfile == other.build.dockerfile
+            && self.context == other.context
+            && self.build.target == other.build.target
+            && self.build.build_args == other.build.build_args
+    }
+}
+
+/// Reads what a build names; the inner error says why it can't be used.
+fn candidate(
+    snapshot: &Snapshot<'_>,
+    mut build: Build,
+    guesses: &mut Vec<Guess>,
+) -> Result<Result<Candidate, String>, InitError> {
+    let path = build.dockerfile.clone();
+    if [&build.context, &build.path].into_iter().flatten().chain([&path]).any(|path| !is_text(path)) {
+        return Ok(Err("a name that is not UTF-8 can't stand in `projects.toml`".to_owned()));
+    }
+    let Some(text) = snapshot.read(&path)? else {
+        return Ok(Err(format!("there is no file `{path}`")));
+    };
+    build.build_args.retain(|name, _| is_variable_name(name));
+    let dockerfile = match Dockerfile::parse(&text, &build.build_args, None) {
+        Ok(dockerfile) => dockerfile,
+        Err(error) => return Ok(Err(format!("`{path}` can't be used: {error}"))),
+    };
+    let target: Option<StageName> = match build.target.as_deref().map(str::parse).transpose() {
+        Ok(target) => target,
+        Err(error) => return Ok(Err(format!("`{path}`: {error}"))),
+    };
+    if let Err(error) = dockerfile.stages_needed_for(target.as_ref()) {
+        return Ok(Err(format!("`{path}`: {error}")));
+    }
+    let sources = |context: &RepoPath| {
+        infer::sources(&dockerfile, target.as_ref(), context, snapshot)
+            .map_err(|source| InitError::Infer { dockerfile: path.clone(), source })
+    };
+    let (context, sources) = match build.context.take() {
+        Some(context) => {
+            let sources = sources(&context)?;
+            (context, sources)
+        }
+        None => {
+            let (context, sources) = guessed_context(&path, sources)?;
+            let own = path.parent().unwrap_or_default();
+            if context != own {
+                let says = format!("the context is `{context}`: what it copies is there");
+                guesses.push(Guess { at: Place::file(&path), says });
+            }
+            (context, sources)
+        }
+    };
+    if !snapshot.entry(&context)?.is_some_and(|entry| entry.kind == EntryKind::Folder) {
+        return Ok(Err(format!("there is no folder `{context}`")));
+    }
+    Ok(Ok(Candidate { build, dockerfile, context, sources }))
+}
+
+/// The nearest folder above a Dockerfile in which the least of what it takes is missing.
+fn guessed_context(
+    dockerfile: &RepoPath,
+    sources: impl Fn(&RepoPath) -> Result<Vec<Source>, InitError>,
+) -> Result<(RepoPath, Vec<Source>), InitError> {
+    let mut folders: Vec<RepoPath> = std::iter::successors(dockerfile.parent(), RepoPath::parent).collect();
+    if is_in_generic_folder(dockerfile) {
+        // What is beside it are other Dockerfiles: nobody copies these.
+        folders.swap(0, 1);
+    }
+    let mut best: Option<(usize, RepoPath, Vec<Source>)> = None;
+    for folder in folders {
+        let sources = sources(&folder)?;
+        let missing = sources.iter().filter(|source| source.certainty == Certainty::Missing).count();
+        if best.as_ref().is_none_or(|(least, ..)| missing < *least) {
+            best = Some((missing, folder, sources));
+        }
+    }
+    let (_, folder, sources) = best.expect("a file lies in a folder");
+    Ok((folder, sources))
+}
+
+fn named(proposal: &mut Proposal, candidates: &[Candidate]) -> Vec<ProjectName> {
+    let mut names = Names::new(&proposal.workspace);
+    let mut given = Vec::new();
+    for Candidate { build, .. } in candidates {
+        let name = names.give(build.name.as_deref(), &build.dockerfile);
+        if let Some(wished) = build.name.as_ref().filter(|wished| **wished != name.as_str()) {
+            let says =
+                format!("`{wished}` is called `{name}`: a name is lower-case, and one project's alone");
+            proposal.guesses.push(Guess { at: build.found.clone(), says });
+        }
+        given.push(name);
+    }
+    given
+}
+
+/// The folder of each project: it holds the Dockerfile, and its pattern file is the project's.
+fn paths(proposal: &mut Proposal, candidates: &[Candidate]) -> Vec<RepoPath> {
+    let mut contexts: BTreeMap<&RepoPath, usize> = BTreeMap::new();
+    for candidate in candidates {
+        *contexts.entry(&candidate.context).or_default() += 1;
+    }
+    let mut paths = Vec::new();
+    for Candidate { build, context, .. } in candidates {
+        let holds_dockerfile = |folder: &RepoPath| build.dockerfile.is_within(folder);
+        let own = build.dockerfile.parent().unwrap_or_default();
+        if let Some(path) = &build.path
+            && !holds_dockerfile(path)
+        {
+            let why = format!("the folder `{path}` does not hold `{}`", build.dockerfile);
+            proposal.ignored.push(Ignored { at: build.found.clone(), why });
+        }
+        let said = build.path.as_ref().filter(|path| holds_dockerfile(path));
+        // In the root, a pattern file would be far from what it is about.
+        let is_near = |context: &RepoPath| !context.is_root() || own.is_root();
+        let alone = Some(context)
+            .filter(|context| contexts[context] == 1 && holds_dockerfile(context) && is_near(context));
+        paths.push(said.or(alone).unwrap_or(&own).clone());
+    }
+    paths
+}
+
+/// The needs that are written down, and a note of those that the Dockerfile names.
+fn needs(
+    proposal: &mut Proposal,
+    candidate: &Candidate,
+    name: &ProjectName,
+    candidates: &[Candidate],
+    names: &[ProjectName],
+) -> Vec<ProjectName> {
+    let by_wish = |wished: &str| {
+        let at = candidates.iter().position(|other| other.build.name.as_deref() == Some(wished))?;
+        Some(names[at].clone()).filter(|need| need != name)
+    };
+    let mut needs = BTreeSet::new();
+    for wished in &candidate.build.needs {
+        match by_wish(wished) {
+            Some(need) => {
+                needs.insert(need);
+            }
+            None => {
+                let why = format!("`{name}` can't need `{wished}`: no other project is called so");
+                proposal.ignored.push(Ignored { at: candidate.build.found.clone(), why });
+            }
+        }
+    }
+    for parent in candidate.dockerfile.parents() {
+        let need = names.iter().find(|other| *other != name && other.as_str() == parent.reference);
+        if let Some(need) = need {
+            let says = format!(
+                "`{name}` needs the project `{need}`: that is what `{}` names here",
+                parent.reference
+            );
+            proposal.guesses.push(Guess { at: Place::new(&candidate.build.dockerfile, parent.line), says });
+        }
+    }
+    needs.into_iter().collect()
+}
+
+fn pattern_files(
+    proposal: &mut Proposal,
+    snapshot: &Snapshot<'_>,
+    found: &Found,
+    candidates: &[Candidate],
+    paths: &[RepoPath],
+    existing: Existing,
+) -> Result<(), InitError> {
+    let mut by_path: BTreeMap<&RepoPath, Vec<&Candidate>> = BTreeMap::new();
+    for (candidate, path) in candidates.iter().zip(paths) {
+        by_path.entry(path).or_default().push(candidate);
+    }
+    for (path, candidates) in by_path {
+        let file = path.join_component(PATTERN_FILE.as_bytes());
+        if existing == Existing::Keep && found.pattern_files.contains(&file) {
+            proposal.kept.push(file);
+            continue;
+        }
+        if candidates.len() > 1 {
+            let says =
+                format!("{} projects have their Dockerfiles here, so they share one list", candidates.len());
+            proposal.guesses.push(Guess { at: Place::file(&file), says });
+        }
+        let lines = lines(proposal, snapshot, &candidates, path)?;
+        proposal.pattern_files.insert(file, lines);
+    }
+    Ok(())
+}
+
+/// The lines of the pattern file in `path`, with a comment that says whose they are.
+fn lines(
+    proposal: &mut Proposal,
+    snapshot: &Snapshot<'_>,
+    candidates: &[&Candidate],
+    path: &RepoPath,
+) -> Result<Vec<String>, InitError> {
+    let dockerfiles: BTreeSet<String> =
+        candidates.iter().map(|candidate| format!("`{}`", candidate.build.dockerfile)).collect();
+    let dockerfiles = dockerfiles.into_iter().collect::<Vec<_>>().join(", ");
+    let mut lines = vec![format!("# What is taken by {dockerfiles}.")];
+    let mut sources = Vec::new();
+    for candidate in candidates {
+        match written_lines(proposal, snapshot, &candidate.build, path)? {
+            Some(written) => lines.extend(written),
+            None => {
+                sources.extend(candidate.sources.iter().cloned());
+                notes(proposal, candidate);
+            }
+        }
+    }
+    lines.extend(infer::lines(&sources, path));
+    if lines.iter().all(|line| line.starts_with('#')) {
+        // A file needs a line; these are inputs anyway.
+        let dockerfile = |candidate: &&Candidate| Takes::File(candidate.build.dockerfile.clone()).line(path);
+        lines.extend(candidates.iter().map(dockerfile).collect::<BTreeSet<_>>());
+    }
+    Ok(lines)
+}
+
+/// The lines that somebody wrote elsewhere for this project; `None` where nobody did, or they can't be used.
+fn written_lines(
+    proposal: &mut Proposal,
+    snapshot: &Snapshot<'_>,
+    build: &Build,
+    path: &RepoPath,
+) -> Result<Option<Vec<String>>, InitError> {
+    let written = match &build.pattern_file {
+        Some(file) => snapshot.read(file)?.map(|text| String::from_utf8_lossy(&text).into_owned()),
+        None => Some(build.pattern_lines.join("\n")),
+    };
+    let Some(written) = written.filter(|written| !written.trim().is_empty()) else { return Ok(None) };
+    if let Err(errors) = Patterns::parse(written.as_bytes(), path) {
+        let why = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        proposal.ignored.push(Ignored { at: build.found.clone(), why: format!("its patterns: {why}") });
+        return Ok(None);
+    }
+    Ok(Some(written.lines().map(str::to_owned).collect()))
+}
+
+/// Says of each source that is not simply there what becomes of it.
+fn notes(proposal: &mut Proposal, candidate: &Candidate) {
+    for source in &candidate.sources {
+        let keyword = match source.kind {
+            CopyKind::Copy => "COPY",
+            CopyKind::Add => "ADD",
+            CopyKind::Mount => "a mount of",
+        };
+        let takes: Vec<String> = source.takes.iter().map(|takes| takes.line(&RepoPath::default())).collect();
+        let (written, takes) = (&source.written, takes.join("`, `"));
+        let at = Place::new(&candidate.build.dockerfile, source.line);
+        let mut guess = |says: String| proposal.guesses.push(Guess { at: at.clone(), says });
+        match source.certainty {
+            Certainty::There => {}
+            Certainty::MatchesNothing => guess(format!("{keyword} `{written}` matches nothing yet")),
+            Certainty::Missing => {
+                let why = format!(
+                    "{keyword} `{written}`: git has no such file in `{}`; if it is made before the build, \
+                     name it in `extra_inputs`",
+                    candidate.context
+                );
+                proposal.ignored.push(Ignored { at, why });
+                continue;
+            }
+            Certainty::UnknownVariable => {
+                guess(format!("{keyword} `{written}` depends on a variable: it may take all of `{takes}`"));
+            }
+            Certainty::BadWildcard => {
+                guess(format!(
+                    "{keyword} `{written}` is no wildcard of an engine: it may take all of `{takes}`"
+                ));
+            }
+        }
+        if source.has_exclusions {
+            guess(format!("what {keyword} `{written}` leaves out by `--exclude` counts all the same"));
+        }
+    }
+}
+
+fn is_text(path: &RepoPath) -> bool {
+    std::str::from_utf8(path.as_bytes()).is_ok()
+}
+
+fn is_variable_name(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}

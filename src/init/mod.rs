@@ -1,0 +1,247 @@
+//! Proposes a `projects.toml` and pattern files for a repository that has none.
+//!
+//! What is built is taken from `build_manifest.json`, from compose files, and from Dockerfiles that neither names,
+//! in this order; what a project is made from, from its Dockerfile's `COPY` and `ADD`. Whatever is not written
+//! anywhere is a [`Guess`], and whatever is written and not understood is [`Ignored`]: both say where.
+
+mod build_manifest;
+mod compose;
+mod find;
+mod layout;
+mod manifest;
+mod names;
+mod write;
+mod yaml;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Serialize, Serializer};
+use thiserror::Error;
+
+pub use names::workspace_name;
+pub use write::write;
+
+use crate::config::WorkspaceName;
+use crate::git::{GitError, Snapshot};
+use crate::infer::InferError;
+use crate::model::{BranchName, ProjectName, RepoPath};
+
+/// What would be written, and what of it nobody said.
+#[derive(Clone, Debug, Serialize)]
+pub struct Proposal {
+    #[serde(skip)]
+    pub workspace: WorkspaceName,
+    /// Where it is not `main`.
+    #[serde(skip)]
+    pub default_branch: Option<BranchName>,
+    pub projects: BTreeMap<ProjectName, Project>,
+    /// The lines of each pattern file that would be written.
+    #[serde(skip)]
+    pattern_files: BTreeMap<RepoPath, Vec<String>>,
+    /// Pattern files that are there and stay as they are.
+    #[serde(serialize_with = "shown")]
+    pub kept: Vec<RepoPath>,
+    pub guesses: Vec<Guess>,
+    pub ignored: Vec<Ignored>,
+}
+
+/// One project, as its entry says it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Project {
+    #[serde(serialize_with = "one_shown")]
+    pub path: RepoPath,
+    #[serde(serialize_with = "one_shown")]
+    pub context: RepoPath,
+    /// From the repository root.
+    #[serde(serialize_with = "one_shown")]
+    pub dockerfile: RepoPath,
+    pub target: Option<String>,
+    pub needs: Vec<ProjectName>,
+    pub build_args: BTreeMap<String, String>,
+    /// Where it was found.
+    pub found: Guess,
+}
+
+/// Where something stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    file: RepoPath,
+    /// From 1; `None` for the file as a whole.
+    line: Option<usize>,
+}
+
+/// What was concluded, and from what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Guess {
+    pub at: Place,
+    pub says: String,
+}
+
+/// What stays unused, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Ignored {
+    pub at: Place,
+    pub why: String,
+}
+
+/// What becomes of pattern files that are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    Keep,
+    Replace,
+}
+
+/// Why nothing is written.
+#[derive(Debug, Error)]
+pub enum InitError {
+    #[error(transparent)]
+    Git(#[from] GitError),
+    #[error("cannot infer what `{dockerfile}` takes")]
+    Infer {
+        dockerfile: RepoPath,
+        #[source]
+        source: InferError,
+    },
+    #[error("there is nothing to build: no Dockerfile that can be used")]
+    NothingToBuild { ignored: Vec<Ignored> },
+    #[error("`{path}` is there already, so nothing was written")]
+    AlreadyThere { path: RepoPath },
+    #[error("cannot write `{path}`, so nothing was written")]
+    Write {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// An image that is built, as somebody wrote it.
+#[derive(Clone, Debug)]
+struct Build {
+    found: Place,
+    /// Why it counts.
+    says: String,
+    dockerfile: RepoPath,
+    /// `None` where nobody says it; then the Dockerfile does.
+    name: Option<String>,
+    context: Option<RepoPath>,
+    path: Option<RepoPath>,
+    target: Option<String>,
+    build_args: BTreeMap<String, String>,
+    /// By the names that they have there.
+    needs: Vec<String>,
+    pattern_lines: Vec<String>,
+    pattern_file: Option<RepoPath>,
+}
+
+impl Build {
+    fn of(dockerfile: RepoPath, found: Place) -> Self {
+        Self {
+            found,
+            says: "a Dockerfile".to_owned(),
+            dockerfile,
+            name: None,
+            context: None,
+            path: None,
+            target: None,
+            build_args: BTreeMap::new(),
+            needs: Vec::new(),
+            pattern_lines: Vec::new(),
+            pattern_file: None,
+        }
+    }
+}
+
+/// Looks at a tree and says what could be written for it.
+///
+/// # Errors
+/// [`InitError::NothingToBuild`] where there is no Dockerfile, [`InitError::Git`] and [`InitError::Infer`] where
+/// the tree can't be read.
+pub fn propose(
+    snapshot: &Snapshot<'_>,
+    workspace: WorkspaceName,
+    default_branch: Option<BranchName>,
+    existing: Existing,
+) -> Result<Proposal, InitError> {
+    let found = find::files(snapshot)?;
+    let mut proposal = Proposal {
+        workspace,
+        default_branch,
+        projects: BTreeMap::new(),
+        pattern_files: BTreeMap::new(),
+        kept: Vec::new(),
+        guesses: Vec::new(),
+        ignored: Vec::new(),
+    };
+    let builds = find::builds(snapshot, &found, &mut proposal.ignored)?;
+    layout::fill(&mut proposal, snapshot, &found, builds, existing)?;
+    if proposal.projects.is_empty() {
+        return Err(InitError::NothingToBuild { ignored: proposal.ignored });
+    }
+    Ok(proposal)
+}
+
+impl Proposal {
+    /// What would be written: each file with its content, the manifest last.
+    pub fn files(&self) -> Vec<(RepoPath, Vec<u8>)> {
+        let patterns = self.pattern_files.iter();
+        let mut files: Vec<(RepoPath, Vec<u8>)> =
+            patterns.map(|(path, lines)| (path.clone(), (lines.join("\n") + "\n").into_bytes())).collect();
+        let path = RepoPath::new(crate::workspace::MANIFEST).expect("the manifest's name is a path");
+        files.push((path, manifest::text(self).into_bytes()));
+        files
+    }
+}
+
+impl Place {
+    fn new(file: &RepoPath, line: usize) -> Self {
+        Self { file: file.clone(), line: Some(line) }
+    }
+
+    fn file(file: &RepoPath) -> Self {
+        Self { file: file.clone(), line: None }
+    }
+}
+
+/// `file:line`
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(formatter, "{}:{line}", self.file),
+            None => self.file.fmt(formatter),
+        }
+    }
+}
+
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+fn one_shown<S: Serializer>(path: &RepoPath, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(path)
+}
+
+fn shown<S: Serializer>(paths: &[RepoPath], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(paths.iter().map(ToString::to_string))
+}
+
+/// What `text` names, seen from `folder`; `None` where that is outside of the repository.
+fn resolve(folder: &RepoPath, text: &str) -> Option<RepoPath> {
+    if text.starts_with(['/', '~']) || text.contains("://") || text.starts_with("git@") {
+        return None;
+    }
+    let mut parts: Vec<&[u8]> = folder.components().collect();
+    for part in text.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part.as_bytes()),
+        }
+    }
+    RepoPath::new(parts.join(&b'/')).ok()
+}

@@ -1,0 +1,232 @@
+//! YAML as a tree that knows its lines, JSON included.
+//!
+//! Aliases share what they stand for, and merge keys (`<<`) are looked through when a key is asked for: a file of
+//! aliases of aliases takes no more memory than its text.
+
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use saphyr_parser::{Event, Parser, ScalarStyle};
+use thiserror::Error;
+
+/// Deeper than any file that people write.
+const MOST_LEVELS: usize = 64;
+
+/// Longer than any, too.
+const MOST_BYTES: usize = 1 << 20;
+
+/// How many maps are looked through for one key.
+const MOST_MERGED: usize = 64;
+
+/// Why a text is no YAML, or none that is read.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(super) enum YamlError {
+    #[error("line {line}: {reason}")]
+    Syntax { line: usize, reason: String },
+    #[error("it is not UTF-8")]
+    NotUtf8,
+    #[error("it is nested more than {MOST_LEVELS} deep")]
+    TooDeep,
+    #[error("it has more than {MOST_BYTES} bytes")]
+    TooLarge,
+    #[error("it is empty")]
+    Empty,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    /// From 1.
+    pub(super) line: usize,
+    value: Value,
+    /// How many nodes lie within each other here, aliases followed.
+    levels: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Value {
+    /// Quoted or not; `null` where nothing or `~` stands.
+    Scalar(Option<String>),
+    List(Vec<Rc<Node>>),
+    Map(Vec<(Rc<Node>, Rc<Node>)>),
+}
+
+impl Node {
+    /// Reads the first document.
+    pub(super) fn parse(text: &[u8]) -> Result<Rc<Self>, YamlError> {
+        if text.len() > MOST_BYTES {
+            return Err(YamlError::TooLarge);
+        }
+        let text = std::str::from_utf8(text).map_err(|_| YamlError::NotUtf8)?;
+        let mut builder = Builder::default();
+        for event in Parser::new_from_str(text) {
+            let (event, span) = event.map_err(|error| YamlError::Syntax {
+                line: error.marker().line(),
+                reason: error.info().to_owned(),
+            })?;
+            if let Some(document) = builder.take(event, span.start.line())? {
+                return Ok(document);
+            }
+        }
+        Err(YamlError::Empty)
+    }
+
+    pub(super) fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar(text) => text.as_deref(),
+            _ => None,
+        }
+    }
+
+    pub(super) fn list(&self) -> Option<&[Rc<Self>]> {
+        match &self.value {
+            Value::List(elements) => Some(elements),
+            _ => None,
+        }
+    }
+
+    /// Keys and values in their order, merged ones last and only where there is no other of that key.
+    pub(super) fn map(&self) -> Option<Vec<(&str, &Rc<Self>)>> {
+        let Value::Map(_) = &self.value else { return None };
+        let mut members: Vec<(&str, &Rc<Self>)> = Vec::new();
+        let mut seen = HashSet::new();
+        let mut waiting = vec![self];
+        for _ in 0..MOST_MERGED {
+            let Some(node) = waiting.pop() else { break };
+            match &node.value {
+                Value::Scalar(_) => {}
+                // The first in a list of merged maps wins.
+                Value::List(elements) => waiting.extend(elements.iter().rev().map(|element| &**element)),
+                Value::Map(entries) => {
+                    for (key, value) in entries {
+                        match key.text() {
+                            Some("<<") => waiting.push(value),
+                            Some(key) if seen.insert(key) => members.push((key, value)),
+                            _ => {}
+                        }
+                    }
+                }
+            }
+        }
+        Some(members)
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&Rc<Self>> {
+        self.map()?.into_iter().find(|(name, _)| *name == key).map(|(_, value)| value)
+    }
+}
+
+/// Puts events together.
+#[derive(Default)]
+struct Builder {
+    open: Vec<Open>,
+    by_anchor: HashMap<usize, Rc<Node>>,
+}
+
+struct Open {
+    line: usize,
+    anchor: usize,
+    is_map: bool,
+    children: Vec<Rc<Node>>,
+}
+
+impl Builder {
+    /// The document, once it is whole.
+    fn take(&mut self, event: Event<'_>, line: usize) -> Result<Option<Rc<Node>>, YamlError> {
+        let (node, anchor) = match event {
+            Event::Scalar(text, style, anchor, _) => {
+                let is_null =
+                    style == ScalarStyle::Plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
+                let value = Value::Scalar((!is_null).then(|| text.into_owned()));
+                (Rc::new(Node { line, value, levels: 1 }), anchor)
+            }
+            Event::Alias(anchor) => {
+                let undefined = || YamlError::Syntax { line, reason: "an alias of nothing".to_owned() };
+                (Rc::clone(self.by_anchor.get(&anchor).ok_or_else(undefined)?), 0)
+            }
+            Event::SequenceStart(anchor, _) => return self.open(line, anchor, false),
+            Event::MappingStart(anchor, _) => return self.open(line, anchor, true),
+            Event::SequenceEnd | Event::MappingEnd => {
+                let Some(Open { line, anchor, is_map, children }) = self.open.pop() else { return Ok(None) };
+                let levels = 1 + children.iter().map(|child| child.levels).max().unwrap_or(0);
+                if levels > MOST_LEVELS {
+                    return Err(YamlError::TooDeep);
+                }
+                let value = if is_map {
+                    let pairs = children.chunks_exact(2);
+                    Value::Map(pairs.map(|pair| (Rc::clone(&pair[0]), Rc::clone(&pair[1]))).collect())
+                } else {
+                    Value::List(children)
+                };
+                (Rc::new(Node { line, value, levels }), anchor)
+            }
+            _ => return Ok(None),
+        };
+        if anchor != 0 {
+            self.by_anchor.insert(anchor, Rc::clone(&node));
+        }
+        match self.open.last_mut() {
+            Some(parent) => {
+                parent.children.push(node);
+                Ok(None)
+            }
+            None => Ok(Some(node)),
+        }
+    }
+
+    fn open(&mut self, line: usize, anchor: usize, is_map: bool) -> Result<Option<Rc<Node>>, YamlError> {
+        if self.open.len() == MOST_LEVELS {
+            return Err(YamlError::TooDeep);
+        }
+        self.open.push(Open { line, anchor, is_map, children: Vec::new() });
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merge_keys_give_what_a_map_does_not_say_itself() {
+        let node = Node::parse(
+            b"x: &x {a: 1, b: 2}\ny: &y\n  b: 3\n  c: 4\nz:\n  <<: [*x, *y]\n  a: 5\nw:\n  <<: *y\n",
+        )
+        .unwrap();
+
+        let texts = |key: &str| -> Vec<(String, String)> {
+            let map = node.get(key).unwrap().map().unwrap();
+            map.iter().map(|(key, value)| ((*key).to_owned(), value.text().unwrap().to_owned())).collect()
+        };
+        let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        assert_eq!(texts("z"), pairs(&[("a", "5"), ("b", "2"), ("c", "4")]));
+        assert_eq!(texts("w"), pairs(&[("b", "3"), ("c", "4")]));
+    }
+
+    #[test]
+    fn json_is_yaml_also_with_tabs() {
+        let node = Node::parse(b"{\n\t\"a\": {\n\t\t\"b\": [\"c\\u0064\", null, true]\n\t}\n}\n").unwrap();
+
+        let list = node.get("a").unwrap().get("b").unwrap().list().unwrap();
+        assert_eq!(list.iter().map(|node| node.text()).collect::<Vec<_>>(), [Some("cd"), None, Some("true")]);
+        assert_eq!(list[0].line, 3);
+    }
+
+    #[test]
+    fn what_is_hostile_is_an_error_or_stays_small() {
+        let bomb: String =
+            (1..40).map(|level| format!("a{level}: &a{level} [*a{0},*a{0}]\n", level - 1)).collect();
+        assert!(Node::parse(format!("a0: &a0 x\n{bomb}").as_bytes()).is_ok());
+        let circle: String = "a: &a\n  <<: *a\n".to_owned();
+        assert!(Node::parse(circle.as_bytes()).is_err());
+        let chain: String =
+            (1..1000).map(|level| format!("a{level}: &a{level} [*a{}]\n", level - 1)).collect();
+        assert_eq!(Node::parse(format!("a0: &a0 x\n{chain}").as_bytes()).unwrap_err(), YamlError::TooDeep);
+        assert!(Node::parse("[".repeat(1000).as_bytes()).is_err());
+        assert_eq!(Node::parse(&[b' '; MOST_BYTES + 1]).unwrap_err(), YamlError::TooLarge);
+        assert_eq!(Node::parse(b"\xff").unwrap_err(), YamlError::NotUtf8);
+        assert_eq!(Node::parse(b"").unwrap_err(), YamlError::Empty);
+        assert!(matches!(Node::parse(b"a: [b\n"), Err(YamlError::Syntax { .. })));
+    }
+}
