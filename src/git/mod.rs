@@ -13,7 +13,7 @@ mod work_tree;
 use std::path::{Path, PathBuf};
 
 pub use error::GitError;
-pub use tree::{Entry, EntryKind, Snapshot, WalkedFile};
+pub use tree::{Entry, EntryKind, RawEntry, Snapshot, WalkedFile, entries as tree_entries};
 pub use work_tree::WorkTree;
 
 use crate::model::{BranchName, CommitId, ObjectId};
