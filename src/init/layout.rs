@@ -86,6 +86,7 @@ fn candidate(
     build.build_args.retain(|name, _| is_variable_name(name));
     let dockerfile = match Dockerfile::parse(&text, &build.build_args, None) {
         Ok(dockerfile) => dockerfile,
+        Err(error) if build.found.file == path => return Ok(Err(format!("it can't be used: {error}"))),
         Err(error) => return Ok(Err(format!("`{path}` can't be used: {error}"))),
     };
     let target: Option<StageName> = match build.target.as_deref().map(str::parse).transpose() {

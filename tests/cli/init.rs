@@ -140,7 +140,7 @@ fn dockerfiles_that_nobody_names_are_projects_named_after_their_places() {
     guessed Dockerfile:1: `shop` needs the project `lib`: that is what `lib` names here
     guessed docker/proxy.Dockerfile:3: COPY `$CONF` depends on a variable: it may take all of `./`
     guessed tools/lib/Dockerfile.dev:3: COPY `a*` matches nothing yet
-    ignored broken/Dockerfile: `broken/Dockerfile` can't be used: line 1: COPY stands before the first `FROM`
+    ignored broken/Dockerfile: it can't be used: line 1: COPY stands before the first `FROM`
     stderr: read what was written, commit it, then `chinampa plan`
     [exit: 0]
     ");
@@ -291,7 +291,7 @@ fn nothing_is_written_where_it_could_not_be_used() {
     [exit: 2]
     ");
     assert_snapshot!(nothing_shown, @"
-    stderr: ignored Dockerfile: `Dockerfile` can't be used: line 1: unknown instruction `FORM`
+    stderr: ignored Dockerfile: it can't be used: line 1: unknown instruction `FORM`
     stderr: error: there is nothing to build: no Dockerfile that can be used
     [exit: 2]
     ");
