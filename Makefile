@@ -1,6 +1,6 @@
 # Everything the scripts need besides Rust and Docker they install themselves.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bed bed-down bench
+.PHONY: help demo test bed bed-down bench fuzz
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -23,3 +23,6 @@ bench: bed ## compare planning with git's own diff, and promotion with skopeo an
 	bash -euc '. scripts/setup && install_for git git && install_for python3 python3 && install_for skopeo skopeo'
 	cargo build --release
 	scripts/bench
+
+fuzz: ## feed the readers of patterns, manifests, Dockerfiles and trees with made-up bytes, each for FUZZ_SECONDS
+	scripts/fuzz

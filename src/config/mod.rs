@@ -102,9 +102,14 @@ fn document<'t>(text: &'t [u8], problems: &Problems<'_>) -> Option<DeTable<'t>> 
 }
 
 /// Reports the first error of each line: those behind it mostly follow from it.
+///
+/// Those without a place, such as that keys are nested too deep, are of the file as a whole.
 fn report_syntax(errors: &[toml::de::Error], problems: &Problems<'_>) {
+    if let Some(error) = errors.iter().find(|error| error.span().is_none()) {
+        problems.add(0, format_args!("somewhere in the file: {}", error.message()), None);
+    }
     let mut errors: Vec<(usize, &str)> =
-        errors.iter().map(|error| (error.span().map_or(0, |span| span.start), error.message())).collect();
+        errors.iter().filter_map(|error| Some((error.span()?.start, error.message()))).collect();
     errors.sort_by_key(|(offset, _)| *offset);
     errors.dedup_by_key(|(offset, _)| problems.line(*offset));
     for (offset, message) in errors {

@@ -418,6 +418,19 @@ fn hostile_texts_are_cut_and_escaped() {
     assert!(!shown.contains('\x1b'));
 }
 
+/// Found by the fuzzer: it hid the error of the first line, and was said to be there.
+#[test]
+fn a_syntax_error_without_a_place_is_one_of_the_whole_file() {
+    let text = format!("]\n{}a = 1\n", "a.".repeat(100));
+
+    let errors = parse(text.as_bytes(), "projects.toml").unwrap_err().to_string();
+
+    assert_snapshot!(errors, @"
+    projects.toml:1: somewhere in the file: recursion limit
+    projects.toml:1: column 1: missing table open, expected `[`
+    ");
+}
+
 #[test]
 fn problems_beyond_a_thousand_are_counted() {
     let many: String = (0..1_234).map(|number| format!("a{number} = 1\n")).collect();

@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub use error::{GitError, UnsupportedFormat};
 pub use fetch::{Depth, Wanted};
 pub use history::FirstParents;
-pub use tree::{Entry, EntryKind, Part, Snapshot, WalkedFile};
+pub use tree::{Entry, EntryKind, Part, RawEntry, Snapshot, WalkedFile, entries as tree_entries};
 pub use work_tree::WorkTree;
 
 use packs::Packs;

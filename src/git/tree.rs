@@ -273,11 +273,14 @@ pub(super) fn check_depth(folder: &RepoPath, depth: usize) -> Result<(), GitErro
 }
 
 /// One entry of a raw tree.
-#[derive(Clone, Copy)]
-pub(super) struct RawEntry<'t> {
-    pub(super) name: &'t [u8],
-    pub(super) kind: EntryKind,
-    pub(super) id: ObjectId,
+#[derive(Clone, Copy, Debug)]
+pub struct RawEntry<'t> {
+    /// As it is written: git wrote modes in more than one way.
+    pub mode: &'t [u8],
+    /// One component of a path, checked.
+    pub name: &'t [u8],
+    pub kind: EntryKind,
+    pub id: ObjectId,
 }
 
 impl RawEntry<'_> {
@@ -286,7 +289,7 @@ impl RawEntry<'_> {
     }
 
     /// Git's order of entries: a folder counts as if its name ended with `/`.
-    pub(super) fn git_order(&self, other: &Self) -> Ordering {
+    pub fn git_order(&self, other: &Self) -> Ordering {
         let common = self.name.len().min(other.name.len());
         let end = |entry: &Self| {
             let folder_end = if entry.kind == EntryKind::Folder { b'/' } else { 0 };
@@ -299,8 +302,14 @@ impl RawEntry<'_> {
     }
 }
 
-/// Reads the entries of a raw tree. Names that git itself would refuse are errors.
-pub(super) fn entries<'t>(
+/// Reads the entries of a raw tree, as they come; `folder` is for messages.
+///
+/// Nothing of a repository is asked: the bytes of a tree object, without its header, are enough. After an
+/// error there are no more entries.
+///
+/// # Errors
+/// [`GitError::MalformedTree`] for what is no entry, and for names that git itself would refuse.
+pub fn entries<'t>(
     tree: &'t [u8],
     folder: &RepoPath,
 ) -> impl Iterator<Item = Result<RawEntry<'t>, GitError>> {
@@ -330,7 +339,7 @@ fn split_entry(tree: &[u8]) -> Result<(RawEntry<'_>, &[u8]), &'static str> {
     if matches!(name, b"" | b"." | b"..") || name.contains(&b'/') {
         return Err("an entry has a name that could leave its folder");
     }
-    Ok((RawEntry { name, kind: entry_kind(mode)?, id: ObjectId::from_bytes(*id) }, rest))
+    Ok((RawEntry { mode, name, kind: entry_kind(mode)?, id: ObjectId::from_bytes(*id) }, rest))
 }
 
 fn entry_kind(mode: &[u8]) -> Result<EntryKind, &'static str> {
@@ -396,7 +405,7 @@ mod tests {
 
     #[test]
     fn a_folder_sorts_as_if_its_name_ended_with_a_slash() {
-        let entry = |name, kind| RawEntry { name, kind, id: ObjectId::from_bytes([0; 20]) };
+        let entry = |name, kind| RawEntry { mode: b"", name, kind, id: ObjectId::from_bytes([0; 20]) };
         let file = EntryKind::File(FileMode::Regular);
 
         assert_eq!(entry(b"a", EntryKind::Folder).git_order(&entry(b"a.b", file)), Ordering::Greater);

@@ -25,7 +25,8 @@ pub(super) fn builds(
     for (service, about) in services {
         let Some(build) = about.get("build") else { continue };
         let mut reader = Reader { path, service, ignored };
-        builds.extend(reader.build(build));
+        let image = about.get("image").and_then(|image| image.text()).map(str::to_owned);
+        builds.extend(reader.build(build).map(|build| Build { image, ..build }));
     }
     Ok(builds)
 }
@@ -162,6 +163,54 @@ fn interpolated(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read(build: &str) -> (Vec<Build>, Vec<String>) {
+        let text = format!("services:\n  api:\n    build:\n{build}");
+        let mut ignored = Vec::new();
+        let builds =
+            builds(&RepoPath::new("ops/compose.yaml").unwrap(), text.as_bytes(), &mut ignored).unwrap();
+        (builds, ignored.iter().map(|ignored| format!("{}: {}", ignored.at, ignored.why)).collect())
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file_and_the_dockerfile_to_the_context() {
+        let (builds, ignored) =
+            read("      context: ../services/api/\n      dockerfile: ../docker/api.Dockerfile\n");
+
+        let path = |text: &str| RepoPath::new(text).unwrap();
+        assert_eq!(builds[0].context, Some(path("services/api")));
+        assert_eq!(builds[0].dockerfile, path("services/docker/api.Dockerfile"));
+        assert_eq!(ignored, Vec::<String>::new());
+    }
+
+    #[test]
+    fn arguments_are_a_map_or_a_list_and_those_of_the_environment_are_left_out() {
+        for args in ["{A: 1, B: \"${B:-x}\", C: , D: $D}", "[A=1, \"B=${B:-x}\", C, \"D=$D\"]"] {
+            let (builds, ignored) = read(&format!("      args: {args}\n"));
+
+            let args: Vec<_> =
+                builds[0].build_args.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            assert_eq!(args, ["A=1", "B=x"]);
+            assert_eq!(ignored.len(), 2, "{ignored:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_said_with_its_line() {
+        let (builds, ignored) = read("      context: .\n      cache_from: [x]\n      ssh: default\n");
+        let (none, inline) = read("      context: .\n      dockerfile_inline: FROM scratch\n");
+        let (outside, reasons) = read("      context: ../../other\n");
+
+        assert_eq!(builds.len(), 1);
+        assert_eq!(
+            ignored,
+            [
+                "ops/compose.yaml:5: `cache_from` of service `api` has no counterpart",
+                "ops/compose.yaml:6: `ssh` of service `api` has no counterpart"
+            ]
+        );
+        assert_eq!((none.len(), inline.len(), outside.len(), reasons.len()), (0, 1, 0, 1));
+    }
 
     #[test]
     fn a_variable_stands_for_its_default_and_for_nothing_else() {

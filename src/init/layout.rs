@@ -86,6 +86,7 @@ fn candidate(
     build.build_args.retain(|name, _| is_variable_name(name));
     let dockerfile = match Dockerfile::parse(&text, &build.build_args, None) {
         Ok(dockerfile) => dockerfile,
+        Err(error) if build.found.file == path => return Ok(Err(format!("it can't be used: {error}"))),
         Err(error) => return Ok(Err(format!("`{path}` can't be used: {error}"))),
     };
     let target: Option<StageName> = match build.target.as_deref().map(str::parse).transpose() {
@@ -208,13 +209,23 @@ fn needs(
         }
     }
     for parent in candidate.dockerfile.parents() {
+        let at = Place::new(&candidate.build.dockerfile, parent.line);
+        let built = candidates.iter().position(|other| other.build.image.as_ref() == Some(&parent.reference));
+        if let Some(need) = built.map(|built| &names[built]).filter(|need| need.as_str() != parent.reference)
+        {
+            let why = format!(
+                "`{}` is what `{need}` is built as: write `{need}`, so that it is needed",
+                parent.reference
+            );
+            proposal.ignored.push(Ignored { at: at.clone(), why });
+        }
         let need = names.iter().find(|other| *other != name && other.as_str() == parent.reference);
         if let Some(need) = need {
             let says = format!(
                 "`{name}` needs the project `{need}`: that is what `{}` names here",
                 parent.reference
             );
-            proposal.guesses.push(Guess { at: Place::new(&candidate.build.dockerfile, parent.line), says });
+            proposal.guesses.push(Guess { at, says });
         }
     }
     needs.into_iter().collect()

@@ -27,6 +27,7 @@ use crate::config::WorkspaceName;
 use crate::git::{GitError, Snapshot};
 use crate::infer::InferError;
 use crate::model::{BranchName, ProjectName, RepoPath};
+use crate::workspace::MANIFEST;
 
 /// What would be written, and what of it nobody said.
 #[derive(Clone, Debug, Serialize)]
@@ -125,6 +126,8 @@ struct Build {
     dockerfile: RepoPath,
     /// `None` where nobody says it; then the Dockerfile does.
     name: Option<String>,
+    /// What it is called when it is built there.
+    image: Option<String>,
     context: Option<RepoPath>,
     path: Option<RepoPath>,
     target: Option<String>,
@@ -142,6 +145,7 @@ impl Build {
             says: "a Dockerfile".to_owned(),
             dockerfile,
             name: None,
+            image: None,
             context: None,
             path: None,
             target: None,
@@ -174,6 +178,12 @@ pub fn propose(
         guesses: Vec::new(),
         ignored: Vec::new(),
     };
+    let manifest = RepoPath::new(MANIFEST).expect("the manifest's name is a path");
+    let mut guess = |says: String| proposal.guesses.push(Guess { at: Place::file(&manifest), says });
+    guess(format!("the workspace is called `{}`, after the repository", proposal.workspace));
+    if let Some(branch) = &proposal.default_branch {
+        guess(format!("`default_branch` is `{branch}`: there is no `main`"));
+    }
     let builds = find::builds(snapshot, &found, &mut proposal.ignored)?;
     layout::fill(&mut proposal, snapshot, &found, builds, existing)?;
     if proposal.projects.is_empty() {
@@ -188,7 +198,7 @@ impl Proposal {
         let patterns = self.pattern_files.iter();
         let mut files: Vec<(RepoPath, Vec<u8>)> =
             patterns.map(|(path, lines)| (path.clone(), (lines.join("\n") + "\n").into_bytes())).collect();
-        let path = RepoPath::new(crate::workspace::MANIFEST).expect("the manifest's name is a path");
+        let path = RepoPath::new(MANIFEST).expect("the manifest's name is a path");
         files.push((path, manifest::text(self).into_bytes()));
         files
     }

@@ -123,15 +123,18 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("a"), "old").unwrap();
         fs::create_dir_all(root.path().join("b/full")).unwrap();
-        let files = [(path("a"), b"1".into()), (path("c"), b"3".into()), (path("missing/d"), b"4".into())];
-        let blocked = [(path("a"), b"1".into()), (path("c"), b"3".into())];
+        let some = || vec![(path("a"), b"1".to_vec()), (path("c"), b"3".to_vec())];
+        // One whose folder is missing, and one whose place a folder has.
+        for last in ["missing/d", "b"] {
+            let files = [some(), vec![(path(last), b"4".to_vec())]].concat();
 
-        let result = write(root.path(), &files, Existing::Replace);
+            let result = write(root.path(), &files, Existing::Replace);
 
-        assert!(matches!(result, Err(InitError::Write { .. })));
-        assert_eq!(names(root.path()), ["a", "b"]);
-        assert_eq!(fs::read(root.path().join("a")).unwrap(), b"old");
-        write(root.path(), &blocked, Existing::Replace).unwrap();
+            assert!(matches!(result, Err(InitError::Write { .. })), "{last}");
+            assert_eq!(names(root.path()), ["a", "b"], "{last}");
+            assert_eq!(fs::read(root.path().join("a")).unwrap(), b"old", "{last}");
+        }
+        write(root.path(), &some(), Existing::Replace).unwrap();
         assert_eq!(fs::read(root.path().join("a")).unwrap(), b"1");
         assert_eq!(names(root.path()), ["a", "b", "c"]);
     }

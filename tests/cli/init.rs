@@ -39,7 +39,7 @@ fn services_of_a_compose_file_are_projects() {
             "docker-compose.yml",
             "x-build: &build\n  context: .\n  args: {PROFILE: release, TOKEN: $TOKEN}\n\
              services:\n  \
-               api:\n    build: {<<: *build, dockerfile: services/api/Dockerfile, target: runtime}\n    depends_on: [db]\n  \
+               api:\n    build: {<<: *build, dockerfile: services/api/Dockerfile, target: runtime}\n    image: shop/api:1\n    depends_on: [db]\n  \
                worker:\n    build: {<<: *build, dockerfile: services/api/Dockerfile, target: runtime}\n  \
                web:\n    build: ./web\n  \
                db:\n    image: postgres:17\n  \
@@ -53,7 +53,7 @@ fn services_of_a_compose_file_are_projects() {
         ("services/api/src/main.rs", ""),
         ("Cargo.toml", ""),
         ("shared/proto/a.proto", ""),
-        ("web/Dockerfile", "FROM node:22\nCOPY package.json .\nCOPY . .\nCOPY dist /dist\n"),
+        ("web/Dockerfile", "FROM shop/api:1\nCOPY package.json .\nCOPY . .\nCOPY dist /dist\n"),
         ("web/package.json", "{}"),
     ]);
 
@@ -63,15 +63,17 @@ fn services_of_a_compose_file_are_projects() {
     project `api` in `services/api`
       because docker-compose.yml:6: service `api` builds it
     project `web` in `web`
-      because docker-compose.yml:11: service `web` builds it
+      because docker-compose.yml:12: service `web` builds it
     wrote `services/api/.rebuild_patterns`
     wrote `web/.rebuild_patterns`
     wrote `projects.toml`
+    guessed projects.toml: the workspace is called `shop`, after the repository
     ignored docker-compose.yml:3: the argument `TOKEN` of service `api` comes from the environment: give it a default or a value
     ignored docker-compose.yml:3: the argument `TOKEN` of service `worker` comes from the environment: give it a default or a value
-    ignored docker-compose.yml:15: the context `https://git.example/x.git` of service `remote` is no folder of the repository, or is not known here
-    ignored docker-compose.yml:9: service `worker` builds it, which is the image that docker-compose.yml:6 is about already
-    ignored docker-compose.yml:17: there is no file `gone/Dockerfile`
+    ignored docker-compose.yml:16: the context `https://git.example/x.git` of service `remote` is no folder of the repository, or is not known here
+    ignored docker-compose.yml:10: service `worker` builds it, which is the image that docker-compose.yml:6 is about already
+    ignored docker-compose.yml:18: there is no file `gone/Dockerfile`
+    ignored web/Dockerfile:1: `shop/api:1` is what `api` is built as: write `api`, so that it is needed
     ignored web/Dockerfile:4: COPY `dist`: git has no such file in `web`; if it is made before the build, name it in `extra_inputs`
     stderr: read what was written, commit it, then `chinampa plan`
     [exit: 0]
@@ -133,11 +135,12 @@ fn dockerfiles_that_nobody_names_are_projects_named_after_their_places() {
     wrote `lib/.rebuild_patterns`
     wrote `tools/lib/.rebuild_patterns`
     wrote `projects.toml`
+    guessed projects.toml: the workspace is called `shop`, after the repository
     guessed docker/proxy.Dockerfile: the context is `.`: what it copies is there
     guessed Dockerfile:1: `shop` needs the project `lib`: that is what `lib` names here
     guessed docker/proxy.Dockerfile:3: COPY `$CONF` depends on a variable: it may take all of `./`
     guessed tools/lib/Dockerfile.dev:3: COPY `a*` matches nothing yet
-    ignored broken/Dockerfile: `broken/Dockerfile` can't be used: line 1: COPY stands before the first `FROM`
+    ignored broken/Dockerfile: it can't be used: line 1: COPY stands before the first `FROM`
     stderr: read what was written, commit it, then `chinampa plan`
     [exit: 0]
     ");
@@ -186,6 +189,7 @@ fn a_layout_of_the_older_scripts_keeps_its_pattern_files() {
         ("lib/.rebuild_patterns", "^lib/\n"),
     ]);
     world.commit();
+    world.git(["branch", "-qM", "master"]);
 
     let answer = world.shown(["init"]);
 
@@ -200,6 +204,8 @@ fn a_layout_of_the_older_scripts_keeps_its_pattern_files() {
     wrote `projects.toml`
     kept `lib/.rebuild_patterns`
     kept `yarn-project/api/.rebuild_patterns`
+    guessed projects.toml: the workspace is called `shop`, after the repository
+    guessed projects.toml: `default_branch` is `master`: there is no `main`
     guessed build_manifest.json:2: `Circuits` is called `circuits`: a name is lower-case, and one project's alone
     ignored build_manifest.json:6: `multiarch` of `Circuits`: with a registry as `[cache]`, name its `platforms`
     ignored build_manifest.json:9: `runDir` of `docs` has no counterpart
@@ -211,6 +217,7 @@ fn a_layout_of_the_older_scripts_keeps_its_pattern_files() {
     assert_snapshot!(world.read("projects.toml"), @r#"
     [workspace]
     name = "shop"
+    default_branch = "master"
 
     [projects.api]
     path = "yarn-project/api"
@@ -284,7 +291,7 @@ fn nothing_is_written_where_it_could_not_be_used() {
     [exit: 2]
     ");
     assert_snapshot!(nothing_shown, @"
-    stderr: ignored Dockerfile: `Dockerfile` can't be used: line 1: unknown instruction `FORM`
+    stderr: ignored Dockerfile: it can't be used: line 1: unknown instruction `FORM`
     stderr: error: there is nothing to build: no Dockerfile that can be used
     [exit: 2]
     ");
@@ -342,6 +349,10 @@ fn the_answer_can_be_read_by_programs() {
       "kept": [],
       "guesses": [
         {
+          "at": "projects.toml",
+          "says": "the workspace is called `shop`, after the repository"
+        },
+        {
           "at": "api/Dockerfile:3",
           "says": "COPY `${X}/a` depends on a variable: it may take all of `./api/`"
         }
@@ -389,6 +400,7 @@ fn projects_in_one_folder_share_its_pattern_file() {
       because compose.yaml:3: service `job` builds it
     wrote `.rebuild_patterns`
     wrote `projects.toml`
+    guessed projects.toml: the workspace is called `shop`, after the repository
     guessed .rebuild_patterns: 3 projects have their Dockerfiles here, so they share one list
     stderr: read what was written, commit it, then `chinampa plan`
     [exit: 0]

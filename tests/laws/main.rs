@@ -9,10 +9,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a preparation that fails, fails the test")]
 
+#[path = "../fuzz/any_bytes.rs"]
+pub mod any_bytes;
 #[path = "../support/world.rs"]
 pub mod world;
 
 mod changes;
+mod corpus;
 mod diff;
 mod graphs;
 mod infer;
