@@ -1,5 +1,7 @@
 //! The build script: how the program is linked.
 
+#![expect(clippy::print_stdout, reason = "cargo reads what a build script writes there")]
+
 fn main() {
     println!("cargo::rerun-if-changed=scripts/link.rs");
     // To run at any address, a program of this size has 55,000 pointers written into 220 pages before it begins: a third of
