@@ -19,7 +19,7 @@ bed: ## start what the tests need: registries and a second engine
 bed-down: ## stop it and remove its data
 	scripts/testbed down
 
-bench: bed ## compare planning with git's own diff, and promotion with skopeo and Docker
+bench: bed ## compare planning with git itself, and promotion with skopeo and Docker
 	bash -euc '. scripts/setup && install_for git git && install_for python3 python3 && install_for skopeo skopeo'
 	cargo build --release
 	scripts/bench
