@@ -1,5 +1,6 @@
 //! What each project is made from, and the digest that names it (`docs/input-digest.md`).
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
@@ -166,20 +167,15 @@ impl Takers<'_> {
     ) -> Result<Vec<Vec<InputFile>>, GitError> {
         let of_all = Index::new([&self.workspace.rebuild_all]);
         let mut files = vec![Vec::new(); self.projects.len()];
-        let mut folder = self.own.in_folder(&RepoPath::default());
-        let mut enter = |path: &RepoPath| self.own.can_match_below(path) || of_all.can_match_below(path);
-        let mut current: Option<RepoPath> = Some(RepoPath::default());
+        // A walk tells of a folder here and of its files there.
+        let own = RefCell::new(self.own.walk());
+        let mut enter = |path: &RepoPath| own.borrow_mut().enter(path) || of_all.can_match_below(path);
         let mut visit = |file: WalkedFile<'_>| {
-            let parent = file.path.parent();
-            if parent != current {
-                folder = self.own.in_folder(parent.as_ref().unwrap_or(file.path));
-                current = parent;
-            }
             let input = || {
                 let content = InputContent::Committed(file.id);
                 InputFile { path: file.path.clone(), mode: file.mode, content }
             };
-            folder.matches(file.path, |project, _| files[project].push(input()));
+            own.borrow_mut().matches(file.path, |project, _| files[project].push(input()));
             of_all.matches(file.path, |_, _| files.iter_mut().for_each(|files| files.push(input())));
         };
         while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use foldhash::fast::RandomState;
+
 use crate::dockerfile::Dockerfile;
 use crate::git::Snapshot;
 use crate::model::{Change, ChangeKind, ProjectName, RepoPath};
@@ -62,14 +64,14 @@ struct Files<'w> {
     projects: &'w [(&'w ProjectName, &'w Project)],
     own: Index<'w>,
     of_all: Index<'w>,
-    dockerfiles: HashMap<&'w RepoPath, Vec<usize>>,
-    pattern_files: HashMap<&'w RepoPath, Vec<usize>>,
+    dockerfiles: HashMap<&'w RepoPath, Vec<usize>, RandomState>,
+    pattern_files: HashMap<&'w RepoPath, Vec<usize>, RandomState>,
 }
 
 impl<'w> Files<'w> {
     fn new(workspace: &'w Workspace, projects: &'w [(&'w ProjectName, &'w Project)]) -> Self {
-        let mut dockerfiles: HashMap<&RepoPath, Vec<usize>> = HashMap::new();
-        let mut pattern_files: HashMap<&RepoPath, Vec<usize>> = HashMap::new();
+        let mut dockerfiles: HashMap<&RepoPath, Vec<usize>, RandomState> = HashMap::default();
+        let mut pattern_files: HashMap<&RepoPath, Vec<usize>, RandomState> = HashMap::default();
         for (number, (_, project)) in projects.iter().enumerate() {
             dockerfiles.entry(&project.config.dockerfile.value).or_default().push(number);
             pattern_files.entry(&project.pattern_file).or_default().push(number);

@@ -5,7 +5,10 @@
 //! looked up by its folders and components, and only the sets found there are asked.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 use std::sync::OnceLock;
+
+use foldhash::fast::RandomState;
 
 use super::glob::{Component, Glob};
 use super::line::Matcher;
@@ -17,11 +20,19 @@ use crate::model::RepoPath;
 pub struct Index<'a> {
     sets: Vec<&'a Patterns>,
     /// Sets with a pattern for this path or for something below it; all others under the root.
-    by_path: HashMap<&'a [u8], Vec<usize>>,
+    by_path: HashMap<&'a [u8], Vec<usize>, RandomState>,
     /// Sets with a pattern that needs a component of this name, wherever it is.
-    by_component: HashMap<&'a [u8], Vec<usize>>,
+    by_component: HashMap<&'a [u8], Vec<usize>, RandomState>,
     /// All folders above the keys of `by_path`; only walks ask for them.
-    above: OnceLock<HashSet<&'a [u8]>>,
+    above: OnceLock<HashSet<&'a [u8], RandomState>>,
+}
+
+/// What a walk through a tree asks, folder by folder: what is known of a folder is known of those in it.
+#[derive(Debug)]
+pub struct IndexWalk<'i, 'a> {
+    index: &'i Index<'a>,
+    /// The folders that were entered, each in the one before, with the sets that may take a file below.
+    entered: Vec<(RepoPath, Rc<[usize]>)>,
 }
 
 /// The sets that may take a file that lies directly in one folder.
@@ -39,13 +50,17 @@ impl<'a> Index<'a> {
             .enumerate()
             .flat_map(|(set, patterns)| patterns.lines().iter().flat_map(Key::of).map(move |key| (set, key)))
             .collect();
-        let mut usage: HashMap<&[u8], usize> = HashMap::new();
+        let mut usage: HashMap<&[u8], usize, RandomState> = HashMap::default();
         for name in keys.iter().flat_map(|(_, key)| key.components()) {
             *usage.entry(name).or_default() += 1;
         }
 
-        let mut index =
-            Self { sets, by_path: HashMap::new(), by_component: HashMap::new(), above: OnceLock::new() };
+        let mut index = Self {
+            sets,
+            by_path: HashMap::default(),
+            by_component: HashMap::default(),
+            above: OnceLock::new(),
+        };
         for (set, key) in keys {
             // The rarest name rules out the most: `api` in `**/api/Dockerfile`.
             let rarest = key.components().min_by_key(|name| usage[name]);
@@ -68,6 +83,11 @@ impl<'a> Index<'a> {
         self.in_folder_of(path.as_bytes()).matches(path, found);
     }
 
+    /// What a walk asks that enters each folder before what is in it.
+    pub fn walk(&self) -> IndexWalk<'_, 'a> {
+        IndexWalk { index: self, entered: Vec::new() }
+    }
+
     /// What a walk over many files of one folder asks once.
     pub fn in_folder(&self, folder: &RepoPath) -> FolderCandidates<'_, 'a> {
         self.candidates(folder.as_bytes())
@@ -80,7 +100,7 @@ impl<'a> Index<'a> {
             || here_and_above(folder.as_bytes()).any(|path| self.by_path.contains_key(path))
     }
 
-    fn above(&self) -> &HashSet<&'a [u8]> {
+    fn above(&self) -> &HashSet<&'a [u8], RandomState> {
         self.above.get_or_init(|| self.by_path.keys().flat_map(|path| folders_above(path)).collect())
     }
 
@@ -88,35 +108,80 @@ impl<'a> Index<'a> {
         self.candidates(folders_above(path).next().unwrap_or_default())
     }
 
+    /// Asks the sets of the folder that `path` lies directly in, and those filed under the path itself.
+    fn ask(&self, sets: &[usize], path: &RepoPath, mut found: impl FnMut(usize, &'a Pattern)) {
+        let by_path = self.by_path.get(path.as_bytes());
+        let by_component = &self.by_component;
+        let by_name = if by_component.is_empty() { None } else { by_component.get(path.file_name()) };
+        let merged;
+        let sets = if by_path.is_none() && by_name.is_none() {
+            sets
+        } else {
+            let own = by_path.into_iter().chain(by_name).map(Vec::as_slice);
+            merged = merge([sets].into_iter().chain(own));
+            &merged
+        };
+        for &set in sets {
+            if let Some(pattern) = self.sets[set].decide(path) {
+                found(set, pattern);
+            }
+        }
+    }
+
     fn candidates(&self, folder: &[u8]) -> FolderCandidates<'_, 'a> {
-        let by_path = here_and_above(folder).filter_map(|path| self.by_path.get(path));
+        let by_path = here_and_above(folder).filter_map(|path| self.by_path.get(path)).map(Vec::as_slice);
         if self.by_component.is_empty() {
             return FolderCandidates { index: self, sets: merge(by_path) };
         }
         let components = folder.split(|&byte| byte == b'/');
-        let by_component = components.filter_map(|name| self.by_component.get(name));
+        let by_component = components.filter_map(|name| self.by_component.get(name)).map(Vec::as_slice);
         FolderCandidates { index: self, sets: merge(by_path.chain(by_component)) }
+    }
+}
+
+impl<'a> IndexWalk<'_, 'a> {
+    /// Goes into `folder`. Whether some set may take a path below it; where not, the walk can leave it out.
+    pub fn enter(&mut self, folder: &RepoPath) -> bool {
+        self.leave_for(folder);
+        let index = self.index;
+        let sets = match self.entered.last() {
+            Some((parent, above)) if folder.parent().as_ref() == Some(parent) => {
+                let by_path = index.by_path.get(folder.as_bytes());
+                let by_name = index.by_component.get(folder.file_name());
+                if by_path.is_none() && by_name.is_none() {
+                    Rc::clone(above)
+                } else {
+                    let own = by_path.into_iter().chain(by_name).map(Vec::as_slice);
+                    merge([&**above].into_iter().chain(own)).into()
+                }
+            }
+            _ => index.candidates(folder.as_bytes()).sets.into(),
+        };
+        let can_match =
+            !sets.is_empty() || !index.by_component.is_empty() || index.above().contains(folder.as_bytes());
+        self.entered.push((folder.clone(), sets));
+        can_match
+    }
+
+    /// As [`Index::matches`], for a `path` in a folder that was entered.
+    pub fn matches(&mut self, path: &RepoPath, found: impl FnMut(usize, &'a Pattern)) {
+        self.leave_for(path);
+        let sets = self.entered.last().map_or(&[][..], |(_, sets)| sets);
+        self.index.ask(sets, path, found);
+    }
+
+    /// Leaves the folders that `path` isn't in.
+    fn leave_for(&mut self, path: &RepoPath) {
+        while self.entered.last().is_some_and(|(folder, _)| !path.is_within(folder)) {
+            self.entered.pop();
+        }
     }
 }
 
 impl<'a> FolderCandidates<'_, 'a> {
     /// As [`Index::matches`], for a `path` that lies directly in the folder.
-    pub fn matches(&self, path: &RepoPath, mut found: impl FnMut(usize, &'a Pattern)) {
-        let by_path = self.index.by_path.get(path.as_bytes());
-        let by_component = &self.index.by_component;
-        let by_name = if by_component.is_empty() { None } else { by_component.get(path.file_name()) };
-        let merged;
-        let sets = if by_path.is_none() && by_name.is_none() {
-            &self.sets
-        } else {
-            merged = merge([&self.sets].into_iter().chain(by_path).chain(by_name));
-            &merged
-        };
-        for &set in sets {
-            if let Some(pattern) = self.index.sets[set].decide(path) {
-                found(set, pattern);
-            }
-        }
+    pub fn matches(&self, path: &RepoPath, found: impl FnMut(usize, &'a Pattern)) {
+        self.index.ask(&self.sets, path, found);
     }
 }
 
@@ -180,7 +245,7 @@ fn here_and_above(folder: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::once(folder).chain(folders_above(folder))
 }
 
-fn merge<'s>(lists: impl Iterator<Item = &'s Vec<usize>>) -> Vec<usize> {
+fn merge<'s>(lists: impl Iterator<Item = &'s [usize]>) -> Vec<usize> {
     let mut sets: Vec<usize> = lists.flatten().copied().collect();
     sets.sort_unstable();
     sets.dedup();

@@ -25,7 +25,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-pub use self::index::{FolderCandidates, Index};
+pub use self::index::{FolderCandidates, Index, IndexWalk};
 pub use self::regex::RegexError;
 pub use self::syntax::GlobError;
 

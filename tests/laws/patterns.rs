@@ -92,8 +92,17 @@ proptest! {
         let parse = |(folder, text): &(&str, Vec<u8>)| Patterns::parse(text, &RepoPath::new(folder).unwrap()).unwrap();
         let sets: Vec<Patterns> = texts.iter().map(parse).collect();
         let index = Index::new(&sets);
+        let mut walk = index.walk();
+        let mut before: Vec<RepoPath> = Vec::new();
 
         for path in &paths {
+            // As a walk does: into each folder that it isn't in yet, from the root down.
+            let folders: Vec<RepoPath> = std::iter::successors(path.parent(), RepoPath::parent).collect();
+            let can_match = folders.iter().rev().filter(|folder| !before.contains(folder)).all(|folder| walk.enter(folder));
+            let mut found_in_walk = Vec::new();
+            walk.matches(path, |set, pattern| found_in_walk.push((set, pattern.line())));
+            before = folders;
+
             let line = |set: &Patterns| set.decide(path).map(Pattern::line);
             let expected: Vec<_> =
                 sets.iter().enumerate().filter_map(|(number, set)| Some((number, line(set)?))).collect();
@@ -105,6 +114,8 @@ proptest! {
 
             prop_assert_eq!(&found, &expected, "{}", path);
             prop_assert_eq!(&found_in_folder, &expected, "{}", path);
+            prop_assert_eq!(&found_in_walk, &expected, "{}", path);
+            prop_assert!(can_match || expected.is_empty(), "a walk would have left out {}", path);
         }
     }
 }
