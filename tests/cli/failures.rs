@@ -17,7 +17,7 @@ const FAILING: &[crate::shop::Project] = &[
     ("base", "FROM chinampa/base:1\nRUN echo base\n", ""),
     (
         "tool",
-        "FROM base\nRUN echo one\nRUN echo two\nRUN echo compiling; echo no such header >&2; exit 7\n",
+        "FROM base\nRUN echo one\nRUN echo two\nRUN echo compiling >&2; echo no such header >&2; exit 7\n",
         "",
     ),
     ("api", "FROM tool\n", ""),
@@ -105,7 +105,7 @@ fn a_failed_step_is_shown_and_blocks_only_what_needs_it() {
     failed    tool after <time> 
       because the cache has no image of these inputs
       error: cannot build the image
-        because: step `[4/4] RUN echo compiling; echo no such header >&2; exit 7` failed: executor failed running [/bin/sh -c echo compiling; echo no such header >&2; exit 7]: exit code: 7
+        because: step `[4/4] RUN echo compiling >&2; echo no such header >&2; exit 7` failed: executor failed running [/bin/sh -c echo compiling >&2; echo no such header >&2; exit 7]: exit code: 7
       the failed step's last lines:
         | compiling
         | no such header
