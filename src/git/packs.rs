@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gix_object::Kind;
 use gix_zlib::{Inflate, Status};
@@ -21,6 +21,9 @@ const MOST_OBJECT_BYTES: usize = 16 << 20;
 
 /// As many as git makes, at most, and some more.
 const MOST_DELTAS: usize = 64;
+
+/// Each takes a file that is open. A repository that was never repacked has thousands, most of them small.
+const MOST_PACKS: usize = 32;
 
 /// The packs of a repository, as they were when they were opened.
 pub(super) struct Packs(Vec<Pack>);
@@ -50,13 +53,15 @@ enum Base {
 }
 
 impl Packs {
-    /// Those in a folder of objects; one that can't be opened is left to the library.
+    /// The largest in a folder of objects; the others, and one that can't be opened, are left to the library.
     pub(super) fn open(objects: &Path) -> Self {
         let folder = objects.join("pack");
         let Ok(files) = std::fs::read_dir(&folder) else { return Self(Vec::new()) };
-        let indexes = files.flatten().map(|file| file.path());
-        let indexes = indexes.filter(|file| file.extension().is_some_and(|extension| extension == "idx"));
-        Self(indexes.filter_map(|index| Pack::open(&index)).collect())
+        let indexes = files.flatten().filter(|file| file.path().extension().is_some_and(|it| it == "idx"));
+        let mut indexes: Vec<(u64, PathBuf)> =
+            indexes.filter_map(|index| Some((index.metadata().ok()?.len(), index.path()))).collect();
+        indexes.sort_unstable_by(|one, other| other.cmp(one));
+        Self(indexes.iter().take(MOST_PACKS).filter_map(|(_, index)| Pack::open(index)).collect())
     }
 
     /// An object, where it is in one of these packs and nothing is odd about it.
@@ -316,6 +321,27 @@ mod tests {
             read += 1;
         }
         assert!(read > 100);
+    }
+
+    #[test]
+    fn of_many_packs_only_some_are_held_open() {
+        let folder = tempfile::tempdir().unwrap();
+        git(folder.path(), &["init", "-q"]);
+        for number in 0..MOST_PACKS + 8 {
+            std::fs::write(folder.path().join("f"), number.to_string()).unwrap();
+            git(folder.path(), &["add", "f"]);
+            git(folder.path(), &["commit", "-q", "-m", "c"]);
+            git(folder.path(), &["repack", "-dq"]);
+        }
+
+        let packs = Packs::open(&folder.path().join(".git/objects"));
+
+        assert_eq!(packs.0.len(), MOST_PACKS);
+        let repository = crate::git::Repository::open(folder.path()).unwrap();
+        for revision in ["HEAD", &format!("HEAD~{}", MOST_PACKS + 7)] {
+            let snapshot = repository.snapshot(repository.commit(revision).unwrap()).unwrap();
+            assert!(snapshot.read(&crate::model::RepoPath::new("f").unwrap()).unwrap().is_some());
+        }
     }
 
     #[test]

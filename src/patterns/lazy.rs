@@ -7,8 +7,9 @@ use std::sync::OnceLock;
 use super::glob::Glob;
 use super::syntax::{self, GlobError};
 
-/// Far from what braces may stand for.
+/// With one group of braces in so few bytes, far from what braces may stand for; with more, each multiplies the others.
 const MOST_BYTES: usize = 128;
+const MOST_GROUPS: usize = 1;
 
 /// A glob that is known to be one, and what its braces stand for once it was asked.
 #[derive(Clone, Debug)]
@@ -22,7 +23,8 @@ pub(super) struct LazyGlobs {
 impl LazyGlobs {
     /// `None` for what has to be read to be known: that it is a glob, or below which folders it matches.
     pub(super) fn new(prefix: &[u8], rest: &[u8]) -> Option<Self> {
-        if prefix.len() + rest.len() > MOST_BYTES || !is_plainly_a_glob(rest) {
+        let groups = rest.iter().filter(|&&byte| byte == b'{').count();
+        if groups > MOST_GROUPS || prefix.len() + rest.len() > MOST_BYTES || !is_plainly_a_glob(rest) {
             return None;
         }
         let text = [prefix, rest].concat().into();
@@ -41,9 +43,25 @@ impl LazyGlobs {
     pub(super) fn globs(&self) -> &[Glob] {
         self.globs.get_or_init(|| {
             let (prefix, rest) = self.text.split_at(self.prefix_bytes);
-            read(prefix, rest).expect("a glance showed that it is a glob")
+            let mut globs = Vec::new();
+            read_plain(prefix, rest, &mut globs).expect("a glance showed that it is a glob");
+            globs.into()
         })
     }
+}
+
+/// The same for braces around plain names: each alternative is written out, which takes no tokens.
+fn read_plain(prefix: &[u8], rest: &[u8], globs: &mut Vec<Glob>) -> Result<(), GlobError> {
+    let Some(open) = rest.iter().position(|&byte| byte == b'{') else {
+        globs.push(Glob::of_stars(prefix, rest)?);
+        return Ok(());
+    };
+    let inside = &rest[open + 1..];
+    let close = inside.iter().position(|&byte| byte == b'}').ok_or(GlobError::UnclosedBrace)?;
+    for alternative in inside[..close].split(|&byte| byte == b',') {
+        read_plain(prefix, &[&rest[..open], alternative, &inside[close + 1..]].concat(), globs)?;
+    }
+    Ok(())
 }
 
 /// What a glob stands for below a prefix.
@@ -102,7 +120,12 @@ mod tests {
                         for prefix in [&b""[..], b"p/q/"] {
                             let Some(lazy) = LazyGlobs::new(prefix, text.as_bytes()) else { continue };
                             taken += 1;
-                            assert!(read(prefix, text.as_bytes()).is_ok(), "{text}");
+                            let read = read(prefix, text.as_bytes());
+                            assert_eq!(
+                                format!("{:?}", lazy.globs()),
+                                format!("{:?}", read.unwrap()),
+                                "{text}"
+                            );
                             assert_eq!(lazy.prefix(), prefix);
                         }
                     }
@@ -110,6 +133,17 @@ mod tests {
             }
         }
         assert!(taken > 500, "{taken}");
+    }
+
+    #[test]
+    fn what_braces_may_not_stand_for_is_an_error_at_once() {
+        let many = format!("*{}", "{a,b,c,d,e,f,g,h}".repeat(5));
+        let line = crate::patterns::Patterns::parse(many.as_bytes(), &crate::model::RepoPath::default());
+
+        assert!(line.is_err());
+        let most = format!("*{{{}}}", "a,".repeat(60));
+        assert!(read(b"", most.as_bytes()).is_ok());
+        assert_eq!(LazyGlobs::new(b"", most.as_bytes()).unwrap().globs().len(), 61);
     }
 
     #[test]
