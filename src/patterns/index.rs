@@ -45,11 +45,10 @@ pub struct FolderCandidates<'i, 'a> {
 impl<'a> Index<'a> {
     pub fn new(sets: impl IntoIterator<Item = &'a Patterns>) -> Self {
         let sets: Vec<&Patterns> = sets.into_iter().collect();
-        let keys: Vec<(usize, Key<'a>)> = sets
-            .iter()
-            .enumerate()
-            .flat_map(|(set, patterns)| patterns.lines().iter().flat_map(Key::of).map(move |key| (set, key)))
-            .collect();
+        let mut keys: Vec<(usize, Key<'a>)> = Vec::new();
+        for (set, patterns) in sets.iter().enumerate() {
+            patterns.lines().iter().for_each(|pattern| Key::of(pattern, &mut |key| keys.push((set, key))));
+        }
         let mut usage: HashMap<&[u8], usize, RandomState> = HashMap::default();
         for name in keys.iter().flat_map(|(_, key)| key.components()) {
             *usage.entry(name).or_default() += 1;
@@ -101,7 +100,14 @@ impl<'a> Index<'a> {
     }
 
     fn above(&self) -> &HashSet<&'a [u8], RandomState> {
-        self.above.get_or_init(|| self.by_path.keys().flat_map(|path| folders_above(path)).collect())
+        self.above.get_or_init(|| {
+            let mut above = HashSet::default();
+            for path in self.by_path.keys() {
+                // Where one was there already, all above it were.
+                folders_above(path).take_while(|folder| above.insert(*folder)).for_each(drop);
+            }
+            above
+        })
     }
 
     fn in_folder_of(&self, path: &[u8]) -> FolderCandidates<'_, 'a> {
@@ -195,19 +201,20 @@ enum Key<'a> {
 }
 
 impl<'a> Key<'a> {
-    fn of(pattern: &'a Pattern) -> Vec<Self> {
+    /// Hands out the keys of a pattern; a negated one has none.
+    fn of(pattern: &'a Pattern, key: &mut dyn FnMut(Self)) {
         if pattern.is_negated() {
-            return Vec::new();
+            return;
         }
         match &pattern.matcher {
-            Matcher::Globs(globs) => globs.iter().map(Self::of_glob).collect(),
+            Matcher::Globs(globs) => globs.iter().map(Self::of_glob).for_each(key),
             Matcher::Lazy(globs) => match globs.prefix().strip_suffix(b"/") {
-                Some(folder) => vec![Self::Path(folder)],
+                Some(folder) => key(Self::Path(folder)),
                 // The components are what they are found by.
-                None => globs.globs().iter().map(Self::of_glob).collect(),
+                None => globs.globs().iter().map(Self::of_glob).for_each(key),
             },
             Matcher::Regex(regex) => {
-                vec![Self::Path(folders_above(regex.prefix()).next().unwrap_or_default())]
+                key(Self::Path(folders_above(regex.prefix()).next().unwrap_or_default()));
             }
         }
     }
