@@ -9,6 +9,7 @@ mod fetch;
 mod history;
 mod objects;
 mod packs;
+mod parts;
 mod promised;
 mod submodules;
 mod tree;
@@ -21,7 +22,8 @@ use std::sync::Arc;
 pub use error::{GitError, UnsupportedFormat};
 pub use fetch::{Depth, Wanted};
 pub use history::FirstParents;
-pub use tree::{Entry, EntryKind, Part, RawEntry, Snapshot, WalkedFile, entries as tree_entries};
+pub use parts::Part;
+pub use tree::{Entry, EntryKind, RawEntry, Snapshot, WalkedFile, entries as tree_entries};
 pub use work_tree::WorkTree;
 
 use packs::Packs;
