@@ -74,7 +74,8 @@ impl Repository {
         // Hardly an object is read twice, and libgit2 copies what it keeps.
         git2::opts::enable_caching(false);
         allow_partial_clones();
-        match git2::Repository::discover(folder) {
+        let across_mounts = git2::RepositoryOpenFlags::CROSS_FS;
+        match git2::Repository::open_ext(folder, across_mounts, [] as [&Path; 0]) {
             Ok(inner) => Ok(Self { inner, packs: OnceCell::new() }),
             Err(source) if source.code() == git2::ErrorCode::NotFound => {
                 Err(GitError::NotARepository { folder: folder.to_owned() })
@@ -101,8 +102,9 @@ impl Repository {
     /// The remote that a partial clone left objects with, or `None` when everything is here.
     fn promisor(&self) -> Option<String> {
         let config = self.inner.config().ok()?;
-        let mut promisors = config.entries(Some(r"^remote\..*\.promisor$")).ok()?;
-        while let Some(Ok(entry)) = promisors.next() {
+        // All of them: to make a regular expression takes longer than to pass over those that it would leave out.
+        let mut entries = config.entries(None).ok()?;
+        while let Some(Ok(entry)) = entries.next() {
             let name =
                 entry.name().ok().and_then(|name| name.strip_prefix("remote.")?.strip_suffix(".promisor"));
             if let Some(name) =

@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use gix_object::Kind;
-use gix_zlib::{Inflate, Status};
+use libdeflater::Decompressor;
 
 use crate::model::ObjectId;
 
@@ -34,10 +34,15 @@ struct Pack {
 }
 
 /// What reading needs again and again.
-#[derive(Default)]
 pub(super) struct Scratch {
-    inflate: Inflate,
+    decompressor: Decompressor,
     compressed: Vec<u8>,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self { decompressor: Decompressor::new(), compressed: Vec::new() }
+    }
 }
 
 /// What an entry holds.
@@ -107,7 +112,7 @@ impl Pack {
         }
     }
 
-    fn entry(&self, offset: u64, Scratch { inflate, compressed }: &mut Scratch) -> Option<Entry> {
+    fn entry(&self, offset: u64, Scratch { decompressor, compressed }: &mut Scratch) -> Option<Entry> {
         self.fill(compressed, offset, FIRST_BYTES)?;
         let (kind, size, mut header) = entry_header(compressed)?;
         let base = match kind {
@@ -132,10 +137,9 @@ impl Pack {
             self.fill(compressed, offset, most)?;
         }
         let mut content = vec![0; size];
-        inflate.reset();
-        // An empty object has a stream too; there is nowhere to write to, and nothing to be wrong about.
-        let (status, _, written) = inflate.once(&compressed[header..], &mut content).ok()?;
-        if written != size || (status != Status::StreamEnd && size > 0) {
+        // What follows the stream belongs to the next entry, and is passed over.
+        let written = decompressor.zlib_decompress(&compressed[header..], &mut content).ok()?;
+        if written != size {
             return None;
         }
         Some(match (base, kind) {

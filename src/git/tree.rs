@@ -5,6 +5,8 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use foldhash::fast::RandomState;
+
 use super::objects::Objects;
 use super::{GitError, Repository};
 use crate::model::{Change, FileMode, ObjectId, RepoPath};
@@ -12,13 +14,16 @@ use crate::model::{Change, FileMode, ObjectId, RepoPath};
 /// Deeper than any repository that people work in; a bound against hostile ones.
 const MOST_FOLDERS_DEEP: usize = 2_000;
 
+/// Raw trees by their paths; `None` where no folder is.
+type KnownFolders = HashMap<RepoPath, Option<Rc<[u8]>>, RandomState>;
+
 /// The files of one tree, read when they are asked for.
 pub struct Snapshot<'r> {
     repository: &'r Repository,
     objects: Objects,
     root: ObjectId,
     /// Folders that [`Snapshot::entry`] has been through.
-    folders: RefCell<HashMap<RepoPath, Option<Rc<[u8]>>>>,
+    folders: RefCell<KnownFolders>,
 }
 
 /// What a tree holds under a name.

@@ -1,6 +1,6 @@
 //! Paths inside a repository: bytes, relative to its root, `/` between components.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use thiserror::Error;
 
@@ -130,14 +130,14 @@ impl fmt::Display for RepoPath {
         if self.is_root() {
             return formatter.write_str(".");
         }
-        for character in String::from_utf8_lossy(&self.0).chars() {
-            if character.is_control() {
-                write!(formatter, "{}", character.escape_default())?;
-            } else {
-                write!(formatter, "{character}")?;
-            }
+        let text = String::from_utf8_lossy(&self.0);
+        if !text.contains(char::is_control) {
+            return formatter.write_str(&text);
         }
-        Ok(())
+        text.chars().try_for_each(|character| match character.is_control() {
+            true => write!(formatter, "{}", character.escape_default()),
+            false => formatter.write_char(character),
+        })
     }
 }
 

@@ -69,9 +69,11 @@ fn read_all(
         let found = projects.iter().map(|(name, config)| reader.project(name, config));
         Ok((found.collect::<Result<_, _>>()?, reader.problems))
     };
-    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let threads = processors.min(projects.len() / LEAST_PROJECTS_A_THREAD);
-    if threads <= 1 {
+    let most_threads = projects.len() / LEAST_PROJECTS_A_THREAD;
+    // How many processors there are is a dozen calls, so it is asked only where it matters.
+    let processors = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let threads = if most_threads > 1 { processors().min(most_threads) } else { 1 };
+    if threads == 1 {
         return read(snapshot, &projects);
     }
     let (open, tree) = (snapshot.repository().for_another_thread(), snapshot.tree());
