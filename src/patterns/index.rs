@@ -5,13 +5,13 @@
 //! looked up by its folders and components, and only the sets found there are asked.
 
 use std::collections::{HashMap, HashSet};
-use std::rc::Rc;
 use std::sync::OnceLock;
 
 use foldhash::fast::RandomState;
 
 use super::glob::{Component, Glob};
 use super::line::Matcher;
+use super::walk::IndexWalk;
 use super::{Pattern, Patterns};
 use crate::model::RepoPath;
 
@@ -25,14 +25,6 @@ pub struct Index<'a> {
     by_component: HashMap<&'a [u8], Vec<usize>, RandomState>,
     /// All folders above the keys of `by_path`; only walks ask for them.
     above: OnceLock<HashSet<&'a [u8], RandomState>>,
-}
-
-/// What a walk through a tree asks, folder by folder: what is known of a folder is known of those in it.
-#[derive(Debug)]
-pub struct IndexWalk<'i, 'a> {
-    index: &'i Index<'a>,
-    /// The folders that were entered, each in the one before, with the sets that may take a file below.
-    entered: Vec<(RepoPath, Rc<[usize]>)>,
 }
 
 /// The sets that may take a file that lies directly in one folder.
@@ -79,24 +71,35 @@ impl<'a> Index<'a> {
     /// Calls `found` with the number of each set that takes `path` and the line that decides, by
     /// ascending number.
     pub fn matches(&self, path: &RepoPath, found: impl FnMut(usize, &'a Pattern)) {
-        self.in_folder_of(path.as_bytes()).matches(path, found);
+        let folder = folders_above(path.as_bytes()).next().unwrap_or_default();
+        FolderCandidates { index: self, sets: self.sets_of(folder) }.matches(path, found);
     }
 
     /// What a walk asks that enters each folder before what is in it.
     pub fn walk(&self) -> IndexWalk<'_, 'a> {
-        IndexWalk { index: self, entered: Vec::new() }
+        IndexWalk::new(self)
     }
 
     /// What a walk over many files of one folder asks once.
     pub fn in_folder(&self, folder: &RepoPath) -> FolderCandidates<'_, 'a> {
-        self.candidates(folder.as_bytes())
+        FolderCandidates { index: self, sets: self.sets_of(folder.as_bytes()) }
     }
 
     /// Whether some set may take a path below `folder`; where not, a walk can leave it out.
     pub fn can_match_below(&self, folder: &RepoPath) -> bool {
-        !self.by_component.is_empty()
-            || self.above().contains(folder.as_bytes())
+        self.has_components()
+            || self.has_more_below(folder.as_bytes())
             || here_and_above(folder.as_bytes()).any(|path| self.by_path.contains_key(path))
+    }
+
+    /// Whether some sets are found by a component's name alone, in whatever folder it is.
+    pub(super) fn has_components(&self) -> bool {
+        !self.by_component.is_empty()
+    }
+
+    /// Whether a set is filed under a path below `folder`.
+    pub(super) fn has_more_below(&self, folder: &[u8]) -> bool {
+        self.above().contains(folder)
     }
 
     fn above(&self) -> &HashSet<&'a [u8], RandomState> {
@@ -110,23 +113,21 @@ impl<'a> Index<'a> {
         })
     }
 
-    fn in_folder_of(&self, path: &[u8]) -> FolderCandidates<'_, 'a> {
-        self.candidates(folders_above(path).next().unwrap_or_default())
-    }
-
-    /// Asks the sets of the folder that `path` lies directly in, and those filed under the path itself.
-    fn ask(&self, sets: &[usize], path: &RepoPath, mut found: impl FnMut(usize, &'a Pattern)) {
-        let by_path = self.by_path.get(path.as_bytes());
+    /// The sets of a folder and those filed under one path in it, where there are such; `look_up` is whether one may be
+    /// filed under the path as a whole.
+    pub(super) fn with_own(&self, sets: &[usize], path: &RepoPath, look_up: bool) -> Option<Vec<usize>> {
+        let by_path = if look_up { self.by_path.get(path.as_bytes()) } else { None };
         let by_component = &self.by_component;
         let by_name = if by_component.is_empty() { None } else { by_component.get(path.file_name()) };
-        let merged;
-        let sets = if by_path.is_none() && by_name.is_none() {
-            sets
-        } else {
-            let own = by_path.into_iter().chain(by_name).map(Vec::as_slice);
-            merged = merge([sets].into_iter().chain(own));
-            &merged
-        };
+        if by_path.is_none() && by_name.is_none() {
+            return None;
+        }
+        let own = by_path.into_iter().chain(by_name).map(Vec::as_slice);
+        Some(merge([sets].into_iter().chain(own)))
+    }
+
+    /// Asks these sets, one after the other.
+    pub(super) fn ask(&self, sets: &[usize], path: &RepoPath, mut found: impl FnMut(usize, &'a Pattern)) {
         for &set in sets {
             if let Some(pattern) = self.sets[set].decide(path) {
                 found(set, pattern);
@@ -134,60 +135,23 @@ impl<'a> Index<'a> {
         }
     }
 
-    fn candidates(&self, folder: &[u8]) -> FolderCandidates<'_, 'a> {
+    /// The sets that may take a file that lies directly in `folder`.
+    pub(super) fn sets_of(&self, folder: &[u8]) -> Vec<usize> {
         let by_path = here_and_above(folder).filter_map(|path| self.by_path.get(path)).map(Vec::as_slice);
         if self.by_component.is_empty() {
-            return FolderCandidates { index: self, sets: merge(by_path) };
+            return merge(by_path);
         }
         let components = folder.split(|&byte| byte == b'/');
         let by_component = components.filter_map(|name| self.by_component.get(name)).map(Vec::as_slice);
-        FolderCandidates { index: self, sets: merge(by_path.chain(by_component)) }
-    }
-}
-
-impl<'a> IndexWalk<'_, 'a> {
-    /// Goes into `folder`. Whether some set may take a path below it; where not, the walk can leave it out.
-    pub fn enter(&mut self, folder: &RepoPath) -> bool {
-        self.leave_for(folder);
-        let index = self.index;
-        let sets = match self.entered.last() {
-            Some((parent, above)) if folder.parent().as_ref() == Some(parent) => {
-                let by_path = index.by_path.get(folder.as_bytes());
-                let by_name = index.by_component.get(folder.file_name());
-                if by_path.is_none() && by_name.is_none() {
-                    Rc::clone(above)
-                } else {
-                    let own = by_path.into_iter().chain(by_name).map(Vec::as_slice);
-                    merge([&**above].into_iter().chain(own)).into()
-                }
-            }
-            _ => index.candidates(folder.as_bytes()).sets.into(),
-        };
-        let can_match =
-            !sets.is_empty() || !index.by_component.is_empty() || index.above().contains(folder.as_bytes());
-        self.entered.push((folder.clone(), sets));
-        can_match
-    }
-
-    /// As [`Index::matches`], for a `path` in a folder that was entered.
-    pub fn matches(&mut self, path: &RepoPath, found: impl FnMut(usize, &'a Pattern)) {
-        self.leave_for(path);
-        let sets = self.entered.last().map_or(&[][..], |(_, sets)| sets);
-        self.index.ask(sets, path, found);
-    }
-
-    /// Leaves the folders that `path` isn't in.
-    fn leave_for(&mut self, path: &RepoPath) {
-        while self.entered.last().is_some_and(|(folder, _)| !path.is_within(folder)) {
-            self.entered.pop();
-        }
+        merge(by_path.chain(by_component))
     }
 }
 
 impl<'a> FolderCandidates<'_, 'a> {
     /// As [`Index::matches`], for a `path` that lies directly in the folder.
     pub fn matches(&self, path: &RepoPath, found: impl FnMut(usize, &'a Pattern)) {
-        self.index.ask(&self.sets, path, found);
+        let with_own = self.index.with_own(&self.sets, path, true);
+        self.index.ask(with_own.as_ref().unwrap_or(&self.sets), path, found);
     }
 }
 

@@ -20,14 +20,16 @@ mod lazy;
 mod line;
 mod regex;
 mod syntax;
+mod walk;
 
 use std::fmt;
 
 use thiserror::Error;
 
-pub use self::index::{FolderCandidates, Index, IndexWalk};
+pub use self::index::{FolderCandidates, Index};
 pub use self::regex::RegexError;
 pub use self::syntax::GlobError;
+pub use self::walk::IndexWalk;
 
 use self::line::Matcher;
 use crate::model::RepoPath;

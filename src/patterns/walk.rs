@@ -1,0 +1,92 @@
+//! What a walk through a tree asks of an index, folder by folder: what is known of a folder is known of those in it.
+
+use std::ops::Range;
+
+use super::Pattern;
+use super::index::Index;
+use crate::model::RepoPath;
+
+/// The folders that a walk is in, each with the sets that may take a file below.
+#[derive(Debug)]
+pub struct IndexWalk<'i, 'a> {
+    index: &'i Index<'a>,
+    /// The path of the folder that was entered last.
+    folder: Vec<u8>,
+    /// The folders that were entered, each in the one before.
+    entered: Vec<Entered>,
+    /// The sets of all of them, one folder's after the other's.
+    sets: Vec<usize>,
+}
+
+#[derive(Clone, Debug)]
+struct Entered {
+    /// How much of the walk's `folder` is the path of this one.
+    path_bytes: usize,
+    /// Which of the walk's `sets` may take a file that lies directly in it.
+    sets: Range<usize>,
+    /// Whether a set is filed under a path below it. Where not, there is nothing to look up.
+    has_more_below: bool,
+}
+
+impl<'i, 'a> IndexWalk<'i, 'a> {
+    pub(super) fn new(index: &'i Index<'a>) -> Self {
+        Self { index, folder: Vec::new(), entered: Vec::new(), sets: Vec::new() }
+    }
+
+    /// Goes into `folder`. Whether some set may take a path below it; where not, the walk can leave it out.
+    pub fn enter(&mut self, folder: &RepoPath) -> bool {
+        self.leave_for(folder);
+        let path = folder.as_bytes();
+        let (own, look_up) = match self.entered.last() {
+            Some(parent) if is_directly_in(path, &self.folder[..parent.path_bytes]) => {
+                let look_up = parent.has_more_below;
+                (self.index.with_own(&self.sets[parent.sets.clone()], folder, look_up), look_up)
+            }
+            _ => (Some(self.index.sets_of(path)), true),
+        };
+        let sets = match (own, self.entered.last()) {
+            (None, Some(parent)) => parent.sets.clone(),
+            (own, _) => {
+                let start = self.sets.len();
+                self.sets.extend(own.unwrap_or_default());
+                start..self.sets.len()
+            }
+        };
+        let has_more_below = look_up && self.index.has_more_below(path);
+        let can_match = !sets.is_empty() || has_more_below || self.index.has_components();
+        self.entered.push(Entered { path_bytes: path.len(), sets, has_more_below });
+        self.folder.clear();
+        self.folder.extend_from_slice(path);
+        can_match
+    }
+
+    /// As [`Index::matches`], for a `path` in a folder that was entered.
+    pub fn matches(&mut self, path: &RepoPath, found: impl FnMut(usize, &'a Pattern)) {
+        self.leave_for(path);
+        let Some(folder) = self.entered.last() else { return };
+        let sets = &self.sets[folder.sets.clone()];
+        let with_own = self.index.with_own(sets, path, folder.has_more_below);
+        self.index.ask(with_own.as_deref().unwrap_or(sets), path, found);
+    }
+
+    /// Leaves the folders that `path` isn't in.
+    fn leave_for(&mut self, path: &RepoPath) {
+        while let Some(last) = self.entered.last()
+            && !is_within(path.as_bytes(), &self.folder[..last.path_bytes])
+        {
+            self.entered.pop();
+            self.sets.truncate(self.entered.last().map_or(0, |last| last.sets.end));
+        }
+    }
+}
+
+fn is_within(path: &[u8], folder: &[u8]) -> bool {
+    folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
+}
+
+/// The same of a `path` that is known to be within the folder, or the folder itself.
+fn is_directly_in(path: &[u8], folder: &[u8]) -> bool {
+    let below = &path[folder.len()..];
+    let name = if folder.is_empty() { below } else { below.get(1..).unwrap_or_default() };
+    !name.is_empty() && !name.contains(&b'/')
+}
