@@ -40,7 +40,8 @@ impl Output {
 
     /// Writes an answer. A reader that has gone away wants no more of it.
     pub(super) fn answer(&self, text: &str) {
-        let mut stdout = AutoStream::new(io::stdout(), self.choice).lock();
+        // Answers have no colours that would have to be taken out.
+        let mut stdout = io::stdout().lock();
         let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
         if let Err(error) = written {
             tracing::debug!(%error, "standard output is closed");
