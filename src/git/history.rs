@@ -17,21 +17,6 @@ pub struct FirstParents {
 }
 
 impl Repository {
-    /// Whether `ancestor` is in the history of `commit`, or is `commit` itself.
-    ///
-    /// `false` can also mean that history was cut off: see [`Repository::is_shallow`].
-    ///
-    /// # Errors
-    /// [`GitError::Read`] when the object database fails, or either commit isn't there.
-    pub fn is_ancestor(&self, ancestor: CommitId, commit: CommitId) -> Result<bool, GitError> {
-        if ancestor == commit {
-            return Ok(true);
-        }
-        self.inner
-            .graph_descendant_of(oid(commit.0), oid(ancestor.0))
-            .map_err(|source| GitError::read(&format!("the history of {commit}"), source))
-    }
-
     /// Whether the history here is cut off, as in the clones that most CIs make.
     pub fn is_shallow(&self) -> bool {
         self.inner.is_shallow()

@@ -3,6 +3,7 @@
 //! Everything is read from the object database, paths as bytes. The work tree matters
 //! only to [`Repository::snapshot_of_work_tree`], which makes a tree of it first.
 
+mod ancestry;
 mod diff;
 mod error;
 mod fetch;
@@ -176,18 +177,6 @@ impl Repository {
             .iter()
             .find_map(|name| self.inner.find_reference(name).and_then(|found| found.peel_to_commit()).ok())
             .map(|commit| commit_id(commit.id()))
-    }
-
-    /// The best common ancestor of two commits, or `None` when the history here shows none.
-    ///
-    /// # Errors
-    /// [`GitError::Read`] when the object database fails.
-    pub fn merge_base(&self, one: CommitId, other: CommitId) -> Result<Option<CommitId>, GitError> {
-        match self.inner.merge_base(oid(one.0), oid(other.0)) {
-            Ok(base) => Ok(Some(commit_id(base))),
-            Err(source) if source.code() == git2::ErrorCode::NotFound => Ok(None),
-            Err(source) => Err(GitError::read(&format!("the merge-base of {one} and {other}"), source)),
-        }
     }
 
     /// A commit's message, with U+FFFD for what is not UTF-8.
