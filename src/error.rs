@@ -135,6 +135,8 @@ pub enum Error {
     Simulate(#[from] SimulateError),
     #[error("cannot start")]
     Start(#[source] std::io::Error),
+    #[error("cannot write the answer to standard output")]
+    Answer(#[source] std::io::Error),
 }
 
 impl Error {
@@ -209,7 +211,8 @@ impl Error {
             | Self::Write { .. }
             | Self::Fix(WriteError::Io { .. })
             | Self::Init(InitError::Write { .. })
-            | Self::Start(_) => Exit::Surroundings,
+            | Self::Start(_)
+            | Self::Answer(_) => Exit::Surroundings,
         }
     }
 

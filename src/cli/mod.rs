@@ -115,11 +115,15 @@ pub fn main() -> Exit {
     };
     output::start_tracing(options.verbose, options.color);
     let call = Call { output: Output::new(&options), environment: Environment::read(), options };
-    match run(&call, &command) {
-        Ok(exit) => exit,
-        Err(error) => {
+    let exit = run(&call, &command).unwrap_or_else(|error| {
+        call.output.error(&error);
+        error.exit()
+    });
+    match call.output.failure() {
+        None => exit,
+        Some(error) => {
             call.output.error(&error);
-            error.exit()
+            if matches!(exit, Exit::Done | Exit::No) { error.exit() } else { exit }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::io::{self, IsTerminal as _, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
@@ -20,6 +21,8 @@ pub(super) struct Output {
     choice: ColorChoice,
     is_quiet: bool,
     pub(super) progress: ProgressKind,
+    /// Why an answer could not be written.
+    failure: Mutex<Option<io::Error>>,
 }
 
 impl Output {
@@ -35,7 +38,7 @@ impl Output {
             ProgressKind::Auto => ProgressKind::Plain,
             chosen => chosen,
         };
-        Self { choice, is_quiet: options.quiet, progress }
+        Self { choice, is_quiet: options.quiet, progress, failure: Mutex::default() }
     }
 
     /// Writes an answer. A reader that has gone away wants no more of it.
@@ -43,9 +46,22 @@ impl Output {
         // Answers have no colours that would have to be taken out.
         let mut stdout = io::stdout().lock();
         let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-        if let Err(error) = written {
-            tracing::debug!(%error, "standard output is closed");
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                tracing::debug!(%error, "standard output is closed");
+            }
+            Err(error) => drop(self.failed().get_or_insert(error)),
+            Ok(()) => {}
         }
+    }
+
+    /// Why an answer could not be written, if one could not: then there was none, whatever it is.
+    pub(super) fn failure(&self) -> Option<Error> {
+        self.failed().take().map(Error::Answer)
+    }
+
+    fn failed(&self) -> MutexGuard<'_, Option<io::Error>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes an answer as one JSON document.

@@ -208,6 +208,21 @@ fn a_reader_that_goes_away_is_no_error() {
 }
 
 #[test]
+fn an_answer_that_can_not_be_written_is_none() {
+    let world = World::with_api();
+
+    for arguments in [["plan", "--offline"], ["graph", "--json"], ["completions", "bash"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = world.command(arguments).stdout(full).output().unwrap();
+
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{arguments:?}: {stderr}");
+        assert!(stderr.contains("cannot write the answer to standard output"), "{arguments:?}: {stderr}");
+        assert!(stderr.contains("No space left on device"), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
 fn closed_streams_are_no_panic() {
     let world = World::with_api();
     let binary = env!("CARGO_BIN_EXE_chinampa");
