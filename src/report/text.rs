@@ -145,10 +145,12 @@ fn reasons(text: &mut String, because: &[Reason]) {
     // An unknown base is the same reason for all, and stands in the first line.
     let own: Vec<&Reason> =
         because.iter().filter(|reason| !matches!(reason, Reason::BaseUnknown { .. })).collect();
-    for reason in own.iter().take(MOST_REASONS) {
+    // A line that says there is one more is no shorter than that one.
+    let shown = if own.len() == MOST_REASONS + 1 { own.len() } else { MOST_REASONS };
+    for reason in own.iter().take(shown) {
         line(text, &format!("  because {reason}"));
     }
-    if let more @ 1.. = own.len().saturating_sub(MOST_REASONS) {
+    if let more @ 1.. = own.len().saturating_sub(shown) {
         line(text, &format!("  and {more} more reasons: `chinampa why` names them all"));
     }
 }

@@ -13,6 +13,7 @@ mod base;
 mod builds;
 mod clones;
 mod failures;
+mod files;
 mod full_disk;
 mod init;
 mod lint;
