@@ -5,7 +5,8 @@
 
 use std::cmp::Ordering;
 
-use super::tree::{EntryKind, RawEntry, check_depth, entries};
+use super::entries::{RawEntry, entries};
+use super::tree::{EntryKind, check_depth};
 use super::{GitError, Snapshot};
 use crate::model::{Change, ChangeKind, ObjectId, RepoPath};
 

@@ -4,7 +4,10 @@
 //! only to [`Repository::snapshot_of_work_tree`], which makes a tree of it first.
 
 mod ancestry;
+mod blobs;
+mod delta;
 mod diff;
+mod entries;
 mod error;
 mod fetch;
 mod history;
@@ -17,14 +20,16 @@ mod tree;
 mod work_tree;
 
 use std::cell::OnceCell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
+pub use blobs::Blobs;
+pub use entries::{RawEntry, entries as tree_entries};
 pub use error::{GitError, UnsupportedFormat};
 pub use fetch::{Depth, Wanted};
 pub use history::FirstParents;
 pub use parts::Part;
-pub use tree::{Entry, EntryKind, RawEntry, Snapshot, WalkedFile, entries as tree_entries};
+pub use tree::{Entry, EntryKind, Snapshot, WalkedFile};
 pub use work_tree::WorkTree;
 
 use packs::Packs;
@@ -235,49 +240,6 @@ impl Repository {
         self.inner
             .find_commit(oid(commit.0))
             .map_err(|source| GitError::read(&format!("commit {commit}"), source))
-    }
-}
-
-/// Reads blobs by their ids, for threads that can't share a [`Repository`].
-pub struct Blobs {
-    repository: git2::Repository,
-    git_dir: PathBuf,
-}
-
-impl std::fmt::Debug for Blobs {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_tuple("Blobs").field(&self.git_dir).finish()
-    }
-}
-
-impl Blobs {
-    /// # Errors
-    /// [`GitError::Open`] when the object database can't be opened.
-    pub fn open(git_dir: &Path) -> Result<Self, GitError> {
-        let repository = git2::Repository::open(git_dir).map_err(|source| GitError::open(git_dir, source))?;
-        Ok(Self { repository, git_dir: git_dir.to_owned() })
-    }
-
-    /// The content of a blob.
-    ///
-    /// # Errors
-    /// [`GitError::Read`] when it isn't there.
-    pub fn read(&self, id: ObjectId) -> Result<Vec<u8>, GitError> {
-        let blob = self
-            .repository
-            .find_blob(oid(id))
-            .map_err(|source| GitError::read(&format!("blob {id}"), source))?;
-        Ok(blob.content().to_vec())
-    }
-
-    /// The length of a blob in bytes, from its header alone where it can be had.
-    ///
-    /// # Errors
-    /// [`GitError::Read`] when it isn't there.
-    pub fn size(&self, id: ObjectId) -> Result<u64, GitError> {
-        let header = self.repository.odb().and_then(|odb| odb.read_header(oid(id)));
-        let (bytes, _) = header.map_err(|source| GitError::read(&format!("blob {id}"), source))?;
-        Ok(bytes as u64)
     }
 }
 

@@ -1,6 +1,7 @@
 //! A tree in parts, for walks on several threads.
 
-use super::tree::{EntryKind, Snapshot, WalkedFile, entries};
+use super::entries::entries;
+use super::tree::{EntryKind, Snapshot, WalkedFile};
 use super::{GitError, ObjectId};
 use crate::model::RepoPath;
 
