@@ -119,7 +119,7 @@ pub fn main() -> Exit {
         call.output.error(&error);
         error.exit()
     });
-    match call.output.failure() {
+    match call.output.take_failure() {
         None => exit,
         Some(error) => {
             call.output.error(&error);

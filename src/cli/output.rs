@@ -1,7 +1,9 @@
 //! Where words go: answers to standard output, the story to standard error.
 
 use std::error::Error as _;
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
+use std::os::fd::AsFd as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
@@ -41,12 +43,9 @@ impl Output {
         Self { choice, is_quiet: options.quiet, progress, failure: Mutex::default() }
     }
 
-    /// Writes an answer. A reader that has gone away wants no more of it.
+    /// Writes an answer, which has no colours. A reader that has gone away wants no more of it.
     pub(super) fn answer(&self, text: &str) {
-        // Answers have no colours that would have to be taken out.
-        let mut stdout = io::stdout().lock();
-        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-        match written {
+        match write_answer(text) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 tracing::debug!(%error, "standard output is closed");
             }
@@ -55,8 +54,8 @@ impl Output {
         }
     }
 
-    /// Why an answer could not be written, if one could not: then there was none, whatever it is.
-    pub(super) fn failure(&self) -> Option<Error> {
+    /// Takes why an answer could not be written; `None` when all were, or their reader has gone away.
+    pub(super) fn take_failure(&self) -> Option<Error> {
         self.failed().take().map(Error::Answer)
     }
 
@@ -112,6 +111,11 @@ impl Output {
     }
 }
 
+/// The library's own handle takes what can't be written at all for written.
+fn write_answer(text: &str) -> io::Result<()> {
+    File::from(io::stdout().as_fd().try_clone_to_owned()?).write_all(text.as_bytes())
+}
+
 fn workspace_error(error: &Error) -> Option<&WorkspaceError> {
     match error {
         Error::Workspace(error) | Error::Observe(crate::observe::ObserveError::Workspace(error)) => {
@@ -123,9 +127,12 @@ fn workspace_error(error: &Error) -> Option<&WorkspaceError> {
 
 /// Writes help, the version, or what is wrong with the arguments.
 pub(super) fn usage(error: &clap::Error) -> Exit {
-    // Help goes to standard output, which may be closed; there is nothing to do about it.
-    let _ = error.print();
-    if error.use_stderr() { Exit::BadInput } else { Exit::Done }
+    match error.print() {
+        // There is nowhere left to report a closed standard error to.
+        _ if error.use_stderr() => Exit::BadInput,
+        Err(failure) if failure.kind() != io::ErrorKind::BrokenPipe => Exit::Surroundings,
+        _ => Exit::Done,
+    }
 }
 
 /// Lets `-v` and `-vv` show what this program does; libraries stay silent, they might show secrets.

@@ -19,7 +19,19 @@ pub struct FirstParents {
 impl Repository {
     /// Whether the history here is cut off, as in the clones that most CIs make.
     pub fn is_shallow(&self) -> bool {
-        self.inner.is_shallow()
+        !self.shallow_commits().is_empty()
+    }
+
+    /// Asks libgit2, which knows where a history is cut off by the git folder that it opened alone: not in a work tree that
+    /// was added to a shallow clone.
+    pub(super) fn ask_history<T>(
+        &self,
+        ask: impl FnOnce(&git2::Repository) -> Result<T, git2::Error>,
+    ) -> Result<T, git2::Error> {
+        if self.git_dir() == self.common_dir() || !self.is_shallow() {
+            return ask(&self.inner);
+        }
+        ask(&git2::Repository::open(self.common_dir())?)
     }
 
     /// The commits that first parents lead to from `newest`, oldest first, without those that `since` has in
@@ -34,27 +46,11 @@ impl Repository {
         most: usize,
     ) -> Result<FirstParents, GitError> {
         let failed = |source| GitError::read(&format!("the history of {newest}"), source);
-        let mut walk = self.inner.revwalk().map_err(failed)?;
-        walk.simplify_first_parent().map_err(failed)?;
-        walk.push(oid(newest.0)).map_err(failed)?;
-        if let Some(since) = since {
-            walk.hide(oid(since.0)).map_err(failed)?;
-        }
-        let mut commits = Vec::new();
-        let mut has_more = false;
-        for id in walk {
-            let id = id.map_err(failed)?;
-            has_more = commits.len() == most;
-            if has_more {
-                break;
-            }
-            let parent = self.inner.find_commit(id).map_err(failed)?.parent_id(0).ok();
-            commits.push((commit_id(id), parent.map(commit_id)));
-        }
-        commits.reverse();
+        let walk = |repository: &git2::Repository| first_parents(repository, newest, since, most);
+        let mut found = self.ask_history(walk).map_err(failed)?;
         let is_cut = |commit: &CommitId| self.shallow_commits().contains(commit);
-        let cut = commits.first().map(|(commit, _)| *commit).filter(is_cut);
-        Ok(FirstParents { commits, has_more, cut })
+        found.cut = found.commits.first().map(|(commit, _)| *commit).filter(is_cut);
+        Ok(found)
     }
 
     /// Where a shallow clone ends: parents of these are not here.
@@ -102,4 +98,32 @@ impl Repository {
         }
         Ok(commits)
     }
+}
+
+/// As [`Repository::first_parents`], without whether they are cut off.
+fn first_parents(
+    repository: &git2::Repository,
+    newest: CommitId,
+    since: Option<CommitId>,
+    most: usize,
+) -> Result<FirstParents, git2::Error> {
+    let mut walk = repository.revwalk()?;
+    walk.simplify_first_parent()?;
+    walk.push(oid(newest.0))?;
+    if let Some(since) = since {
+        walk.hide(oid(since.0))?;
+    }
+    let mut commits = Vec::new();
+    let mut has_more = false;
+    for id in walk {
+        let id = id?;
+        has_more = commits.len() == most;
+        if has_more {
+            break;
+        }
+        let parent = repository.find_commit(id)?.parent_id(0).ok();
+        commits.push((commit_id(id), parent.map(commit_id)));
+    }
+    commits.reverse();
+    Ok(FirstParents { commits, has_more, cut: None })
 }

@@ -93,7 +93,8 @@ impl Repository {
         }
     }
 
-    /// Opens the same repository in the thread that the function is called in: a handle is for one thread.
+    /// Opens the same repository in the thread that the function is called in: a handle is for one thread. It may not know
+    /// the folder of checked-out files, where that is not the one around the git folder.
     ///
     /// The function fails as [`Repository::open`] does.
     pub fn for_another_thread(&self) -> impl Fn() -> Result<Self, GitError> + Send + Sync + use<> {

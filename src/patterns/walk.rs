@@ -60,10 +60,13 @@ impl<'i, 'a> IndexWalk<'i, 'a> {
         can_match
     }
 
-    /// As [`Index::matches`], for a `path` in a folder that was entered.
+    /// As [`Index::matches`]; sooner for a `path` in a folder that was entered.
     pub fn matches(&mut self, path: &RepoPath, found: impl FnMut(usize, &'a Pattern)) {
         self.leave_for(path);
-        let Some(folder) = self.entered.last() else { return };
+        let folder = match self.entered.last() {
+            Some(folder) if is_directly_in(path.as_bytes(), &self.folder[..folder.path_bytes]) => folder,
+            _ => return self.index.matches(path, found),
+        };
         let sets = &self.sets[folder.sets.clone()];
         let with_own = self.index.with_own(sets, path, folder.has_more_below);
         self.index.ask(with_own.as_deref().unwrap_or(sets), path, found);

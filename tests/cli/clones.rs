@@ -149,3 +149,39 @@ fn formats_that_cant_be_read_are_named() {
 fn shown_in(answer: String, folder: &Path) -> String {
     answer.replace(&folder.canonicalize().unwrap().display().to_string(), "<folder>")
 }
+
+/// Where its history is cut off stands in the clone's folder, not in the work tree's.
+#[test]
+fn a_work_tree_of_a_shallow_clone_is_as_shallow() {
+    let origin = origin();
+    origin.git(["checkout", "-q", "-b", "topic", "HEAD~1"]);
+    origin.write("web/f", "2").commit();
+    origin.git(["checkout", "-q", "main"]);
+    let clone = World::cloned(["--depth", "1", "--no-single-branch", &url(&origin)]);
+    let folder = tempfile::tempdir().unwrap();
+    let work_tree = folder.path().join("work-tree");
+    let work_tree = work_tree.to_str().unwrap();
+    clone.git(["worktree", "add", "-q", work_tree, "origin/topic"]);
+    clone.git(["checkout", "-q", "--detach", "origin/topic"]);
+
+    let of_clone = clone.shown(["plan", "--offline"]);
+    let of_work_tree = clone.shown(["-C", work_tree, "plan", "--offline"]);
+    let fetched = clone.shown(["-C", work_tree, "plan", "--offline", "--fetch-base"]);
+
+    assert_eq!(of_work_tree, of_clone);
+    assert_snapshot!(of_clone, @"
+    changes of <10 hex> since an unknown base: the history here has no merge-base with `main`; this clone is shallow, and `--fetch-base` fetches what it lacks
+    affected `api`
+    affected `web`
+    2 affected, 0 not
+    [exit: 0]
+    ");
+    assert_snapshot!(fetched, @"
+    changes of <10 hex> since <10 hex> (the merge-base with `main`)
+    unaffected `api`
+    affected `web`
+      because `web/f` was modified and matches `web/` (projects.toml:4) of `web`
+    1 affected, 1 not
+    [exit: 0]
+    ");
+}

@@ -223,3 +223,23 @@ fn an_extra_input_that_leads_out_of_the_repository_is_refused() {
     [exit: 2]
     ");
 }
+
+#[test]
+fn a_git_folder_that_lies_elsewhere_is_that_of_the_folder_it_was_found_from() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    for kind in ["a link", "a file"] {
+        let world = World::of(&[MANIFEST, DOCKERFILE]);
+        let git_dir = elsewhere.path().join(kind.replace(' ', "-"));
+        if kind == "a link" {
+            std::fs::rename(world.file(".git"), &git_dir).unwrap();
+            symlink(&git_dir, world.file(".git")).unwrap();
+        } else {
+            world.git(["init", "-q", "--separate-git-dir", git_dir.to_str().unwrap()]);
+        }
+        world.write("api/Dockerfile", "FROM chinampa/base:2\n");
+
+        let plan = world.shown(["-C", "api", "plan", "--base", "HEAD"]);
+
+        assert!(plan.contains("`api/Dockerfile` was modified"), "{kind}: {plan}");
+    }
+}

@@ -210,16 +210,38 @@ fn a_reader_that_goes_away_is_no_error() {
 #[test]
 fn an_answer_that_can_not_be_written_is_none() {
     let world = World::with_api();
+    world.write("api/f", "").commit();
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let only_readable = || std::fs::File::open("/dev/null").unwrap();
+    let run = |arguments: &[&str], stdout: std::fs::File| {
+        let output = world.command([]).args(arguments).stdout(stdout).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
 
-    for arguments in [["plan", "--offline"], ["graph", "--json"], ["completions", "bash"]] {
-        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
-        let output = world.command(arguments).stdout(full).output().unwrap();
+    let yes_and_no = [
+        vec!["plan", "--offline"],
+        vec!["graph", "--json"],
+        vec!["completions", "bash"],
+        vec!["changed", "api/**", "--base", "HEAD~1"],
+        vec!["check_rebuild", "api", "--base", "HEAD"],
+    ];
+    for arguments in &yes_and_no {
+        for (stdout, cause) in [(full(), "No space left on device"), (only_readable(), "Bad file descriptor")]
+        {
+            let (code, stderr) = run(arguments, stdout);
 
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(3), "{arguments:?}: {stderr}");
-        assert!(stderr.contains("cannot write the answer to standard output"), "{arguments:?}: {stderr}");
-        assert!(stderr.contains("No space left on device"), "{arguments:?}: {stderr}");
+            assert_eq!(code, Some(3), "{arguments:?}: {stderr}");
+            assert!(
+                stderr.contains("error: cannot write the answer to standard output"),
+                "{arguments:?}: {stderr}"
+            );
+            assert!(stderr.contains(cause), "{arguments:?}: {stderr}");
+        }
     }
+    for help in [["--help"].as_slice(), &["--version"], &["help", "plan"]] {
+        assert_eq!(run(help, full()).0, Some(3), "{help:?}");
+    }
+    assert_eq!(run(&["plan", "--offline", "nobody"], full()).0, Some(2));
 }
 
 #[test]

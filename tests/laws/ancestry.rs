@@ -40,15 +40,79 @@ fn the_best_common_ancestors_are_those_that_no_other_has_behind_it() {
 
                     let common: BTreeSet<usize> = histories[one].intersection(&histories[other]).copied().collect();
                     let is_best = |&it: &usize| common.iter().all(|&newer| newer == it || !histories[newer].contains(&it));
-                    let best: Vec<CommitId> = common.iter().copied().filter(is_best).map(|it| ids[it]).collect();
-                    prop_assert_eq!(base.is_none(), best.is_empty());
-                    prop_assert!(base.is_none_or(|base| best.contains(&base)), "{:?} of {:?}", base, best);
+                    let best = common.iter().copied().filter(is_best).map(|it| (commits[it].1, ids[it])).max();
+                    prop_assert_eq!(base, best.map(|(_, id)| id), "of {} and {}, round {}", one, other, round);
                     let is_ancestor = repository.is_ancestor(ids[one], ids[other]).unwrap();
                     prop_assert_eq!(is_ancestor, histories[other].contains(&one));
                 }
             }
         }
     });
+}
+
+#[test]
+fn a_commit_graph_that_does_not_help_changes_no_answer() {
+    let commits = chain_with_a_fork(400);
+    let world = World::new();
+    write_commits(&world, &commits, 0..1);
+    world.git(["commit-graph", "write", "--reachable", "--split"]);
+    write_commits(&world, &commits, 1..commits.len());
+    let ids = ids(&world);
+    let answers = || {
+        let repository = Repository::open(world.path()).unwrap();
+        let (main, topic) = (ids[399], ids[400]);
+        let base = repository.merge_base(main, topic).unwrap();
+        let is_ancestor = |older, newer| repository.is_ancestor(older, newer).unwrap();
+        [base == Some(ids[200]), is_ancestor(ids[0], main), !is_ancestor(topic, main)]
+    };
+    assert_eq!(answers(), [true; 3], "it has the first commit alone");
+
+    world.git(["commit-graph", "write", "--reachable", "--split=no-merge"]);
+    assert_eq!(answers(), [true; 3], "it is in two files");
+
+    let list = world.file(".git/objects/info/commit-graphs/commit-graph-chain");
+    let listed = std::fs::read_to_string(&list).unwrap();
+    let [_, upper] = listed.lines().collect::<Vec<_>>()[..] else { panic!("{listed}") };
+    std::fs::write(&list, format!("{upper}\n")).unwrap();
+    assert_eq!(answers(), [true; 3], "the lower of the two is not listed");
+
+    std::fs::remove_dir_all(list.parent().unwrap()).unwrap();
+    world.write(".git/objects/info/commit-graph", "no commit-graph");
+    assert_eq!(answers(), [true; 3], "it is none");
+}
+
+#[test]
+fn a_damaged_commit_graph_is_never_a_panic() {
+    let commits = chain_with_a_fork(30);
+    let world = World::new();
+    write_commits(&world, &commits, 0..commits.len());
+    let ids = ids(&world);
+    world.git(["commit-graph", "write", "--reachable"]);
+    let graph = world.file(".git/objects/info/commit-graph");
+    let whole = std::fs::read(&graph).unwrap();
+    std::fs::remove_file(&graph).unwrap();
+
+    for round in 0..200_usize {
+        let mut damaged = whole.clone();
+        let places = (8 + round * 5 % whole.len()..damaged.len()).step_by(61 + round * 7);
+        places.for_each(|place| damaged[place] ^= 1 << (round % 8));
+        if round % 3 == 0 {
+            damaged.truncate(damaged.len() - round);
+        }
+        std::fs::write(&graph, &damaged).unwrap();
+        let repository = Repository::open(world.path()).unwrap();
+
+        for pair in ids.windows(2) {
+            let _ = repository.merge_base(pair[0], pair[1]);
+            let _ = repository.is_ancestor(pair[1], ids[0]);
+        }
+    }
+}
+
+/// So many commits, one after the other, and last one more that follows the one in the middle.
+fn chain_with_a_fork(length: usize) -> Commits {
+    let parent = |number: usize| if number == length { Some(length / 2) } else { number.checked_sub(1) };
+    (0..=length).map(|number| (parent(number).into_iter().collect(), number as u64)).collect()
 }
 
 fn commits() -> impl Strategy<Value = Commits> {
