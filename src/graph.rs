@@ -39,9 +39,11 @@ impl ProjectGraph {
         let mut graph = DiGraph::with_capacity(needs.len(), needs.len());
         let nodes: BTreeMap<ProjectName, NodeIndex> =
             needs.keys().map(|name| (name.clone(), graph.add_node(name.clone()))).collect();
-        for (name, needs) in needs {
+        for (number, needs) in needs.values().enumerate() {
+            // Numbers are in name order.
+            let dependent = NodeIndex::new(number);
             for need in needs.iter().filter_map(|need| nodes.get(need)) {
-                graph.add_edge(*need, nodes[name], ());
+                graph.add_edge(*need, dependent, ());
             }
         }
         let order = order_by_needs(&graph);
@@ -54,6 +56,23 @@ impl ProjectGraph {
     /// All projects, each after everything that it needs, otherwise by name.
     pub fn order(&self) -> impl DoubleEndedIterator<Item = &ProjectName> {
         self.order.iter().map(|&node| &self.graph[node])
+    }
+
+    /// The same, each with what it needs itself, in name order.
+    pub fn order_with_needs(&self) -> impl Iterator<Item = (&ProjectName, BTreeSet<&ProjectName>)> {
+        self.order.iter().map(|&node| {
+            let needs = self.graph.neighbors_directed(node, Direction::Incoming);
+            (&self.graph[node], needs.map(|need| &self.graph[need]).collect())
+        })
+    }
+
+    /// How many projects there are.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
     }
 
     /// What a project needs itself, in name order.

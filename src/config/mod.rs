@@ -16,7 +16,7 @@ mod service;
 mod tests;
 mod workspace;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use toml::de::DeTable;
 
@@ -134,12 +134,14 @@ fn read(table: &DeTable<'_>, problems: &Problems<'_>) -> Option<Manifest> {
         fields.item("environments").map(|item| item.members(environment::read)).unwrap_or_default();
     let projects = fields.item("projects").map(|item| {
         let names = item.value().as_table().into_iter().flat_map(DeTable::keys);
+        let sorted_names: Vec<&str> = names.map(|key| key.get_ref().as_ref()).collect();
         let mut around = Surroundings {
-            names: names.map(|key| key.get_ref().as_ref()).collect(),
+            names: sorted_names.iter().copied().collect(),
+            sorted_names,
             cache: cache.as_ref(),
             deploy: deploy.as_ref(),
             builds: workspace.as_ref().map(|workspace| workspace.name.builds_repository()),
-            repositories: BTreeMap::new(),
+            repositories: HashMap::default(),
         };
         item.members(|project| read_project::read(project, &mut around))
     });

@@ -1,7 +1,9 @@
 //! Reads one `[projects.*]` table, and checks it against the others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use foldhash::fast::RandomState;
 use toml::de::DeValue;
 
 use super::fields::{Fields, Item, Located};
@@ -32,14 +34,16 @@ pub(super) const SECRET_KEYS: &[&str] = &["env", "file"];
 /// What a project is checked against.
 pub(super) struct Surroundings<'a> {
     /// All projects of the file, those with mistakes in them too.
-    pub(super) names: BTreeSet<&'a str>,
+    pub(super) names: HashSet<&'a str, RandomState>,
+    /// The same in name order, for suggestions.
+    pub(super) sorted_names: Vec<&'a str>,
     /// `None` where their own tables are wrong.
     pub(super) cache: Option<&'a RegistryConfig>,
     pub(super) deploy: Option<&'a RegistryConfig>,
     /// Where build records are kept.
     pub(super) builds: Option<RepositoryName>,
     /// Who has each repository, and where that is said.
-    pub(super) repositories: BTreeMap<RepositoryName, Located<String>>,
+    pub(super) repositories: HashMap<RepositoryName, Located<String>, RandomState>,
 }
 
 pub(super) fn read(item: Item<'_>, around: &mut Surroundings<'_>) -> Option<(ProjectName, ProjectConfig)> {
@@ -132,13 +136,14 @@ fn repository(
     if around.builds.as_ref() == Some(&repository) {
         item.wrong(format_args!("the repository `{repository}` is that of the workspace's build records"));
     }
-    if let Some(first) = around.repositories.get(&repository) {
-        let Located { value: owner, line } = first;
-        item.wrong(format_args!(
-            "the repository `{repository}` is that of `[projects.{owner}]` (line {line}) already"
-        ));
-    } else {
-        around.repositories.insert(repository.clone(), item.located(project.key().to_owned()));
+    match around.repositories.entry(repository.clone()) {
+        Entry::Vacant(place) => drop(place.insert(item.located(project.key().to_owned()))),
+        Entry::Occupied(first) => {
+            let Located { value: owner, line } = first.get();
+            item.wrong(format_args!(
+                "the repository `{repository}` is that of `[projects.{owner}]` (line {line}) already"
+            ));
+        }
     }
     Some(repository)
 }
@@ -151,7 +156,7 @@ fn needs(item: Item<'_>, project: &str, around: &Surroundings<'_>) -> Vec<Locate
             return None;
         }
         if !around.names.contains(name.as_str()) {
-            let hint = item.did_you_mean(name.as_str(), around.names.iter().copied());
+            let hint = item.did_you_mean(name.as_str(), around.sorted_names.iter().copied());
             item.wrong_with_hint(format_args!("there is no project `{name}`"), hint);
             return None;
         }

@@ -67,12 +67,12 @@ pub fn entries<'t>(
 fn split_entry(tree: &[u8]) -> Result<(RawEntry<'_>, &[u8]), &'static str> {
     let space = tree.iter().position(|&byte| byte == b' ').ok_or("an entry has no mode")?;
     let (mode, rest) = (&tree[..space], &tree[space + 1..]);
-    let end = rest.iter().position(|&byte| byte == 0).ok_or("a name does not end")?;
-    let (name, rest) = (&rest[..end], &rest[end + 1..]);
-    let (id, rest) = rest.split_first_chunk::<20>().ok_or("an object id is cut off")?;
-    if matches!(name, b"" | b"." | b"..") || name.contains(&b'/') {
+    let end = rest.iter().position(|&byte| matches!(byte, 0 | b'/')).ok_or("a name does not end")?;
+    let (name, after) = (&rest[..end], &rest[end + 1..]);
+    if matches!(name, b"" | b"." | b"..") || rest[end] == b'/' {
         return Err("an entry has a name that could leave its folder");
     }
+    let (id, rest) = after.split_first_chunk::<20>().ok_or("an object id is cut off")?;
     Ok((RawEntry { mode, name, kind: entry_kind(mode)?, id: ObjectId::from_bytes(*id) }, rest))
 }
 

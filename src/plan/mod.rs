@@ -139,25 +139,24 @@ pub fn make(
         Base::Unknown { .. } => graph.order().collect(),
     };
     let affected = graph.with_dependents(changed.iter().copied());
-    let context = Context { graph, observed, strategy, force, changed, affected };
+    let context = Context { observed, strategy, force, changed, affected };
     let changed_needs = match observed.base {
         Base::Known { .. } => graph.needs_among(&context.changed),
         Base::Unknown { .. } => BTreeMap::new(),
     };
-    Plan {
-        head: observed.head,
-        is_dirty: observed.is_dirty,
-        base: observed.base.clone(),
-        steps: graph
-            .order()
-            .filter(|name| selected.contains(*name))
-            .map(|name| context.step(name, changed_needs.get(name).map_or(&[], Vec::as_slice)))
-            .collect(),
-    }
+    let are_all_selected = selected.len() == graph.len();
+    let steps = graph
+        .order_with_needs()
+        .filter(|(name, _)| are_all_selected || selected.contains(*name))
+        .map(|(name, needs)| {
+            let changed_needs = changed_needs.get(name).map_or(&[][..], Vec::as_slice);
+            context.step(name, &needs, changed_needs)
+        })
+        .collect();
+    Plan { head: observed.head, is_dirty: observed.is_dirty, base: observed.base.clone(), steps }
 }
 
 struct Context<'a> {
-    graph: &'a ProjectGraph,
     observed: &'a Observations,
     strategy: Strategy,
     force: &'a Force,
@@ -166,25 +165,30 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn step(&self, name: &ProjectName, changed_needs: &[&ProjectName]) -> Step {
-        let (action, mut because) = self.decide(name);
+    fn step(
+        &self,
+        name: &ProjectName,
+        needs: &BTreeSet<&ProjectName>,
+        changed_needs: &[&ProjectName],
+    ) -> Step {
+        let is_affected = self.affected.contains(name);
+        let (action, mut because) = self.decide(name, is_affected);
         if matches!(action, Action::Build | Action::Affected) {
-            because.extend(self.story(name, changed_needs));
+            because.extend(self.story(name, needs, changed_needs));
         }
         Step {
             project: name.clone(),
             action,
             inputs: self.observed.inputs.get(name).copied(),
-            is_changed: self.changed.contains(name),
-            is_affected: self.affected.contains(name),
-            needs: self.graph.needs(name).into_iter().cloned().collect(),
+            is_changed: is_affected && self.changed.contains(name),
+            is_affected,
+            needs: needs.iter().copied().cloned().collect(),
             because,
         }
     }
 
     /// What is done, and the reason for that itself.
-    fn decide(&self, name: &ProjectName) -> (Action, Vec<Reason>) {
-        let is_affected = self.affected.contains(name);
+    fn decide(&self, name: &ProjectName, is_affected: bool) -> (Action, Vec<Reason>) {
         let Some(images) = &self.observed.images else {
             return (if is_affected { Action::Affected } else { Action::Unaffected }, Vec::new());
         };
@@ -209,17 +213,21 @@ impl Context<'_> {
     }
 
     /// What the diff says of a project: its own changes, and the first of each changed need.
-    fn story(&self, name: &ProjectName, changed_needs: &[&ProjectName]) -> Vec<Reason> {
+    fn story(
+        &self,
+        name: &ProjectName,
+        needs: &BTreeSet<&ProjectName>,
+        changed_needs: &[&ProjectName],
+    ) -> Vec<Reason> {
         if let Base::Unknown { why } = &self.observed.base {
             return vec![Reason::BaseUnknown { why: why.clone() }];
         }
         let mut story: Vec<Reason> = self.observed.own_changes.get(name).cloned().unwrap_or_default();
-        let mut affected_needs = self.graph.needs(name);
-        affected_needs.retain(|need| self.affected.contains(*need));
+        let affected_needs = needs.iter().filter(|need| self.affected.contains(**need));
         story.extend(
             changed_needs.iter().filter_map(|need| self.observed.own_changes[*need].first().cloned()),
         );
-        story.extend(affected_needs.into_iter().map(|need| Reason::Need { project: need.clone() }));
+        story.extend(affected_needs.map(|&need| Reason::Need { project: need.clone() }));
         story
     }
 }
