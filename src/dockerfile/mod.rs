@@ -19,6 +19,7 @@ mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::OnceLock;
 
 pub use error::DockerfileError;
 pub use instruction::Instruction;
@@ -37,7 +38,8 @@ pub const MAX_STAGES: usize = 500;
 #[derive(Clone, Debug)]
 pub struct Dockerfile {
     text: Box<[u8]>,
-    instructions: Vec<Instruction>,
+    /// Made when they are asked for: planning has no use for them.
+    instructions: OnceLock<Vec<Instruction>>,
     stages: Vec<Stage>,
     parents: Vec<Parent>,
     copies: Vec<Copy>,
@@ -115,19 +117,22 @@ impl Dockerfile {
             return Err(DockerfileError::TooLarge { bytes: text.len() });
         }
         let (statements, escape) = statement::read(text)?;
-        let instructions = statements.iter().map(|statement| Instruction::new(statement, escape));
-        let instructions = instructions.collect::<Result<_, _>>()?;
+        // Of the others, nothing can be wrong that isn't found below.
+        let with_words = ["ENV", "LABEL", "ONBUILD"];
+        for statement in statements.iter().filter(|it| with_words.contains(&it.keyword.as_str())) {
+            Instruction::new(statement, escape)?;
+        }
         let line_ends = text.iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
         let line_starts: Vec<usize> = std::iter::once(0).chain(line_ends.map(|(end, _)| end + 1)).collect();
         let variables = Variables::new(escape, build_args, platform);
         let Reader { stages, parents, copies, arguments, .. } =
             Reader::read(&statements, variables, &line_starts)?;
-        Ok(Self { text: text.into(), instructions, stages, parents, copies, arguments })
+        Ok(Self { text: text.into(), instructions: OnceLock::new(), stages, parents, copies, arguments })
     }
 
     /// Every instruction, as it is written.
     pub fn instructions(&self) -> &[Instruction] {
-        &self.instructions
+        self.instructions.get_or_init(|| instructions(&self.text).expect("they were read before"))
     }
 
     /// At least one.
@@ -230,6 +235,11 @@ impl Dockerfile {
         }
         closure
     }
+}
+
+fn instructions(text: &[u8]) -> Result<Vec<Instruction>, DockerfileError> {
+    let (statements, escape) = statement::read(text)?;
+    statements.iter().map(|statement| Instruction::new(statement, escape)).collect()
 }
 
 #[cfg(test)]

@@ -69,7 +69,8 @@ fn skip_heredocs(
 ) -> Result<(), DockerfileError> {
     let trigger = if statement.keyword == "ONBUILD" { Some(statement.trigger()?) } else { None };
     let inner = trigger.as_ref().unwrap_or(statement);
-    if !matches!(inner.keyword.as_str(), "ADD" | "COPY" | "RUN") || inner.json.is_some() {
+    let can_have_some = matches!(inner.keyword.as_str(), "ADD" | "COPY" | "RUN") && inner.json.is_none();
+    if !can_have_some || !whole.has_double(b'<') {
         return Ok(());
     }
     let (line, text) = (statement.lines.0, whole.text());
@@ -100,10 +101,11 @@ impl Statement {
         }
         let (flags, rest) = take_flags(&rest);
         let json = match keyword.as_str() {
-            "HEALTHCHECK" => rest.split_once(is_space).map(|(_, command)| command),
-            name => WITH_JSON.contains(&name).then(|| rest.clone()),
+            "HEALTHCHECK" => rest.split_once(is_space).and_then(|(_, command)| json_array(&command)),
+            name if WITH_JSON.contains(&name) => json_array(&rest),
+            _ => None,
         };
-        let json = match json.and_then(|json| json_array(&json)) {
+        let json = match json {
             None => None,
             Some(Ok(strings)) => Some(strings),
             Some(Err(problem)) => return Err(DockerfileError::Malformed { line, keyword, problem }),
@@ -167,12 +169,12 @@ fn take_flags(text: &Written) -> (Vec<Written>, Written) {
         at += marks[at..].iter().take_while(|mark| mark.is_space()).count();
         let is_flag = marks[at..].iter().take(2).filter(|mark| mark.byte == b'-').count() == 2;
         if !is_flag {
-            return (flags, text.skip(at).trimmed());
+            return (flags, Written::trimmed_of(&marks[at..]));
         }
         let (flag, length) = flag(&marks[at..]);
         at += length;
         if flag.is("--") {
-            return (flags, text.skip(at).trimmed());
+            return (flags, Written::trimmed_of(&marks[at..]));
         }
         flags.push(flag);
     }

@@ -48,8 +48,9 @@ impl Written {
 
     /// The text, with U+FFFD for what is not UTF-8.
     pub(super) fn text(&self) -> String {
-        let bytes: Vec<u8> = self.0.iter().map(|mark| mark.byte).collect();
-        String::from_utf8_lossy(&bytes).into_owned()
+        let bytes = self.0.iter().map(|mark| mark.byte).collect();
+        String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
     }
 
     pub(super) fn is(&self, text: &str) -> bool {
@@ -82,9 +83,19 @@ impl Written {
     }
 
     pub(super) fn trimmed(&self) -> Self {
-        let start = self.0.iter().position(|mark| !mark.is_space()).unwrap_or(self.0.len());
-        let end = self.0.iter().rposition(|mark| !mark.is_space()).map_or(start, |last| last + 1);
-        Self(self.0[start..end].to_vec())
+        Self::trimmed_of(&self.0)
+    }
+
+    /// These marks without the spaces at both ends.
+    pub(super) fn trimmed_of(marks: &[Mark]) -> Self {
+        let start = marks.iter().position(|mark| !mark.is_space()).unwrap_or(marks.len());
+        let end = marks.iter().rposition(|mark| !mark.is_space()).map_or(start, |last| last + 1);
+        Self(marks[start..end].to_vec())
+    }
+
+    /// Whether a byte stands there twice in a row.
+    pub(super) fn has_double(&self, byte: u8) -> bool {
+        self.0.windows(2).any(|two| two[0].byte == byte && two[1].byte == byte)
     }
 
     /// The words between spaces; quotes mean nothing here.
@@ -97,11 +108,6 @@ impl Written {
     pub(super) fn split_once(&self, is_separator: impl Fn(u8) -> bool) -> Option<(Self, Self)> {
         let at = self.0.iter().position(|mark| is_separator(mark.byte))?;
         Some((Self(self.0[..at].to_vec()), Self(self.0[at + 1..].to_vec())))
-    }
-
-    /// Without the first `index` bytes.
-    pub(super) fn skip(&self, index: usize) -> Self {
-        Self(self.0[index..].to_vec())
     }
 }
 
