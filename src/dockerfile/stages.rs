@@ -115,9 +115,9 @@ impl<'a> Reader<'a> {
             return Err(DockerfileError::UnknownVariable { line, written, variable });
         }
         // As in BuildKit, a variable without a value is empty, which is often what is wanted.
-        let is_whole = expanded.text.parse::<ImageRef>().is_ok();
+        let is_whole = || expanded.text.parse::<ImageRef>().is_ok();
         match expanded.unset.into_iter().next() {
-            Some(variable) if !is_whole => Err(DockerfileError::UnsetVariable { line, written, variable }),
+            Some(variable) if !is_whole() => Err(DockerfileError::UnsetVariable { line, written, variable }),
             _ if expanded.text.is_empty() => Err(DockerfileError::BlankImage { line, written }),
             _ => Ok(expanded.text),
         }
