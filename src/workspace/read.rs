@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::parents::Names;
@@ -16,6 +17,9 @@ use crate::patterns::{Patterns, PatternsError};
 
 /// Fewer projects are read sooner than a thread has opened the repository.
 const LEAST_PROJECTS_A_THREAD: usize = 100;
+
+/// What a thread takes when it has done what it took before: some threads have less of a processor than others.
+const PROJECTS_AT_ONCE: usize = 50;
 
 pub(super) fn workspace(
     snapshot: &Snapshot<'_>,
@@ -76,21 +80,31 @@ fn read_all(
     if threads == 1 {
         return read(snapshot, &projects);
     }
+    let chunks: Vec<_> = projects.chunks(PROJECTS_AT_ONCE).enumerate().collect();
+    let next = AtomicUsize::new(0);
+    let work = |snapshot: &Snapshot<'_>| -> Result<Vec<(usize, AllFound)>, GitError> {
+        let mut done = Vec::new();
+        while let Some((number, projects)) = chunks.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push((*number, read(snapshot, projects)?));
+        }
+        Ok(done)
+    };
     let (open, tree) = (snapshot.repository().for_another_thread(), snapshot.tree());
-    let open = &open;
-    let chunks = projects.chunks(projects.len().div_ceil(threads));
-    let parts: Vec<Result<AllFound, GitError>> = thread::scope(|scope| {
-        let running: Vec<_> = chunks
-            .map(|projects| scope.spawn(move || read(&open()?.snapshot_of_tree(tree), projects)))
-            .collect();
-        running.into_iter().map(|thread| thread.join().expect("a reader does not panic")).collect()
-    });
-    parts.into_iter().try_fold(AllFound::default(), |mut all, part| {
-        let (mut found, mut problems) = part?;
+    let mut parts = thread::scope(|scope| {
+        let others = || work(&open()?.snapshot_of_tree(tree));
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(others)).collect();
+        let mut parts = work(snapshot)?;
+        for thread in others {
+            parts.append(&mut thread.join().expect("a reader does not panic")?);
+        }
+        Ok::<_, GitError>(parts)
+    })?;
+    parts.sort_unstable_by_key(|(number, _)| *number);
+    Ok(parts.into_iter().fold(AllFound::default(), |mut all, (_, (mut found, mut problems))| {
         all.0.append(&mut found);
         all.1.append(&mut problems);
-        Ok(all)
-    })
+        all
+    }))
 }
 
 fn graph(manifest: &Manifest, found: &[Option<Found>], file: &str) -> Result<ProjectGraph, Vec<Problem>> {
