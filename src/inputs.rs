@@ -138,10 +138,8 @@ fn committed(
         (snapshot.repository().for_another_thread(), snapshot.tree(), AtomicUsize::new(0));
     let found: Vec<Result<Vec<Vec<InputFile>>, GitError>> = thread::scope(|scope| {
         let walk = || takers.files(&parts, &next, &open()?.snapshot_of_tree(tree));
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(walk)).collect();
-        let own = takers.files(&parts, &next, snapshot);
-        let others = others.into_iter().map(|thread| thread.join().expect("a walk does not panic"));
-        std::iter::once(own).chain(others).collect()
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(walk)).collect();
+        running.into_iter().map(|thread| thread.join().expect("a walk does not panic")).collect()
     });
     let mut files = vec![Vec::new(); projects.len()];
     for found in found {
