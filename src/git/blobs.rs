@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{GitError, oid};
 use crate::model::ObjectId;
 
-/// Reads blobs by their ids, for threads that can't share a [`Repository`].
+/// Reads blobs by their ids, for threads that can't share a [`Repository`](super::Repository).
 pub struct Blobs {
     repository: git2::Repository,
     git_dir: PathBuf,

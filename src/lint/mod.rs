@@ -1,7 +1,7 @@
 //! Finds where patterns, Dockerfiles and needs don't say the same.
 //!
 //! One walk over the tree looks each file up among all lines and all sources of all projects at once; what
-//! a Dockerfile takes is [`infer`](crate::infer)'s answer. Nothing is written here but by [`write`].
+//! a Dockerfile takes is [`infer`](crate::infer)'s answer. Nothing is written here but by [`mod@write`].
 
 mod edit;
 mod expression;
