@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -15,6 +14,7 @@ use thiserror::Error;
 use crate::git::{GitError, Part, Snapshot, WalkedFile};
 use crate::model::{FileMode, InputDigest, ObjectId, ProjectName, RepoPath};
 use crate::patterns::{Index, Patterns};
+use crate::threads::processors;
 use crate::workspace::{Project, Workspace};
 
 /// The format that the digest is of; another format gives other digests.
@@ -112,10 +112,6 @@ fn complete(
         files.dedup_by(|one, other| one.path == other.path);
     }
     Ok(())
-}
-
-fn processors() -> usize {
-    thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 /// The committed files that patterns take, for each project in the given order; of a large tree on several threads.

@@ -37,4 +37,5 @@ pub mod registry;
 pub mod report;
 pub mod simulate;
 pub mod task;
+mod threads;
 pub mod workspace;

@@ -6,6 +6,7 @@
 
 mod environment;
 mod fields;
+mod parts;
 mod policy;
 mod problem;
 mod project;
@@ -16,7 +17,7 @@ mod service;
 mod tests;
 mod workspace;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use toml::de::DeTable;
 
@@ -65,6 +66,13 @@ pub struct Manifest {
 /// [`ManifestErrors`] with every problem of the file. Syntax errors, bytes that are no UTF-8 and a
 /// size above 16 MiB hide all others.
 pub fn parse(text: &[u8], file: &str) -> Result<Manifest, ManifestErrors> {
+    match parts::manifest(text, file) {
+        Some(manifest) => Ok(manifest),
+        None => whole(text, file),
+    }
+}
+
+fn whole(text: &[u8], file: &str) -> Result<Manifest, ManifestErrors> {
     let problems = Problems::new(file, text);
     let table = document(text, &problems);
     let manifest = table.as_ref().and_then(|table| read(table, &problems));
@@ -119,44 +127,50 @@ fn report_syntax(errors: &[toml::de::Error], problems: &Problems<'_>) {
 
 fn read(table: &DeTable<'_>, problems: &Problems<'_>) -> Option<Manifest> {
     let fields = Fields::of_file(table, KEYS, problems);
-    let workspace = fields.item("workspace");
-    if workspace.is_none() {
-        let hint = "it is a table with a `name`".to_owned();
-        fields.wrong("`workspace` is missing", Some(hint));
-    }
-    let workspace = workspace.and_then(workspace::read);
-    let cache = match fields.item("cache") {
-        Some(item) => registry::read(item, Role::Cache),
-        None => Some(RegistryConfig::engine()),
-    };
-    let mut deploy = fields.item("deploy").and_then(|item| registry::read(item, Role::Deploy));
-    let environments =
-        fields.item("environments").map(|item| item.members(environment::read)).unwrap_or_default();
+    let common = Common::read(&fields);
     let projects = fields.item("projects").map(|item| {
         let names = item.value().as_table().into_iter().flat_map(DeTable::keys);
-        let sorted_names: Vec<&str> = names.map(|key| key.get_ref().as_ref()).collect();
-        let mut around = Surroundings {
-            names: sorted_names.iter().copied().collect(),
-            sorted_names,
-            cache: cache.as_ref(),
-            deploy: deploy.as_ref(),
-            builds: workspace.as_ref().map(|workspace| workspace.name.builds_repository()),
-            repositories: HashMap::default(),
-        };
+        let names = names.map(|key| key.get_ref().as_ref()).collect();
+        let mut around = Surroundings::new(&common, Some(names));
         item.members(|project| read_project::read(project, &mut around))
     });
-    let projects: BTreeMap<ProjectName, ProjectConfig> = projects.unwrap_or_default().into_iter().collect();
-    let workspace = workspace?;
-    if let (Some(item), Some(RegistryKind::Ecr(ecr))) =
-        (fields.item("deploy"), deploy.as_mut().map(|deploy| &mut deploy.kind))
-    {
-        policy::add_deploy_tags(&mut ecr.policy, item, &workspace.name, projects.values());
+    common.with(projects.unwrap_or_default().into_iter().collect(), &fields)
+}
+
+/// What holds for all projects; `None` where it has problems.
+struct Common {
+    workspace: Option<Workspace>,
+    cache: Option<RegistryConfig>,
+    deploy: Option<RegistryConfig>,
+    environments: BTreeMap<EnvironmentName, EnvironmentRule>,
+}
+
+impl Common {
+    fn read(fields: &Fields<'_>) -> Self {
+        let workspace = fields.item("workspace");
+        if workspace.is_none() {
+            let hint = "it is a table with a `name`".to_owned();
+            fields.wrong("`workspace` is missing", Some(hint));
+        }
+        let workspace = workspace.and_then(workspace::read);
+        let cache = match fields.item("cache") {
+            Some(item) => registry::read(item, Role::Cache),
+            None => Some(RegistryConfig::engine()),
+        };
+        let deploy = fields.item("deploy").and_then(|item| registry::read(item, Role::Deploy));
+        let environments = fields.item("environments").map(|item| item.members(environment::read));
+        let environments = environments.unwrap_or_default().into_iter().collect();
+        Self { workspace, cache, deploy, environments }
     }
-    Some(Manifest {
-        workspace,
-        cache: cache?,
-        deploy,
-        environments: environments.into_iter().collect(),
-        projects,
-    })
+
+    fn with(self, projects: BTreeMap<ProjectName, ProjectConfig>, fields: &Fields<'_>) -> Option<Manifest> {
+        let Self { workspace, cache, mut deploy, environments } = self;
+        let workspace = workspace?;
+        if let (Some(item), Some(RegistryKind::Ecr(ecr))) =
+            (fields.item("deploy"), deploy.as_mut().map(|deploy| &mut deploy.kind))
+        {
+            policy::add_deploy_tags(&mut ecr.policy, item, &workspace.name, projects.values());
+        }
+        Some(Manifest { workspace, cache: cache?, deploy, environments, projects })
+    }
 }

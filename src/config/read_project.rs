@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use foldhash::fast::RandomState;
 use toml::de::DeValue;
 
+use super::Common;
 use super::fields::{Fields, Item, Located};
 use super::project::{ProjectConfig, SecretSource};
 use super::registry::{RegistryConfig, RegistryKind};
@@ -33,17 +34,35 @@ pub(super) const SECRET_KEYS: &[&str] = &["env", "file"];
 
 /// What a project is checked against.
 pub(super) struct Surroundings<'a> {
-    /// All projects of the file, those with mistakes in them too.
-    pub(super) names: HashSet<&'a str, RandomState>,
-    /// The same in name order, for suggestions.
-    pub(super) sorted_names: Vec<&'a str>,
+    /// All projects of the file, those with mistakes in them too; `None` where they are not known yet, and whoever
+    /// does so checks what the projects need.
+    names: Option<Names<'a>>,
     /// `None` where their own tables are wrong.
-    pub(super) cache: Option<&'a RegistryConfig>,
-    pub(super) deploy: Option<&'a RegistryConfig>,
+    cache: Option<&'a RegistryConfig>,
+    deploy: Option<&'a RegistryConfig>,
     /// Where build records are kept.
-    pub(super) builds: Option<RepositoryName>,
+    builds: Option<RepositoryName>,
     /// Who has each repository, and where that is said.
-    pub(super) repositories: HashMap<RepositoryName, Located<String>, RandomState>,
+    repositories: HashMap<RepositoryName, Located<String>, RandomState>,
+}
+
+struct Names<'a> {
+    all: HashSet<&'a str, RandomState>,
+    /// In name order, for suggestions.
+    sorted: Vec<&'a str>,
+}
+
+impl<'a> Surroundings<'a> {
+    /// With the names of all projects in their order, where they are known.
+    pub(super) fn new(common: &'a Common, names: Option<Vec<&'a str>>) -> Self {
+        Self {
+            names: names.map(|sorted| Names { all: sorted.iter().copied().collect(), sorted }),
+            cache: common.cache.as_ref(),
+            deploy: common.deploy.as_ref(),
+            builds: common.workspace.as_ref().map(|workspace| workspace.name.builds_repository()),
+            repositories: HashMap::default(),
+        }
+    }
 }
 
 pub(super) fn read(item: Item<'_>, around: &mut Surroundings<'_>) -> Option<(ProjectName, ProjectConfig)> {
@@ -155,8 +174,8 @@ fn needs(item: Item<'_>, project: &str, around: &Surroundings<'_>) -> Vec<Locate
             item.wrong("a project can't need itself");
             return None;
         }
-        if !around.names.contains(name.as_str()) {
-            let hint = item.did_you_mean(name.as_str(), around.sorted_names.iter().copied());
+        if let Some(names) = around.names.as_ref().filter(|names| !names.all.contains(name.as_str())) {
+            let hint = item.did_you_mean(name.as_str(), names.sorted.iter().copied());
             item.wrong_with_hint(format_args!("there is no project `{name}`"), hint);
             return None;
         }

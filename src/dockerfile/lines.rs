@@ -1,7 +1,7 @@
 //! The lines of a file: where instructions begin, and which lines belong to one.
 
 use super::error::DockerfileError;
-use super::written::{Written, is_space};
+use super::written::{Mark, is_space, marks};
 
 pub(super) struct Lines<'a> {
     text: &'a [u8],
@@ -109,16 +109,16 @@ impl Directives {
     }
 
     /// Adds a line to an instruction; returns whether the next one belongs to it too.
-    pub(super) fn join(&self, whole: &mut Written, line: &Line<'_>) -> bool {
+    pub(super) fn join(&self, whole: &mut Vec<Mark>, line: &Line<'_>) -> bool {
         let spaces = line.bytes.iter().rev().take_while(|&&byte| byte == b' ' || byte == b'\t').count();
         let content = &line.bytes[..line.bytes.len() - spaces];
         match content {
             [before @ .., last] if *last == self.escape && before.last() != Some(last) => {
-                whole.extend_from(before, line.start);
+                whole.extend(marks(before, line.start));
                 true
             }
             _ => {
-                whole.extend_from(line.bytes, line.start);
+                whole.extend(marks(line.bytes, line.start));
                 false
             }
         }

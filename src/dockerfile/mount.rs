@@ -38,7 +38,7 @@ fn fields(record: &Written) -> Result<Vec<Written>, &'static str> {
     let mut fields = Vec::new();
     let mut marks = record.marks().iter().peekable();
     loop {
-        let mut field = Written::default();
+        let mut field = Vec::new();
         let is_quoted = marks.next_if(|mark| mark.byte == b'"').is_some();
         loop {
             match marks.next() {
@@ -47,7 +47,7 @@ fn fields(record: &Written) -> Result<Vec<Written>, &'static str> {
                         field.push(*mark);
                         continue;
                     }
-                    fields.push(field);
+                    fields.push(Written::from(&field[..]));
                     match marks.next() {
                         None => return Ok(fields),
                         Some(mark) if mark.byte == b',' => break,
@@ -56,13 +56,13 @@ fn fields(record: &Written) -> Result<Vec<Written>, &'static str> {
                 }
                 Some(mark) if mark.byte == b'"' => return Err("has a mount with a stray quote"),
                 Some(mark) if mark.byte == b',' && !is_quoted => {
-                    fields.push(field);
+                    fields.push(Written::from(&field[..]));
                     break;
                 }
                 Some(mark) => field.push(*mark),
                 None if is_quoted => return Err("has a mount with a quote that doesn't end"),
                 None => {
-                    fields.push(field);
+                    fields.push(Written::from(&field[..]));
                     return Ok(fields);
                 }
             }

@@ -46,14 +46,20 @@ impl<'a> Reader<'a> {
             copies: Vec::new(),
             arguments: BTreeSet::new(),
         };
-        for from in statements.iter().filter(|statement| statement.keyword == "FROM") {
-            if let Some(name) = From::parse(from)?.name {
-                reader.by_name_in_file.insert(name, reader.stages_in_file);
-            }
-            reader.stages_in_file += 1;
-        }
+        let froms = statements.iter().filter(|statement| statement.keyword == "FROM");
+        let froms = froms.map(From::parse).collect::<Result<Vec<From>, _>>()?;
+        let names = froms.iter().enumerate().filter_map(|(index, from)| Some((from.name.clone()?, index)));
+        reader.by_name_in_file = names.collect();
+        reader.stages_in_file = froms.len();
+        let mut froms = froms.into_iter();
         for statement in statements {
-            reader.statement(statement)?;
+            if statement.keyword == "FROM"
+                && let Some(from) = froms.next()
+            {
+                reader.start_stage(statement, from)?;
+            } else {
+                reader.statement(statement)?;
+            }
         }
         if reader.stages.is_empty() {
             return Err(DockerfileError::NoStage);
@@ -63,7 +69,6 @@ impl<'a> Reader<'a> {
 
     fn statement(&mut self, statement: &Statement) -> Result<(), DockerfileError> {
         match statement.keyword.as_str() {
-            "FROM" => self.start_stage(statement),
             "ARG" => {
                 let names = self.variables.declare(statement)?;
                 self.arguments.extend(names);
@@ -79,12 +84,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn start_stage(&mut self, statement: &Statement) -> Result<(), DockerfileError> {
+    fn start_stage(&mut self, statement: &Statement, from: From) -> Result<(), DockerfileError> {
         let line = statement.lines.0;
         if self.stages.len() == MAX_STAGES {
             return Err(DockerfileError::TooManyStages { line });
         }
-        let From { image, name } = From::parse(statement)?;
+        let From { image, name } = from;
         let reference = self.image(&image, line)?;
         let platform = match statement.flag("platform") {
             Some(written) => {

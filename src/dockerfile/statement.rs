@@ -44,7 +44,7 @@ pub(super) fn read(text: &[u8]) -> Result<(Vec<Statement>, char), DockerfileErro
             continue;
         }
         let first = line.number;
-        let mut whole = Written::default();
+        let mut whole = Vec::new();
         let mut is_continued = directives.join(&mut whole, &line);
         while is_continued {
             let Some(line) = lines.next() else { break };
@@ -52,6 +52,7 @@ pub(super) fn read(text: &[u8]) -> Result<(Vec<Statement>, char), DockerfileErro
                 is_continued = directives.join(&mut whole, &line);
             }
         }
+        let whole = Written::from(&whole[..]);
         let mut statement = Statement::parse(&whole, first)?;
         skip_heredocs(&mut lines, &statement, &whole, &mut fruitless_searches)?;
         statement.lines.1 = lines.number;
@@ -94,8 +95,11 @@ fn skip_heredocs(
 impl Statement {
     fn parse(whole: &Written, line: usize) -> Result<Self, DockerfileError> {
         let whole = whole.trimmed();
-        let (keyword, rest) = whole.split_once(is_space).unwrap_or((whole, Written::default()));
-        let keyword = keyword.text().to_ascii_uppercase();
+        let length = whole.marks().len();
+        let (keyword, rest) =
+            whole.split_once(is_space).unwrap_or_else(|| (whole.clone(), whole.part(length..length)));
+        let mut keyword = keyword.text();
+        keyword.make_ascii_uppercase();
         if !KEYWORDS.contains(&keyword.as_str()) {
             return Err(DockerfileError::UnknownInstruction { line, keyword });
         }
@@ -169,12 +173,12 @@ fn take_flags(text: &Written) -> (Vec<Written>, Written) {
         at += marks[at..].iter().take_while(|mark| mark.is_space()).count();
         let is_flag = marks[at..].iter().take(2).filter(|mark| mark.byte == b'-').count() == 2;
         if !is_flag {
-            return (flags, Written::trimmed_of(&marks[at..]));
+            return (flags, text.part(at..marks.len()).trimmed());
         }
         let (flag, length) = flag(&marks[at..]);
         at += length;
         if flag.is("--") {
-            return (flags, Written::trimmed_of(&marks[at..]));
+            return (flags, text.part(at..marks.len()).trimmed());
         }
         flags.push(flag);
     }
@@ -182,7 +186,7 @@ fn take_flags(text: &Written) -> (Vec<Written>, Written) {
 
 /// Reads a word up to an unquoted space; returns how many marks it took.
 fn flag(marks: &[Mark]) -> (Written, usize) {
-    let mut flag = Written::default();
+    let mut flag = Vec::new();
     let mut quote = None;
     let mut at = 0;
     while let Some(&mark) = marks.get(at) {
@@ -196,9 +200,9 @@ fn flag(marks: &[Mark]) -> (Written, usize) {
                     at += 1;
                 }
             }
-            (_, None) if mark.is_space() => return (flag, at - 1),
+            (_, None) if mark.is_space() => return (Written::from(&flag[..]), at - 1),
             _ => flag.push(mark),
         }
     }
-    (flag, at)
+    (Written::from(&flag[..]), at)
 }

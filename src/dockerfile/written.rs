@@ -4,6 +4,7 @@
 //! that stays keeps its place, a value can be replaced in the file without touching the rest.
 
 use std::ops::Range;
+use std::rc::Rc;
 
 /// One byte of text, and the bytes of the file that say it: more than one after an escape.
 #[derive(Clone, Copy, Debug)]
@@ -24,56 +25,65 @@ impl Mark {
     }
 }
 
-#[derive(Clone, Debug, Default)]
-pub(super) struct Written(Vec<Mark>);
+/// Text, or a part of it; parts share what they are parts of.
+#[derive(Clone, Debug)]
+pub(super) struct Written {
+    all: Rc<[Mark]>,
+    part: Range<usize>,
+}
+
+impl From<&[Mark]> for Written {
+    fn from(marks: &[Mark]) -> Self {
+        Self { all: marks.into(), part: 0..marks.len() }
+    }
+}
+
+/// Text that stands in the file as it is, from `start` on.
+pub(super) fn marks(bytes: &[u8], start: usize) -> impl Iterator<Item = Mark> {
+    let start = u32::try_from(start).expect("a Dockerfile has at most a mebibyte");
+    bytes.iter().zip(start..).map(|(&byte, start)| Mark { byte, start, end: start + 1 })
+}
 
 impl Written {
-    /// Text that stands in the file as it is, from `start` on.
-    pub(super) fn extend_from(&mut self, bytes: &[u8], start: usize) {
-        let start = u32::try_from(start).expect("a Dockerfile has at most a mebibyte");
-        self.0.extend(bytes.iter().zip(start..).map(|(&byte, start)| Mark { byte, start, end: start + 1 }));
-    }
-
-    pub(super) fn push(&mut self, mark: Mark) {
-        self.0.push(mark);
-    }
-
     pub(super) fn marks(&self) -> &[Mark] {
-        &self.0
+        &self.all[self.part.clone()]
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.part.is_empty()
     }
 
     /// The text, with U+FFFD for what is not UTF-8.
     pub(super) fn text(&self) -> String {
-        let bytes = self.0.iter().map(|mark| mark.byte).collect();
+        let bytes = self.marks().iter().map(|mark| mark.byte).collect();
         String::from_utf8(bytes)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
     }
 
     pub(super) fn is(&self, text: &str) -> bool {
-        self.0.iter().map(|mark| mark.byte).eq(text.bytes())
+        self.marks().iter().map(|mark| mark.byte).eq(text.bytes())
     }
 
     /// Where the first byte stands; `None` for the empty text.
     pub(super) fn start(&self) -> Option<usize> {
-        self.0.first().map(|mark| mark.start as usize)
+        self.marks().first().map(|mark| mark.start as usize)
     }
 
     /// From the first byte to the last, with everything that stands between.
     pub(super) fn whole(&self) -> Vec<Range<usize>> {
-        match (self.0.first(), self.0.last()) {
-            (Some(first), Some(last)) => std::iter::once(first.start as usize..last.end as usize).collect(),
-            _ => Vec::new(),
+        match self.marks() {
+            [] => Vec::new(),
+            [first, ..] => {
+                let last = self.marks().last().unwrap_or(first);
+                std::iter::once(first.start as usize..last.end as usize).collect()
+            }
         }
     }
 
     /// Exactly the bytes of the text, as few ranges as there can be.
     pub(super) fn pieces(&self) -> Vec<Range<usize>> {
         let mut pieces: Vec<Range<usize>> = Vec::new();
-        for mark in &self.0 {
+        for mark in self.marks() {
             match pieces.last_mut() {
                 Some(piece) if piece.end == mark.start as usize => piece.end = mark.end as usize,
                 _ => pieces.push(mark.start as usize..mark.end as usize),
@@ -82,32 +92,44 @@ impl Written {
         pieces
     }
 
-    pub(super) fn trimmed(&self) -> Self {
-        Self::trimmed_of(&self.0)
+    /// The part of these bytes of the text.
+    pub(super) fn part(&self, bytes: Range<usize>) -> Self {
+        assert!(bytes.start <= bytes.end && bytes.end <= self.part.len(), "a part lies within its text");
+        let start = self.part.start;
+        Self { all: Rc::clone(&self.all), part: start + bytes.start..start + bytes.end }
     }
 
-    /// These marks without the spaces at both ends.
-    pub(super) fn trimmed_of(marks: &[Mark]) -> Self {
+    /// Without the spaces at both ends.
+    pub(super) fn trimmed(&self) -> Self {
+        let marks = self.marks();
         let start = marks.iter().position(|mark| !mark.is_space()).unwrap_or(marks.len());
         let end = marks.iter().rposition(|mark| !mark.is_space()).map_or(start, |last| last + 1);
-        Self(marks[start..end].to_vec())
+        self.part(start..end)
     }
 
     /// Whether a byte stands there twice in a row.
     pub(super) fn has_double(&self, byte: u8) -> bool {
-        self.0.windows(2).any(|two| two[0].byte == byte && two[1].byte == byte)
+        self.marks().windows(2).any(|two| two[0].byte == byte && two[1].byte == byte)
     }
 
     /// The words between spaces; quotes mean nothing here.
     pub(super) fn words(&self) -> Vec<Self> {
-        let words = self.0.split(|mark| mark.is_space()).filter(|word| !word.is_empty());
-        words.map(|word| Self(word.to_vec())).collect()
+        let mut words = Vec::new();
+        let mut end = 0;
+        for run in self.marks().chunk_by(|one, next| one.is_space() == next.is_space()) {
+            let start = end;
+            end += run.len();
+            if !run[0].is_space() {
+                words.push(self.part(start..end));
+            }
+        }
+        words
     }
 
     /// What comes before and after the first byte that `is_separator` accepts.
     pub(super) fn split_once(&self, is_separator: impl Fn(u8) -> bool) -> Option<(Self, Self)> {
-        let at = self.0.iter().position(|mark| is_separator(mark.byte))?;
-        Some((Self(self.0[..at].to_vec()), Self(self.0[at + 1..].to_vec())))
+        let at = self.marks().iter().position(|mark| is_separator(mark.byte))?;
+        Some((self.part(0..at), self.part(at + 1..self.part.len())))
     }
 }
 

@@ -88,6 +88,14 @@ impl<'r> Snapshot<'r> {
         Ok(None)
     }
 
+    /// Whether a folder is at `path`, which is looked at soon: its tree is read.
+    ///
+    /// # Errors
+    /// As [`Snapshot::entry`].
+    pub fn has_folder(&self, path: &RepoPath) -> Result<bool, GitError> {
+        Ok(self.folder(path)?.is_some())
+    }
+
     /// What a folder holds itself, in git's order; nothing when it isn't there.
     ///
     /// # Errors

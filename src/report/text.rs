@@ -16,7 +16,7 @@ pub fn plan(plan: &Plan) -> String {
     let mut text = String::new();
     line(&mut text, &base(plan));
     for step in &plan.steps {
-        line(&mut text, &format!("{} `{}`{}", action(&step.action), step.project, digest(step)));
+        line(&mut text, format_args!("{} `{}`{}", action(&step.action), step.project, digest(step)));
         reasons(&mut text, &step.because);
     }
     line(&mut text, &summary(plan));
@@ -67,7 +67,7 @@ pub fn build(report: &BuildReport) -> String {
         let Some(project) = report.projects.get(&step.project) else { continue };
         line(
             &mut text,
-            &format!(
+            format_args!(
                 "{:<9} {}{}",
                 project.outcome.word(),
                 step.project,
@@ -75,7 +75,7 @@ pub fn build(report: &BuildReport) -> String {
             ),
         );
         if let Outcome::Built { image, .. } | Outcome::Reused { image, .. } = &project.outcome {
-            line(&mut text, &format!("  as {image}"));
+            line(&mut text, format_args!("  as {image}"));
         }
         if !matches!(project.outcome, Outcome::Reused { .. }) {
             reasons(&mut text, &step.because);
@@ -86,7 +86,7 @@ pub fn build(report: &BuildReport) -> String {
     }
     line(&mut text, &totals(report));
     if let Some(record) = &report.record {
-        line(&mut text, &format!("recorded as {record}"));
+        line(&mut text, format_args!("recorded as {record}"));
     }
     text
 }
@@ -94,12 +94,12 @@ pub fn build(report: &BuildReport) -> String {
 fn failure(text: &mut String, causes: &[String], log_tail: &[String]) {
     for (depth, cause) in causes.iter().enumerate() {
         let word = if depth == 0 { "error" } else { "  because" };
-        line(text, &format!("  {word}: {}", printable(cause)));
+        line(text, format_args!("  {word}: {}", printable(cause)));
     }
     if !log_tail.is_empty() {
         line(text, "  the failed step's last lines:");
         for log in log_tail {
-            line(text, &format!("    | {}", printable(log)));
+            line(text, format_args!("    | {}", printable(log)));
         }
     }
 }
@@ -148,10 +148,10 @@ fn reasons(text: &mut String, because: &[Reason]) {
     // A line that says there is one more is no shorter than that one.
     let shown = if own.len() == MOST_REASONS + 1 { own.len() } else { MOST_REASONS };
     for reason in own.iter().take(shown) {
-        line(text, &format!("  because {reason}"));
+        line(text, format_args!("  because {reason}"));
     }
     if let more @ 1.. = own.len().saturating_sub(shown) {
-        line(text, &format!("  and {more} more reasons: `chinampa why` names them all"));
+        line(text, format_args!("  and {more} more reasons: `chinampa why` names them all"));
     }
 }
 
@@ -183,6 +183,6 @@ fn seconds(took: Duration) -> String {
     format!("{:.1} s", took.as_secs_f64())
 }
 
-fn line(text: &mut String, line: &str) {
+fn line(text: &mut String, line: impl std::fmt::Display) {
     writeln!(text, "{line}").expect("a string can be written to");
 }

@@ -2,23 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
-use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use super::parents::Names;
 use super::{PATTERN_FILE, Project, Workspace, WorkspaceError};
 use crate::config::{Located, Manifest, ManifestErrors, Problem, ProjectConfig};
 use crate::dockerfile::Dockerfile;
-use crate::git::{EntryKind, GitError, Snapshot};
+use crate::git::{GitError, Snapshot};
 use crate::graph::ProjectGraph;
 use crate::model::{ProjectName, RepoPath, RepositoryName};
 use crate::patterns::{Patterns, PatternsError};
+use crate::threads;
 
 /// Fewer projects are read sooner than a thread has opened the repository.
 const LEAST_PROJECTS_A_THREAD: usize = 100;
 
-/// What a thread takes when it has done what it took before: some threads have less of a processor than others.
+/// What a thread takes at once.
 const PROJECTS_AT_ONCE: usize = 50;
 
 pub(super) fn workspace(
@@ -75,32 +73,23 @@ fn read_all(
     };
     let most_threads = projects.len() / LEAST_PROJECTS_A_THREAD;
     // How many processors there are is a dozen calls, so it is asked only where it matters.
-    let processors = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let threads = if most_threads > 1 { processors().min(most_threads) } else { 1 };
+    let threads = if most_threads > 1 { threads::processors().min(most_threads) } else { 1 };
     if threads == 1 {
         return read(snapshot, &projects);
     }
-    let chunks: Vec<_> = projects.chunks(PROJECTS_AT_ONCE).enumerate().collect();
-    let next = AtomicUsize::new(0);
-    let work = |snapshot: &Snapshot<'_>| -> Result<Vec<(usize, AllFound)>, GitError> {
-        let mut done = Vec::new();
-        while let Some((number, projects)) = chunks.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push((*number, read(snapshot, projects)?));
-        }
-        Ok(done)
-    };
+    let chunks: Vec<_> = projects.chunks(PROJECTS_AT_ONCE).collect();
     let (open, tree) = (snapshot.repository().for_another_thread(), snapshot.tree());
-    let mut parts = thread::scope(|scope| {
-        let others = || work(&open()?.snapshot_of_tree(tree));
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(others)).collect();
-        let mut parts = work(snapshot)?;
-        for thread in others {
-            parts.append(&mut thread.join().expect("a reader does not panic")?);
-        }
-        Ok::<_, GitError>(parts)
-    })?;
-    parts.sort_unstable_by_key(|(number, _)| *number);
-    Ok(parts.into_iter().fold(AllFound::default(), |mut all, (_, (mut found, mut problems))| {
+    let all = threads::share(
+        &chunks,
+        threads,
+        |queue| queue.each(|projects| read(snapshot, projects)),
+        |queue| {
+            let repository = open()?;
+            let snapshot = repository.snapshot_of_tree(tree);
+            queue.each(|projects| read(&snapshot, projects))
+        },
+    )?;
+    Ok(all.into_iter().fold(AllFound::default(), |mut all, (mut found, mut problems)| {
         all.0.append(&mut found);
         all.1.append(&mut problems);
         all
@@ -170,9 +159,7 @@ impl Reader<'_> {
         let context =
             Some(("context", &config.context)).filter(|_| config.context.value != config.path.value);
         for (key, folder) in [("path", &config.path)].into_iter().chain(context) {
-            let is_folder =
-                self.snapshot.entry(&folder.value)?.is_some_and(|entry| entry.kind == EntryKind::Folder);
-            if !is_folder {
+            if !self.snapshot.has_folder(&folder.value)? {
                 let message =
                     format!("`{key}` of `{name}`: there is no folder `{}` in this commit", folder.value);
                 self.problem(self.file, folder.line, message);

@@ -1,0 +1,84 @@
+//! Work that several threads share.
+//!
+//! A thread takes what is next when it has done what it took before: some have less of a processor than others.
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// How many threads get something done at once.
+pub(crate) fn processors() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// Items that threads take from, one at a time.
+#[derive(Debug)]
+pub(crate) struct Queue<'t, T> {
+    items: &'t [T],
+    next: AtomicUsize,
+}
+
+/// What one thread made, each with its item's number.
+pub(crate) type Made<R> = Vec<(usize, R)>;
+
+impl<'t, T> Queue<'t, T> {
+    /// Takes items until there are no more, or one fails.
+    pub(crate) fn each<R, E>(&self, mut work: impl FnMut(&'t T) -> Result<R, E>) -> Result<Made<R>, E> {
+        let mut made = Vec::new();
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = self.items.get(number) else { return Ok(made) };
+            made.push((number, work(item)?));
+        }
+    }
+}
+
+/// Lets so many threads take from the items, this one `here` and the others `elsewhere`; returns what they made in the
+/// items' order.
+pub(crate) fn share<T: Sync, R: Send, E: Send>(
+    items: &[T],
+    threads: usize,
+    here: impl FnOnce(&Queue<'_, T>) -> Result<Made<R>, E>,
+    elsewhere: impl Fn(&Queue<'_, T>) -> Result<Made<R>, E> + Sync,
+) -> Result<Vec<R>, E> {
+    let queue = Queue { items, next: AtomicUsize::new(0) };
+    let mut made = thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(|| elsewhere(&queue))).collect();
+        let mut made = here(&queue)?;
+        for thread in others {
+            made.append(&mut thread.join().expect("shared work does not panic")?);
+        }
+        Ok::<_, E>(made)
+    })?;
+    made.sort_unstable_by_key(|(number, _)| *number);
+    Ok(made.into_iter().map(|(_, made)| made).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_made_is_in_the_order_of_the_items_whoever_made_it() {
+        let items: Vec<usize> = (0..1000).collect();
+
+        let doubled = share(
+            &items,
+            3,
+            |queue| queue.each(|item| Ok::<_, ()>(item * 2)),
+            |queue| queue.each(|item| Ok(item * 2)),
+        );
+
+        assert_eq!(doubled, Ok(items.iter().map(|item| item * 2).collect()));
+    }
+
+    #[test]
+    fn an_error_of_any_thread_is_the_error_of_all() {
+        let failing = |item: &usize| if *item == 700 { Err("the item can't be used") } else { Ok(()) };
+        let items: Vec<usize> = (0..1000).collect();
+
+        let made = share(&items, 2, |queue| queue.each(failing), |queue| queue.each(failing));
+
+        assert_eq!(made, Err("the item can't be used"));
+    }
+}
