@@ -1,7 +1,9 @@
 //! Which project needs which: acyclic, and in the same order every time.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
 
+use foldhash::fast::RandomState;
 use petgraph::Direction;
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -13,7 +15,7 @@ use crate::model::ProjectName;
 #[derive(Clone, Debug)]
 pub struct ProjectGraph {
     graph: DiGraph<ProjectName, ()>,
-    nodes: BTreeMap<ProjectName, NodeIndex>,
+    nodes: HashMap<ProjectName, NodeIndex, RandomState>,
     order: Vec<NodeIndex>,
 }
 
@@ -31,19 +33,25 @@ fn show(path: &[ProjectName]) -> String {
 }
 
 impl ProjectGraph {
-    /// Builds the graph from each project's needs. Needs that are no keys are passed over.
+    /// Builds the graph from each project's needs, the projects in name order. Needs that are no projects are passed over.
     ///
     /// # Errors
     /// A [`Cycle`] for each group of projects that need each other.
-    pub fn new(needs: &BTreeMap<ProjectName, BTreeSet<ProjectName>>) -> Result<Self, Vec<Cycle>> {
-        let mut graph = DiGraph::with_capacity(needs.len(), needs.len());
-        let nodes: BTreeMap<ProjectName, NodeIndex> =
-            needs.keys().map(|name| (name.clone(), graph.add_node(name.clone()))).collect();
-        for (number, needs) in needs.values().enumerate() {
-            // Numbers are in name order.
-            let dependent = NodeIndex::new(number);
-            for need in needs.iter().filter_map(|need| nodes.get(need)) {
-                graph.add_edge(*need, dependent, ());
+    pub fn new<'n, N: IntoIterator<Item = &'n ProjectName>>(
+        needs: impl IntoIterator<Item = (&'n ProjectName, N)>,
+    ) -> Result<Self, Vec<Cycle>> {
+        let (names, needs): (Vec<&ProjectName>, Vec<N>) = needs.into_iter().unzip();
+        debug_assert!(names.is_sorted(), "numbers are in name order");
+        let mut graph = DiGraph::with_capacity(names.len(), 2 * names.len());
+        let nodes: HashMap<ProjectName, NodeIndex, RandomState> =
+            names.into_iter().map(|name| (name.clone(), graph.add_node(name.clone()))).collect();
+        for (number, needs) in needs.into_iter().enumerate() {
+            let mut needs: Vec<NodeIndex> =
+                needs.into_iter().filter_map(|need| nodes.get(need).copied()).collect();
+            needs.sort_unstable();
+            needs.dedup();
+            for need in needs {
+                graph.add_edge(need, NodeIndex::new(number), ());
             }
         }
         let order = order_by_needs(&graph);
@@ -59,10 +67,13 @@ impl ProjectGraph {
     }
 
     /// The same, each with what it needs itself, in name order.
-    pub fn order_with_needs(&self) -> impl Iterator<Item = (&ProjectName, BTreeSet<&ProjectName>)> {
+    pub fn order_with_needs(&self) -> impl Iterator<Item = (&ProjectName, Vec<&ProjectName>)> {
         self.order.iter().map(|&node| {
-            let needs = self.graph.neighbors_directed(node, Direction::Incoming);
-            (&self.graph[node], needs.map(|need| &self.graph[need]).collect())
+            let mut needs: Vec<NodeIndex> =
+                self.graph.neighbors_directed(node, Direction::Incoming).collect();
+            // Numbers are in name order.
+            needs.sort_unstable();
+            (&self.graph[node], needs.into_iter().map(|need| &self.graph[need]).collect())
         })
     }
 
@@ -99,9 +110,12 @@ impl ProjectGraph {
     }
 
     /// For each project that needs some of the chosen ones, however far away: which, in name order.
-    pub fn needs_among(&self, chosen: &BTreeSet<&ProjectName>) -> BTreeMap<&ProjectName, Vec<&ProjectName>> {
+    pub fn needs_among<'n>(
+        &self,
+        chosen: impl IntoIterator<Item = &'n ProjectName>,
+    ) -> BTreeMap<&ProjectName, Vec<&ProjectName>> {
         let mut is_chosen = vec![false; self.graph.node_count()];
-        for node in chosen.iter().filter_map(|name| self.nodes.get(*name)) {
+        for node in chosen.into_iter().filter_map(|name| self.nodes.get(name)) {
             is_chosen[node.index()] = true;
         }
         let mut found: Vec<Vec<NodeIndex>> = vec![Vec::new(); self.graph.node_count()];
@@ -166,15 +180,15 @@ fn order_by_needs(graph: &DiGraph<ProjectName, ()>) -> Vec<NodeIndex> {
         .map(|node| graph.neighbors_directed(node, Direction::Incoming).count())
         .collect();
     // Nodes were added in name order, so the order of their numbers is that of their names.
-    let mut ready: BTreeSet<NodeIndex> =
-        graph.node_indices().filter(|node| missing[node.index()] == 0).collect();
+    let mut ready: BinaryHeap<Reverse<NodeIndex>> =
+        graph.node_indices().filter(|node| missing[node.index()] == 0).map(Reverse).collect();
     let mut order = Vec::with_capacity(graph.node_count());
-    while let Some(node) = ready.pop_first() {
+    while let Some(Reverse(node)) = ready.pop() {
         order.push(node);
         for dependent in graph.neighbors_directed(node, Direction::Outgoing) {
             missing[dependent.index()] -= 1;
             if missing[dependent.index()] == 0 {
-                ready.insert(dependent);
+                ready.push(Reverse(dependent));
             }
         }
     }

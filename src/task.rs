@@ -135,7 +135,7 @@ impl Maker<'_> {
         };
         Ok(Task {
             repository: project.repository.clone(),
-            dockerfile: project.dockerfile.clone(),
+            dockerfile: (*project.dockerfile).clone(),
             parents: project.parents.clone(),
             request,
             stages,

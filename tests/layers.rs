@@ -12,6 +12,7 @@ use regex::Regex;
 const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("exit", &[]),
+    ("threads", &[]),
     ("aws", &[]),
     ("config", &["threads"]),
     ("docker", &[]),
@@ -20,7 +21,6 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("git", &[]),
     ("graph", &[]),
     ("patterns", &[]),
-    ("threads", &[]),
     ("record", &["config"]),
     ("ci", &["git"]),
     ("registry", &["aws", "config"]),

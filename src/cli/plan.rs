@@ -59,7 +59,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
         output.answer(&text::plan(&plan));
     }
     // Freeing thousands of projects piece by piece takes longer than the end of the process.
-    std::mem::forget((workspace, plan));
+    std::mem::forget((snapshot, workspace, plan));
     Ok(Exit::Done)
 }
 

@@ -57,7 +57,8 @@ pub struct Manifest {
     /// Where they are promoted to; never the engine's store.
     pub deploy: Option<RegistryConfig>,
     pub environments: BTreeMap<EnvironmentName, EnvironmentRule>,
-    pub projects: BTreeMap<ProjectName, ProjectConfig>,
+    /// Boxed: they are moved from hand to hand.
+    pub projects: BTreeMap<ProjectName, Box<ProjectConfig>>,
 }
 
 /// Reads a manifest; `file` is what problems call it.
@@ -163,13 +164,18 @@ impl Common {
         Self { workspace, cache, deploy, environments }
     }
 
-    fn with(self, projects: BTreeMap<ProjectName, ProjectConfig>, fields: &Fields<'_>) -> Option<Manifest> {
+    fn with(
+        self,
+        projects: BTreeMap<ProjectName, Box<ProjectConfig>>,
+        fields: &Fields<'_>,
+    ) -> Option<Manifest> {
         let Self { workspace, cache, mut deploy, environments } = self;
         let workspace = workspace?;
         if let (Some(item), Some(RegistryKind::Ecr(ecr))) =
             (fields.item("deploy"), deploy.as_mut().map(|deploy| &mut deploy.kind))
         {
-            policy::add_deploy_tags(&mut ecr.policy, item, &workspace.name, projects.values());
+            let projects = projects.values().map(Box::as_ref);
+            policy::add_deploy_tags(&mut ecr.policy, item, &workspace.name, projects);
         }
         Some(Manifest { workspace, cache: cache?, deploy, environments, projects })
     }

@@ -5,7 +5,7 @@
 //! here. So each part begins where a table does, and says the same as in its place in the file, unless it adds to a
 //! table that another part has: then, and when there is any problem, the file is read as a whole.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use foldhash::fast::RandomState;
 use toml::de::DeTable;
@@ -32,7 +32,7 @@ struct Part<'t> {
     lines_before: usize,
 }
 
-type Projects = Vec<(ProjectName, ProjectConfig)>;
+type Projects = Vec<(ProjectName, Box<ProjectConfig>)>;
 
 /// The manifest, where it is large and nothing is wrong with it; else it may be read as a whole.
 pub(super) fn manifest(text: &[u8], file: &str) -> Option<Manifest> {
@@ -61,12 +61,12 @@ fn manifest_of_parts(text: &str, part_bytes: usize, file: &str) -> Option<Manife
     if repositories.len() < count {
         return None;
     }
-    let projects: BTreeMap<ProjectName, ProjectConfig> =
-        std::iter::once(of_first).chain(of_others).flatten().collect();
-    let mut needs = projects.values().flat_map(|config| &config.needs);
-    if projects.len() < count || !needs.all(|need| projects.contains_key(&need.value)) {
+    let names: HashSet<&ProjectName, RandomState> = parts().flatten().map(|(name, _)| name).collect();
+    let mut needs = parts().flatten().flat_map(|(_, config)| &config.needs);
+    if names.len() < count || !needs.all(|need| names.contains(&need.value)) {
         return None;
     }
+    let projects = std::iter::once(of_first).chain(of_others).flatten().collect();
     common.with(projects, &fields).filter(|_| problems.is_empty())
 }
 

@@ -65,7 +65,10 @@ impl<'a> Surroundings<'a> {
     }
 }
 
-pub(super) fn read(item: Item<'_>, around: &mut Surroundings<'_>) -> Option<(ProjectName, ProjectConfig)> {
+pub(super) fn read(
+    item: Item<'_>,
+    around: &mut Surroundings<'_>,
+) -> Option<(ProjectName, Box<ProjectConfig>)> {
     let name = item.key().parse().map_err(|error: InvalidName| item.wrong(error)).ok();
     let fields = item.fields(KEYS)?;
     let path = fields.required("path").and_then(located_path);
@@ -90,7 +93,7 @@ pub(super) fn read(item: Item<'_>, around: &mut Surroundings<'_>) -> Option<(Pro
     let service = fields.item("service").and_then(service::read);
     Some((
         name?,
-        ProjectConfig {
+        Box::new(ProjectConfig {
             line: item.line(),
             path: path?,
             context,
@@ -106,7 +109,7 @@ pub(super) fn read(item: Item<'_>, around: &mut Surroundings<'_>) -> Option<(Pro
             tags,
             terraform,
             service,
-        },
+        }),
     ))
 }
 

@@ -26,7 +26,7 @@ fn problems(rest: &str) -> String {
 fn project(keys: &str) -> ProjectConfig {
     let rest = "[projects.lib]\npath = \"lib\"\n[projects.base]\npath = \"base\"\n";
     let text = format!("workspace.name = \"shop\"\n[projects.api]\n{keys}\n{rest}");
-    manifest(&text).projects.remove(&"api".parse().unwrap()).unwrap()
+    *manifest(&text).projects.remove(&"api".parse().unwrap()).unwrap()
 }
 
 fn path(text: &str) -> RepoPath {

@@ -48,7 +48,7 @@ pub(super) fn of_word(word: &str) -> Option<Heredoc> {
     if name.contains('<') {
         return None;
     }
-    match shell::unquote(name).ok()?.words.as_slice() {
+    match shell::unquote(name).ok()?.as_slice() {
         [only] => Some(Heredoc { name: only.clone(), strips_tabs, is_certain: rest.len() == name.len() }),
         _ => None,
     }

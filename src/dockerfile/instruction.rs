@@ -26,7 +26,7 @@ pub struct Instruction {
 impl Instruction {
     pub(super) fn new(statement: &Statement, escape: char) -> Result<Self, DockerfileError> {
         let mut instruction = Self {
-            keyword: statement.keyword.clone(),
+            keyword: statement.keyword.to_owned(),
             first_line: statement.lines.0,
             last_line: statement.lines.1,
             flags: statement.flags.iter().map(Written::text).collect(),
@@ -48,7 +48,7 @@ impl Instruction {
 fn arguments(statement: &Statement, escape: char) -> Result<Vec<String>, DockerfileError> {
     let rest = &statement.rest;
     let words = || rest.words().iter().map(Written::text).collect();
-    Ok(match (statement.keyword.as_str(), &statement.json) {
+    Ok(match (statement.keyword, &statement.json) {
         ("HEALTHCHECK", json) => match (rest.split_once(is_space), json) {
             (Some((kind, _)), Some(command)) => [&[kind.text()], command.as_slice()].concat(),
             (Some((kind, command)), None) => vec![kind.text(), command.trimmed().text()],
@@ -56,7 +56,7 @@ fn arguments(statement: &Statement, escape: char) -> Result<Vec<String>, Dockerf
         },
         (_, Some(json)) => json.clone(),
         ("ADD" | "COPY" | "EXPOSE" | "FROM" | "VOLUME", None) => words(),
-        ("ARG", None) => quoted_words(&rest.text(), escape),
+        ("ARG", None) => quoted_words(&rest.text(), escape).into_iter().map(str::to_owned).collect(),
         ("ENV" | "LABEL", None) => {
             let pairs = variables::pairs(statement, escape)?;
             pairs.into_iter().flat_map(|(name, value)| [name, value]).collect()

@@ -117,11 +117,6 @@ impl Dockerfile {
             return Err(DockerfileError::TooLarge { bytes: text.len() });
         }
         let (statements, escape) = statement::read(text)?;
-        // Of the others, nothing can be wrong that isn't found below.
-        let with_words = ["ENV", "LABEL", "ONBUILD"];
-        for statement in statements.iter().filter(|it| with_words.contains(&it.keyword.as_str())) {
-            Instruction::new(statement, escape)?;
-        }
         let line_ends = text.iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
         let line_starts: Vec<usize> = std::iter::once(0).chain(line_ends.map(|(end, _)| end + 1)).collect();
         let variables = Variables::new(escape, build_args, platform);
@@ -184,7 +179,11 @@ impl Dockerfile {
     /// # Errors
     /// [`DockerfileError::UnknownTarget`] when no stage has this name.
     pub fn parents_needed_for(&self, target: Option<&StageName>) -> Result<Vec<&Parent>, DockerfileError> {
-        let needed = self.closure(self.target(target)?);
+        let target = self.target(target)?;
+        if self.parents.is_empty() {
+            return Ok(Vec::new());
+        }
+        let needed = self.closure(target);
         Ok(self.parents.iter().filter(|parent| needed.contains(&parent.stage)).collect())
     }
 

@@ -51,7 +51,6 @@ pub(super) enum Value {
 pub(super) struct Expanded {
     /// Without quotes. Variables without a value are empty.
     pub(super) text: String,
-    pub(super) words: Vec<String>,
     /// Variables that have no value.
     pub(super) unset: Vec<String>,
     /// Variables that make the text uncertain.
@@ -64,22 +63,23 @@ pub(super) fn expand(
     escape: char,
     value_of: &dyn Fn(&str) -> Value,
 ) -> Result<Expanded, ShellError> {
-    run(Lexer { escape, style: Style::Expand, value_of, ..Lexer::new(text) })
+    let is_special = |character: char| "'\"$<".contains(character) || character == escape;
+    if !text.contains(is_special) {
+        return Ok(Expanded { text: text.to_owned(), ..Expanded::default() });
+    }
+    let mut lexer = Lexer { escape, style: Style::Expand, value_of, ..Lexer::new(text) };
+    let (text, _) = lexer.until(None, false)?;
+    Ok(Expanded { text, unset: lexer.unset, unknown: lexer.unknown })
 }
 
-/// Takes quotes and escapes away; variables stay as they are written.
-pub(super) fn unquote(text: &str) -> Result<Expanded, ShellError> {
-    run(Lexer { style: Style::Unquote, ..Lexer::new(text) })
+/// The words of a text without quotes and escapes; variables stay as they are written.
+pub(super) fn unquote(text: &str) -> Result<Vec<String>, ShellError> {
+    Lexer { style: Style::Unquote, ..Lexer::new(text) }.until(None, false).map(|(_, words)| words)
 }
 
 /// Only finds where words begin and end.
 pub(super) fn split(text: &str) -> Result<Vec<String>, ShellError> {
-    run(Lexer { style: Style::Split, ..Lexer::new(text) }).map(|expanded| expanded.words)
-}
-
-fn run(mut lexer: Lexer<'_>) -> Result<Expanded, ShellError> {
-    let (text, words) = lexer.until(None, lexer.style == Style::Split)?;
-    Ok(Expanded { text, words, unset: lexer.unset, unknown: lexer.unknown })
+    Lexer { style: Style::Split, ..Lexer::new(text) }.until(None, true).map(|(_, words)| words)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use std::ops::Range;
 use super::error::DockerfileError;
 use super::mount::Mount;
 use super::statement::Statement;
-use super::variables::Variables;
+use super::variables::{self, Variables};
 use super::written::Written;
-use super::{Copy, CopyKind, MAX_STAGES, Parent, Source, Stage, heredoc};
+use super::{Copy, CopyKind, Instruction, MAX_STAGES, Parent, Source, Stage, heredoc};
 use crate::model::{ImageRef, StageName};
 
 const SCRATCH: &str = "scratch";
@@ -68,7 +68,7 @@ impl<'a> Reader<'a> {
     }
 
     fn statement(&mut self, statement: &Statement) -> Result<(), DockerfileError> {
-        match statement.keyword.as_str() {
+        match statement.keyword {
             "ARG" => {
                 let names = self.variables.declare(statement)?;
                 self.arguments.extend(names);
@@ -79,7 +79,8 @@ impl<'a> Reader<'a> {
             "COPY" => self.copy(statement, CopyKind::Copy),
             "ADD" => self.copy(statement, CopyKind::Add),
             "RUN" => self.run(statement),
-            "ONBUILD" => statement.trigger().map(|_| ()),
+            "LABEL" => variables::pairs(statement, self.variables.escape()).map(drop),
+            "ONBUILD" => Instruction::new(statement, self.variables.escape()).map(drop),
             _ => Ok(()),
         }
     }

@@ -9,7 +9,7 @@ use super::written::{Mark, Written, is_space};
 #[derive(Debug)]
 pub(super) struct Statement {
     /// In upper case.
-    pub(super) keyword: String,
+    pub(super) keyword: &'static str,
     /// The first line and the last, here-documents included; both from 1.
     pub(super) lines: (usize, usize),
     /// Words that begin with `--`, without quotes.
@@ -37,6 +37,7 @@ pub(super) fn read(text: &[u8]) -> Result<(Vec<Statement>, char), DockerfileErro
     let mut statements = Vec::new();
     let mut lines = Lines::new(text);
     let mut fruitless_searches = 0;
+    let mut joined = Vec::new();
     while let Some(line) = lines.next() {
         let line = line.without_indent();
         directives.read(&line)?;
@@ -44,15 +45,15 @@ pub(super) fn read(text: &[u8]) -> Result<(Vec<Statement>, char), DockerfileErro
             continue;
         }
         let first = line.number;
-        let mut whole = Vec::new();
-        let mut is_continued = directives.join(&mut whole, &line);
+        joined.clear();
+        let mut is_continued = directives.join(&mut joined, &line);
         while is_continued {
             let Some(line) = lines.next() else { break };
             if !line.without_indent().is_comment_or_blank() {
-                is_continued = directives.join(&mut whole, &line);
+                is_continued = directives.join(&mut joined, &line);
             }
         }
-        let whole = Written::from(&whole[..]);
+        let whole = Written::from(&joined[..]);
         let mut statement = Statement::parse(&whole, first)?;
         skip_heredocs(&mut lines, &statement, &whole, &mut fruitless_searches)?;
         statement.lines.1 = lines.number;
@@ -70,7 +71,7 @@ fn skip_heredocs(
 ) -> Result<(), DockerfileError> {
     let trigger = if statement.keyword == "ONBUILD" { Some(statement.trigger()?) } else { None };
     let inner = trigger.as_ref().unwrap_or(statement);
-    let can_have_some = matches!(inner.keyword.as_str(), "ADD" | "COPY" | "RUN") && inner.json.is_none();
+    let can_have_some = matches!(inner.keyword, "ADD" | "COPY" | "RUN") && inner.json.is_none();
     if !can_have_some || !whole.has_double(b'<') {
         return Ok(());
     }
@@ -98,13 +99,12 @@ impl Statement {
         let length = whole.marks().len();
         let (keyword, rest) =
             whole.split_once(is_space).unwrap_or_else(|| (whole.clone(), whole.part(length..length)));
-        let mut keyword = keyword.text();
-        keyword.make_ascii_uppercase();
-        if !KEYWORDS.contains(&keyword.as_str()) {
+        let Some(keyword) = KEYWORDS.into_iter().find(|known| keyword.is_ignoring_case(known)) else {
+            let keyword = keyword.text().to_ascii_uppercase();
             return Err(DockerfileError::UnknownInstruction { line, keyword });
-        }
+        };
         let (flags, rest) = take_flags(&rest);
-        let json = match keyword.as_str() {
+        let json = match keyword {
             "HEALTHCHECK" => rest.split_once(is_space).and_then(|(_, command)| json_array(&command)),
             name if WITH_JSON.contains(&name) => json_array(&rest),
             _ => None,
@@ -112,7 +112,9 @@ impl Statement {
         let json = match json {
             None => None,
             Some(Ok(strings)) => Some(strings),
-            Some(Err(problem)) => return Err(DockerfileError::Malformed { line, keyword, problem }),
+            Some(Err(problem)) => {
+                return Err(DockerfileError::Malformed { line, keyword: keyword.to_owned(), problem });
+            }
         };
         Ok(Self { keyword, lines: (line, line), flags, rest, json })
     }
@@ -126,7 +128,7 @@ impl Statement {
             "needs an instruction"
         } else {
             let trigger = Self::parse(&self.rest, self.lines.0)?;
-            match trigger.keyword.as_str() {
+            match trigger.keyword {
                 "ONBUILD" | "FROM" | "MAINTAINER" => "can't hold this instruction",
                 _ => return Ok(trigger),
             }
@@ -135,7 +137,7 @@ impl Statement {
     }
 
     pub(super) fn malformed(&self, problem: &'static str) -> DockerfileError {
-        DockerfileError::Malformed { line: self.lines.0, keyword: self.keyword.clone(), problem }
+        DockerfileError::Malformed { line: self.lines.0, keyword: self.keyword.to_owned(), problem }
     }
 
     /// The value of the first flag with this name.

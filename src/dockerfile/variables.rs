@@ -18,7 +18,7 @@ const MAX_EXPANDED_BYTES: usize = 8 * MAX_BYTES;
 pub(super) fn pairs(statement: &Statement, escape: char) -> Result<Vec<(String, String)>, DockerfileError> {
     let text = statement.rest.text();
     let words = quoted_words(&text, escape);
-    let Some(first) = words.first() else {
+    let Some(first) = words.first().copied() else {
         return Err(statement.malformed("needs a name and a value"));
     };
     if !first.contains('=') {
@@ -27,7 +27,7 @@ pub(super) fn pairs(statement: &Statement, escape: char) -> Result<Vec<(String, 
             text.split_once(is_separator).ok_or_else(|| statement.malformed("needs a name and a value"))?;
         return Ok(vec![(name.to_owned(), value.trim_start_matches(is_separator).to_owned())]);
     }
-    let pair = |word: &String| match word.split_once('=') {
+    let pair = |word: &&str| match word.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err(statement.malformed("has a word that is not `name=value`")),
     };
@@ -39,14 +39,15 @@ pub(super) fn declarations(
     statement: &Statement,
     escape: char,
 ) -> Result<Vec<(String, Option<String>)>, DockerfileError> {
-    let words = quoted_words(&statement.rest.text(), escape);
+    let text = statement.rest.text();
+    let words = quoted_words(&text, escape);
     if words.is_empty() {
         return Err(statement.malformed("needs a name"));
     }
-    let declaration = |word: String| match word.split_once('=') {
+    let declaration = |word: &str| match word.split_once('=') {
         Some(("", _)) => Err(statement.malformed("has a value without a name")),
         Some((name, value)) => Ok((name.to_owned(), Some(value.to_owned()))),
-        None => Ok((word, None)),
+        None => Ok((word.to_owned(), None)),
     };
     words.into_iter().map(declaration).collect()
 }
@@ -77,6 +78,10 @@ impl<'a> Variables<'a> {
     ) -> Self {
         let (global, stages) = (BTreeMap::new(), Vec::new());
         Self { escape, build_args, platform, global, stages, expanded_bytes: Cell::new(0) }
+    }
+
+    pub(super) fn escape(&self) -> char {
+        self.escape
     }
 
     pub(super) fn start_stage(&mut self, base: Option<usize>) {

@@ -1,16 +1,16 @@
 //! Where words begin and end.
 
-/// The words of `ARG` and `ENV`: spaces inside quotes don't part them, and the quotes stay.
-pub(super) fn quoted_words(text: &str, escape: char) -> Vec<String> {
+/// The words of `ARG` and `ENV`: spaces inside quotes don't part them, and the quotes stay. An escape character that
+/// nothing follows is no part of them.
+pub(super) fn quoted_words(text: &str, escape: char) -> Vec<&str> {
     let mut words = Vec::new();
-    let mut word = String::new();
+    let mut start = None;
     let mut quote = None;
-    let mut characters = text.chars();
-    while let Some(character) = characters.next() {
+    let mut end = text.len();
+    let mut characters = text.char_indices();
+    while let Some((at, character)) = characters.next() {
         if quote.is_none() && character.is_whitespace() {
-            if !word.is_empty() {
-                words.push(std::mem::take(&mut word));
-            }
+            words.extend(start.take().map(|start| &text[start..at]));
             continue;
         }
         match quote {
@@ -18,16 +18,13 @@ pub(super) fn quoted_words(text: &str, escape: char) -> Vec<String> {
             None if matches!(character, '\'' | '"') => quote = Some(character),
             _ => {}
         }
-        if character == escape && quote != Some('\'') {
-            let Some(escaped) = characters.next() else { break };
-            word.extend([character, escaped]);
-        } else {
-            word.push(character);
+        if character == escape && quote != Some('\'') && characters.next().is_none() {
+            end = at;
+            break;
         }
+        start.get_or_insert(at);
     }
-    if !word.is_empty() {
-        words.push(word);
-    }
+    words.extend(start.map(|start| &text[start..end]));
     words
 }
 

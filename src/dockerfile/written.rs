@@ -64,6 +64,12 @@ impl Written {
         self.marks().iter().map(|mark| mark.byte).eq(text.bytes())
     }
 
+    pub(super) fn is_ignoring_case(&self, upper_case: &str) -> bool {
+        let marks = self.marks();
+        marks.len() == upper_case.len()
+            && marks.iter().map(|mark| mark.byte.to_ascii_uppercase()).eq(upper_case.bytes())
+    }
+
     /// Where the first byte stands; `None` for the empty text.
     pub(super) fn start(&self) -> Option<usize> {
         self.marks().first().map(|mark| mark.start as usize)

@@ -165,9 +165,13 @@ struct World {
 impl World {
     fn new(projects: &[(&str, &[&str])], reused: &[&str]) -> Self {
         let needs = |needs: &[&str]| needs.iter().copied().map(name).collect();
-        let graph =
-            ProjectGraph::new(&projects.iter().map(|(project, list)| (name(project), needs(list))).collect())
-                .unwrap();
+        let graph = ProjectGraph::new(
+            &projects
+                .iter()
+                .map(|(project, list)| (name(project), needs(list)))
+                .collect::<BTreeMap<_, BTreeSet<_>>>(),
+        )
+        .unwrap();
         let step = |project: &ProjectName| {
             let image = Image { digest: ManifestDigest::of(b"reused"), tag: Tag::tainted() };
             let is_reused = reused.contains(&project.as_str());

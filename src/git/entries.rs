@@ -47,20 +47,20 @@ pub fn entries<'t>(
     tree: &'t [u8],
     folder: &RepoPath,
 ) -> impl Iterator<Item = Result<RawEntry<'t>, GitError>> {
+    raw_entries(tree)
+        .map(|entry| entry.map_err(|reason| GitError::MalformedTree { folder: folder.clone(), reason }))
+}
+
+/// The same without a folder to name.
+pub(super) fn raw_entries(tree: &[u8]) -> impl Iterator<Item = Result<RawEntry<'_>, &'static str>> {
     let mut rest = tree;
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
         }
-        let (entry, after) = match split_entry(rest) {
-            Ok(split) => split,
-            Err(reason) => {
-                rest = &[];
-                return Some(Err(GitError::MalformedTree { folder: folder.clone(), reason }));
-            }
-        };
-        rest = after;
-        Some(Ok(entry))
+        let split = split_entry(rest);
+        rest = split.as_ref().map_or(&[], |(_, after)| after);
+        Some(split.map(|(entry, _)| entry))
     })
 }
 

@@ -12,11 +12,13 @@ mod error;
 mod fetch;
 mod history;
 mod objects;
+mod pack_index;
 mod packs;
 mod parts;
 mod promised;
 mod submodules;
 mod tree;
+mod window;
 mod work_tree;
 
 use std::cell::OnceCell;

@@ -15,7 +15,8 @@ use crate::model::ObjectId;
 /// Reads objects by their ids, packed or loose, alternates included; for one thread.
 pub(super) struct Objects {
     packs: Arc<Packs>,
-    scratch: RefCell<Scratch>,
+    trees: RefCell<Scratch>,
+    blobs: RefCell<Scratch>,
     /// What has the objects that the packs don't, once there was one.
     store: OnceCell<gix_odb::Handle>,
     git_dir: PathBuf,
@@ -29,7 +30,8 @@ impl Objects {
     pub(super) fn open(repository: &Repository) -> Self {
         Self {
             packs: repository.packs(),
-            scratch: RefCell::default(),
+            trees: Scratch::for_trees().into(),
+            blobs: Scratch::for_blobs().into(),
             store: OnceCell::new(),
             git_dir: repository.git_dir().to_owned(),
             common_dir: repository.common_dir().to_owned(),
@@ -49,7 +51,8 @@ impl Objects {
     }
 
     fn read(&self, id: ObjectId, kind: Kind) -> Result<Vec<u8>, Cause> {
-        let packed = self.packs.read(id, &mut self.scratch.borrow_mut());
+        let scratch = if kind == Kind::Tree { &self.trees } else { &self.blobs };
+        let packed = self.packs.read(id, &mut scratch.borrow_mut());
         if let Some((_, content)) = packed.filter(|(found, _)| *found == kind) {
             return Ok(content);
         }

@@ -5,17 +5,18 @@
 //! library reads the object, and says what is wrong with it.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use gix_object::Kind;
 use libdeflater::Decompressor;
 
 use super::delta;
+use super::pack_index::PackIndex;
+use super::window::Window;
 use crate::model::ObjectId;
 
-/// What is read at first; most files that are looked at are smaller.
-const FIRST_BYTES: usize = 2048;
+/// Of an entry without what it holds: the type and the size, and the base of a delta.
+const MOST_HEADER_BYTES: usize = 32;
 
 /// The largest object that is read here: more takes a while anyway.
 const MOST_OBJECT_BYTES: usize = 16 << 20;
@@ -30,19 +31,30 @@ const MOST_PACKS: usize = 32;
 pub(super) struct Packs(Vec<Pack>);
 
 struct Pack {
-    index: gix_pack::index::File,
+    number: usize,
+    index: PackIndex,
     data: File,
 }
 
 /// What reading needs again and again.
 pub(super) struct Scratch {
     decompressor: Decompressor,
-    compressed: Vec<u8>,
+    window: Window,
 }
 
-impl Default for Scratch {
-    fn default() -> Self {
-        Self { decompressor: Decompressor::new(), compressed: Vec::new() }
+impl Scratch {
+    /// git puts trees next to each other, those of a folder's subfolders too, and most are small.
+    pub(super) fn for_trees() -> Self {
+        Self::with_window(16 * 1024)
+    }
+
+    /// Files of a folder are neighbours, but few of them are asked for.
+    pub(super) fn for_blobs() -> Self {
+        Self::with_window(1024)
+    }
+
+    fn with_window(bytes: usize) -> Self {
+        Self { decompressor: Decompressor::new(), window: Window::new(bytes) }
     }
 }
 
@@ -67,24 +79,22 @@ impl Packs {
         let mut indexes: Vec<(u64, PathBuf)> =
             indexes.filter_map(|index| Some((index.metadata().ok()?.len(), index.path()))).collect();
         indexes.sort_unstable_by(|one, other| other.cmp(one));
-        Self(indexes.iter().take(MOST_PACKS).filter_map(|(_, index)| Pack::open(index)).collect())
+        let indexes = indexes.iter().take(MOST_PACKS).enumerate();
+        Self(indexes.filter_map(|(number, (_, index))| Pack::open(number, index)).collect())
     }
 
     /// An object, where it is in one of these packs and nothing is odd about it.
     pub(super) fn read(&self, id: ObjectId, scratch: &mut Scratch) -> Option<(Kind, Vec<u8>)> {
         let id = gix_hash::ObjectId::Sha1(*id.as_bytes());
-        self.0.iter().find_map(|pack| {
-            let number = pack.index.lookup(id)?;
-            pack.object(pack.index.pack_offset_at_index(number), scratch)
-        })
+        self.0.iter().find_map(|pack| pack.object(pack.index.offset_of(&id)?, scratch))
     }
 }
 
 impl Pack {
-    fn open(index: &Path) -> Option<Self> {
+    fn open(number: usize, index: &Path) -> Option<Self> {
         let data = File::open(index.with_extension("pack")).ok()?;
-        let index = gix_pack::index::File::at(index, gix_hash::Kind::Sha1).ok()?;
-        Some(Self { index, data })
+        let index = PackIndex::open(index)?;
+        Some(Self { number, index, data })
     }
 
     fn object(&self, offset: u64, scratch: &mut Scratch) -> Option<(Kind, Vec<u8>)> {
@@ -100,10 +110,7 @@ impl Pack {
                 Entry::Delta(base, delta) => {
                     offset = match base {
                         Base::Offset(offset) => offset,
-                        Base::Id(id) => {
-                            let id = gix_hash::ObjectId::Sha1(*id.as_bytes());
-                            self.index.pack_offset_at_index(self.index.lookup(id)?)
-                        }
+                        Base::Id(id) => self.index.offset_of(&gix_hash::ObjectId::Sha1(*id.as_bytes()))?,
                     };
                     deltas.push(delta);
                     if deltas.len() > MOST_DELTAS {
@@ -114,17 +121,17 @@ impl Pack {
         }
     }
 
-    fn entry(&self, offset: u64, Scratch { decompressor, compressed }: &mut Scratch) -> Option<Entry> {
-        self.fill(compressed, offset, FIRST_BYTES)?;
-        let (kind, size, mut header) = entry_header(compressed)?;
+    fn entry(&self, offset: u64, Scratch { decompressor, window }: &mut Scratch) -> Option<Entry> {
+        let bytes = window.bytes(self.number, &self.data, offset, MOST_HEADER_BYTES)?;
+        let (kind, size, mut header) = entry_header(bytes)?;
         let base = match kind {
             6 => {
-                let (back, bytes) = offset_back(&compressed[header..])?;
-                header += bytes;
+                let (back, length) = offset_back(&bytes[header..])?;
+                header += length;
                 Some(Base::Offset(offset.checked_sub(back)?))
             }
             7 => {
-                let id = compressed[header..].first_chunk::<20>()?;
+                let id = bytes[header..].first_chunk::<20>()?;
                 header += 20;
                 Some(Base::Id(ObjectId::from_bytes(*id)))
             }
@@ -135,12 +142,10 @@ impl Pack {
         }
         // More than zlib ever makes of so many bytes.
         let most = header + size + size / 1000 + 64;
-        if most > compressed.len() && compressed.len() == FIRST_BYTES {
-            self.fill(compressed, offset, most)?;
-        }
+        let bytes = window.bytes(self.number, &self.data, offset, most)?;
         let mut content = vec![0; size];
         // What follows the stream belongs to the next entry, and is passed over.
-        let written = decompressor.zlib_decompress(&compressed[header..], &mut content).ok()?;
+        let written = decompressor.zlib_decompress(&bytes[header..], &mut content).ok()?;
         if written != size {
             return None;
         }
@@ -151,22 +156,6 @@ impl Pack {
             // Commits and tags are read elsewhere.
             _ => return None,
         })
-    }
-
-    /// Reads so many bytes, or what there is up to the end of the pack.
-    fn fill(&self, buffer: &mut Vec<u8>, offset: u64, bytes: usize) -> Option<()> {
-        buffer.resize(bytes, 0);
-        let mut filled = 0;
-        while filled < bytes {
-            match self.data.read_at(&mut buffer[filled..], offset + filled as u64) {
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(_) => return None,
-            }
-        }
-        buffer.truncate(filled);
-        Some(())
     }
 }
 
@@ -262,7 +251,7 @@ mod tests {
 
         let mut read = 0;
         for (id, kind) in ids(folder.path()) {
-            let found = packs.read(id, &mut Scratch::default());
+            let found = packs.read(id, &mut Scratch::for_blobs());
 
             let Some((found, content)) = found else {
                 assert_eq!(kind, Kind::Commit, "{id} was not read");
@@ -316,7 +305,7 @@ mod tests {
             let packs = Packs::open(&folder.path().join(".git/objects"));
 
             for (id, _) in &ids {
-                let _ = packs.read(*id, &mut Scratch::default());
+                let _ = packs.read(*id, &mut Scratch::for_blobs());
             }
         }
     }

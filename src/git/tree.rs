@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use foldhash::fast::RandomState;
 
-use super::entries::entries;
+use super::entries::{entries, raw_entries};
 use super::objects::Objects;
 use super::{GitError, Repository};
 use crate::model::{Change, FileMode, ObjectId, RepoPath};
@@ -73,16 +73,28 @@ impl<'r> Snapshot<'r> {
     /// # Errors
     /// [`GitError::Read`] and [`GitError::MalformedTree`] when a tree on the way can't be read.
     pub fn entry(&self, path: &RepoPath) -> Result<Option<Entry>, GitError> {
-        let Some(parent) = path.parent() else {
+        if path.is_root() {
             return Ok(Some(Entry { kind: EntryKind::Folder, id: self.root }));
+        }
+        let known = self.folders.borrow().get(path.parent_bytes()).cloned();
+        let tree = match known {
+            Some(tree) => tree,
+            None => self.folder(&path.parent().unwrap_or_default())?,
         };
-        let Some(tree) = self.folder(&parent)? else {
+        let Some(tree) = tree else {
             return Ok(None);
         };
-        for entry in entries(&tree, &parent) {
-            let entry = entry?;
-            if entry.name == path.file_name() {
-                return Ok(Some(Entry { kind: entry.kind, id: entry.id }));
+        let name = path.file_name();
+        for entry in raw_entries(&tree) {
+            match entry {
+                Ok(entry) if entry.name == name => {
+                    return Ok(Some(Entry { kind: entry.kind, id: entry.id }));
+                }
+                Ok(_) => {}
+                Err(reason) => {
+                    let folder = path.parent().unwrap_or_default();
+                    return Err(GitError::MalformedTree { folder, reason });
+                }
             }
         }
         Ok(None)

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 use thiserror::Error;
@@ -76,7 +77,7 @@ impl fmt::Display for Host {
 
 /// A repository's name in a registry: lower-case components between `/`, at most 255 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RepositoryName(String);
+pub struct RepositoryName(Arc<str>);
 
 impl RepositoryName {
     pub fn as_str(&self) -> &str {
@@ -88,6 +89,9 @@ impl RepositoryName {
     /// # Errors
     /// [`InvalidImageRef`] when the two together break the grammar.
     pub fn with_prefix(&self, prefix: &str) -> Result<Self, InvalidImageRef> {
+        if prefix.is_empty() {
+            return Ok(self.clone());
+        }
         format!("{prefix}{}", self.0).parse()
     }
 }
@@ -103,7 +107,7 @@ impl FromStr for RepositoryName {
                 "a repository name: lower-case letters and digits, with `.`, `_`, `__`, `-` between them, in components between `/`",
             ));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 use thiserror::Error;
@@ -16,9 +17,9 @@ pub struct InvalidName {
 
 /// The name of a project: its key below `[projects]`.
 ///
-/// 1 to 128 of `a-z A-Z 0-9 . _ -`, the first a letter or a digit.
+/// 1 to 128 of `a-z A-Z 0-9 . _ -`, the first a letter or a digit. Shared by its clones, of which there are many.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProjectName(Box<str>);
+pub struct ProjectName(Arc<str>);
 
 impl ProjectName {
     pub fn as_str(&self) -> &str {

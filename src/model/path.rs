@@ -1,5 +1,6 @@
 //! Paths inside a repository: bytes, relative to its root, `/` between components.
 
+use std::borrow::Borrow;
 use std::fmt::{self, Write as _};
 
 use thiserror::Error;
@@ -106,8 +107,13 @@ impl RepoPath {
         if self.is_root() {
             return None;
         }
+        Some(Self(self.parent_bytes().into()))
+    }
+
+    /// The bytes of the folder that holds this path; none for the root too.
+    pub(crate) fn parent_bytes(&self) -> &[u8] {
         let cut = self.0.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
-        Some(Self(self.0[..cut].into()))
+        &self.0[..cut]
     }
 
     /// The last component; empty for the root.
@@ -121,6 +127,13 @@ impl RepoPath {
     pub fn to_os_path(&self) -> std::path::PathBuf {
         use std::os::unix::ffi::OsStrExt;
         std::ffi::OsStr::from_bytes(&self.0).into()
+    }
+}
+
+/// Two paths are equal, ordered and hashed as their bytes are.
+impl Borrow<[u8]> for RepoPath {
+    fn borrow(&self) -> &[u8] {
+        &self.0
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which changed paths are whose inputs, and by which line.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
@@ -19,7 +19,7 @@ pub fn own_changes(
     changes: &[Change],
 ) -> BTreeMap<ProjectName, Vec<Reason>> {
     let projects: Vec<(&ProjectName, &Project)> = workspace.projects.iter().collect();
-    let files = Files::new(workspace, &projects);
+    let files = Files::new(workspace, &projects, changes);
     let mut reasons: BTreeMap<ProjectName, Vec<Reason>> = BTreeMap::new();
     for change in changes {
         files.reasons(change, &mut |name, reason| {
@@ -58,28 +58,42 @@ fn parent_changes(base: &Snapshot<'_>, name: &ProjectName, project: &Project) ->
     (old != new).then(|| Reason::Parents { gone, added, project: name.clone() })
 }
 
-/// Looks a changed path up in all patterns of all projects.
+/// Looks changed paths up in all patterns of all projects.
 struct Files<'w> {
     workspace: &'w Workspace,
     projects: &'w [(&'w ProjectName, &'w Project)],
     own: Index<'w>,
     of_all: Index<'w>,
+    /// Which projects have which of the changed paths as Dockerfiles.
     dockerfiles: HashMap<&'w RepoPath, Vec<usize>, RandomState>,
     pattern_files: HashMap<&'w RepoPath, Vec<usize>, RandomState>,
 }
 
 impl<'w> Files<'w> {
-    fn new(workspace: &'w Workspace, projects: &'w [(&'w ProjectName, &'w Project)]) -> Self {
+    fn new(
+        workspace: &'w Workspace,
+        projects: &'w [(&'w ProjectName, &'w Project)],
+        changes: &[Change],
+    ) -> Self {
+        let changed: HashSet<&RepoPath, RandomState> = changes.iter().map(|change| &change.path).collect();
         let mut dockerfiles: HashMap<&RepoPath, Vec<usize>, RandomState> = HashMap::default();
         let mut pattern_files: HashMap<&RepoPath, Vec<usize>, RandomState> = HashMap::default();
         for (number, (_, project)) in projects.iter().enumerate() {
-            dockerfiles.entry(&project.config.dockerfile.value).or_default().push(number);
-            pattern_files.entry(&project.pattern_file).or_default().push(number);
+            let dockerfile = &project.config.dockerfile.value;
+            for (path, files) in [(dockerfile, &mut dockerfiles), (&project.pattern_file, &mut pattern_files)]
+            {
+                if changed.contains(path) {
+                    files.entry(path).or_default().push(number);
+                }
+            }
         }
         Self {
             workspace,
             projects,
-            own: Index::new(projects.iter().map(|(_, project)| &project.patterns)),
+            own: Index::for_paths(
+                projects.iter().map(|(_, project)| &project.patterns),
+                changes.iter().map(|change| &change.path),
+            ),
             of_all: Index::new([&workspace.rebuild_all]),
             dockerfiles,
             pattern_files,

@@ -4,7 +4,7 @@
 //! `**` or `*` only: what stood before it can stay where it matched first. So the time is bounded by
 //! the product of the lengths.
 
-use super::syntax::{Class, GlobError, Token};
+use super::syntax::{Class, GlobError, Token, is_plain_name};
 
 /// A glob without braces, in the cheapest form that says the same.
 #[derive(Clone, Debug)]
@@ -50,6 +50,9 @@ impl Glob {
 
     /// The same for a text in which nothing but `*` is special: most lines, so it takes no tokens.
     pub(super) fn of_stars(prefix: &[u8], text: &[u8]) -> Result<Self, GlobError> {
+        if is_plain_name(text) {
+            return Ok(Self::Path([prefix, text].concat().into()));
+        }
         Self::below(prefix, text, &b'/', component_of_stars)
     }
 

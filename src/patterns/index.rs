@@ -36,10 +36,30 @@ pub struct FolderCandidates<'i, 'a> {
 
 impl<'a> Index<'a> {
     pub fn new(sets: impl IntoIterator<Item = &'a Patterns>) -> Self {
-        let sets: Vec<&Patterns> = sets.into_iter().collect();
+        Self::of_keys(sets.into_iter().collect(), |_| true)
+    }
+
+    /// An index for [`Index::matches`] with some paths alone, which leaves out what none of them can have.
+    pub fn for_paths<'p>(
+        sets: impl IntoIterator<Item = &'a Patterns>,
+        paths: impl IntoIterator<Item = &'p RepoPath>,
+    ) -> Self {
+        let mut passed: HashSet<&[u8], RandomState> = HashSet::default();
+        for path in paths {
+            // Where one was there already, all above it were.
+            here_and_above(path.as_bytes()).take_while(|path| passed.insert(*path)).for_each(drop);
+        }
+        Self::of_keys(sets.into_iter().collect(), |key| match key {
+            Key::Path(path) => passed.contains(path),
+            Key::Components(_) => true,
+        })
+    }
+
+    fn of_keys(sets: Vec<&'a Patterns>, is_asked_for: impl Fn(&Key<'a>) -> bool) -> Self {
         let mut keys: Vec<(usize, Key<'a>)> = Vec::new();
         for (set, patterns) in sets.iter().enumerate() {
-            patterns.lines().iter().for_each(|pattern| Key::of(pattern, &mut |key| keys.push((set, key))));
+            let mut add = |key| keys.extend(Some((set, key)).filter(|(_, key)| is_asked_for(key)));
+            patterns.lines().iter().for_each(|pattern| Key::of(pattern, &mut add));
         }
         let mut usage: HashMap<&[u8], usize, RandomState> = HashMap::default();
         for name in keys.iter().flat_map(|(_, key)| key.components()) {

@@ -5,7 +5,7 @@
 use std::sync::OnceLock;
 
 use super::glob::Glob;
-use super::syntax::{self, GlobError};
+use super::syntax::{self, GlobError, is_plain, is_plain_name};
 
 /// With one group of braces in so few bytes, far from what braces may stand for; with more, each multiplies the others.
 const MOST_BYTES: usize = 128;
@@ -81,10 +81,6 @@ fn is_plainly_a_glob(rest: &[u8]) -> bool {
         && components.all(|component| has_star_and_plain_braces(component) || is_plain_name(component))
 }
 
-fn is_plain_name(name: &[u8]) -> bool {
-    name.iter().any(u8::is_ascii_alphanumeric) && name.iter().all(|&byte| is_plain(byte))
-}
-
 fn has_star_and_plain_braces(component: &[u8]) -> bool {
     let (mut has_star, mut is_in_braces) = (false, false);
     for &byte in component {
@@ -98,10 +94,6 @@ fn has_star_and_plain_braces(component: &[u8]) -> bool {
         }
     }
     has_star && !is_in_braces
-}
-
-fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! One line: what of it is ignored, what kind of pattern it is, and whether a path matches it.
 
+use std::borrow::Cow;
+
 use super::glob::Glob;
 use super::lazy::{self, LazyGlobs};
 use super::regex::PathRegex;
@@ -91,16 +93,19 @@ fn globs(body: &[u8], folder: &RepoPath) -> Result<Matcher, GlobError> {
     if body == b"." || body == b"./" {
         return Ok(Matcher::below(folder));
     }
-    let (mut prefix, body) = match body.strip_prefix(b"./") {
-        Some(relative) if !folder.is_root() => ([folder.as_bytes(), b"/"].concat(), relative),
-        Some(relative) => (Vec::new(), relative),
-        None => (Vec::new(), body),
+    let (above, body) = match body.strip_prefix(b"./") {
+        Some(relative) => (folder.as_bytes(), relative),
+        None => (&b""[..], body),
     };
     // Most lines begin with folders that are no patterns: only what follows has to be parsed.
     let special = body.iter().position(|byte| SPECIAL.contains(byte)).unwrap_or(body.len());
     let folders = body[..special].iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
     let (folders, rest) = body.split_at(folders);
-    prefix.extend_from_slice(checked(folders)?);
+    let folders = checked(folders)?;
+    let prefix = match above {
+        b"" => Cow::Borrowed(folders),
+        above => [above, b"/", folders].concat().into(),
+    };
     match LazyGlobs::new(&prefix, rest) {
         Some(globs) => Ok(Matcher::Lazy(globs)),
         None => lazy::read(&prefix, rest).map(Matcher::Globs),

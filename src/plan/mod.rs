@@ -6,7 +6,9 @@
 
 mod reason;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use foldhash::fast::RandomState;
 
 pub use reason::Reason;
 
@@ -129,7 +131,7 @@ pub fn make(
     strategy: Strategy,
     force: &Force,
 ) -> Plan {
-    let changed: BTreeSet<&ProjectName> = match observed.base {
+    let changed: Names<'_> = match observed.base {
         Base::Known { .. } => observed
             .own_changes
             .iter()
@@ -138,10 +140,10 @@ pub fn make(
             .collect(),
         Base::Unknown { .. } => graph.order().collect(),
     };
-    let affected = graph.with_dependents(changed.iter().copied());
+    let affected = graph.with_dependents(changed.iter().copied()).into_iter().collect();
     let context = Context { observed, strategy, force, changed, affected };
     let changed_needs = match observed.base {
-        Base::Known { .. } => graph.needs_among(&context.changed),
+        Base::Known { .. } => graph.needs_among(context.changed.iter().copied()),
         Base::Unknown { .. } => BTreeMap::new(),
     };
     let are_all_selected = selected.len() == graph.len();
@@ -150,7 +152,7 @@ pub fn make(
         .filter(|(name, _)| are_all_selected || selected.contains(*name))
         .map(|(name, needs)| {
             let changed_needs = changed_needs.get(name).map_or(&[][..], Vec::as_slice);
-            context.step(name, &needs, changed_needs)
+            context.step(name, needs, changed_needs)
         })
         .collect();
     Plan { head: observed.head, is_dirty: observed.is_dirty, base: observed.base.clone(), steps }
@@ -160,21 +162,18 @@ struct Context<'a> {
     observed: &'a Observations,
     strategy: Strategy,
     force: &'a Force,
-    changed: BTreeSet<&'a ProjectName>,
-    affected: BTreeSet<&'a ProjectName>,
+    changed: Names<'a>,
+    affected: Names<'a>,
 }
 
+type Names<'a> = HashSet<&'a ProjectName, RandomState>;
+
 impl Context<'_> {
-    fn step(
-        &self,
-        name: &ProjectName,
-        needs: &BTreeSet<&ProjectName>,
-        changed_needs: &[&ProjectName],
-    ) -> Step {
+    fn step(&self, name: &ProjectName, needs: Vec<&ProjectName>, changed_needs: &[&ProjectName]) -> Step {
         let is_affected = self.affected.contains(name);
         let (action, mut because) = self.decide(name, is_affected);
         if matches!(action, Action::Build | Action::Affected) {
-            because.extend(self.story(name, needs, changed_needs));
+            because.extend(self.story(name, &needs, changed_needs));
         }
         Step {
             project: name.clone(),
@@ -182,7 +181,7 @@ impl Context<'_> {
             inputs: self.observed.inputs.get(name).copied(),
             is_changed: is_affected && self.changed.contains(name),
             is_affected,
-            needs: needs.iter().copied().cloned().collect(),
+            needs: needs.into_iter().cloned().collect(),
             because,
         }
     }
@@ -216,7 +215,7 @@ impl Context<'_> {
     fn story(
         &self,
         name: &ProjectName,
-        needs: &BTreeSet<&ProjectName>,
+        needs: &[&ProjectName],
         changed_needs: &[&ProjectName],
     ) -> Vec<Reason> {
         if let Base::Unknown { why } = &self.observed.base {

@@ -8,10 +8,9 @@ fn name(text: &str) -> ProjectName {
 /// `base` ← `lib` ← `api`, and `site` by itself.
 fn graph() -> ProjectGraph {
     let needs = [("base", None), ("lib", Some("base")), ("api", Some("lib")), ("site", None)];
-    ProjectGraph::new(
-        &needs.map(|(project, need)| (name(project), need.into_iter().map(name).collect())).into(),
-    )
-    .unwrap()
+    let needs: BTreeMap<ProjectName, BTreeSet<ProjectName>> =
+        needs.map(|(project, need)| (name(project), need.into_iter().map(name).collect())).into();
+    ProjectGraph::new(&needs).unwrap()
 }
 
 fn file(project: &str) -> Reason {

@@ -43,12 +43,12 @@ pub struct Workspace {
 /// One project, read whole.
 #[derive(Debug)]
 pub struct Project {
-    pub config: ProjectConfig,
+    pub config: Box<ProjectConfig>,
     /// Its pattern file's, and the whole context where that isn't hermetic.
     pub patterns: Patterns,
     /// Where the patterns stand, whether the file is there or not.
     pub pattern_file: RepoPath,
-    pub dockerfile: Dockerfile,
+    pub dockerfile: Box<Dockerfile>,
     /// Where the cache keeps its images.
     pub repository: RepositoryName,
     /// Which project each image reference of the Dockerfile stands for, as it is written there.

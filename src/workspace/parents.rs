@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use crate::config::{Manifest, RegistryConfig, RegistryKind};
 use crate::model::{ImageRef, ProjectName};
 
@@ -9,7 +11,7 @@ use crate::model::{ImageRef, ProjectName};
 pub(super) struct Names<'m> {
     manifest: &'m Manifest,
     /// By repositories without a prefix.
-    by_repository: HashMap<&'m str, &'m ProjectName>,
+    by_repository: HashMap<&'m str, &'m ProjectName, RandomState>,
 }
 
 impl<'m> Names<'m> {

@@ -65,11 +65,15 @@ fn read_all(
     names: &Names<'_>,
     file: &str,
 ) -> Result<AllFound, GitError> {
-    let projects: Vec<(&ProjectName, &ProjectConfig)> = manifest.projects.iter().collect();
+    let projects: Vec<(&ProjectName, &ProjectConfig)> =
+        manifest.projects.iter().map(|(name, config)| (name, &**config)).collect();
     let read = |snapshot: &Snapshot<'_>, projects: &[(&ProjectName, &ProjectConfig)]| {
         let mut reader = Reader { snapshot, manifest, names, file, problems: Vec::new() };
-        let found = projects.iter().map(|(name, config)| reader.project(name, config));
-        Ok((found.collect::<Result<_, _>>()?, reader.problems))
+        let mut found = Vec::with_capacity(projects.len());
+        for (name, config) in projects {
+            found.push(reader.project(name, config)?);
+        }
+        Ok((found, reader.problems))
     };
     let most_threads = projects.len() / LEAST_PROJECTS_A_THREAD;
     // How many processors there are is a dozen calls, so it is asked only where it matters.
@@ -89,19 +93,20 @@ fn read_all(
             queue.each(|projects| read(&snapshot, projects))
         },
     )?;
-    Ok(all.into_iter().fold(AllFound::default(), |mut all, (mut found, mut problems)| {
-        all.0.append(&mut found);
-        all.1.append(&mut problems);
-        all
-    }))
+    let (mut found, mut problems) = (Vec::with_capacity(projects.len()), Vec::new());
+    for (mut of_chunk, mut of_chunk_problems) in all {
+        found.append(&mut of_chunk);
+        problems.append(&mut of_chunk_problems);
+    }
+    Ok((found, problems))
 }
 
 fn graph(manifest: &Manifest, found: &[Option<Found>], file: &str) -> Result<ProjectGraph, Vec<Problem>> {
     let needs = manifest.projects.iter().zip(found).filter_map(|((name, config), found)| {
-        let listed = config.needs.iter().map(|need| need.value.clone());
-        Some((name.clone(), found.as_ref()?.parents.values().cloned().chain(listed).collect()))
+        let listed = config.needs.iter().map(|need| &need.value);
+        Some((name, found.as_ref()?.parents.values().chain(listed)))
     });
-    ProjectGraph::new(&needs.collect()).map_err(|cycles| {
+    ProjectGraph::new(needs).map_err(|cycles| {
         let problem = |cycle: &crate::graph::Cycle| Problem {
             file: file.to_owned(),
             line: manifest.projects[&cycle.path[0]].line,
@@ -117,7 +122,7 @@ struct Found {
     repository: RepositoryName,
     patterns: Patterns,
     pattern_file: RepoPath,
-    dockerfile: Dockerfile,
+    dockerfile: Box<Dockerfile>,
     parents: BTreeMap<String, ProjectName>,
     foreign_parents: BTreeSet<String>,
     extra_inputs: Patterns,
@@ -132,7 +137,7 @@ struct Reader<'r> {
 }
 
 impl Found {
-    fn with(self, config: ProjectConfig) -> Project {
+    fn with(self, config: Box<ProjectConfig>) -> Project {
         let Self { repository, patterns, pattern_file, dockerfile, parents, foreign_parents, extra_inputs } =
             self;
         Project {
@@ -235,7 +240,7 @@ impl Reader<'_> {
         &mut self,
         name: &ProjectName,
         config: &ProjectConfig,
-    ) -> Result<Option<Dockerfile>, GitError> {
+    ) -> Result<Option<Box<Dockerfile>>, GitError> {
         let path = &config.dockerfile.value;
         let Some(text) = self.snapshot.read(path)? else {
             let message = format!("`{name}` has no Dockerfile: there is no file `{path}` in this commit");
@@ -243,7 +248,7 @@ impl Reader<'_> {
             return Ok(None);
         };
         match Dockerfile::parse(&text, &config.build_args, config.platforms.first()) {
-            Ok(dockerfile) => Ok(Some(dockerfile)),
+            Ok(dockerfile) => Ok(Some(Box::new(dockerfile))),
             Err(error) => {
                 self.problem_of(&path.to_string(), error.line().unwrap_or(1), &error);
                 Ok(None)

@@ -92,6 +92,7 @@ proptest! {
         let parse = |(folder, text): &(&str, Vec<u8>)| Patterns::parse(text, &RepoPath::new(folder).unwrap()).unwrap();
         let sets: Vec<Patterns> = texts.iter().map(parse).collect();
         let index = Index::new(&sets);
+        let for_paths = Index::for_paths(&sets, paths.iter().map(|(path, _)| path));
         let mut walk = index.walk();
         let mut before: Vec<RepoPath> = Vec::new();
 
@@ -109,14 +110,16 @@ proptest! {
             let expected: Vec<_> =
                 sets.iter().enumerate().filter_map(|(number, set)| Some((number, line(set)?))).collect();
 
-            let (mut found, mut found_in_folder) = (Vec::new(), Vec::new());
+            let (mut found, mut found_in_folder, mut found_for_paths) = (Vec::new(), Vec::new(), Vec::new());
             index.matches(path, |set, pattern| found.push((set, pattern.line())));
+            for_paths.matches(path, |set, pattern| found_for_paths.push((set, pattern.line())));
             let folder = path.parent().unwrap_or_default();
             index.in_folder(&folder).matches(path, |set, pattern| found_in_folder.push((set, pattern.line())));
 
             prop_assert_eq!(&found, &expected, "{}", path);
             prop_assert_eq!(&found_in_folder, &expected, "{}", path);
             prop_assert_eq!(&found_in_walk, &expected, "{}", path);
+            prop_assert_eq!(&found_for_paths, &expected, "{}", path);
             prop_assert!(can_match || expected.is_empty(), "a walk would have left out {}", path);
         }
     }
