@@ -21,6 +21,12 @@ const MOST_HEADER_BYTES: usize = 32;
 /// The largest object that is read here: more takes a while anyway.
 const MOST_OBJECT_BYTES: usize = 16 << 20;
 
+/// The library is slow where less room is left than it may fill at once, which is all of most objects.
+const ROOM_BYTES: usize = 512;
+
+/// What is left for the next object.
+const MOST_KEPT_BYTES: usize = 64 * 1024;
+
 /// As many as git makes, at most, and some more.
 const MOST_DELTAS: usize = 64;
 
@@ -40,6 +46,7 @@ struct Pack {
 pub(super) struct Scratch {
     decompressor: Decompressor,
     window: Window,
+    content: Vec<u8>,
 }
 
 impl Scratch {
@@ -54,7 +61,7 @@ impl Scratch {
     }
 
     fn with_window(bytes: usize) -> Self {
-        Self { decompressor: Decompressor::new(), window: Window::new(bytes) }
+        Self { decompressor: Decompressor::new(), window: Window::new(bytes), content: Vec::new() }
     }
 }
 
@@ -121,7 +128,8 @@ impl Pack {
         }
     }
 
-    fn entry(&self, offset: u64, Scratch { decompressor, window }: &mut Scratch) -> Option<Entry> {
+    fn entry(&self, offset: u64, scratch: &mut Scratch) -> Option<Entry> {
+        let Scratch { decompressor, window, content } = scratch;
         let bytes = window.bytes(self.number, &self.data, offset, MOST_HEADER_BYTES)?;
         let (kind, size, mut header) = entry_header(bytes)?;
         let base = match kind {
@@ -143,16 +151,22 @@ impl Pack {
         // More than zlib ever makes of so many bytes.
         let most = header + size + size / 1000 + 64;
         let bytes = window.bytes(self.number, &self.data, offset, most)?;
-        let mut content = vec![0; size];
+        let room = size + ROOM_BYTES;
+        if content.len() < room {
+            content.resize(room, 0);
+        }
         // What follows the stream belongs to the next entry, and is passed over.
-        let written = decompressor.zlib_decompress(&bytes[header..], &mut content).ok()?;
+        let written = decompressor.zlib_decompress(&bytes[header..], &mut content[..room]).ok()?;
         if written != size {
             return None;
         }
+        let object = content[..size].to_vec();
+        content.truncate(MOST_KEPT_BYTES);
+        content.shrink_to(MOST_KEPT_BYTES);
         Some(match (base, kind) {
-            (Some(base), _) => Entry::Delta(base, content),
-            (None, 2) => Entry::Whole(Kind::Tree, content),
-            (None, 3) => Entry::Whole(Kind::Blob, content),
+            (Some(base), _) => Entry::Delta(base, object),
+            (None, 2) => Entry::Whole(Kind::Tree, object),
+            (None, 3) => Entry::Whole(Kind::Blob, object),
             // Commits and tags are read elsewhere.
             _ => return None,
         })
