@@ -18,7 +18,7 @@ use crate::model::{ProjectName, RepositoryName};
 use crate::threads::{self, Queue};
 
 /// Less is read sooner than a thread has begun.
-const PART_BYTES: usize = 16 * 1024;
+const PART_BYTES: usize = 8 * 1024;
 
 const PROJECTS: &str = "projects";
 
@@ -36,7 +36,7 @@ type Projects = Vec<(ProjectName, Box<ProjectConfig>)>;
 
 /// The manifest, where it is large and nothing is wrong with it; else it may be read as a whole.
 pub(super) fn manifest(text: &[u8], file: &str) -> Option<Manifest> {
-    if !(2 * PART_BYTES..=MOST_BYTES).contains(&text.len()) {
+    if !(4 * PART_BYTES..=MOST_BYTES).contains(&text.len()) {
         return None;
     }
     manifest_of_parts(std::str::from_utf8(text).ok()?, PART_BYTES, file)

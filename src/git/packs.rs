@@ -21,11 +21,9 @@ const MOST_HEADER_BYTES: usize = 32;
 /// The largest object that is read here: more takes a while anyway.
 const MOST_OBJECT_BYTES: usize = 16 << 20;
 
-/// The library is slow where less room is left than it may fill at once, which is all of most objects.
+/// The library is slow where less room is left than it may fill at once. Of small objects, that is all of them.
 const ROOM_BYTES: usize = 512;
-
-/// What is left for the next object.
-const MOST_KEPT_BYTES: usize = 64 * 1024;
+const MOST_SMALL_BYTES: usize = 4096;
 
 /// As many as git makes, at most, and some more.
 const MOST_DELTAS: usize = 64;
@@ -46,7 +44,8 @@ struct Pack {
 pub(super) struct Scratch {
     decompressor: Decompressor,
     window: Window,
-    content: Vec<u8>,
+    /// For an object and some room behind it.
+    small: Box<[u8]>,
 }
 
 impl Scratch {
@@ -61,7 +60,8 @@ impl Scratch {
     }
 
     fn with_window(bytes: usize) -> Self {
-        Self { decompressor: Decompressor::new(), window: Window::new(bytes), content: Vec::new() }
+        let small = vec![0; MOST_SMALL_BYTES + ROOM_BYTES].into();
+        Self { decompressor: Decompressor::new(), window: Window::new(bytes), small }
     }
 }
 
@@ -129,7 +129,7 @@ impl Pack {
     }
 
     fn entry(&self, offset: u64, scratch: &mut Scratch) -> Option<Entry> {
-        let Scratch { decompressor, window, content } = scratch;
+        let Scratch { decompressor, window, small } = scratch;
         let bytes = window.bytes(self.number, &self.data, offset, MOST_HEADER_BYTES)?;
         let (kind, size, mut header) = entry_header(bytes)?;
         let base = match kind {
@@ -151,18 +151,20 @@ impl Pack {
         // More than zlib ever makes of so many bytes.
         let most = header + size + size / 1000 + 64;
         let bytes = window.bytes(self.number, &self.data, offset, most)?;
-        let room = size + ROOM_BYTES;
-        if content.len() < room {
-            content.resize(room, 0);
-        }
         // What follows the stream belongs to the next entry, and is passed over.
-        let written = decompressor.zlib_decompress(&bytes[header..], &mut content[..room]).ok()?;
+        let mut inflate = |output: &mut [u8]| decompressor.zlib_decompress(&bytes[header..], output).ok();
+        let mut object = Vec::new();
+        let written = if size <= MOST_SMALL_BYTES {
+            let written = inflate(&mut small[..size + ROOM_BYTES])?;
+            object.extend_from_slice(&small[..size]);
+            written
+        } else {
+            object.resize(size, 0);
+            inflate(&mut object)?
+        };
         if written != size {
             return None;
         }
-        let object = content[..size].to_vec();
-        content.truncate(MOST_KEPT_BYTES);
-        content.shrink_to(MOST_KEPT_BYTES);
         Some(match (base, kind) {
             (Some(base), _) => Entry::Delta(base, object),
             (None, 2) => Entry::Whole(Kind::Tree, object),

@@ -11,15 +11,18 @@ use crate::plan::{Action, Base, Plan, Reason, Step};
 /// How many reasons a project shows before "and … more".
 const MOST_REASONS: usize = 5;
 
+/// What a step of a plan takes, a reason or two included.
+const USUAL_STEP_BYTES: usize = 128;
+
 /// The plan: what is done with each project, and why.
 pub fn plan(plan: &Plan) -> String {
-    let mut text = String::new();
-    line(&mut text, &base(plan));
+    let mut text = String::with_capacity(plan.steps.len() * USUAL_STEP_BYTES);
+    line(&mut text, base(plan));
     for step in &plan.steps {
         line(&mut text, format_args!("{} `{}`{}", action(&step.action), step.project, digest(step)));
         reasons(&mut text, &step.because);
     }
-    line(&mut text, &summary(plan));
+    line(&mut text, summary(plan));
     text
 }
 
@@ -84,7 +87,7 @@ pub fn build(report: &BuildReport) -> String {
             failure(&mut text, causes, log_tail);
         }
     }
-    line(&mut text, &totals(report));
+    line(&mut text, totals(report));
     if let Some(record) = &report.record {
         line(&mut text, format_args!("recorded as {record}"));
     }

@@ -17,7 +17,7 @@ use crate::threads;
 const LEAST_PROJECTS_A_THREAD: usize = 100;
 
 /// What a thread takes at once.
-const PROJECTS_AT_ONCE: usize = 50;
+const PROJECTS_AT_ONCE: usize = 25;
 
 pub(super) fn workspace(
     snapshot: &Snapshot<'_>,
