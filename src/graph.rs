@@ -33,7 +33,8 @@ fn show(path: &[ProjectName]) -> String {
 }
 
 impl ProjectGraph {
-    /// Builds the graph from each project's needs, the projects in name order. Needs that are no projects are passed over.
+    /// Builds the graph from each project's needs, the projects in name order and each once. Needs that are no projects
+    /// are passed over.
     ///
     /// # Errors
     /// A [`Cycle`] for each group of projects that need each other.
@@ -41,7 +42,7 @@ impl ProjectGraph {
         needs: impl IntoIterator<Item = (&'n ProjectName, N)>,
     ) -> Result<Self, Vec<Cycle>> {
         let (names, needs): (Vec<&ProjectName>, Vec<N>) = needs.into_iter().unzip();
-        debug_assert!(names.is_sorted(), "numbers are in name order");
+        assert!(names.is_sorted_by(|one, next| one < next), "numbers are in name order");
         let mut graph = DiGraph::with_capacity(names.len(), 2 * names.len());
         let nodes: HashMap<ProjectName, NodeIndex, RandomState> =
             names.into_iter().map(|name| (name.clone(), graph.add_node(name.clone()))).collect();

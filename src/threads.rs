@@ -22,19 +22,25 @@ pub(crate) struct Queue<'t, T> {
 pub(crate) type Made<R> = Vec<(usize, R)>;
 
 impl<'t, T> Queue<'t, T> {
-    /// Takes items until there are no more, or one fails.
+    /// Takes items until there are no more, or one fails, in whichever thread.
     pub(crate) fn each<R, E>(&self, mut work: impl FnMut(&'t T) -> Result<R, E>) -> Result<Made<R>, E> {
         let mut made = Vec::new();
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(item) = self.items.get(number) else { return Ok(made) };
-            made.push((number, work(item)?));
+            match work(item) {
+                Ok(done) => made.push((number, done)),
+                Err(error) => {
+                    self.next.store(self.items.len(), Ordering::Relaxed);
+                    return Err(error);
+                }
+            }
         }
     }
 }
 
 /// Lets so many threads take from the items, this one `here` and the others `elsewhere`; returns what they made in the
-/// items' order.
+/// items' order. There are never more threads than items, and fewer where the system gives no more.
 pub(crate) fn share<T: Sync, R: Send, E: Send>(
     items: &[T],
     threads: usize,
@@ -43,7 +49,8 @@ pub(crate) fn share<T: Sync, R: Send, E: Send>(
 ) -> Result<Vec<R>, E> {
     let queue = Queue { items, next: AtomicUsize::new(0) };
     let mut made = thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(|| elsewhere(&queue))).collect();
+        let spawn = |_| thread::Builder::new().spawn_scoped(scope, || elsewhere(&queue)).ok();
+        let others: Vec<_> = (1..threads.min(items.len())).map_while(spawn).collect();
         let mut made = here(&queue)?;
         for thread in others {
             made.append(&mut thread.join().expect("shared work does not panic")?);

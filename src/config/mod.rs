@@ -57,7 +57,7 @@ pub struct Manifest {
     /// Where they are promoted to; never the engine's store.
     pub deploy: Option<RegistryConfig>,
     pub environments: BTreeMap<EnvironmentName, EnvironmentRule>,
-    /// Boxed: they are moved from hand to hand.
+    /// Boxed, so that what moves them from one map to another copies a pointer.
     pub projects: BTreeMap<ProjectName, Box<ProjectConfig>>,
 }
 
@@ -138,7 +138,7 @@ fn read(table: &DeTable<'_>, problems: &Problems<'_>) -> Option<Manifest> {
     common.with(projects.unwrap_or_default().into_iter().collect(), &fields)
 }
 
-/// What holds for all projects; `None` where it has problems.
+/// What holds for all projects; a table that has problems is `None`.
 struct Common {
     workspace: Option<Workspace>,
     cache: Option<RegistryConfig>,

@@ -1,9 +1,10 @@
 //! Reads a large manifest in parts, on several threads, and gives up wherever that could make a difference.
 //!
-//! A file is cut where a line is `[<table>.<name>]`. That a part can be read by itself says that it leaves no string and
-//! no array open: those that span lines without being closed are errors, and strings with three quotes are not taken
-//! here. So each part begins where a table does, and says the same as in its place in the file, unless it adds to a
-//! table that another part has: then, and when there is any problem, the file is read as a whole.
+//! A file is cut where a line begins with `[projects.<name>]`. That a part can be read by itself says that it leaves
+//! nothing open: an array or an inline table that isn't closed is an error, and a string that spans lines has three
+//! quotes, with which no part is taken here. So each part begins where a table does, and says the same as in its place
+//! in the file, unless it adds to a table that another part has, or has a header that isn't of a project: then, and when
+//! there is any problem, the file is read as a whole.
 
 use std::collections::HashSet;
 
@@ -160,7 +161,8 @@ mod tests {
                 "[projects]", "[ projects . a ]", "  [projects.e]", "[[projects.a]]", "[\"projects\".c]", "[cache]",
                 "[projects.a]", "[projects.a] # again", "tags = [", "]", "\"\"\"", "'''", "x = \"\"\"", "needs = [[", "[a]]",
                 "projects.c.path = \"c\"", "projects = { c = { path = \"c\" } }", "c.path = \"c\"", "d = { path = \"d\" }",
-                "# [projects.a]", "needs = \"a", "tags = ['x', 'y']\r", "hermetic = false", "hermetic = [", "", "\t",
+                "# [projects.a]", "[[projects]]", "service = {", "}", "build_args = {\nA = 1,\n}", "path = \"p\"\r",
+                "needs = \"a", "tags = ['x', 'y']\r", "hermetic = false", "hermetic = [", "", "\t",
             ]).prop_map(str::to_owned),
         ]
     }
@@ -168,14 +170,14 @@ mod tests {
     #[test]
     fn what_is_read_in_parts_is_what_the_whole_says() {
         let first = prop_oneof![9 => Just("workspace.name = \"shop\""), 1 => Just("\u{feff}[workspace]\nname = \"s\"")];
-        let texts = (first, prop::collection::vec(line(), 0..12));
+        let texts = (first, prop::collection::vec(line(), 0..12), 1..200_usize);
         let (read, wrong) = (Cell::new(0), Cell::new(0));
 
-        let result = TestRunner::new(Config::with_cases(20_000)).run(&texts, |(first, lines)| {
+        let result = TestRunner::new(Config::with_cases(20_000)).run(&texts, |(first, lines, part_bytes)| {
             let text = format!("{first}\n{}\n", lines.join("\n"));
             let whole = super::super::whole(text.as_bytes(), "projects.toml");
             wrong.set(wrong.get() + usize::from(whole.is_err()));
-            if let Some(parts) = manifest_of_parts(&text, 1, "projects.toml") {
+            if let Some(parts) = manifest_of_parts(&text, part_bytes, "projects.toml") {
                 read.set(read.get() + 1);
                 assert_eq!(format!("{parts:#?}"), format!("{:#?}", whole.unwrap()), "{text}");
             }

@@ -34,8 +34,8 @@ pub(super) const SECRET_KEYS: &[&str] = &["env", "file"];
 
 /// What a project is checked against.
 pub(super) struct Surroundings<'a> {
-    /// All projects of the file, those with mistakes in them too; `None` where they are not known yet, and whoever
-    /// does so checks what the projects need.
+    /// All projects of the file, those with mistakes in them too; `None` where they are not known yet, so that it is
+    /// checked later whether there is what a project needs.
     names: Option<Names<'a>>,
     /// `None` where their own tables are wrong.
     cache: Option<&'a RegistryConfig>,

@@ -77,12 +77,9 @@ impl Written {
 
     /// From the first byte to the last, with everything that stands between.
     pub(super) fn whole(&self) -> Vec<Range<usize>> {
-        match self.marks() {
-            [] => Vec::new(),
-            [first, ..] => {
-                let last = self.marks().last().unwrap_or(first);
-                std::iter::once(first.start as usize..last.end as usize).collect()
-            }
+        match (self.marks().first(), self.marks().last()) {
+            (Some(first), Some(last)) => std::iter::once(first.start as usize..last.end as usize).collect(),
+            _ => Vec::new(),
         }
     }
 

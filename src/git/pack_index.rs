@@ -15,7 +15,8 @@ const MOST_GUESSES: usize = 16;
 /// The index of one pack.
 pub(super) struct PackIndex<D = MMap> {
     file: File<D>,
-    /// How many ids begin with a byte that is no greater (gitformat-pack(5)); none where the file has no room for them.
+    /// How many ids begin with a byte that is no greater (gitformat-pack(5)); none in an
+    /// index of version 1, which is rare.
     fan: Vec<u32>,
 }
 

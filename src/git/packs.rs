@@ -40,7 +40,7 @@ struct Pack {
     data: File,
 }
 
-/// What reading needs again and again.
+/// What reading needs again and again: always from the same packs, of which it holds some bytes.
 pub(super) struct Scratch {
     decompressor: Decompressor,
     window: Window,
@@ -148,11 +148,12 @@ impl Pack {
         if size > MOST_OBJECT_BYTES {
             return None;
         }
-        // More than zlib ever makes of so many bytes.
+        // More than git's zlib makes of so many bytes.
         let most = header + size + size / 1000 + 64;
         let bytes = window.bytes(self.number, &self.data, offset, most)?;
         // What follows the stream belongs to the next entry, and is passed over.
-        let mut inflate = |output: &mut [u8]| decompressor.zlib_decompress(&bytes[header..], output).ok();
+        let packed = bytes.get(header..)?;
+        let mut inflate = |output: &mut [u8]| decompressor.zlib_decompress(packed, output).ok();
         let mut object = Vec::new();
         let written = if size <= MOST_SMALL_BYTES {
             let written = inflate(&mut small[..size + ROOM_BYTES])?;
@@ -255,9 +256,24 @@ mod tests {
         all.lines().map(line).collect()
     }
 
+    /// The file of the one pack that ends so.
+    fn file_of_pack(folder: &Path, end: &str) -> PathBuf {
+        let files = std::fs::read_dir(folder.join(".git/objects/pack")).unwrap().flatten();
+        files.map(|file| file.path()).find(|file| file.extension().unwrap() == end).unwrap()
+    }
+
     #[test]
     fn every_tree_and_blob_is_what_git_says() {
         let folder = repository();
+        check_all(&folder);
+
+        let pack = file_of_pack(folder.path(), "pack");
+        std::fs::remove_file(file_of_pack(folder.path(), "idx")).unwrap();
+        git(folder.path(), &["index-pack", "--index-version=1", pack.to_str().unwrap()]);
+        check_all(&folder);
+    }
+
+    fn check_all(folder: &tempfile::TempDir) {
         let packs = Packs::open(&folder.path().join(".git/objects"));
         let deltas = String::from_utf8(git(
             folder.path(),
@@ -304,25 +320,32 @@ mod tests {
     #[test]
     fn a_damaged_pack_gives_no_answer_or_another_and_never_a_panic() {
         let folder = repository();
-        let packs = folder.path().join(".git/objects/pack");
-        let pack = std::fs::read_dir(packs).unwrap().flatten().map(|file| file.path());
-        let pack = pack.into_iter().find(|file| file.extension().unwrap() == "pack").unwrap();
-        let whole = std::fs::read(&pack).unwrap();
         let ids = ids(folder.path());
-        std::fs::remove_file(&pack).unwrap();
+        // Behind what would not be opened at all.
+        for (end, from) in [("pack", 12), ("idx", 8 + 256 * 4)] {
+            check_damaged(folder.path(), &file_of_pack(folder.path(), end), from, &ids);
+        }
+    }
+
+    fn check_damaged(folder: &Path, file: &Path, from: usize, ids: &[(ObjectId, Kind)]) {
+        let whole = std::fs::read(file).unwrap();
+        std::fs::remove_file(file).unwrap();
 
         for round in 0..40_usize {
             let mut damaged = whole.clone();
-            for place in (12 + round * 7..damaged.len()).step_by(97 + round) {
+            for place in (from + round * 7..damaged.len()).step_by(97 + round) {
                 damaged[place] ^= 1 << (round % 8);
             }
-            damaged.truncate(damaged.len() - round * whole.len() / 50);
-            std::fs::write(&pack, &damaged).unwrap();
-            let packs = Packs::open(&folder.path().join(".git/objects"));
+            if round % 2 == 0 {
+                damaged.truncate(damaged.len() - round * whole.len() / 50);
+            }
+            std::fs::write(file, &damaged).unwrap();
+            let packs = Packs::open(&folder.join(".git/objects"));
 
-            for (id, _) in &ids {
+            for (id, _) in ids {
                 let _ = packs.read(*id, &mut Scratch::for_blobs());
             }
         }
+        std::fs::write(file, whole).unwrap();
     }
 }

@@ -22,7 +22,7 @@ pub struct Snapshot<'r> {
     repository: &'r Repository,
     objects: Objects,
     root: ObjectId,
-    /// Folders that [`Snapshot::entry`] has been through.
+    /// Folders that were looked into.
     folders: RefCell<KnownFolders>,
 }
 

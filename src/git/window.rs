@@ -11,19 +11,23 @@ pub(super) struct Window {
     pack: Option<usize>,
     offset: u64,
     bytes: Vec<u8>,
+    /// Whether there is nothing behind the bytes.
+    is_end: bool,
 }
 
 impl Window {
     pub(super) fn new(least: usize) -> Self {
-        Self { least, pack: None, offset: 0, bytes: Vec::new() }
+        Self { least, pack: None, offset: 0, bytes: Vec::new(), is_end: false }
     }
 
     /// So many bytes or more from an offset on, or what there is up to the end of the pack.
     pub(super) fn bytes(&mut self, pack: usize, data: &File, offset: u64, wanted: usize) -> Option<&[u8]> {
-        if self.here(pack, offset).is_none_or(|bytes| bytes.len() < wanted) {
+        if self.here(pack, offset).is_none_or(|bytes| bytes.len() < wanted && !self.is_end) {
+            let wanted = wanted.max(self.least);
             self.pack = None;
             self.offset = offset;
-            read(data, offset, wanted.max(self.least), &mut self.bytes).ok()?;
+            read(data, offset, wanted, &mut self.bytes).ok()?;
+            self.is_end = self.bytes.len() < wanted;
             self.pack = Some(pack);
         }
         self.here(pack, offset)
