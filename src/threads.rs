@@ -80,6 +80,15 @@ mod tests {
     }
 
     #[test]
+    fn after_an_error_nothing_is_taken_any_more() {
+        let items: Vec<usize> = (0..1000).collect();
+        let queue = Queue { items: &items, next: AtomicUsize::new(0) };
+
+        assert_eq!(queue.each(|item| if *item == 7 { Err(*item) } else { Ok(()) }), Err(7));
+        assert_eq!(queue.each(|item| Err::<(), usize>(*item)), Ok(Vec::new()));
+    }
+
+    #[test]
     fn an_error_of_any_thread_is_the_error_of_all() {
         let failing = |item: &usize| if *item == 700 { Err("the item can't be used") } else { Ok(()) };
         let items: Vec<usize> = (0..1000).collect();
