@@ -50,9 +50,40 @@ impl Objects {
         self.read(id, Kind::Blob)
     }
 
+    /// The same for several objects, in less time than for one after the other.
+    pub(super) fn trees(&self, ids: &[ObjectId]) -> impl Iterator<Item = Result<Vec<u8>, Cause>> {
+        self.read_all(ids, Kind::Tree)
+    }
+
+    pub(super) fn blobs(&self, ids: &[ObjectId]) -> impl Iterator<Item = Result<Vec<u8>, Cause>> {
+        self.read_all(ids, Kind::Blob)
+    }
+
+    fn read_all(&self, ids: &[ObjectId], kind: Kind) -> impl Iterator<Item = Result<Vec<u8>, Cause>> {
+        let places = self.packs.places(ids);
+        ids.iter().zip(places).map(move |(&id, place)| {
+            let packed =
+                place.and_then(|place| self.packs.read_at(place, &mut self.scratch(kind).borrow_mut()));
+            self.packed_or_else(packed, id, kind)
+        })
+    }
+
     fn read(&self, id: ObjectId, kind: Kind) -> Result<Vec<u8>, Cause> {
-        let scratch = if kind == Kind::Tree { &self.trees } else { &self.blobs };
-        let packed = self.packs.read(id, &mut scratch.borrow_mut());
+        let packed = self.packs.read(id, &mut self.scratch(kind).borrow_mut());
+        self.packed_or_else(packed, id, kind)
+    }
+
+    fn scratch(&self, kind: Kind) -> &RefCell<Scratch> {
+        if kind == Kind::Tree { &self.trees } else { &self.blobs }
+    }
+
+    /// What was found in a pack, if it is what it should be; else what the library says, or the remote.
+    fn packed_or_else(
+        &self,
+        packed: Option<(Kind, Vec<u8>)>,
+        id: ObjectId,
+        kind: Kind,
+    ) -> Result<Vec<u8>, Cause> {
         if let Some((_, content)) = packed.filter(|(found, _)| *found == kind) {
             return Ok(content);
         }

@@ -33,6 +33,12 @@ impl PackIndex {
     pub(super) fn offset_of(&self, id: &oid) -> Option<u64> {
         Some(self.file.pack_offset_at_index(self.find(id)?))
     }
+
+    /// The same for several objects, in less time than for one after the other.
+    pub(super) fn offsets_of(&self, ids: &[&oid]) -> Vec<Option<u64>> {
+        let found = self.find_all(ids);
+        found.into_iter().map(|found| Some(self.file.pack_offset_at_index(found?))).collect()
+    }
 }
 
 impl<D: Deref<Target = [u8]>> PackIndex<D> {
@@ -46,28 +52,49 @@ impl<D: Deref<Target = [u8]>> PackIndex<D> {
     /// Ids are spread evenly, so that an id says where to look: that takes a few places, where halving an index of 300,000
     /// takes a dozen, most of them far from each other in memory. Whoever makes ids that are not even, gets the halving.
     fn find(&self, id: &oid) -> Option<EntryIndex> {
-        let wanted = leading(id);
-        let (mut low, mut high) = (0, self.file.num_objects());
-        let (mut least, mut most) = (0, u64::from(u32::MAX));
-        if let Some(numbers) = self.with_first_byte(id.first_byte()) {
-            (low, high) = (numbers.start, numbers.end);
-            least = u64::from(id.first_byte()) << 24;
-            most = least + 0x00ff_ffff;
-        }
+        let mut search = self.search(id, 0)?;
         for _ in 0..MOST_GUESSES {
-            if low == high {
-                return None;
-            }
-            let share = (wanted - least) * u64::from(high - low) / (most - least + 1);
-            let guess = low + u32::try_from(share).expect("a share of a number is no larger");
-            let there = self.file.oid_at_index(guess);
-            match id.cmp(there) {
-                Ordering::Equal => return Some(guess),
-                Ordering::Less => (high, most) = (guess, leading(there)),
-                Ordering::Greater => (low, least) = (guess + 1, leading(there)),
+            search.look(&self.file);
+            if let Some(end) = search.narrow(&self.file) {
+                return end;
             }
         }
         self.file.lookup(id)
+    }
+
+    /// The same for several ids, a guess for each in turn.
+    fn find_all(&self, ids: &[&oid]) -> Vec<Option<EntryIndex>> {
+        let mut found = vec![None; ids.len()];
+        let mut searches: Vec<Search<'_>> =
+            ids.iter().enumerate().filter_map(|(number, id)| self.search(id, number)).collect();
+        for _ in 0..MOST_GUESSES {
+            // Nothing is decided here, so that the processor gets all of it from memory at the same time.
+            searches.iter_mut().for_each(|search| search.look(&self.file));
+            searches.retain_mut(|search| match search.narrow(&self.file) {
+                Some(end) => {
+                    found[search.number] = end;
+                    false
+                }
+                None => true,
+            });
+        }
+        for search in searches {
+            found[search.number] = self.file.lookup(search.id);
+        }
+        found
+    }
+
+    /// Begins to search for an id; `None` where it is known at once that it isn't there.
+    fn search<'i>(&self, id: &'i oid, number: usize) -> Option<Search<'i>> {
+        let (low, high, least, most) = match self.with_first_byte(id.first_byte()) {
+            Some(Range { start, end }) => {
+                let least = u64::from(id.first_byte()) << 24;
+                (start, end, least, least + 0x00ff_ffff)
+            }
+            None => (0, self.file.num_objects(), 0, u32::MAX.into()),
+        };
+        let mut search = Search { id, number, low, high, least, most, guess: 0, there: 0 };
+        search.aim().then_some(search)
     }
 
     /// The numbers of the ids that begin with a byte.
@@ -76,6 +103,49 @@ impl<D: Deref<Target = [u8]>> PackIndex<D> {
             byte.checked_sub(1).map_or(Some(0), |before| self.fan.get(usize::from(before)).copied())?;
         let end = *self.fan.get(usize::from(byte))?;
         (start <= end && end <= self.file.num_objects()).then_some(start..end)
+    }
+}
+
+/// Between which numbers an id is, if it is there.
+struct Search<'i> {
+    id: &'i oid,
+    /// Which of the ids that are searched for it is.
+    number: usize,
+    low: u32,
+    high: u32,
+    /// What those before and behind them begin with.
+    least: u64,
+    most: u64,
+    /// Where it should be, and what the one there begins with.
+    guess: u32,
+    there: u64,
+}
+
+impl Search<'_> {
+    /// Guesses where the id is; whether there is a place left.
+    fn aim(&mut self) -> bool {
+        if self.low == self.high {
+            return false;
+        }
+        let share =
+            (leading(self.id) - self.least) * u64::from(self.high - self.low) / (self.most - self.least + 1);
+        self.guess = self.low + u32::try_from(share).expect("a share of a number is no larger");
+        true
+    }
+
+    fn look<D: Deref<Target = [u8]>>(&mut self, file: &File<D>) {
+        self.there = leading(file.oid_at_index(self.guess));
+    }
+
+    /// Takes what was seen into account; returns what came of the search once that is known.
+    fn narrow<D: Deref<Target = [u8]>>(&mut self, file: &File<D>) -> Option<Option<EntryIndex>> {
+        let order = leading(self.id).cmp(&self.there);
+        match order.then_with(|| self.id.cmp(file.oid_at_index(self.guess))) {
+            Ordering::Equal => return Some(Some(self.guess)),
+            Ordering::Less => (self.high, self.most) = (self.guess, self.there),
+            Ordering::Greater => (self.low, self.least) = (self.guess + 1, self.there),
+        }
+        if self.aim() { None } else { Some(None) }
     }
 }
 
@@ -132,7 +202,19 @@ mod tests {
                 other[19] ^= 1;
                 assert_eq!(index.find(oid::from_bytes_unchecked(&other)), None, "{other:?}");
             }
+            check_all_at_once(&index, &ids);
         }
+    }
+
+    fn check_all_at_once(index: &PackIndex<Vec<u8>>, ids: &[[u8; 20]]) {
+        let mut others: Vec<[u8; 20]> = ids.to_vec();
+        others.iter_mut().step_by(3).for_each(|id| id[19] ^= 1);
+        let others: Vec<&oid> = others.iter().map(|id| oid::from_bytes_unchecked(id)).collect();
+
+        let found = index.find_all(&others);
+
+        assert_eq!(found, others.iter().map(|id| index.find(id)).collect::<Vec<_>>());
+        assert!(found.contains(&None) && found.iter().flatten().count() > ids.len() / 2);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The files of a tree, found by their paths or walked.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use foldhash::fast::RandomState;
@@ -100,12 +100,34 @@ impl<'r> Snapshot<'r> {
         Ok(None)
     }
 
-    /// Whether a folder is at `path`, which is looked at soon: its tree is read.
+    /// Whether a folder is at `path`, which is looked into soon: its tree is read.
     ///
     /// # Errors
     /// As [`Snapshot::entry`].
     pub fn has_folder(&self, path: &RepoPath) -> Result<bool, GitError> {
         Ok(self.folder(path)?.is_some())
+    }
+
+    /// Reads the trees of these folders, in less time than when they are looked into one after the other.
+    ///
+    /// # Errors
+    /// As [`Snapshot::entry`].
+    pub fn read_folders<'p>(&self, paths: impl IntoIterator<Item = &'p RepoPath>) -> Result<(), GitError> {
+        let (mut seen, mut found) = (HashSet::with_hasher(RandomState::default()), Vec::new());
+        for path in paths {
+            if !self.folders.borrow().contains_key(path)
+                && seen.insert(path)
+                && let Some(Entry { kind: EntryKind::Folder, id }) = self.entry(path)?
+            {
+                found.push((path, id));
+            }
+        }
+        let ids: Vec<ObjectId> = found.iter().map(|(_, id)| *id).collect();
+        for ((path, id), tree) in found.into_iter().zip(self.objects.trees(&ids)) {
+            let tree = tree.map_err(|source| GitError::object(id, path, source))?;
+            self.folders.borrow_mut().insert(path.clone(), Some(tree.into()));
+        }
+        Ok(())
     }
 
     /// What a folder holds itself, in git's order; nothing when it isn't there.
@@ -122,12 +144,34 @@ impl<'r> Snapshot<'r> {
     /// # Errors
     /// As [`Snapshot::entry`].
     pub fn read(&self, path: &RepoPath) -> Result<Option<Vec<u8>>, GitError> {
-        match self.entry(path)? {
-            Some(Entry { kind: EntryKind::File(FileMode::Regular | FileMode::Executable), id }) => {
-                self.blob(id, path).map(Some)
+        self.file(path)?.map(|id| self.blob(id, path)).transpose()
+    }
+
+    /// The same for several files, in less time than for one after the other.
+    ///
+    /// # Errors
+    /// As [`Snapshot::entry`].
+    pub fn read_all(&self, paths: &[&RepoPath]) -> Result<Vec<Option<Vec<u8>>>, GitError> {
+        let mut found = Vec::with_capacity(paths.len());
+        for (number, path) in paths.iter().enumerate() {
+            if let Some(id) = self.file(path)? {
+                found.push((number, id));
             }
-            _ => Ok(None),
         }
+        let ids: Vec<ObjectId> = found.iter().map(|(_, id)| *id).collect();
+        let mut contents = vec![None; paths.len()];
+        for ((number, id), content) in found.into_iter().zip(self.objects.blobs(&ids)) {
+            contents[number] = Some(content.map_err(|source| GitError::object(id, paths[number], source))?);
+        }
+        Ok(contents)
+    }
+
+    /// The blob of the regular file at `path`.
+    fn file(&self, path: &RepoPath) -> Result<Option<ObjectId>, GitError> {
+        Ok(match self.entry(path)? {
+            Some(Entry { kind: EntryKind::File(FileMode::Regular | FileMode::Executable), id }) => Some(id),
+            _ => None,
+        })
     }
 
     /// The content of a blob of this tree; `path` is for messages.

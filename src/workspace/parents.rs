@@ -1,6 +1,7 @@
 //! Which project an image reference of a Dockerfile stands for.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use foldhash::fast::RandomState;
 
@@ -10,15 +11,13 @@ use crate::model::{ImageRef, ProjectName};
 /// The names that projects are known by in Dockerfiles.
 pub(super) struct Names<'m> {
     manifest: &'m Manifest,
-    /// By repositories without a prefix.
-    by_repository: HashMap<&'m str, &'m ProjectName, RandomState>,
+    /// By repositories without a prefix; made when the first is asked for.
+    by_repository: OnceLock<HashMap<&'m str, &'m ProjectName, RandomState>>,
 }
 
 impl<'m> Names<'m> {
     pub(super) fn new(manifest: &'m Manifest) -> Self {
-        let by_repository =
-            manifest.projects.iter().map(|(name, project)| (project.repository.as_str(), name)).collect();
-        Self { manifest, by_repository }
+        Self { manifest, by_repository: OnceLock::new() }
     }
 
     /// The project that a reference in `dependent`'s Dockerfile stands for, if it is one of ours.
@@ -36,7 +35,15 @@ impl<'m> Names<'m> {
         let image: ImageRef = reference.parse().ok()?;
         let registries = [Some(&self.manifest.cache), self.manifest.deploy.as_ref()];
         let mut repositories = registries.into_iter().flatten().filter_map(|at| repository_in(at, &image));
-        repositories.find_map(|repository| self.by_repository.get(repository).copied())
+        repositories.find_map(|repository| self.with_repository(repository))
+    }
+
+    fn with_repository(&self, repository: &str) -> Option<&'m ProjectName> {
+        let by_repository = self.by_repository.get_or_init(|| {
+            let projects = self.manifest.projects.iter();
+            projects.map(|(name, project)| (project.repository.as_str(), name)).collect()
+        });
+        by_repository.get(repository).copied()
     }
 }
 

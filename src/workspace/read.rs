@@ -59,20 +59,17 @@ pub(super) fn workspace(
 type AllFound = (Vec<Option<Found>>, Vec<Problem>);
 
 /// Reads all projects, in the manifest's order; `None` where a problem was noted.
-fn read_all(
+fn read_all<'m>(
     snapshot: &Snapshot<'_>,
-    manifest: &Manifest,
-    names: &Names<'_>,
+    manifest: &'m Manifest,
+    names: &Names<'m>,
     file: &str,
 ) -> Result<AllFound, GitError> {
     let projects: Vec<(&ProjectName, &ProjectConfig)> =
         manifest.projects.iter().map(|(name, config)| (name, &**config)).collect();
     let read = |snapshot: &Snapshot<'_>, projects: &[(&ProjectName, &ProjectConfig)]| {
         let mut reader = Reader { snapshot, manifest, names, file, problems: Vec::new() };
-        let mut found = Vec::with_capacity(projects.len());
-        for (name, config) in projects {
-            found.push(reader.project(name, config)?);
-        }
+        let found = reader.projects(projects)?;
         Ok((found, reader.problems))
     };
     let most_threads = projects.len() / LEAST_PROJECTS_A_THREAD;
@@ -128,10 +125,17 @@ struct Found {
     extra_inputs: Patterns,
 }
 
-struct Reader<'r> {
+/// Where a project's patterns stand, and the contents of its files that are there.
+struct Files {
+    pattern_file: RepoPath,
+    patterns: Option<Vec<u8>>,
+    dockerfile: Option<Vec<u8>>,
+}
+
+struct Reader<'r, 'm> {
     snapshot: &'r Snapshot<'r>,
-    manifest: &'r Manifest,
-    names: &'r Names<'r>,
+    manifest: &'m Manifest,
+    names: &'r Names<'m>,
     file: &'r str,
     problems: Vec<Problem>,
 }
@@ -153,13 +157,41 @@ impl Found {
     }
 }
 
-impl Reader<'_> {
+impl Reader<'_, '_> {
     fn problem(&mut self, file: &str, line: usize, message: String) {
         self.problems.push(Problem { file: file.to_owned(), line, message, hint: None });
     }
 
-    /// Reads what a project's entry names; `None` when a problem was noted.
-    fn project(&mut self, name: &ProjectName, config: &ProjectConfig) -> Result<Option<Found>, GitError> {
+    /// Reads what each project's entry names; `None` where a problem was noted.
+    fn projects(
+        &mut self,
+        projects: &[(&ProjectName, &ProjectConfig)],
+    ) -> Result<Vec<Option<Found>>, GitError> {
+        let folders = projects.iter().flat_map(|(_, config)| [&config.path.value, &config.context.value]);
+        self.snapshot.read_folders(folders)?;
+        let pattern_file = |config: &ProjectConfig| config.path.value.join_component(PATTERN_FILE.as_bytes());
+        let pattern_files: Vec<RepoPath> = projects.iter().map(|(_, config)| pattern_file(config)).collect();
+        let dockerfiles = projects.iter().map(|(_, config)| &config.dockerfile.value);
+        // The two of a project are neighbours in most packs.
+        let files: Vec<&RepoPath> = pattern_files.iter().zip(dockerfiles).flat_map(<[_; 2]>::from).collect();
+        let mut texts = self.snapshot.read_all(&files)?.into_iter();
+        projects
+            .iter()
+            .zip(pattern_files)
+            .map(|((name, config), pattern_file)| {
+                let (patterns, dockerfile) = (texts.next().flatten(), texts.next().flatten());
+                self.project(name, config, Files { pattern_file, patterns, dockerfile })
+            })
+            .collect()
+    }
+
+    /// The same of one project.
+    fn project(
+        &mut self,
+        name: &ProjectName,
+        config: &ProjectConfig,
+        files: Files,
+    ) -> Result<Option<Found>, GitError> {
         let before = self.problems.len();
         let context =
             Some(("context", &config.context)).filter(|_| config.context.value != config.path.value);
@@ -173,8 +205,8 @@ impl Reader<'_> {
         if self.problems.len() > before {
             return Ok(None);
         }
-        let pattern_file = config.path.value.join_component(PATTERN_FILE.as_bytes());
-        let patterns = match self.snapshot.read(&pattern_file)? {
+        let Files { pattern_file, patterns, dockerfile } = files;
+        let patterns = match patterns {
             Some(text) => Patterns::parse(&text, &config.path.value)
                 .unwrap_or_else(|errors| self.bad_patterns(&pattern_file.to_string(), 1, &errors)),
             None => Patterns::whole_folder(&config.path.value),
@@ -182,7 +214,7 @@ impl Reader<'_> {
         let patterns = if config.hermetic { patterns } else { patterns.and_folder(&config.context.value) };
         let repository = self.repository(&config.repository, config.line);
         let extra_inputs = self.listed(&config.extra_inputs);
-        let Some(dockerfile) = self.dockerfile(name, config)? else {
+        let Some(dockerfile) = self.dockerfile(name, config, dockerfile) else {
             return Ok(None);
         };
         let (parents, foreign_parents) = self.parents(name, config, &dockerfile);
@@ -240,18 +272,19 @@ impl Reader<'_> {
         &mut self,
         name: &ProjectName,
         config: &ProjectConfig,
-    ) -> Result<Option<Box<Dockerfile>>, GitError> {
+        text: Option<Vec<u8>>,
+    ) -> Option<Box<Dockerfile>> {
         let path = &config.dockerfile.value;
-        let Some(text) = self.snapshot.read(path)? else {
+        let Some(text) = text else {
             let message = format!("`{name}` has no Dockerfile: there is no file `{path}` in this commit");
             self.problem(self.file, config.dockerfile.line, message);
-            return Ok(None);
+            return None;
         };
         match Dockerfile::parse(&text, &config.build_args, config.platforms.first()) {
-            Ok(dockerfile) => Ok(Some(Box::new(dockerfile))),
+            Ok(dockerfile) => Some(Box::new(dockerfile)),
             Err(error) => {
                 self.problem_of(&path.to_string(), error.line().unwrap_or(1), &error);
-                Ok(None)
+                None
             }
         }
     }
