@@ -19,6 +19,21 @@ pub struct ProjectGraph {
     order: Vec<NodeIndex>,
 }
 
+/// One project of a graph.
+#[derive(Clone, Copy, Debug)]
+pub struct Node<'g> {
+    graph: &'g ProjectGraph,
+    index: NodeIndex,
+}
+
+/// Some projects of one graph: whether a node is among them is known without a look at its name.
+#[derive(Clone, Debug)]
+pub struct NodeSet(Vec<bool>);
+
+/// For each project of one graph, which of some chosen ones it needs, however far away.
+#[derive(Clone, Debug)]
+pub struct NeedsAmong(Vec<Vec<NodeIndex>>);
+
 /// Projects that need each other.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("projects need each other in a circle: {}", show(.path))]
@@ -67,15 +82,27 @@ impl ProjectGraph {
         self.order.iter().map(|&node| &self.graph[node])
     }
 
-    /// The same, each with what it needs itself, in name order.
-    pub fn order_with_needs(&self) -> impl Iterator<Item = (&ProjectName, Vec<&ProjectName>)> {
-        self.order.iter().map(|&node| {
-            let mut needs: Vec<NodeIndex> =
-                self.graph.neighbors_directed(node, Direction::Incoming).collect();
-            // Numbers are in name order.
-            needs.sort_unstable();
-            (&self.graph[node], needs.into_iter().map(|need| &self.graph[need]).collect())
-        })
+    /// The same, as nodes.
+    pub fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
+        self.order.iter().map(|&index| Node { graph: self, index })
+    }
+
+    /// Those of these projects that the graph has.
+    pub fn set<'n>(&self, names: impl IntoIterator<Item = &'n ProjectName>) -> NodeSet {
+        let mut set = NodeSet(vec![false; self.len()]);
+        for node in names.into_iter().filter_map(|name| self.nodes.get(name)) {
+            set.0[node.index()] = true;
+        }
+        set
+    }
+
+    pub fn set_of_all(&self) -> NodeSet {
+        NodeSet(vec![true; self.len()])
+    }
+
+    /// These and all that need them, however far away.
+    pub fn set_with_dependents(&self, set: &NodeSet) -> NodeSet {
+        self.reach(set.indices(), Direction::Outgoing)
     }
 
     /// How many projects there are.
@@ -110,31 +137,21 @@ impl ProjectGraph {
         self.reachable(names, Direction::Outgoing)
     }
 
-    /// For each project that needs some of the chosen ones, however far away: which, in name order.
-    pub fn needs_among<'n>(
-        &self,
-        chosen: impl IntoIterator<Item = &'n ProjectName>,
-    ) -> BTreeMap<&ProjectName, Vec<&ProjectName>> {
-        let mut is_chosen = vec![false; self.graph.node_count()];
-        for node in chosen.into_iter().filter_map(|name| self.nodes.get(name)) {
-            is_chosen[node.index()] = true;
-        }
-        let mut found: Vec<Vec<NodeIndex>> = vec![Vec::new(); self.graph.node_count()];
+    /// Which of the chosen projects each project needs.
+    pub fn needs_among(&self, chosen: &NodeSet) -> NeedsAmong {
+        let mut found: Vec<Vec<NodeIndex>> = vec![Vec::new(); self.len()];
         // Needs come first in this order, so that theirs are known.
         for &node in &self.order {
             let mut of_node = Vec::new();
             for need in self.graph.neighbors_directed(node, Direction::Incoming) {
-                of_node.extend(is_chosen[need.index()].then_some(need));
+                of_node.extend(chosen.0[need.index()].then_some(need));
                 of_node.extend(&found[need.index()]);
             }
-            // Numbers are in name order.
-            of_node.sort_unstable();
+            sort_by_name(&mut of_node);
             of_node.dedup();
             found[node.index()] = of_node;
         }
-        let named = |nodes: Vec<NodeIndex>| nodes.into_iter().map(|node| &self.graph[node]).collect();
-        let nodes = self.graph.node_indices().zip(found).filter(|(_, found)| !found.is_empty());
-        nodes.map(|(node, found)| (&self.graph[node], named(found))).collect()
+        NeedsAmong(found)
     }
 
     /// The shortest way from `name` to a need, `name` first; `None` when it doesn't need it.
@@ -158,20 +175,59 @@ impl ProjectGraph {
         names: impl IntoIterator<Item = &'a ProjectName>,
         direction: Direction,
     ) -> BTreeSet<&ProjectName> {
-        let mut waiting: Vec<NodeIndex> =
-            names.into_iter().filter_map(|name| self.nodes.get(name).copied()).collect();
-        let mut is_seen = vec![false; self.graph.node_count()];
-        let mut seen = Vec::new();
+        let start = names.into_iter().filter_map(|name| self.nodes.get(name).copied());
+        self.reach(start, direction).indices().map(|node| &self.graph[node]).collect()
+    }
+
+    fn reach(&self, start: impl Iterator<Item = NodeIndex>, direction: Direction) -> NodeSet {
+        let mut waiting: Vec<NodeIndex> = start.collect();
+        let mut seen = vec![false; self.len()];
         while let Some(node) = waiting.pop() {
-            if !std::mem::replace(&mut is_seen[node.index()], true) {
-                seen.push(node);
+            if !std::mem::replace(&mut seen[node.index()], true) {
                 waiting.extend(self.graph.neighbors_directed(node, direction));
             }
         }
-        // Numbers are in name order, and a set is made fastest from what is sorted.
-        seen.sort_unstable();
-        seen.into_iter().map(|node| &self.graph[node]).collect()
+        NodeSet(seen)
     }
+}
+
+impl<'g> Node<'g> {
+    pub fn name(self) -> &'g ProjectName {
+        &self.graph.graph[self.index]
+    }
+
+    /// What it needs itself, in name order.
+    pub fn needs(self) -> impl ExactSizeIterator<Item = Node<'g>> {
+        let Self { graph, index } = self;
+        let mut needs: Vec<NodeIndex> = graph.graph.neighbors_directed(index, Direction::Incoming).collect();
+        sort_by_name(&mut needs);
+        needs.into_iter().map(move |index| Node { graph, index })
+    }
+}
+
+impl NodeSet {
+    /// Whether a node of the same graph is among them.
+    pub fn contains(&self, node: Node<'_>) -> bool {
+        self.0[node.index.index()]
+    }
+
+    /// In name order.
+    fn indices(&self) -> impl Iterator<Item = NodeIndex> {
+        let members = self.0.iter().enumerate().filter(|(_, is_member)| **is_member);
+        members.map(|(number, _)| NodeIndex::new(number))
+    }
+}
+
+impl NeedsAmong {
+    /// Those that a node of the same graph needs, in name order.
+    pub fn of<'g>(&self, node: Node<'g>) -> impl Iterator<Item = &'g ProjectName> {
+        self.0[node.index.index()].iter().map(move |&need| &node.graph.graph[need])
+    }
+}
+
+/// Nodes are numbered in name order.
+fn sort_by_name(nodes: &mut [NodeIndex]) {
+    nodes.sort_unstable();
 }
 
 /// All nodes that no cycle holds back, needs first; of those that are ready the least name.

@@ -6,14 +6,12 @@
 
 mod reason;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-
-use foldhash::fast::RandomState;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use reason::Reason;
 
 use crate::config::Strategy;
-use crate::graph::ProjectGraph;
+use crate::graph::{NeedsAmong, Node, NodeSet, ProjectGraph};
 use crate::model::{CommitId, InputDigest, ManifestDigest, ProjectName, Tag};
 
 /// What was seen before planning.
@@ -131,29 +129,25 @@ pub fn make(
     strategy: Strategy,
     force: &Force,
 ) -> Plan {
-    let changed: Names<'_> = match observed.base {
-        Base::Known { .. } => observed
-            .own_changes
-            .iter()
-            .filter(|(_, reasons)| !reasons.is_empty())
-            .map(|(name, _)| name)
-            .collect(),
-        Base::Unknown { .. } => graph.order().collect(),
+    let changed = match observed.base {
+        Base::Known { .. } => {
+            let changed = observed.own_changes.iter().filter(|(_, reasons)| !reasons.is_empty());
+            graph.set(changed.map(|(name, _)| name))
+        }
+        Base::Unknown { .. } => graph.set_of_all(),
     };
-    let affected = graph.with_dependents(changed.iter().copied()).into_iter().collect();
-    let context = Context { observed, strategy, force, changed, affected };
     let changed_needs = match observed.base {
-        Base::Known { .. } => graph.needs_among(context.changed.iter().copied()),
-        Base::Unknown { .. } => BTreeMap::new(),
+        Base::Known { .. } => graph.needs_among(&changed),
+        // The story of each is that nothing is known.
+        Base::Unknown { .. } => graph.needs_among(&graph.set([])),
     };
+    let affected = graph.set_with_dependents(&changed);
+    let context = Context { observed, strategy, force, changed, changed_needs, affected };
     let are_all_selected = selected.len() == graph.len();
     let steps = graph
-        .order_with_needs()
-        .filter(|(name, _)| are_all_selected || selected.contains(*name))
-        .map(|(name, needs)| {
-            let changed_needs = changed_needs.get(name).map_or(&[][..], Vec::as_slice);
-            context.step(name, needs, changed_needs)
-        })
+        .nodes()
+        .filter(|node| are_all_selected || selected.contains(node.name()))
+        .map(|node| context.step(node))
         .collect();
     Plan { head: observed.head, is_dirty: observed.is_dirty, base: observed.base.clone(), steps }
 }
@@ -162,26 +156,26 @@ struct Context<'a> {
     observed: &'a Observations,
     strategy: Strategy,
     force: &'a Force,
-    changed: Names<'a>,
-    affected: Names<'a>,
+    changed: NodeSet,
+    changed_needs: NeedsAmong,
+    affected: NodeSet,
 }
 
-type Names<'a> = HashSet<&'a ProjectName, RandomState>;
-
 impl Context<'_> {
-    fn step(&self, name: &ProjectName, needs: Vec<&ProjectName>, changed_needs: &[&ProjectName]) -> Step {
-        let is_affected = self.affected.contains(name);
+    fn step(&self, node: Node<'_>) -> Step {
+        let name = node.name();
+        let is_affected = self.affected.contains(node);
         let (action, mut because) = self.decide(name, is_affected);
         if matches!(action, Action::Build | Action::Affected) {
-            because.extend(self.story(name, &needs, changed_needs));
+            because.extend(self.story(node));
         }
         Step {
             project: name.clone(),
             action,
             inputs: self.observed.inputs.get(name).copied(),
-            is_changed: is_affected && self.changed.contains(name),
+            is_changed: self.changed.contains(node),
             is_affected,
-            needs: needs.into_iter().cloned().collect(),
+            needs: node.needs().map(|need| need.name().clone()).collect(),
             because,
         }
     }
@@ -212,21 +206,18 @@ impl Context<'_> {
     }
 
     /// What the diff says of a project: its own changes, and the first of each changed need.
-    fn story(
-        &self,
-        name: &ProjectName,
-        needs: &[&ProjectName],
-        changed_needs: &[&ProjectName],
-    ) -> Vec<Reason> {
-        if let Base::Unknown { why } = &self.observed.base {
+    fn story(&self, node: Node<'_>) -> Vec<Reason> {
+        let Observations { base, own_changes, .. } = self.observed;
+        if let Base::Unknown { why } = base {
             return vec![Reason::BaseUnknown { why: why.clone() }];
         }
-        let mut story: Vec<Reason> = self.observed.own_changes.get(name).cloned().unwrap_or_default();
-        let affected_needs = needs.iter().filter(|need| self.affected.contains(**need));
-        story.extend(
-            changed_needs.iter().filter_map(|need| self.observed.own_changes[*need].first().cloned()),
-        );
-        story.extend(affected_needs.map(|&need| Reason::Need { project: need.clone() }));
+        let mut story = Vec::new();
+        if self.changed.contains(node) {
+            story.extend(own_changes[node.name()].iter().cloned());
+        }
+        story.extend(self.changed_needs.of(node).filter_map(|need| own_changes[need].first().cloned()));
+        let affected_needs = node.needs().filter(|need| self.affected.contains(*need));
+        story.extend(affected_needs.map(|need| Reason::Need { project: need.name().clone() }));
         story
     }
 }
