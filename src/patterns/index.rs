@@ -20,9 +20,9 @@ use crate::model::RepoPath;
 pub struct Index<'a> {
     sets: Vec<&'a Patterns>,
     /// Sets with a pattern for this path or for something below it; all others under the root.
-    by_path: HashMap<&'a [u8], Vec<usize>, RandomState>,
+    by_path: Filed<'a>,
     /// Sets with a pattern that needs a component of this name, wherever it is.
-    by_component: HashMap<&'a [u8], Vec<usize>, RandomState>,
+    by_component: Filed<'a>,
     /// All folders above the keys of `by_path`; only walks ask for them.
     above: OnceLock<HashSet<&'a [u8], RandomState>>,
 }
@@ -66,26 +66,22 @@ impl<'a> Index<'a> {
             *usage.entry(name).or_default() += 1;
         }
 
-        let mut index = Self {
-            sets,
-            by_path: HashMap::default(),
-            by_component: HashMap::default(),
-            above: OnceLock::new(),
-        };
+        let (mut by_path, mut by_component) = (Vec::with_capacity(keys.len()), Vec::new());
         for (set, key) in keys {
             // The rarest name rules out the most: `api` in `**/api/Dockerfile`.
             let rarest = key.components().min_by_key(|name| usage[name]);
-            let (map, name) = match (key, rarest) {
-                (Key::Path(path), _) => (&mut index.by_path, path),
-                (_, Some(name)) => (&mut index.by_component, name),
-                (_, None) => (&mut index.by_path, &b""[..]),
-            };
-            let filed = map.entry(name).or_default();
-            if filed.last() != Some(&set) {
-                filed.push(set);
+            match (key, rarest) {
+                (Key::Path(path), _) => by_path.push((path, set)),
+                (_, Some(name)) => by_component.push((name, set)),
+                (_, None) => by_path.push((&b""[..], set)),
             }
         }
-        index
+        Self {
+            sets,
+            by_path: Filed::new(&by_path),
+            by_component: Filed::new(&by_component),
+            above: OnceLock::new(),
+        }
     }
 
     /// Calls `found` with the number of each set that takes `path` and the line that decides, by
@@ -109,7 +105,7 @@ impl<'a> Index<'a> {
     pub fn can_match_below(&self, folder: &RepoPath) -> bool {
         self.has_components()
             || self.has_more_below(folder.as_bytes())
-            || here_and_above(folder.as_bytes()).any(|path| self.by_path.contains_key(path))
+            || here_and_above(folder.as_bytes()).any(|path| self.by_path.get(path).is_some())
     }
 
     /// Whether some sets are found by a component's name alone, in whatever folder it is.
@@ -125,7 +121,7 @@ impl<'a> Index<'a> {
     fn above(&self) -> &HashSet<&'a [u8], RandomState> {
         self.above.get_or_init(|| {
             let mut above = HashSet::default();
-            for path in self.by_path.keys() {
+            for path in self.by_path.names() {
                 // Where one was there already, all above it were.
                 folders_above(path).take_while(|folder| above.insert(*folder)).for_each(drop);
             }
@@ -142,7 +138,7 @@ impl<'a> Index<'a> {
         if by_path.is_none() && by_name.is_none() {
             return None;
         }
-        let own = by_path.into_iter().chain(by_name).map(Vec::as_slice);
+        let own = by_path.into_iter().chain(by_name);
         Some(merge([sets].into_iter().chain(own)))
     }
 
@@ -157,12 +153,12 @@ impl<'a> Index<'a> {
 
     /// The sets that may take a file that lies directly in `folder`.
     pub(super) fn sets_of(&self, folder: &[u8]) -> Vec<usize> {
-        let by_path = here_and_above(folder).filter_map(|path| self.by_path.get(path)).map(Vec::as_slice);
+        let by_path = here_and_above(folder).filter_map(|path| self.by_path.get(path));
         if self.by_component.is_empty() {
             return merge(by_path);
         }
         let components = folder.split(|&byte| byte == b'/');
-        let by_component = components.filter_map(|name| self.by_component.get(name)).map(Vec::as_slice);
+        let by_component = components.filter_map(|name| self.by_component.get(name));
         merge(by_path.chain(by_component))
     }
 }
@@ -172,6 +168,54 @@ impl<'a> FolderCandidates<'_, 'a> {
     pub fn matches(&self, path: &RepoPath, found: impl FnMut(usize, &'a Pattern)) {
         let with_own = self.index.with_own(&self.sets, path, true);
         self.index.ask(with_own.as_ref().unwrap_or(&self.sets), path, found);
+    }
+}
+
+/// Sets by the names that they are filed under.
+#[derive(Debug)]
+struct Filed<'a> {
+    /// Where each name's sets begin in `starts`.
+    numbers: HashMap<&'a [u8], usize, RandomState>,
+    /// Where the sets of each number begin, and where the last ones end.
+    starts: Vec<usize>,
+    /// One name's after the other's: a list for each would be thousands.
+    sets: Vec<usize>,
+}
+
+impl<'a> Filed<'a> {
+    fn new(filed: &[(&'a [u8], usize)]) -> Self {
+        let mut numbers: HashMap<&[u8], usize, RandomState> = HashMap::default();
+        numbers.reserve(filed.len());
+        let number = |&(name, set): &(&'a [u8], usize)| {
+            let next = numbers.len();
+            (*numbers.entry(name).or_insert(next), set)
+        };
+        let mut numbered: Vec<(usize, usize)> = filed.iter().map(number).collect();
+        // Sorted but for names that several sets have.
+        numbered.sort();
+        numbered.dedup();
+        let mut starts = Vec::with_capacity(numbers.len() + 1);
+        for (at, (number, _)) in numbered.iter().enumerate() {
+            if starts.len() == *number {
+                starts.push(at);
+            }
+        }
+        starts.push(numbered.len());
+        Self { numbers, starts, sets: numbered.into_iter().map(|(_, set)| set).collect() }
+    }
+
+    /// The sets of a name, ascending; never none.
+    fn get(&self, name: &[u8]) -> Option<&[usize]> {
+        let number = *self.numbers.get(name)?;
+        Some(&self.sets[self.starts[number]..self.starts[number + 1]])
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.numbers.keys().copied()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.sets.is_empty()
     }
 }
 
