@@ -56,12 +56,15 @@ fn manifest_of_parts(text: &str, part_bytes: usize, file: &str) -> Option<Manife
     let of_others = threads::share(&others, threads::processors(), of_queue, of_queue).ok()?;
     let parts = || std::iter::once(&of_first).chain(&of_others);
     let count = parts().map(Vec::len).sum();
-    let repositories: HashSet<&RepositoryName, RandomState> =
-        parts().flatten().map(|(_, config)| &config.repository).collect();
-    if repositories.len() < count {
-        return None;
-    }
     let names: HashSet<&ProjectName, RandomState> = parts().flatten().map(|(name, _)| name).collect();
+    // Where all repositories are named after their projects, they differ as the names do.
+    if parts().flatten().any(|(name, config)| config.repository.as_str() != name.as_str()) {
+        let repositories: HashSet<&RepositoryName, RandomState> =
+            parts().flatten().map(|(_, config)| &config.repository).collect();
+        if repositories.len() < count {
+            return None;
+        }
+    }
     let mut needs = parts().flatten().flat_map(|(_, config)| &config.needs);
     if names.len() < count || !needs.all(|need| names.contains(&need.value)) {
         return None;
