@@ -24,12 +24,12 @@ pub struct Instruction {
 }
 
 impl Instruction {
-    pub(super) fn new(statement: &Statement, escape: char) -> Result<Self, DockerfileError> {
+    pub(super) fn new(statement: &Statement<'_>, escape: char) -> Result<Self, DockerfileError> {
         let mut instruction = Self {
             keyword: statement.keyword.to_owned(),
             first_line: statement.lines.0,
             last_line: statement.lines.1,
-            flags: statement.flags.iter().map(Written::text).collect(),
+            flags: statement.flags.iter().map(owned).collect(),
             arguments: Vec::new(),
             is_json: statement.json.is_some(),
         };
@@ -45,23 +45,28 @@ impl Instruction {
     }
 }
 
-fn arguments(statement: &Statement, escape: char) -> Result<Vec<String>, DockerfileError> {
+fn arguments(statement: &Statement<'_>, escape: char) -> Result<Vec<String>, DockerfileError> {
     let rest = &statement.rest;
-    let words = || rest.words().iter().map(Written::text).collect();
+    let words = || rest.words().map(|word| owned(&word)).collect();
     Ok(match (statement.keyword, &statement.json) {
         ("HEALTHCHECK", json) => match (rest.split_once(is_space), json) {
-            (Some((kind, _)), Some(command)) => [&[kind.text()], command.as_slice()].concat(),
-            (Some((kind, command)), None) => vec![kind.text(), command.trimmed().text()],
+            (Some((kind, _)), Some(command)) => [&[owned(&kind)], command.as_slice()].concat(),
+            (Some((kind, command)), None) => vec![owned(&kind), owned(&command.trimmed())],
             (None, _) => words(),
         },
         (_, Some(json)) => json.clone(),
         ("ADD" | "COPY" | "EXPOSE" | "FROM" | "VOLUME", None) => words(),
         ("ARG", None) => quoted_words(&rest.text(), escape).into_iter().map(str::to_owned).collect(),
         ("ENV" | "LABEL", None) => {
-            let pairs = variables::pairs(statement, escape)?;
-            pairs.into_iter().flat_map(|(name, value)| [name, value]).collect()
+            let text = rest.text();
+            let pairs = variables::pairs(statement, &text, escape)?;
+            pairs.into_iter().flat_map(|(name, value)| [name.to_owned(), value.to_owned()]).collect()
         }
         _ if rest.is_empty() => Vec::new(),
-        _ => vec![rest.text()],
+        _ => vec![owned(rest)],
     })
+}
+
+fn owned(text: &Written<'_>) -> String {
+    text.text().into_owned()
 }

@@ -1,7 +1,7 @@
 //! The lines of a file: where instructions begin, and which lines belong to one.
 
 use super::error::DockerfileError;
-use super::written::{Mark, is_space, marks};
+use super::written::is_space;
 
 pub(super) struct Lines<'a> {
     text: &'a [u8],
@@ -14,8 +14,9 @@ pub(super) struct Lines<'a> {
 /// One line without its end.
 #[derive(Clone, Copy)]
 pub(super) struct Line<'a> {
-    bytes: &'a [u8],
-    start: usize,
+    pub(super) bytes: &'a [u8],
+    /// Where it stands in the file.
+    pub(super) start: usize,
     pub(super) number: usize,
 }
 
@@ -108,19 +109,12 @@ impl Directives {
         Ok(())
     }
 
-    /// Adds a line to an instruction; returns whether the next one belongs to it too.
-    pub(super) fn join(&self, whole: &mut Vec<Mark>, line: &Line<'_>) -> bool {
+    /// What a line adds to an instruction, and whether the next one belongs to it too.
+    pub(super) fn content<'t>(&self, line: &Line<'t>) -> (&'t [u8], bool) {
         let spaces = line.bytes.iter().rev().take_while(|&&byte| byte == b' ' || byte == b'\t').count();
-        let content = &line.bytes[..line.bytes.len() - spaces];
-        match content {
-            [before @ .., last] if *last == self.escape && before.last() != Some(last) => {
-                whole.extend(marks(before, line.start));
-                true
-            }
-            _ => {
-                whole.extend(marks(line.bytes, line.start));
-                false
-            }
+        match &line.bytes[..line.bytes.len() - spaces] {
+            [before @ .., last] if *last == self.escape && before.last() != Some(last) => (before, true),
+            _ => (line.bytes, false),
         }
     }
 }

@@ -117,11 +117,8 @@ impl Dockerfile {
             return Err(DockerfileError::TooLarge { bytes: text.len() });
         }
         let (statements, escape) = statement::read(text)?;
-        let line_ends = text.iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
-        let line_starts: Vec<usize> = std::iter::once(0).chain(line_ends.map(|(end, _)| end + 1)).collect();
         let variables = Variables::new(escape, build_args, platform);
-        let Reader { stages, parents, copies, arguments, .. } =
-            Reader::read(&statements, variables, &line_starts)?;
+        let Reader { stages, parents, copies, arguments, .. } = Reader::read(text, &statements, variables)?;
         Ok(Self { text: text.into(), instructions: OnceLock::new(), stages, parents, copies, arguments })
     }
 

@@ -1,20 +1,20 @@
 //! `RUN --mount=…`: one record of comma-separated values.
 
-use super::written::Written;
+use super::written::{Joined, Written};
 
 /// What a mount takes its files from.
 #[derive(Debug, Default)]
-pub(super) struct Mount {
+pub(super) struct Mount<'t> {
     /// In lower case; a bind mount when there is none.
     pub(super) kind: Option<String>,
-    pub(super) from: Option<Written>,
-    pub(super) source: Option<Written>,
+    pub(super) from: Option<Written<'t>>,
+    pub(super) source: Option<Written<'t>>,
 }
 
-impl Mount {
+impl<'t> Mount<'t> {
     /// # Errors
     /// What is wrong with the quotes.
-    pub(super) fn parse(value: &Written) -> Result<Self, &'static str> {
+    pub(super) fn parse(value: &Written<'t>) -> Result<Self, &'static str> {
         let mut mount = Self::default();
         for field in fields(value)? {
             let Some((key, value)) = field.split_once(|byte| byte == b'=') else { continue };
@@ -34,35 +34,35 @@ impl Mount {
 }
 
 /// The fields of a record after RFC 4180; a quoted field may hold commas, and `""` for a quote.
-fn fields(record: &Written) -> Result<Vec<Written>, &'static str> {
+fn fields<'t>(record: &Written<'t>) -> Result<Vec<Written<'t>>, &'static str> {
     let mut fields = Vec::new();
-    let mut marks = record.marks().iter().peekable();
+    let mut bytes = record.bytes().iter().copied().enumerate().peekable();
     loop {
-        let mut field = Vec::new();
-        let is_quoted = marks.next_if(|mark| mark.byte == b'"').is_some();
+        let mut field = Joined::default();
+        let is_quoted = bytes.next_if(|(_, byte)| *byte == b'"').is_some();
         loop {
-            match marks.next() {
-                Some(mark) if mark.byte == b'"' && is_quoted => {
-                    if marks.next_if(|next| next.byte == b'"').is_some() {
-                        field.push(*mark);
+            match bytes.next() {
+                Some((at, b'"')) if is_quoted => {
+                    if bytes.next_if(|(_, next)| *next == b'"').is_some() {
+                        field.push(b'"', record.place(at));
                         continue;
                     }
-                    fields.push(Written::from(&field[..]));
-                    match marks.next() {
+                    fields.push(field.into());
+                    match bytes.next() {
                         None => return Ok(fields),
-                        Some(mark) if mark.byte == b',' => break,
+                        Some((_, b',')) => break,
                         Some(_) => return Err("has a mount with text after a quoted field"),
                     }
                 }
-                Some(mark) if mark.byte == b'"' => return Err("has a mount with a stray quote"),
-                Some(mark) if mark.byte == b',' && !is_quoted => {
-                    fields.push(Written::from(&field[..]));
+                Some((_, b'"')) => return Err("has a mount with a stray quote"),
+                Some((_, b',')) if !is_quoted => {
+                    fields.push(field.into());
                     break;
                 }
-                Some(mark) => field.push(*mark),
+                Some((at, byte)) => field.push(byte, record.place(at)),
                 None if is_quoted => return Err("has a mount with a quote that doesn't end"),
                 None => {
-                    fields.push(Written::from(&field[..]));
+                    fields.push(field.into());
                     return Ok(fields);
                 }
             }

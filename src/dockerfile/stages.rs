@@ -1,5 +1,6 @@
 //! Instructions to stages: what each is made from.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -16,8 +17,7 @@ const SCRATCH: &str = "scratch";
 /// What was read so far; the last stage is the one that instructions belong to.
 pub(super) struct Reader<'a> {
     variables: Variables<'a>,
-    /// Where the lines start, to number them.
-    line_starts: &'a [usize],
+    lines: LineStarts<'a>,
     pub(super) stages: Vec<Stage>,
     /// The newest stage of each name.
     by_name: BTreeMap<StageName, usize>,
@@ -31,13 +31,13 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn read(
-        statements: &[Statement],
+        text: &'a [u8],
+        statements: &[Statement<'_>],
         variables: Variables<'a>,
-        line_starts: &'a [usize],
     ) -> Result<Self, DockerfileError> {
         let mut reader = Self {
             variables,
-            line_starts,
+            lines: LineStarts { text, starts: OnceCell::new() },
             stages: Vec::new(),
             by_name: BTreeMap::new(),
             by_name_in_file: BTreeMap::new(),
@@ -46,20 +46,15 @@ impl<'a> Reader<'a> {
             copies: Vec::new(),
             arguments: BTreeSet::new(),
         };
-        let froms = statements.iter().filter(|statement| statement.keyword == "FROM");
-        let froms = froms.map(From::parse).collect::<Result<Vec<From>, _>>()?;
-        let names = froms.iter().enumerate().filter_map(|(index, from)| Some((from.name.clone()?, index)));
-        reader.by_name_in_file = names.collect();
-        reader.stages_in_file = froms.len();
-        let mut froms = froms.into_iter();
-        for statement in statements {
-            if statement.keyword == "FROM"
-                && let Some(from) = froms.next()
-            {
-                reader.start_stage(statement, from)?;
-            } else {
-                reader.statement(statement)?;
+        for statement in statements.iter().filter(|statement| statement.keyword == "FROM") {
+            if let Some(name) = From::parse(statement)?.name {
+                reader.by_name_in_file.insert(name, reader.stages_in_file);
             }
+            reader.stages_in_file += 1;
+        }
+        reader.stages.reserve_exact(reader.stages_in_file.min(MAX_STAGES));
+        for statement in statements {
+            reader.statement(statement)?;
         }
         if reader.stages.is_empty() {
             return Err(DockerfileError::NoStage);
@@ -67,8 +62,9 @@ impl<'a> Reader<'a> {
         Ok(reader)
     }
 
-    fn statement(&mut self, statement: &Statement) -> Result<(), DockerfileError> {
+    fn statement(&mut self, statement: &Statement<'_>) -> Result<(), DockerfileError> {
         match statement.keyword {
+            "FROM" => self.start_stage(statement, From::parse(statement)?),
             "ARG" => {
                 let names = self.variables.declare(statement)?;
                 self.arguments.extend(names);
@@ -79,13 +75,13 @@ impl<'a> Reader<'a> {
             "COPY" => self.copy(statement, CopyKind::Copy),
             "ADD" => self.copy(statement, CopyKind::Add),
             "RUN" => self.run(statement),
-            "LABEL" => variables::pairs(statement, self.variables.escape()).map(drop),
+            "LABEL" => variables::pairs(statement, &statement.rest.text(), self.variables.escape()).map(drop),
             "ONBUILD" => Instruction::new(statement, self.variables.escape()).map(drop),
             _ => Ok(()),
         }
     }
 
-    fn start_stage(&mut self, statement: &Statement, from: From) -> Result<(), DockerfileError> {
+    fn start_stage(&mut self, statement: &Statement<'_>, from: From<'_>) -> Result<(), DockerfileError> {
         let line = statement.lines.0;
         if self.stages.len() == MAX_STAGES {
             return Err(DockerfileError::TooManyStages { line });
@@ -94,8 +90,9 @@ impl<'a> Reader<'a> {
         let reference = self.image(&image, line)?;
         let platform = match statement.flag("platform") {
             Some(written) => {
-                let expanded = self.variables.expand_global(&written.text(), line)?;
-                Some(if expanded.unknown.is_empty() { expanded.text } else { written.text() })
+                let written = written.text();
+                let expanded = self.variables.expand_global(&written, line)?;
+                Some(if expanded.unknown.is_empty() { expanded.text } else { written.into_owned() })
             }
             None => None,
         };
@@ -108,62 +105,67 @@ impl<'a> Reader<'a> {
             self.by_name.insert(name, index);
         }
         if base.is_none() {
-            self.add_parent(reference, platform, &image, image.whole());
+            let line = self.lines.line_of(statement, &image);
+            self.add_parent(reference, platform, line, || image.whole().into_iter().collect());
         }
         Ok(())
     }
 
     /// The image that a `FROM` names, its variables filled in.
-    fn image(&self, image: &Written, line: usize) -> Result<String, DockerfileError> {
-        let written = image.text();
-        let expanded = self.variables.expand_global(&written, line)?;
+    fn image(&self, image: &Written<'_>, line: usize) -> Result<String, DockerfileError> {
+        let text = image.text();
+        let written = || text.clone().into_owned();
+        let expanded = self.variables.expand_global(&text, line)?;
         if let Some(variable) = expanded.unknown.into_iter().next() {
-            return Err(DockerfileError::UnknownVariable { line, written, variable });
+            return Err(DockerfileError::UnknownVariable { line, written: written(), variable });
         }
         // As in BuildKit, a variable without a value is empty, which is often what is wanted.
         let is_whole = || expanded.text.parse::<ImageRef>().is_ok();
         match expanded.unset.into_iter().next() {
-            Some(variable) if !is_whole() => Err(DockerfileError::UnsetVariable { line, written, variable }),
-            _ if expanded.text.is_empty() => Err(DockerfileError::BlankImage { line, written }),
+            Some(variable) if !is_whole() => {
+                Err(DockerfileError::UnsetVariable { line, written: written(), variable })
+            }
+            _ if expanded.text.is_empty() => Err(DockerfileError::BlankImage { line, written: written() }),
             _ => Ok(expanded.text),
         }
     }
 
-    fn copy(&mut self, statement: &Statement, kind: CopyKind) -> Result<(), DockerfileError> {
+    fn copy(&mut self, statement: &Statement<'_>, kind: CopyKind) -> Result<(), DockerfileError> {
         let line = statement.lines.0;
-        let mut sources = match &statement.json {
-            Some(paths) => paths.iter().map(|path| (path.clone(), line)).collect(),
-            None => {
-                let words = statement.rest.words();
-                words.iter().map(|word| (word.text(), self.line_of(word))).collect::<Vec<_>>()
-            }
-        };
-        if sources.pop().is_none() || sources.is_empty() {
+        let words = || statement.rest.words().filter(|_| statement.json.is_none());
+        let paths = statement.json.as_deref().unwrap_or_default();
+        let Some(sources) = (words().count() + paths.len()).checked_sub(1).filter(|&sources| sources > 0)
+        else {
             return Err(statement.malformed("needs a source and a destination"));
-        }
+        };
         let from = statement.flag("from").filter(|from| kind == CopyKind::Copy && !from.is_empty());
         if let Some(from) = from {
             return match from.text().parse::<i64>() {
-                Ok(index) => self.need_by_index(index, &from),
-                Err(_) => self.take_from(&from),
+                Ok(index) => self.need_by_index(index, statement, &from),
+                Err(_) => self.take_from(statement, &from),
             };
         }
-        let sources = sources
-            .into_iter()
-            .filter(|(word, _)| statement.json.is_some() || heredoc::of_word(word).is_none());
-        let sources = sources.map(|(written, line)| self.source(written, line)).collect::<Result<_, _>>()?;
-        self.add_copy(kind, line, sources);
+        let mut found = Vec::with_capacity(sources);
+        for path in &paths[..sources.min(paths.len())] {
+            found.push(self.source(path.clone(), line)?);
+        }
+        let words = words().take(sources).filter(|word| heredoc::of_word(&word.text()).is_none());
+        for word in words {
+            found.push(self.source(word.text().into_owned(), self.lines.line_of(statement, &word))?);
+        }
+        self.add_copy(kind, line, found);
         Ok(())
     }
 
-    fn run(&mut self, statement: &Statement) -> Result<(), DockerfileError> {
+    fn run(&mut self, statement: &Statement<'_>) -> Result<(), DockerfileError> {
         for value in statement.flags_named("mount") {
             let mount = Mount::parse(&value).map_err(|problem| statement.malformed(problem))?;
             match mount.from.as_ref().filter(|from| !from.is_empty()) {
-                Some(from) if mount.kind.as_deref() != Some("tmpfs") => self.take_from(from)?,
+                Some(from) if mount.kind.as_deref() != Some("tmpfs") => self.take_from(statement, from)?,
                 None if mount.is_bind() => {
-                    let line = self.line_of(&value);
-                    let written = mount.source.map_or_else(|| ".".to_owned(), |source| source.text());
+                    let line = self.lines.line_of(statement, &value);
+                    let written =
+                        mount.source.map_or_else(|| ".".to_owned(), |source| source.text().into_owned());
                     let source = self.source(written, line)?;
                     self.add_copy(CopyKind::Mount, line, vec![source]);
                 }
@@ -174,26 +176,31 @@ impl<'a> Reader<'a> {
     }
 
     /// Notes a stage that is named by its number, which only `COPY --from` allows.
-    fn need_by_index(&mut self, index: i64, from: &Written) -> Result<(), DockerfileError> {
+    fn need_by_index(
+        &mut self,
+        index: i64,
+        statement: &Statement<'_>,
+        from: &Written<'_>,
+    ) -> Result<(), DockerfileError> {
         match usize::try_from(index) {
             Ok(index) if index < self.stages_in_file => {
                 self.need(index);
                 Ok(())
             }
-            _ => Err(DockerfileError::NoSuchStage { line: self.line_of(from), index }),
+            _ => Err(DockerfileError::NoSuchStage { line: self.lines.line_of(statement, from), index }),
         }
     }
 
     /// Notes the stage or the image that `from` names.
-    fn take_from(&mut self, from: &Written) -> Result<(), DockerfileError> {
-        let written = from.text();
+    fn take_from(&mut self, statement: &Statement<'_>, from: &Written<'_>) -> Result<(), DockerfileError> {
+        let (line, written) = (self.lines.line_of(statement, from), from.text().into_owned());
         if written.contains('$') {
-            return Err(DockerfileError::VariableInFrom { line: self.line_of(from), written });
+            return Err(DockerfileError::VariableInFrom { line, written });
         }
         let stage = written.parse().ok().and_then(|name: StageName| self.by_name_in_file.get(&name));
         match stage {
             Some(&stage) => self.need(stage),
-            None => self.add_parent(written, None, from, from.pieces()),
+            None => self.add_parent(written, None, line, || from.pieces()),
         }
         Ok(())
     }
@@ -208,12 +215,12 @@ impl<'a> Reader<'a> {
         &mut self,
         reference: String,
         platform: Option<String>,
-        written: &Written,
-        pieces: Vec<Range<usize>>,
+        line: usize,
+        pieces: impl FnOnce() -> Vec<Range<usize>>,
     ) {
         if reference != SCRATCH {
-            let (line, stage) = (self.line_of(written), self.stages.len() - 1);
-            self.parents.push(Parent { reference, platform, line, stage, pieces });
+            let stage = self.stages.len() - 1;
+            self.parents.push(Parent { reference, platform, line, stage, pieces: pieces() });
         }
     }
 
@@ -227,29 +234,48 @@ impl<'a> Reader<'a> {
         let path = expanded.unknown.is_empty().then_some(expanded.text);
         Ok(Source { written, path, line })
     }
+}
 
-    fn line_of(&self, text: &Written) -> usize {
+/// Where the lines of a file start, to number them.
+struct LineStarts<'t> {
+    text: &'t [u8],
+    /// Found when one is asked for: most instructions have one line.
+    starts: OnceCell<Vec<usize>>,
+}
+
+impl LineStarts<'_> {
+    /// The line on which a text of a statement begins.
+    fn line_of(&self, statement: &Statement<'_>, text: &Written<'_>) -> usize {
+        let (first, last) = statement.lines;
+        if first == last {
+            return first;
+        }
+        let starts = self.starts.get_or_init(|| {
+            let ends = self.text.iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
+            std::iter::once(0).chain(ends.map(|(end, _)| end + 1)).collect()
+        });
         let start = text.start().unwrap_or_default();
-        self.line_starts.partition_point(|&line| line <= start)
+        starts.partition_point(|&line| line <= start)
     }
 }
 
 /// `FROM [--platform=…] <image> [AS <name>]`
-struct From {
-    image: Written,
+struct From<'t> {
+    image: Written<'t>,
     name: Option<StageName>,
 }
 
-impl From {
-    fn parse(statement: &Statement) -> Result<Self, DockerfileError> {
-        match statement.rest.words().as_slice() {
-            [image] => Ok(Self { image: image.clone(), name: None }),
-            [image, keyword, name] if keyword.text().eq_ignore_ascii_case("as") => {
+impl<'t> From<'t> {
+    fn parse(statement: &Statement<'t>) -> Result<Self, DockerfileError> {
+        let mut words = statement.rest.words();
+        match [words.next(), words.next(), words.next(), words.next()] {
+            [Some(image), None, ..] => Ok(Self { image, name: None }),
+            [Some(image), Some(keyword), Some(name), None] if keyword.bytes().eq_ignore_ascii_case(b"as") => {
                 let name = name
                     .text()
                     .parse()
                     .map_err(|source| DockerfileError::StageName { line: statement.lines.0, source })?;
-                Ok(Self { image: image.clone(), name: Some(name) })
+                Ok(Self { image, name: Some(name) })
             }
             _ => Err(statement.malformed("needs `<image>` or `<image> AS <name>`")),
         }

@@ -3,19 +3,19 @@
 use super::error::DockerfileError;
 use super::heredoc;
 use super::lines::{Directives, Lines};
-use super::written::{Mark, Written, is_space};
+use super::written::{Joined, Written, is_space};
 
 /// One instruction as it is written, its continuation lines joined.
 #[derive(Debug)]
-pub(super) struct Statement {
+pub(super) struct Statement<'t> {
     /// In upper case.
     pub(super) keyword: &'static str,
     /// The first line and the last, here-documents included; both from 1.
     pub(super) lines: (usize, usize),
     /// Words that begin with `--`, without quotes.
-    pub(super) flags: Vec<Written>,
+    pub(super) flags: Vec<Written<'t>>,
     /// What follows the flags.
-    pub(super) rest: Written,
+    pub(super) rest: Written<'t>,
     /// The rest, where it is a JSON array of strings.
     pub(super) json: Option<Vec<String>>,
 }
@@ -32,12 +32,11 @@ const WITH_JSON: [&str; 7] = ["ADD", "CMD", "COPY", "ENTRYPOINT", "RUN", "SHELL"
 const MAX_FRUITLESS_SEARCHES: usize = 100;
 
 /// Reads all instructions; returns the escape character too.
-pub(super) fn read(text: &[u8]) -> Result<(Vec<Statement>, char), DockerfileError> {
+pub(super) fn read(text: &[u8]) -> Result<(Vec<Statement<'_>>, char), DockerfileError> {
     let mut directives = Directives::default();
     let mut statements = Vec::new();
     let mut lines = Lines::new(text);
     let mut fruitless_searches = 0;
-    let mut joined = Vec::new();
     while let Some(line) = lines.next() {
         let line = line.without_indent();
         directives.read(&line)?;
@@ -45,15 +44,10 @@ pub(super) fn read(text: &[u8]) -> Result<(Vec<Statement>, char), DockerfileErro
             continue;
         }
         let first = line.number;
-        joined.clear();
-        let mut is_continued = directives.join(&mut joined, &line);
-        while is_continued {
-            let Some(line) = lines.next() else { break };
-            if !line.without_indent().is_comment_or_blank() {
-                is_continued = directives.join(&mut joined, &line);
-            }
-        }
-        let whole = Written::from(&joined[..]);
+        let whole = match directives.content(&line) {
+            (content, true) => continued(content, line.start, &mut lines, &directives),
+            (content, false) => Written::as_is(content, line.start),
+        };
         let mut statement = Statement::parse(&whole, first)?;
         skip_heredocs(&mut lines, &statement, &whole, &mut fruitless_searches)?;
         statement.lines.1 = lines.number;
@@ -62,11 +56,28 @@ pub(super) fn read(text: &[u8]) -> Result<(Vec<Statement>, char), DockerfileErro
     Ok((statements, char::from(directives.escape)))
 }
 
+/// A line that stands from `start` on, and those that belong to it.
+fn continued<'t>(first: &[u8], start: usize, lines: &mut Lines<'_>, directives: &Directives) -> Written<'t> {
+    let mut joined = Joined::default();
+    joined.add(first, start);
+    while let Some(line) = lines.next() {
+        if line.without_indent().is_comment_or_blank() {
+            continue;
+        }
+        let (content, is_continued) = directives.content(&line);
+        joined.add(content, line.start);
+        if !is_continued {
+            break;
+        }
+    }
+    joined.into()
+}
+
 /// Skips the here-documents of an instruction that can have them.
 fn skip_heredocs(
     lines: &mut Lines<'_>,
-    statement: &Statement,
-    whole: &Written,
+    statement: &Statement<'_>,
+    whole: &Written<'_>,
     fruitless_searches: &mut usize,
 ) -> Result<(), DockerfileError> {
     let trigger = if statement.keyword == "ONBUILD" { Some(statement.trigger()?) } else { None };
@@ -75,7 +86,7 @@ fn skip_heredocs(
     if !can_have_some || !whole.has_double(b'<') {
         return Ok(());
     }
-    let (line, text) = (statement.lines.0, whole.text());
+    let (line, text) = (statement.lines.0, whole.text().into_owned());
     let heredocs =
         heredoc::of_line(&text).map_err(|source| DockerfileError::Expansion { line, text, source })?;
     for heredoc in heredocs {
@@ -93,13 +104,15 @@ fn skip_heredocs(
     Ok(())
 }
 
-impl Statement {
-    fn parse(whole: &Written, line: usize) -> Result<Self, DockerfileError> {
+impl<'t> Statement<'t> {
+    fn parse(whole: &Written<'t>, line: usize) -> Result<Self, DockerfileError> {
         let whole = whole.trimmed();
-        let length = whole.marks().len();
+        let length = whole.bytes().len();
         let (keyword, rest) =
             whole.split_once(is_space).unwrap_or_else(|| (whole.clone(), whole.part(length..length)));
-        let Some(keyword) = KEYWORDS.into_iter().find(|known| keyword.is_ignoring_case(known)) else {
+        let Some(keyword) =
+            KEYWORDS.into_iter().find(|known| keyword.bytes().eq_ignore_ascii_case(known.as_bytes()))
+        else {
             let keyword = keyword.text().to_ascii_uppercase();
             return Err(DockerfileError::UnknownInstruction { line, keyword });
         };
@@ -141,21 +154,21 @@ impl Statement {
     }
 
     /// The value of the first flag with this name.
-    pub(super) fn flag(&self, name: &str) -> Option<Written> {
+    pub(super) fn flag(&self, name: &str) -> Option<Written<'t>> {
         self.flags_named(name).next()
     }
 
-    pub(super) fn flags_named(&self, name: &str) -> impl Iterator<Item = Written> {
+    pub(super) fn flags_named(&self, name: &str) -> impl Iterator<Item = Written<'t>> {
         self.flags.iter().filter_map(move |flag| {
             let (key, value) = flag.split_once(|byte| byte == b'=')?;
-            (key.marks().get(2..)?.iter().map(|mark| mark.byte).eq(name.bytes())).then_some(value)
+            (key.bytes().get(2..)? == name.as_bytes()).then_some(value)
         })
     }
 }
 
 /// `None` where the text is no JSON array at all.
-fn json_array(text: &Written) -> Option<Result<Vec<String>, &'static str>> {
-    if text.marks().first()?.byte != b'[' {
+fn json_array(text: &Written<'_>) -> Option<Result<Vec<String>, &'static str>> {
+    if *text.bytes().first()? != b'[' {
         return None;
     }
     let values: Vec<serde_json::Value> = serde_json::from_str(&text.text()).ok()?;
@@ -167,44 +180,44 @@ fn json_array(text: &Written) -> Option<Result<Vec<String>, &'static str>> {
 }
 
 /// Takes the leading `--flags`; quotes and `\` lose their meaning on the way, as in BuildKit.
-fn take_flags(text: &Written) -> (Vec<Written>, Written) {
-    let marks = text.marks();
+fn take_flags<'t>(text: &Written<'t>) -> (Vec<Written<'t>>, Written<'t>) {
+    let bytes = text.bytes();
     let mut flags = Vec::new();
     let mut at = 0;
     loop {
-        at += marks[at..].iter().take_while(|mark| mark.is_space()).count();
-        let is_flag = marks[at..].iter().take(2).filter(|mark| mark.byte == b'-').count() == 2;
-        if !is_flag {
-            return (flags, text.part(at..marks.len()).trimmed());
+        at += bytes[at..].iter().take_while(|&&byte| is_space(byte)).count();
+        if !bytes[at..].starts_with(b"--") {
+            return (flags, text.part(at..bytes.len()).trimmed());
         }
-        let (flag, length) = flag(&marks[at..]);
+        let (flag, length) = flag(&text.part(at..bytes.len()));
         at += length;
-        if flag.is("--") {
-            return (flags, text.part(at..marks.len()).trimmed());
+        if flag.bytes() == b"--" {
+            return (flags, text.part(at..bytes.len()).trimmed());
         }
         flags.push(flag);
     }
 }
 
-/// Reads a word up to an unquoted space; returns how many marks it took.
-fn flag(marks: &[Mark]) -> (Written, usize) {
-    let mut flag = Vec::new();
+/// Reads a word up to an unquoted space; returns how many bytes it took.
+fn flag<'t>(text: &Written<'t>) -> (Written<'t>, usize) {
+    let mut flag = Joined::default();
     let mut quote = None;
     let mut at = 0;
-    while let Some(&mark) = marks.get(at) {
+    while let Some(&byte) = text.bytes().get(at) {
+        let place = text.place(at);
         at += 1;
-        match (mark.byte, quote) {
+        match (byte, quote) {
             (byte, Some(open)) if byte == open => quote = None,
-            (b'\'' | b'"', None) => quote = Some(mark.byte),
+            (b'\'' | b'"', None) => quote = Some(byte),
             (b'\\', _) => {
-                if let Some(escaped) = marks.get(at) {
-                    flag.push(escaped.escaped_by(mark));
+                if let Some(&escaped) = text.bytes().get(at) {
+                    flag.push(escaped, text.place(at).escaped_by(place));
                     at += 1;
                 }
             }
-            (_, None) if mark.is_space() => return (Written::from(&flag[..]), at - 1),
-            _ => flag.push(mark),
+            (_, None) if is_space(byte) => return (flag.into(), at - 1),
+            _ => flag.push(byte, place),
         }
     }
-    (Written::from(&flag[..]), at)
+    (flag.into(), at)
 }

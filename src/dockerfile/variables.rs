@@ -14,10 +14,13 @@ use crate::model::Platform;
 /// How many bytes of values may be filled in while one file is read.
 const MAX_EXPANDED_BYTES: usize = 8 * MAX_BYTES;
 
-/// What `ENV` or `LABEL` sets: `name=value …`, or the older `name value`.
-pub(super) fn pairs(statement: &Statement, escape: char) -> Result<Vec<(String, String)>, DockerfileError> {
-    let text = statement.rest.text();
-    let words = quoted_words(&text, escape);
+/// What `ENV` or `LABEL` sets by its `text`: `name=value …`, or the older `name value`.
+pub(super) fn pairs<'s>(
+    statement: &Statement<'_>,
+    text: &'s str,
+    escape: char,
+) -> Result<Vec<(&'s str, &'s str)>, DockerfileError> {
+    let words = quoted_words(text, escape);
     let Some(first) = words.first().copied() else {
         return Err(statement.malformed("needs a name and a value"));
     };
@@ -25,29 +28,29 @@ pub(super) fn pairs(statement: &Statement, escape: char) -> Result<Vec<(String, 
         let is_separator = |character: char| u8::try_from(character).is_ok_and(is_space);
         let (name, value) =
             text.split_once(is_separator).ok_or_else(|| statement.malformed("needs a name and a value"))?;
-        return Ok(vec![(name.to_owned(), value.trim_start_matches(is_separator).to_owned())]);
+        return Ok(vec![(name, value.trim_start_matches(is_separator))]);
     }
-    let pair = |word: &&str| match word.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+    let pair = |word: &&'s str| match word.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name, value)),
         _ => Err(statement.malformed("has a word that is not `name=value`")),
     };
     words.iter().map(pair).collect()
 }
 
-/// What `ARG` declares, each with its default if it has one.
-pub(super) fn declarations(
-    statement: &Statement,
+/// What `ARG` declares by its `text`, each with its default if it has one.
+pub(super) fn declarations<'s>(
+    statement: &Statement<'_>,
+    text: &'s str,
     escape: char,
-) -> Result<Vec<(String, Option<String>)>, DockerfileError> {
-    let text = statement.rest.text();
-    let words = quoted_words(&text, escape);
+) -> Result<Vec<(&'s str, Option<&'s str>)>, DockerfileError> {
+    let words = quoted_words(text, escape);
     if words.is_empty() {
         return Err(statement.malformed("needs a name"));
     }
-    let declaration = |word: &str| match word.split_once('=') {
+    let declaration = |word: &'s str| match word.split_once('=') {
         Some(("", _)) => Err(statement.malformed("has a value without a name")),
-        Some((name, value)) => Ok((name.to_owned(), Some(value.to_owned()))),
-        None => Ok((word.to_owned(), None)),
+        Some((name, value)) => Ok((name, Some(value))),
+        None => Ok((word, None)),
     };
     words.into_iter().map(declaration).collect()
 }
@@ -119,30 +122,30 @@ impl<'a> Variables<'a> {
     }
 
     /// Carries out an `ARG`, in the last stage or before the first; returns the names.
-    pub(super) fn declare(&mut self, statement: &Statement) -> Result<Vec<String>, DockerfileError> {
+    pub(super) fn declare(&mut self, statement: &Statement<'_>) -> Result<Vec<String>, DockerfileError> {
         let mut names = Vec::new();
-        for (name, default) in declarations(statement, self.escape)? {
+        for (name, default) in declarations(statement, &statement.rest.text(), self.escape)? {
             let line = statement.lines.0;
-            let value = match (self.build_args.get(&name), default) {
+            let value = match (self.build_args.get(name), default) {
                 (Some(given), _) => Value::Set(given.clone()),
-                (None, Some(default)) if self.stages.is_empty() => known(self.expand_global(&default, line)?),
-                (None, Some(default)) => known(self.expand_in_stage(&default, line)?),
-                (None, None) => self.global(&name),
+                (None, Some(default)) if self.stages.is_empty() => known(self.expand_global(default, line)?),
+                (None, Some(default)) => known(self.expand_in_stage(default, line)?),
+                (None, None) => self.global(name),
             };
-            names.push(name.clone());
+            names.push(name.to_owned());
             if value != Value::Unset {
-                self.set(name, value);
+                self.set(name.to_owned(), value);
             }
         }
         Ok(names)
     }
 
     /// Carries out an `ENV`; its values don't see each other.
-    pub(super) fn assign(&mut self, statement: &Statement) -> Result<(), DockerfileError> {
+    pub(super) fn assign(&mut self, statement: &Statement<'_>) -> Result<(), DockerfileError> {
         let mut values = Vec::new();
-        for (name, value) in pairs(statement, self.escape)? {
-            let name = self.expand_in_stage(&name, statement.lines.0)?.text;
-            values.push((name, known(self.expand_in_stage(&value, statement.lines.0)?)));
+        for (name, value) in pairs(statement, &statement.rest.text(), self.escape)? {
+            let name = self.expand_in_stage(name, statement.lines.0)?.text;
+            values.push((name, known(self.expand_in_stage(value, statement.lines.0)?)));
         }
         for (name, value) in values {
             self.set(name, value);
