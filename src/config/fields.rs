@@ -30,8 +30,8 @@ impl<T: Eq> Eq for Located<T> {}
 
 /// A table of which all keys are known.
 pub(super) struct Fields<'a> {
-    /// As its header would be written: `[projects.api]`. Empty for the file itself.
-    scope: String,
+    /// `None` for the file itself.
+    scope: Option<Scope<'a>>,
     table: &'a DeTable<'a>,
     offset: usize,
     problems: &'a Problems<'a>,
@@ -40,7 +40,7 @@ pub(super) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// The top level of the file. Reports unknown keys.
     pub(super) fn of_file(table: &'a DeTable<'a>, keys: &[&str], problems: &'a Problems<'a>) -> Self {
-        let fields = Self { scope: String::new(), table, offset: 0, problems };
+        let fields = Self { scope: None, table, offset: 0, problems };
         fields.report_unknown(keys);
         fields
     }
@@ -49,7 +49,7 @@ impl<'a> Fields<'a> {
         for key in self.table.keys() {
             let name = key.get_ref().as_ref();
             if !keys.contains(&name) {
-                let at = At { scope: &self.scope, key: name };
+                let at = At { scope: self.scope.as_ref(), key: name };
                 let hint = self.problems.did_you_mean(name, keys.iter().copied());
                 self.problems.add(key.span().start, format_args!("unknown key {at}"), hint);
             }
@@ -63,7 +63,7 @@ impl<'a> Fields<'a> {
 
     fn member<'s>(&'s self, key: &'s Spanned<DeString<'_>>, value: &'s Spanned<DeValue<'_>>) -> Item<'s> {
         Item {
-            scope: &self.scope,
+            scope: self.scope.as_ref(),
             key: key.get_ref(),
             offset: key.span().start,
             value: value.get_ref(),
@@ -86,9 +86,9 @@ impl<'a> Fields<'a> {
 
     /// Reports something about the table as a whole.
     pub(super) fn wrong(&self, reason: impl fmt::Display, hint: Option<String>) {
-        match self.scope.as_str() {
-            "" => self.problems.add(self.offset, reason, hint),
-            scope => self.problems.add(self.offset, format_args!("`{scope}`: {reason}"), hint),
+        match self.scope {
+            None => self.problems.add(self.offset, reason, hint),
+            Some(scope) => self.problems.add(self.offset, format_args!("`{scope}`: {reason}"), hint),
         }
     }
 }
@@ -96,7 +96,8 @@ impl<'a> Fields<'a> {
 /// One value of a table, or one element of an array there.
 #[derive(Clone, Copy)]
 pub(super) struct Item<'a> {
-    scope: &'a str,
+    /// The table that it stands in; `None` for the file itself.
+    scope: Option<&'a Scope<'a>>,
     key: &'a str,
     offset: usize,
     value: &'a DeValue<'a>,
@@ -250,26 +251,48 @@ impl<'a> Item<'a> {
             self.wrong_type("a table");
             return None;
         };
-        let scope = match self.scope.strip_suffix(']') {
-            None => format!("[{}]", self.key),
-            Some(outer) => format!("{outer}.{}]", self.key),
-        };
+        let scope = Some(Scope { outer: self.scope, key: self.key });
         Some(Fields { scope, table, offset: self.offset, problems: self.problems })
+    }
+}
+
+/// A table by its key and that of the tables around it. Shown as its header would be written: `[projects.api]`.
+#[derive(Clone, Copy)]
+struct Scope<'a> {
+    outer: Option<&'a Scope<'a>>,
+    key: &'a str,
+}
+
+impl Scope<'_> {
+    fn write_keys(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(outer) = self.outer {
+            outer.write_keys(formatter)?;
+            formatter.write_str(".")?;
+        }
+        formatter.write_str(self.key)
+    }
+}
+
+impl fmt::Display for Scope<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("[")?;
+        self.write_keys(formatter)?;
+        formatter.write_str("]")
     }
 }
 
 /// A key as messages name it.
 struct At<'a> {
-    scope: &'a str,
+    scope: Option<&'a Scope<'a>>,
     key: &'a str,
 }
 
 impl fmt::Display for At<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { scope, key } = self;
-        match *scope {
-            "" => write!(formatter, "`{key}`"),
-            scope => write!(formatter, "`{key}` in `{scope}`"),
+        match scope {
+            None => write!(formatter, "`{key}`"),
+            Some(scope) => write!(formatter, "`{key}` in `{scope}`"),
         }
     }
 }

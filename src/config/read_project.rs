@@ -1,7 +1,7 @@
 //! Reads one `[projects.*]` table, and checks it against the others.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 use toml::de::DeValue;
@@ -73,10 +73,14 @@ pub(super) fn read(
     let fields = item.fields(KEYS)?;
     let path = fields.required("path").and_then(located_path);
     // A stand-in where the path is wrong, so that the other keys are still looked at.
-    let folder = path.clone().unwrap_or(Located { value: RepoPath::default(), line: item.line() });
+    let stand_in = Located { value: RepoPath::default(), line: item.line() };
+    let folder = path.as_ref().unwrap_or(&stand_in);
     let below_folder = |path: Located<RepoPath>| Located { value: folder.value.join(&path.value), ..path };
     let context = fields.item("context").and_then(located_path).unwrap_or_else(|| folder.clone());
-    let dockerfile = dockerfile(&fields).map(below_folder);
+    let dockerfile = match fields.item("dockerfile") {
+        Some(item) => dockerfile(item).map(below_folder),
+        None => Some(Located { value: folder.value.join_component(b"Dockerfile"), line: fields.line() }),
+    };
     let target = fields.item("target").and_then(|item| item.parse());
     let repository = repository(&item, &fields, name.as_ref(), around);
     let needs = fields.item("needs").map(|needs| self::needs(needs, item.key(), around)).unwrap_or_default();
@@ -118,11 +122,7 @@ fn located_path(item: Item<'_>) -> Option<Located<RepoPath>> {
 }
 
 /// The Dockerfile's path from the project's folder.
-fn dockerfile(fields: &Fields<'_>) -> Option<Located<RepoPath>> {
-    let Some(item) = fields.item("dockerfile") else {
-        let path = RepoPath::new("Dockerfile").expect("a file's name is a path");
-        return Some(Located { value: path, line: fields.line() });
-    };
+fn dockerfile(item: Item<'_>) -> Option<Located<RepoPath>> {
     let path = located_path(item)?;
     if path.value.is_root() {
         item.wrong("a file is expected, not a folder");
@@ -273,18 +273,20 @@ fn is_secret_id(text: &str) -> bool {
 }
 
 /// The elements of a list, sorted; one that stands there twice is a problem.
-fn once<'a, T: Ord>(item: Item<'a>, read: impl Fn(&Item<'a>) -> Option<T>) -> BTreeMap<T, Item<'a>> {
-    let mut seen = BTreeMap::new();
-    for element in item.list() {
-        let Some(value) = read(&element) else { continue };
-        if seen.insert(value, element).is_some() {
-            let text = element.text().unwrap_or_default();
-            element.wrong(format_args!("`{text}` stands there twice"));
+fn once<'a, T: Ord>(item: Item<'a>, read: impl Fn(&Item<'a>) -> Option<T>) -> Vec<(T, Item<'a>)> {
+    let mut found: Vec<(T, Item<'a>)> =
+        item.list().into_iter().filter_map(|element| Some((read(&element)?, element))).collect();
+    found.sort_by(|(one, _), (other, _)| one.cmp(other));
+    for pair in found.windows(2) {
+        let (first, again) = (&pair[0], &pair[1]);
+        if first.0 == again.0 {
+            let text = again.1.text().unwrap_or_default();
+            again.1.wrong(format_args!("`{text}` stands there twice"));
         }
     }
-    seen
+    found
 }
 
 fn sorted_once<'a, T: Ord>(item: Item<'a>, read: impl Fn(&Item<'a>) -> Option<T>) -> Vec<T> {
-    once(item, read).into_keys().collect()
+    once(item, read).into_iter().map(|(value, _)| value).collect()
 }
