@@ -235,6 +235,7 @@ impl<'a> Key<'a> {
             return;
         }
         match &pattern.matcher {
+            Matcher::Glob(glob) => key(Self::of_glob(glob)),
             Matcher::Globs(globs) => globs.iter().map(Self::of_glob).for_each(key),
             Matcher::Lazy(globs) => match globs.prefix().strip_suffix(b"/") {
                 Some(folder) => key(Self::Path(folder)),

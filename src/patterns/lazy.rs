@@ -66,10 +66,15 @@ fn read_plain(prefix: &[u8], rest: &[u8], globs: &mut Vec<Glob>) -> Result<(), G
 
 /// What a glob stands for below a prefix.
 pub(super) fn read(prefix: &[u8], rest: &[u8]) -> Result<Box<[Glob]>, GlobError> {
-    if rest.iter().all(|byte| *byte == b'*' || !syntax::SPECIAL.contains(byte)) {
+    if has_only_stars(rest) {
         return Ok([Glob::of_stars(prefix, rest)?].into());
     }
     syntax::parse(rest)?.iter().map(|tokens| Glob::new(prefix, tokens)).collect()
+}
+
+/// Whether nothing but `*` is special in a glob.
+pub(super) fn has_only_stars(glob: &[u8]) -> bool {
+    glob.iter().all(|byte| *byte == b'*' || !syntax::SPECIAL.contains(byte))
 }
 
 /// Components with a `*` each but the literal ones, and braces around plain names, not one in another: nothing else

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::glob::Glob;
-use super::lazy::{self, LazyGlobs};
+use super::lazy::{self, LazyGlobs, has_only_stars};
 use super::regex::PathRegex;
 use super::syntax::{GlobError, SPECIAL};
 use super::{MAX_LINE_BYTES, Pattern, PatternsError};
@@ -11,6 +11,8 @@ use crate::model::RepoPath;
 
 #[derive(Clone, Debug)]
 pub(super) enum Matcher {
+    /// Most lines that are not left for later have no braces.
+    Glob(Glob),
     /// What the braces stand for; any one of these.
     Globs(Box<[Glob]>),
     Lazy(LazyGlobs),
@@ -20,11 +22,12 @@ pub(super) enum Matcher {
 impl Matcher {
     /// Everything below `folder`.
     pub(super) fn below(folder: &RepoPath) -> Self {
-        Self::Globs([Glob::Below(folder.as_bytes().into())].into())
+        Self::Glob(Glob::Below(folder.as_bytes().into()))
     }
 
     pub(super) fn matches(&self, path: &[u8]) -> bool {
         match self {
+            Self::Glob(glob) => glob.matches(path),
             Self::Globs(globs) => globs.iter().any(|glob| glob.matches(path)),
             Self::Lazy(globs) => globs.matches(path),
             Self::Regex(regex) => regex.matches(path),
@@ -108,6 +111,7 @@ fn globs(body: &[u8], folder: &RepoPath) -> Result<Matcher, GlobError> {
     };
     match LazyGlobs::new(&prefix, rest) {
         Some(globs) => Ok(Matcher::Lazy(globs)),
+        None if has_only_stars(rest) => Glob::of_stars(&prefix, rest).map(Matcher::Glob),
         None => lazy::read(&prefix, rest).map(Matcher::Globs),
     }
 }

@@ -94,7 +94,9 @@ impl Patterns {
     /// is no line that takes anything.
     pub fn parse(text: &[u8], folder: &RepoPath) -> Result<Self, Vec<PatternsError>> {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        Self::collect(text.split(|&byte| byte == b'\n').zip(1..), folder)
+        let lines = || text.split(|&byte| byte == b'\n');
+        let patterns = lines().filter(|line| !matches!(line, [] | [b'#', ..])).count();
+        Self::collect(lines().zip(1..), patterns, folder)
     }
 
     /// What a project without a file has: everything in its folder.
@@ -123,14 +125,16 @@ impl Patterns {
             return Ok(Self::default());
         }
         let lines = patterns.iter().map(|(text, line)| (text.as_bytes(), *line));
-        Self::collect(lines, &RepoPath::default())
+        Self::collect(lines, patterns.len(), &RepoPath::default())
     }
 
+    /// Reads lines, of which about so many are patterns.
     fn collect<'t>(
         lines: impl Iterator<Item = (&'t [u8], usize)>,
+        about: usize,
         folder: &RepoPath,
     ) -> Result<Self, Vec<PatternsError>> {
-        let (mut patterns, mut errors) = (Vec::new(), Vec::new());
+        let (mut patterns, mut errors) = (Vec::with_capacity(about), Vec::new());
         for (text, line) in lines {
             match line::parse(text, line, folder) {
                 Ok(pattern) => patterns.extend(pattern),
