@@ -54,19 +54,21 @@ impl ProjectGraph {
     /// # Errors
     /// A [`Cycle`] for each group of projects that need each other.
     pub fn new<'n, N: IntoIterator<Item = &'n ProjectName>>(
-        needs: impl IntoIterator<Item = (&'n ProjectName, N)>,
+        needs: impl IntoIterator<Item = (&'n ProjectName, N), IntoIter: Clone>,
     ) -> Result<Self, Vec<Cycle>> {
-        let (names, needs): (Vec<&ProjectName>, Vec<N>) = needs.into_iter().unzip();
-        assert!(names.is_sorted_by(|one, next| one < next), "numbers are in name order");
-        let mut graph = DiGraph::with_capacity(names.len(), 2 * names.len());
-        let nodes: HashMap<ProjectName, NodeIndex, RandomState> =
-            names.into_iter().map(|name| (name.clone(), graph.add_node(name.clone()))).collect();
-        for (number, needs) in needs.into_iter().enumerate() {
-            let mut needs: Vec<NodeIndex> =
-                needs.into_iter().filter_map(|need| nodes.get(need).copied()).collect();
-            needs.sort_unstable();
-            needs.dedup();
-            for need in needs {
+        let needs = needs.into_iter();
+        assert!(needs.clone().is_sorted_by(|(one, _), (next, _)| one < next), "numbers are in name order");
+        let (_, most) = needs.size_hint();
+        let most = most.unwrap_or_default();
+        let mut graph = DiGraph::with_capacity(most, 2 * most);
+        let mut nodes = HashMap::with_capacity_and_hasher(most, RandomState::default());
+        nodes.extend(needs.clone().map(|(name, _)| (name.clone(), graph.add_node(name.clone()))));
+        let mut of_node = Vec::new();
+        for (number, (_, needs)) in needs.enumerate() {
+            of_node.extend(needs.into_iter().filter_map(|need| nodes.get(need).copied()));
+            sort_by_name(&mut of_node);
+            of_node.dedup();
+            for need in of_node.drain(..) {
                 graph.add_edge(need, NodeIndex::new(number), ());
             }
         }

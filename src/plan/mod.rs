@@ -144,11 +144,9 @@ pub fn make(
     let affected = graph.set_with_dependents(&changed);
     let context = Context { observed, strategy, force, changed, changed_needs, affected };
     let are_all_selected = selected.len() == graph.len();
-    let steps = graph
-        .nodes()
-        .filter(|node| are_all_selected || selected.contains(node.name()))
-        .map(|node| context.step(node))
-        .collect();
+    let mut steps = Vec::with_capacity(selected.len());
+    let is_selected = |node: &Node<'_>| are_all_selected || selected.contains(node.name());
+    steps.extend(graph.nodes().filter(is_selected).map(|node| context.step(node)));
     Plan { head: observed.head, is_dirty: observed.is_dirty, base: observed.base.clone(), steps }
 }
 

@@ -40,7 +40,8 @@ pub(super) fn workspace(
         return Err(WorkspaceError::Invalid(ManifestErrors { problems, more: 0 }));
     };
     let Manifest { workspace: settings, cache, deploy, environments, projects } = manifest;
-    let projects = projects.into_iter().zip(found.into_iter().flatten());
+    let found = found.into_iter().map(|found| found.expect("what was not read is a problem"));
+    let projects = projects.into_iter().zip(found);
     let projects = projects.map(|((name, config), found)| (name, found.with(config))).collect();
     let manifest_file = file;
     Ok(Workspace {
