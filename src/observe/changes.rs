@@ -1,13 +1,13 @@
 //! Which changed paths are whose inputs, and by which line.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::fast::RandomState;
 
 use crate::dockerfile::Dockerfile;
 use crate::git::Snapshot;
 use crate::model::{Change, ChangeKind, ProjectName, RepoPath};
-use crate::patterns::{Index, Pattern};
+use crate::patterns::{Index, PathSet, Pattern};
 use crate::plan::Reason;
 use crate::workspace::{self, MANIFEST, ManifestSource, Project, Workspace};
 
@@ -75,14 +75,16 @@ impl<'w> Files<'w> {
         projects: &'w [(&'w ProjectName, &'w Project)],
         changes: &[Change],
     ) -> Self {
-        let changed: HashSet<&RepoPath, RandomState> = changes.iter().map(|change| &change.path).collect();
+        let changed = PathSet::new(changes.iter().map(|change| &change.path));
         let mut dockerfiles: HashMap<&RepoPath, Vec<usize>, RandomState> = HashMap::default();
         let mut pattern_files: HashMap<&RepoPath, Vec<usize>, RandomState> = HashMap::default();
-        for (number, (_, project)) in projects.iter().enumerate() {
+        // A project's own files lie in its folder.
+        let changed_below = |project: &Project| changed.has_at_or_below(&project.config.path.value);
+        for (number, (_, project)) in projects.iter().enumerate().filter(|(_, (_, it))| changed_below(it)) {
             let dockerfile = &project.config.dockerfile.value;
             for (path, files) in [(dockerfile, &mut dockerfiles), (&project.pattern_file, &mut pattern_files)]
             {
-                if changed.contains(path) {
+                if changed.has_at_or_below(path) {
                     files.entry(path).or_default().push(number);
                 }
             }
@@ -90,10 +92,7 @@ impl<'w> Files<'w> {
         Self {
             workspace,
             projects,
-            own: Index::for_paths(
-                projects.iter().map(|(_, project)| &project.patterns),
-                changes.iter().map(|change| &change.path),
-            ),
+            own: Index::for_paths(projects.iter().map(|(_, project)| &project.patterns), &changed),
             of_all: Index::new([&workspace.rebuild_all]),
             dockerfiles,
             pattern_files,

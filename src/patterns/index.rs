@@ -27,6 +27,10 @@ pub struct Index<'a> {
     above: OnceLock<HashSet<&'a [u8], RandomState>>,
 }
 
+/// Some paths, with all folders above them.
+#[derive(Debug)]
+pub struct PathSet<'p>(HashSet<&'p [u8], RandomState>);
+
 /// The sets that may take a file that lies directly in one folder.
 #[derive(Debug)]
 pub struct FolderCandidates<'i, 'a> {
@@ -40,17 +44,9 @@ impl<'a> Index<'a> {
     }
 
     /// An index for [`Index::matches`] with some paths alone, which leaves out what none of them can have.
-    pub fn for_paths<'p>(
-        sets: impl IntoIterator<Item = &'a Patterns>,
-        paths: impl IntoIterator<Item = &'p RepoPath>,
-    ) -> Self {
-        let mut passed: HashSet<&[u8], RandomState> = HashSet::default();
-        for path in paths {
-            // Where one was there already, all above it were.
-            here_and_above(path.as_bytes()).take_while(|path| passed.insert(*path)).for_each(drop);
-        }
+    pub fn for_paths(sets: impl IntoIterator<Item = &'a Patterns>, paths: &PathSet<'_>) -> Self {
         Self::of_keys(sets.into_iter().collect(), |key| match key {
-            Key::Path(path) => passed.contains(path),
+            Key::Path(path) => paths.0.contains(path),
             Key::Components(_) => true,
         })
     }
@@ -160,6 +156,24 @@ impl<'a> Index<'a> {
         let components = folder.split(|&byte| byte == b'/');
         let by_component = components.filter_map(|name| self.by_component.get(name));
         merge(by_path.chain(by_component))
+    }
+}
+
+impl<'p> PathSet<'p> {
+    pub fn new(paths: impl IntoIterator<Item = &'p RepoPath>) -> Self {
+        let mut here_and_above_all = HashSet::default();
+        for path in paths {
+            // Where one was there already, all above it were.
+            here_and_above(path.as_bytes())
+                .take_while(|path| here_and_above_all.insert(*path))
+                .for_each(drop);
+        }
+        Self(here_and_above_all)
+    }
+
+    /// Whether this is one of the paths, or a folder with one of them.
+    pub fn has_at_or_below(&self, path: &RepoPath) -> bool {
+        self.0.contains(path.as_bytes())
     }
 }
 

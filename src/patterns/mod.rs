@@ -26,7 +26,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-pub use self::index::{FolderCandidates, Index};
+pub use self::index::{FolderCandidates, Index, PathSet};
 pub use self::regex::RegexError;
 pub use self::syntax::GlobError;
 pub use self::walk::IndexWalk;

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
 use chinampa::model::RepoPath;
-use chinampa::patterns::{Index, Pattern, Patterns};
+use chinampa::patterns::{Index, PathSet, Pattern, Patterns};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -92,7 +92,8 @@ proptest! {
         let parse = |(folder, text): &(&str, Vec<u8>)| Patterns::parse(text, &RepoPath::new(folder).unwrap()).unwrap();
         let sets: Vec<Patterns> = texts.iter().map(parse).collect();
         let index = Index::new(&sets);
-        let for_paths = Index::for_paths(&sets, paths.iter().map(|(path, _)| path));
+        let path_set = PathSet::new(paths.iter().map(|(path, _)| path));
+        let for_paths = Index::for_paths(&sets, &path_set);
         let mut walk = index.walk();
         let mut before: Vec<RepoPath> = Vec::new();
 
