@@ -5,7 +5,6 @@
 //! looked up by its folders and components, and only the sets found there are asked.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::OnceLock;
 
 use foldhash::fast::RandomState;
 
@@ -20,11 +19,9 @@ use crate::model::RepoPath;
 pub struct Index<'a> {
     sets: Vec<&'a Patterns>,
     /// Sets with a pattern for this path or for something below it; all others under the root.
-    by_path: Filed<'a>,
+    by_path: ByPath<'a>,
     /// Sets with a pattern that needs a component of this name, wherever it is.
-    by_component: Filed<'a>,
-    /// All folders above the keys of `by_path`; only walks ask for them.
-    above: OnceLock<HashSet<&'a [u8], RandomState>>,
+    by_component: ByComponent<'a>,
 }
 
 /// Some paths, with all folders above them.
@@ -40,44 +37,43 @@ pub struct FolderCandidates<'i, 'a> {
 
 impl<'a> Index<'a> {
     pub fn new(sets: impl IntoIterator<Item = &'a Patterns>) -> Self {
-        Self::of_keys(sets.into_iter().collect(), |_| true)
+        let sets: Vec<&Patterns> = sets.into_iter().collect();
+        let most = sets.iter().map(|set| set.lines().len()).sum();
+        Self::of_keys(sets, most, |_| true)
     }
 
     /// An index for [`Index::matches`] with some paths alone, which leaves out what none of them can have.
     pub fn for_paths(sets: impl IntoIterator<Item = &'a Patterns>, paths: &PathSet<'_>) -> Self {
-        Self::of_keys(sets.into_iter().collect(), |key| match key {
-            Key::Path(path) => paths.0.contains(path),
-            Key::Components(_) => true,
-        })
+        Self::of_keys(sets.into_iter().collect(), 0, |path| paths.0.contains(path))
     }
 
-    fn of_keys(sets: Vec<&'a Patterns>, is_asked_for: impl Fn(&Key<'a>) -> bool) -> Self {
-        let mut keys: Vec<(usize, Key<'a>)> = Vec::new();
+    /// Files the sets, under about so many paths of those that are asked for.
+    fn of_keys(sets: Vec<&'a Patterns>, about: usize, is_asked_for: impl Fn(&[u8]) -> bool) -> Self {
+        let (mut by_path, mut components) = (Filing::with_capacity(about), Vec::new());
         for (set, patterns) in sets.iter().enumerate() {
-            let mut add = |key| keys.extend(Some((set, key)).filter(|(_, key)| is_asked_for(key)));
+            let mut last = None;
+            let mut add = |key| match key {
+                // Often several lines in a row begin with the same folder.
+                Key::Path(path) if last.replace(path) == Some(path) => {}
+                Key::Path(path) if is_asked_for(path) => by_path.file(path, set),
+                Key::Path(_) => {}
+                Key::Components(key) => components.push((set, key)),
+            };
             patterns.lines().iter().for_each(|pattern| Key::of(pattern, &mut add));
         }
         let mut usage: HashMap<&[u8], usize, RandomState> = HashMap::default();
-        for name in keys.iter().flat_map(|(_, key)| key.components()) {
+        for name in components.iter().flat_map(|(_, key)| names(key)) {
             *usage.entry(name).or_default() += 1;
         }
-
-        let (mut by_path, mut by_component) = (Vec::with_capacity(keys.len()), Vec::new());
-        for (set, key) in keys {
+        let mut by_component = Vec::new();
+        for (set, key) in components {
             // The rarest name rules out the most: `api` in `**/api/Dockerfile`.
-            let rarest = key.components().min_by_key(|name| usage[name]);
-            match (key, rarest) {
-                (Key::Path(path), _) => by_path.push((path, set)),
-                (_, Some(name)) => by_component.push((name, set)),
-                (_, None) => by_path.push((&b""[..], set)),
+            match names(key).min_by_key(|name| usage[name]) {
+                Some(name) => by_component.push((name, set)),
+                None => by_path.file(b"", set),
             }
         }
-        Self {
-            sets,
-            by_path: Filed::new(&by_path),
-            by_component: Filed::new(&by_component),
-            above: OnceLock::new(),
-        }
+        Self { sets, by_path: by_path.finish(), by_component: ByComponent::new(&by_component) }
     }
 
     /// Calls `found` with the number of each set that takes `path` and the line that decides, by
@@ -100,7 +96,7 @@ impl<'a> Index<'a> {
     /// Whether some set may take a path below `folder`; where not, a walk can leave it out.
     pub fn can_match_below(&self, folder: &RepoPath) -> bool {
         self.has_components()
-            || self.has_more_below(folder.as_bytes())
+            || self.place(folder.as_bytes()).is_some_and(|place| place.below != Below::None)
             || here_and_above(folder.as_bytes()).any(|path| self.by_path.get(path).is_some())
     }
 
@@ -109,26 +105,19 @@ impl<'a> Index<'a> {
         !self.by_component.is_empty()
     }
 
-    /// Whether a set is filed under a path below `folder`.
-    pub(super) fn has_more_below(&self, folder: &[u8]) -> bool {
-        self.above().contains(folder)
+    /// What is known of a path: nothing where no set is filed under it or below.
+    pub(super) fn place(&self, path: &[u8]) -> Option<Place> {
+        self.by_path.places.get(path).copied()
     }
 
-    fn above(&self) -> &HashSet<&'a [u8], RandomState> {
-        self.above.get_or_init(|| {
-            let mut above = HashSet::default();
-            for path in self.by_path.names() {
-                // Where one was there already, all above it were.
-                folders_above(path).take_while(|folder| above.insert(*folder)).for_each(drop);
-            }
-            above
-        })
-    }
-
-    /// The sets of a folder and those filed under one path in it, where there are such; `look_up` is whether one may be
-    /// filed under the path as a whole.
-    pub(super) fn with_own(&self, sets: &[usize], path: &RepoPath, look_up: bool) -> Option<Vec<usize>> {
-        let by_path = if look_up { self.by_path.get(path.as_bytes()) } else { None };
+    /// The sets of a folder and those filed under one path in it, which has this place, where there are such.
+    pub(super) fn with_own(
+        &self,
+        sets: &[usize],
+        path: &RepoPath,
+        place: Option<Place>,
+    ) -> Option<Vec<usize>> {
+        let by_path = place.and_then(|place| self.by_path.at(place));
         let by_component = &self.by_component;
         let by_name = if by_component.is_empty() { None } else { by_component.get(path.file_name()) };
         if by_path.is_none() && by_name.is_none() {
@@ -180,57 +169,142 @@ impl<'p> PathSet<'p> {
 impl<'a> FolderCandidates<'_, 'a> {
     /// As [`Index::matches`], for a `path` that lies directly in the folder.
     pub fn matches(&self, path: &RepoPath, found: impl FnMut(usize, &'a Pattern)) {
-        let with_own = self.index.with_own(&self.sets, path, true);
+        let with_own = self.index.with_own(&self.sets, path, self.index.place(path.as_bytes()));
         self.index.ask(with_own.as_ref().unwrap_or(&self.sets), path, found);
     }
 }
 
-/// Sets by the names that they are filed under.
+/// Sets by the paths that they are filed under.
 #[derive(Debug)]
-struct Filed<'a> {
-    /// Where each name's sets begin in `starts`.
-    numbers: HashMap<&'a [u8], usize, RandomState>,
-    /// Where the sets of each number begin, and where the last ones end.
+struct ByPath<'a> {
+    /// Those paths, and all folders above them.
+    places: HashMap<&'a [u8], Place, RandomState>,
+    lists: Lists,
+}
+
+/// What is known of one path.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Place {
+    /// The sets that are filed under it. In half the memory, thousands of places are found sooner.
+    list: Option<u32>,
+    pub(super) below: Below,
+}
+
+/// Which sets are filed under paths below a folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Below {
+    #[default]
+    None,
+    Only(u32),
+    Several,
+}
+
+/// What [`ByPath`] is made from.
+struct Filing<'a> {
+    places: HashMap<&'a [u8], Place, RandomState>,
+    lists: u32,
+    /// Each list with each set in it, some more than once.
+    numbered: Vec<(u32, u32)>,
+}
+
+impl<'a> Filing<'a> {
+    fn with_capacity(about: usize) -> Self {
+        let places = HashMap::with_capacity_and_hasher(about, RandomState::default());
+        Self { places, lists: 0, numbered: Vec::with_capacity(about) }
+    }
+
+    fn file(&mut self, path: &'a [u8], set: usize) {
+        let set = number(set);
+        let list = *self.places.entry(path).or_default().list.get_or_insert(self.lists);
+        self.lists = self.lists.max(list + 1);
+        self.numbered.push((list, set));
+        for folder in folders_above(path) {
+            let below = &mut self.places.entry(folder).or_default().below;
+            match *below {
+                Below::None => *below = Below::Only(set),
+                Below::Only(other) if other != set => *below = Below::Several,
+                // So it is for all folders above.
+                Below::Only(_) | Below::Several => break,
+            }
+        }
+    }
+
+    fn finish(self) -> ByPath<'a> {
+        ByPath { places: self.places, lists: Lists::new(self.numbered) }
+    }
+}
+
+impl ByPath<'_> {
+    fn get(&self, path: &[u8]) -> Option<&[usize]> {
+        self.places.get(path).and_then(|place| self.at(*place))
+    }
+
+    fn at(&self, place: Place) -> Option<&[usize]> {
+        place.list.map(|list| self.lists.get(list))
+    }
+}
+
+/// Sets by the names of components that they need.
+#[derive(Debug)]
+struct ByComponent<'a> {
+    names: HashMap<&'a [u8], u32, RandomState>,
+    lists: Lists,
+}
+
+impl<'a> ByComponent<'a> {
+    fn new(filed: &[(&'a [u8], usize)]) -> Self {
+        let mut names: HashMap<&[u8], u32, RandomState> = HashMap::default();
+        let list = |&(name, set): &(&'a [u8], usize)| {
+            let next = number(names.len());
+            (*names.entry(name).or_insert(next), number(set))
+        };
+        let numbered = filed.iter().map(list).collect();
+        Self { names, lists: Lists::new(numbered) }
+    }
+
+    fn get(&self, name: &[u8]) -> Option<&[usize]> {
+        self.names.get(name).map(|&list| self.lists.get(list))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+}
+
+/// Lists of sets, all in one: to make each by itself takes longer where there are thousands.
+#[derive(Debug)]
+struct Lists {
+    /// Where each begins, and where the last one ends.
     starts: Vec<usize>,
-    /// One name's after the other's: a list for each would be thousands.
     sets: Vec<usize>,
 }
 
-impl<'a> Filed<'a> {
-    fn new(filed: &[(&'a [u8], usize)]) -> Self {
-        let mut numbers: HashMap<&[u8], usize, RandomState> = HashMap::default();
-        numbers.reserve(filed.len());
-        let number = |&(name, set): &(&'a [u8], usize)| {
-            let next = numbers.len();
-            (*numbers.entry(name).or_insert(next), set)
-        };
-        let mut numbered: Vec<(usize, usize)> = filed.iter().map(number).collect();
-        // Sorted but for names that several sets have.
+impl Lists {
+    /// From numbers of lists, without a gap, each with a set that is in it; in the lists, each set is once.
+    fn new(mut numbered: Vec<(u32, u32)>) -> Self {
+        // Sorted but for lists that several sets are in.
         numbered.sort();
         numbered.dedup();
-        let mut starts = Vec::with_capacity(numbers.len() + 1);
-        for (at, (number, _)) in numbered.iter().enumerate() {
-            if starts.len() == *number {
+        let lists = numbered.last().map_or(0, |(list, _)| *list as usize + 1);
+        let mut starts = Vec::with_capacity(lists + 1);
+        for (at, (list, _)) in numbered.iter().enumerate() {
+            if starts.len() == *list as usize {
                 starts.push(at);
             }
         }
         starts.push(numbered.len());
-        Self { numbers, starts, sets: numbered.into_iter().map(|(_, set)| set).collect() }
+        Self { starts, sets: numbered.into_iter().map(|(_, set)| set as usize).collect() }
     }
 
-    /// The sets of a name, ascending; never none.
-    fn get(&self, name: &[u8]) -> Option<&[usize]> {
-        let number = *self.numbers.get(name)?;
-        Some(&self.sets[self.starts[number]..self.starts[number + 1]])
+    /// The sets of one list, ascending.
+    fn get(&self, list: u32) -> &[usize] {
+        let list = list as usize;
+        &self.sets[self.starts[list]..self.starts[list + 1]]
     }
+}
 
-    fn names(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.numbers.keys().copied()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.sets.is_empty()
-    }
+fn number(at: usize) -> u32 {
+    u32::try_from(at).expect("there is memory for fewer patterns")
 }
 
 /// What each path that a pattern matches has.
@@ -254,7 +328,7 @@ impl<'a> Key<'a> {
             Matcher::Lazy(globs) => match globs.prefix().strip_suffix(b"/") {
                 Some(folder) => key(Self::Path(folder)),
                 // The components are what they are found by.
-                None => globs.globs().iter().map(Self::of_glob).for_each(key),
+                None => globs.below_prefix().iter().map(Self::of_glob).for_each(key),
             },
             Matcher::Regex(regex) => {
                 key(Self::Path(folders_above(regex.prefix()).next().unwrap_or_default()));
@@ -271,17 +345,14 @@ impl<'a> Key<'a> {
             },
         }
     }
+}
 
-    fn components(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let components = match self {
-            Self::Path(_) => &[],
-            Self::Components(components) => *components,
-        };
-        components.iter().filter_map(|component| match component {
-            Component::Literal(name) => Some(&**name),
-            _ => None,
-        })
-    }
+/// The names that a path must have among its components.
+fn names(key: &[Component]) -> impl Iterator<Item = &[u8]> {
+    key.iter().filter_map(|component| match component {
+        Component::Literal(name) => Some(&**name),
+        _ => None,
+    })
 }
 
 /// From the folder that holds `path` to the root, which is empty; none for the root itself.

@@ -2,7 +2,11 @@
 //!
 //! Only lines of which a glance shows that they can be read are left for later, so that every bad one is an error at once.
 
-use std::sync::OnceLock;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use foldhash::fast::RandomState;
 
 use super::glob::Glob;
 use super::syntax::{self, GlobError, is_plain, is_plain_name};
@@ -17,7 +21,16 @@ pub(super) struct LazyGlobs {
     /// The folders that it begins with, each with a `/` at its end, and what follows them.
     text: Box<[u8]>,
     prefix_bytes: usize,
-    globs: OnceLock<Box<[Glob]>>,
+    /// What follows the folders, as globs of its own.
+    below_prefix: OnceLock<Arc<[Glob]>>,
+}
+
+/// Globs by the text that they were read from.
+type Read = HashMap<Box<[u8]>, Arc<[Glob]>, RandomState>;
+
+thread_local! {
+    /// What was read on this thread: the lines of thousands of projects are mostly alike but for their folders.
+    static READ: RefCell<Read> = RefCell::default();
 }
 
 impl LazyGlobs {
@@ -28,7 +41,7 @@ impl LazyGlobs {
             return None;
         }
         let text = [prefix, rest].concat().into();
-        Some(Self { text, prefix_bytes: prefix.len(), globs: OnceLock::new() })
+        Some(Self { text, prefix_bytes: prefix.len(), below_prefix: OnceLock::new() })
     }
 
     /// Empty, or with a `/` at its end: each path that matches begins so.
@@ -37,31 +50,40 @@ impl LazyGlobs {
     }
 
     pub(super) fn matches(&self, path: &[u8]) -> bool {
-        path.starts_with(self.prefix()) && self.globs().iter().any(|glob| glob.matches(path))
+        let below = path.strip_prefix(self.prefix());
+        below.is_some_and(|path| self.below_prefix().iter().any(|glob| glob.matches(path)))
     }
 
-    pub(super) fn globs(&self) -> &[Glob] {
-        self.globs.get_or_init(|| {
-            let (prefix, rest) = self.text.split_at(self.prefix_bytes);
-            let mut globs = Vec::new();
-            read_plain(prefix, rest, &mut globs).expect("a glance showed that it is a glob");
-            globs.into()
+    /// The globs of what is below the folders that it begins with.
+    pub(super) fn below_prefix(&self) -> &[Glob] {
+        self.below_prefix.get_or_init(|| {
+            let glob = &self.text[self.prefix_bytes..];
+            READ.with_borrow_mut(|read| match read.get(glob) {
+                Some(globs) => Arc::clone(globs),
+                None => {
+                    let globs: Arc<[Glob]> =
+                        read_plain(glob).expect("a glance showed that it is a glob").into();
+                    read.insert(glob.into(), Arc::clone(&globs));
+                    globs
+                }
+            })
         })
     }
 }
 
-/// The same for braces around plain names: each alternative is written out, which takes no tokens.
-fn read_plain(prefix: &[u8], rest: &[u8], globs: &mut Vec<Glob>) -> Result<(), GlobError> {
-    let Some(open) = rest.iter().position(|&byte| byte == b'{') else {
-        globs.push(Glob::of_stars(prefix, rest)?);
-        return Ok(());
+/// A glob with braces around plain names, one group at most: each alternative is written out, which takes no tokens.
+fn read_plain(glob: &[u8]) -> Result<Vec<Glob>, GlobError> {
+    let Some(open) = glob.iter().position(|&byte| byte == b'{') else {
+        return Ok(vec![Glob::of_stars(b"", glob)?]);
     };
-    let inside = &rest[open + 1..];
+    let inside = &glob[open + 1..];
     let close = inside.iter().position(|&byte| byte == b'}').ok_or(GlobError::UnclosedBrace)?;
-    for alternative in inside[..close].split(|&byte| byte == b',') {
-        read_plain(prefix, &[&rest[..open], alternative, &inside[close + 1..]].concat(), globs)?;
+    let names = || inside[..close].split(|&byte| byte == b',');
+    let mut globs = Vec::with_capacity(names().count());
+    for name in names() {
+        globs.push(Glob::of_stars(b"", &[&glob[..open], name, &inside[close + 1..]].concat())?);
     }
-    Ok(())
+    Ok(globs)
 }
 
 /// What a glob stands for below a prefix.
@@ -117,19 +139,31 @@ mod tests {
                         for prefix in [&b""[..], b"p/q/"] {
                             let Some(lazy) = LazyGlobs::new(prefix, text.as_bytes()) else { continue };
                             taken += 1;
-                            let read = read(prefix, text.as_bytes());
+                            let read = read(b"", text.as_bytes());
                             assert_eq!(
-                                format!("{:?}", lazy.globs()),
+                                format!("{:?}", lazy.below_prefix()),
                                 format!("{:?}", read.unwrap()),
                                 "{text}"
                             );
                             assert_eq!(lazy.prefix(), prefix);
+                            check_matches(&lazy, prefix, text.as_bytes());
                         }
                     }
                 }
             }
         }
         assert!(taken > 500, "{taken}");
+    }
+
+    #[track_caller]
+    fn check_matches(lazy: &LazyGlobs, prefix: &[u8], rest: &[u8]) {
+        let read = read(prefix, rest).unwrap();
+        for path in
+            ["p", "p/q", "p/q/a", "p/q/a/a", "p/q/a/b/a", "p/qa", "a", "aa", "a/a", "b/a/x", "r/p/q/a"]
+        {
+            let expected = read.iter().any(|glob| glob.matches(path.as_bytes()));
+            assert_eq!(lazy.matches(path.as_bytes()), expected, "{path} by {read:?}");
+        }
     }
 
     #[test]
@@ -140,7 +174,7 @@ mod tests {
         assert!(line.is_err());
         let most = format!("*{{{}}}", "a,".repeat(60));
         assert!(read(b"", most.as_bytes()).is_ok());
-        assert_eq!(LazyGlobs::new(b"", most.as_bytes()).unwrap().globs().len(), 61);
+        assert_eq!(LazyGlobs::new(b"", most.as_bytes()).unwrap().below_prefix().len(), 61);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Pattern;
-use super::index::Index;
+use super::index::{Below, Index};
 use crate::model::RepoPath;
 
 /// The folders that a walk is in, each with the sets that may take a file below.
@@ -22,10 +22,15 @@ pub struct IndexWalk<'i, 'a> {
 struct Entered {
     /// How much of the walk's `folder` is the path of this one.
     path_bytes: usize,
-    /// Which of the walk's `sets` may take a file that lies directly in it.
+    /// Which of the walk's `sets` may take a file somewhere below it.
     sets: Range<usize>,
-    /// Whether a set is filed under a path below it. Where not, there is nothing to look up.
-    has_more_below: bool,
+    /// The same, with the only set that is filed under a path below it: to ask it of each file that lies directly in it
+    /// takes less time than to look up whether it has to be asked.
+    sets_of_files: Range<usize>,
+    /// Which sets are filed under paths below it. Where there are none, there is nothing to look up.
+    below: Below,
+    /// How many of the walk's `sets` there were when it was entered.
+    all_sets: usize,
 }
 
 impl<'i, 'a> IndexWalk<'i, 'a> {
@@ -37,12 +42,12 @@ impl<'i, 'a> IndexWalk<'i, 'a> {
     pub fn enter(&mut self, folder: &RepoPath) -> bool {
         self.leave_for(folder);
         let path = folder.as_bytes();
-        let (own, look_up) = match self.entered.last() {
+        let (own, place) = match self.entered.last() {
             Some(parent) if is_directly_in(path, &self.folder[..parent.path_bytes]) => {
-                let look_up = parent.has_more_below;
-                (self.index.with_own(&self.sets[parent.sets.clone()], folder, look_up), look_up)
+                let place = if parent.below == Below::None { None } else { self.index.place(path) };
+                (self.index.with_own(&self.sets[parent.sets.clone()], folder, place), place)
             }
-            _ => (Some(self.index.sets_of(path)), true),
+            _ => (Some(self.index.sets_of(path)), self.index.place(path)),
         };
         let sets = match (own, self.entered.last()) {
             (None, Some(parent)) => parent.sets.clone(),
@@ -52,9 +57,20 @@ impl<'i, 'a> IndexWalk<'i, 'a> {
                 start..self.sets.len()
             }
         };
-        let has_more_below = look_up && self.index.has_more_below(path);
-        let can_match = !sets.is_empty() || has_more_below || self.index.has_components();
-        self.entered.push(Entered { path_bytes: path.len(), sets, has_more_below });
+        let below = place.map(|place| place.below).unwrap_or_default();
+        let sets_of_files = match below {
+            Below::Only(set) if !self.sets[sets.clone()].contains(&(set as usize)) => {
+                let start = self.sets.len();
+                self.sets.extend_from_within(sets.clone());
+                self.sets.push(set as usize);
+                self.sets[start..].sort_unstable();
+                start..self.sets.len()
+            }
+            _ => sets.clone(),
+        };
+        let can_match = !sets.is_empty() || below != Below::None || self.index.has_components();
+        let all_sets = self.sets.len();
+        self.entered.push(Entered { path_bytes: path.len(), sets, sets_of_files, below, all_sets });
         self.folder.clear();
         self.folder.extend_from_slice(path);
         can_match
@@ -67,8 +83,9 @@ impl<'i, 'a> IndexWalk<'i, 'a> {
             Some(folder) if is_directly_in(path.as_bytes(), &self.folder[..folder.path_bytes]) => folder,
             _ => return self.index.matches(path, found),
         };
-        let sets = &self.sets[folder.sets.clone()];
-        let with_own = self.index.with_own(sets, path, folder.has_more_below);
+        let sets = &self.sets[folder.sets_of_files.clone()];
+        let place = if folder.below == Below::Several { self.index.place(path.as_bytes()) } else { None };
+        let with_own = self.index.with_own(sets, path, place);
         self.index.ask(with_own.as_deref().unwrap_or(sets), path, found);
     }
 
@@ -78,7 +95,7 @@ impl<'i, 'a> IndexWalk<'i, 'a> {
             && !is_within(path.as_bytes(), &self.folder[..last.path_bytes])
         {
             self.entered.pop();
-            self.sets.truncate(self.entered.last().map_or(0, |last| last.sets.end));
+            self.sets.truncate(self.entered.last().map_or(0, |last| last.all_sets));
         }
     }
 }
