@@ -284,6 +284,7 @@ fn once<'a, T: Ord>(item: Item<'a>, read: impl Fn(&Item<'a>) -> Option<T>) -> Ve
             again.1.wrong(format_args!("`{text}` stands there twice"));
         }
     }
+    found.dedup_by(|(again, _), (first, _)| again == first);
     found
 }
 

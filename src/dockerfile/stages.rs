@@ -17,7 +17,7 @@ const SCRATCH: &str = "scratch";
 /// What was read so far; the last stage is the one that instructions belong to.
 pub(super) struct Reader<'a> {
     variables: Variables<'a>,
-    lines: LineStarts<'a>,
+    line_starts: LineStarts<'a>,
     pub(super) stages: Vec<Stage>,
     /// The newest stage of each name.
     by_name: BTreeMap<StageName, usize>,
@@ -37,7 +37,7 @@ impl<'a> Reader<'a> {
     ) -> Result<Self, DockerfileError> {
         let mut reader = Self {
             variables,
-            lines: LineStarts { text, starts: OnceCell::new() },
+            line_starts: LineStarts { text, starts: OnceCell::new() },
             stages: Vec::new(),
             by_name: BTreeMap::new(),
             by_name_in_file: BTreeMap::new(),
@@ -105,7 +105,7 @@ impl<'a> Reader<'a> {
             self.by_name.insert(name, index);
         }
         if base.is_none() {
-            let line = self.lines.line_of(statement, &image);
+            let line = self.line_starts.line_of(statement, &image);
             self.add_parent(reference, platform, line, || image.whole().into_iter().collect());
         }
         Ok(())
@@ -151,7 +151,7 @@ impl<'a> Reader<'a> {
         }
         let words = words().take(sources).filter(|word| heredoc::of_word(&word.text()).is_none());
         for word in words {
-            found.push(self.source(word.text().into_owned(), self.lines.line_of(statement, &word))?);
+            found.push(self.source(word.text().into_owned(), self.line_starts.line_of(statement, &word))?);
         }
         self.add_copy(kind, line, found);
         Ok(())
@@ -163,7 +163,7 @@ impl<'a> Reader<'a> {
             match mount.from.as_ref().filter(|from| !from.is_empty()) {
                 Some(from) if mount.kind.as_deref() != Some("tmpfs") => self.take_from(statement, from)?,
                 None if mount.is_bind() => {
-                    let line = self.lines.line_of(statement, &value);
+                    let line = self.line_starts.line_of(statement, &value);
                     let written =
                         mount.source.map_or_else(|| ".".to_owned(), |source| source.text().into_owned());
                     let source = self.source(written, line)?;
@@ -187,13 +187,13 @@ impl<'a> Reader<'a> {
                 self.need(index);
                 Ok(())
             }
-            _ => Err(DockerfileError::NoSuchStage { line: self.lines.line_of(statement, from), index }),
+            _ => Err(DockerfileError::NoSuchStage { line: self.line_starts.line_of(statement, from), index }),
         }
     }
 
     /// Notes the stage or the image that `from` names.
     fn take_from(&mut self, statement: &Statement<'_>, from: &Written<'_>) -> Result<(), DockerfileError> {
-        let (line, written) = (self.lines.line_of(statement, from), from.text().into_owned());
+        let (line, written) = (self.line_starts.line_of(statement, from), from.text().into_owned());
         if written.contains('$') {
             return Err(DockerfileError::VariableInFrom { line, written });
         }
@@ -247,14 +247,11 @@ impl LineStarts<'_> {
     /// The line on which a text of a statement begins.
     fn line_of(&self, statement: &Statement<'_>, text: &Written<'_>) -> usize {
         let (first, last) = statement.lines;
-        if first == last {
-            return first;
-        }
+        let Some(start) = text.start().filter(|_| first < last) else { return first };
         let starts = self.starts.get_or_init(|| {
             let ends = self.text.iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
             std::iter::once(0).chain(ends.map(|(end, _)| end + 1)).collect()
         });
-        let start = text.start().unwrap_or_default();
         starts.partition_point(|&line| line <= start)
     }
 }

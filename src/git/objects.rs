@@ -40,9 +40,6 @@ impl Objects {
     }
 
     pub(super) fn tree(&self, id: ObjectId) -> Result<Vec<u8>, Cause> {
-        if id == EMPTY_TREE {
-            return Ok(Vec::new());
-        }
         self.read(id, Kind::Tree)
     }
 
@@ -50,21 +47,20 @@ impl Objects {
         self.read(id, Kind::Blob)
     }
 
-    /// The same for several objects, in less time than for one after the other.
-    pub(super) fn trees(&self, ids: &[ObjectId]) -> impl Iterator<Item = Result<Vec<u8>, Cause>> {
+    /// The same for several objects, in less time than for one after the other. Each is read when it is asked for.
+    pub(super) fn trees(&self, ids: Vec<ObjectId>) -> impl Iterator<Item = Result<Vec<u8>, Cause>> {
         self.read_all(ids, Kind::Tree)
     }
 
-    pub(super) fn blobs(&self, ids: &[ObjectId]) -> impl Iterator<Item = Result<Vec<u8>, Cause>> {
+    pub(super) fn blobs(&self, ids: Vec<ObjectId>) -> impl Iterator<Item = Result<Vec<u8>, Cause>> {
         self.read_all(ids, Kind::Blob)
     }
 
-    fn read_all(&self, ids: &[ObjectId], kind: Kind) -> impl Iterator<Item = Result<Vec<u8>, Cause>> {
-        let places = self.packs.places(ids);
-        ids.iter().zip(places).map(move |(&id, place)| {
-            let packed =
-                place.and_then(|place| self.packs.read_at(place, &mut self.scratch(kind).borrow_mut()));
-            self.packed_or_else(packed, id, kind)
+    fn read_all(&self, ids: Vec<ObjectId>, kind: Kind) -> impl Iterator<Item = Result<Vec<u8>, Cause>> {
+        let places = self.packs.places(&ids);
+        ids.into_iter().zip(places).map(move |(id, place)| {
+            let read = |place| self.packs.read_at(place, &mut self.scratch(kind).borrow_mut());
+            self.packed_or_else(place.and_then(read), id, kind)
         })
     }
 
@@ -84,6 +80,10 @@ impl Objects {
         id: ObjectId,
         kind: Kind,
     ) -> Result<Vec<u8>, Cause> {
+        // Git knows it without having it.
+        if id == EMPTY_TREE && kind == Kind::Tree {
+            return Ok(Vec::new());
+        }
         if let Some((_, content)) = packed.filter(|(found, _)| *found == kind) {
             return Ok(content);
         }

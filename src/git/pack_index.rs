@@ -66,26 +66,26 @@ impl<D: Deref<Target = [u8]>> PackIndex<D> {
     fn find_all(&self, ids: &[&oid]) -> Vec<Option<EntryIndex>> {
         let mut found = vec![None; ids.len()];
         let mut searches: Vec<Search<'_>> =
-            ids.iter().enumerate().filter_map(|(number, id)| self.search(id, number)).collect();
+            ids.iter().enumerate().filter_map(|(slot, id)| self.search(id, slot)).collect();
         for _ in 0..MOST_GUESSES {
             // Nothing is decided here, so that the processor gets all of it from memory at the same time.
             searches.iter_mut().for_each(|search| search.look(&self.file));
             searches.retain_mut(|search| match search.narrow(&self.file) {
                 Some(end) => {
-                    found[search.number] = end;
+                    found[search.slot] = end;
                     false
                 }
                 None => true,
             });
         }
         for search in searches {
-            found[search.number] = self.file.lookup(search.id);
+            found[search.slot] = self.file.lookup(search.id);
         }
         found
     }
 
     /// Begins to search for an id; `None` where it is known at once that it isn't there.
-    fn search<'i>(&self, id: &'i oid, number: usize) -> Option<Search<'i>> {
+    fn search<'i>(&self, id: &'i oid, slot: usize) -> Option<Search<'i>> {
         let (low, high, least, most) = match self.with_first_byte(id.first_byte()) {
             Some(Range { start, end }) => {
                 let least = u64::from(id.first_byte()) << 24;
@@ -93,7 +93,7 @@ impl<D: Deref<Target = [u8]>> PackIndex<D> {
             }
             None => (0, self.file.num_objects(), 0, u32::MAX.into()),
         };
-        let mut search = Search { id, number, low, high, least, most, guess: 0, there: 0 };
+        let mut search = Search { id, slot, low, high, least, most, guess: 0, there: 0 };
         search.aim().then_some(search)
     }
 
@@ -110,7 +110,7 @@ impl<D: Deref<Target = [u8]>> PackIndex<D> {
 struct Search<'i> {
     id: &'i oid,
     /// Which of the ids that are searched for it is.
-    number: usize,
+    slot: usize,
     low: u32,
     high: u32,
     /// What those before and behind them begin with.

@@ -96,7 +96,7 @@ impl Packs {
             indexes.filter_map(|index| Some((index.metadata().ok()?.len(), index.path()))).collect();
         indexes.sort_unstable_by(|one, other| other.cmp(one));
         let packs = indexes.iter().take(MOST_PACKS).filter_map(|(_, index)| Pack::open(index));
-        Self(packs.enumerate().map(|(number, pack)| Pack { number, ..pack }).collect())
+        Self(packs.zip(0..).map(|((index, data), number)| Pack { number, index, data }).collect())
     }
 
     /// An object, where it is in one of these packs and nothing is odd about it.
@@ -129,11 +129,10 @@ impl Packs {
 }
 
 impl Pack {
-    /// With the number of the first.
-    fn open(index: &Path) -> Option<Self> {
+    fn open(index: &Path) -> Option<(PackIndex, File)> {
         let data = File::open(index.with_extension("pack")).ok()?;
         let index = PackIndex::open(index)?;
-        Some(Self { number: 0, index, data })
+        Some((index, data))
     }
 
     fn object(&self, offset: u64, scratch: &mut Scratch) -> Option<(Kind, Vec<u8>)> {

@@ -122,8 +122,8 @@ impl<'r> Snapshot<'r> {
                 found.push((path, id));
             }
         }
-        let ids: Vec<ObjectId> = found.iter().map(|(_, id)| *id).collect();
-        for ((path, id), tree) in found.into_iter().zip(self.objects.trees(&ids)) {
+        let ids = found.iter().map(|(_, id)| *id).collect();
+        for ((path, id), tree) in found.into_iter().zip(self.objects.trees(ids)) {
             let tree = tree.map_err(|source| GitError::object(id, path, source))?;
             self.folders.borrow_mut().insert(path.clone(), Some(tree.into()));
         }
@@ -147,23 +147,21 @@ impl<'r> Snapshot<'r> {
         self.file(path)?.map(|id| self.blob(id, path)).transpose()
     }
 
-    /// The same for several files, in less time than for one after the other.
+    /// The same for several files, in less time than for one after the other. Each is read when it is asked for.
     ///
     /// # Errors
     /// As [`Snapshot::entry`].
-    pub fn read_all(&self, paths: &[&RepoPath]) -> Result<Vec<Option<Vec<u8>>>, GitError> {
-        let mut found = Vec::with_capacity(paths.len());
-        for (number, path) in paths.iter().enumerate() {
-            if let Some(id) = self.file(path)? {
-                found.push((number, id));
-            }
-        }
-        let ids: Vec<ObjectId> = found.iter().map(|(_, id)| *id).collect();
-        let mut contents = vec![None; paths.len()];
-        for ((number, id), content) in found.into_iter().zip(self.objects.blobs(&ids)) {
-            contents[number] = Some(content.map_err(|source| GitError::object(id, paths[number], source))?);
-        }
-        Ok(contents)
+    pub fn read_all<'s>(
+        &'s self,
+        paths: &'s [&RepoPath],
+    ) -> Result<impl Iterator<Item = Result<Option<Vec<u8>>, GitError>> + 's, GitError> {
+        let ids: Vec<Option<ObjectId>> =
+            paths.iter().map(|path| self.file(path)).collect::<Result<_, _>>()?;
+        let mut contents = self.objects.blobs(ids.iter().copied().flatten().collect());
+        Ok(paths.iter().zip(ids).map(move |(path, id)| {
+            let Some((id, content)) = id.and_then(|id| Some((id, contents.next()?))) else { return Ok(None) };
+            content.map(Some).map_err(|source| GitError::object(id, path, source))
+        }))
     }
 
     /// The blob of the regular file at `path`.
@@ -270,4 +268,42 @@ pub(super) fn check_depth(folder: &RepoPath, depth: usize) -> Result<(), GitErro
         return Err(GitError::MalformedTree { folder: folder.clone(), reason });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+    use crate::git::EMPTY_TREE;
+
+    #[test]
+    fn an_empty_folder_is_there_though_git_keeps_no_object_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = |arguments: &[&str]| {
+            let mut command = Command::new("git");
+            command.args(arguments).current_dir(folder.path());
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
+        };
+        assert!(git(&["init", "-q"]).wait().unwrap().success());
+        let mut made = git(&["mktree", "--missing"]);
+        writeln!(made.stdin.take().unwrap(), "040000 tree {EMPTY_TREE}\tempty").unwrap();
+        let tree = String::from_utf8(made.wait_with_output().unwrap().stdout).unwrap();
+        let repository = Repository::open(folder.path()).unwrap();
+        let path = |text: &str| RepoPath::new(text).unwrap();
+
+        for reads_before in [true, false] {
+            let snapshot = repository.snapshot_of_tree(tree.trim().parse().unwrap());
+            if reads_before {
+                snapshot.read_folders([&path("empty"), &path("absent")]).unwrap();
+            }
+
+            assert!(snapshot.has_folder(&path("empty")).unwrap());
+            assert!(!snapshot.has_folder(&path("absent")).unwrap());
+            let files = [path("empty/f"), path("absent/f")];
+            let files: Vec<&RepoPath> = files.iter().collect();
+            assert!(snapshot.read_all(&files).unwrap().all(|content| content.unwrap().is_none()));
+        }
+    }
 }

@@ -95,7 +95,7 @@ impl Patterns {
     pub fn parse(text: &[u8], folder: &RepoPath) -> Result<Self, Vec<PatternsError>> {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         let lines = || text.split(|&byte| byte == b'\n');
-        let patterns = lines().filter(|line| !matches!(line, [] | [b'#', ..])).count();
+        let patterns = lines().filter(|line| !matches!(line.trim_ascii(), [] | [b'#', ..])).count();
         Self::collect(lines().zip(1..), patterns, folder)
     }
 

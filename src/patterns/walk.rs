@@ -22,15 +22,10 @@ pub struct IndexWalk<'i, 'a> {
 struct Entered {
     /// How much of the walk's `folder` is the path of this one.
     path_bytes: usize,
-    /// Which of the walk's `sets` may take a file somewhere below it.
+    /// Which of the walk's `sets` are filed under it, a folder above it, or a name on the way.
     sets: Range<usize>,
-    /// The same, with the only set that is filed under a path below it: to ask it of each file that lies directly in it
-    /// takes less time than to look up whether it has to be asked.
-    sets_of_files: Range<usize>,
     /// Which sets are filed under paths below it. Where there are none, there is nothing to look up.
     below: Below,
-    /// How many of the walk's `sets` there were when it was entered.
-    all_sets: usize,
 }
 
 impl<'i, 'a> IndexWalk<'i, 'a> {
@@ -58,35 +53,35 @@ impl<'i, 'a> IndexWalk<'i, 'a> {
             }
         };
         let below = place.map(|place| place.below).unwrap_or_default();
-        let sets_of_files = match below {
-            Below::Only(set) if !self.sets[sets.clone()].contains(&(set as usize)) => {
-                let start = self.sets.len();
-                self.sets.extend_from_within(sets.clone());
-                self.sets.push(set as usize);
-                self.sets[start..].sort_unstable();
-                start..self.sets.len()
-            }
-            _ => sets.clone(),
-        };
         let can_match = !sets.is_empty() || below != Below::None || self.index.has_components();
-        let all_sets = self.sets.len();
-        self.entered.push(Entered { path_bytes: path.len(), sets, sets_of_files, below, all_sets });
+        self.entered.push(Entered { path_bytes: path.len(), sets, below });
         self.folder.clear();
         self.folder.extend_from_slice(path);
         can_match
     }
 
     /// As [`Index::matches`]; sooner for a `path` in a folder that was entered.
-    pub fn matches(&mut self, path: &RepoPath, found: impl FnMut(usize, &'a Pattern)) {
+    pub fn matches(&mut self, path: &RepoPath, mut found: impl FnMut(usize, &'a Pattern)) {
         self.leave_for(path);
         let folder = match self.entered.last() {
             Some(folder) if is_directly_in(path.as_bytes(), &self.folder[..folder.path_bytes]) => folder,
             _ => return self.index.matches(path, found),
         };
-        let sets = &self.sets[folder.sets_of_files.clone()];
+        let sets = &self.sets[folder.sets.clone()];
         let place = if folder.below == Below::Several { self.index.place(path.as_bytes()) } else { None };
         let with_own = self.index.with_own(sets, path, place);
-        self.index.ask(with_own.as_deref().unwrap_or(sets), path, found);
+        let sets = with_own.as_deref().unwrap_or(sets);
+        // To ask the only set that is filed below takes less time than to look up whether it has to be asked.
+        let only = match folder.below {
+            Below::Only(set) => Some(set as usize),
+            Below::None | Below::Several => None,
+        };
+        let place = only.and_then(|set| Some((set, sets.binary_search(&set).err()?)));
+        let (set, at) = place.unzip();
+        let (before, behind) = sets.split_at(at.unwrap_or(sets.len()));
+        self.index.ask(before, path, &mut found);
+        self.index.ask(set.as_slice(), path, &mut found);
+        self.index.ask(behind, path, found);
     }
 
     /// Leaves the folders that `path` isn't in.
@@ -95,7 +90,7 @@ impl<'i, 'a> IndexWalk<'i, 'a> {
             && !is_within(path.as_bytes(), &self.folder[..last.path_bytes])
         {
             self.entered.pop();
-            self.sets.truncate(self.entered.last().map_or(0, |last| last.all_sets));
+            self.sets.truncate(self.entered.last().map_or(0, |last| last.sets.end));
         }
     }
 }

@@ -76,9 +76,6 @@ fn read_all<'m>(
     let most_threads = projects.len() / LEAST_PROJECTS_A_THREAD;
     // How many processors there are is a dozen calls, so it is asked only where it matters.
     let threads = if most_threads > 1 { threads::processors().min(most_threads) } else { 1 };
-    if threads == 1 {
-        return read(snapshot, &projects);
-    }
     let chunks: Vec<_> = projects.chunks(PROJECTS_AT_ONCE).collect();
     let (open, tree) = (snapshot.repository().for_another_thread(), snapshot.tree());
     let all = threads::share(
@@ -175,13 +172,14 @@ impl Reader<'_, '_> {
         let dockerfiles = projects.iter().map(|(_, config)| &config.dockerfile.value);
         // The two of a project are neighbours in most packs.
         let files: Vec<&RepoPath> = pattern_files.iter().zip(dockerfiles).flat_map(<[_; 2]>::from).collect();
-        let mut texts = self.snapshot.read_all(&files)?.into_iter();
+        let mut texts = self.snapshot.read_all(&files)?.map(Result::transpose);
         projects
             .iter()
-            .zip(pattern_files)
+            .zip(&pattern_files)
             .map(|((name, config), pattern_file)| {
-                let (patterns, dockerfile) = (texts.next().flatten(), texts.next().flatten());
-                self.project(name, config, Files { pattern_file, patterns, dockerfile })
+                let mut text = || texts.next().flatten().transpose();
+                let (patterns, dockerfile) = (text()?, text()?);
+                self.project(name, config, Files { pattern_file: pattern_file.clone(), patterns, dockerfile })
             })
             .collect()
     }
