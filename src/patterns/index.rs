@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
+use super::filed::{Below, ByComponent, ByPath, Filing, Place};
 use super::glob::{Component, Glob};
 use super::line::Matcher;
 use super::walk::IndexWalk;
@@ -110,7 +111,7 @@ impl<'a> Index<'a> {
 
     /// What is known of a path: nothing where no set is filed under it or below.
     pub(super) fn place(&self, path: &[u8]) -> Option<Place> {
-        self.by_path.places.get(path).copied()
+        self.by_path.place(path)
     }
 
     /// The sets of a folder and those filed under one path in it, which has this place, where there are such.
@@ -177,139 +178,6 @@ impl<'a> FolderCandidates<'_, 'a> {
     }
 }
 
-/// Sets by the paths that they are filed under.
-#[derive(Debug)]
-struct ByPath<'a> {
-    /// Those paths, and all folders above them.
-    places: HashMap<&'a [u8], Place, RandomState>,
-    lists: Lists,
-}
-
-/// What is known of one path.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Place {
-    /// The sets that are filed under it. Thousands of places are found sooner in half the memory that `usize` would take.
-    list: Option<u32>,
-    pub(super) below: Below,
-}
-
-/// Which sets are filed under paths below a folder.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Below {
-    #[default]
-    None,
-    Only(u32),
-    Several,
-}
-
-/// What [`ByPath`] is made from.
-struct Filing<'a> {
-    places: HashMap<&'a [u8], Place, RandomState>,
-    lists: u32,
-    /// Each list with each set in it, some more than once.
-    numbered: Vec<(u32, u32)>,
-}
-
-impl<'a> Filing<'a> {
-    fn with_capacity(about: usize) -> Self {
-        let places = HashMap::with_capacity_and_hasher(about, RandomState::default());
-        Self { places, lists: 0, numbered: Vec::with_capacity(about) }
-    }
-
-    fn file(&mut self, path: &'a [u8], set: usize) {
-        let set = number(set);
-        let list = *self.places.entry(path).or_default().list.get_or_insert(self.lists);
-        self.lists = self.lists.max(list + 1);
-        self.numbered.push((list, set));
-        for folder in folders_above(path) {
-            let below = &mut self.places.entry(folder).or_default().below;
-            match *below {
-                Below::None => *below = Below::Only(set),
-                Below::Only(other) if other != set => *below = Below::Several,
-                // So it is for all folders above.
-                Below::Only(_) | Below::Several => break,
-            }
-        }
-    }
-
-    fn finish(self) -> ByPath<'a> {
-        ByPath { places: self.places, lists: Lists::new(self.numbered) }
-    }
-}
-
-impl ByPath<'_> {
-    fn get(&self, path: &[u8]) -> Option<&[usize]> {
-        self.places.get(path).and_then(|place| self.at(*place))
-    }
-
-    fn at(&self, place: Place) -> Option<&[usize]> {
-        place.list.map(|list| self.lists.get(list))
-    }
-}
-
-/// Sets by the names of components that they need.
-#[derive(Debug)]
-struct ByComponent<'a> {
-    names: HashMap<&'a [u8], u32, RandomState>,
-    lists: Lists,
-}
-
-impl<'a> ByComponent<'a> {
-    fn new(filed: &[(&'a [u8], usize)]) -> Self {
-        let mut names: HashMap<&[u8], u32, RandomState> = HashMap::default();
-        let list = |&(name, set): &(&'a [u8], usize)| {
-            let next = number(names.len());
-            (*names.entry(name).or_insert(next), number(set))
-        };
-        let numbered = filed.iter().map(list).collect();
-        Self { names, lists: Lists::new(numbered) }
-    }
-
-    fn get(&self, name: &[u8]) -> Option<&[usize]> {
-        self.names.get(name).map(|&list| self.lists.get(list))
-    }
-
-    fn is_empty(&self) -> bool {
-        self.names.is_empty()
-    }
-}
-
-/// Lists of sets, all in one: to make each by itself takes longer where there are thousands.
-#[derive(Debug)]
-struct Lists {
-    /// Where each begins, and where the last one ends.
-    starts: Vec<usize>,
-    sets: Vec<usize>,
-}
-
-impl Lists {
-    /// From numbers of lists, without a gap, each with a set that is in it; in the lists, each set is once.
-    fn new(mut numbered: Vec<(u32, u32)>) -> Self {
-        // Sorted but for lists that several sets are in, so that a stable sort has little to do.
-        numbered.sort();
-        numbered.dedup();
-        let lists = numbered.last().map_or(0, |(list, _)| *list as usize + 1);
-        let mut starts = Vec::with_capacity(lists + 1);
-        for (at, (list, _)) in numbered.iter().enumerate() {
-            if starts.len() == *list as usize {
-                starts.push(at);
-            }
-        }
-        starts.push(numbered.len());
-        Self { starts, sets: numbered.into_iter().map(|(_, set)| set as usize).collect() }
-    }
-
-    /// The sets of one list, ascending.
-    fn get(&self, list: u32) -> &[usize] {
-        let list = list as usize;
-        &self.sets[self.starts[list]..self.starts[list + 1]]
-    }
-}
-
-fn number(at: usize) -> u32 {
-    u32::try_from(at).expect("there is memory for fewer patterns")
-}
-
 /// What each path that a pattern matches has.
 #[derive(Clone)]
 enum Key<'a> {
@@ -359,7 +227,7 @@ fn names(key: &[Component]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// From the folder that holds `path` to the root, which is empty; none for the root itself.
-fn folders_above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn folders_above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let parent = |path: &[u8]| path.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
     let first = (!path.is_empty()).then(|| &path[..parent(path)]);
     std::iter::successors(first, move |path| (!path.is_empty()).then(|| &path[..parent(path)]))

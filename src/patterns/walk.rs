@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::Pattern;
-use super::index::{Below, Index};
+use super::filed::Below;
+use super::index::Index;
 use crate::model::RepoPath;
 
 /// The folders that a walk is in, each with the sets that may take a file below.
