@@ -199,13 +199,12 @@ impl Dockerfile {
         let mut copied = 0;
         for parent in &self.parents {
             let Some(image) = pin(parent) else { continue };
-            for (nth, piece) in parent.pieces.iter().enumerate() {
+            for piece in &parent.pieces {
                 text.extend_from_slice(&self.text[copied..piece.start]);
-                if nth == 0 {
-                    text.extend_from_slice(image.to_string().as_bytes());
-                }
                 copied = piece.end;
             }
+            // Behind the last piece: the others' lines are continued, and a line of which nothing is left would be too.
+            text.extend_from_slice(image.to_string().as_bytes());
         }
         text.extend_from_slice(&self.text[copied..]);
         text

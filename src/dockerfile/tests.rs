@@ -154,7 +154,11 @@ fn pinning_replaces_the_references_and_nothing_else() {
         ),
         (
             "FROM scratch\nCOPY --from=a\"b\"c\\d e f\n",
-            "FROM scratch\nCOPY --from=host:5000/pinned:v1\"\" e f\n",
+            "FROM scratch\nCOPY --from=\"\"host:5000/pinned:v1 e f\n",
+        ),
+        (
+            "FROM scratch\nRUN --mount=from=li\\\n# c\nb\nFROM lib\n",
+            "FROM scratch\nRUN --mount=from=\\\n# c\nhost:5000/pinned:v1\nFROM host:5000/pinned:v1\n",
         ),
     ] {
         let text = text.replace("$A:-x", "${A:-x}");
