@@ -14,7 +14,7 @@ use aws_sdk_sts::config::http::HttpResponse;
 use aws_sdk_sts::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use thiserror::Error;
 
-use crate::model::{Region, printable};
+use crate::model::{ErrorKind, Region, printable};
 
 /// For a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -54,6 +54,20 @@ pub enum AwsError {
 pub type Cause = Box<dyn StdError + Send + Sync>;
 
 impl AwsError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoCredentials { .. }
+            | Self::Expired { .. }
+            | Self::Denied { .. }
+            | Self::Throttled { .. }
+            | Self::Unavailable { .. }
+            | Self::Unreachable { .. }
+            | Self::Unexpected { .. }
+            | Self::Request { .. } => ErrorKind::Environment,
+        }
+    }
+
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -62,7 +76,11 @@ impl AwsError {
                     .to_owned(),
             ),
             Self::Denied { .. } => Some("`docs/aws.md` lists the permissions that are needed".to_owned()),
-            _ => None,
+            Self::Throttled { .. }
+            | Self::Unavailable { .. }
+            | Self::Unreachable { .. }
+            | Self::Unexpected { .. }
+            | Self::Request { .. } => None,
         }
     }
 

@@ -15,8 +15,8 @@ use crate::engine::{BuildRequest, Content, Context, ContextError, ContextFile, c
 use crate::git::{GitError, Repository, Snapshot};
 use crate::inputs::{InputContent, InputFile};
 use crate::model::{
-    BranchName, CommitId, Credentials, FileMode, Host, InputDigest, Platform, ProjectName, RepoPath,
-    RepositoryName, Secret, StageName, Tag,
+    BranchName, CommitId, Credentials, ErrorKind, FileMode, Host, InputDigest, Platform, ProjectName,
+    RepoPath, RepositoryName, Secret, StageName, Tag,
 };
 use crate::registry::{Registry, Storage};
 use crate::workspace::Project;
@@ -78,6 +78,28 @@ pub enum TaskError {
     },
     #[error("the link `{path}` changed after the build was planned")]
     LinkChanged { path: PathBuf },
+}
+
+impl TaskError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Git(error) => error.kind(),
+            Self::Context { source, .. } => source.kind(),
+            Self::DockerIgnore { .. } | Self::Dockerfile { .. } => ErrorKind::Input,
+            Self::Link { .. } | Self::LinkChanged { .. } => ErrorKind::Environment,
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Git(error) => error.hint(),
+            Self::Context { source, .. } => source.hint(),
+            Self::DockerIgnore { .. } | Self::Dockerfile { .. } | Self::Link { .. } => None,
+            Self::LinkChanged { .. } => Some("run it again once nothing writes to the work tree".to_owned()),
+        }
+    }
 }
 
 /// What all tasks of a run have in common.

@@ -130,7 +130,7 @@ pub(super) fn usage(error: &clap::Error) -> Exit {
     match error.print() {
         // There is nowhere left to report a closed standard error to.
         _ if error.use_stderr() => Exit::BadInput,
-        Err(failure) if failure.kind() != io::ErrorKind::BrokenPipe => Exit::Surroundings,
+        Err(failure) if failure.kind() != io::ErrorKind::BrokenPipe => Exit::Environment,
         _ => Exit::Done,
     }
 }

@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::fmt;
 
+use crate::model::ErrorKind;
+
 /// The most problems that are kept; the rest is counted.
 const MOST_PROBLEMS: usize = 1000;
 
@@ -44,6 +46,18 @@ pub struct ManifestErrors {
     pub problems: Vec<Problem>,
     /// How many more there were than were kept.
     pub more: usize,
+}
+
+impl ManifestErrors {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Input
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        None
+    }
 }
 
 impl fmt::Display for ManifestErrors {

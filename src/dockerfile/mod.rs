@@ -43,7 +43,6 @@ pub struct Dockerfile {
     stages: Vec<Stage>,
     parents: Vec<Parent>,
     copies: Vec<Copy>,
-    arguments: BTreeSet<String>,
 }
 
 /// One `FROM` and what follows it.
@@ -118,8 +117,8 @@ impl Dockerfile {
         }
         let (statements, escape) = statement::read(text)?;
         let variables = Variables::new(escape, build_args, platform);
-        let Reader { stages, parents, copies, arguments, .. } = Reader::read(text, &statements, variables)?;
-        Ok(Self { text: text.into(), instructions: OnceLock::new(), stages, parents, copies, arguments })
+        let Reader { stages, parents, copies, .. } = Reader::read(text, &statements, variables)?;
+        Ok(Self { text: text.into(), instructions: OnceLock::new(), stages, parents, copies })
     }
 
     /// Every instruction, as it is written.
@@ -136,27 +135,6 @@ impl Dockerfile {
     /// named twice is there twice. Triggers (`ONBUILD`) name none: they are for later builds.
     pub fn parents(&self) -> &[Parent] {
         &self.parents
-    }
-
-    /// What is taken from the build context.
-    pub fn copies(&self) -> &[Copy] {
-        &self.copies
-    }
-
-    /// The names that `ARG` declares anywhere.
-    pub fn arguments(&self) -> &BTreeSet<String> {
-        &self.arguments
-    }
-
-    /// Whether a build argument does anything: it is declared, or needs no declaration.
-    pub fn accepts_argument(&self, name: &str) -> bool {
-        let is_proxy = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"]
-            .iter()
-            .any(|proxy| name.eq_ignore_ascii_case(proxy));
-        is_proxy
-            || name.starts_with("BUILDKIT_")
-            || name == "SOURCE_DATE_EPOCH"
-            || self.arguments.contains(name)
     }
 
     /// The stages that `target` is made from, itself excluded, in an order to build them in.

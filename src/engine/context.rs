@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use crate::model::{FileMode, ObjectId, RepoPath};
+use crate::model::{ErrorKind, FileMode, ObjectId, RepoPath};
 
 /// The files that `COPY` and `ADD` can see: nothing else exists for the build.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +44,25 @@ pub enum ContextError {
     LinkLeaves { link: RepoPath, target: String },
     #[error("`{path}` is in the context twice: as a file and as a folder, or as two files")]
     Twice { path: RepoPath },
+}
+
+impl ContextError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::AbsoluteLink { .. } | Self::LinkLeaves { .. } | Self::Twice { .. } => ErrorKind::Input,
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::AbsoluteLink { .. } | Self::LinkLeaves { .. } => {
+                Some("let the link lead to a file of the repository, by a relative path".to_owned())
+            }
+            Self::Twice { .. } => None,
+        }
+    }
 }
 
 /// Checks where a symbolic link leads; `path` is the link's own, from the repository root.

@@ -6,7 +6,9 @@ use thiserror::Error;
 
 use super::Executor;
 use crate::engine::{BuildRequest, Built, Engine, EngineError};
-use crate::model::{ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag};
+use crate::model::{
+    ErrorKind, ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag,
+};
 use crate::plan::{Reason, Step};
 use crate::registry::{Registry, RegistryError, Storage};
 use crate::report::{Event, Outcome};
@@ -43,6 +45,30 @@ pub enum ExecuteError {
     },
     #[error("the plan builds a project that nothing is known of")]
     NotPlanned,
+}
+
+impl ExecuteError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Build(source) | Self::BuildStage { source, .. } | Self::Push { source, .. } => {
+                source.kind()
+            }
+            Self::Repository { source, .. } | Self::Tag { source, .. } => source.kind(),
+            Self::NotPlanned => ErrorKind::Failed,
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Build(source) | Self::BuildStage { source, .. } | Self::Push { source, .. } => {
+                source.hint()
+            }
+            Self::Repository { source, .. } | Self::Tag { source, .. } => source.hint(),
+            Self::NotPlanned => None,
+        }
+    }
 }
 
 impl ExecuteError {

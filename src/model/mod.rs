@@ -4,6 +4,7 @@
 
 mod change;
 mod digest;
+mod error_kind;
 mod git;
 mod image;
 mod name;
@@ -15,6 +16,7 @@ mod secret;
 
 pub use change::{Change, ChangeKind};
 pub use digest::{InputDigest, InvalidDigest, ManifestDigest};
+pub use error_kind::ErrorKind;
 pub use git::{BranchName, CommitId, FileMode, InvalidObjectId, ObjectId};
 pub use image::{Host, ImageRef, InvalidImageRef, RepositoryName, Tag};
 pub use name::{InvalidName, ProjectName, StageName};

@@ -14,7 +14,7 @@ pub use images::images;
 
 use crate::git::GitError;
 use crate::inputs::{InputFiles, InputsError};
-use crate::model::{InputDigest, ProjectName};
+use crate::model::{ErrorKind, InputDigest, ProjectName};
 use crate::plan::Inputs;
 use crate::registry::RegistryError;
 use crate::workspace::WorkspaceError;
@@ -36,6 +36,28 @@ pub enum ObserveError {
     },
     #[error("cannot ask the cache for build records")]
     Record(#[source] RegistryError),
+}
+
+impl ObserveError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Git(error) => error.kind(),
+            Self::Workspace(error) => error.kind(),
+            Self::Inputs(error) => error.kind(),
+            Self::Image { source, .. } | Self::Record(source) => source.kind(),
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Git(error) => error.hint(),
+            Self::Workspace(error) => error.hint(),
+            Self::Inputs(error) => error.hint(),
+            Self::Image { source, .. } | Self::Record(source) => source.hint(),
+        }
+    }
 }
 
 /// What the plan says of each project's inputs.

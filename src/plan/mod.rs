@@ -114,11 +114,6 @@ impl Plan {
     pub fn step(&self, project: &ProjectName) -> Option<&Step> {
         self.steps.iter().find(|step| step.project == *project)
     }
-
-    /// How many projects would be built.
-    pub fn builds(&self) -> usize {
-        self.steps.iter().filter(|step| step.action == Action::Build).count()
-    }
 }
 
 /// Plans the `selected` projects, which must hold everything that they need.

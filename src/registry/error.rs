@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::CredentialsError;
 use crate::aws::AwsError;
-use crate::model::{Host, ImageRef, InvalidImageRef, ManifestDigest, RepositoryName};
+use crate::model::{ErrorKind, Host, ImageRef, InvalidImageRef, ManifestDigest, RepositoryName};
 
 /// A cause whose type belongs to a library that stays private.
 pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -62,6 +62,26 @@ impl RegistryError {
         matches!(self, Self::Throttled { .. } | Self::Unavailable { .. } | Self::Unreachable { .. })
     }
 
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Denied { .. }
+            | Self::Throttled { .. }
+            | Self::Unavailable { .. }
+            | Self::Unreachable { .. }
+            | Self::Unexpected { .. }
+            | Self::Malformed { .. }
+            | Self::DigestMismatch { .. }
+            | Self::TooLarge { .. }
+            | Self::Missing { .. }
+            | Self::Host { .. }
+            | Self::Engine { .. } => ErrorKind::Environment,
+            Self::NotARegistry { .. } | Self::Name(_) => ErrorKind::Input,
+            Self::Credentials { source, .. } => source.kind(),
+            Self::Aws { source, .. } => source.kind(),
+        }
+    }
+
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -71,14 +91,23 @@ impl RegistryError {
                 }
                 host => format!("log in with `docker login {host}`"),
             }),
-            Self::Aws { source, .. } | Self::Credentials { source: CredentialsError::Aws(source), .. } => {
-                source.hint()
-            }
             Self::Unreachable { image, .. } => image
                 .host
                 .as_ref()
                 .map(|host| format!("see whether `{host}` is right and can be reached from here")),
-            _ => None,
+            Self::Credentials { source, .. } => source.hint(),
+            Self::Aws { source, .. } => source.hint(),
+            Self::Throttled { .. }
+            | Self::Unavailable { .. }
+            | Self::Unexpected { .. }
+            | Self::Malformed { .. }
+            | Self::DigestMismatch { .. }
+            | Self::TooLarge { .. }
+            | Self::Missing { .. }
+            | Self::NotARegistry { .. }
+            | Self::Host { .. }
+            | Self::Engine { .. }
+            | Self::Name(_) => None,
         }
     }
 

@@ -85,7 +85,7 @@ async fn a_denial_is_an_error_and_not_absent() {
 }
 
 #[test]
-fn account_and_endpoint_come_from_the_surroundings_when_the_file_does_not_say_them() {
+fn account_and_endpoint_come_from_the_environment_when_the_file_does_not_say_them() {
     let mut shop = Shop::new(&setting("AWS_1"), []);
     let manifest = format!(
         "[workspace]\nname = \"shop\"\n[cache]\nkind = \"ecr\"\nregion = \"{REGION}\"\nprefix = \"{}\"\n",
