@@ -14,7 +14,7 @@ use aws_sdk_sts::config::http::HttpResponse;
 use aws_sdk_sts::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use thiserror::Error;
 
-use crate::model::{ErrorKind, Region, printable};
+use crate::model::{ErrorKind, Region, excerpt};
 
 /// For a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -156,11 +156,7 @@ fn answered(status: u16, code: Option<&str>, message: Option<&str>) -> AwsError 
 
 /// One line of at most [`MOST_SHOWN`] characters, and a bit for the code.
 fn answer(status: u16, code: Option<&str>, message: Option<&str>) -> String {
-    let shown = |text: &str| {
-        let text: String =
-            text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MOST_SHOWN).collect();
-        printable(&text)
-    };
+    let shown = |text: &str| excerpt(&text.split_whitespace().collect::<Vec<_>>().join(" "), MOST_SHOWN);
     let said: Vec<String> = [code, message].into_iter().flatten().map(shown).collect();
     match said.is_empty() {
         true => format!("status {status}"),

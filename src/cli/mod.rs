@@ -113,7 +113,7 @@ pub fn main() -> Exit {
         Ok(arguments) => arguments,
         Err(error) => return output::usage(&error),
     };
-    output::start_tracing(options.verbose, options.color);
+    output::start_tracing(options.verbose);
     let call = Call { output: Output::new(&options), environment: Environment::read(), options };
     let exit = run(&call, &command).unwrap_or_else(|error| {
         call.output.error(&error);

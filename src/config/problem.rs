@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::fmt;
 
-use crate::model::ErrorKind;
+use crate::model::{ErrorKind, excerpt};
 
 /// The most problems that are kept; the rest is counted.
 const MOST_PROBLEMS: usize = 1000;
@@ -131,10 +131,10 @@ impl<'f> Problems<'f> {
             return;
         }
         found.kept.push(Problem {
-            file: printable(self.file),
+            file: excerpt(self.file, MOST_CHARACTERS),
             line: self.line(offset),
-            message: printable(&message.to_string()),
-            hint: hint.as_deref().map(printable),
+            message: excerpt(&message.to_string(), MOST_CHARACTERS),
+            hint: hint.map(|hint| excerpt(&hint, MOST_CHARACTERS)),
         });
     }
 
@@ -173,21 +173,4 @@ impl<'f> Problems<'f> {
             }
         }
     }
-}
-
-/// Escapes control characters, so that a hostile file can't steer a terminal, and cuts what is too long.
-fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len().min(MOST_CHARACTERS));
-    for (index, character) in text.chars().enumerate() {
-        if index == MOST_CHARACTERS {
-            shown.push('…');
-            break;
-        }
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
 }

@@ -11,6 +11,7 @@ mod lines;
 mod mount;
 mod pattern;
 mod shell;
+mod shown;
 mod stages;
 mod statement;
 mod variables;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use crate::model::{ErrorKind, FileMode, ObjectId, RepoPath};
+use crate::model::{ErrorKind, FileMode, ObjectId, RepoPath, printable};
 
 /// The files that `COPY` and `ADD` can see: nothing else exists for the build.
 #[derive(Clone, Debug, Default)]
@@ -74,7 +74,7 @@ impl ContextError {
 /// [`ContextError::AbsoluteLink`] and [`ContextError::LinkLeaves`]: what such a link shows is
 /// not in the commit, so no digest could cover it.
 pub fn check_link(path: &RepoPath, target: &[u8]) -> Result<(), ContextError> {
-    let shown = || String::from_utf8_lossy(target).escape_debug().to_string();
+    let shown = || printable(&String::from_utf8_lossy(target));
     if target.starts_with(b"/") {
         return Err(ContextError::AbsoluteLink { link: path.clone(), target: shown() });
     }

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::CredentialsError;
 use crate::aws::AwsError;
-use crate::model::{ErrorKind, Host, ImageRef, InvalidImageRef, ManifestDigest, RepositoryName};
+use crate::model::{ErrorKind, Host, ImageRef, InvalidImageRef, ManifestDigest, RepositoryName, excerpt};
 
 /// A cause whose type belongs to a library that stays private.
 pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -167,22 +167,12 @@ impl fmt::Display for Answer {
     }
 }
 
-/// Makes foreign text fit to be shown: one line, at most 200 characters, no control characters.
+/// Makes foreign text fit to be shown: one line, at most 200 characters, printable.
 pub(super) fn clean(text: &str) -> String {
-    const MOST: usize = 200;
-    let printable = text.chars().take(16 * MOST).map(|each| if is_shown(each) { each } else { ' ' });
-    let words: String = printable.collect();
-    let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(MOST) {
-        Some((cut, _)) => format!("{}…", &line[..cut]),
-        None => line,
-    }
-}
-
-/// Control characters steer a terminal, and marks of direction turn what stands around them.
-fn is_shown(character: char) -> bool {
-    !character.is_control()
-        && !matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    const MAX_CHARACTERS: usize = 200;
+    // Of an answer that may be large, no more is looked at than what could be shown.
+    let text: String = text.chars().take(16 * MAX_CHARACTERS).collect();
+    excerpt(&text.split_whitespace().collect::<Vec<_>>().join(" "), MAX_CHARACTERS)
 }
 
 #[cfg(test)]
@@ -199,7 +189,10 @@ mod tests {
         let answer = Answer::read(403, body.as_bytes()).to_string();
 
         assert!(answer.chars().all(|each| !each.is_control() && each != '\u{202e}'), "{answer:?}");
-        assert!(answer.starts_with("status 403, DENIED [31m, no ]0;x yyy"), "{answer}");
+        assert!(
+            answer.starts_with(r"status 403, DENIED\u{1b}[31m, no \u{1b}]0;x\u{7}\u{202e}yyy"),
+            "{answer}"
+        );
         assert!(answer.chars().count() < 300);
     }
 
