@@ -259,6 +259,7 @@ fn each_variant_of_a_registry_has_its_kind() {
         RegistryError::DigestMismatch { image: image(), expected: digest(), actual: digest() } => Environment,
         RegistryError::TooLarge { image: image(), limit_bytes: 1 } => Environment,
         missing() => Environment,
+        RegistryError::UnsafeRealm { image: image(), realm: String::new() } => Environment,
         RegistryError::NotARegistry { repository: repository() } => Input,
         RegistryError::Credentials { host: host(), source: CredentialsError::Interrupted(cancelled()) } => Interrupted,
         RegistryError::Host { host: host(), source: "no".into() } => Environment,

@@ -45,6 +45,9 @@ pub enum RegistryError {
     NotARegistry { repository: RepositoryName },
     #[error("cannot tell the credentials for `{host}`")]
     Credentials { host: Host, source: CredentialsError },
+    /// The registry sends to a token service that would get the credentials in the clear.
+    #[error("`{image}`: the registry's token service `{realm}` would get the credentials without TLS")]
+    UnsafeRealm { image: Box<ImageRef>, realm: String },
     #[error("cannot use `{host}` as a registry")]
     Host { host: Host, source: Cause },
     /// Such as "create the repository `api`".
@@ -74,6 +77,7 @@ impl RegistryError {
             | Self::DigestMismatch { .. }
             | Self::TooLarge { .. }
             | Self::Missing { .. }
+            | Self::UnsafeRealm { .. }
             | Self::Host { .. }
             | Self::Engine { .. } => ErrorKind::Environment,
             Self::NotARegistry { .. } | Self::Name(_) => ErrorKind::Input,
@@ -95,6 +99,9 @@ impl RegistryError {
                 .host
                 .as_ref()
                 .map(|host| format!("see whether `{host}` is right and can be reached from here")),
+            Self::UnsafeRealm { .. } => {
+                Some("let the registry name a token service at `https://`, or at its own host".to_owned())
+            }
             Self::Credentials { source, .. } => source.hint(),
             Self::Aws { source, .. } => source.hint(),
             Self::Throttled { .. }
