@@ -4,6 +4,8 @@
 //! roles, single sign-on and programs, a CI's web identity, the container, the machine. The SDK
 //! tries again what may pass (three times in all, unless `AWS_MAX_ATTEMPTS` says otherwise).
 
+mod hosts;
+
 use std::error::Error as StdError;
 use std::time::Duration;
 
@@ -14,6 +16,7 @@ use aws_sdk_sts::config::http::HttpResponse;
 use aws_sdk_sts::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use thiserror::Error;
 
+pub use self::hosts::{AllowedHosts, Endpoint};
 use crate::model::{ErrorKind, Region, excerpt};
 
 /// For a connection.
@@ -48,6 +51,10 @@ pub enum AwsError {
     Unexpected { answer: String },
     #[error("the request could not be made")]
     Request { source: Cause },
+    #[error(
+        "AWS's credentials and tokens are not sent to `{host}`, which is neither AWS's own host nor allowed"
+    )]
+    HostNotAllowed { host: String },
 }
 
 /// A cause whose type belongs to a library that stays private.
@@ -65,6 +72,7 @@ impl AwsError {
             | Self::Unreachable { .. }
             | Self::Unexpected { .. }
             | Self::Request { .. } => ErrorKind::Environment,
+            Self::HostNotAllowed { .. } => ErrorKind::Input,
         }
     }
 
@@ -76,6 +84,9 @@ impl AwsError {
                     .to_owned(),
             ),
             Self::Denied { .. } => Some("`docs/aws.md` lists the permissions that are needed".to_owned()),
+            Self::HostNotAllowed { host } => Some(format!(
+                "`projects.toml` can't allow a host; if you trust it, set `CHINAMPA_ALLOWED_HOSTS={host}` in the environment"
+            )),
             Self::Throttled { .. }
             | Self::Unavailable { .. }
             | Self::Unreachable { .. }
@@ -167,7 +178,7 @@ fn answer(status: u16, code: Option<&str>, message: Option<&str>) -> String {
 /// The SDK's configuration for one region; asks nobody yet.
 ///
 /// `endpoint` goes before what `AWS_ENDPOINT_URL` and its like say.
-pub(crate) async fn config(region: &Region, endpoint: Option<&str>) -> SdkConfig {
+pub(crate) async fn config(region: &Region, endpoint: Option<&Endpoint>) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT)
         .operation_attempt_timeout(ATTEMPT)
@@ -177,7 +188,7 @@ pub(crate) async fn config(region: &Region, endpoint: Option<&str>) -> SdkConfig
         .region(aws_config::Region::new(region.as_str().to_owned()))
         .timeout_config(timeouts);
     match endpoint {
-        Some(endpoint) => loader.endpoint_url(endpoint).load().await,
+        Some(endpoint) => loader.endpoint_url(endpoint.as_str()).load().await,
         None => loader.load().await,
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::aws::AwsError;
 use crate::config::EnvironmentName;
 use crate::deploy::gate::GateError;
 use crate::deploy::{CheckoutError, InstallError, InvalidMirror, LockError, PartError, TerraformError};
@@ -124,6 +125,10 @@ pub enum Error {
     SwitchRepository(String),
     #[error("what runs now could not be recorded")]
     DeployedRecord(#[source] RegistryError),
+    #[error("cannot use `CHINAMPA_ALLOWED_HOSTS`")]
+    AllowedHosts(#[source] InvalidImageRef),
+    #[error("cannot use the `endpoint` of `[deploy]`")]
+    Endpoint(#[source] AwsError),
     #[error("`AWS_REGION` does not name a region")]
     AwsRegion(#[source] InvalidRegion),
     #[error(transparent)]
@@ -161,6 +166,7 @@ impl Error {
             Self::Lint(error) => error.kind(),
             Self::Fix(error) => error.kind(),
             Self::Simulate(error) => error.kind(),
+            Self::Endpoint(error) => error.kind(),
             Self::DockerHost(_)
             | Self::Pattern { .. }
             | Self::Image(_)
@@ -179,6 +185,7 @@ impl Error {
             | Self::UnknownEnvironment { .. }
             | Self::NeverDeployed { .. }
             | Self::SwitchRepository(_)
+            | Self::AllowedHosts(_)
             | Self::AwsRegion(_) => ErrorKind::Input,
             // A name that a person typed.
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => ErrorKind::Input,
@@ -210,6 +217,7 @@ impl Error {
             Self::Lint(error) => error.hint(),
             Self::Fix(error) => error.hint(),
             Self::Simulate(error) => error.hint(),
+            Self::Endpoint(error) => error.hint(),
             Self::UnknownProject { similar: Some(similar), .. } => Some(format!("did you mean `{similar}`?")),
             Self::UnknownProject { similar: None, .. } => {
                 Some("`chinampa graph` lists all projects".to_owned())
@@ -247,6 +255,7 @@ impl Error {
             | Self::ChosenDigest(_)
             | Self::NeverDeployed { .. }
             | Self::SwitchRepository(_)
+            | Self::AllowedHosts(_)
             | Self::AwsRegion(_)
             | Self::Start(_)
             | Self::Answer(_) => None,

@@ -69,6 +69,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "error",
         &[
+            "aws",
             "config",
             "deploy",
             "docker",
@@ -88,6 +89,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "aws",
             "ci",
             "config",
             "deploy",

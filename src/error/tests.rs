@@ -7,7 +7,6 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
 use super::*;
-use crate::aws::AwsError;
 use crate::deploy::{ProgramError, ServiceError, TerraformStep};
 use crate::dockerfile::DockerfileError;
 use crate::dockerignore::DockerIgnore;
@@ -237,6 +236,7 @@ fn each_variant_of_a_registry_has_its_kind() {
         AwsError::Unreachable { source: "no".into() } => Environment,
         unexpected() => Environment,
         AwsError::Request { source: "no".into() } => Environment,
+        AwsError::HostNotAllowed { host: "x".to_owned() } => Input,
     ]);
     check!("registry/credentials.rs", CredentialsError, [
         CredentialsError::Unreadable { path: "/a".into(), source: io() } => Environment,
@@ -395,6 +395,8 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::Validate { project: project(), source: terraform() } => Input,
         Error::SwitchRepository("x".to_owned()) => Input,
         Error::DeployedRecord(missing()) => Environment,
+        Error::AllowedHosts("?".parse::<ImageRef>().unwrap_err()) => Input,
+        Error::Endpoint(unexpected()) => Environment,
         Error::AwsRegion("?".parse::<Region>().unwrap_err()) => Input,
         Error::Lint(LintError::Git(no_git())) => Environment,
         Error::Fix(WriteError::Differs { file: path() }) => Input,

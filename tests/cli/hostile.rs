@@ -2,6 +2,8 @@
 
 use std::io::Read as _;
 
+use insta::assert_snapshot;
+
 use crate::world::World;
 
 const MANIFEST: (&str, &str) =
@@ -49,6 +51,29 @@ fn an_argument_is_no_command_of_a_ci_and_hides_nothing() {
         assert!(answer.stderr.lines().all(|line| !line.trim_start().starts_with("::")), "{}", answer.stderr);
         assert!(!answer.stderr.contains('\u{202e}'));
     }
+}
+
+// issue 12: S3
+#[test]
+fn requests_signed_for_aws_go_to_no_address_that_only_the_manifest_names() {
+    let mut world = World::of(&[
+        (
+            "projects.toml",
+            "[workspace]\nname = \"shop\"\n[cache]\nkind = \"ecr\"\nregion = \"us-east-2\"\nendpoint = \"https://aws.invalid\"\n\
+             [projects.api]\npath = \"api\"\n",
+        ),
+        API,
+    ]);
+    world.set("AWS_ACCESS_KEY_ID", "test").set("AWS_SECRET_ACCESS_KEY", "s3cret-key");
+
+    let answer = world.run(["plan"]);
+
+    assert_snapshot!(answer, @r"
+    stderr: error: cannot use the endpoint `https://aws.invalid`
+    stderr:   because: AWS's credentials and tokens are not sent to `aws.invalid`, which is neither AWS's own host nor allowed
+    stderr:   hint: `projects.toml` can't allow a host; if you trust it, set `CHINAMPA_ALLOWED_HOSTS=aws.invalid` in the environment
+    [exit: 2]
+    ");
 }
 
 // issue 12: S9

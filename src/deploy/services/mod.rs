@@ -15,7 +15,7 @@ use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
 use thiserror::Error;
 
 use super::program::{Line, ProgramError};
-use crate::aws::{self, AwsError};
+use crate::aws::{self, AwsError, Endpoint};
 use crate::config::{AppRunner, EnvironmentName, Placeholder, Service, Template, WorkspaceName};
 use crate::model::{CommitId, ErrorKind, ImageRef, ProjectName, Region, RepositoryName, printable};
 
@@ -37,7 +37,7 @@ pub struct Deployment<'d> {
 pub struct AwsPlace<'p> {
     pub region: &'p Region,
     /// Of the AWS API; AWS's own, or what `AWS_ENDPOINT_URL` says, when `None`.
-    pub endpoint: Option<&'p str>,
+    pub endpoint: Option<&'p Endpoint>,
 }
 
 /// How long services are waited for.
