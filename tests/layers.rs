@@ -12,6 +12,7 @@ use regex::Regex;
 const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("exit", &[]),
+    ("interruption", &[]),
     ("threads", &[]),
     ("aws", &[]),
     ("config", &["threads"]),
@@ -127,7 +128,7 @@ const PRIVATE: &[(&str, &[&str], &str)] = &[
     (r"\bbollard\w*::", &["docker", "engine", "registry"], "these talk to the engine"),
     (
         r"\basync\b|\.await\b",
-        &["aws", "cli", "deploy", "docker", "engine", "execute", "observe", "registry"],
+        &["aws", "cli", "deploy", "docker", "engine", "execute", "interruption", "observe", "registry"],
         "the others compute, and wait for nothing",
     ),
 ];
