@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use super::report::{BuildReport, Outcome};
-use crate::model::{BranchName, ImageRef, ProjectName, Tag};
+use crate::model::{BranchName, ErrorKind, ImageRef, ProjectName, Tag};
 use crate::plan::Plan;
 use crate::record::{ARTIFACT_TYPE, BuildRecord, RecordError, RecordedImage};
 use crate::registry::{Registry, RegistryError};
@@ -18,6 +18,24 @@ pub enum RecordingError {
     Registry(#[from] RegistryError),
     #[error(transparent)]
     Content(#[from] RecordError),
+}
+
+impl RecordingError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Registry(error) => error.kind(),
+            Self::Content(error) => error.kind(),
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Registry(error) => error.hint(),
+            Self::Content(error) => error.hint(),
+        }
+    }
 }
 
 /// Writes the build record when every project of the graph has its image of a commit; returns where it is.
