@@ -198,9 +198,7 @@ impl Maker<'_> {
 
     fn content(&self, file: &InputFile) -> Content {
         match file.content {
-            InputContent::Committed(id) => {
-                Content::Blob { git_dir: self.repository.git_dir().to_owned(), id }
-            }
+            InputContent::Committed(id) => Content::Blob { blobs: self.repository.blobs(), id },
             InputContent::Extra(sha256) => Content::File { path: self.path(&file.path), sha256 },
         }
     }

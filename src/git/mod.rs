@@ -25,7 +25,7 @@ use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use blobs::Blobs;
+pub use blobs::{BlobReader, Blobs};
 pub use entries::{EntryKind, RawEntry, entries as tree_entries};
 pub use error::{GitError, UnsupportedFormat};
 pub use fetch::{Depth, Wanted};

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use foldhash::fast::RandomState;
 
 use super::entries::{EntryKind, entries, raw_entries};
-use super::objects::Objects;
+use super::objects::{Location, Objects};
 use super::{GitError, Repository};
 use crate::model::{FileMode, ObjectId, RepoPath};
 
@@ -49,7 +49,7 @@ impl std::fmt::Debug for Snapshot<'_> {
 
 impl<'r> Snapshot<'r> {
     pub(super) fn new(repository: &'r Repository, root: ObjectId) -> Self {
-        Self { repository, objects: Objects::open(repository), root, folders: RefCell::default() }
+        Self { repository, objects: Objects::at(Location::of(repository)), root, folders: RefCell::default() }
     }
 
     /// The id of the root tree.

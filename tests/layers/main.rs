@@ -27,7 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("record", &["config"]),
     ("ci", &["git"]),
     ("registry", &["aws", "config"]),
-    ("engine", &["docker"]),
+    ("engine", &["docker", "git"]),
     ("deploy", &["aws", "config", "engine", "git", "record", "registry"]),
     ("workspace", &["config", "dockerfile", "git", "graph", "patterns", "threads"]),
     ("infer", &["dockerfile", "dockerignore", "git", "patterns", "workspace"]),
@@ -122,7 +122,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const PRIVATE: &[(&str, &[&str], &str)] = &[
     (r"\benv::(var|vars|args|current|home|temp)", &["cli"], "only `cli` reads the environment"),
     (r"\bio::(stdout|stderr|stdin)\b|\be?print(ln)?!", &["cli"], "only `cli` writes to the standard streams"),
-    (r"\bgit2::", &["git", "engine"], "`git` reads repositories, `engine` what it sends from them"),
+    (r"\bgit2::", &["git"], "`git` reads repositories"),
     (r"\bgix_\w+::", &["git"], "`git` reads objects"),
     (r"\bpetgraph::", &["graph"], "`graph` has the only graph"),
     (r"\baws_\w+::", &["aws", "deploy", "registry"], "these talk to AWS"),
