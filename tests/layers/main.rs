@@ -26,7 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("patterns", &[]),
     ("record", &["config"]),
     ("ci", &["git"]),
-    ("registry", &["aws", "config"]),
+    ("registry", &["aws", "config", "docker"]),
     ("engine", &["docker", "git"]),
     ("deploy", &["aws", "config", "engine", "git", "record", "registry"]),
     ("workspace", &["config", "dockerfile", "git", "graph", "patterns", "threads"]),
