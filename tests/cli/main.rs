@@ -17,6 +17,7 @@ mod files;
 mod full_disk;
 mod init;
 mod lint;
+mod promises;
 mod repositories;
 mod shop;
 mod shown;
