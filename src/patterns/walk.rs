@@ -114,3 +114,38 @@ fn is_directly_in(path: &[u8], folder: &[u8]) -> bool {
     let name = if folder.is_empty() { below } else { below.get(1..).unwrap_or_default() };
     !name.is_empty() && !name.contains(&b'/')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::patterns::Patterns;
+
+    #[test]
+    fn a_file_that_several_sets_name_is_found_by_each_of_them() {
+        let path = |text: &str| RepoPath::new(text).unwrap();
+        let sets = ["a/b/c", "a/b/c", "a/b/d", "a/"];
+        let sets = sets.map(|text| Patterns::parse(text.as_bytes(), &path("own")).unwrap());
+        let index = Index::new(&sets);
+        let mut walk = index.walk();
+
+        for folder in ["", "a", "a/b"] {
+            assert!(walk.enter(&path(folder)), "{folder}");
+        }
+        let mut found = Vec::new();
+        walk.matches(&path("a/b/c"), |set, _| found.push(set));
+
+        assert_eq!(found, [0, 1, 3]);
+    }
+
+    #[test]
+    fn a_set_that_needs_only_a_name_is_looked_for_in_every_folder() {
+        let path = |text: &str| RepoPath::new(text).unwrap();
+        let sets = [Patterns::parse(b"**/api/*.ts", &path("own")).unwrap()];
+        let index = Index::new(&sets);
+        let mut walk = index.walk();
+
+        for folder in ["", "x", "x/y"] {
+            assert!(walk.enter(&path(folder)), "{folder}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a source that can't be read, fails the test")]
 
 mod circles;
+mod documented;
 mod sources;
 
 use std::collections::BTreeSet;
@@ -128,6 +129,21 @@ const PRIVATE: &[(&str, &[&str], &str)] = &[
     (r"\baws_\w+::", &["aws", "deploy", "registry"], "these talk to AWS"),
     (r"\boci_client::", &["registry"], "`registry` talks to registries"),
     (r"\bbollard\w*::", &["docker", "engine", "registry"], "these talk to the engine"),
+    (
+        r"\bCommand::new\b",
+        &["deploy", "docker", "git"],
+        "these run programs: Terraform, `ssh`, and `git` to fetch",
+    ),
+    (
+        r"\bfs::(?:write|rename|remove_|create_dir|copy|hard_link|set_permissions)|\bFile::create|\bNamedTempFile\b|\bsymlink\(",
+        &["cli", "deploy", "init", "lint"],
+        "these write files",
+    ),
+    (
+        r"\.untag\(|\.delete_manifest\(",
+        &["cli", "deploy", "execute", "registry"],
+        "these delete from a registry",
+    ),
     (
         r"\basync\b|\.await\b",
         &["aws", "cli", "deploy", "docker", "engine", "execute", "observe", "registry"],
