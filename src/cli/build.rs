@@ -11,7 +11,7 @@ use super::output::Output;
 use super::plan::{Planning, selection};
 use super::progress::Display;
 use super::{ensure_terraform, registries, wait_for};
-use crate::ci::Switches;
+use crate::ci::{Branch, Directives};
 use crate::config::SecretSource;
 use crate::deploy::{self, Checkout, DeployEvent, Terraform};
 use crate::engine::Engine;
@@ -21,6 +21,7 @@ use crate::exit::Exit;
 use crate::git::Snapshot;
 use crate::inputs::InputFiles;
 use crate::model::{Credentials, Host, ImageRef, ProjectName, Secret, Tag};
+use crate::observe;
 use crate::plan::{Action, Force, Plan, Step};
 use crate::record::{ARTIFACT_TYPE, BuildRecord};
 use crate::registry::Registry;
@@ -56,13 +57,13 @@ pub(super) struct Arguments {
 pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::Included)?;
-    if opened.is_dirty && environment.is_ci && !arguments.allow_dirty {
+    if opened.is_dirty && environment.ci.is_ci() && !arguments.allow_dirty {
         return Err(Error::DirtyInCi);
     }
     let snapshot = opened.snapshot();
     let workspace = Workspace::read(&snapshot, &opened.source)?;
     let selected = selection(&workspace, &arguments.projects)?;
-    let force = force(&workspace, arguments, &opened.switches(&workspace)?)?;
+    let force = force(&workspace, arguments, &opened.directives(&workspace)?)?;
     let planning =
         Planning { options, environment, opened: &opened, snapshot: &snapshot, workspace: &workspace };
     wait_for(async {
@@ -134,9 +135,9 @@ fn at_least_one(number: &str) -> Result<NonZeroUsize, &'static str> {
 
 /// With `--force`, the named projects but not what they need; all when none is named. A commit's message
 /// can ask for the same.
-fn force(workspace: &Workspace, arguments: &Arguments, switches: &Switches) -> Result<Force, Error> {
+fn force(workspace: &Workspace, arguments: &Arguments, directives: &Directives) -> Result<Force, Error> {
     let all = || workspace.projects.keys().cloned().collect();
-    if switches.rebuild_all || arguments.force && arguments.projects.is_empty() {
+    if directives.rebuild_all || arguments.force && arguments.projects.is_empty() {
         return Ok(Force::Only(all()));
     }
     let mut forced: BTreeSet<ProjectName> = BTreeSet::new();
@@ -145,7 +146,7 @@ fn force(workspace: &Workspace, arguments: &Arguments, switches: &Switches) -> R
             forced.insert(opened::project(workspace, name)?);
         }
     }
-    for repository in &switches.rebuild {
+    for repository in &directives.rebuild {
         let built_to = |project: &Project| project.config.repository.as_str() == repository;
         let found = workspace.projects.iter().find(|(_, project)| built_to(project));
         let (name, _) = found.ok_or_else(|| Error::SwitchRepository(repository.clone()))?;
@@ -285,13 +286,40 @@ impl Building<'_> {
             projects: report.recorded_images(|name| workspace.projects[name].repository.clone()),
         };
         let commit_tag = Tag::commit(&opened.head.commit);
-        let tags: Vec<Tag> =
-            [commit_tag.clone()].into_iter().chain(opened.head.branch.as_ref().map(Tag::branch)).collect();
+        let tags: Vec<Tag> = [commit_tag.clone()].into_iter().chain(self.branch_record().await?).collect();
         let repository = &workspace.records;
         self.cache.ensure_repository(repository).await.map_err(Error::Record)?;
         let content = record.to_bytes()?.into();
         self.cache.put_artifact(repository, ARTIFACT_TYPE, content, &tags).await.map_err(Error::Record)?;
         Ok(Some(self.cache.image(repository, &commit_tag)))
+    }
+}
+
+impl Building<'_> {
+    /// The tag of the branch's build record, if it may be written: it moves to descendants only, so that a build of an older
+    /// commit, run again, doesn't move it back.
+    async fn branch_record(&self) -> Result<Option<Tag>, Error> {
+        let Planning { opened, workspace, options, environment, .. } = *self.planning;
+        let branch = match opened.context.branch() {
+            Branch::Known(branch) => &branch.value,
+            Branch::Unknown { why } if environment.ci.is_ci() => {
+                self.output.story(&format!("no branch's build record is written: {why}"));
+                return Ok(None);
+            }
+            Branch::Unknown { .. } => return Ok(None),
+        };
+        let tag = Tag::branch(branch);
+        let Some(recorded) = observe::recorded(self.cache, workspace, &tag).await? else {
+            return Ok(Some(tag));
+        };
+        match opened.may_move_record(options, recorded)? {
+            Ok(()) => Ok(Some(tag)),
+            Err(why) => {
+                let recorded = recorded.short();
+                self.output.story(&format!("the build record of `{branch}` stays at {recorded}: {why}"));
+                Ok(None)
+            }
+        }
     }
 }
 

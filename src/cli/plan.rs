@@ -39,7 +39,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let workspace = Workspace::read(&snapshot, &opened.source)?;
     let selected = selection(&workspace, &arguments.projects)?;
     let plan = if arguments.offline {
-        offline(options, arguments, environment, &opened, &snapshot, &workspace, &selected)?
+        offline(call, arguments, &opened, &snapshot, &workspace, &selected)?
     } else {
         wait_for(async {
             let cache = registries::registry(&workspace.cache, environment).await?;
@@ -74,16 +74,14 @@ pub(super) fn selection(workspace: &Workspace, names: &[String]) -> Result<BTree
 }
 
 fn offline(
-    options: &Options,
+    call: &Call,
     arguments: &Arguments,
-    environment: &Environment,
     opened: &Opened,
     snapshot: &Snapshot<'_>,
     workspace: &Workspace,
     selected: &BTreeSet<ProjectName>,
 ) -> Result<Plan, Error> {
-    let default_branch = &workspace.settings.default_branch;
-    let base = opened.base(options, environment, default_branch, &Records::default())?;
+    let base = opened.base_by_git(call, &workspace.settings)?;
     let changes = opened.changes(snapshot, &base)?;
     let mut observed = opened.observe(workspace, base, &changes)?;
     if arguments.digests {
@@ -116,11 +114,10 @@ impl Planning<'_> {
         let digests = inputs::digests(workspace, &files);
         let images = observe::images(cache, workspace, &digests).await?;
         let records = match self.options.base {
-            Some(_) => Records::default(),
-            None => observe::records(cache, workspace, opened.head.branch.as_ref()).await?,
+            Some(_) => Records::NotAsked,
+            None => opened.records(cache, workspace).await?,
         };
-        let default_branch = &workspace.settings.default_branch;
-        let base = opened.base(self.options, self.environment, default_branch, &records)?;
+        let base = opened.base(self.options, self.environment, &workspace.settings, &records)?.base;
         let changes = opened.changes(self.snapshot, &base)?;
         let mut observed = opened.observe(workspace, base, &changes)?;
         observed.inputs = observe::inputs(&files, &digests);

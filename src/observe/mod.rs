@@ -1,5 +1,6 @@
 //! Every read that a plan needs: base, changes, digests, and what the registry has.
 
+mod ancestry;
 mod base;
 mod changes;
 mod images;
@@ -8,7 +9,11 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-pub use base::{BaseRequest, Missing, Records, named as named_base, records, resolve as base};
+pub use ancestry::descends;
+pub use base::{
+    BaseRequest, FoundBase, Missing, Records, commits_before, named as named_base, recorded, records,
+    resolve as base,
+};
 pub use changes::own_changes;
 pub use images::images;
 

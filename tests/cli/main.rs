@@ -11,6 +11,8 @@ mod answers;
 mod bad_input;
 mod base;
 mod builds;
+mod ci_environments;
+mod ci_events;
 mod clones;
 mod failures;
 mod files;

@@ -1,0 +1,46 @@
+//! <https://learn.microsoft.com/azure/devops/pipelines/build/variables>
+
+use crate::ci::Sourced;
+use crate::ci::environment::CiEnvironment;
+use crate::ci::run::{Event, Origin, PullRequest, Run};
+
+pub(super) fn read(environment: CiEnvironment<'_>) -> Run {
+    Run {
+        commit: Sourced::of_commit(environment, "BUILD_SOURCEVERSION", "`BUILD_SOURCEVERSION`"),
+        event: event(environment),
+        previous: None,
+        job: environment.first(&["SYSTEM_JOBNAME", "AGENT_JOBNAME"]),
+        repository_url: environment.get("BUILD_REPOSITORY_URI"),
+        is_of_codepipeline: false,
+    }
+}
+
+fn event(environment: CiEnvironment<'_>) -> Event {
+    let reference = environment.get("BUILD_SOURCEBRANCH").unwrap_or_default();
+    let id = environment.get("SYSTEM_PULLREQUEST_PULLREQUESTID");
+    let is_pull_request =
+        environment.is("BUILD_REASON", "PullRequest") || id.is_some() || reference.starts_with("refs/pull/");
+    if !is_pull_request {
+        return Event::reference(&reference, "`BUILD_SOURCEBRANCH`");
+    }
+    let source = "`SYSTEM_PULLREQUEST_SOURCEBRANCH`";
+    let branch = environment.branch("SYSTEM_PULLREQUEST_SOURCEBRANCH");
+    let origin = match branch {
+        _ if environment.is("SYSTEM_PULLREQUEST_ISFORK", "true") => Origin::Fork,
+        Some(value) if environment.is("SYSTEM_PULLREQUEST_ISFORK", "false") => {
+            Origin::SameRepository(Sourced { value, source })
+        }
+        _ => Origin::Unknown,
+    };
+    // Of a pull request on GitHub, the id is another number than the one that people know.
+    let number = environment
+        .number("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER")
+        .or_else(|| environment.number("SYSTEM_PULLREQUEST_PULLREQUESTID"));
+    PullRequest {
+        origin,
+        head: environment.commit("SYSTEM_PULLREQUEST_SOURCECOMMITID"),
+        ..PullRequest::of_unknown_origin(number)
+    }
+    .into_branch(environment.branch("SYSTEM_PULLREQUEST_TARGETBRANCH"), "`SYSTEM_PULLREQUEST_TARGETBRANCH`")
+    .into()
+}
