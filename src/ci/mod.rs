@@ -133,3 +133,6 @@ fn is_ci(environment: CiEnvironment<'_>) -> bool {
     let set = (environment.variable)("CI").filter(|value| !value.is_empty());
     set.is_some_and(|value| value != "false" && value != "0")
 }
+
+#[cfg(test)]
+mod tests;

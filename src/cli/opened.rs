@@ -122,7 +122,7 @@ impl Opened {
         let found = self.base(&call.options, &call.environment, settings, &Records::NotAsked)?;
         if found.records_might_say_more {
             call.output.story(
-                "this command asks no registry: a build record might name a nearer base, as `plan` does",
+                "no registry is asked here: a build record, which `plan` looks for, might name a nearer base",
             );
         }
         Ok(found.base)

@@ -76,12 +76,6 @@ impl<'r> Search<'r> {
         revision: &Revision<'_>,
         relation: Relation,
     ) -> Result<Result<CommitId, String>, GitError> {
-        if let Relation::FirstParentOn { branch, is_known } = &relation
-            && !is_known
-            && !self.is_on(branch)?
-        {
-            return Ok(Err(format!("this commit isn't known to be on `{branch}`")));
-        }
         let commit = match self.find(revision) {
             Ok(commit) => commit,
             Err(why) => return Ok(Err(why)),
@@ -109,9 +103,11 @@ impl<'r> Search<'r> {
         })
     }
 
-    /// Whether the history that is here shows the head to be on a branch.
-    fn is_on(&self, branch: &BranchName) -> Result<bool, GitError> {
+    /// Whether a relation can hold at all: the head may be on another branch, as far as the history that is here shows.
+    pub(super) fn is_applicable(&self, relation: &Relation) -> Result<bool, GitError> {
+        let Relation::FirstParentOn { branch, is_known } = relation else { return Ok(true) };
         match self.repository().branch(branch) {
+            _ if *is_known => Ok(true),
             Some(tip) => self.repository().is_ancestor(self.head, tip),
             None => Ok(false),
         }

@@ -89,6 +89,9 @@ pub fn resolve(repository: &Repository, request: BaseRequest<'_>) -> Result<Foun
     let mut passed_over = Vec::new();
     let not_asked = *request.records == Records::NotAsked;
     for candidate in candidates(request, first_parent) {
+        if !search.is_applicable(&candidate.relation)? {
+            continue;
+        }
         let found = match request.refuses(&candidate, repository) {
             Some(why) => Err(why),
             None => search.resolve(&candidate.revision, candidate.relation)?,
@@ -262,7 +265,7 @@ fn candidates(
         revision: Revision::Commit(parent),
         relation: Relation::FirstParentOn { branch: default_branch.clone(), is_known: is_on_default },
         rank: Rank::AfterRecords,
-        from: format!("its first parent, as nothing else says what was built of `{default_branch}`"),
+        from: format!("its first parent; nothing says what was built before on `{default_branch}`"),
     });
     environment
         .into_iter()

@@ -13,6 +13,7 @@ mod base;
 mod builds;
 mod ci_environments;
 mod ci_events;
+mod ci_records;
 mod clones;
 mod failures;
 mod files;
