@@ -1,7 +1,7 @@
 //! The names of one commit, and what they are taken from.
 
 use super::run::{Event, Origin, Run};
-use super::{CiContext, PullRequestNumber, Sourced, System, Target, remote};
+use super::{CiContext, PullRequestNumber, Source, Sourced, System, Target, remote};
 use crate::model::{BranchName, CommitId};
 
 /// The commit that a command looks at.
@@ -90,9 +90,7 @@ impl CiContext {
         let given = |is_there: bool| is_meant && is_there;
 
         let tag = match event {
-            _ if given(self.given.tag.is_some()) => {
-                self.given.tag.clone().map(|value| Sourced { value, source: "`CHINAMPA_TAG`" })
-            }
+            _ if given(self.given.tag.is_some()) => self.given.tag.clone(),
             Event::Tag(tag) if is_named => Some(tag.clone()),
             _ => None,
         };
@@ -129,19 +127,19 @@ impl CiContext {
         let unknown = |why: String| Branch::Unknown { why };
         if is_meant {
             if let Some(branch) = &self.given.branch {
-                return known(branch.clone(), "`CHINAMPA_BRANCH`");
+                return Branch::Known(branch.clone());
             }
             if let Some(number) = self.given.pull_request {
-                return known(number.branch(), "`CHINAMPA_PULL_REQUEST`");
+                return known(number.branch(), Source::Variable("CHINAMPA_PULL_REQUEST"));
             }
-            if self.given.tag.is_some() {
-                return unknown("this is a run of a tag, by `CHINAMPA_TAG`".to_owned());
+            if let Some(tag) = &self.given.tag {
+                return unknown(format!("this is a run of a tag, by {}", tag.source));
             }
         }
         let ci = match self.system {
             System::None => {
                 return match commit.branch {
-                    Some(branch) => known(branch.clone(), "the checked-out branch"),
+                    Some(branch) => known(branch.clone(), Source::CheckedOut),
                     None => unknown("no branch is checked out".to_owned()),
                 };
             }
@@ -166,7 +164,7 @@ impl CiContext {
             }
             Event::PullRequest(pull_request) => match (&pull_request.origin, pull_request.number) {
                 (Origin::SameRepository(branch), _) => Branch::Known(branch.clone()),
-                (_, Some(number)) => known(number.branch(), "the pull request's number"),
+                (_, Some(number)) => known(number.branch(), Source::PullRequestNumber),
                 (_, None) => unknown(format!("{ci} doesn't say which pull request it runs for")),
             },
             Event::Unknown => unknown(format!("{ci} doesn't say for which branch it runs")),

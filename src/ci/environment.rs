@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use crate::model::{BranchName, CommitId};
 
-use super::Sourced;
+use super::{Source, Sourced};
 
 /// Where a CI describes its run.
 #[derive(Clone, Copy)]
@@ -35,20 +35,41 @@ impl CiEnvironment<'_> {
         (self.file)(&self.get(name)?)
     }
 
+    pub(super) fn text(&self, name: &'static str) -> Option<Sourced<String>> {
+        Some(Sourced { value: self.get(name)?, source: Source::Variable(name) })
+    }
+
     /// A variable that holds a whole commit id; anything else counts as absent.
-    pub(super) fn commit(&self, name: &str) -> Option<CommitId> {
-        self.get(name)?.parse().ok()
+    pub(super) fn commit(&self, name: &'static str) -> Option<Sourced<CommitId>> {
+        self.text(name)?.try_map(|text| text.parse().ok())
+    }
+
+    /// A variable that holds a commit id, or at least its first seven digits.
+    pub(super) fn abbreviated_commit(&self, name: &'static str) -> Option<Sourced<String>> {
+        self.text(name)?.try_map(|text| abbreviated_commit(&text))
+    }
+
+    /// A variable that holds a range of commits, `<older>..<newer>` or with three dots: the older one.
+    pub(super) fn start_of_range(&self, name: &'static str) -> Option<Sourced<String>> {
+        self.text(name)?.try_map(|text| abbreviated_commit(text.split_once("..")?.0))
     }
 
     /// A variable that holds a branch, with or without `refs/heads/`.
-    pub(super) fn branch(&self, name: &str) -> Option<BranchName> {
-        self.get(name).map(|name| BranchName::new(name.strip_prefix("refs/heads/").unwrap_or(&name)))
+    pub(super) fn branch(&self, name: &'static str) -> Option<Sourced<BranchName>> {
+        self.text(name)?
+            .try_map(|name| Some(BranchName::new(name.strip_prefix("refs/heads/").unwrap_or(&name))))
     }
 
     /// The number of a pull request. The word `false` stands for "none" in some CIs.
     pub(super) fn number(&self, name: &str) -> Option<PullRequestNumber> {
         self.get(name)?.parse().ok()
     }
+}
+
+/// A text, if it is a commit id or at least its first seven digits.
+pub(super) fn abbreviated_commit(text: &str) -> Option<String> {
+    let is_id = (7..=40).contains(&text.len()) && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    (is_id && !is_placeholder(text)).then(|| text.to_owned())
 }
 
 /// The number of a pull request, or of a merge request.
@@ -79,24 +100,6 @@ impl FromStr for PullRequestNumber {
 impl std::fmt::Display for PullRequestNumber {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(formatter)
-    }
-}
-
-impl Sourced<CommitId> {
-    pub(super) fn of_commit(
-        environment: CiEnvironment<'_>,
-        name: &str,
-        source: &'static str,
-    ) -> Option<Self> {
-        environment.commit(name).map(|value| Self { value, source })
-    }
-}
-
-impl Sourced<String> {
-    /// A commit id, or at least its first seven digits.
-    pub(super) fn abbreviated_commit(text: &str, source: &'static str) -> Option<Self> {
-        let is_id = (7..=40).contains(&text.len()) && text.bytes().all(|digit| digit.is_ascii_hexdigit());
-        (is_id && !is_placeholder(text)).then(|| Self { value: text.to_owned(), source })
     }
 }
 

@@ -13,6 +13,8 @@ mod run;
 mod systems;
 mod trust;
 
+use std::fmt;
+
 pub use commit::{Branch, CheckedOut, CommitContext, GitRefs};
 pub use directives::Directives;
 pub use environment::{CiEnvironment, PullRequestNumber, is_placeholder};
@@ -28,8 +30,42 @@ use crate::model::BranchName;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sourced<T> {
     pub value: T,
-    /// As in "`before` in the file that `GITHUB_EVENT_PATH` names".
-    pub source: &'static str,
+    pub source: Source,
+}
+
+impl<T> Sourced<T> {
+    /// The value as another one, if it can be that.
+    fn try_map<U>(self, map: impl FnOnce(T) -> Option<U>) -> Option<Sourced<U>> {
+        Some(Sourced { value: map(self.value)?, source: self.source })
+    }
+}
+
+/// Where a value was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// An environment variable.
+    Variable(&'static str),
+    /// A field of the event that the file is about which `GITHUB_EVENT_PATH` names.
+    Payload(&'static str),
+    /// A parameter in a file of TeamCity's.
+    Parameter(&'static str),
+    /// The number of the pull request, which stands for its branch.
+    PullRequestNumber,
+    /// The branch that git has checked out.
+    CheckedOut,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable(name) | Self::Parameter(name) => write!(formatter, "`{name}`"),
+            Self::Payload(field) => {
+                write!(formatter, "`{field}` in the file that `GITHUB_EVENT_PATH` names")
+            }
+            Self::PullRequestNumber => formatter.write_str("the pull request's number"),
+            Self::CheckedOut => formatter.write_str("the checked-out branch"),
+        }
+    }
 }
 
 /// What the environment says about a run. Of the commit, only [`CiContext::about`] tells.
@@ -57,9 +93,9 @@ struct Given {
     /// `CHINAMPA_COMMIT`: the commit that branch, tag and pull request are meant for; any where it is absent.
     commit: Option<String>,
     /// `CHINAMPA_BRANCH`
-    branch: Option<BranchName>,
+    branch: Option<Sourced<BranchName>>,
     /// `CHINAMPA_TAG`
-    tag: Option<String>,
+    tag: Option<Sourced<String>>,
     /// `CHINAMPA_PULL_REQUEST`
     pull_request: Option<PullRequestNumber>,
     /// `CHINAMPA_PREVIOUS`: the commit that was pushed onto, or built before.
@@ -78,11 +114,9 @@ impl CiContext {
         let given = Given {
             commit: environment.get("CHINAMPA_COMMIT"),
             branch: environment.branch("CHINAMPA_BRANCH"),
-            tag: environment.get("CHINAMPA_TAG"),
+            tag: environment.text("CHINAMPA_TAG"),
             pull_request: environment.number("CHINAMPA_PULL_REQUEST"),
-            previous: environment
-                .get("CHINAMPA_PREVIOUS")
-                .and_then(|commit| Sourced::abbreviated_commit(&commit, "`CHINAMPA_PREVIOUS`")),
+            previous: environment.abbreviated_commit("CHINAMPA_PREVIOUS"),
             trust: environment.get("CHINAMPA_TRUST"),
             has_base: environment.get("CHINAMPA_BASE").is_some(),
         };

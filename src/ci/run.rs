@@ -1,7 +1,7 @@
 //! What a run is for: the common form of what every CI says under names of its own.
 
 use super::environment::PullRequestNumber;
-use super::{Sourced, remote};
+use super::{Source, Sourced, remote};
 use crate::model::{BranchName, CommitId};
 
 /// What a CI says about one of its runs.
@@ -70,8 +70,9 @@ const MERGE_QUEUE: &str = "gh-readonly-queue/";
 
 impl Event {
     /// A push to a branch, or to one of a merge queue.
-    pub(super) fn branch(name: BranchName, source: &'static str) -> Self {
-        let queued = name.as_str().strip_prefix(MERGE_QUEUE).and_then(|rest| rest.rsplit_once('/'));
+    pub(super) fn branch(branch: Sourced<BranchName>) -> Self {
+        let source = branch.source;
+        let queued = branch.value.as_str().strip_prefix(MERGE_QUEUE).and_then(|rest| rest.rsplit_once('/'));
         match queued {
             Some((target, last)) => {
                 let base = last.rsplit_once('-').and_then(|(_, commit)| commit.parse().ok());
@@ -80,23 +81,28 @@ impl Event {
                     base: base.map(|value| Sourced { value, source }),
                 }
             }
-            None => Self::Branch(Sourced { value: name, source }),
+            None => Self::Branch(branch),
+        }
+    }
+
+    /// A push to what is there: a run of a tag is on no branch.
+    pub(super) fn tag_or_branch(tag: Option<Sourced<String>>, branch: Option<Sourced<BranchName>>) -> Self {
+        match (tag, branch) {
+            (Some(tag), _) => Self::Tag(tag),
+            (None, Some(branch)) => Self::branch(branch),
+            (None, None) => Self::Unknown,
         }
     }
 
     /// What a full reference, such as `refs/heads/main` or `refs/tags/v1`, names. Of a pull request's, nothing is taken.
-    pub(super) fn reference(name: &str, source: &'static str) -> Self {
+    pub(super) fn reference(name: &str, source: Source) -> Self {
         if let Some(branch) = name.strip_prefix("refs/heads/") {
-            Self::branch(BranchName::new(branch), source)
+            Self::branch(Sourced { value: BranchName::new(branch), source })
         } else if let Some(tag) = name.strip_prefix("refs/tags/") {
-            Self::tag(tag, source)
+            Self::Tag(Sourced { value: tag.to_owned(), source })
         } else {
             Self::Unknown
         }
-    }
-
-    pub(super) fn tag(name: impl Into<String>, source: &'static str) -> Self {
-        Self::Tag(Sourced { value: name.into(), source })
     }
 
     /// The commit that a merge queue started from, where the CI says it besides.
@@ -131,13 +137,24 @@ impl PullRequest {
         Self { number, origin: Origin::Unknown, head: None, targets: Vec::new() }
     }
 
-    pub(super) fn into_branch(mut self, target: Option<BranchName>, source: &'static str) -> Self {
-        self.targets.extend(target.map(|branch| Sourced { value: Target::Branch(branch), source }));
-        self
+    pub(super) fn of_fork(number: Option<PullRequestNumber>) -> Self {
+        Self { origin: Origin::Fork, ..Self::of_unknown_origin(number) }
     }
 
-    pub(super) fn onto_commit(mut self, target: Option<CommitId>, source: &'static str) -> Self {
-        self.targets.extend(target.map(|commit| Sourced { value: Target::Commit(commit), source }));
+    pub(super) fn into_branch(self, target: Option<Sourced<BranchName>>) -> Self {
+        self.into_target(target, Target::Branch)
+    }
+
+    pub(super) fn onto_commit(self, target: Option<Sourced<CommitId>>) -> Self {
+        self.into_target(target, Target::Commit)
+    }
+
+    pub(super) fn onto_merge_base(self, target: Option<Sourced<CommitId>>) -> Self {
+        self.into_target(target, Target::MergeBase)
+    }
+
+    fn into_target<T>(mut self, target: Option<Sourced<T>>, kind: fn(T) -> Target) -> Self {
+        self.targets.extend(target.map(|it| Sourced { value: kind(it.value), source: it.source }));
         self
     }
 }

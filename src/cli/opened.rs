@@ -189,7 +189,7 @@ fn context(repository: &Repository, head: &Head, environment: &Environment) -> R
     let checked_out = CheckedOut { commit: head.commit, parents: &parents, branch: head.branch.as_ref() };
     let context = environment.ci.about(checked_out);
     match context.branch() {
-        Branch::Known(branch) => tracing::info!(branch = %branch.value, source = branch.source, "branch"),
+        Branch::Known(branch) => tracing::info!(branch = %branch.value, source = %branch.source, "branch"),
         Branch::Unknown { why } => tracing::info!(why, "no branch"),
     }
     Ok(context)

@@ -3,13 +3,12 @@
 //! The pipeline of a pull request merges the target into the head, in a commit of its own. There is none for pull requests of
 //! forks: <https://support.atlassian.com/bitbucket-cloud/docs/pipeline-start-conditions/>
 
-use crate::ci::Sourced;
 use crate::ci::environment::CiEnvironment;
 use crate::ci::run::{Event, Origin, PullRequest, Run};
 
 pub(super) fn read(environment: CiEnvironment<'_>) -> Run {
     Run {
-        commit: Sourced::of_commit(environment, "BITBUCKET_COMMIT", "`BITBUCKET_COMMIT`"),
+        commit: environment.commit("BITBUCKET_COMMIT"),
         event: event(environment),
         previous: None,
         job: environment.get("BITBUCKET_STEP_UUID"),
@@ -21,22 +20,11 @@ pub(super) fn read(environment: CiEnvironment<'_>) -> Run {
 fn event(environment: CiEnvironment<'_>) -> Event {
     let branch = environment.branch("BITBUCKET_BRANCH");
     if environment.get("BITBUCKET_PR_ID").is_some() {
-        let source = "`BITBUCKET_BRANCH`";
-        let origin =
-            branch.map_or(Origin::Unknown, |value| Origin::SameRepository(Sourced { value, source }));
-        return PullRequest {
-            origin,
-            ..PullRequest::of_unknown_origin(environment.number("BITBUCKET_PR_ID"))
-        }
-        .into_branch(
-            environment.branch("BITBUCKET_PR_DESTINATION_BRANCH"),
-            "`BITBUCKET_PR_DESTINATION_BRANCH`",
-        )
-        .into();
+        let origin = branch.map_or(Origin::Unknown, Origin::SameRepository);
+        let number = environment.number("BITBUCKET_PR_ID");
+        return PullRequest { origin, ..PullRequest::of_unknown_origin(number) }
+            .into_branch(environment.branch("BITBUCKET_PR_DESTINATION_BRANCH"))
+            .into();
     }
-    match (environment.get("BITBUCKET_TAG"), branch) {
-        (Some(tag), _) => Event::tag(tag, "`BITBUCKET_TAG`"),
-        (None, Some(branch)) => Event::branch(branch, "`BITBUCKET_BRANCH`"),
-        (None, None) => Event::Unknown,
-    }
+    Event::tag_or_branch(environment.text("BITBUCKET_TAG"), branch)
 }

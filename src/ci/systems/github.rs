@@ -7,43 +7,35 @@
 
 use serde_json::Value;
 
-use crate::ci::Sourced;
-use crate::ci::environment::CiEnvironment;
-use crate::ci::is_placeholder;
-use crate::ci::run::{Event, Origin, PullRequest, Run, Target};
+use crate::ci::environment::{CiEnvironment, abbreviated_commit};
+use crate::ci::run::{Event, Origin, PullRequest, Run};
+use crate::ci::{PullRequestNumber, Source, Sourced, is_placeholder};
 use crate::model::{BranchName, CommitId};
 
 pub(super) fn read(environment: CiEnvironment<'_>) -> Run {
     let payload = environment.file_at("GITHUB_EVENT_PATH");
-    let payload: Value = payload.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-    let payload = Payload(&payload);
+    let payload = Payload(payload.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default());
     let own = environment.get("GITHUB_REPOSITORY");
     let event_name = environment.get("GITHUB_EVENT_NAME").unwrap_or_default();
-    let commit = Sourced::of_commit(environment, "GITHUB_SHA", "`GITHUB_SHA`");
+    let commit = environment.commit("GITHUB_SHA");
     // These run the workflow of the default branch, and `GITHUB_SHA` and `GITHUB_REF` are of that, for a head of somebody else.
     let (commit, event) = match event_name.as_str() {
         "pull_request_target" => (None, payload.pull_request(environment, own.as_deref()).into()),
         "workflow_run" => (None, payload.workflow_run(own.as_deref())),
-        "issue_comment" => (None, PullRequest::of_unknown_origin(payload.number("/issue/number")).into()),
-        _ if payload.0.pointer("/pull_request").is_some() || is_pull_request(environment, &event_name) => {
+        "issue_comment" => (None, PullRequest::of_unknown_origin(payload.number("issue.number")).into()),
+        _ if payload.has("pull_request") || is_pull_request(environment, &event_name) => {
             (commit, payload.pull_request(environment, own.as_deref()).into())
         }
-        _ => (
-            commit,
-            of_reference(environment).with_queue_base(payload.commit(
-                "/merge_group/base_sha",
-                "`merge_group.base_sha` in the file that `GITHUB_EVENT_PATH` names",
-            )),
-        ),
+        _ => {
+            let queue_base = payload.commit("merge_group.base_sha");
+            (commit, of_reference(environment).with_queue_base(queue_base))
+        }
     };
-    let before = payload.text("/before").filter(|before| !is_placeholder(before));
     let server = environment.get("GITHUB_SERVER_URL");
     Run {
         commit,
         event,
-        previous: before.and_then(|before| {
-            Sourced::abbreviated_commit(before, "`before` in the file that `GITHUB_EVENT_PATH` names")
-        }),
+        previous: payload.text("before").and_then(|before| before.try_map(|it| abbreviated_commit(&it))),
         job: environment.get("GITHUB_JOB"),
         repository_url: server.zip(own).map(|(server, repository)| format!("{server}/{repository}")),
         is_of_codepipeline: false,
@@ -59,92 +51,73 @@ fn is_pull_request(environment: CiEnvironment<'_>, event_name: &str) -> bool {
 
 fn of_reference(environment: CiEnvironment<'_>) -> Event {
     if let Some(name) = environment.get("GITHUB_REF") {
-        return Event::reference(&name, "`GITHUB_REF`");
+        return Event::reference(&name, Source::Variable("GITHUB_REF"));
     }
-    match environment.get("GITHUB_REF_NAME") {
-        Some(name) if environment.is("GITHUB_REF_TYPE", "tag") => Event::tag(name, "`GITHUB_REF_NAME`"),
-        Some(name) => Event::branch(BranchName::new(name), "`GITHUB_REF_NAME`"),
-        None => Event::Unknown,
-    }
+    let is_tag = environment.is("GITHUB_REF_TYPE", "tag");
+    let tag = environment.text("GITHUB_REF_NAME").filter(|_| is_tag);
+    Event::tag_or_branch(tag, environment.branch("GITHUB_REF_NAME"))
 }
 
-/// The event, as the webhook sends it.
-struct Payload<'p>(&'p Value);
+/// The event, as the webhook sends it. Fields are named with a dot between them.
+struct Payload(Value);
 
-impl Payload<'_> {
-    fn text(&self, pointer: &str) -> Option<&str> {
-        self.0.pointer(pointer)?.as_str()
+impl Payload {
+    fn field(&self, name: &str) -> Option<&Value> {
+        self.0.pointer(&format!("/{}", name.replace('.', "/")))
     }
 
-    fn number(&self, pointer: &str) -> Option<crate::ci::PullRequestNumber> {
-        self.0.pointer(pointer)?.as_u64().map(Into::into)
+    fn has(&self, name: &str) -> bool {
+        self.field(name).is_some()
     }
 
-    fn commit(&self, pointer: &str, source: &'static str) -> Option<Sourced<CommitId>> {
-        let text = self.text(pointer).filter(|text| !is_placeholder(text))?;
-        Some(Sourced { value: text.parse().ok()?, source })
+    fn text(&self, name: &'static str) -> Option<Sourced<String>> {
+        let value = self.field(name)?.as_str().filter(|text| !is_placeholder(text))?;
+        Some(Sourced { value: value.to_owned(), source: Source::Payload(name) })
     }
 
-    fn branch(&self, pointer: &str, source: &'static str) -> Option<Sourced<BranchName>> {
-        self.text(pointer).map(|name| Sourced { value: BranchName::new(name), source })
+    fn number(&self, name: &str) -> Option<PullRequestNumber> {
+        self.field(name)?.as_u64().map(Into::into)
+    }
+
+    fn commit(&self, name: &'static str) -> Option<Sourced<CommitId>> {
+        self.text(name)?.try_map(|text| text.parse().ok())
+    }
+
+    fn branch(&self, name: &'static str) -> Option<Sourced<BranchName>> {
+        self.text(name)?.try_map(|text| Some(BranchName::new(text)))
     }
 
     fn pull_request(&self, environment: CiEnvironment<'_>, own: Option<&str>) -> PullRequest {
-        let of_payload = self.branch(
-            "/pull_request/head/ref",
-            "`pull_request.head.ref` in the file that `GITHUB_EVENT_PATH` names",
-        );
-        let of_variable = || {
-            environment.branch("GITHUB_HEAD_REF").map(|value| Sourced { value, source: "`GITHUB_HEAD_REF`" })
-        };
-        let base = self.commit(
-            "/pull_request/base/sha",
-            "`pull_request.base.sha` in the file that `GITHUB_EVENT_PATH` names",
-        );
-        let base = base.map(|base| Sourced { value: Target::Commit(base.value), source: base.source });
-        let of_base = self.branch(
-            "/pull_request/base/ref",
-            "`pull_request.base.ref` in the file that `GITHUB_EVENT_PATH` names",
-        );
-        let pull_request = PullRequest {
-            number: self.number("/pull_request/number").or_else(|| self.number("/number")),
-            origin: Origin::compare(
-                own,
-                self.text("/pull_request/head/repo/full_name"),
-                of_payload.or_else(of_variable),
-            ),
-            head: self.commit("/pull_request/head/sha", "").map(|head| head.value),
-            targets: base.into_iter().collect(),
-        };
-        match environment.branch("GITHUB_BASE_REF") {
-            Some(branch) => pull_request.into_branch(Some(branch), "`GITHUB_BASE_REF`"),
-            None => {
-                let source = "`pull_request.base.ref` in the file that `GITHUB_EVENT_PATH` names";
-                pull_request.into_branch(of_base.map(|base| base.value), source)
-            }
+        let of_head = self.text("pull_request.head.repo.full_name");
+        let branch = self.branch("pull_request.head.ref").or_else(|| environment.branch("GITHUB_HEAD_REF"));
+        let target = environment.branch("GITHUB_BASE_REF").or_else(|| self.branch("pull_request.base.ref"));
+        PullRequest {
+            origin: Origin::compare(own, of_head.as_ref().map(|it| it.value.as_str()), branch),
+            head: self.commit("pull_request.head.sha").map(|head| head.value),
+            ..PullRequest::of_unknown_origin(
+                self.number("pull_request.number").or_else(|| self.number("number")),
+            )
         }
+        .onto_commit(self.commit("pull_request.base.sha"))
+        .into_branch(target)
     }
 
     /// A run that another run started when it ended.
     ///
     /// Its `head_branch` is a tag's name where the other was of a tag, so it counts only for pull requests.
     fn workflow_run(&self, own: Option<&str>) -> Event {
-        let of_head = self.text("/workflow_run/head_repository/full_name");
-        let branch = self.branch(
-            "/workflow_run/head_branch",
-            "`workflow_run.head_branch` in the file that `GITHUB_EVENT_PATH` names",
-        );
-        let of_pull_request =
-            self.text("/workflow_run/event").is_some_and(|event| event.starts_with("pull_request"));
-        let origin = Origin::compare(own, of_head, branch);
-        if matches!(origin, Origin::SameRepository(_)) && !of_pull_request {
+        let of_head = self.text("workflow_run.head_repository.full_name");
+        let branch = self.branch("workflow_run.head_branch");
+        let origin = Origin::compare(own, of_head.as_ref().map(|it| it.value.as_str()), branch);
+        let event = self.text("workflow_run.event");
+        let is_of_pull_request = event.is_some_and(|event| event.value.starts_with("pull_request"));
+        if matches!(origin, Origin::SameRepository(_)) && !is_of_pull_request {
             return Event::Unknown;
         }
         PullRequest {
-            number: self.number("/workflow_run/pull_requests/0/number"),
             origin,
-            head: self.commit("/workflow_run/head_sha", "").map(|head| head.value),
-            targets: Vec::new(),
+            head: self.commit("workflow_run.head_sha").map(|head| head.value),
+            ..PullRequest::of_unknown_origin(self.number("workflow_run.pull_requests.0.number"))
         }
         .into()
     }

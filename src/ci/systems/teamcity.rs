@@ -5,13 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ci::Sourced;
 use crate::ci::environment::CiEnvironment;
 use crate::ci::run::{Event, PullRequest, Run};
+use crate::ci::{Source, Sourced};
 use crate::model::BranchName;
 
 /// Followed by the id of a VCS root: the full name of the reference that was checked out from it.
 const BRANCH_OF_ROOT: &str = "teamcity.build.vcs.branch.";
+
+const TARGET: &str = "teamcity.pullRequest.target.branch";
 
 pub(super) fn read(environment: CiEnvironment<'_>) -> Run {
     let build = properties(&environment.file_at("TEAMCITY_BUILD_PROPERTIES_FILE").unwrap_or_default());
@@ -20,7 +22,7 @@ pub(super) fn read(environment: CiEnvironment<'_>) -> Run {
     let parameters = properties(&parameters);
     Run {
         // Not set where a build has several VCS roots.
-        commit: Sourced::of_commit(environment, "BUILD_VCS_NUMBER", "`BUILD_VCS_NUMBER`"),
+        commit: environment.commit("BUILD_VCS_NUMBER"),
         event: event(&parameters),
         previous: None,
         job: environment.get("TEAMCITY_BUILDCONF_NAME"),
@@ -31,11 +33,11 @@ pub(super) fn read(environment: CiEnvironment<'_>) -> Run {
 
 fn event(parameters: &BTreeMap<String, String>) -> Event {
     if let Some(number) = parameters.get("teamcity.pullRequest.number") {
-        let target = parameters.get("teamcity.pullRequest.target.branch");
-        let target = target.map(|name| name.strip_prefix("refs/heads/").unwrap_or(name));
-        return PullRequest::of_unknown_origin(number.parse().ok())
-            .into_branch(target.map(BranchName::new), "`teamcity.pullRequest.target.branch`")
-            .into();
+        let target = parameters.get(TARGET).map(|name| Sourced {
+            value: BranchName::new(name.strip_prefix("refs/heads/").unwrap_or(name)),
+            source: Source::Parameter(TARGET),
+        });
+        return PullRequest::of_unknown_origin(number.parse().ok()).into_branch(target).into();
     }
     let of_roots = parameters.iter().filter(|(name, _)| name.starts_with(BRANCH_OF_ROOT));
     let references: BTreeSet<&String> = of_roots.map(|(_, reference)| reference).collect();
@@ -46,7 +48,7 @@ fn event(parameters: &BTreeMap<String, String>) -> Event {
         {
             PullRequest::of_unknown_origin(None).into()
         }
-        [reference] => Event::reference(reference, "`teamcity.build.vcs.branch`"),
+        [reference] => Event::reference(reference, Source::Parameter("teamcity.build.vcs.branch")),
         _ => Event::Unknown,
     }
 }

@@ -2,20 +2,16 @@
 //!
 //! `TRAVIS_BRANCH` is the target of a pull request, and the name of a tag.
 
-use crate::ci::Sourced;
 use crate::ci::environment::CiEnvironment;
 use crate::ci::run::{Event, Origin, PullRequest, Run};
 
 pub(super) fn read(environment: CiEnvironment<'_>) -> Run {
     let event = event(environment);
-    let range = environment.get("TRAVIS_COMMIT_RANGE");
-    let previous = range.as_deref().and_then(|range| Some(range.split_once("..")?.0));
+    let is_push = matches!(event, Event::Branch(_));
     Run {
-        commit: Sourced::of_commit(environment, "TRAVIS_COMMIT", "`TRAVIS_COMMIT`"),
-        previous: previous
-            .filter(|_| matches!(event, Event::Branch(_)))
-            .and_then(|commit| Sourced::abbreviated_commit(commit, "`TRAVIS_COMMIT_RANGE`")),
+        commit: environment.commit("TRAVIS_COMMIT"),
         event,
+        previous: environment.start_of_range("TRAVIS_COMMIT_RANGE").filter(|_| is_push),
         job: environment.get("TRAVIS_JOB_NUMBER"),
         repository_url: environment.get("TRAVIS_REPO_SLUG").map(|slug| format!("https://github.com/{slug}")),
         is_of_codepipeline: false,
@@ -23,26 +19,20 @@ pub(super) fn read(environment: CiEnvironment<'_>) -> Run {
 }
 
 fn event(environment: CiEnvironment<'_>) -> Event {
-    let target = environment.branch("TRAVIS_BRANCH");
-    let number = environment.get("TRAVIS_PULL_REQUEST").filter(|number| number != "false");
-    if number.is_some() || environment.is("TRAVIS_EVENT_TYPE", "pull_request") {
-        let branch = environment.branch("TRAVIS_PULL_REQUEST_BRANCH");
-        let source = "`TRAVIS_PULL_REQUEST_BRANCH`";
+    let branch = environment.branch("TRAVIS_BRANCH");
+    let has_number = environment.get("TRAVIS_PULL_REQUEST").is_some_and(|number| number != "false");
+    if has_number || environment.is("TRAVIS_EVENT_TYPE", "pull_request") {
         return PullRequest {
             origin: Origin::compare(
                 environment.get("TRAVIS_REPO_SLUG").as_deref(),
                 environment.get("TRAVIS_PULL_REQUEST_SLUG").as_deref(),
-                branch.map(|value| Sourced { value, source }),
+                environment.branch("TRAVIS_PULL_REQUEST_BRANCH"),
             ),
-            head: environment.commit("TRAVIS_PULL_REQUEST_SHA"),
+            head: environment.commit("TRAVIS_PULL_REQUEST_SHA").map(|head| head.value),
             ..PullRequest::of_unknown_origin(environment.number("TRAVIS_PULL_REQUEST"))
         }
-        .into_branch(target, "`TRAVIS_BRANCH`")
+        .into_branch(branch)
         .into();
     }
-    match (environment.get("TRAVIS_TAG"), target) {
-        (Some(tag), _) => Event::tag(tag, "`TRAVIS_TAG`"),
-        (None, Some(branch)) => Event::branch(branch, "`TRAVIS_BRANCH`"),
-        (None, None) => Event::Unknown,
-    }
+    Event::tag_or_branch(environment.text("TRAVIS_TAG"), branch)
 }
