@@ -340,6 +340,7 @@ fn what_a_ci_says_is_no_option_and_no_path_for_git() {
     {
         let mut clone = prepared(&history, "none", Shallow);
         clone.set("BUILDKITE", "true").set("BUILDKITE_PULL_REQUEST", "7");
+        clone.set("BUILDKITE_COMMIT", &history.topic);
         clone.set("BUILDKITE_PULL_REQUEST_BASE_BRANCH", branch);
 
         let answer = clone.run(["changed", "**", "--json", "--fetch-base", "-v"]);
