@@ -9,6 +9,7 @@ use crate::deploy::gate::GateError;
 use crate::deploy::{CheckoutError, InstallError, InvalidMirror, LockError, PartError, TerraformError};
 use crate::docker::{DockerError, InvalidDockerHost};
 use crate::engine::EngineError;
+use crate::execute::{PrepareError, RecordingError};
 use crate::exit::Exit;
 use crate::git::{GitError, UnsupportedFormat};
 use crate::infer::InferError;
@@ -21,7 +22,6 @@ use crate::observe::ObserveError;
 use crate::record::RecordError;
 use crate::registry::RegistryError;
 use crate::simulate::SimulateError;
-use crate::task::TaskError;
 use crate::workspace::WorkspaceError;
 
 /// Any reason why a command could not do what it was asked.
@@ -38,7 +38,7 @@ pub enum Error {
     #[error(transparent)]
     Observe(#[from] ObserveError),
     #[error(transparent)]
-    Task(#[from] TaskError),
+    Prepare(#[from] PrepareError),
     #[error(transparent)]
     Registry(#[from] RegistryError),
     #[error(transparent)]
@@ -55,8 +55,8 @@ pub enum Error {
     },
     #[error(transparent)]
     Image(#[from] InvalidImageRef),
-    #[error("cannot write the build record")]
-    Record(#[source] RegistryError),
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
     #[error(transparent)]
     RecordContent(#[from] RecordError),
     #[error("there is no project `{name}`")]
@@ -157,7 +157,7 @@ impl Error {
             | Self::Simulate(
                 SimulateError::Git(error) | SimulateError::Infer { source: InferError::Git(error), .. },
             )
-            | Self::Task(TaskError::Git(error)) => git_exit(error),
+            | Self::Prepare(PrepareError::Git(error)) => git_exit(error),
             Self::Workspace(_)
             | Self::Init(
                 InitError::NothingToBuild { .. } | InitError::AlreadyThere { .. } | InitError::Infer { .. },
@@ -166,7 +166,7 @@ impl Error {
             | Self::Observe(
                 ObserveError::Workspace(_) | ObserveError::Inputs(InputsError::NoWorkTree { .. }),
             )
-            | Self::Task(_)
+            | Self::Prepare(_)
             | Self::DockerHost(_)
             | Self::Pattern { .. }
             | Self::Image(_)
@@ -201,7 +201,7 @@ impl Error {
             | Self::Registry(_)
             | Self::Engine(_)
             | Self::Docker(_)
-            | Self::Record(_)
+            | Self::Recording(_)
             | Self::RecordContent(_)
             | Self::Install(_)
             | Self::Lock(_)
@@ -257,7 +257,7 @@ impl Error {
             }
             Self::Lock(LockError::Registry { source: error, .. })
             | Self::Registry(error)
-            | Self::Record(error)
+            | Self::Recording(RecordingError::Registry(error))
             | Self::Observe(ObserveError::Image { source: error, .. } | ObserveError::Record(error)) => {
                 error.hint()
             }

@@ -36,6 +36,5 @@ pub mod record;
 pub mod registry;
 pub mod report;
 pub mod simulate;
-pub mod task;
 mod threads;
 pub mod workspace;

@@ -4,13 +4,12 @@
 //! merge-base with the default branch, and last the first parent. Whatever isn't here, or isn't known to come before the head, is
 //! passed over, except what a person asked for. When nothing is left, the base is unknown and everything counts as changed.
 
-use super::ObserveError;
 use super::ancestry::{Relation, Revision, Search};
+use super::{Base, ObserveError};
 use crate::ci::{CommitContext, Target, is_placeholder};
 use crate::config::Strategy;
 use crate::git::{Depth, GitError, Repository, Wanted};
 use crate::model::{BranchName, CommitId, Tag};
-use crate::plan::Base;
 use crate::record::BuildRecord;
 use crate::registry::Registry;
 use crate::workspace::Workspace;

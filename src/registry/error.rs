@@ -33,6 +33,9 @@ pub enum RegistryError {
     Malformed { image: Box<ImageRef>, what: &'static str },
     #[error("`{image}`: the content is {actual}, not {expected}")]
     DigestMismatch { image: Box<ImageRef>, expected: ManifestDigest, actual: ManifestDigest },
+    /// What came back from a push is not what was built.
+    #[error("`{image}` is not the image `{id}` that was pushed")]
+    OtherImage { image: Box<ImageRef>, id: ManifestDigest },
     #[error("`{image}`: more than {limit_bytes} bytes")]
     TooLarge { image: Box<ImageRef>, limit_bytes: usize },
     /// Something that had to be there isn't.
