@@ -27,6 +27,7 @@ pub mod graph;
 pub mod infer;
 pub mod init;
 pub mod inputs;
+pub mod interruption;
 pub mod lint;
 pub mod model;
 pub mod observe;

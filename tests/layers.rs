@@ -12,6 +12,7 @@ use regex::Regex;
 const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("exit", &[]),
+    ("interruption", &[]),
     ("threads", &[]),
     ("aws", &[]),
     ("config", &["threads"]),
@@ -71,14 +72,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "error",
         &[
+            "aws",
             "config",
             "deploy",
             "docker",
             "engine",
             "execute",
-            "exit",
             "git",
-            "infer",
             "init",
             "inputs",
             "lint",
@@ -92,6 +92,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "aws",
             "ci",
             "config",
             "deploy",
@@ -128,7 +129,7 @@ const PRIVATE: &[(&str, &[&str], &str)] = &[
     (r"\bbollard\w*::", &["docker", "engine", "registry"], "these talk to the engine"),
     (
         r"\basync\b|\.await\b",
-        &["aws", "cli", "deploy", "docker", "engine", "execute", "observe", "registry"],
+        &["aws", "cli", "deploy", "docker", "engine", "execute", "interruption", "observe", "registry"],
         "the others compute, and wait for nothing",
     ),
 ];

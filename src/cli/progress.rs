@@ -10,7 +10,7 @@ use super::options::ProgressKind;
 use super::output::Output;
 use crate::engine::Progress;
 use crate::execute::{Event, Job};
-use crate::model::{ProjectName, printable};
+use crate::model::{ProjectName, printable_lines, printable_log};
 use crate::report::{json, text};
 
 /// How often a spinner turns.
@@ -92,12 +92,12 @@ fn show(
         }
         Event::Progress { project, progress: Progress::StepStarted { step } } => {
             if let Some(bar) = running.get(project) {
-                bar.set_message(printable(step));
+                bar.set_message(printable_log(step));
             }
         }
         Event::Pushing { project, image } => {
             if let Some(bar) = running.get(project) {
-                bar.set_message(format!("pushing {image}"));
+                bar.set_message(printable_log(&format!("pushing {image}")));
             }
         }
         Event::Progress { .. } => {}
@@ -106,7 +106,7 @@ fn show(
                 bar.finish_and_clear();
             }
             if let Some(line) = text::event(event)
-                && let Err(error) = bars.println(line)
+                && let Err(error) = bars.println(printable_lines(&line))
             {
                 tracing::debug!(%error, "the terminal is gone");
             }

@@ -24,7 +24,7 @@ pub(super) fn run(call: &Call) -> Result<Exit, Error> {
                 .map_err(|source| Error::Write { path: file.clone(), source })?;
             output.story(&format!("`{}` has the CI's variables now", file.display()));
         }
-        None => output.answer(&exports.to_string()),
+        None => output.script(&exports.to_string()),
     }
     Ok(Exit::Done)
 }

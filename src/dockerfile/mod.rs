@@ -11,6 +11,7 @@ mod lines;
 mod mount;
 mod pattern;
 mod shell;
+mod shown;
 mod stages;
 mod statement;
 mod variables;
@@ -43,7 +44,6 @@ pub struct Dockerfile {
     stages: Vec<Stage>,
     parents: Vec<Parent>,
     copies: Vec<Copy>,
-    arguments: BTreeSet<String>,
 }
 
 /// One `FROM` and what follows it.
@@ -121,8 +121,8 @@ impl Dockerfile {
         }
         let (statements, escape) = statement::read(text)?;
         let variables = Variables::new(escape, build_args, platform);
-        let Reader { stages, parents, copies, arguments, .. } = Reader::read(text, &statements, variables)?;
-        Ok(Self { text: text.into(), instructions: OnceLock::new(), stages, parents, copies, arguments })
+        let Reader { stages, parents, copies, .. } = Reader::read(text, &statements, variables)?;
+        Ok(Self { text: text.into(), instructions: OnceLock::new(), stages, parents, copies })
     }
 
     /// Every instruction, as it is written.
@@ -139,27 +139,6 @@ impl Dockerfile {
     /// named twice is there twice.
     pub fn parents(&self) -> &[Parent] {
         &self.parents
-    }
-
-    /// What is taken from the build context.
-    pub fn copies(&self) -> &[Copy] {
-        &self.copies
-    }
-
-    /// The names that `ARG` declares anywhere.
-    pub fn arguments(&self) -> &BTreeSet<String> {
-        &self.arguments
-    }
-
-    /// Whether a build argument does anything: it is declared, or needs no declaration.
-    pub fn accepts_argument(&self, name: &str) -> bool {
-        let is_proxy = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"]
-            .iter()
-            .any(|proxy| name.eq_ignore_ascii_case(proxy));
-        is_proxy
-            || name.starts_with("BUILDKIT_")
-            || name == "SOURCE_DATE_EPOCH"
-            || self.arguments.contains(name)
     }
 
     /// The stages that `target` is made from, itself excluded, in an order to build them in.

@@ -8,8 +8,8 @@ use std::str::Chars;
 
 use thiserror::Error;
 
-use super::error::shown;
 use super::pattern::Pattern;
+use super::shown::shown;
 use super::words::Words;
 
 /// How deep `${a:-${b}}` may be nested.

@@ -1,7 +1,7 @@
 //! Instructions to stages: what each is made from.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::error::DockerfileError;
@@ -26,7 +26,6 @@ pub(super) struct Reader<'a> {
     stages_in_file: usize,
     pub(super) parents: Vec<Parent>,
     pub(super) copies: Vec<Copy>,
-    pub(super) arguments: BTreeSet<String>,
 }
 
 impl<'a> Reader<'a> {
@@ -44,7 +43,6 @@ impl<'a> Reader<'a> {
             stages_in_file: 0,
             parents: Vec::new(),
             copies: Vec::new(),
-            arguments: BTreeSet::new(),
         };
         for statement in statements.iter().filter(|statement| statement.keyword == "FROM") {
             if let Some(name) = From::parse(statement)?.name {
@@ -65,11 +63,7 @@ impl<'a> Reader<'a> {
     fn statement(&mut self, statement: &Statement<'_>) -> Result<(), DockerfileError> {
         match statement.keyword {
             "FROM" => self.start_stage(statement, From::parse(statement)?),
-            "ARG" => {
-                let names = self.variables.declare(statement)?;
-                self.arguments.extend(names);
-                Ok(())
-            }
+            "ARG" => self.variables.declare(statement),
             _ if self.stages.is_empty() => Err(statement.malformed("stands before the first `FROM`")),
             "ENV" => self.variables.assign(statement),
             "COPY" => self.copy(statement, CopyKind::Copy),

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::{Content, ContextError};
-use crate::model::ObjectId;
+use crate::model::{ErrorKind, ObjectId};
 
 /// How much of a file is sent at once.
 const CHUNK_BYTES: usize = 32 * 1024;
@@ -35,6 +35,34 @@ pub enum ContentError {
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("the context can't be listed")]
     Context(#[from] ContextError),
+}
+
+impl ContentError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Repository { .. }
+            | Self::Blob { .. }
+            | Self::Vanished { .. }
+            | Self::Changed { .. }
+            | Self::Unreadable { .. } => ErrorKind::Environment,
+            Self::NotAFile { .. } => ErrorKind::Input,
+            Self::Context(error) => error.kind(),
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Vanished { .. } | Self::Changed { .. } => {
+                Some("run it again once nothing writes to the work tree".to_owned())
+            }
+            Self::Context(error) => error.hint(),
+            Self::Repository { .. } | Self::Blob { .. } | Self::NotAFile { .. } | Self::Unreadable { .. } => {
+                None
+            }
+        }
+    }
 }
 
 /// Opens each repository once. Not for use in async code: it blocks.

@@ -8,7 +8,9 @@ use super::Executor;
 use super::job::{Task, TaskVariant};
 use super::report::{Event, Outcome};
 use crate::engine::{BuildRequest, Built, EngineError};
-use crate::model::{ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag};
+use crate::model::{
+    ErrorKind, ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag,
+};
 use crate::registry::{Registry, RegistryError, Storage};
 
 /// Why a project could not be built.
@@ -49,6 +51,30 @@ pub enum ExecuteError {
 }
 
 impl ExecuteError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Build(source) | Self::BuildStage { source, .. } | Self::Push { source, .. } => {
+                source.kind()
+            }
+            Self::Repository { source, .. } | Self::Tag { source, .. } | Self::Verify { source, .. } => {
+                source.kind()
+            }
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Build(source) | Self::BuildStage { source, .. } | Self::Push { source, .. } => {
+                source.hint()
+            }
+            Self::Repository { source, .. } | Self::Tag { source, .. } | Self::Verify { source, .. } => {
+                source.hint()
+            }
+        }
+    }
+
     /// The last lines that the failed step wrote, oldest first.
     pub fn log_tail(&self) -> &[String] {
         match self {

@@ -18,8 +18,8 @@ use crate::engine::{BuildRequest, Content, Context, ContextError, ContextFile, E
 use crate::git::{GitError, Repository, Snapshot};
 use crate::inputs::{InputContent, InputFile};
 use crate::model::{
-    BranchName, CommitId, Credentials, FileMode, Host, ImageRef, InputDigest, ProjectName, RepoPath,
-    RepositoryName, Secret, StageName, Tag,
+    BranchName, CommitId, Credentials, ErrorKind, FileMode, Host, ImageRef, InputDigest, ProjectName,
+    RepoPath, RepositoryName, Secret, StageName, Tag,
 };
 use crate::observe::{Observations, Observed};
 use crate::plan::{Action, Build, Plan, Step};
@@ -62,6 +62,30 @@ pub enum PrepareError {
     LinkChanged { path: PathBuf },
     #[error("cannot get credentials for the cache")]
     Credentials(#[source] RegistryError),
+}
+
+impl PrepareError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Git(error) => error.kind(),
+            Self::Context { source, .. } => source.kind(),
+            Self::DockerIgnore { .. } | Self::Dockerfile { .. } => ErrorKind::Input,
+            Self::Link { .. } | Self::LinkChanged { .. } => ErrorKind::Environment,
+            Self::Credentials(error) => error.kind(),
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Git(error) => error.hint(),
+            Self::Context { source, .. } => source.hint(),
+            Self::DockerIgnore { .. } | Self::Dockerfile { .. } | Self::Link { .. } => None,
+            Self::LinkChanged { .. } => Some("run it again once nothing writes to the work tree".to_owned()),
+            Self::Credentials(error) => error.hint(),
+        }
+    }
 }
 
 /// What the jobs of a run have in common.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use super::report::{BuildReport, Outcome};
-use crate::model::{BranchName, CommitId, ImageRef, ProjectName, Tag};
+use crate::model::{BranchName, CommitId, ErrorKind, ImageRef, ProjectName, Tag};
 use crate::observe::{self, ObserveError};
 use crate::plan::Plan;
 use crate::record::{ARTIFACT_TYPE, BuildRecord, RecordError, RecordedImage};
@@ -21,6 +21,26 @@ pub enum RecordingError {
     Content(#[from] RecordError),
     #[error("cannot read the branch's build record before it is written")]
     Before(#[source] ObserveError),
+}
+
+impl RecordingError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Registry(error) => error.kind(),
+            Self::Content(error) => error.kind(),
+            Self::Before(error) => error.kind(),
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Registry(error) => error.hint(),
+            Self::Content(error) => error.hint(),
+            Self::Before(error) => error.hint(),
+        }
+    }
 }
 
 /// Writes the build record when every project of the graph has its image of a commit; returns where it is.

@@ -23,7 +23,7 @@ use thiserror::Error;
 use crate::dockerfile::{CopyKind, Dockerfile, DockerfileError};
 use crate::dockerignore::{DockerIgnore, DockerIgnoreError};
 use crate::git::{GitError, Snapshot};
-use crate::model::{RepoPath, StageName};
+use crate::model::{ErrorKind, RepoPath, StageName};
 use crate::patterns::Patterns;
 use crate::workspace::Project;
 
@@ -85,6 +85,24 @@ pub enum InferError {
         #[source]
         source: DockerIgnoreError,
     },
+}
+
+impl InferError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Git(error) => error.kind(),
+            Self::Dockerfile(_) | Self::DockerIgnore { .. } => ErrorKind::Input,
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Git(error) => error.hint(),
+            Self::Dockerfile(_) | Self::DockerIgnore { .. } => None,
+        }
+    }
 }
 
 /// What the Dockerfile of a project takes from its context, on any of its platforms.

@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use crate::dockerfile::Source;
 use crate::model::{ProjectName, RepoPath};
 use crate::patterns::{Index, IndexWalk, PathSet, Pattern, Patterns};
-use crate::workspace::{LOCK_FILE, MANIFEST, PATTERN_FILE, PatternFile, Project};
+use crate::workspace::{LOCK_FILE, MANIFEST, PATTERN_FILE, PatternFile, Project, Variant};
 
 /// Projects, numbered from 0 in their order.
 pub type Projects<'w> = [(&'w ProjectName, &'w Project)];
@@ -134,7 +134,10 @@ impl<'w> InputIndex<'w> {
         };
         match by {
             TakenBy::Pattern(pattern) | TakenBy::ExtraInput(pattern) | TakenBy::RebuildAll(pattern) => {
-                let mut copies = project.variants.iter().flat_map(|variant| variant.dockerfile.copies());
+                let target = project.config.target.as_ref();
+                let copies =
+                    |variant: &'w Variant| variant.dockerfile.copies_needed_for(target).unwrap_or_default();
+                let mut copies = project.variants.iter().flat_map(copies);
                 pattern.is_path(path) || copies.any(|copy| copy.sources.iter().any(is_path))
             }
             TakenBy::Dockerfile | TakenBy::IgnoreFile => true,

@@ -22,7 +22,7 @@ pub use digest::digests;
 pub use index::{InputIndex, InputWalk, Projects, TakenBy};
 
 use crate::git::{GitError, Part, Snapshot, WalkedFile};
-use crate::model::{FileMode, ObjectId, ProjectName, RepoPath};
+use crate::model::{ErrorKind, FileMode, ObjectId, ProjectName, RepoPath};
 use crate::patterns::{Index, Patterns};
 use crate::threads::processors;
 use crate::workspace::{Project, Workspace};
@@ -65,6 +65,26 @@ pub enum InputsError {
         #[source]
         source: io::Error,
     },
+}
+
+impl InputsError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Git(error) => error.kind(),
+            Self::NoWorkTree { .. } => ErrorKind::Input,
+            Self::Extra { .. } => ErrorKind::Environment,
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Git(error) => error.hint(),
+            Self::NoWorkTree { .. } => Some("run it in a clone that has a work tree".to_owned()),
+            Self::Extra { .. } => None,
+        }
+    }
 }
 
 /// Finds the files of the `selected` projects in one walk, sorted by path.

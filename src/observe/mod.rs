@@ -24,7 +24,7 @@ pub use reason::Reason;
 
 use crate::git::{GitError, Repository, Snapshot};
 use crate::inputs::{self, InputFile, InputsError};
-use crate::model::{Change, CommitId, InputDigest, ManifestDigest, ProjectName, Tag};
+use crate::model::{Change, CommitId, ErrorKind, InputDigest, ManifestDigest, ProjectName, Tag};
 use crate::registry::{Registry, RegistryError};
 use crate::workspace::{ManifestSource, Workspace, WorkspaceError};
 
@@ -112,6 +112,28 @@ pub enum ObserveError {
     },
     #[error("cannot ask the cache for build records")]
     Record(#[source] RegistryError),
+}
+
+impl ObserveError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Git(error) => error.kind(),
+            Self::Workspace(error) => error.kind(),
+            Self::Inputs(error) => error.kind(),
+            Self::Image { source, .. } | Self::Record(source) => source.kind(),
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Git(error) => error.hint(),
+            Self::Workspace(error) => error.hint(),
+            Self::Inputs(error) => error.hint(),
+            Self::Image { source, .. } | Self::Record(source) => source.hint(),
+        }
+    }
 }
 
 /// What git alone can say of the changes since `base`.

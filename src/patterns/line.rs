@@ -7,7 +7,7 @@ use super::lazy::{self, LazyGlobs, has_only_stars};
 use super::regex::PathRegex;
 use super::syntax::{GlobError, SPECIAL};
 use super::{MAX_LINE_BYTES, Pattern, PatternsError};
-use crate::model::RepoPath;
+use crate::model::{RepoPath, printable};
 
 #[derive(Clone, Debug)]
 pub(super) enum Matcher {
@@ -66,26 +66,13 @@ pub(super) fn parse(
     let matcher = if body.starts_with(b"^") {
         let regex = PathRegex::new(body);
         Matcher::Regex(
-            regex.map_err(|source| PatternsError::BadRegex { line, text: visible(&shown), source })?.into(),
+            regex.map_err(|source| PatternsError::BadRegex { line, text: printable(&shown), source })?.into(),
         )
     } else {
         let matcher = globs(body, folder);
-        matcher.map_err(|source| PatternsError::BadGlob { line, text: visible(&shown), source })?
+        matcher.map_err(|source| PatternsError::BadGlob { line, text: printable(&shown), source })?
     };
     Ok(Some(Pattern { text: shown.into(), line: Some(line), negated, matcher }))
-}
-
-/// With control characters escaped.
-pub(super) fn visible(text: &str) -> String {
-    let mut visible = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() {
-            visible.extend(character.escape_default());
-        } else {
-            visible.push(character);
-        }
-    }
-    visible
 }
 
 /// Drops the carriage return, and spaces and tabs unless a backslash stands before them.

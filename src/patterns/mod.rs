@@ -33,7 +33,7 @@ pub use self::syntax::GlobError;
 pub use self::walk::IndexWalk;
 
 use self::line::Matcher;
-use crate::model::RepoPath;
+use crate::model::{RepoPath, printable};
 
 /// Longer lines are an error.
 pub const MAX_LINE_BYTES: usize = 4096;
@@ -198,7 +198,7 @@ impl Pattern {
 /// With control characters escaped: a hostile line can't steer a terminal.
 impl fmt::Display for Pattern {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&line::visible(&self.text))
+        formatter.write_str(&printable(&self.text))
     }
 }
 

@@ -10,6 +10,7 @@ mod distribution;
 mod ecr;
 mod engine_store;
 mod error;
+mod http;
 mod oci;
 mod tags;
 mod transport;

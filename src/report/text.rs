@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::engine::Progress;
 use crate::execute::{BuildReport, Event, Outcome, ProjectReport};
-use crate::model::{CommitId, ImageRef, printable};
+use crate::model::{CommitId, ImageRef, printable, printable_log};
 use crate::observe::{Base, Reason};
 use crate::plan::{Action, Impact, Plan, ProjectImpact, Step};
 
@@ -70,13 +70,13 @@ pub fn event(event: &Event) -> Option<String> {
         }
         Event::Progress { project, progress } => match progress {
             Progress::StepDone { step, cached: true, .. } => {
-                Some(format!("{project}: {} CACHED", printable(step)))
+                Some(format!("{project}: {} CACHED", printable_log(step)))
             }
             Progress::StepDone { step, cached: false, took } => {
-                Some(format!("{project}: {} {}", printable(step), seconds(*took)))
+                Some(format!("{project}: {} {}", printable_log(step), seconds(*took)))
             }
             Progress::Log { text, .. } => {
-                let lines = text.lines().map(|line| format!("{project}: | {}", printable(line)));
+                let lines = text.lines().map(|line| format!("{project}: | {}", printable_log(line)));
                 Some(lines.collect::<Vec<_>>().join("\n")).filter(|lines| !lines.is_empty())
             }
             Progress::StepStarted { .. } => None,
@@ -119,7 +119,7 @@ fn failure(text: &mut String, causes: &[String], log_tail: &[String]) {
     if !log_tail.is_empty() {
         line(text, "  the failed step's last lines:");
         for log in log_tail {
-            line(text, format_args!("    | {}", printable(log)));
+            line(text, format_args!("    | {}", printable_log(log)));
         }
     }
 }

@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use crate::git::{FirstParents, GitError, Repository, Snapshot};
 use crate::infer::InferError;
-use crate::model::{Change, ChangeKind, CommitId, ProjectName};
+use crate::model::{Change, ChangeKind, CommitId, ErrorKind, ProjectName};
 use crate::workspace::{ManifestSource, Project, Workspace};
 use causes::{Graph, Tally};
 use lookup::{Inferred, Lookup};
@@ -94,6 +94,24 @@ pub enum SimulateError {
         #[source]
         source: InferError,
     },
+}
+
+impl SimulateError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Git(error) => error.kind(),
+            Self::Infer { source, .. } => source.kind(),
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Git(error) => error.hint(),
+            Self::Infer { source, .. } => source.hint(),
+        }
+    }
 }
 
 impl Simulation {

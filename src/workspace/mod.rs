@@ -14,7 +14,7 @@ use crate::config::{
 };
 use crate::git::{GitError, Snapshot};
 use crate::graph::ProjectGraph;
-use crate::model::{ProjectName, RepoPath, RepositoryName};
+use crate::model::{ErrorKind, ProjectName, RepoPath, RepositoryName};
 use crate::patterns::Patterns;
 
 pub use base::{Base, BaseProject, UnreadableBase};
@@ -88,6 +88,26 @@ pub enum WorkspaceError {
     Invalid(#[source] ManifestErrors),
     #[error(transparent)]
     Git(#[from] GitError),
+}
+
+impl WorkspaceError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoManifest => ErrorKind::Input,
+            Self::Invalid(errors) => errors.kind(),
+            Self::Git(error) => error.kind(),
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoManifest => Some("`chinampa init` writes a first one; commit it".to_owned()),
+            Self::Invalid(errors) => errors.hint(),
+            Self::Git(error) => error.hint(),
+        }
+    }
 }
 
 /// Reads the manifest alone.
