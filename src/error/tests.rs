@@ -14,7 +14,7 @@ use crate::engine::{ContentError, ContextError};
 use crate::execute::ExecuteError;
 use crate::git::UnsupportedFormat;
 use crate::infer::InferError;
-use crate::model::{CommitId, ErrorKind, Host, ManifestDigest, ObjectId, RepoPath, RepositoryName};
+use crate::model::{CommitId, ErrorKind, Host, ManifestDigest, RepoPath, RepositoryName};
 use crate::registry::{Answer, CredentialsError};
 use ErrorKind::{Environment, Failed, Input, Interrupted};
 
