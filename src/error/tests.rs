@@ -283,6 +283,7 @@ fn each_variant_of_a_deployment_has_its_kind() {
         CheckoutError::Git(no_git()) => Environment,
         CheckoutError::Write { path: path(), source: io() } => Environment,
         CheckoutError::GitFolder { path: path() } => Input,
+        CheckoutError::Twice { path: path() } => Input,
         CheckoutError::Link { folder: path(), source: link() } => Input,
     ]);
     check!("deploy/gate.rs", GateError, [
