@@ -33,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("inputs", &["git", "patterns", "threads", "workspace"]),
     ("lint", &["config", "dockerfile", "dockerignore", "git", "infer", "patterns", "workspace"]),
     ("simulate", &["dockerignore", "git", "infer", "patterns", "workspace"]),
+    ("secrets", &["config", "git"]),
     ("plan", &["config", "graph"]),
     (
         "observe",
@@ -82,6 +83,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "observe",
             "record",
             "registry",
+            "secrets",
             "simulate",
             "task",
             "workspace",
@@ -109,6 +111,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "record",
             "registry",
             "report",
+            "secrets",
             "simulate",
             "task",
             "workspace",

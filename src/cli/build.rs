@@ -12,7 +12,6 @@ use super::plan::{Planning, selection};
 use super::progress::Display;
 use super::{ensure_terraform, registries, wait_for};
 use crate::ci::Switches;
-use crate::config::SecretSource;
 use crate::deploy::{self, Checkout, DeployEvent, Terraform};
 use crate::engine::Engine;
 use crate::error::Error;
@@ -20,12 +19,13 @@ use crate::execute::{Durations, Executor};
 use crate::exit::Exit;
 use crate::git::Snapshot;
 use crate::inputs::InputFiles;
-use crate::model::{Credentials, Host, ImageRef, ProjectName, Secret, Tag};
+use crate::model::{Credentials, Host, ImageRef, ProjectName, Tag};
 use crate::plan::{Action, Force, Plan, Step};
 use crate::record::{ARTIFACT_TYPE, BuildRecord};
 use crate::registry::Registry;
 use crate::report::json::{BuildJson, PlanJson};
 use crate::report::{BuildReport, deployment, text};
+use crate::secrets::Secrets;
 use crate::task::{Maker, Tags, Task};
 use crate::workspace::{Project, Workspace};
 
@@ -224,10 +224,14 @@ impl Building<'_> {
             credentials: self.credentials().await?,
             pull: self.arguments.pull,
         };
+        let environment = self.planning.environment;
+        let variable = |name: &str| environment.secret(name);
+        let secrets = Secrets { access: environment.secret_access(), variable: &variable, snapshot };
         let tasks = builds.into_iter().filter_map(|step| {
             let name = &step.project;
             let (project, inputs) = (workspace.projects.get(name)?, step.inputs?);
-            let task = self.secrets(name, project).and_then(|secrets| {
+            let secrets = secrets.of(name, &project.config.secrets).map_err(Error::from);
+            let task = secrets.and_then(|secrets| {
                 Ok(maker.task(
                     name,
                     project,
@@ -246,25 +250,6 @@ impl Building<'_> {
         let host = host(self.cache, self.planning.workspace);
         let credentials = self.cache.credentials().await?;
         Ok(host.zip(credentials).into_iter().collect())
-    }
-
-    fn secrets(&self, name: &ProjectName, project: &Project) -> Result<BTreeMap<String, Secret>, Error> {
-        let secret = |(id, source): (&String, &SecretSource)| {
-            let (value, from) = match source {
-                SecretSource::Env(variable) => (
-                    self.planning.environment.secret(variable),
-                    format!("the variable `{variable}`, which is not set"),
-                ),
-                SecretSource::File(path) => {
-                    let file = self.planning.opened.repository.path_in_work_tree(path);
-                    let value = file.and_then(|file| fs::read_to_string(file).ok());
-                    (value.map(Secret::new), format!("the file `{path}`, which can't be read"))
-                }
-            };
-            let missing = || Error::Secret { id: id.clone(), project: name.clone(), from };
-            Ok((id.clone(), value.ok_or_else(missing)?))
-        };
-        project.config.secrets.iter().map(secret).collect()
     }
 
     fn jobs(&self) -> NonZeroUsize {

@@ -8,6 +8,7 @@ use crate::ci::{Facts, Sources};
 use crate::docker::DockerHost;
 use crate::error::Error;
 use crate::model::{BranchName, Region, Secret};
+use crate::secrets::SecretAccess;
 
 pub(super) struct Environment {
     /// Whether a CI runs this: `CI` is set, and not to `false`.
@@ -104,6 +105,13 @@ impl Environment {
     /// Where files that are gone after the command can be.
     pub(super) fn temporary_folder(&self) -> PathBuf {
         env::temp_dir()
+    }
+
+    /// Which secrets may be read: of variables those that `CHINAMPA_SECRETS` lists, if it is set.
+    pub(super) fn secret_access(&self) -> SecretAccess {
+        let is_trusted = env::var("CHINAMPA_TRUST").as_deref() != Ok("untrusted");
+        let listed = env::var_os("CHINAMPA_SECRETS");
+        SecretAccess::new(is_trusted, listed.map(|listed| listed.to_string_lossy().into_owned()).as_deref())
     }
 
     /// The value of a variable that a secret comes from; `None` when it is not set.
