@@ -11,6 +11,7 @@ use crate::deploy::gate::GateError;
 use crate::deploy::{CheckoutError, InstallError, InvalidMirror, LockError, PartError, TerraformError};
 use crate::docker::{DockerError, InvalidDockerHost};
 use crate::engine::EngineError;
+use crate::execute::{PrepareError, RecordingError};
 use crate::git::GitError;
 use crate::init::InitError;
 use crate::inputs::InputsError;
@@ -22,7 +23,6 @@ use crate::record::RecordError;
 use crate::registry::RegistryError;
 use crate::secrets::SecretsError;
 use crate::simulate::SimulateError;
-use crate::task::TaskError;
 use crate::workspace::WorkspaceError;
 
 /// Any reason why a command could not do what it was asked.
@@ -39,7 +39,7 @@ pub enum Error {
     #[error(transparent)]
     Observe(#[from] ObserveError),
     #[error(transparent)]
-    Task(#[from] TaskError),
+    Prepare(#[from] PrepareError),
     #[error(transparent)]
     Registry(#[from] RegistryError),
     #[error(transparent)]
@@ -56,8 +56,8 @@ pub enum Error {
     },
     #[error(transparent)]
     Image(#[from] InvalidImageRef),
-    #[error("cannot write the build record")]
-    Record(#[source] RegistryError),
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
     #[error(transparent)]
     RecordContent(#[from] RecordError),
     #[error("there is no project `{name}`")]
@@ -153,11 +153,12 @@ impl Error {
             Self::Inputs(error) => error.kind(),
             Self::Init(error) => error.kind(),
             Self::Observe(error) => error.kind(),
-            Self::Task(error) => error.kind(),
+            Self::Prepare(error) => error.kind(),
             Self::Secrets(error) => error.kind(),
             Self::Engine(error) => error.kind(),
             Self::Docker(error) => error.kind(),
-            Self::Registry(error) | Self::Record(error) | Self::DeployedRecord(error) => error.kind(),
+            Self::Registry(error) | Self::DeployedRecord(error) => error.kind(),
+            Self::Recording(error) => error.kind(),
             Self::RecordContent(error) => error.kind(),
             Self::Install(error) => error.kind(),
             Self::Gate(error) => error.kind(),
@@ -204,11 +205,12 @@ impl Error {
             Self::Inputs(error) => error.hint(),
             Self::Init(error) => error.hint(),
             Self::Observe(error) => error.hint(),
-            Self::Task(error) => error.hint(),
+            Self::Prepare(error) => error.hint(),
             Self::Secrets(error) => error.hint(),
             Self::Engine(error) => error.hint(),
             Self::Docker(error) => error.hint(),
-            Self::Registry(error) | Self::Record(error) => error.hint(),
+            Self::Registry(error) => error.hint(),
+            Self::Recording(error) => error.hint(),
             Self::RecordContent(error) => error.hint(),
             Self::Install(error) => error.hint(),
             Self::Gate(error) => error.hint(),

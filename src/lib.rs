@@ -38,6 +38,5 @@ pub mod registry;
 pub mod report;
 pub mod secrets;
 pub mod simulate;
-pub mod task;
 mod threads;
 pub mod workspace;

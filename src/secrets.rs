@@ -153,25 +153,25 @@ impl SecretError {
 }
 
 /// Reads secrets for what is built from a snapshot.
-pub struct Secrets<'s> {
+pub struct SecretReader<'s> {
     pub access: SecretAccess,
     /// The value of a variable of the environment; `None` when it is not set.
     pub variable: &'s dyn Fn(&str) -> Option<Secret>,
     pub snapshot: &'s Snapshot<'s>,
 }
 
-impl std::fmt::Debug for Secrets<'_> {
+impl std::fmt::Debug for SecretReader<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Secrets").field("access", &self.access).finish_non_exhaustive()
+        formatter.debug_struct("SecretReader").field("access", &self.access).finish_non_exhaustive()
     }
 }
 
-impl Secrets<'_> {
+impl SecretReader<'_> {
     /// The values of a project's secrets, by their ids; none at all where access is denied.
     ///
     /// # Errors
     /// [`SecretsError`] for the first that can't be used.
-    pub fn of(
+    pub fn read(
         &self,
         project: &ProjectName,
         sources: &BTreeMap<String, SecretSource>,

@@ -69,6 +69,9 @@ pub struct Parent {
     pub line: usize,
     /// The index of the stage that uses it.
     pub stage: usize,
+    /// Whether a trigger (`ONBUILD`) names it, for builds that start from this image. It may then be the name of a stage of
+    /// such a build.
+    pub in_trigger: bool,
     /// The bytes of the file that are the reference.
     pieces: Vec<Range<usize>>,
 }
@@ -133,7 +136,7 @@ impl Dockerfile {
     }
 
     /// The images that any stage takes something from, in the order of the file; one that is
-    /// named twice is there twice. Triggers (`ONBUILD`) name none: they are for later builds.
+    /// named twice is there twice.
     pub fn parents(&self) -> &[Parent] {
         &self.parents
     }

@@ -70,7 +70,10 @@ impl<'a> Reader<'a> {
             "ADD" => self.copy(statement, CopyKind::Add),
             "RUN" => self.run(statement),
             "LABEL" => variables::pairs(statement, &statement.rest.text(), self.variables.escape()).map(drop),
-            "ONBUILD" => Instruction::new(statement, self.variables.escape()).map(drop),
+            "ONBUILD" => {
+                Instruction::new(statement, self.variables.escape())?;
+                self.trigger(&statement.trigger()?)
+            }
             _ => Ok(()),
         }
     }
@@ -169,6 +172,39 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Notes the images that a trigger will take something from in a later build. Stages that it names are those of the
+    /// later Dockerfile.
+    fn trigger(&mut self, trigger: &Statement<'_>) -> Result<(), DockerfileError> {
+        let mut sources = Vec::new();
+        match trigger.keyword {
+            "COPY" => sources.extend(trigger.flag("from")),
+            "RUN" => {
+                for value in trigger.flags_named("mount") {
+                    let mount = Mount::parse(&value).map_err(|problem| trigger.malformed(problem))?;
+                    sources.extend(mount.from.filter(|_| mount.kind.as_deref() != Some("tmpfs")));
+                }
+            }
+            _ => {}
+        }
+        for from in sources.iter().filter(|from| !from.is_empty()) {
+            let written = from.text().into_owned();
+            if written.parse::<i64>().is_err() && !written.contains('$') && written != SCRATCH {
+                let line = self.line_starts.line_of(trigger, from);
+                let stage = self.stages.len() - 1;
+                let (reference, pieces) = (written, from.pieces());
+                self.parents.push(Parent {
+                    reference,
+                    platform: None,
+                    line,
+                    stage,
+                    in_trigger: true,
+                    pieces,
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Notes a stage that is named by its number, which only `COPY --from` allows.
     fn need_by_index(
         &mut self,
@@ -214,7 +250,8 @@ impl<'a> Reader<'a> {
     ) {
         if reference != SCRATCH {
             let stage = self.stages.len() - 1;
-            self.parents.push(Parent { reference, platform, line, stage, pieces: pieces() });
+            let pieces = pieces();
+            self.parents.push(Parent { reference, platform, line, stage, in_trigger: false, pieces });
         }
     }
 

@@ -44,7 +44,9 @@ fn parents_are_what_from_copy_and_mount_name() {
     let parents: Vec<_> =
         dockerfile.parents().iter().map(|p| (p.reference.as_str(), p.line, p.stage)).collect();
 
-    assert_eq!(parents, [("golang:1", 1, 0), ("tools", 3, 0), ("alpine:3", 8, 1)]);
+    assert_eq!(parents, [("golang:1", 1, 0), ("tools", 3, 0), ("alpine:3", 8, 1), ("later", 10, 1)]);
+    let of_triggers: Vec<bool> = dockerfile.parents().iter().map(|parent| parent.in_trigger).collect();
+    assert_eq!(of_triggers, [false, false, false, true]);
     assert_eq!(dockerfile.stages()[1].needs, BTreeSet::from([0]));
 }
 

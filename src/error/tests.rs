@@ -127,7 +127,7 @@ fn each_variant_of_each_error_has_its_kind() {
         WorkspaceError::Git(no_git()) => Environment,
         WorkspaceError::Git(bare()) => Input,
     ]);
-    check!("inputs.rs", InputsError, [
+    check!("inputs/mod.rs", InputsError, [
         InputsError::Git(no_git()) => Environment,
         InputsError::NoWorkTree { project: project() } => Input,
         InputsError::Extra { path: "/a".into(), source: io() } => Environment,
@@ -166,13 +166,14 @@ fn each_variant_of_each_error_has_its_kind() {
         SimulateError::Git(no_git()) => Environment,
         SimulateError::Infer { project: project(), source: DockerfileError::NoStage.into() } => Input,
     ]);
-    check!("task.rs", TaskError, [
-        TaskError::Git(no_git()) => Environment,
-        TaskError::Context { project: project(), source: link() } => Input,
-        TaskError::DockerIgnore { file: path(), source: ignore_error() } => Input,
-        TaskError::Dockerfile { file: path(), source: DockerfileError::NoStage } => Input,
-        TaskError::Link { path: "/a".into(), source: io() } => Environment,
-        TaskError::LinkChanged { path: "/a".into() } => Environment,
+    check!("execute/prepare.rs", PrepareError, [
+        PrepareError::Git(no_git()) => Environment,
+        PrepareError::Context { project: project(), source: link() } => Input,
+        PrepareError::DockerIgnore { file: path(), source: ignore_error() } => Input,
+        PrepareError::Dockerfile { file: path(), source: DockerfileError::NoStage } => Input,
+        PrepareError::Link { path: "/a".into(), source: io() } => Environment,
+        PrepareError::LinkChanged { path: "/a".into() } => Environment,
+        PrepareError::Credentials(missing()) => Environment,
     ]);
     check!("secrets.rs", SecretError, [
         SecretError::Git(no_git()) => Environment,
@@ -228,14 +229,18 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
         ContextError::LinkLeaves { link: path(), target: "..".to_owned() } => Input,
         link() => Input,
     ]);
-    check!("execute/project.rs", ExecuteError, [
+    check!("execute/record.rs", RecordingError, [
+        RecordingError::Registry(missing()) => Environment,
+        RecordingError::Content(RecordError::Value("x".to_owned())) => Environment,
+    ]);
+    check!("execute/build.rs", ExecuteError, [
         ExecuteError::Build(Box::new(failed())) => Failed,
         ExecuteError::Build(Box::new(refused().into())) => Environment,
         ExecuteError::BuildStage { stage: "a".parse().unwrap(), source: Box::new(failed()) } => Failed,
         ExecuteError::Push { image: *image(), source: Box::new(failed()) } => Failed,
         ExecuteError::Repository { repository: repository(), source: missing() } => Environment,
         ExecuteError::Tag { repository: repository(), source: missing() } => Environment,
-        ExecuteError::NotPlanned => Failed,
+        ExecuteError::Verify { repository: repository(), source: missing() } => Environment,
     ]);
 }
 
@@ -272,6 +277,7 @@ fn each_variant_of_a_registry_has_its_kind() {
         RegistryError::Unexpected { image: image(), answer: answer() } => Environment,
         RegistryError::Malformed { image: image(), what: "x" } => Environment,
         RegistryError::DigestMismatch { image: image(), expected: digest(), actual: digest() } => Environment,
+        RegistryError::OtherImage { image: image(), id: digest() } => Environment,
         RegistryError::TooLarge { image: image(), limit_bytes: 1 } => Environment,
         missing() => Environment,
         RegistryError::UnsafeRealm { image: image(), realm: String::new() } => Environment,
@@ -375,14 +381,14 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::Inputs(InputsError::NoWorkTree { project: project() }) => Input,
         Error::Init(InitError::AlreadyThere { path: path() }) => Input,
         Error::Observe(ObserveError::Record(missing())) => Environment,
-        Error::Task(TaskError::Link { path: "/a".into(), source: io() }) => Environment,
+        Error::Prepare(PrepareError::Link { path: "/a".into(), source: io() }) => Environment,
         Error::Registry(missing()) => Environment,
         Error::Engine(EngineError::NoStage) => Input,
         Error::Docker(DockerError::Unexpected { about: "itself", source: "no".into() }) => Environment,
         Error::DockerHost("x".parse::<crate::docker::DockerHost>().unwrap_err()) => Input,
         Error::Pattern { pattern: "[".to_owned(), source: "no".into() } => Input,
         Error::Image("?".parse::<ImageRef>().unwrap_err()) => Input,
-        Error::Record(missing()) => Environment,
+        Error::Recording(missing().into()) => Environment,
         Error::RecordContent(RecordError::Schema(String::new())) => Environment,
         Error::UnknownProject { name: "x".to_owned(), similar: None } => Input,
         Error::NoProjectHere { folder: "x".to_owned() } => Input,

@@ -105,13 +105,23 @@ impl InferError {
     }
 }
 
-/// What the Dockerfile of a project takes from its context.
+/// What the Dockerfile of a project takes from its context, on any of its platforms.
 ///
 /// # Errors
 /// As [`sources`].
 pub fn of_project(project: &Project, snapshot: &Snapshot<'_>) -> Result<Vec<Source>, InferError> {
     let config = &project.config;
-    sources(&project.dockerfile, config.target.as_ref(), &config.context.value, snapshot)
+    let mut all: Vec<Source> = Vec::new();
+    for variant in &project.variants {
+        let sources = sources(&variant.dockerfile, config.target.as_ref(), &config.context.value, snapshot)?;
+        for source in sources {
+            let is_known = |known: &Source| (known.line, &known.takes) == (source.line, &source.takes);
+            if !all.iter().any(is_known) {
+                all.push(source);
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// What of the context a build of a project doesn't get, whatever is copied.

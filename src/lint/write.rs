@@ -69,7 +69,7 @@ pub fn fix(
         let Some(edit) = finding.suggestion.as_ref().filter(|edit| edit.by_itself) else { continue };
         let path = match &edit.kind {
             EditKind::RemoveNeed { .. } => RepoPath::new(MANIFEST).expect("the manifest's name is a path"),
-            _ => workspace.projects[&finding.project].pattern_file.clone(),
+            _ => workspace.projects[&finding.project].pattern_file.path().clone(),
         };
         by_project.entry(path).or_insert((&finding.project, Vec::new())).1.push(edit);
     }

@@ -35,6 +35,18 @@ impl Matcher {
     }
 }
 
+impl Matcher {
+    /// Whether it is this path and what would be below it.
+    pub(super) fn is_path(&self, path: &[u8]) -> bool {
+        let is_path = |glob: &Glob| matches!(glob, Glob::Path(this) if **this == *path);
+        match self {
+            Self::Glob(glob) => is_path(glob),
+            Self::Globs(globs) => globs.iter().any(is_path),
+            Self::Lazy(_) | Self::Regex(_) => false,
+        }
+    }
+}
+
 /// Reads line number `line`; `None` for a blank one and a comment.
 pub(super) fn parse(
     written: &[u8],

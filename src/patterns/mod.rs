@@ -184,6 +184,11 @@ impl Pattern {
         self.matcher.matches(path.as_bytes())
     }
 
+    /// Whether it names this path exactly, without a wildcard and not as a folder above it.
+    pub fn is_path(&self, path: &RepoPath) -> bool {
+        self.matcher.is_path(path.as_bytes())
+    }
+
     /// A set of this line alone, which takes all that the line matches, also if the line takes that back.
     pub fn alone(&self) -> Patterns {
         Patterns([Self { negated: false, ..self.clone() }].into())

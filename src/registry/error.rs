@@ -33,6 +33,9 @@ pub enum RegistryError {
     Malformed { image: Box<ImageRef>, what: &'static str },
     #[error("`{image}`: the content is {actual}, not {expected}")]
     DigestMismatch { image: Box<ImageRef>, expected: ManifestDigest, actual: ManifestDigest },
+    /// What came back from a push is not what was built.
+    #[error("`{image}` is not the image `{id}` that was pushed")]
+    OtherImage { image: Box<ImageRef>, id: ManifestDigest },
     #[error("`{image}`: more than {limit_bytes} bytes")]
     TooLarge { image: Box<ImageRef>, limit_bytes: usize },
     /// Something that had to be there isn't.
@@ -75,6 +78,7 @@ impl RegistryError {
             | Self::Unexpected { .. }
             | Self::Malformed { .. }
             | Self::DigestMismatch { .. }
+            | Self::OtherImage { .. }
             | Self::TooLarge { .. }
             | Self::Missing { .. }
             | Self::UnsafeRealm { .. }
@@ -102,6 +106,7 @@ impl RegistryError {
             Self::UnsafeRealm { .. } => {
                 Some("let the registry name a token service at `https://`, or at its own host".to_owned())
             }
+            Self::OtherImage { .. } => Some("build it again: nothing was tagged".to_owned()),
             Self::Credentials { source, .. } => source.hint(),
             Self::Aws { source, .. } => source.hint(),
             Self::Throttled { .. }

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::Outcome;
 use crate::deploy::{DeployEvent, PartOutcome, PartResult, Rollout, ServiceEvent, TerraformEvent};
+use crate::execute::Outcome;
 use crate::model::{CommitId, ImageRef, ProjectName, printable, printable_log};
 use crate::registry::copy::Copied;
 

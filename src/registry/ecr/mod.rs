@@ -100,13 +100,21 @@ impl Registry for EcrRegistry {
         self.oci.tag(repository, digest, tags).await
     }
 
+    async fn verify(
+        &self,
+        repository: &RepositoryName,
+        digest: &ManifestDigest,
+        id: &ManifestDigest,
+    ) -> Result<(), RegistryError> {
+        self.oci.verify(repository, digest, id).await
+    }
+
     async fn put_index(
         &self,
         repository: &RepositoryName,
         images: &[(Platform, ManifestDigest)],
-        tags: &[Tag],
     ) -> Result<ManifestDigest, RegistryError> {
-        self.oci.put_index(repository, images, tags).await
+        self.oci.put_index(repository, images).await
     }
 
     /// ECR deletes an image with its last tag, so here too the tag is first moved to a document of its own.
