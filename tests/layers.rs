@@ -106,6 +106,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "git",
             "init",
             "inputs",
+            "interruption",
             "lint",
             "observe",
             "patterns",

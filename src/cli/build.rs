@@ -8,14 +8,16 @@ use clap::Args;
 
 use super::opened::{self, Opened, Uncommitted, selection};
 use super::progress::Display;
+use super::signals::Signals;
 use super::{Call, ensure_terraform, registries, wait_for};
 use crate::ci::Switches;
-use crate::deploy::{self, Checkout, DeployEvent, Terraform};
+use crate::deploy::{self, Checkout, DeployEvent, Terraform, TerraformFolder};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::execute::{self, BuildReport, Durations, Executor, Job, Preparation, Secrets, Tags};
 use crate::exit::Exit;
 use crate::git::Snapshot;
+use crate::interruption::Interruption;
 use crate::model::{Host, ImageRef, ProjectName, Tag};
 use crate::plan::{self, Force, Plan};
 use crate::registry::Registry;
@@ -48,7 +50,7 @@ pub(super) struct Arguments {
     pull: bool,
 }
 
-pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+pub(super) fn run(call: &Call, signals: &Signals, arguments: &Arguments) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::Included)?;
     if opened.is_dirty && environment.is_ci && !arguments.allow_dirty {
@@ -71,7 +73,9 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
         {
             return Err(Error::DirtyPush { host: host.to_string() });
         }
-        validate_terraform(call, &snapshot, &workspace, &plan).await?;
+        if validate_terraform(call, signals, &snapshot, &workspace, &plan).await?.is_none() {
+            return Ok(Exit::Interrupted);
+        }
         let preparation = Preparation {
             repository: &opened.repository,
             snapshot: &snapshot,
@@ -84,10 +88,15 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
         let connect =
             async || Ok::<_, Error>(Arc::new(registries::engine(environment).await?) as Arc<dyn Engine>);
         let jobs = execute::prepare(&plan, &observed, preparation, connect).await?;
-        let report = execute(call, arguments, &opened, &workspace, &*cache, &jobs).await;
+        let orderly = signals.orderly().map_err(Error::Start)?;
+        let report = execute(call, arguments, &orderly, &opened, &workspace, &*cache, &jobs).await;
         // What was built is there, whether that can be recorded or not: it is reported first.
         let branch = opened.head.branch.as_ref();
-        let recorded = execute::record(&*cache, &workspace, &plan, &report, branch).await;
+        let recorded = execute::record(&*cache, &workspace, &plan, &report, branch);
+        let recorded = orderly.unless_requested(recorded).await;
+        let is_interrupted = report.is_interrupted || recorded.is_none();
+        let report = BuildReport { is_interrupted, ..report };
+        let recorded = recorded.unwrap_or(Ok(None));
         show_report(call, &plan, &report, recorded.as_ref().ok().and_then(Option::as_ref));
         recorded?;
         Ok(exit(&report))
@@ -110,13 +119,14 @@ fn show_report(call: &Call, plan: &Plan, report: &BuildReport, record: Option<&I
     }
 }
 
-/// Checks what a deployment would apply, before anything is built for it.
+/// Checks what a deployment would apply, before anything is built for it. `None` when it was interrupted.
 async fn validate_terraform(
     call: &Call,
+    signals: &Signals,
     snapshot: &Snapshot<'_>,
     workspace: &Workspace,
     plan: &Plan,
-) -> Result<(), Error> {
+) -> Result<Option<()>, Error> {
     let mut folders = Vec::new();
     for step in plan.builds() {
         let project = &step.impact.project;
@@ -126,8 +136,18 @@ async fn validate_terraform(
         }
     }
     if folders.is_empty() {
-        return Ok(());
+        return Ok(Some(()));
     }
+    // Terraform is ended, and the commit's files are removed.
+    let orderly = signals.orderly().map_err(Error::Start)?;
+    orderly.unless_requested(validate_folders(call, snapshot, folders)).await.transpose()
+}
+
+async fn validate_folders(
+    call: &Call,
+    snapshot: &Snapshot<'_>,
+    folders: Vec<(&ProjectName, TerraformFolder)>,
+) -> Result<(), Error> {
     let terraform = Terraform::new(ensure_terraform::program(&call.environment).await?);
     let checkout = Checkout::new(snapshot, &call.environment.temporary_folder())?;
     for (project, folder) in folders {
@@ -190,6 +210,7 @@ fn tags(opened: &Opened) -> Tags {
 async fn execute(
     call: &Call,
     arguments: &Arguments,
+    interruption: &Interruption,
     opened: &Opened,
     workspace: &Workspace,
     cache: &dyn Registry,
@@ -206,7 +227,7 @@ async fn execute(
         durations: &durations,
         on_event: &|event| display.tell(&event),
     };
-    let report = executor.execute(jobs, interrupted()).await;
+    let report = executor.execute(jobs, interruption.requested()).await;
     display.finish();
     durations.learn(&report);
     write_durations(&durations_file, &durations);
@@ -231,23 +252,6 @@ fn secrets(
         Ok((name.clone(), secrets))
     };
     plan.builds().map(|step| secrets(&step.impact.project)).collect()
-}
-
-/// Ready when a person presses Ctrl-C, or the CI ends the job.
-pub(super) async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        Err(error) => {
-            tracing::info!(%error, "SIGTERM can't be waited for");
-            std::future::pending::<()>().await;
-        }
-    }
 }
 
 /// What earlier runs took. Only a hint, so a file that can't be read is as good as none.
