@@ -10,7 +10,7 @@ use super::opened::{self, Opened, Uncommitted, selection};
 use super::progress::Display;
 use super::signals::Signals;
 use super::{Call, ensure_terraform, registries, wait_for};
-use crate::ci::Switches;
+use crate::ci::{Branch, Directives};
 use crate::deploy::{self, Checkout, DeployEvent, Terraform, TerraformFolder};
 use crate::engine::Engine;
 use crate::error::Error;
@@ -18,7 +18,7 @@ use crate::execute::{self, BuildReport, Durations, Executor, Job, Preparation, S
 use crate::exit::Exit;
 use crate::git::Snapshot;
 use crate::interruption::Interruption;
-use crate::model::{Host, ImageRef, ProjectName, Tag};
+use crate::model::{CommitId, Host, ImageRef, ProjectName, Tag};
 use crate::plan::{self, Force, Plan};
 use crate::registry::Registry;
 use crate::report::json::{BuildJson, PlanJson};
@@ -53,13 +53,13 @@ pub(super) struct Arguments {
 pub(super) fn run(call: &Call, signals: &Signals, arguments: &Arguments) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::Included)?;
-    if opened.is_dirty && environment.is_ci && !arguments.allow_dirty {
+    if opened.is_dirty && environment.ci.is_ci() && !arguments.allow_dirty {
         return Err(Error::DirtyInCi);
     }
     let snapshot = opened.snapshot();
     let workspace = Workspace::read(&snapshot, &opened.source)?;
     let selected = selection(&workspace, &arguments.projects)?;
-    let force = force(&workspace, arguments, &opened.switches(&workspace)?)?;
+    let force = force(&workspace, arguments, &opened.directives(&workspace)?)?;
     wait_for(async {
         let cache = registries::registry(&workspace.cache, environment).await?;
         let observed = opened.observe(call, &snapshot, &workspace, &selected, &*cache).await?;
@@ -69,6 +69,9 @@ pub(super) fn run(call: &Call, signals: &Signals, arguments: &Arguments) -> Resu
             return Ok(Exit::Done);
         }
         output.story(&text::base(plan.head, plan.is_dirty, &plan.base));
+        if let (true, Branch::Unknown { why }) = (environment.ci.is_ci(), opened.context.branch()) {
+            output.story(&format!("nothing is named after a branch: {why}"));
+        }
         if let (true, Some(host), false) = (opened.is_dirty, host(&*cache, &workspace), arguments.allow_dirty)
         {
             return Err(Error::DirtyPush { host: host.to_string() });
@@ -91,8 +94,9 @@ pub(super) fn run(call: &Call, signals: &Signals, arguments: &Arguments) -> Resu
         let orderly = signals.orderly().map_err(Error::Start)?;
         let report = execute(call, arguments, &orderly, &opened, &workspace, &*cache, &jobs).await;
         // What was built is there, whether that can be recorded or not: it is reported first.
+        let may_move = |recorded| may_move_record(call, &opened, recorded);
         let branch = opened.head.branch.as_ref();
-        let recorded = execute::record(&*cache, &workspace, &plan, &report, branch);
+        let recorded = execute::record(&*cache, &workspace, &plan, &report, branch, may_move);
         let recorded = orderly.unless_requested(recorded).await;
         let is_interrupted = report.is_interrupted || recorded.is_none();
         let report = BuildReport { is_interrupted, ..report };
@@ -169,9 +173,9 @@ fn at_least_one(number: &str) -> Result<NonZeroUsize, &'static str> {
 
 /// With `--force`, the named projects but not what they need; all when none is named. A commit's message
 /// can ask for the same.
-fn force(workspace: &Workspace, arguments: &Arguments, switches: &Switches) -> Result<Force, Error> {
+fn force(workspace: &Workspace, arguments: &Arguments, directives: &Directives) -> Result<Force, Error> {
     let all = || workspace.projects.keys().cloned().collect();
-    if switches.rebuild_all || arguments.force && arguments.projects.is_empty() {
+    if directives.rebuild_all || arguments.force && arguments.projects.is_empty() {
         return Ok(Force::Only(all()));
     }
     let mut forced: BTreeSet<ProjectName> = BTreeSet::new();
@@ -180,7 +184,7 @@ fn force(workspace: &Workspace, arguments: &Arguments, switches: &Switches) -> R
             forced.insert(opened::project(workspace, name)?);
         }
     }
-    for repository in &switches.rebuild {
+    for repository in &directives.rebuild {
         let built_to = |project: &Project| project.config.repository.as_str() == repository;
         let found = workspace.projects.iter().find(|(_, project)| built_to(project));
         let (name, _) = found.ok_or_else(|| Error::SwitchRepository(repository.clone()))?;
@@ -205,6 +209,16 @@ fn tags(opened: &Opened) -> Tags {
         return Tags::default();
     }
     Tags { commit: Some(opened.head.commit), branch: opened.head.branch.clone() }
+}
+
+/// A branch's record moves to descendants only, so that a build of an older commit, run again, doesn't move it back.
+fn may_move_record(call: &Call, opened: &Opened, recorded: CommitId) -> Result<bool, Error> {
+    let moves = opened.may_move_record(&call.options, recorded)?;
+    if let (Err(why), Some(branch)) = (&moves, opened.context.branch_name()) {
+        let recorded = recorded.short();
+        call.output.story(&format!("the build record of `{branch}` stays at {recorded}: {why}"));
+    }
+    Ok(moves.is_ok())
 }
 
 async fn execute(

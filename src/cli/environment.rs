@@ -4,34 +4,28 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::aws::AllowedHosts;
-use crate::ci::{Facts, Sources};
+use crate::ci::{CiContext, CiEnvironment};
 use crate::docker::DockerHost;
 use crate::error::Error;
-use crate::model::{BranchName, Region, Secret};
+use crate::model::{Region, Secret};
 use crate::secrets::SecretAccess;
 
 pub(super) struct Environment {
-    /// Whether a CI runs this: `CI` is set, and not to `false`.
-    pub(super) is_ci: bool,
     /// `CHINAMPA_BASE`
     pub(super) base: Option<String>,
-    /// `CHINAMPA_BRANCH`: the branch of a detached head.
-    pub(super) branch: Option<BranchName>,
     /// `CHINAMPA_TERRAFORM_MIRROR`
     pub(super) terraform_mirror: Option<String>,
-    /// What the CI says.
-    pub(super) ci: Facts,
+    /// What the CI says, and what is said in its place.
+    pub(super) ci: CiContext,
 }
 
 impl Environment {
     pub(super) fn read() -> Self {
         let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         Self {
-            is_ci: set("CI").is_some_and(|value| value != "false" && value != "0"),
             base: set("CHINAMPA_BASE"),
-            branch: set("CHINAMPA_BRANCH").map(BranchName::new),
             terraform_mirror: set("CHINAMPA_TERRAFORM_MIRROR"),
-            ci: Facts::read(Sources {
+            ci: CiContext::read(CiEnvironment {
                 variable: &|name| env::var(name).ok(),
                 file: &|path| {
                     std::fs::read_to_string(path)
@@ -109,9 +103,11 @@ impl Environment {
 
     /// Which secrets may be read: of variables those that `CHINAMPA_SECRETS` lists, if it is set.
     pub(super) fn secret_access(&self) -> SecretAccess {
-        let is_trusted = env::var("CHINAMPA_TRUST").as_deref() != Ok("untrusted");
         let listed = env::var_os("CHINAMPA_SECRETS");
-        SecretAccess::new(is_trusted, listed.map(|listed| listed.to_string_lossy().into_owned()).as_deref())
+        SecretAccess::new(
+            self.ci.trust().is_trusted(),
+            listed.map(|listed| listed.to_string_lossy().into_owned()).as_deref(),
+        )
     }
 
     /// The value of a variable that a secret comes from; `None` when it is not set.
