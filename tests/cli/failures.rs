@@ -151,7 +151,8 @@ fn a_secret_that_isnt_set_is_named_without_a_value() {
     let answer = shop.shown(["build", "-q"]);
 
     assert_snapshot!(answer, @"
-    stderr: error: the secret `npmrc` of `api` is to come from the variable `NPMRC`, which is not set
+    stderr: error: cannot use the secret `npmrc` of `api`
+    stderr:   because: the variable `NPMRC` is not set, or its value is not UTF-8
     stderr:   hint: set it, or take the secret out of the project's `secrets`
     [exit: 2]
     ");
