@@ -1,27 +1,27 @@
-//! What ends a command early: the causes, the exit status and what to do about it.
+//! What ends a command early: the causes, their kind and what to do about it.
 
+use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::aws::AwsError;
 use crate::config::EnvironmentName;
 use crate::deploy::gate::GateError;
 use crate::deploy::{CheckoutError, InstallError, InvalidMirror, LockError, PartError, TerraformError};
 use crate::docker::{DockerError, InvalidDockerHost};
 use crate::engine::EngineError;
-use crate::exit::Exit;
-use crate::git::{GitError, UnsupportedFormat};
-use crate::infer::InferError;
+use crate::execute::{PrepareError, RecordingError};
+use crate::git::GitError;
 use crate::init::InitError;
 use crate::inputs::InputsError;
 use crate::lint::LintError;
 use crate::lint::write::WriteError;
-use crate::model::{ImageRef, InvalidImageRef, InvalidRegion, ProjectName, Region};
+use crate::model::{ErrorKind, ImageRef, InvalidImageRef, InvalidRegion, ProjectName, Region};
 use crate::observe::ObserveError;
 use crate::record::RecordError;
 use crate::registry::RegistryError;
 use crate::simulate::SimulateError;
-use crate::task::TaskError;
 use crate::workspace::WorkspaceError;
 
 /// Any reason why a command could not do what it was asked.
@@ -38,7 +38,7 @@ pub enum Error {
     #[error(transparent)]
     Observe(#[from] ObserveError),
     #[error(transparent)]
-    Task(#[from] TaskError),
+    Prepare(#[from] PrepareError),
     #[error(transparent)]
     Registry(#[from] RegistryError),
     #[error(transparent)]
@@ -55,8 +55,8 @@ pub enum Error {
     },
     #[error(transparent)]
     Image(#[from] InvalidImageRef),
-    #[error("cannot write the build record")]
-    Record(#[source] RegistryError),
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
     #[error(transparent)]
     RecordContent(#[from] RecordError),
     #[error("there is no project `{name}`")]
@@ -67,13 +67,13 @@ pub enum Error {
     Read {
         path: PathBuf,
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     #[error("cannot write `{path}`")]
     Write {
         path: PathBuf,
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     #[error("`{folder}` is not in a git repository: CodePipeline handed over the files alone")]
     PipelineWithoutClone { folder: PathBuf },
@@ -125,6 +125,10 @@ pub enum Error {
     SwitchRepository(String),
     #[error("what runs now could not be recorded")]
     DeployedRecord(#[source] RegistryError),
+    #[error("cannot use `CHINAMPA_ALLOWED_HOSTS`")]
+    AllowedHosts(#[source] InvalidImageRef),
+    #[error("cannot use the `endpoint` of `[deploy]`")]
+    Endpoint(#[source] AwsError),
     #[error("`AWS_REGION` does not name a region")]
     AwsRegion(#[source] InvalidRegion),
     #[error(transparent)]
@@ -134,49 +138,45 @@ pub enum Error {
     #[error(transparent)]
     Simulate(#[from] SimulateError),
     #[error("cannot start")]
-    Start(#[source] std::io::Error),
+    Start(#[source] io::Error),
     #[error("cannot write the answer to standard output")]
-    Answer(#[source] std::io::Error),
+    Answer(#[source] io::Error),
 }
 
 impl Error {
-    /// The exit status that this error ends the process with.
-    pub fn exit(&self) -> Exit {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Git(error)
-            | Self::Workspace(WorkspaceError::Git(error))
-            | Self::Inputs(InputsError::Git(error))
-            | Self::Init(InitError::Git(error) | InitError::Infer { source: InferError::Git(error), .. })
-            | Self::Observe(
-                ObserveError::Git(error)
-                | ObserveError::Workspace(WorkspaceError::Git(error))
-                | ObserveError::Inputs(InputsError::Git(error)),
-            )
-            | Self::Lint(LintError::Git(error) | LintError::Infer { source: InferError::Git(error), .. })
-            | Self::Fix(WriteError::Git(error))
-            | Self::Simulate(
-                SimulateError::Git(error) | SimulateError::Infer { source: InferError::Git(error), .. },
-            )
-            | Self::Task(TaskError::Git(error)) => git_exit(error),
-            Self::Workspace(_)
-            | Self::Init(
-                InitError::NothingToBuild { .. } | InitError::AlreadyThere { .. } | InitError::Infer { .. },
-            )
-            | Self::Inputs(InputsError::NoWorkTree { .. })
-            | Self::Observe(
-                ObserveError::Workspace(_) | ObserveError::Inputs(InputsError::NoWorkTree { .. }),
-            )
-            | Self::Task(_)
-            | Self::DockerHost(_)
+            Self::Git(error) => error.kind(),
+            Self::Workspace(error) => error.kind(),
+            Self::Inputs(error) => error.kind(),
+            Self::Init(error) => error.kind(),
+            Self::Observe(error) => error.kind(),
+            Self::Prepare(error) => error.kind(),
+            Self::Engine(error) => error.kind(),
+            Self::Docker(error) => error.kind(),
+            Self::Registry(error) | Self::DeployedRecord(error) => error.kind(),
+            Self::Recording(error) => error.kind(),
+            Self::RecordContent(error) => error.kind(),
+            Self::Install(error) => error.kind(),
+            Self::Gate(error) => error.kind(),
+            Self::Lock(error) => error.kind(),
+            Self::Terraform(error) | Self::Validate { source: error, .. } => error.kind(),
+            Self::Checkout(error) => error.kind(),
+            Self::DeployPlan { source, .. } => source.kind(),
+            Self::Lint(error) => error.kind(),
+            Self::Fix(error) => error.kind(),
+            Self::Simulate(error) => error.kind(),
+            Self::Endpoint(error) => error.kind(),
+            Self::DockerHost(_)
             | Self::Pattern { .. }
             | Self::Image(_)
             | Self::UnknownProject { .. }
             | Self::NoProjectHere { .. }
-            | Self::Read { .. }
+            | Self::PipelineWithoutClone { .. }
             | Self::Secret { .. }
             | Self::DirtyInCi
             | Self::DirtyPush { .. }
-            | Self::PipelineWithoutClone { .. }
             | Self::Mirror(_)
             | Self::NoCacheFolder
             | Self::NoSuchRegion(_)
@@ -185,50 +185,41 @@ impl Error {
             | Self::NoDeployRegistry
             | Self::UnknownEnvironment { .. }
             | Self::NeverDeployed { .. }
-            | Self::Terraform(TerraformError::NoFolder { .. })
-            | Self::AwsRegion(_)
-            | Self::Lint(_)
-            | Self::Simulate(_)
-            | Self::Fix(WriteError::Differs { .. } | WriteError::Link { .. })
-            | Self::SwitchRepository(_) => Exit::BadInput,
-            Self::Gate(_) | Self::DeployPlan { .. } | Self::Validate { .. } => Exit::Failed,
-            Self::Inputs(InputsError::Extra { .. })
-            | Self::Observe(
-                ObserveError::Inputs(InputsError::Extra { .. })
-                | ObserveError::Image { .. }
-                | ObserveError::Record(_),
-            )
-            | Self::Registry(_)
-            | Self::Engine(_)
-            | Self::Docker(_)
-            | Self::Record(_)
-            | Self::RecordContent(_)
-            | Self::Install(_)
-            | Self::Lock(_)
-            | Self::Terraform(_)
-            | Self::Checkout(_)
-            | Self::DeployedRecord(_)
-            | Self::Write { .. }
-            | Self::Fix(WriteError::Io { .. })
-            | Self::Init(InitError::Write { .. })
-            | Self::Start(_)
-            | Self::Answer(_) => Exit::Surroundings,
+            | Self::SwitchRepository(_)
+            | Self::AllowedHosts(_)
+            | Self::AwsRegion(_) => ErrorKind::Input,
+            // A name that a person typed.
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => ErrorKind::Input,
+            Self::Read { .. } | Self::Write { .. } | Self::Start(_) | Self::Answer(_) => {
+                ErrorKind::Environment
+            }
         }
     }
 
     /// What to do about it, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Git(error)
-            | Self::Workspace(WorkspaceError::Git(error))
-            | Self::Observe(ObserveError::Git(error)) => git_hint(error),
-            Self::Workspace(WorkspaceError::NoManifest) => {
-                Some("`chinampa init` writes a first one; commit it".to_owned())
-            }
-            Self::Init(InitError::AlreadyThere { .. }) => {
-                Some("`--force` replaces it, and the pattern files of projects".to_owned())
-            }
-            Self::Init(InitError::Git(error)) => git_hint(error),
+            Self::Git(error) => error.hint(),
+            Self::Workspace(error) => error.hint(),
+            Self::Inputs(error) => error.hint(),
+            Self::Init(error) => error.hint(),
+            Self::Observe(error) => error.hint(),
+            Self::Prepare(error) => error.hint(),
+            Self::Engine(error) => error.hint(),
+            Self::Docker(error) => error.hint(),
+            Self::Registry(error) => error.hint(),
+            Self::Recording(error) => error.hint(),
+            Self::RecordContent(error) => error.hint(),
+            Self::Install(error) => error.hint(),
+            Self::Gate(error) => error.hint(),
+            Self::Lock(error) => error.hint(),
+            Self::Terraform(error) | Self::Validate { source: error, .. } => error.hint(),
+            Self::Checkout(error) => error.hint(),
+            Self::DeployPlan { source, .. } => source.hint(),
+            Self::Lint(error) => error.hint(),
+            Self::Fix(error) => error.hint(),
+            Self::Simulate(error) => error.hint(),
+            Self::Endpoint(error) => error.hint(),
             Self::UnknownProject { similar: Some(similar), .. } => Some(format!("did you mean `{similar}`?")),
             Self::UnknownProject { similar: None, .. } => {
                 Some("`chinampa graph` lists all projects".to_owned())
@@ -251,61 +242,28 @@ impl Error {
                 let known: Vec<&str> = known.iter().map(EnvironmentName::as_str).collect();
                 Some(format!("there are: {}", known.join(", ")))
             }
-            Self::Gate(error) => error.hint().map(str::to_owned),
             Self::DeployedRecord(_) => {
                 Some("deploy the same commit again: what runs already is left as it is".to_owned())
             }
-            Self::Lock(LockError::Registry { source: error, .. })
-            | Self::Registry(error)
-            | Self::Record(error)
-            | Self::Observe(ObserveError::Image { source: error, .. } | ObserveError::Record(error)) => {
-                error.hint()
-            }
-            Self::Docker(error) => error.hint().map(str::to_owned),
-            Self::Fix(WriteError::Differs { .. }) => Some("run it again".to_owned()),
-            _ => None,
+            Self::DockerHost(_)
+            | Self::Pattern { .. }
+            | Self::Image(_)
+            | Self::NoProjectHere { .. }
+            | Self::Read { .. }
+            | Self::Write { .. }
+            | Self::Mirror(_)
+            | Self::NoCacheFolder
+            | Self::NoSuchRegion(_)
+            | Self::ChosenDigest(_)
+            | Self::NeverDeployed { .. }
+            | Self::SwitchRepository(_)
+            | Self::AllowedHosts(_)
+            | Self::AwsRegion(_)
+            | Self::Start(_)
+            | Self::Answer(_) => None,
         }
     }
 }
 
-fn git_exit(error: &GitError) -> Exit {
-    match error {
-        GitError::NoFolder { .. }
-        | GitError::NotARepository { .. }
-        | GitError::Empty { .. }
-        | GitError::BadRevision { .. }
-        | GitError::Unsupported { .. }
-        | GitError::Conflicts
-        | GitError::Bare => Exit::BadInput,
-        GitError::OwnedByAnother { .. }
-        | GitError::Open { .. }
-        | GitError::Read { .. }
-        | GitError::Fetch { .. }
-        | GitError::NoGit(_)
-        | GitError::MalformedTree { .. } => Exit::Surroundings,
-    }
-}
-
-fn git_hint(error: &GitError) -> Option<String> {
-    match error {
-        GitError::NotARepository { .. } => Some("run it in one, or name one with `-C`".to_owned()),
-        GitError::OwnedByAnother { folder } => {
-            Some(format!("if you trust it: `git config --global --add safe.directory {}`", folder.display()))
-        }
-        GitError::BadRevision { revision, .. } if revision.starts_with('-') => {
-            Some("a revision doesn't begin with `-`".to_owned())
-        }
-        GitError::BadRevision { .. } => {
-            Some("`git fetch` it if it is elsewhere; a shallow clone lacks older commits".to_owned())
-        }
-        GitError::Unsupported { format: UnsupportedFormat::Reftable, .. } => {
-            Some("`git refs migrate --ref-format=files` keeps them in files".to_owned())
-        }
-        GitError::Unsupported { format: UnsupportedFormat::Sha256, .. } => {
-            Some("only repositories with SHA-1 object ids can be read".to_owned())
-        }
-        GitError::Empty { .. } => Some("commit something first".to_owned()),
-        GitError::Conflicts => Some("resolve them, or build a commit with `--head`".to_owned()),
-        _ => None,
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::config::EnvironmentName;
-use crate::model::{CommitId, InputDigest, ManifestDigest, ProjectName, printable};
+use crate::model::{CommitId, ErrorKind, InputDigest, ManifestDigest, ProjectName, printable};
 
 /// The media type of a build record.
 pub const ARTIFACT_TYPE: &str = "application/vnd.chinampa.build.v1+json";
@@ -58,6 +58,23 @@ pub enum RecordError {
     Schema(String),
     #[error("the record is not valid: {0}")]
     Value(String),
+}
+
+impl RecordError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Json(_) | Self::Schema(_) | Self::Value(_) => ErrorKind::Environment,
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Schema(_) => Some("use the version of chinampa that wrote it, or a newer one".to_owned()),
+            Self::Json(_) | Self::Value(_) => None,
+        }
+    }
 }
 
 #[derive(Deserialize)]

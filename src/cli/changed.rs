@@ -5,9 +5,8 @@ use super::opened::{Opened, Uncommitted};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::RepoPath;
-use crate::observe::Records;
+use crate::observe::{Base, Records};
 use crate::patterns::{Patterns, PatternsError};
-use crate::plan::Base;
 use crate::workspace;
 
 const SCHEMA: &str = "chinampa.changed/1";

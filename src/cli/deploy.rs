@@ -295,6 +295,9 @@ impl Deploying<'_> {
             RegistryKind::Ecr(ecr) => (Some(&ecr.region), ecr.endpoint.as_deref()),
             _ => (named.as_ref(), None),
         };
+        let allowed = self.call.environment.allowed_hosts()?;
+        let endpoint = endpoint.map(|url| allowed.endpoint(url)).transpose().map_err(Error::Endpoint)?;
+        let endpoint = endpoint.as_ref();
         let place = region.map(|region| AwsPlace { region, endpoint });
         Ok(Services::new(place, ServicePatience::default()).await)
     }

@@ -3,6 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use crate::aws::AllowedHosts;
 use crate::ci::{Facts, Sources};
 use crate::docker::DockerHost;
 use crate::error::Error;
@@ -47,6 +48,14 @@ impl Environment {
     pub(super) fn docker_host(&self) -> Result<DockerHost, Error> {
         let (host, tls_verify) = (env::var("DOCKER_HOST").ok(), env::var("DOCKER_TLS_VERIFY").ok());
         DockerHost::from_settings(host.as_deref(), tls_verify.as_deref()).map_err(Error::DockerHost)
+    }
+
+    /// The hosts that AWS's credentials may go to besides AWS's own: `CHINAMPA_ALLOWED_HOSTS`.
+    ///
+    /// # Errors
+    /// [`Error::AllowedHosts`] when it lists something else.
+    pub(super) fn allowed_hosts(&self) -> Result<AllowedHosts, Error> {
+        env::var("CHINAMPA_ALLOWED_HOSTS").unwrap_or_default().parse().map_err(Error::AllowedHosts)
     }
 
     /// Docker's configuration file: in `DOCKER_CONFIG`, else in `~/.docker`.

@@ -1,5 +1,6 @@
 //! The repository, the tree that is looked at, and where its manifest comes from.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use super::Call;
@@ -9,9 +10,10 @@ use crate::ci::Switches;
 use crate::config::Switch;
 use crate::error::Error;
 use crate::git::{GitError, Head, Repository, Snapshot};
-use crate::model::{BranchName, Change, ObjectId, ProjectName};
-use crate::observe::{self, BaseRequest, Missing, Records};
-use crate::plan::{Base, Force, Observations, Plan};
+use crate::model::{BranchName, ObjectId, ProjectName};
+use crate::observe::{self, Base, BaseRequest, Changes, Missing, Observations, Records};
+use crate::plan::{self, Impact};
+use crate::registry::Registry;
 use crate::workspace::{ManifestSource, Workspace};
 
 /// What a command looks at.
@@ -118,38 +120,40 @@ impl Opened {
         Ok(observe::base(&self.repository, &self.head, request)?)
     }
 
-    /// What differs from the base; nothing where that is unknown.
-    pub(super) fn changes(&self, snapshot: &Snapshot<'_>, base: &Base) -> Result<Vec<Change>, Error> {
-        Ok(match base {
-            Base::Unknown { .. } => Vec::new(),
-            Base::Known { commit, .. } => {
-                self.repository.snapshot(*commit)?.changes_with_submodules_to(snapshot)?
-            }
-        })
+    /// What the library is asked about the projects of this tree.
+    pub(super) fn request<'r>(
+        &'r self,
+        snapshot: &'r Snapshot<'r>,
+        workspace: &'r Workspace,
+    ) -> observe::Request<'r> {
+        observe::Request {
+            repository: &self.repository,
+            head: self.head.commit,
+            snapshot,
+            is_dirty: self.is_dirty,
+            workspace,
+            source: &self.source,
+        }
     }
 
-    /// What git alone can say of the changes, without digests and images.
-    pub(super) fn observe(
+    /// Asks git and the cache for all that a plan of builds needs.
+    pub(super) async fn observe(
         &self,
+        call: &Call,
+        snapshot: &Snapshot<'_>,
         workspace: &Workspace,
-        base: Base,
-        changes: &[Change],
+        selected: &BTreeSet<ProjectName>,
+        cache: &dyn Registry,
     ) -> Result<Observations, Error> {
-        let own_changes = match &base {
-            Base::Unknown { .. } => Default::default(),
-            Base::Known { commit, .. } => {
-                let base = self.repository.snapshot(*commit)?;
-                observe::own_changes(workspace, &self.source, &base, changes)
-            }
+        let find_base = async || {
+            let records = match call.options.base {
+                Some(_) => Records::default(),
+                None => observe::records(cache, workspace, self.head.branch.as_ref()).await?,
+            };
+            let default_branch = &workspace.settings.default_branch;
+            self.base(&call.options, &call.environment, default_branch, &records)
         };
-        Ok(Observations {
-            head: self.head.commit,
-            is_dirty: self.is_dirty,
-            base,
-            own_changes,
-            inputs: Default::default(),
-            images: None,
-        })
+        observe::observe(self.request(snapshot, workspace), selected, cache, find_base).await
     }
 }
 
@@ -157,38 +161,45 @@ fn missing(options: &Options) -> Missing {
     if options.fetch_base { Missing::Fetched } else { Missing::LeftOut }
 }
 
-/// A plan by git alone, and what it was made from.
-pub(super) struct OfflinePlan {
+/// What changes affect by git alone, and what that was made from.
+pub(super) struct Offline {
     pub(super) workspace: Workspace,
-    pub(super) changes: Vec<Change>,
-    pub(super) observed: Observations,
-    pub(super) plan: Plan,
+    pub(super) changes: Changes,
+    pub(super) impact: Impact,
 }
 
-/// Plans all projects by git alone and says on which base.
-pub(super) fn plan_offline(opened: &Opened, call: &Call) -> Result<OfflinePlan, Error> {
-    plan_offline_since(opened, call, |workspace| {
+/// Looks at all projects by git alone and says on which base.
+pub(super) fn offline(opened: &Opened, call: &Call) -> Result<Offline, Error> {
+    offline_since(opened, call, |workspace| {
         let default_branch = &workspace.settings.default_branch;
         opened.base(&call.options, &call.environment, default_branch, &Records::default())
     })
 }
 
 /// The same since the base that `base` finds.
-pub(super) fn plan_offline_since(
+pub(super) fn offline_since(
     opened: &Opened,
     call: &Call,
     base: impl FnOnce(&Workspace) -> Result<Base, Error>,
-) -> Result<OfflinePlan, Error> {
+) -> Result<Offline, Error> {
     let snapshot = opened.snapshot();
     let workspace = Workspace::read(&snapshot, &opened.source)?;
     let base = base(&workspace)?;
-    let changes = opened.changes(&snapshot, &base)?;
-    let observed = opened.observe(&workspace, base, &changes)?;
-    let selected = workspace.graph.order().cloned().collect();
-    let strategy = workspace.settings.strategy;
-    let plan = crate::plan::make(&workspace.graph, &observed, &selected, strategy, &Force::None);
-    call.output.story(&crate::report::text::base(&plan));
-    Ok(OfflinePlan { workspace, changes, observed, plan })
+    let changes = observe::changes(opened.request(&snapshot, &workspace), base)?;
+    let all = workspace.projects.keys().cloned().collect();
+    let impact = plan::impact(&workspace.graph, &changes, &all);
+    call.output.story(&crate::report::text::base(impact.head, impact.is_dirty, &impact.base));
+    Ok(Offline { workspace, changes, impact })
+}
+
+/// The named projects and what they need; all when none is named.
+pub(super) fn selection(workspace: &Workspace, names: &[String]) -> Result<BTreeSet<ProjectName>, Error> {
+    if names.is_empty() {
+        return Ok(workspace.projects.keys().cloned().collect());
+    }
+    let named: Vec<ProjectName> =
+        names.iter().map(|name| project(workspace, name)).collect::<Result<_, _>>()?;
+    Ok(workspace.graph.with_needs(&named).into_iter().cloned().collect())
 }
 
 /// Finds a project by the name that a person typed.

@@ -20,7 +20,7 @@ pub(super) async fn registry(
             Ok(Box::new(EngineStore::new(&docker)))
         }
         RegistryKind::Oci { host, insecure } => Ok(Box::new(oci(host, *insecure, environment)?)),
-        RegistryKind::Ecr(ecr) => Ok(Box::new(EcrRegistry::connect(ecr, Patience::default()).await?)),
+        RegistryKind::Ecr(ecr) => Ok(Box::new(self::ecr(ecr, environment).await?)),
     }
 }
 
@@ -34,7 +34,7 @@ pub(super) async fn registry_of(
 ) -> Result<Box<dyn Registry>, Error> {
     let host = image.host.as_ref().ok_or_else(|| Error::NoHost(image.clone()))?;
     match Ecr::at(host) {
-        Some(ecr) => Ok(Box::new(EcrRegistry::connect(&ecr, Patience::default()).await?)),
+        Some(ecr) => Ok(Box::new(self::ecr(&ecr, environment).await?)),
         None => Ok(Box::new(oci(host, false, environment)?)),
     }
 }
@@ -47,6 +47,10 @@ pub(super) async fn deployed(
 ) -> Result<Option<DeployedRecord>, Error> {
     let document = registry.artifact(records, &Tag::deployed(environment.as_str())).await?;
     Ok(document.map(|document| DeployedRecord::from_bytes(&document)).transpose()?)
+}
+
+async fn ecr(ecr: &Ecr, environment: &Environment) -> Result<EcrRegistry, Error> {
+    Ok(EcrRegistry::connect(ecr, &environment.allowed_hosts()?, Patience::default()).await?)
 }
 
 fn oci(host: &Host, insecure: bool, environment: &Environment) -> Result<OciRegistry, Error> {

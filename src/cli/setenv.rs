@@ -29,7 +29,7 @@ pub(super) fn run(call: &Call) -> Result<Exit, Error> {
             append(&file, &exports).map_err(|source| Error::Write { path: file.clone(), source })?;
             output.story(&format!("`{}` has the CI's variables now", file.display()));
         }
-        None => output.answer(&exports),
+        None => output.script(&exports),
     }
     Ok(Exit::Done)
 }

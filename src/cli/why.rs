@@ -3,14 +3,14 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::Call;
-use super::opened::{self, OfflinePlan, Opened, Uncommitted};
+use super::opened::{self, Offline, Opened, Uncommitted};
 use super::{registries, wait_for};
 use crate::config::{EnvironmentName, InvalidEnvironmentName};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::CommitId;
-use crate::plan::Base;
-use crate::report::why::Story;
+use crate::observe::Base;
+use crate::report::why::Explanation;
 use crate::report::why_not::NearMisses;
 use crate::workspace::Workspace;
 
@@ -49,32 +49,32 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
     let offline = match &arguments.against {
-        None => opened::plan_offline(&opened, call)?,
-        Some(against) => plan_against(&opened, call, against)?,
+        None => opened::offline(&opened, call)?,
+        Some(against) => offline_against(&opened, call, against)?,
     };
     let project = opened::project(&offline.workspace, &arguments.project)?;
-    let is_affected = offline.plan.step(&project).is_some_and(|step| step.is_affected);
+    let is_affected = offline.impact.project(&project).is_some_and(|project| project.is_affected);
     if arguments.not && !is_affected {
-        let near_misses = NearMisses::new(&offline.workspace, &offline.changes, &project);
+        let near_misses = NearMisses::new(&offline.workspace, &offline.changes.files, &project);
         if options.json {
-            output.json(&near_misses.to_json(&offline.plan));
+            output.json(&near_misses.to_json(&offline.impact));
         } else {
             output.answer(&near_misses.to_string());
         }
         return Ok(Exit::Done);
     }
 
-    let story = Story::new(&offline.workspace.graph, &offline.observed, &offline.plan, &project);
+    let explanation = Explanation::new(&offline.workspace.graph, &offline.changes, &offline.impact, &project);
     if options.json {
-        output.json(&story);
+        output.json(&explanation);
     } else {
-        output.answer(&story.to_string());
+        output.answer(&explanation.to_string());
     }
     Ok(if arguments.not { Exit::No } else { Exit::Done })
 }
 
-fn plan_against(opened: &Opened, call: &Call, against: &Against) -> Result<OfflinePlan, Error> {
-    opened::plan_offline_since(opened, call, |workspace| match against {
+fn offline_against(opened: &Opened, call: &Call, against: &Against) -> Result<Offline, Error> {
+    opened::offline_since(opened, call, |workspace| match against {
         Against::Revision(revision) => {
             let commit = opened.repository.commit(revision)?;
             Ok(Base::Known { commit, from: "--against".to_owned() })

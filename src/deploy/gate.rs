@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 use crate::config::{EnvironmentName, EnvironmentRule, RefPattern};
-use crate::model::{BranchName, CommitId, InputDigest, ProjectName};
+use crate::model::{BranchName, CommitId, ErrorKind, InputDigest, ProjectName};
 use crate::record::{BuildRecord, RecordedImage};
 
 /// A commit that is to be deployed, and the names that it goes by.
@@ -75,13 +75,23 @@ pub enum GateError {
 }
 
 impl GateError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<&'static str> {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotAllowed { .. }
+            | Self::GoesBack { .. }
+            | Self::HistoryCut { .. }
+            | Self::NotBuilt { .. } => ErrorKind::Failed,
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
         match self {
             Self::NotAllowed { .. } => None,
-            Self::GoesBack { .. } => Some("to go back on purpose: `--rollback`"),
-            Self::HistoryCut { .. } => Some("fetch the history: `git fetch --unshallow`"),
-            Self::NotBuilt { .. } => Some("`chinampa build` of that commit says why"),
+            Self::GoesBack { .. } => Some("to go back on purpose: `--rollback`".to_owned()),
+            Self::HistoryCut { .. } => Some("fetch the history: `git fetch --unshallow`".to_owned()),
+            Self::NotBuilt { .. } => Some("`chinampa build` of that commit says why".to_owned()),
         }
     }
 }

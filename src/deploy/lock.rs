@@ -16,7 +16,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::model::{CommitId, RepositoryName, Tag};
+use crate::model::{CommitId, ErrorKind, RepositoryName, Tag};
 use crate::registry::{Registry, RegistryError};
 
 /// How long an intent counts that isn't renewed. Far longer than clocks of CI machines differ.
@@ -41,6 +41,24 @@ pub enum LockError {
     },
     #[error("commit {commit} is being deployed to `{environment}`, and has been for {minutes} minutes")]
     Held { environment: String, commit: String, minutes: u64 },
+}
+
+impl LockError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Registry { source, .. } => source.kind(),
+            Self::Held { .. } => ErrorKind::Environment,
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Registry { source, .. } => source.hint(),
+            Self::Held { .. } => None,
+        }
+    }
 }
 
 /// Where the intents of one environment are.

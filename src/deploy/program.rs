@@ -14,7 +14,7 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
-use crate::model::printable;
+use crate::model::{ErrorKind, printable_log};
 
 /// How many of the last lines an error has.
 const TAIL_LINES: usize = 40;
@@ -70,6 +70,23 @@ pub enum ProgramError {
         /// The last lines of both streams, oldest first.
         log_tail: Vec<String>,
     },
+}
+
+impl ProgramError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Start { .. } | Self::Follow { .. } => ErrorKind::Environment,
+            Self::Failed { .. } => ErrorKind::Failed,
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Start { .. } | Self::Follow { .. } | Self::Failed { .. } => None,
+        }
+    }
 }
 
 /// Runs `command` and tells each line of its output.
@@ -169,7 +186,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         let mut lines = Vec::new();
         while let Some(end) = self.end_of_line() {
             let line = self.buffer.split_to(end);
-            let text = printable(&String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line)));
+            let text = printable_log(&String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line)));
             lines.push(Line { stream: self.stream, text });
         }
         Ok(lines)

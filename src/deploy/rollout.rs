@@ -1,7 +1,9 @@
 //! A deployment: images first, then their tags, then project after project until all run theirs.
 
 use crate::config::{EnvironmentName, Service, WorkspaceName};
-use crate::model::{CommitId, ImageRef, InputDigest, ManifestDigest, ProjectName, RepositoryName, Tag};
+use crate::model::{
+    CommitId, ErrorKind, ImageRef, InputDigest, ManifestDigest, ProjectName, RepositoryName, Tag,
+};
 use crate::record::{DeployedRecord, RecordedImage};
 use crate::registry::{Registry, RegistryError};
 
@@ -55,6 +57,24 @@ pub enum PartError {
     Terraform(#[from] TerraformError),
     #[error(transparent)]
     Service(#[from] ServiceError),
+}
+
+impl PartError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Terraform(error) => error.kind(),
+            Self::Service(error) => error.kind(),
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Terraform(error) => error.hint(),
+            Self::Service(error) => error.hint(),
+        }
+    }
 }
 
 /// Something that happened while a project was deployed.

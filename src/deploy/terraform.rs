@@ -10,7 +10,7 @@ use super::checkout::{Checkout, CheckoutError};
 use super::program::{self, Line, ProgramError, Stop};
 use crate::config::ProjectConfig;
 use crate::git::{GitError, Snapshot};
-use crate::model::{CommitId, RepoPath};
+use crate::model::{CommitId, ErrorKind, RepoPath};
 
 /// What makes a folder one that Terraform is run in.
 const MAIN_FILE: &[u8] = b"main.tf";
@@ -61,6 +61,28 @@ pub enum TerraformError {
         #[source]
         source: ProgramError,
     },
+}
+
+impl TerraformError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Git(error) => error.kind(),
+            Self::Checkout(error) => error.kind(),
+            Self::NoFolder { .. } => ErrorKind::Input,
+            Self::Step { source, .. } => source.kind(),
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Git(error) => error.hint(),
+            Self::Checkout(error) => error.hint(),
+            Self::NoFolder { .. } => None,
+            Self::Step { source, .. } => source.hint(),
+        }
+    }
 }
 
 /// A Terraform binary, and what it is told of the deployment.

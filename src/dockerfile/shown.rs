@@ -1,18 +1,11 @@
 //! Text of a Dockerfile in messages.
 
-/// Text from a file, cut and with control characters escaped: it can't fill or steer a terminal.
+use crate::model::excerpt;
+
+/// The most characters that a message shows of a text.
+const MAX_CHARACTERS: usize = 120;
+
+/// Text from a file, cut and printable: it can't fill or steer a terminal.
 pub(super) fn shown(text: &str) -> String {
-    const MOST_CHARACTERS: usize = 120;
-    let mut shown = String::new();
-    for character in text.chars().take(MOST_CHARACTERS) {
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    if text.chars().nth(MOST_CHARACTERS).is_some() {
-        shown.push('…');
-    }
-    shown
+    excerpt(text, MAX_CHARACTERS)
 }

@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use super::{Content, ContextError};
 use crate::git::{BlobReader, Blobs, GitError};
+use crate::model::ErrorKind;
 
 /// How much of a file is sent at once.
 const CHUNK_BYTES: usize = 32 * 1024;
@@ -31,6 +32,30 @@ pub enum ContentError {
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("the context can't be listed")]
     Context(#[from] ContextError),
+}
+
+impl ContentError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Blob { source, .. } => source.kind(),
+            Self::Vanished { .. } | Self::Changed { .. } | Self::Unreadable { .. } => ErrorKind::Environment,
+            Self::NotAFile { .. } => ErrorKind::Input,
+            Self::Context(error) => error.kind(),
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Vanished { .. } | Self::Changed { .. } => {
+                Some("run it again once nothing writes to the work tree".to_owned())
+            }
+            Self::Blob { source, .. } => source.hint(),
+            Self::Context(error) => error.hint(),
+            Self::NotAFile { .. } | Self::Unreadable { .. } => None,
+        }
+    }
 }
 
 /// Opens each repository once. Not for use in async code: it blocks.

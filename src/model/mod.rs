@@ -4,6 +4,7 @@
 
 mod change;
 mod digest;
+mod error_kind;
 mod git;
 mod image;
 mod name;
@@ -15,11 +16,12 @@ mod secret;
 
 pub use change::{Change, ChangeKind};
 pub use digest::{InputDigest, InvalidDigest, ManifestDigest};
+pub use error_kind::ErrorKind;
 pub use git::{BranchName, CommitId, FileMode, InvalidObjectId, ObjectId};
 pub use image::{Host, ImageRef, InvalidImageRef, RepositoryName, Tag};
 pub use name::{InvalidName, ProjectName, StageName};
 pub use path::{InvalidPath, RepoPath};
 pub use platform::{InvalidPlatform, Platform};
-pub use printable::printable;
+pub use printable::{excerpt, printable, printable_json, printable_lines, printable_log};
 pub use region::{InvalidRegion, Region};
 pub use secret::{Credentials, Secret};

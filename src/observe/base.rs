@@ -5,11 +5,10 @@
 //! Whatever isn't here, or isn't known to come before the head, is passed over, except what a person asked for; when
 //! nothing is left, the base is unknown and everything counts as changed.
 
-use super::ObserveError;
+use super::{Base, ObserveError};
 use crate::ci::{Facts, Target, is_nothing};
 use crate::git::{Depth, GitError, Head, Repository, Wanted};
 use crate::model::{BranchName, CommitId, Tag};
-use crate::plan::Base;
 use crate::record::BuildRecord;
 use crate::registry::Registry;
 use crate::workspace::Workspace;

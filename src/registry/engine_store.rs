@@ -134,12 +134,22 @@ impl Registry for EngineStore {
         Ok(())
     }
 
+    /// Nothing is pushed here: an image is known by its id.
+    async fn verify(
+        &self,
+        repository: &RepositoryName,
+        digest: &ManifestDigest,
+        id: &ManifestDigest,
+    ) -> Result<(), RegistryError> {
+        let image = ImageRef { host: None, repository: repository.clone(), tag: None, digest: Some(*digest) };
+        if digest == id { Ok(()) } else { Err(RegistryError::OtherImage { image: Box::new(image), id: *id }) }
+    }
+
     /// No index can be stored: the manifest's reader refuses more than one platform here.
     async fn put_index(
         &self,
         repository: &RepositoryName,
         _images: &[(Platform, ManifestDigest)],
-        _tags: &[Tag],
     ) -> Result<ManifestDigest, RegistryError> {
         let image = ImageRef { host: None, repository: repository.clone(), tag: None, digest: None };
         Err(RegistryError::malformed(&image, "the Docker engine's own store holds one platform an image"))

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::Outcome;
 use crate::deploy::{DeployEvent, PartOutcome, PartResult, Rollout, ServiceEvent, TerraformEvent};
-use crate::model::{CommitId, ImageRef, ProjectName, printable};
+use crate::execute::Outcome;
+use crate::model::{CommitId, ImageRef, ProjectName, printable, printable_log};
 use crate::registry::copy::Copied;
 
 /// `chinampa.deploy/1`
@@ -97,7 +97,7 @@ pub fn event(project: &ProjectName, event: &DeployEvent) -> String {
         }
         DeployEvent::Terraform(TerraformEvent::Line { line, .. })
         | DeployEvent::Service(ServiceEvent::Line(line)) => {
-            format!("{project}: | {}", printable(&line.text))
+            format!("{project}: | {}", printable_log(&line.text))
         }
         DeployEvent::Service(ServiceEvent::Note(note)) => format!("{project}: {}", printable(note)),
     }
@@ -128,7 +128,7 @@ pub fn results(rollout: &Rollout<'_>, results: &[PartResult]) -> String {
         let causes: Vec<String> = causes.iter().map(|cause| printable(cause)).collect();
         text.push_str(&format!("{} failed: {}\n", result.project, causes.join(": ")));
         for line in &log_tail {
-            text.push_str(&format!("  | {}\n", printable(line)));
+            text.push_str(&format!("  | {}\n", printable_log(line)));
         }
     }
     text

@@ -176,6 +176,10 @@ fn why_tells_the_whole_story() {
       },
       "because": [
         {
+          "path": [
+            "api",
+            "lib"
+          ],
           "reasons": [
             {
               "change": "modified",
@@ -185,10 +189,6 @@ fn why_tells_the_whole_story() {
               "project": "lib",
               "source": "lib/.rebuild_patterns:2"
             }
-          ],
-          "way": [
-            "api",
-            "lib"
           ]
         }
       ],
@@ -434,7 +434,7 @@ fn why_not_names_the_files_that_were_near_and_what_did_not_take_them() {
     `api` is not affected:
       none of the 3 changed files is an input of it, nor of what it needs: `lib`
       `lib/notes.md` matches no line of `lib/.rebuild_patterns` of `lib`
-      `lib/old.txt` is taken back by `!**/old.txt` (lib/.rebuild_patterns:2) of `lib`
+      `lib/old.txt` is excluded by `!**/old.txt` (lib/.rebuild_patterns:2) of `lib`
     stderr: changes of <10 hex> since <10 hex> (--base)
     [exit: 0]
     ");
@@ -445,7 +445,7 @@ fn why_not_names_the_files_that_were_near_and_what_did_not_take_them() {
     [exit: 1]
     ");
     assert_eq!(json["near_misses"][1]["source"], "lib/.rebuild_patterns:2");
-    assert_eq!(json["near_misses"][0]["taken_back_by"], serde_json::Value::Null);
+    assert_eq!(json["near_misses"][0]["excluded_by"], serde_json::Value::Null);
 }
 
 #[test]
@@ -462,7 +462,7 @@ fn why_tells_which_argument_and_which_parent_differs() {
     `site` is affected:
       `site/Dockerfile` was modified and matches `site/` (projects.toml:10) of `site`
       the manifest's entry of `site` differs in `build_args.A`, `build_args.B`, `build_args.C`
-      `site` is made from `chinampa/base:2`, `other:1` in place of `chinampa/base:1`
+      `site` is built from other images: `chinampa/base:1` (site/Dockerfile:1) is not used any more; `chinampa/base:2` (site/Dockerfile:1) is new; `other:1` (site/Dockerfile:2) is new
     [exit: 0]
     ");
 }

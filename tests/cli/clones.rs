@@ -78,7 +78,7 @@ fn the_extension_of_older_partial_clones_is_known() {
 }
 
 #[test]
-fn what_a_partial_clone_can_not_get_is_an_error_of_the_surroundings() {
+fn what_a_partial_clone_can_not_get_is_an_error_of_the_environment() {
     let origin = origin();
     let clone = partial(&origin, "--filter=tree:0");
     clone.git(["remote", "set-url", "origin", "file:///nowhere/at/all"]);

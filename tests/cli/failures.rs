@@ -1,4 +1,4 @@
-//! When a build or the surroundings fail: named, with the right exit status, and nothing half-written.
+//! When a build or the environment fails: named, with the right exit status, and nothing half-written.
 
 use std::io::{BufRead, BufReader, Read as _};
 use std::os::unix::fs::symlink;

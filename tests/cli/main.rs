@@ -15,6 +15,7 @@ mod clones;
 mod failures;
 mod files;
 mod full_disk;
+mod hostile;
 mod init;
 mod lint;
 mod promises;

@@ -15,9 +15,9 @@ use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
 use thiserror::Error;
 
 use super::program::{Line, ProgramError};
-use crate::aws::{self, AwsError};
+use crate::aws::{self, AwsError, Endpoint};
 use crate::config::{AppRunner, EnvironmentName, Placeholder, Service, Template, WorkspaceName};
-use crate::model::{CommitId, ImageRef, ProjectName, Region, RepositoryName, printable};
+use crate::model::{CommitId, ErrorKind, ImageRef, ProjectName, Region, RepositoryName, printable};
 
 /// What a deployment brings to one project's service.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ pub struct Deployment<'d> {
 pub struct AwsPlace<'p> {
     pub region: &'p Region,
     /// Of the AWS API; AWS's own, or what `AWS_ENDPOINT_URL` says, when `None`.
-    pub endpoint: Option<&'p str>,
+    pub endpoint: Option<&'p Endpoint>,
 }
 
 /// How long services are waited for.
@@ -85,6 +85,32 @@ pub enum ServiceError {
     TimedOut { service: String, timeout: Duration, state: String },
     #[error(transparent)]
     Program(#[from] ProgramError),
+}
+
+impl ServiceError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoRegion { .. } | Self::WhichContainer { .. } | Self::Unsuitable { .. } => ErrorKind::Input,
+            Self::Aws { source, .. } => source.kind(),
+            Self::NotThere { .. } | Self::Refused { .. } | Self::TimedOut { .. } => ErrorKind::Failed,
+            Self::Program(error) => error.kind(),
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Aws { source, .. } => source.hint(),
+            Self::Program(error) => error.hint(),
+            Self::NoRegion { .. }
+            | Self::NotThere { .. }
+            | Self::WhichContainer { .. }
+            | Self::Unsuitable { .. }
+            | Self::Refused { .. }
+            | Self::TimedOut { .. } => None,
+        }
+    }
 }
 
 /// The services that a deployment may restart.
