@@ -9,7 +9,7 @@ use clap::Args;
 use super::opened::{self, Opened, Uncommitted, selection};
 use super::progress::Display;
 use super::{Call, ensure_terraform, registries, wait_for};
-use crate::ci::Switches;
+use crate::ci::{Branch, Directives};
 use crate::config::SecretSource;
 use crate::deploy::{self, Checkout, DeployEvent, Terraform};
 use crate::engine::Engine;
@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::execute::{self, BuildReport, Durations, Executor, Job, Preparation, Secrets, Tags};
 use crate::exit::Exit;
 use crate::git::Snapshot;
-use crate::model::{Host, ImageRef, ProjectName, Secret, Tag};
+use crate::model::{CommitId, Host, ImageRef, ProjectName, Secret, Tag};
 use crate::plan::{self, Force, Plan};
 use crate::registry::Registry;
 use crate::report::json::{BuildJson, PlanJson};
@@ -51,13 +51,13 @@ pub(super) struct Arguments {
 pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::Included)?;
-    if opened.is_dirty && environment.is_ci && !arguments.allow_dirty {
+    if opened.is_dirty && environment.ci.is_ci() && !arguments.allow_dirty {
         return Err(Error::DirtyInCi);
     }
     let snapshot = opened.snapshot();
     let workspace = Workspace::read(&snapshot, &opened.source)?;
     let selected = selection(&workspace, &arguments.projects)?;
-    let force = force(&workspace, arguments, &opened.switches(&workspace)?)?;
+    let force = force(&workspace, arguments, &opened.directives(&workspace)?)?;
     wait_for(async {
         let cache = registries::registry(&workspace.cache, environment).await?;
         let observed = opened.observe(call, &snapshot, &workspace, &selected, &*cache).await?;
@@ -67,6 +67,9 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
             return Ok(Exit::Done);
         }
         output.story(&text::base(plan.head, plan.is_dirty, &plan.base));
+        if let (true, Branch::Unknown { why }) = (environment.ci.is_ci(), opened.context.branch()) {
+            output.story(&format!("nothing is named after a branch: {why}"));
+        }
         if let (true, Some(host), false) = (opened.is_dirty, host(&*cache, &workspace), arguments.allow_dirty)
         {
             return Err(Error::DirtyPush { host: host.to_string() });
@@ -86,8 +89,9 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
         let jobs = execute::prepare(&plan, &observed, preparation, connect).await?;
         let report = execute(call, arguments, &opened, &workspace, &*cache, &jobs).await;
         // What was built is there, whether that can be recorded or not: it is reported first.
+        let may_move = |recorded| may_move_record(call, &opened, recorded);
         let branch = opened.head.branch.as_ref();
-        let recorded = execute::record(&*cache, &workspace, &plan, &report, branch).await;
+        let recorded = execute::record(&*cache, &workspace, &plan, &report, branch, may_move).await;
         show_report(call, &plan, &report, recorded.as_ref().ok().and_then(Option::as_ref));
         recorded?;
         Ok(exit(&report))
@@ -149,9 +153,9 @@ fn at_least_one(number: &str) -> Result<NonZeroUsize, &'static str> {
 
 /// With `--force`, the named projects but not what they need; all when none is named. A commit's message
 /// can ask for the same.
-fn force(workspace: &Workspace, arguments: &Arguments, switches: &Switches) -> Result<Force, Error> {
+fn force(workspace: &Workspace, arguments: &Arguments, directives: &Directives) -> Result<Force, Error> {
     let all = || workspace.projects.keys().cloned().collect();
-    if switches.rebuild_all || arguments.force && arguments.projects.is_empty() {
+    if directives.rebuild_all || arguments.force && arguments.projects.is_empty() {
         return Ok(Force::Only(all()));
     }
     let mut forced: BTreeSet<ProjectName> = BTreeSet::new();
@@ -160,7 +164,7 @@ fn force(workspace: &Workspace, arguments: &Arguments, switches: &Switches) -> R
             forced.insert(opened::project(workspace, name)?);
         }
     }
-    for repository in &switches.rebuild {
+    for repository in &directives.rebuild {
         let built_to = |project: &Project| project.config.repository.as_str() == repository;
         let found = workspace.projects.iter().find(|(_, project)| built_to(project));
         let (name, _) = found.ok_or_else(|| Error::SwitchRepository(repository.clone()))?;
@@ -185,6 +189,16 @@ fn tags(opened: &Opened) -> Tags {
         return Tags::default();
     }
     Tags { commit: Some(opened.head.commit), branch: opened.head.branch.clone() }
+}
+
+/// A branch's record moves to descendants only, so that a build of an older commit, run again, doesn't move it back.
+fn may_move_record(call: &Call, opened: &Opened, recorded: CommitId) -> Result<bool, Error> {
+    let moves = opened.may_move_record(&call.options, recorded)?;
+    if let (Err(why), Some(branch)) = (&moves, opened.context.branch_name()) {
+        let recorded = recorded.short();
+        call.output.story(&format!("the build record of `{branch}` stays at {recorded}: {why}"));
+    }
+    Ok(moves.is_ok())
 }
 
 async fn execute(

@@ -5,7 +5,7 @@ use super::opened::{Opened, Uncommitted};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::RepoPath;
-use crate::observe::{Base, Records};
+use crate::observe::Base;
 use crate::patterns::{Patterns, PatternsError};
 use crate::workspace;
 
@@ -27,8 +27,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
         Some(base) => base,
         None => {
             let (manifest, _) = workspace::manifest(&snapshot, &opened.source)?;
-            let default_branch = &manifest.workspace.default_branch;
-            opened.base(options, environment, default_branch, &Records::default())?
+            opened.base_by_git(call, &manifest.workspace)?
         }
     };
 

@@ -56,14 +56,14 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
             name: arguments.environment.clone(),
             known: workspace.environments.keys().cloned().collect(),
         })?;
-    let candidate = deploy::candidate(&opened.repository, &opened.head, rule)?;
+    let candidate = deploy::candidate(&opened.repository, &opened.context, rule)?;
     gate::check_rule(&arguments.environment, rule, &candidate)?;
     let selected = if arguments.projects.is_empty() {
         workspace.projects.keys().cloned().collect()
     } else {
         arguments.projects.iter().map(|name| opened::project(&workspace, name)).collect::<Result<_, _>>()?
     };
-    let is_dry_run = arguments.dry_run || opened.switches(&workspace)?.dry_deploy;
+    let is_dry_run = arguments.dry_run || opened.directives(&workspace)?.dry_deploy;
     let deploying = Deploying {
         call,
         arguments,

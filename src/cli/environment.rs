@@ -4,33 +4,27 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::aws::AllowedHosts;
-use crate::ci::{Facts, Sources};
+use crate::ci::{CiContext, CiEnvironment};
 use crate::docker::DockerHost;
 use crate::error::Error;
-use crate::model::{BranchName, Region, Secret};
+use crate::model::{Region, Secret};
 
 pub(super) struct Environment {
-    /// Whether a CI runs this: `CI` is set, and not to `false`.
-    pub(super) is_ci: bool,
     /// `CHINAMPA_BASE`
     pub(super) base: Option<String>,
-    /// `CHINAMPA_BRANCH`: the branch of a detached head.
-    pub(super) branch: Option<BranchName>,
     /// `CHINAMPA_TERRAFORM_MIRROR`
     pub(super) terraform_mirror: Option<String>,
-    /// What the CI says.
-    pub(super) ci: Facts,
+    /// What the CI says, and what is said in its place.
+    pub(super) ci: CiContext,
 }
 
 impl Environment {
     pub(super) fn read() -> Self {
         let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         Self {
-            is_ci: set("CI").is_some_and(|value| value != "false" && value != "0"),
             base: set("CHINAMPA_BASE"),
-            branch: set("CHINAMPA_BRANCH").map(BranchName::new),
             terraform_mirror: set("CHINAMPA_TERRAFORM_MIRROR"),
-            ci: Facts::read(Sources {
+            ci: CiContext::read(CiEnvironment {
                 variable: &|name| env::var(name).ok(),
                 file: &|path| {
                     std::fs::read_to_string(path)

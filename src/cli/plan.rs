@@ -4,7 +4,7 @@ use super::opened::{Opened, Uncommitted, selection};
 use super::{Call, registries, wait_for};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::observe::{self, Records};
+use crate::observe;
 use crate::plan::{self, Force};
 use crate::report::json::PlanJson;
 use crate::report::text;
@@ -30,8 +30,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let workspace = Workspace::read(&snapshot, &opened.source)?;
     let selected = selection(&workspace, &arguments.projects)?;
     if arguments.offline {
-        let base =
-            opened.base(options, environment, &workspace.settings.default_branch, &Records::default())?;
+        let base = opened.base_by_git(call, &workspace.settings)?;
         let request = opened.request(&snapshot, &workspace);
         let changes = observe::changes(request, base)?;
         let digests = if arguments.digests { Some(observe::digests(request, &selected)?) } else { None };

@@ -51,8 +51,8 @@ impl ContentError {
             Self::Vanished { .. } | Self::Changed { .. } => {
                 Some("run it again once nothing writes to the work tree".to_owned())
             }
-            Self::Blob { source, .. } => source.hint(),
             Self::Context(error) => error.hint(),
+            Self::Blob { source, .. } => source.hint(),
             Self::NotAFile { .. } | Self::Unreadable { .. } => None,
         }
     }

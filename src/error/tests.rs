@@ -201,7 +201,7 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
         EngineError::PushFailed { image: image(), message: String::new() } => Failed,
     ]);
     check!("engine/content.rs", ContentError, [
-        ContentError::Blob { git_dir: "/a".into(), source: GitError::Read { what: "a".into(), source: "no".into() } } => Environment,
+        ContentError::Blob { git_dir: "/a".into(), source: no_git() } => Environment,
         ContentError::Vanished { path: "/a".into() } => Environment,
         ContentError::Changed { path: "/a".into() } => Environment,
         ContentError::NotAFile { path: "/a".into() } => Input,

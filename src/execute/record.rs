@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use super::report::{BuildReport, Outcome};
-use crate::model::{BranchName, ErrorKind, ImageRef, ProjectName, Tag};
+use crate::model::{BranchName, CommitId, ErrorKind, ImageRef, ProjectName, Tag};
+use crate::observe::{self, ObserveError};
 use crate::plan::Plan;
 use crate::record::{ARTIFACT_TYPE, BuildRecord, RecordError, RecordedImage};
 use crate::registry::{Registry, RegistryError};
@@ -18,6 +19,8 @@ pub enum RecordingError {
     Registry(#[from] RegistryError),
     #[error(transparent)]
     Content(#[from] RecordError),
+    #[error("cannot read the branch's build record before it is written")]
+    Before(#[source] ObserveError),
 }
 
 impl RecordingError {
@@ -26,6 +29,7 @@ impl RecordingError {
         match self {
             Self::Registry(error) => error.kind(),
             Self::Content(error) => error.kind(),
+            Self::Before(error) => error.kind(),
         }
     }
 
@@ -34,31 +38,45 @@ impl RecordingError {
         match self {
             Self::Registry(error) => error.hint(),
             Self::Content(error) => error.hint(),
+            Self::Before(error) => error.hint(),
         }
     }
 }
 
 /// Writes the build record when every project of the graph has its image of a commit; returns where it is.
 ///
+/// `may_move` is asked whether the record of the branch may move from the commit that it is of.
+///
 /// # Errors
-/// [`RecordingError`]; the images are there all the same.
-pub async fn record(
+/// [`RecordingError`], and what `may_move` fails with; the images are there all the same.
+pub async fn record<E: From<RecordingError>>(
     registry: &dyn Registry,
     workspace: &Workspace,
     plan: &Plan,
     report: &BuildReport,
     branch: Option<&BranchName>,
-) -> Result<Option<ImageRef>, RecordingError> {
+    may_move: impl FnOnce(CommitId) -> Result<bool, E>,
+) -> Result<Option<ImageRef>, E> {
     let projects = images(workspace, plan, report);
     if plan.is_dirty || projects.len() < workspace.projects.len() {
         return Ok(None);
     }
     let record = BuildRecord { commit: plan.head, branch: branch.map(ToString::to_string), projects };
     let commit_tag = Tag::commit(&plan.head);
-    let tags: Vec<Tag> = [commit_tag.clone()].into_iter().chain(branch.map(Tag::branch)).collect();
+    let mut tags = vec![commit_tag.clone()];
+    if let Some(tag) = branch.map(Tag::branch) {
+        let before = observe::recorded(registry, workspace, &tag).await.map_err(RecordingError::Before)?;
+        if before.map_or(Ok(true), may_move)? {
+            tags.push(tag);
+        }
+    }
     let repository = &workspace.records;
-    registry.ensure_repository(repository).await?;
-    registry.put_artifact(repository, ARTIFACT_TYPE, record.to_bytes()?.into(), &tags).await?;
+    let written = async {
+        registry.ensure_repository(repository).await?;
+        registry.put_artifact(repository, ARTIFACT_TYPE, record.to_bytes()?.into(), &tags).await?;
+        Ok::<_, RecordingError>(())
+    };
+    written.await?;
     Ok(Some(registry.image(repository, &commit_tag)))
 }
 

@@ -3,6 +3,7 @@
 //! What was observed is complete when it is made: [`Changes`] where git alone was asked, [`Observations`] where the
 //! cache was asked too.
 
+mod ancestry;
 mod base;
 mod changes;
 mod images;
@@ -13,7 +14,11 @@ use std::path::Path;
 
 use thiserror::Error;
 
-pub use base::{BaseRequest, Missing, Records, named as named_base, records, resolve as base};
+pub use ancestry::descends;
+pub use base::{
+    BaseRequest, FoundBase, Missing, Records, commits_before, named as named_base, recorded, records,
+    resolve as base,
+};
 pub use changes::direct_changes;
 pub use reason::Reason;
 

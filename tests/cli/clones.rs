@@ -174,6 +174,7 @@ fn a_work_tree_of_a_shallow_clone_is_as_shallow() {
     affected `api`
     affected `web`
     2 affected, 0 not
+    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     [exit: 0]
     ");
     assert_snapshot!(fetched, @"
@@ -182,6 +183,7 @@ fn a_work_tree_of_a_shallow_clone_is_as_shallow() {
     affected `web`
       because `web/f` was modified and matches `web/` (projects.toml:4) of `web`
     1 affected, 1 not
+    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     [exit: 0]
     ");
 }

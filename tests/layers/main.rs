@@ -30,7 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ci", &["git"]),
     ("registry", &["aws", "config", "docker"]),
     ("engine", &["docker", "git"]),
-    ("deploy", &["aws", "config", "engine", "git", "record", "registry"]),
+    ("deploy", &["aws", "ci", "config", "engine", "git", "record", "registry"]),
     ("workspace", &["config", "dockerfile", "git", "graph", "patterns", "threads"]),
     ("infer", &["dockerfile", "dockerignore", "git", "patterns", "workspace"]),
     ("init", &["config", "dockerfile", "git", "infer", "patterns", "workspace"]),
