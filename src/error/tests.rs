@@ -242,7 +242,7 @@ fn each_variant_of_a_registry_has_its_kind() {
         AwsError::Request { source: "no".into() } => Environment,
         AwsError::HostNotAllowed { host: "x".to_owned() } => Input,
     ]);
-    check!("registry/credentials.rs", CredentialsError, [
+    check!("registry/credentials_error.rs", CredentialsError, [
         CredentialsError::Unreadable { path: "/a".into(), source: io() } => Environment,
         CredentialsError::NotAConfig { path: "/a".into() } => Environment,
         CredentialsError::HelperFailed { helper: "x".to_owned(), output: String::new() } => Environment,
