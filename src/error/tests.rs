@@ -216,6 +216,7 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
     check!("execute/record.rs", RecordingError, [
         RecordingError::Registry(missing()) => Environment,
         RecordingError::Content(RecordError::Value("x".to_owned())) => Environment,
+        RecordingError::Before(ObserveError::Record(missing())) => Environment,
     ]);
     check!("execute/build.rs", ExecuteError, [
         ExecuteError::Build(Box::new(failed())) => Failed,
