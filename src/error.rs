@@ -101,6 +101,8 @@ pub enum Error {
     UnknownEnvironment { name: EnvironmentName, known: Vec<EnvironmentName> },
     #[error("nothing was deployed to `{environment}` yet")]
     NeverDeployed { environment: EnvironmentName },
+    #[error("this run is not trusted, so it may not {action}: {why}")]
+    Untrusted { action: &'static str, why: String },
     #[error(transparent)]
     Gate(#[from] GateError),
     #[error(transparent)]
@@ -188,6 +190,7 @@ impl Error {
             | Self::SwitchRepository(_)
             | Self::AllowedHosts(_)
             | Self::AwsRegion(_) => ErrorKind::Input,
+            Self::Untrusted { .. } => ErrorKind::Failed,
             // A name that a person typed.
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => ErrorKind::Input,
             Self::Read { .. } | Self::Write { .. } | Self::Start(_) | Self::Answer(_) => {
@@ -230,6 +233,9 @@ impl Error {
             Self::PipelineWithoutClone { .. } => Some(
                 "let the pipeline's source action have the output artifact format \"Full clone\"".to_owned(),
             ),
+            Self::Untrusted { .. } => {
+                Some("a job that vouches for what it runs sets `CHINAMPA_TRUST=trusted`".to_owned())
+            }
             Self::Secret { .. } => {
                 Some("set it, or take the secret out of the project's `secrets`".to_owned())
             }

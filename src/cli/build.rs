@@ -9,12 +9,14 @@ use clap::Args;
 use super::opened::{self, Opened, Uncommitted, selection};
 use super::progress::Display;
 use super::{Call, ensure_terraform, registries, wait_for};
-use crate::ci::{Branch, Directives};
+use crate::ci::{Branch, Directives, Trust};
 use crate::config::SecretSource;
 use crate::deploy::{self, Checkout, DeployEvent, Terraform};
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::execute::{self, BuildReport, Durations, Executor, Job, Preparation, Secrets, Tags};
+use crate::execute::{
+    self, BuildReport, Destination, Durations, Executor, Job, Preparation, Secrets, Tags, UntrustedRun,
+};
 use crate::exit::Exit;
 use crate::git::Snapshot;
 use crate::model::{CommitId, Host, ImageRef, ProjectName, Secret, Tag};
@@ -67,20 +69,30 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
             return Ok(Exit::Done);
         }
         output.story(&text::base(plan.head, plan.is_dirty, &plan.base));
-        if let (true, Branch::Unknown { why }) = (environment.ci.is_ci(), opened.context.branch()) {
-            output.story(&format!("nothing is named after a branch: {why}"));
+        let destination = destination(&opened);
+        match (&opened.trust, opened.context.branch()) {
+            (Trust::Untrusted { why }, _) => output.story(&format!(
+                "this run is not trusted: {why}. Images stay in the engine, and there are no secrets"
+            )),
+            (Trust::Trusted, Branch::Unknown { why }) if environment.ci.is_ci() => {
+                output.story(&format!("nothing is named after a branch: {why}"));
+            }
+            (Trust::Trusted, _) => {}
         }
-        if let (true, Some(host), false) = (opened.is_dirty, host(&*cache, &workspace), arguments.allow_dirty)
-        {
-            return Err(Error::DirtyPush { host: host.to_string() });
+        if let Destination::Shared(_) = destination {
+            let host = host(&*cache, &workspace).filter(|_| opened.is_dirty && !arguments.allow_dirty);
+            if let Some(host) = host {
+                return Err(Error::DirtyPush { host: host.to_string() });
+            }
+            validate_terraform(call, &snapshot, &workspace, &plan).await?;
         }
-        validate_terraform(call, &snapshot, &workspace, &plan).await?;
         let preparation = Preparation {
             repository: &opened.repository,
             snapshot: &snapshot,
             workspace: &workspace,
             registry: &*cache,
-            tags: &tags(&opened),
+            destination: &destination,
+            branch_to_read: opened.context.branch_to_read(),
             secrets: &secrets(call, &opened, &workspace, &plan)?,
             pull: arguments.pull,
         };
@@ -89,9 +101,14 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
         let jobs = execute::prepare(&plan, &observed, preparation, connect).await?;
         let report = execute(call, arguments, &opened, &workspace, &*cache, &jobs).await;
         // What was built is there, whether that can be recorded or not: it is reported first.
-        let may_move = |recorded| may_move_record(call, &opened, recorded);
-        let branch = opened.head.branch.as_ref();
-        let recorded = execute::record(&*cache, &workspace, &plan, &report, branch, may_move).await;
+        let recorded = match destination {
+            Destination::Untrusted(_) => Ok(None),
+            Destination::Shared(_) => {
+                let may_move = |recorded| may_move_record(call, &opened, recorded);
+                let branch = opened.head.branch.as_ref();
+                execute::record(&*cache, &workspace, &plan, &report, branch, may_move).await
+            }
+        };
         show_report(call, &plan, &report, recorded.as_ref().ok().and_then(Option::as_ref));
         recorded?;
         Ok(exit(&report))
@@ -183,12 +200,15 @@ fn exit(report: &BuildReport) -> Exit {
     }
 }
 
-/// Nothing that is named after a commit or a branch is made of uncommitted work.
-fn tags(opened: &Opened) -> Tags {
-    if opened.is_dirty {
-        return Tags::default();
+/// Nothing that is named after a commit or a branch is made of uncommitted work, and nothing that others see by an untrusted run.
+fn destination(opened: &Opened) -> Destination {
+    match &opened.trust {
+        Trust::Untrusted { .. } => Destination::Untrusted(UntrustedRun::new()),
+        Trust::Trusted if opened.is_dirty => Destination::Shared(Tags::default()),
+        Trust::Trusted => {
+            Destination::Shared(Tags { commit: Some(opened.head.commit), branch: opened.head.branch.clone() })
+        }
     }
-    Tags { commit: Some(opened.head.commit), branch: opened.head.branch.clone() }
 }
 
 /// A branch's record moves to descendants only, so that a build of an older commit, run again, doesn't move it back.
@@ -222,8 +242,10 @@ async fn execute(
     };
     let report = executor.execute(jobs, interrupted()).await;
     display.finish();
-    durations.learn(&report);
-    write_durations(&durations_file, &durations);
+    if opened.trust.is_trusted() {
+        durations.learn(&report);
+        write_durations(&durations_file, &durations);
+    }
     report
 }
 
@@ -231,8 +253,11 @@ fn processors() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
-/// The secrets of the projects that are built.
+/// The secrets of the projects that are built; none for an untrusted run.
 fn secrets(call: &Call, opened: &Opened, workspace: &Workspace, plan: &Plan) -> Result<Secrets, Error> {
+    if !opened.trust.is_trusted() {
+        return Ok(Secrets::new());
+    }
     let secrets = |name: &ProjectName| {
         let secrets = secrets_of(call, opened, name, &workspace.projects[name])?;
         Ok((name.clone(), secrets))

@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::aws::AllowedHosts;
-use crate::ci::{CiContext, CiEnvironment};
+use crate::ci::{CiContext, CiEnvironment, Trust};
 use crate::docker::DockerHost;
 use crate::error::Error;
 use crate::model::{Region, Secret};
@@ -32,6 +32,17 @@ impl Environment {
                         .ok()
                 },
             }),
+        }
+    }
+
+    /// Refuses what an untrusted run may not do.
+    ///
+    /// # Errors
+    /// [`Error::Untrusted`]
+    pub(super) fn check_trust(&self, action: &'static str) -> Result<(), Error> {
+        match self.ci.trust() {
+            Trust::Trusted => Ok(()),
+            Trust::Untrusted { why } => Err(Error::Untrusted { action, why }),
         }
     }
 
