@@ -25,4 +25,5 @@ mod repositories;
 mod shop;
 mod shown;
 mod simulate;
+mod untrusted;
 mod words;
