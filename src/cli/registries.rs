@@ -17,7 +17,7 @@ pub(super) async fn registry(
     match &config.kind {
         RegistryKind::Engine => {
             let docker = Docker::connect(&environment.docker_host()?).await?;
-            Ok(Box::new(EngineStore::new(docker.bollard().clone())))
+            Ok(Box::new(EngineStore::new(&docker)))
         }
         RegistryKind::Oci { host, insecure } => Ok(Box::new(oci(host, *insecure, environment)?)),
         RegistryKind::Ecr(ecr) => Ok(Box::new(self::ecr(ecr, environment).await?)),

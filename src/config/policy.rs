@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::fields::Item;
-use super::registry::Role;
+use super::role::Role;
 use super::{ProjectConfig, WorkspaceName};
 
 pub(super) const KEYS: &[&str] = &["keep", "immutable_tags", "scan_on_push"];

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::shell::ShellError;
+use super::shell_error::ShellError;
 use super::shown::shown;
 use super::{MAX_BYTES, MAX_STAGES};
 use crate::model::{InvalidName, StageName};

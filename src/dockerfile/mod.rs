@@ -11,6 +11,7 @@ mod lines;
 mod mount;
 mod pattern;
 mod shell;
+mod shell_error;
 mod shown;
 mod stages;
 mod statement;
@@ -24,7 +25,7 @@ use std::sync::OnceLock;
 
 pub use error::DockerfileError;
 pub use instruction::Instruction;
-pub use shell::ShellError;
+pub use shell_error::ShellError;
 
 use crate::model::{ImageRef, Platform, StageName};
 use stages::Reader;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
+use crate::git::Blobs;
 use crate::model::{ErrorKind, FileMode, ObjectId, RepoPath, printable};
 
 /// The files that `COPY` and `ADD` can see: nothing else exists for the build.
@@ -27,8 +28,8 @@ pub struct ContextFile {
 /// Where a file's bytes are read from when the engine asks for them.
 #[derive(Clone, Debug)]
 pub enum Content {
-    /// A blob of the repository at this `.git` folder.
-    Blob { git_dir: PathBuf, id: ObjectId },
+    /// A blob of a repository.
+    Blob { blobs: Blobs, id: ObjectId },
     /// A file outside of git, which must still have this SHA-256 when it is sent.
     File { path: PathBuf, sha256: [u8; 32] },
     /// Bytes that are at hand.

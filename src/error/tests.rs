@@ -14,7 +14,7 @@ use crate::engine::{ContentError, ContextError};
 use crate::execute::ExecuteError;
 use crate::git::UnsupportedFormat;
 use crate::infer::InferError;
-use crate::model::{CommitId, ErrorKind, Host, ManifestDigest, ObjectId, RepoPath, RepositoryName};
+use crate::model::{CommitId, ErrorKind, Host, ManifestDigest, RepoPath, RepositoryName};
 use crate::registry::{Answer, CredentialsError};
 use ErrorKind::{Environment, Failed, Input, Interrupted};
 
@@ -201,8 +201,7 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
         EngineError::PushFailed { image: image(), message: String::new() } => Failed,
     ]);
     check!("engine/content.rs", ContentError, [
-        ContentError::Repository { git_dir: "/a".into(), source: "no".into() } => Environment,
-        ContentError::Blob { git_dir: "/a".into(), id: object(), source: "no".into() } => Environment,
+        ContentError::Blob { git_dir: "/a".into(), source: no_git() } => Environment,
         ContentError::Vanished { path: "/a".into() } => Environment,
         ContentError::Changed { path: "/a".into() } => Environment,
         ContentError::NotAFile { path: "/a".into() } => Input,
@@ -410,10 +409,6 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::Start(io()) => Environment,
         Error::Answer(io()) => Environment,
     ]);
-}
-
-fn object() -> ObjectId {
-    "0123456789012345678901234567890123456789".parse().unwrap()
 }
 
 fn environment() -> EnvironmentName {

@@ -276,9 +276,7 @@ impl<'p> TaskBuilder<'p> {
 
     fn content(&self, file: &InputFile) -> Content {
         match file.content {
-            InputContent::Committed(id) => {
-                Content::Blob { git_dir: self.preparation.repository.git_dir().to_owned(), id }
-            }
+            InputContent::Committed(id) => Content::Blob { blobs: self.preparation.repository.blobs(), id },
             InputContent::Extra(sha256) => Content::File { path: self.path(&file.path), sha256 },
         }
     }

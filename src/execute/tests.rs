@@ -22,6 +22,7 @@ struct Recorder {
     named: Mutex<Vec<String>>,
     failing: Vec<&'static str>,
     hanging: Vec<&'static str>,
+    is_engine_store: bool,
     at_once: Mutex<(usize, usize)>,
 }
 
@@ -85,7 +86,7 @@ impl Engine for Recorder {
 #[async_trait]
 impl Registry for Recorder {
     fn storage(&self) -> Storage {
-        Storage::Remote
+        if self.is_engine_store { Storage::Engine } else { Storage::Remote }
     }
 
     fn image(&self, repository: &RepositoryName, tag: &Tag) -> ImageRef {
@@ -306,6 +307,16 @@ async fn an_image_is_pushed_first_and_its_cache_tag_comes_last() {
             format!("tag api:{cache}"),
         ]
     );
+}
+
+#[tokio::test]
+async fn in_the_engines_own_store_nothing_is_pushed_and_the_cache_tag_comes_last() {
+    let world = World::with(Recorder { is_engine_store: true, ..Recorder::default() }, &[("api", &[])], &[]);
+
+    world.run(1).await;
+
+    let cache = format!("tag api:cache-{}", digest("api"));
+    assert_eq!(world.recorder.asked(), ["build api: FROM scratch", "tag api:branch-main", &cache]);
 }
 
 #[tokio::test]

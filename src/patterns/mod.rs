@@ -14,11 +14,11 @@
 //! the repository; everything read here may be hostile, so time and memory are bounded by the length
 //! of a line. `docs/patterns.md` explains each kind of line.
 
-mod filed;
 mod glob;
 mod index;
 mod lazy;
 mod line;
+mod prefix_index;
 mod regex;
 mod syntax;
 mod walk;

@@ -21,6 +21,7 @@ mod full_disk;
 mod hostile;
 mod init;
 mod lint;
+mod promises;
 mod repositories;
 mod shop;
 mod shown;

@@ -81,8 +81,8 @@ async fn a_blob_that_is_not_there_is_named() {
     let repository = Repository::new();
     let other = Repository::new();
     let mut file = repository.file("a", unique());
-    if let Content::Blob { git_dir, .. } = &mut file.content {
-        *git_dir = other.folder().to_owned();
+    if let Content::Blob { blobs, .. } = &mut file.content {
+        *blobs = other.blobs();
     }
 
     let error = support::build(&engine, &request(&format!("FROM {BASE}\nCOPY . /app\n"), vec![file]))
