@@ -4,9 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::config::EnvironmentName;
-use crate::deploy::gate::GateError;
-use crate::deploy::{CheckoutError, InstallError, InvalidMirror, LockError, PartError, TerraformError};
+use crate::deploy::{DeployError, InstallError, InvalidMirror, ValidateError};
 use crate::docker::{DockerError, InvalidDockerHost};
 use crate::engine::EngineError;
 use crate::exit::Exit;
@@ -16,7 +14,7 @@ use crate::init::InitError;
 use crate::inputs::InputsError;
 use crate::lint::LintError;
 use crate::lint::write::WriteError;
-use crate::model::{ImageRef, InvalidImageRef, InvalidRegion, ProjectName, Region};
+use crate::model::{ErrorKind, ImageRef, InvalidImageRef, InvalidRegion, ProjectName, Region};
 use crate::observe::ObserveError;
 use crate::record::RecordError;
 use crate::registry::RegistryError;
@@ -95,36 +93,14 @@ pub enum Error {
     NoHost(ImageRef),
     #[error("`{0}` names a digest, and what is copied keeps the one that it has")]
     ChosenDigest(ImageRef),
-    #[error("`projects.toml` has no `[deploy]`: nothing says where images are promoted to")]
-    NoDeployRegistry,
-    #[error("there is no environment `{name}`")]
-    UnknownEnvironment { name: EnvironmentName, known: Vec<EnvironmentName> },
-    #[error("nothing was deployed to `{environment}` yet")]
-    NeverDeployed { environment: EnvironmentName },
     #[error(transparent)]
-    Gate(#[from] GateError),
+    Deploy(#[from] DeployError),
     #[error(transparent)]
-    Lock(#[from] LockError),
-    #[error(transparent)]
-    Terraform(#[from] TerraformError),
-    #[error(transparent)]
-    Checkout(#[from] CheckoutError),
-    #[error("cannot plan the deployment of `{project}`")]
-    DeployPlan {
-        project: ProjectName,
-        #[source]
-        source: PartError,
-    },
-    #[error("the Terraform configuration of `{project}` is not valid, so nothing was built")]
-    Validate {
-        project: ProjectName,
-        #[source]
-        source: TerraformError,
-    },
+    Validate(#[from] ValidateError),
+    #[error("`CHINAMPA_LOCK_LEASE` is no lease: {reason}")]
+    Lease { reason: String },
     #[error("the commit's message asks to rebuild `{0}`, which is the repository of no project")]
     SwitchRepository(String),
-    #[error("what runs now could not be recorded")]
-    DeployedRecord(#[source] RegistryError),
     #[error("`AWS_REGION` does not name a region")]
     AwsRegion(#[source] InvalidRegion),
     #[error(transparent)]
@@ -182,16 +158,14 @@ impl Error {
             | Self::NoSuchRegion(_)
             | Self::NoHost(_)
             | Self::ChosenDigest(_)
-            | Self::NoDeployRegistry
-            | Self::UnknownEnvironment { .. }
-            | Self::NeverDeployed { .. }
-            | Self::Terraform(TerraformError::NoFolder { .. })
+            | Self::Lease { .. }
             | Self::AwsRegion(_)
             | Self::Lint(_)
             | Self::Simulate(_)
             | Self::Fix(WriteError::Differs { .. } | WriteError::Link { .. })
             | Self::SwitchRepository(_) => Exit::BadInput,
-            Self::Gate(_) | Self::DeployPlan { .. } | Self::Validate { .. } => Exit::Failed,
+            Self::Deploy(error) => exit_of(error.kind()),
+            Self::Validate(error) => exit_of(error.kind()),
             Self::Inputs(InputsError::Extra { .. })
             | Self::Observe(
                 ObserveError::Inputs(InputsError::Extra { .. })
@@ -204,10 +178,6 @@ impl Error {
             | Self::Record(_)
             | Self::RecordContent(_)
             | Self::Install(_)
-            | Self::Lock(_)
-            | Self::Terraform(_)
-            | Self::Checkout(_)
-            | Self::DeployedRecord(_)
             | Self::Write { .. }
             | Self::Fix(WriteError::Io { .. })
             | Self::Init(InitError::Write { .. })
@@ -243,20 +213,9 @@ impl Error {
                 Some("set it, or take the secret out of the project's `secrets`".to_owned())
             }
             Self::NoHost(_) => Some("put its host before it, as in `docker.io/library/nginx`".to_owned()),
-            Self::NoDeployRegistry => Some("add it: `docs/projects-toml.md` says how".to_owned()),
-            Self::UnknownEnvironment { known, .. } if known.is_empty() => {
-                Some("`projects.toml` has no `[environments.<name>]`".to_owned())
-            }
-            Self::UnknownEnvironment { known, .. } => {
-                let known: Vec<&str> = known.iter().map(EnvironmentName::as_str).collect();
-                Some(format!("there are: {}", known.join(", ")))
-            }
-            Self::Gate(error) => error.hint().map(str::to_owned),
-            Self::DeployedRecord(_) => {
-                Some("deploy the same commit again: what runs already is left as it is".to_owned())
-            }
-            Self::Lock(LockError::Registry { source: error, .. })
-            | Self::Registry(error)
+            Self::Deploy(error) => error.hint(),
+            Self::Validate(error) => error.hint(),
+            Self::Registry(error)
             | Self::Record(error)
             | Self::Observe(ObserveError::Image { source: error, .. } | ObserveError::Record(error)) => {
                 error.hint()
@@ -265,6 +224,15 @@ impl Error {
             Self::Fix(WriteError::Differs { .. }) => Some("run it again".to_owned()),
             _ => None,
         }
+    }
+}
+
+fn exit_of(kind: ErrorKind) -> Exit {
+    match kind {
+        ErrorKind::Input => Exit::BadInput,
+        ErrorKind::Environment => Exit::Surroundings,
+        ErrorKind::Failed => Exit::Failed,
+        ErrorKind::Interrupted => Exit::Interrupted,
     }
 }
 

@@ -13,19 +13,19 @@ use super::progress::Display;
 use super::{ensure_terraform, registries, wait_for};
 use crate::ci::Switches;
 use crate::config::SecretSource;
-use crate::deploy::{self, Checkout, DeployEvent, Terraform};
+use crate::deploy::{self, Validated, Validation};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::execute::{Durations, Executor};
 use crate::exit::Exit;
 use crate::git::Snapshot;
 use crate::inputs::InputFiles;
-use crate::model::{Credentials, Host, ImageRef, ProjectName, Secret, Tag};
+use crate::model::{Credentials, Host, ImageRef, ProjectName, RepoPath, Secret, Tag};
 use crate::plan::{Action, Force, Plan, Step};
 use crate::record::{ARTIFACT_TYPE, BuildRecord};
 use crate::registry::Registry;
 use crate::report::json::{BuildJson, PlanJson};
-use crate::report::{BuildReport, deployment, text};
+use crate::report::{BuildReport, text};
 use crate::task::{Maker, Tags, Task};
 use crate::workspace::{Project, Workspace};
 
@@ -81,7 +81,9 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
         {
             return Err(Error::DirtyPush { host: host.to_string() });
         }
-        validate_terraform(call, &snapshot, &workspace, &plan).await?;
+        if validate_terraform(call, &snapshot, &workspace, &plan).await? == Validated::Interrupted {
+            return Ok(Exit::Interrupted);
+        }
         let building = Building { planning: &planning, arguments, cache: &*cache, output };
         let mut report = building.execute(&plan, &files).await?;
         // What was built is there, whether that can be recorded or not: it is reported first.
@@ -102,25 +104,24 @@ async fn validate_terraform(
     snapshot: &Snapshot<'_>,
     workspace: &Workspace,
     plan: &Plan,
-) -> Result<(), Error> {
-    let mut folders = Vec::new();
-    for step in plan.steps.iter().filter(|step| step.action == Action::Build) {
-        let config = &workspace.projects[&step.project].config;
-        for folder in deploy::terraform_folders(snapshot, config)? {
-            folders.push((&step.project, folder));
-        }
+) -> Result<Validated, Error> {
+    // Where nothing is deployed, nothing is applied.
+    if workspace.deploy.is_none() {
+        return Ok(Validated::Valid);
     }
-    if folders.is_empty() {
-        return Ok(());
-    }
-    let terraform = Terraform::new(ensure_terraform::program(&call.environment).await?);
-    let checkout = Checkout::new(snapshot, &call.environment.temporary_folder())?;
-    for (project, folder) in folders {
-        let tell = |event| call.output.story(&deployment::event(project, &DeployEvent::Terraform(event)));
-        let validated = terraform.validate(&checkout, &folder, &tell).await;
-        validated.map_err(|source| Error::Validate { project: project.clone(), source })?;
-    }
-    Ok(())
+    let validation = Validation {
+        program: ensure_terraform::program(&call.environment)?,
+        variables: call.environment.terraform_variables(),
+        temporary: call.environment.temporary_folder(),
+    };
+    let built = plan.steps.iter().filter(|step| step.action == Action::Build);
+    let built = built.map(|step| step.project.clone()).collect();
+    let on_valid = |project: &ProjectName, folder: &RepoPath| {
+        call.output.story(&format!("{project}: the Terraform configuration in {folder} is valid"));
+    };
+    let validated =
+        deploy::validate_terraform(&validation, snapshot, workspace, &built, interrupted(), &on_valid);
+    Ok(validated.await?)
 }
 
 /// Where images are pushed to; `None` where they stay in the engine.

@@ -29,9 +29,11 @@ pub use environment::{
 pub use fields::Located;
 pub use policy::Policy;
 pub use problem::{ManifestErrors, Problem};
-pub use project::{ProjectConfig, SecretSource};
+pub use project::{ProjectConfig, SecretSource, TerraformSetting};
 pub use registry::{Ecr, RegistryConfig, RegistryKind};
-pub use service::{AppRunner, InvalidTemplate, Placeholder, Service, Template};
+pub use service::{
+    AppRunner, EcsExpress, EcsExpressRoles, InvalidTemplate, Placeholder, Service, ServiceConfig, Template,
+};
 pub use workspace::{InvalidWorkspaceName, Strategy, Switch, Workspace, WorkspaceName};
 
 use fields::Fields;

@@ -3,6 +3,7 @@
 //! Nothing here prints; [`text`] and [`json`] make what `cli` writes.
 
 pub mod deployment;
+pub mod environment;
 pub mod graph;
 pub mod init;
 pub mod json;
