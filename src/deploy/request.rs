@@ -169,7 +169,7 @@ pub fn service_fingerprint(service: Option<&ServiceConfig>) -> Fingerprint {
     use crate::config::{AppRunner, Service};
     let fingerprint = Fingerprinter::new("service/1");
     let fields = |kind: &str, fields: &[String]| {
-        fields.iter().fold(fingerprint.clone().field(kind), |all, field| all.field(field)).finish()
+        fields.iter().fold(fingerprint.clone().field(kind), Fingerprinter::field).finish()
     };
     match service.map(|config| &config.service) {
         None => fields("none", &[]),

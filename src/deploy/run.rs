@@ -294,7 +294,9 @@ impl Run<'_> {
         tag: &Tag,
     ) -> Result<(), DeployError> {
         let cache = self.endpoints.cache;
+        self.lock.ensure_held()?;
         if cache.find(repository, tag).await?.as_ref() != Some(digest) {
+            self.lock.ensure_held()?;
             cache.tag(repository, digest, std::slice::from_ref(tag)).await?;
         }
         Ok(())

@@ -205,7 +205,7 @@ impl Visit for Reader<'_> {
                     self.module_source(&source.value);
                 }
                 let others = block.body.iter().filter(|structure| {
-                    !structure.as_attribute().is_some_and(|attribute| attribute.key.as_str() == "source")
+                    structure.as_attribute().is_none_or(|attribute| attribute.key.as_str() != "source")
                 });
                 others.for_each(|structure| self.visit_structure(structure));
                 return;

@@ -138,7 +138,7 @@ impl Modules {
                 match resolve(&folder, source) {
                     Some(module) if snapshot.has_folder(&module)? => waiting.push_back(module),
                     _ => {
-                        modules.unreachable = Some(format!("the module `{source}` is not in the repository"))
+                        modules.unreachable = Some(format!("the module `{source}` is not in the repository"));
                     }
                 }
             }

@@ -17,6 +17,7 @@ pub mod world;
 mod ancestry;
 mod changes;
 mod corpus;
+mod deploy;
 mod diff;
 mod graphs;
 mod infer;

@@ -10,8 +10,8 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::http::HttpResponse;
 use aws_sdk_ecs::error::SdkError;
 use aws_sdk_ecs::types::{
-    ContainerDefinition, Deployment as EcsDeployment, DeploymentController, DeploymentControllerType,
-    DeploymentRolloutState, Service, TaskDefinition, TaskDefinitionField,
+    CanaryConfiguration, ContainerDefinition, Deployment as EcsDeployment, DeploymentController,
+    DeploymentControllerType, DeploymentRolloutState, Service, TaskDefinition, TaskDefinitionField,
 };
 
 use super::super::operations::ServiceState;
@@ -267,7 +267,8 @@ fn is_given_up(deployment: &EcsDeployment) -> bool {
 fn bake_time(service: &Service) -> Duration {
     let Some(configuration) = service.deployment_configuration() else { return Duration::ZERO };
     let minutes = |minutes: Option<i32>| u64::try_from(minutes.unwrap_or_default()).unwrap_or_default();
-    let canary = configuration.canary_configuration().and_then(|canary| canary.canary_bake_time_in_minutes());
+    let canary =
+        configuration.canary_configuration().and_then(CanaryConfiguration::canary_bake_time_in_minutes);
     let linear = configuration.linear_configuration().map(|linear| {
         let percent = linear.step_percent().filter(|percent| *percent > 0.0).unwrap_or(100.0);
         let steps = (1..=100_u32).find(|steps| f64::from(*steps) * percent >= 100.0).unwrap_or(100);
