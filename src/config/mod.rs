@@ -171,8 +171,14 @@ impl Common {
         projects: BTreeMap<ProjectName, Box<ProjectConfig>>,
         fields: &Fields<'_>,
     ) -> Option<Manifest> {
-        let Self { workspace, cache, mut deploy, environments } = self;
+        let Self { workspace, mut cache, mut deploy, environments } = self;
         let workspace = workspace?;
+        for registry in [&mut cache, &mut deploy].into_iter().flatten() {
+            if let RegistryKind::Ecr(ecr) = &mut registry.kind {
+                // A prefix that makes a name of this none is a problem of its own.
+                ecr.policy.records = workspace.name.builds_repository().with_prefix(&registry.prefix).ok();
+            }
+        }
         if let (Some(item), Some(RegistryKind::Ecr(ecr))) =
             (fields.item("deploy"), deploy.as_mut().map(|deploy| &mut deploy.kind))
         {

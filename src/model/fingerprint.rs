@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     fn of(fields: &[&str]) -> Fingerprint {
-        fields.iter().fold(Fingerprinter::new("test/1"), |all, field| all.field(field)).finish()
+        fields.iter().fold(Fingerprinter::new("test/1"), Fingerprinter::field).finish()
     }
 
     #[test]

@@ -95,7 +95,7 @@ fn with_at_most_three_switches_what_is_recorded_is_what_runs() {
             for b in 0..=second {
                 for c in 0..=(first - a) {
                     schedules += 1;
-                    if schedules % every != 0 {
+                    if !schedules.is_multiple_of(every) {
                         continue;
                     }
                     let world = prepared.copy();
