@@ -69,7 +69,6 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "error",
         &[
-            "config",
             "deploy",
             "docker",
             "engine",

@@ -29,9 +29,9 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
         Ok(removed)
     })?;
     if call.options.json {
-        call.output.json(&UnlockJson::new(&arguments.environment, &removed));
+        call.output.json(&UnlockJson::new(arguments.environment.as_str(), &removed));
     } else {
-        call.output.answer(&environment::unlocked(&arguments.environment, &removed));
+        call.output.answer(&environment::unlocked(arguments.environment.as_str(), &removed));
     }
     Ok(Exit::Done)
 }

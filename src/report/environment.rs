@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use crate::config::EnvironmentName;
 use crate::deploy::LockClaim;
 use crate::model::{ProjectName, printable};
 use crate::record::{DeployedProject, DeployedRecord, DeploymentOutcome, PastDeployment, ProjectState};
@@ -118,9 +117,9 @@ impl HistoryJson {
 }
 
 impl UnlockJson {
-    pub fn new(environment: &EnvironmentName, removed: &[LockClaim]) -> Self {
+    pub fn new(environment: &str, removed: &[LockClaim]) -> Self {
         let removed = removed.iter().map(lock).collect();
-        Self { schema: "chinampa.unlock/1", environment: environment.to_string(), removed }
+        Self { schema: "chinampa.unlock/1", environment: environment.to_owned(), removed }
     }
 }
 
@@ -187,7 +186,7 @@ pub fn history(record: &DeployedRecord) -> String {
 }
 
 /// Whose claims were taken away.
-pub fn unlocked(environment: &EnvironmentName, removed: &[LockClaim]) -> String {
+pub fn unlocked(environment: &str, removed: &[LockClaim]) -> String {
     if removed.is_empty() {
         return format!("`{environment}` is not locked\n");
     }
