@@ -1,6 +1,6 @@
 # Everything the scripts need besides Rust and Docker they install themselves.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bed bed-down bench fuzz
+.PHONY: help demo test bed bed-down bench fuzz mutants
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -26,3 +26,7 @@ bench: bed ## compare planning with git itself, and promotion with skopeo and Do
 
 fuzz: ## feed the readers of patterns, manifests, Dockerfiles and trees with made-up bytes, each for FUZZ_SECONDS
 	scripts/fuzz
+
+mutants: bed ## break the program in one place at a time, and see that some test fails each time; takes hours
+	scripts/mutants kept
+	scripts/mutants made

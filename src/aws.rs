@@ -4,6 +4,8 @@
 //! roles, single sign-on and programs, a CI's web identity, the container, the machine. The SDK
 //! tries again what may pass (three times in all, unless `AWS_MAX_ATTEMPTS` says otherwise).
 
+mod hosts;
+
 use std::error::Error as StdError;
 use std::time::Duration;
 
@@ -14,7 +16,8 @@ use aws_sdk_sts::config::http::HttpResponse;
 use aws_sdk_sts::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use thiserror::Error;
 
-use crate::model::{Region, printable};
+pub use self::hosts::{AllowedHosts, Endpoint};
+use crate::model::{ErrorKind, Region, excerpt};
 
 /// For a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -48,12 +51,31 @@ pub enum AwsError {
     Unexpected { answer: String },
     #[error("the request could not be made")]
     Request { source: Cause },
+    #[error(
+        "AWS's credentials and tokens are not sent to `{host}`, which is neither AWS's own host nor allowed"
+    )]
+    HostNotAllowed { host: String },
 }
 
 /// A cause whose type belongs to a library that stays private.
 pub type Cause = Box<dyn StdError + Send + Sync>;
 
 impl AwsError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoCredentials { .. }
+            | Self::Expired { .. }
+            | Self::Denied { .. }
+            | Self::Throttled { .. }
+            | Self::Unavailable { .. }
+            | Self::Unreachable { .. }
+            | Self::Unexpected { .. }
+            | Self::Request { .. } => ErrorKind::Environment,
+            Self::HostNotAllowed { .. } => ErrorKind::Input,
+        }
+    }
+
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -62,7 +84,14 @@ impl AwsError {
                     .to_owned(),
             ),
             Self::Denied { .. } => Some("`docs/aws.md` lists the permissions that are needed".to_owned()),
-            _ => None,
+            Self::HostNotAllowed { host } => Some(format!(
+                "`projects.toml` can't allow a host; if you trust it, set `CHINAMPA_ALLOWED_HOSTS={host}` in the environment"
+            )),
+            Self::Throttled { .. }
+            | Self::Unavailable { .. }
+            | Self::Unreachable { .. }
+            | Self::Unexpected { .. }
+            | Self::Request { .. } => None,
         }
     }
 
@@ -138,11 +167,7 @@ fn answered(status: u16, code: Option<&str>, message: Option<&str>) -> AwsError 
 
 /// One line of at most [`MOST_SHOWN`] characters, and a bit for the code.
 fn answer(status: u16, code: Option<&str>, message: Option<&str>) -> String {
-    let shown = |text: &str| {
-        let text: String =
-            text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MOST_SHOWN).collect();
-        printable(&text)
-    };
+    let shown = |text: &str| excerpt(&text.split_whitespace().collect::<Vec<_>>().join(" "), MOST_SHOWN);
     let said: Vec<String> = [code, message].into_iter().flatten().map(shown).collect();
     match said.is_empty() {
         true => format!("status {status}"),
@@ -153,7 +178,7 @@ fn answer(status: u16, code: Option<&str>, message: Option<&str>) -> String {
 /// The SDK's configuration for one region; asks nobody yet.
 ///
 /// `endpoint` goes before what `AWS_ENDPOINT_URL` and its like say.
-pub(crate) async fn config(region: &Region, endpoint: Option<&str>) -> SdkConfig {
+pub(crate) async fn config(region: &Region, endpoint: Option<&Endpoint>) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT)
         .operation_attempt_timeout(ATTEMPT)
@@ -163,7 +188,7 @@ pub(crate) async fn config(region: &Region, endpoint: Option<&str>) -> SdkConfig
         .region(aws_config::Region::new(region.as_str().to_owned()))
         .timeout_config(timeouts);
     match endpoint {
-        Some(endpoint) => loader.endpoint_url(endpoint).load().await,
+        Some(endpoint) => loader.endpoint_url(endpoint.as_str()).load().await,
         None => loader.load().await,
     }
 }

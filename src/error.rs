@@ -1,15 +1,16 @@
-//! What ends a command early: the causes, the exit status and what to do about it.
+//! What ends a command early: the causes, their kind and what to do about it.
 
+use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::aws::AwsError;
 use crate::deploy::{DeployError, InstallError, InvalidMirror, ValidateError};
 use crate::docker::{DockerError, InvalidDockerHost};
 use crate::engine::EngineError;
-use crate::exit::Exit;
-use crate::git::{GitError, UnsupportedFormat};
-use crate::infer::InferError;
+use crate::execute::{PrepareError, RecordingError};
+use crate::git::GitError;
 use crate::init::InitError;
 use crate::inputs::InputsError;
 use crate::lint::LintError;
@@ -19,7 +20,6 @@ use crate::observe::ObserveError;
 use crate::record::RecordError;
 use crate::registry::RegistryError;
 use crate::simulate::SimulateError;
-use crate::task::TaskError;
 use crate::workspace::WorkspaceError;
 
 /// Any reason why a command could not do what it was asked.
@@ -36,7 +36,7 @@ pub enum Error {
     #[error(transparent)]
     Observe(#[from] ObserveError),
     #[error(transparent)]
-    Task(#[from] TaskError),
+    Prepare(#[from] PrepareError),
     #[error(transparent)]
     Registry(#[from] RegistryError),
     #[error(transparent)]
@@ -53,8 +53,8 @@ pub enum Error {
     },
     #[error(transparent)]
     Image(#[from] InvalidImageRef),
-    #[error("cannot write the build record")]
-    Record(#[source] RegistryError),
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
     #[error(transparent)]
     RecordContent(#[from] RecordError),
     #[error("there is no project `{name}`")]
@@ -65,13 +65,13 @@ pub enum Error {
     Read {
         path: PathBuf,
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     #[error("cannot write `{path}`")]
     Write {
         path: PathBuf,
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     #[error("`{folder}` is not in a git repository: CodePipeline handed over the files alone")]
     PipelineWithoutClone { folder: PathBuf },
@@ -97,10 +97,14 @@ pub enum Error {
     Deploy(#[from] DeployError),
     #[error(transparent)]
     Validate(#[from] ValidateError),
-    #[error("`CHINAMPA_LOCK_LEASE` is no lease: {reason}")]
+    #[error("cannot use `CHINAMPA_LOCK_LEASE`: {reason}")]
     Lease { reason: String },
     #[error("the commit's message asks to rebuild `{0}`, which is the repository of no project")]
     SwitchRepository(String),
+    #[error("cannot use `CHINAMPA_ALLOWED_HOSTS`")]
+    AllowedHosts(#[source] InvalidImageRef),
+    #[error("cannot use the `endpoint` of `[deploy]`")]
+    Endpoint(#[source] AwsError),
     #[error("`AWS_REGION` does not name a region")]
     AwsRegion(#[source] InvalidRegion),
     #[error(transparent)]
@@ -110,95 +114,80 @@ pub enum Error {
     #[error(transparent)]
     Simulate(#[from] SimulateError),
     #[error("cannot start")]
-    Start(#[source] std::io::Error),
+    Start(#[source] io::Error),
     #[error("cannot write the answer to standard output")]
-    Answer(#[source] std::io::Error),
+    Answer(#[source] io::Error),
 }
 
 impl Error {
-    /// The exit status that this error ends the process with.
-    pub fn exit(&self) -> Exit {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Git(error)
-            | Self::Workspace(WorkspaceError::Git(error))
-            | Self::Inputs(InputsError::Git(error))
-            | Self::Init(InitError::Git(error) | InitError::Infer { source: InferError::Git(error), .. })
-            | Self::Observe(
-                ObserveError::Git(error)
-                | ObserveError::Workspace(WorkspaceError::Git(error))
-                | ObserveError::Inputs(InputsError::Git(error)),
-            )
-            | Self::Lint(LintError::Git(error) | LintError::Infer { source: InferError::Git(error), .. })
-            | Self::Fix(WriteError::Git(error))
-            | Self::Simulate(
-                SimulateError::Git(error) | SimulateError::Infer { source: InferError::Git(error), .. },
-            )
-            | Self::Task(TaskError::Git(error)) => git_exit(error),
-            Self::Workspace(_)
-            | Self::Init(
-                InitError::NothingToBuild { .. } | InitError::AlreadyThere { .. } | InitError::Infer { .. },
-            )
-            | Self::Inputs(InputsError::NoWorkTree { .. })
-            | Self::Observe(
-                ObserveError::Workspace(_) | ObserveError::Inputs(InputsError::NoWorkTree { .. }),
-            )
-            | Self::Task(_)
-            | Self::DockerHost(_)
+            Self::Git(error) => error.kind(),
+            Self::Workspace(error) => error.kind(),
+            Self::Inputs(error) => error.kind(),
+            Self::Init(error) => error.kind(),
+            Self::Observe(error) => error.kind(),
+            Self::Prepare(error) => error.kind(),
+            Self::Engine(error) => error.kind(),
+            Self::Docker(error) => error.kind(),
+            Self::Registry(error) => error.kind(),
+            Self::Recording(error) => error.kind(),
+            Self::RecordContent(error) => error.kind(),
+            Self::Install(error) => error.kind(),
+            Self::Deploy(error) => error.kind(),
+            Self::Validate(error) => error.kind(),
+            Self::Lint(error) => error.kind(),
+            Self::Fix(error) => error.kind(),
+            Self::Simulate(error) => error.kind(),
+            Self::Endpoint(error) => error.kind(),
+            Self::DockerHost(_)
             | Self::Pattern { .. }
             | Self::Image(_)
             | Self::UnknownProject { .. }
             | Self::NoProjectHere { .. }
-            | Self::Read { .. }
+            | Self::PipelineWithoutClone { .. }
             | Self::Secret { .. }
             | Self::DirtyInCi
             | Self::DirtyPush { .. }
-            | Self::PipelineWithoutClone { .. }
             | Self::Mirror(_)
             | Self::NoCacheFolder
             | Self::NoSuchRegion(_)
             | Self::NoHost(_)
             | Self::ChosenDigest(_)
             | Self::Lease { .. }
-            | Self::AwsRegion(_)
-            | Self::Lint(_)
-            | Self::Simulate(_)
-            | Self::Fix(WriteError::Differs { .. } | WriteError::Link { .. })
-            | Self::SwitchRepository(_) => Exit::BadInput,
-            Self::Deploy(error) => exit_of(error.kind()),
-            Self::Validate(error) => exit_of(error.kind()),
-            Self::Inputs(InputsError::Extra { .. })
-            | Self::Observe(
-                ObserveError::Inputs(InputsError::Extra { .. })
-                | ObserveError::Image { .. }
-                | ObserveError::Record(_),
-            )
-            | Self::Registry(_)
-            | Self::Engine(_)
-            | Self::Docker(_)
-            | Self::Record(_)
-            | Self::RecordContent(_)
-            | Self::Install(_)
-            | Self::Write { .. }
-            | Self::Fix(WriteError::Io { .. })
-            | Self::Init(InitError::Write { .. })
-            | Self::Start(_)
-            | Self::Answer(_) => Exit::Surroundings,
+            | Self::SwitchRepository(_)
+            | Self::AllowedHosts(_)
+            | Self::AwsRegion(_) => ErrorKind::Input,
+            // A name that a person typed.
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => ErrorKind::Input,
+            Self::Read { .. } | Self::Write { .. } | Self::Start(_) | Self::Answer(_) => {
+                ErrorKind::Environment
+            }
         }
     }
 
     /// What to do about it, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Git(error)
-            | Self::Workspace(WorkspaceError::Git(error))
-            | Self::Observe(ObserveError::Git(error)) => git_hint(error),
-            Self::Workspace(WorkspaceError::NoManifest) => {
-                Some("`chinampa init` writes a first one; commit it".to_owned())
-            }
-            Self::Init(InitError::AlreadyThere { .. }) => {
-                Some("`--force` replaces it, and the pattern files of projects".to_owned())
-            }
-            Self::Init(InitError::Git(error)) => git_hint(error),
+            Self::Git(error) => error.hint(),
+            Self::Workspace(error) => error.hint(),
+            Self::Inputs(error) => error.hint(),
+            Self::Init(error) => error.hint(),
+            Self::Observe(error) => error.hint(),
+            Self::Prepare(error) => error.hint(),
+            Self::Engine(error) => error.hint(),
+            Self::Docker(error) => error.hint(),
+            Self::Registry(error) => error.hint(),
+            Self::Recording(error) => error.hint(),
+            Self::RecordContent(error) => error.hint(),
+            Self::Install(error) => error.hint(),
+            Self::Deploy(error) => error.hint(),
+            Self::Validate(error) => error.hint(),
+            Self::Lint(error) => error.hint(),
+            Self::Fix(error) => error.hint(),
+            Self::Simulate(error) => error.hint(),
+            Self::Endpoint(error) => error.hint(),
             Self::UnknownProject { similar: Some(similar), .. } => Some(format!("did you mean `{similar}`?")),
             Self::UnknownProject { similar: None, .. } => {
                 Some("`chinampa graph` lists all projects".to_owned())
@@ -213,67 +202,25 @@ impl Error {
                 Some("set it, or take the secret out of the project's `secrets`".to_owned())
             }
             Self::NoHost(_) => Some("put its host before it, as in `docker.io/library/nginx`".to_owned()),
-            Self::Deploy(error) => error.hint(),
-            Self::Validate(error) => error.hint(),
-            Self::Registry(error)
-            | Self::Record(error)
-            | Self::Observe(ObserveError::Image { source: error, .. } | ObserveError::Record(error)) => {
-                error.hint()
-            }
-            Self::Docker(error) => error.hint().map(str::to_owned),
-            Self::Fix(WriteError::Differs { .. }) => Some("run it again".to_owned()),
-            _ => None,
+            Self::DockerHost(_)
+            | Self::Pattern { .. }
+            | Self::Image(_)
+            | Self::NoProjectHere { .. }
+            | Self::Read { .. }
+            | Self::Write { .. }
+            | Self::Mirror(_)
+            | Self::NoCacheFolder
+            | Self::NoSuchRegion(_)
+            | Self::ChosenDigest(_)
+            | Self::Lease { .. }
+            | Self::SwitchRepository(_)
+            | Self::AllowedHosts(_)
+            | Self::AwsRegion(_)
+            | Self::Start(_)
+            | Self::Answer(_) => None,
         }
     }
 }
 
-fn exit_of(kind: ErrorKind) -> Exit {
-    match kind {
-        ErrorKind::Input => Exit::BadInput,
-        ErrorKind::Environment => Exit::Surroundings,
-        ErrorKind::Failed => Exit::Failed,
-        ErrorKind::Interrupted => Exit::Interrupted,
-    }
-}
-
-fn git_exit(error: &GitError) -> Exit {
-    match error {
-        GitError::NoFolder { .. }
-        | GitError::NotARepository { .. }
-        | GitError::Empty { .. }
-        | GitError::BadRevision { .. }
-        | GitError::Unsupported { .. }
-        | GitError::Conflicts
-        | GitError::Bare => Exit::BadInput,
-        GitError::OwnedByAnother { .. }
-        | GitError::Open { .. }
-        | GitError::Read { .. }
-        | GitError::Fetch { .. }
-        | GitError::NoGit(_)
-        | GitError::MalformedTree { .. } => Exit::Surroundings,
-    }
-}
-
-fn git_hint(error: &GitError) -> Option<String> {
-    match error {
-        GitError::NotARepository { .. } => Some("run it in one, or name one with `-C`".to_owned()),
-        GitError::OwnedByAnother { folder } => {
-            Some(format!("if you trust it: `git config --global --add safe.directory {}`", folder.display()))
-        }
-        GitError::BadRevision { revision, .. } if revision.starts_with('-') => {
-            Some("a revision doesn't begin with `-`".to_owned())
-        }
-        GitError::BadRevision { .. } => {
-            Some("`git fetch` it if it is elsewhere; a shallow clone lacks older commits".to_owned())
-        }
-        GitError::Unsupported { format: UnsupportedFormat::Reftable, .. } => {
-            Some("`git refs migrate --ref-format=files` keeps them in files".to_owned())
-        }
-        GitError::Unsupported { format: UnsupportedFormat::Sha256, .. } => {
-            Some("only repositories with SHA-1 object ids can be read".to_owned())
-        }
-        GitError::Empty { .. } => Some("commit something first".to_owned()),
-        GitError::Conflicts => Some("resolve them, or build a commit with `--head`".to_owned()),
-        _ => None,
-    }
-}
+#[cfg(test)]
+mod tests;

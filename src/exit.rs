@@ -1,5 +1,7 @@
 //! What the process's exit status says.
 
+use crate::model::ErrorKind;
+
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -9,8 +11,8 @@ pub enum Exit {
     No,
     /// The input is wrong: usage, `projects.toml`, patterns, unknown project.
     BadInput,
-    /// The surroundings failed: git, engine, registry. A retry may help.
-    Surroundings,
+    /// The environment failed: git, engine, registry, AWS. A retry may help.
+    Environment,
     /// A build, push, promotion or deployment failed; the report is complete.
     Failed,
     /// A person or the CI stopped it.
@@ -23,9 +25,20 @@ impl Exit {
             Self::Done => 0,
             Self::No => 1,
             Self::BadInput => 2,
-            Self::Surroundings => 3,
+            Self::Environment => 3,
             Self::Failed => 4,
             Self::Interrupted => 130,
+        }
+    }
+}
+
+impl From<ErrorKind> for Exit {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Input => Self::BadInput,
+            ErrorKind::Environment => Self::Environment,
+            ErrorKind::Failed => Self::Failed,
+            ErrorKind::Interrupted => Self::Interrupted,
         }
     }
 }

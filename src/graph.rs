@@ -27,7 +27,7 @@ pub struct Node<'g> {
 }
 
 /// Some projects of one graph: whether a node is among them is known without a look at its name.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeSet(Vec<bool>);
 
 /// For each project of one graph, which of some chosen ones it needs, however far away.
@@ -128,15 +128,8 @@ impl ProjectGraph {
 
     /// The given projects and all that they need, however far away.
     pub fn with_needs<'a>(&self, names: impl IntoIterator<Item = &'a ProjectName>) -> BTreeSet<&ProjectName> {
-        self.reachable(names, Direction::Incoming)
-    }
-
-    /// The given projects and all that need them, however far away.
-    pub fn with_dependents<'a>(
-        &self,
-        names: impl IntoIterator<Item = &'a ProjectName>,
-    ) -> BTreeSet<&ProjectName> {
-        self.reachable(names, Direction::Outgoing)
+        let start = names.into_iter().filter_map(|name| self.nodes.get(name).copied());
+        self.reach(start, Direction::Incoming).indices().map(|node| &self.graph[node]).collect()
     }
 
     /// Which of the chosen projects each project needs.
@@ -170,15 +163,6 @@ impl ProjectGraph {
             }
             None => BTreeSet::new(),
         }
-    }
-
-    fn reachable<'a>(
-        &self,
-        names: impl IntoIterator<Item = &'a ProjectName>,
-        direction: Direction,
-    ) -> BTreeSet<&ProjectName> {
-        let start = names.into_iter().filter_map(|name| self.nodes.get(name).copied());
-        self.reach(start, direction).indices().map(|node| &self.graph[node]).collect()
     }
 
     fn reach(&self, start: impl Iterator<Item = NodeIndex>, direction: Direction) -> NodeSet {
@@ -358,9 +342,9 @@ mod tests {
         ]))
         .unwrap();
 
-        let affected = graph.with_dependents([&name("lib")]);
+        let affected = graph.set_with_dependents(&graph.set([&name("lib")]));
 
-        assert_eq!(affected, BTreeSet::from([&name("api"), &name("lib")]));
+        assert_eq!(affected, graph.set([&name("api"), &name("lib")]));
     }
 
     #[test]

@@ -1,135 +1,171 @@
-//! What a CI says of the commit that it runs for, and of the base, under one set of names.
+//! What a CI says about its run, in one form for all of them.
+//!
+//! The law of this module: branch, tag and pull request are known of one commit only, the one that the CI names (or the
+//! head of the pull request that it names). So they can't be asked for without saying of which commit:
+//! [`CiContext::about`]. A job may have checked out anything else.
 
-mod switches;
+mod commit;
+mod directives;
+mod environment;
+mod exports;
+mod remote;
+mod run;
 mod systems;
+mod trust;
 
-pub use switches::Switches;
+use std::fmt;
 
+pub use commit::{Branch, CheckedOut, CommitContext, GitRefs};
+pub use directives::Directives;
+pub use environment::{CiEnvironment, PullRequestNumber, is_placeholder};
+pub use exports::Exports;
+pub use run::Target;
+pub use trust::Trust;
+
+use self::run::Run;
 use crate::git::without_credentials;
-use crate::model::{BranchName, CommitId};
+use crate::model::BranchName;
 
-/// What is known of the commit, from the CI where it says so.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    pub commit: Option<String>,
-    /// Of a pull request from a fork never the name of the fork's branch, which could be that of one here.
-    pub branch: Option<String>,
-    pub tag: Option<String>,
-    pub job: Option<String>,
-    /// Without credentials.
-    pub repository_url: Option<String>,
-    /// What a pull request is to be merged into, the most exact first. Empty for a push.
-    pub targets: Vec<Said<Target>>,
-    /// The commit that was pushed onto, or built before: its object id, or at least the first seven digits.
-    pub previous: Option<Said<String>>,
-    /// Whether the sources come from AWS CodePipeline, which hands over files without a repository unless told otherwise.
-    pub is_of_codepipeline: bool,
-}
-
-/// A value, and which variable gave it.
+/// A value, and where it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said<T> {
+pub struct Sourced<T> {
     pub value: T,
-    /// As in "`before` in the file that `GITHUB_EVENT_PATH` names".
-    pub by: &'static str,
+    pub source: Source,
 }
 
-impl Said<String> {
-    /// An object id or its first digits, of which git takes no fewer than four; systems write seven or more.
-    fn digits(text: &str, by: &'static str) -> Option<Self> {
-        let is_id = (7..=40).contains(&text.len()) && text.bytes().all(|digit| digit.is_ascii_hexdigit());
-        is_id.then(|| Self { value: text.to_owned(), by })
-    }
-}
-
-/// What a pull request is to be merged into.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    Commit(CommitId),
-    Branch(BranchName),
-}
-
-/// Where a CI says something.
-#[derive(Clone, Copy)]
-#[expect(missing_debug_implementations, reason = "functions have nothing to show")]
-pub struct Sources<'s> {
-    /// The value of an environment variable.
-    pub variable: &'s dyn Fn(&str) -> Option<String>,
-    /// The text of a file that a variable names.
-    pub file: &'s dyn Fn(&str) -> Option<String>,
-}
-
-impl Sources<'_> {
-    /// A variable that is neither empty nor one of the words for nothing.
-    fn get(&self, name: &str) -> Option<String> {
-        (self.variable)(name).filter(|value| !is_nothing(value))
-    }
-
-    fn first(&self, names: &[&str]) -> Option<String> {
-        names.iter().find_map(|name| self.get(name))
-    }
-
-    fn digits(&self, name: &str, by: &'static str) -> Option<Said<String>> {
-        Said::digits(&self.get(name)?, by)
-    }
-
-    /// A variable that holds a whole object id.
-    fn target_commit(&self, name: &str, by: &'static str) -> Option<Said<Target>> {
-        Some(Said { value: Target::Commit(self.get(name)?.parse().ok()?), by })
-    }
-
-    /// A variable that holds a branch, with or without `refs/heads/`.
-    fn target_branch(&self, name: &str, by: &'static str) -> Option<Said<Target>> {
-        let value = self.get(name)?;
-        let branch = BranchName::new(value.strip_prefix("refs/heads/").unwrap_or(&value));
-        Some(Said { value: Target::Branch(branch), by })
+impl<T> Sourced<T> {
+    /// The value as another one, if it can be that.
+    fn try_map<U>(self, map: impl FnOnce(T) -> Option<U>) -> Option<Sourced<U>> {
+        Some(Sourced { value: map(self.value)?, source: self.source })
     }
 }
 
-impl Facts {
-    /// Asks the CI that sets a variable that no other sets; nothing is known without a CI.
-    ///
-    /// What is empty, zeros, `null` or `<nil>` counts as absent, and so does a commit that is no object id.
-    pub fn read(sources: Sources<'_>) -> Self {
-        let system = systems::ALL.iter().find(|(variable, _)| sources.get(variable).is_some());
-        let mut facts = system.map(|(_, read)| read(sources)).unwrap_or_default();
-        facts.repository_url = facts.repository_url.map(|url| without_credentials(&url));
-        facts
-    }
+/// Where a value was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// An environment variable.
+    Variable(&'static str),
+    /// A field of the event that the file is about which `GITHUB_EVENT_PATH` names.
+    Payload(&'static str),
+    /// A parameter in a file of TeamCity's.
+    Parameter(&'static str),
+    /// The number of the pull request, which stands for its branch.
+    PullRequestNumber,
+    /// The branch that git has checked out.
+    CheckedOut,
+}
 
-    /// Lines for a shell to read, one for each fact that is known.
-    pub fn exports(&self) -> String {
-        let base = self.merge_base().map(|base| base.to_string());
-        let facts = [
-            ("CHINAMPA_COMMIT", &self.commit),
-            ("CHINAMPA_BRANCH", &self.branch),
-            ("CHINAMPA_TAG", &self.tag),
-            ("CHINAMPA_JOB", &self.job),
-            ("CHINAMPA_REPOSITORY_URL", &self.repository_url),
-            ("CHINAMPA_BASE", &base),
-        ];
-        let known = facts.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
-        known.map(|(name, value)| format!("export {name}={}\n", quoted(value))).collect()
-    }
-
-    /// The commit that stands for the base by itself; of other targets the merge-base has to be found first.
-    fn merge_base(&self) -> Option<CommitId> {
-        match self.targets.first()? {
-            Said { value: Target::Commit(commit), by: systems::GITLAB_MERGE_BASE } => Some(*commit),
-            _ => None,
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable(name) | Self::Parameter(name) => write!(formatter, "`{name}`"),
+            Self::Payload(field) => {
+                write!(formatter, "`{field}` in the file that `GITHUB_EVENT_PATH` names")
+            }
+            Self::PullRequestNumber => formatter.write_str("the pull request's number"),
+            Self::CheckedOut => formatter.write_str("the checked-out branch"),
         }
     }
 }
 
-/// Whether a CI puts this where there is no value.
-pub fn is_nothing(value: &str) -> bool {
-    let value = value.trim();
-    matches!(value, "null" | "<nil>") || value.bytes().all(|byte| byte == b'0')
+/// What the environment says about a run. Of the commit, only [`CiContext::about`] tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CiContext {
+    system: System,
+    given: Given,
+    run: Run,
 }
 
-/// A word of a shell that is this text and nothing else, whatever is in it.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
+/// Which CI runs this.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum System {
+    /// None: a person does.
+    #[default]
+    None,
+    /// `CI` is set, and no variable tells which it is.
+    Unknown,
+    Known(&'static str),
+}
+
+/// What a person, or a pipeline's configuration, says in variables of our own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Given {
+    /// `CHINAMPA_COMMIT`: the commit that branch, tag and pull request are meant for; any where it is absent.
+    commit: Option<String>,
+    /// `CHINAMPA_BRANCH`
+    branch: Option<Sourced<BranchName>>,
+    /// `CHINAMPA_TAG`
+    tag: Option<Sourced<String>>,
+    /// `CHINAMPA_PULL_REQUEST`
+    pull_request: Option<PullRequestNumber>,
+    /// `CHINAMPA_PREVIOUS`: the commit that was pushed onto, or built before.
+    previous: Option<Sourced<String>>,
+    /// `CHINAMPA_TRUST`
+    trust: Option<String>,
+    /// Whether `CHINAMPA_BASE` is there.
+    has_base: bool,
+}
+
+impl CiContext {
+    /// Finds out which CI runs this, by a variable that no other sets, and what it says.
+    ///
+    /// Values that are empty, zeros, `null` or `<nil>` count as absent.
+    pub fn read(environment: CiEnvironment<'_>) -> Self {
+        let given = Given {
+            commit: environment.get("CHINAMPA_COMMIT"),
+            branch: environment.branch("CHINAMPA_BRANCH"),
+            tag: environment.text("CHINAMPA_TAG"),
+            pull_request: environment.number("CHINAMPA_PULL_REQUEST"),
+            previous: environment.abbreviated_commit("CHINAMPA_PREVIOUS"),
+            trust: environment.get("CHINAMPA_TRUST"),
+            has_base: environment.get("CHINAMPA_BASE").is_some(),
+        };
+        let (system, mut run) = match systems::read(environment) {
+            Some((name, run)) => (System::Known(name), run),
+            None if is_ci(environment) => (System::Unknown, Run::default()),
+            None => (System::None, Run::default()),
+        };
+        run.repository_url = run.repository_url.map(|url| without_credentials(&url));
+        Self { system, given, run }
+    }
+
+    /// Whether a CI runs this, known or not.
+    pub fn is_ci(&self) -> bool {
+        self.system != System::None
+    }
+
+    /// Whether the sources come from AWS CodePipeline, which passes files without a repository unless configured otherwise.
+    pub fn is_of_codepipeline(&self) -> bool {
+        self.run.is_of_codepipeline
+    }
+
+    /// Which of our own variables that name something about a commit are set.
+    fn given_names(&self) -> Vec<&'static str> {
+        let given = [
+            ("CHINAMPA_BRANCH", self.given.branch.is_some()),
+            ("CHINAMPA_TAG", self.given.tag.is_some()),
+            ("CHINAMPA_PULL_REQUEST", self.given.pull_request.is_some()),
+        ];
+        given.into_iter().filter_map(|(name, is_given)| is_given.then_some(name)).collect()
+    }
+
+    fn is_base_given(&self) -> bool {
+        self.given.has_base
+    }
+
+    pub fn job(&self) -> Option<&str> {
+        self.run.job.as_deref()
+    }
+
+    /// The address of the repository, without credentials.
+    pub fn repository_url(&self) -> Option<&str> {
+        self.run.repository_url.as_deref()
+    }
+}
+
+fn is_ci(environment: CiEnvironment<'_>) -> bool {
+    let set = (environment.variable)("CI").filter(|value| !value.is_empty());
+    set.is_some_and(|value| value != "false" && value != "0")
 }
 
 #[cfg(test)]

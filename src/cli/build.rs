@@ -1,32 +1,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::Arc;
 
 use clap::Args;
 
-use super::Call;
-use super::opened::{self, Opened, Uncommitted};
-use super::output::Output;
-use super::plan::{Planning, selection};
+use super::opened::{self, Opened, Uncommitted, selection};
 use super::progress::Display;
-use super::{ensure_terraform, registries, wait_for};
-use crate::ci::Switches;
+use super::{Call, ensure_terraform, registries, wait_for};
+use crate::ci::{Branch, Directives};
 use crate::config::SecretSource;
 use crate::deploy::{self, Validated, Validation};
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::execute::{Durations, Executor};
+use crate::execute::{self, BuildReport, Durations, Executor, Job, Preparation, Secrets, Tags};
 use crate::exit::Exit;
 use crate::git::Snapshot;
-use crate::inputs::InputFiles;
-use crate::model::{Credentials, Host, ImageRef, ProjectName, RepoPath, Secret, Tag};
-use crate::plan::{Action, Force, Plan, Step};
-use crate::record::{ARTIFACT_TYPE, BuildRecord};
+use crate::model::{CommitId, Host, ImageRef, ProjectName, RepoPath, Secret, Tag};
+use crate::plan::{self, Force, Plan};
 use crate::registry::Registry;
 use crate::report::json::{BuildJson, PlanJson};
-use crate::report::{BuildReport, text};
-use crate::task::{Maker, Tags, Task};
+use crate::report::text;
 use crate::workspace::{Project, Workspace};
 
 #[derive(Debug, Args)]
@@ -56,27 +51,25 @@ pub(super) struct Arguments {
 pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::Included)?;
-    if opened.is_dirty && environment.is_ci && !arguments.allow_dirty {
+    if opened.is_dirty && environment.ci.is_ci() && !arguments.allow_dirty {
         return Err(Error::DirtyInCi);
     }
     let snapshot = opened.snapshot();
     let workspace = Workspace::read(&snapshot, &opened.source)?;
     let selected = selection(&workspace, &arguments.projects)?;
-    let force = force(&workspace, arguments, &opened.switches(&workspace)?)?;
-    let planning =
-        Planning { options, environment, opened: &opened, snapshot: &snapshot, workspace: &workspace };
+    let force = force(&workspace, arguments, &opened.directives(&workspace)?)?;
     wait_for(async {
         let cache = registries::registry(&workspace.cache, environment).await?;
-        let (plan, files) = planning.ask(&*cache, &selected, &force).await?;
+        let observed = opened.observe(call, &snapshot, &workspace, &selected, &*cache).await?;
+        let plan = plan::make(&workspace.graph, &observed, workspace.settings.strategy, &force);
         if arguments.dry_run {
-            if options.json {
-                output.json(&PlanJson::new(&plan));
-            } else {
-                output.answer(&text::plan(&plan));
-            }
+            show_plan(call, &plan);
             return Ok(Exit::Done);
         }
-        output.story(&text::base(&plan));
+        output.story(&text::base(plan.head, plan.is_dirty, &plan.base));
+        if let (true, Branch::Unknown { why }) = (environment.ci.is_ci(), opened.context.branch()) {
+            output.story(&format!("nothing is named after a branch: {why}"));
+        }
         if let (true, Some(host), false) = (opened.is_dirty, host(&*cache, &workspace), arguments.allow_dirty)
         {
             return Err(Error::DirtyPush { host: host.to_string() });
@@ -84,38 +77,63 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
         if validate_terraform(call, &snapshot, &workspace, &plan).await? == Validated::Interrupted {
             return Ok(Exit::Interrupted);
         }
-        let building = Building { planning: &planning, arguments, cache: &*cache, output };
-        let mut report = building.execute(&plan, &files).await?;
+        let preparation = Preparation {
+            repository: &opened.repository,
+            snapshot: &snapshot,
+            workspace: &workspace,
+            registry: &*cache,
+            tags: &tags(&opened),
+            secrets: &secrets(call, &opened, &workspace, &plan)?,
+            pull: arguments.pull,
+        };
+        let connect =
+            async || Ok::<_, Error>(Arc::new(registries::engine(environment).await?) as Arc<dyn Engine>);
+        let jobs = execute::prepare(&plan, &observed, preparation, connect).await?;
+        let report = execute(call, arguments, &opened, &workspace, &*cache, &jobs).await;
         // What was built is there, whether that can be recorded or not: it is reported first.
-        let recorded = building.record(&report).await;
-        report.record = recorded.as_ref().ok().cloned().flatten();
-        if options.json {
-            output.json(&BuildJson::new(&report));
-        } else {
-            output.answer(&text::build(&report));
-        }
-        recorded.map(|_| exit(&report))
+        let may_move = |recorded| may_move_record(call, &opened, recorded);
+        let branch = opened.head.branch.as_ref();
+        let recorded = execute::record(&*cache, &workspace, &plan, &report, branch, may_move).await;
+        show_report(call, &plan, &report, recorded.as_ref().ok().and_then(Option::as_ref));
+        recorded?;
+        Ok(exit(&report))
     })
 }
 
-/// Checks what a deployment would apply, before anything is built for it.
+fn show_plan(call: &Call, plan: &Plan) {
+    if call.options.json {
+        call.output.json(&PlanJson::of_plan(plan));
+    } else {
+        call.output.answer(&text::plan(plan));
+    }
+}
+
+fn show_report(call: &Call, plan: &Plan, report: &BuildReport, record: Option<&ImageRef>) {
+    if call.options.json {
+        call.output.json(&BuildJson::new(plan, report, record));
+    } else {
+        call.output.answer(&text::build(plan, report, record));
+    }
+}
+
+/// Checks what a deployment would apply, before anything is built for it: where something is deployed at
+/// all, and who wrote it may run programs here.
 async fn validate_terraform(
     call: &Call,
     snapshot: &Snapshot<'_>,
     workspace: &Workspace,
     plan: &Plan,
 ) -> Result<Validated, Error> {
-    // Where nothing is deployed, nothing is applied.
-    if workspace.deploy.is_none() {
+    let environment = &call.environment;
+    if workspace.deploy.is_none() || !environment.ci.trust().is_trusted() {
         return Ok(Validated::Valid);
     }
     let validation = Validation {
-        program: ensure_terraform::program(&call.environment)?,
-        variables: call.environment.terraform_variables(),
-        temporary: call.environment.temporary_folder(),
+        program: ensure_terraform::program(environment)?,
+        variables: environment.terraform_variables(),
+        temporary: environment.temporary_folder(),
     };
-    let built = plan.steps.iter().filter(|step| step.action == Action::Build);
-    let built = built.map(|step| step.project.clone()).collect();
+    let built = plan.builds().map(|step| step.impact.project.clone()).collect();
     let on_valid = |project: &ProjectName, folder: &RepoPath| {
         call.output.story(&format!("{project}: the Terraform configuration in {folder} is valid"));
     };
@@ -135,9 +153,9 @@ fn at_least_one(number: &str) -> Result<NonZeroUsize, &'static str> {
 
 /// With `--force`, the named projects but not what they need; all when none is named. A commit's message
 /// can ask for the same.
-fn force(workspace: &Workspace, arguments: &Arguments, switches: &Switches) -> Result<Force, Error> {
+fn force(workspace: &Workspace, arguments: &Arguments, directives: &Directives) -> Result<Force, Error> {
     let all = || workspace.projects.keys().cloned().collect();
-    if switches.rebuild_all || arguments.force && arguments.projects.is_empty() {
+    if directives.rebuild_all || arguments.force && arguments.projects.is_empty() {
         return Ok(Force::Only(all()));
     }
     let mut forced: BTreeSet<ProjectName> = BTreeSet::new();
@@ -146,7 +164,7 @@ fn force(workspace: &Workspace, arguments: &Arguments, switches: &Switches) -> R
             forced.insert(opened::project(workspace, name)?);
         }
     }
-    for repository in &switches.rebuild {
+    for repository in &directives.rebuild {
         let built_to = |project: &Project| project.config.repository.as_str() == repository;
         let found = workspace.projects.iter().find(|(_, project)| built_to(project));
         let (name, _) = found.ok_or_else(|| Error::SwitchRepository(repository.clone()))?;
@@ -165,135 +183,84 @@ fn exit(report: &BuildReport) -> Exit {
     }
 }
 
-struct Building<'b> {
-    planning: &'b Planning<'b>,
-    arguments: &'b Arguments,
-    cache: &'b dyn Registry,
-    output: &'b Output,
+/// Nothing that is named after a commit or a branch is made of uncommitted work.
+fn tags(opened: &Opened) -> Tags {
+    if opened.is_dirty {
+        return Tags::default();
+    }
+    Tags { commit: Some(opened.head.commit), branch: opened.head.branch.clone() }
 }
 
-impl Building<'_> {
-    async fn execute(&self, plan: &Plan, files: &InputFiles) -> Result<BuildReport, Error> {
-        let workspace = self.planning.workspace;
-        let tasks = self.tasks(plan, files).await?;
-        // A plan without a build needs no engine, so it doesn't ask for one.
-        let engine = match tasks.is_empty() {
-            true => None,
-            false => Some(registries::engine(self.planning.environment).await?),
-        };
-        let durations_file = self.planning.opened.repository.common_dir().join("chinampa/durations.json");
-        let mut durations = read_durations(&durations_file);
-        let display = Display::new(self.output, plan);
-        let repositories: BTreeMap<_, _> = workspace
-            .projects
-            .iter()
-            .map(|(name, project)| (name.clone(), project.repository.clone()))
-            .collect();
-        let executor = Executor {
-            graph: &workspace.graph,
-            repositories: &repositories,
-            tasks: &tasks,
-            registry: self.cache,
-            engine: engine.as_ref().map(|engine| engine as &dyn Engine),
-            jobs: self.jobs(),
-            fail_fast: self.arguments.fail_fast,
-            durations: &durations,
-            tell: &|event| display.tell(&event),
-        };
-        let report = executor.execute(plan, interrupted()).await;
-        display.finish();
-        durations.learn(&report);
-        write_durations(&durations_file, &durations);
-        Ok(report)
+/// A branch's record moves to descendants only, so that a build of an older commit, run again, doesn't move it back.
+fn may_move_record(call: &Call, opened: &Opened, recorded: CommitId) -> Result<bool, Error> {
+    let moves = opened.may_move_record(&call.options, recorded)?;
+    if let (Err(why), Some(branch)) = (&moves, opened.context.branch_name()) {
+        let recorded = recorded.short();
+        call.output.story(&format!("the build record of `{branch}` stays at {recorded}: {why}"));
     }
+    Ok(moves.is_ok())
+}
 
-    async fn tasks(&self, plan: &Plan, files: &InputFiles) -> Result<BTreeMap<ProjectName, Task>, Error> {
-        let Planning { opened, snapshot, workspace, .. } = *self.planning;
-        let builds: Vec<&Step> = plan.steps.iter().filter(|step| step.action == Action::Build).collect();
-        if builds.is_empty() {
-            // Nobody is asked for a password that nobody needs.
-            return Ok(BTreeMap::new());
-        }
-        let clean = |tags: Tags| if opened.is_dirty { Tags::default() } else { tags };
-        let maker = Maker {
-            repository: &opened.repository,
-            snapshot,
-            registry: self.cache,
-            commit: opened.head.commit,
-            default_branch: &workspace.settings.default_branch,
-            tags: clean(Tags { commit: Some(opened.head.commit), branch: opened.head.branch.clone() }),
-            credentials: self.credentials().await?,
-            pull: self.arguments.pull,
+async fn execute(
+    call: &Call,
+    arguments: &Arguments,
+    opened: &Opened,
+    workspace: &Workspace,
+    cache: &dyn Registry,
+    jobs: &[Job],
+) -> BuildReport {
+    let durations_file = opened.repository.common_dir().join("chinampa/durations.json");
+    let mut durations = read_durations(&durations_file);
+    let display = Display::new(&call.output, jobs);
+    let executor = Executor {
+        graph: &workspace.graph,
+        registry: cache,
+        parallelism: arguments.jobs.unwrap_or_else(processors),
+        fail_fast: arguments.fail_fast,
+        durations: &durations,
+        on_event: &|event| display.tell(&event),
+    };
+    let report = executor.execute(jobs, interrupted()).await;
+    display.finish();
+    durations.learn(&report);
+    write_durations(&durations_file, &durations);
+    report
+}
+
+fn processors() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// The secrets of the projects that are built.
+fn secrets(call: &Call, opened: &Opened, workspace: &Workspace, plan: &Plan) -> Result<Secrets, Error> {
+    let secrets = |name: &ProjectName| {
+        let secrets = secrets_of(call, opened, name, &workspace.projects[name])?;
+        Ok((name.clone(), secrets))
+    };
+    plan.builds().map(|step| secrets(&step.impact.project)).collect()
+}
+
+fn secrets_of(
+    call: &Call,
+    opened: &Opened,
+    name: &ProjectName,
+    project: &Project,
+) -> Result<BTreeMap<String, Secret>, Error> {
+    let secret = |(id, source): (&String, &SecretSource)| {
+        let (value, from) = match source {
+            SecretSource::Env(variable) => {
+                (call.environment.secret(variable), format!("the variable `{variable}`, which is not set"))
+            }
+            SecretSource::File(path) => {
+                let file = opened.repository.path_in_work_tree(path);
+                let value = file.and_then(|file| fs::read_to_string(file).ok());
+                (value.map(Secret::new), format!("the file `{path}`, which can't be read"))
+            }
         };
-        let tasks = builds.into_iter().filter_map(|step| {
-            let name = &step.project;
-            let (project, inputs) = (workspace.projects.get(name)?, step.inputs?);
-            let task = self.secrets(name, project).and_then(|secrets| {
-                Ok(maker.task(
-                    name,
-                    project,
-                    inputs.digest,
-                    files.get(name).map_or(&[], Vec::as_slice),
-                    secrets,
-                )?)
-            });
-            Some(task.map(|task| (name.clone(), task)))
-        });
-        tasks.collect()
-    }
-
-    /// What parents and cached layers of the cache are pulled with.
-    async fn credentials(&self) -> Result<BTreeMap<Host, Credentials>, Error> {
-        let host = host(self.cache, self.planning.workspace);
-        let credentials = self.cache.credentials().await?;
-        Ok(host.zip(credentials).into_iter().collect())
-    }
-
-    fn secrets(&self, name: &ProjectName, project: &Project) -> Result<BTreeMap<String, Secret>, Error> {
-        let secret = |(id, source): (&String, &SecretSource)| {
-            let (value, from) = match source {
-                SecretSource::Env(variable) => (
-                    self.planning.environment.secret(variable),
-                    format!("the variable `{variable}`, which is not set"),
-                ),
-                SecretSource::File(path) => {
-                    let file = self.planning.opened.repository.path_in_work_tree(path);
-                    let value = file.and_then(|file| fs::read_to_string(file).ok());
-                    (value.map(Secret::new), format!("the file `{path}`, which can't be read"))
-                }
-            };
-            let missing = || Error::Secret { id: id.clone(), project: name.clone(), from };
-            Ok((id.clone(), value.ok_or_else(missing)?))
-        };
-        project.config.secrets.iter().map(secret).collect()
-    }
-
-    fn jobs(&self) -> NonZeroUsize {
-        let processors = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        self.arguments.jobs.unwrap_or(processors)
-    }
-
-    /// Writes the build record when every project of the graph has its image of a commit.
-    async fn record(&self, report: &BuildReport) -> Result<Option<ImageRef>, Error> {
-        let Planning { opened, workspace, .. } = *self.planning;
-        let is_whole = report.is_complete() && report.plan.steps.len() == workspace.projects.len();
-        if !is_whole || opened.is_dirty {
-            return Ok(None);
-        }
-        let record = BuildRecord {
-            commit: opened.head.commit,
-            branch: opened.head.branch.as_ref().map(ToString::to_string),
-            projects: report.recorded_images(|name| workspace.projects[name].repository.clone()),
-        };
-        let commit_tag = Tag::commit(&opened.head.commit);
-        let tags: Vec<Tag> =
-            [commit_tag.clone()].into_iter().chain(opened.head.branch.as_ref().map(Tag::branch)).collect();
-        let repository = &workspace.records;
-        self.cache.ensure_repository(repository).await.map_err(Error::Record)?;
-        let content = record.to_bytes()?.into();
-        self.cache.put_artifact(repository, ARTIFACT_TYPE, content, &tags).await.map_err(Error::Record)?;
-        Ok(Some(self.cache.image(repository, &commit_tag)))
-    }
+        let missing = || Error::Secret { id: id.clone(), project: name.clone(), from };
+        Ok((id.clone(), value.ok_or_else(missing)?))
+    };
+    project.config.secrets.iter().map(secret).collect()
 }
 
 /// Ready when a person presses Ctrl-C, or the CI ends the job.
@@ -314,11 +281,11 @@ pub(super) async fn interrupted() {
 }
 
 /// What earlier runs took. Only a hint, so a file that can't be read is as good as none.
-fn read_durations(file: &PathBuf) -> Durations {
+fn read_durations(file: &Path) -> Durations {
     fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }
 
-fn write_durations(file: &PathBuf, durations: &Durations) {
+fn write_durations(file: &Path, durations: &Durations) {
     let written = file.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| {
         let text = serde_json::to_vec(durations)?;
         let new = file.with_extension(format!("new-{}", std::process::id()));

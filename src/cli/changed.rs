@@ -5,9 +5,8 @@ use super::opened::{Opened, Uncommitted};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::RepoPath;
-use crate::observe::Records;
+use crate::observe::Base;
 use crate::patterns::{Patterns, PatternsError};
-use crate::plan::Base;
 use crate::workspace;
 
 const SCHEMA: &str = "chinampa.changed/1";
@@ -28,8 +27,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
         Some(base) => base,
         None => {
             let (manifest, _) = workspace::manifest(&snapshot, &opened.source)?;
-            let default_branch = &manifest.workspace.default_branch;
-            opened.base(options, environment, default_branch, &Records::default())?
+            opened.base_by_git(call, &manifest.workspace)?
         }
     };
 

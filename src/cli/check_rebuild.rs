@@ -18,25 +18,25 @@ pub(super) struct Arguments {
 pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
-    let mut offline = opened::plan_offline(&opened, call)?;
+    let mut offline = opened::offline(&opened, call)?;
     let project = match &arguments.project {
         Some(name) => opened::project(&offline.workspace, name)?,
         None => project_here(&opened, options, &offline.workspace)?,
     };
 
-    offline.plan.steps.retain(|step| step.project == project);
-    let step = &offline.plan.steps[0];
-    let answer = if step.is_affected { "rebuild" } else { "keep" };
-    let why = match step.because.first() {
+    offline.impact.projects.retain(|impact| impact.project == project);
+    let impact = &offline.impact.projects[0];
+    let answer = if impact.is_affected { "rebuild" } else { "keep" };
+    let why = match impact.reasons.first() {
         Some(reason) => reason.to_string(),
         None => "none of its inputs, nor of what it needs, differs from the base".to_owned(),
     };
     if options.json {
-        output.json(&PlanJson::new(&offline.plan));
+        output.json(&PlanJson::of_impact(&offline.impact, None));
     } else {
         output.answer(&format!("{answer} {project}: {why}\n"));
     }
-    Ok(if step.is_affected { Exit::Done } else { Exit::No })
+    Ok(if impact.is_affected { Exit::Done } else { Exit::No })
 }
 
 /// The project in whose folder the command was called.

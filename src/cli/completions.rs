@@ -12,6 +12,6 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, output: &Output) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut super::Arguments::command(), "chinampa", &mut script);
-    output.answer(&String::from_utf8_lossy(&script));
+    output.script(&String::from_utf8_lossy(&script));
     Exit::Done
 }

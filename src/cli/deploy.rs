@@ -50,7 +50,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
         rollback: if arguments.rollback { Rollback::Allowed } else { Rollback::Refused },
         apply: if arguments.apply_all { Apply::All } else { Apply::Changed },
     })?;
-    let is_dry_run = arguments.dry_run || opened.switches(&context.workspace)?.dry_deploy;
+    let is_dry_run = arguments.dry_run || opened.directives(&context.workspace)?.dry_deploy;
     let lock = LockRequest {
         commit: request.commit(),
         by: environment.who(),

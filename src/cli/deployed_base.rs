@@ -1,15 +1,14 @@
 //! `deployed:<environment>` as a base: the commit that an environment runs.
 
-use super::deployment::EnvironmentRecords;
 use super::environment::Environment;
+use super::environment_records::EnvironmentRecords;
 use super::wait_for;
 use crate::config::EnvironmentName;
 use crate::deploy::DeployError;
 use crate::error::Error;
 use crate::git::Repository;
 use crate::model::{CommitId, ProjectName};
-use crate::observe::{self, Missing};
-use crate::plan::Base;
+use crate::observe::{self, Base, Missing};
 use crate::record::DeployedRecord;
 use crate::workspace::Workspace;
 

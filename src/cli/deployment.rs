@@ -1,19 +1,18 @@
 //! What the commands around deployments have in common: the deploy registry, and who does the work.
 
 use super::Call;
-use super::environment::Environment;
 use super::opened::Opened;
 use super::{ensure_terraform, registries};
-use crate::config::{EnvironmentName, RegistryKind};
+use crate::config::RegistryKind;
 use crate::deploy::gate::Relation;
 use crate::deploy::{
-    self, AwsPlace, DeployChoice, DeployError, DeployRequest, History, LiveOperations, LockClaims,
-    OnDeployEvent, ServiceTimeouts, Services, StoredRecord, TerraformRunner,
+    self, AwsPlace, DeployChoice, DeployError, DeployRequest, History, LiveOperations, OnDeployEvent,
+    ServiceTimeouts, Services, TerraformRunner,
 };
 use crate::error::Error;
 use crate::git::{GitError, Snapshot};
 use crate::inputs;
-use crate::model::{CommitId, ProjectName, Region, RepositoryName};
+use crate::model::{CommitId, ProjectName, Region};
 use crate::registry::Registry;
 use crate::workspace::Workspace;
 
@@ -31,13 +30,6 @@ pub(super) struct Registries {
     pub(super) target: Box<dyn Registry>,
 }
 
-/// An environment's part of the deploy registry.
-pub(super) struct EnvironmentRecords {
-    environment: EnvironmentName,
-    registry: Box<dyn Registry>,
-    repository: RepositoryName,
-}
-
 impl<'c> DeployContext<'c> {
     pub(super) fn new(call: &'c Call, opened: &'c Opened, snapshot: &'c Snapshot<'c>) -> Result<Self, Error> {
         let workspace = Workspace::read(snapshot, &opened.source)?;
@@ -47,7 +39,7 @@ impl<'c> DeployContext<'c> {
     pub(super) fn request(&self, choice: &DeployChoice<'_>) -> Result<DeployRequest, Error> {
         let workspace = &self.workspace;
         let (_, rule) = deploy::target(workspace, choice.environment)?;
-        let candidate = deploy::candidate(&self.opened.repository, &self.opened.head, rule)?;
+        let candidate = deploy::candidate(&self.opened.repository, &self.opened.context, rule)?;
         deploy::gate::check_rule(choice.environment, rule, &candidate).map_err(DeployError::from)?;
         let all = || workspace.projects.keys().collect::<Vec<&ProjectName>>();
         let selected = choice.named.map_or_else(all, |named| named.iter().collect());
@@ -99,34 +91,11 @@ impl<'c> DeployContext<'c> {
             Some(RegistryKind::Ecr(ecr)) => (Some(&ecr.region), ecr.endpoint.as_deref()),
             Some(RegistryKind::Oci { .. } | RegistryKind::Engine) | None => (named.as_ref(), None),
         };
+        let allowed = self.call.environment.allowed_hosts()?;
+        let endpoint = endpoint.map(|url| allowed.endpoint(url)).transpose().map_err(Error::Endpoint)?;
+        let endpoint = endpoint.as_ref();
         let place = region.map(|region| AwsPlace { region, endpoint });
         Ok(Services::new(place, ServiceTimeouts::default()).await)
-    }
-}
-
-impl EnvironmentRecords {
-    pub(super) async fn open(
-        environment: &Environment,
-        workspace: &Workspace,
-        name: &EnvironmentName,
-    ) -> Result<Self, Error> {
-        let (target, _) = deploy::target(workspace, name)?;
-        let registry = registries::registry(target, environment).await?;
-        let repository = workspace.settings.name.builds_repository().with_prefix(&target.prefix)?;
-        Ok(Self { environment: name.clone(), registry, repository })
-    }
-
-    /// # Errors
-    /// [`DeployError::NothingDeployed`] before the first deployment.
-    pub(super) async fn read(&self) -> Result<StoredRecord, Error> {
-        let read = deploy::read_record(&*self.registry, &self.repository, &self.environment).await?;
-        let environment = self.environment.clone();
-        Ok(read.ok_or(DeployError::NothingDeployed { environment })?)
-    }
-
-    pub(super) fn claims(&self) -> LockClaims<'_> {
-        let Self { environment, registry, repository } = self;
-        LockClaims { registry: &**registry, repository, environment }
     }
 }
 

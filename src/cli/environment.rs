@@ -5,34 +5,29 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::ci::{Facts, Sources};
+use crate::aws::AllowedHosts;
+use crate::ci::{CiContext, CiEnvironment};
 use crate::deploy::{DEFAULT_LEASE, MIN_LEASE};
 use crate::docker::DockerHost;
 use crate::error::Error;
-use crate::model::{BranchName, Region, Secret};
+use crate::model::{Region, Secret};
 
 pub(super) struct Environment {
-    /// Whether a CI runs this: `CI` is set, and not to `false`.
-    pub(super) is_ci: bool,
     /// `CHINAMPA_BASE`
     pub(super) base: Option<String>,
-    /// `CHINAMPA_BRANCH`: the branch of a detached head.
-    pub(super) branch: Option<BranchName>,
     /// `CHINAMPA_TERRAFORM_MIRROR`
     pub(super) terraform_mirror: Option<String>,
-    /// What the CI says.
-    pub(super) ci: Facts,
+    /// What the CI says, and what is said in its place.
+    pub(super) ci: CiContext,
 }
 
 impl Environment {
     pub(super) fn read() -> Self {
         let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         Self {
-            is_ci: set("CI").is_some_and(|value| value != "false" && value != "0"),
             base: set("CHINAMPA_BASE"),
-            branch: set("CHINAMPA_BRANCH").map(BranchName::new),
             terraform_mirror: set("CHINAMPA_TERRAFORM_MIRROR"),
-            ci: Facts::read(Sources {
+            ci: CiContext::read(CiEnvironment {
                 variable: &|name| env::var(name).ok(),
                 file: &|path| {
                     std::fs::read_to_string(path)
@@ -50,6 +45,14 @@ impl Environment {
     pub(super) fn docker_host(&self) -> Result<DockerHost, Error> {
         let (host, tls_verify) = (env::var("DOCKER_HOST").ok(), env::var("DOCKER_TLS_VERIFY").ok());
         DockerHost::from_settings(host.as_deref(), tls_verify.as_deref()).map_err(Error::DockerHost)
+    }
+
+    /// The hosts that AWS's credentials may go to besides AWS's own: `CHINAMPA_ALLOWED_HOSTS`.
+    ///
+    /// # Errors
+    /// [`Error::AllowedHosts`] when it lists something else.
+    pub(super) fn allowed_hosts(&self) -> Result<AllowedHosts, Error> {
+        env::var("CHINAMPA_ALLOWED_HOSTS").unwrap_or_default().parse().map_err(Error::AllowedHosts)
     }
 
     /// Docker's configuration file: in `DOCKER_CONFIG`, else in `~/.docker`.
@@ -134,7 +137,7 @@ impl Environment {
     /// Who runs this, as others are told: the CI's job, else the user and the machine.
     pub(super) fn who(&self) -> String {
         let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-        if let Some(job) = set("CHINAMPA_JOB").or_else(|| self.ci.job.clone()) {
+        if let Some(job) = set("CHINAMPA_JOB").or_else(|| self.ci.job().map(str::to_owned)) {
             return job;
         }
         let user = set("USER").or_else(|| set("LOGNAME")).unwrap_or_else(|| "somebody".to_owned());

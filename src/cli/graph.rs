@@ -29,9 +29,9 @@ enum Format {
 pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
-    let offline = opened::plan_offline(&opened, call)?;
-    let affected: BTreeSet<&ProjectName> =
-        offline.plan.steps.iter().filter(|step| step.is_affected).map(|step| &step.project).collect();
+    let offline = opened::offline(&opened, call)?;
+    let affected = offline.impact.projects.iter().filter(|project| project.is_affected);
+    let affected: BTreeSet<&ProjectName> = affected.map(|project| &project.project).collect();
 
     let graph = &offline.workspace.graph;
     match arguments.format {

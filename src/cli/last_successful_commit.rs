@@ -17,10 +17,10 @@ pub(super) fn run(call: &Call) -> Result<Exit, Error> {
     let workspace = Workspace::read(&opened.snapshot(), &opened.source)?;
     let records = wait_for(async {
         let registry = registries::registry(&workspace.cache, environment).await?;
-        Ok(observe::records(&*registry, &workspace, opened.head.branch.as_ref()).await?)
+        Ok(observe::records(&*registry, &workspace, &opened.context, &[]).await?)
     })?;
     let mut found = None;
-    for (branch, commit) in records {
+    for (branch, commit) in records.of_branches().to_vec() {
         // A commit that this clone lacks may be one of a branch that was rewritten.
         if opened.repository.has(commit) && opened.repository.is_ancestor(commit, opened.head.commit)? {
             found = Some((branch, commit));

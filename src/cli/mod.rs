@@ -12,6 +12,7 @@ mod deployment;
 mod ensure_repo;
 mod ensure_terraform;
 mod environment;
+mod environment_records;
 mod graph;
 mod image_exists;
 mod init;
@@ -53,7 +54,7 @@ use crate::exit::Exit;
     propagate_version = true,
     subcommand_required = true
 )]
-#[command(after_help = "Exit status: 0 done or yes, 1 no, 2 wrong input, 3 the surroundings failed, \
+#[command(after_help = "Exit status: 0 done or yes, 1 no, 2 wrong input, 3 the environment failed, \
     4 a build or deployment failed, 130 interrupted.")]
 struct Arguments {
     #[command(flatten)]
@@ -123,17 +124,17 @@ pub fn main() -> Exit {
         Ok(arguments) => arguments,
         Err(error) => return output::usage(&error),
     };
-    output::start_tracing(options.verbose, options.color);
+    output::start_tracing(options.verbose);
     let call = Call { output: Output::new(&options), environment: Environment::read(), options };
     let exit = run(&call, &command).unwrap_or_else(|error| {
         call.output.error(&error);
-        error.exit()
+        error.kind().into()
     });
     match call.output.take_failure() {
         None => exit,
         Some(error) => {
             call.output.error(&error);
-            if matches!(exit, Exit::Done | Exit::No) { error.exit() } else { exit }
+            if matches!(exit, Exit::Done | Exit::No) { error.kind().into() } else { exit }
         }
     }
 }

@@ -1,24 +1,28 @@
 //! The repository, the tree that is looked at, and where its manifest comes from.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use super::Call;
 use super::deployed_base::DeployedBase;
 use super::environment::Environment;
 use super::options::Options;
-use crate::ci::Switches;
-use crate::config::Switch;
+use crate::ci::{Branch, CheckedOut, CommitContext, Directives};
+use crate::config::{Switch, Workspace as Settings};
 use crate::error::Error;
 use crate::git::{GitError, Head, Repository, Snapshot};
-use crate::model::{BranchName, Change, ObjectId, ProjectName};
-use crate::observe::{self, BaseRequest, Missing, Records};
-use crate::plan::{Base, Force, Observations, Plan};
+use crate::model::{CommitId, ObjectId, ProjectName};
+use crate::observe::{self, Base, BaseRequest, Changes, FoundBase, Missing, Observations, Records};
+use crate::plan::{self, Impact};
+use crate::registry::Registry;
 use crate::workspace::{ManifestSource, Workspace};
 
 /// What a command looks at.
 pub(super) struct Opened {
     pub(super) repository: Repository,
     pub(super) head: Head,
+    /// What the environment says about the head.
+    pub(super) context: CommitContext,
     /// The tree of the head, or of the work tree.
     pub(super) tree: ObjectId,
     pub(super) is_dirty: bool,
@@ -41,7 +45,7 @@ impl Opened {
         uncommitted: Uncommitted,
     ) -> Result<Self, Error> {
         let repository = Repository::open(&options.directory).map_err(|error| match error {
-            GitError::NotARepository { folder } if environment.ci.is_of_codepipeline => {
+            GitError::NotARepository { folder } if environment.ci.is_of_codepipeline() => {
                 Error::PipelineWithoutClone { folder }
             }
             error => error.into(),
@@ -50,13 +54,8 @@ impl Opened {
             Some(revision) => Head { commit: repository.commit(revision)?, branch: None },
             None => repository.head()?,
         };
-        if head.branch.is_none() {
-            head.branch = environment.branch.clone();
-            if options.head.is_none() {
-                let of_ci = || environment.ci.branch.as_deref().map(BranchName::new);
-                head.branch = head.branch.or_else(of_ci);
-            }
-        }
+        let context = context(&repository, &head, environment)?;
+        head.branch = context.branch_name().cloned();
         let mut tree = repository.snapshot(head.commit)?.tree();
         let mut is_dirty = false;
         let has_work_tree = options.head.is_none() && repository.work_dir().is_some();
@@ -71,7 +70,7 @@ impl Opened {
                 text: fs::read(path).map_err(|source| Error::Read { path: path.clone(), source })?,
             },
         };
-        let mut opened = Self { repository, head, tree, is_dirty, source, deployed_base: None };
+        let mut opened = Self { repository, head, context, tree, is_dirty, source, deployed_base: None };
         if let Some(revision) = &options.base {
             let workspace = || Ok(Workspace::read(&opened.snapshot(), &opened.source)?);
             opened.deployed_base = DeployedBase::read(revision, workspace, environment)?;
@@ -84,17 +83,17 @@ impl Opened {
     }
 
     /// What the commit's message asks for, as far as the manifest lets it.
-    pub(super) fn switches(&self, workspace: &Workspace) -> Result<Switches, Error> {
+    pub(super) fn directives(&self, workspace: &Workspace) -> Result<Directives, Error> {
         let allowed = &workspace.settings.message_switches;
         if allowed.is_empty() {
-            return Ok(Switches::default());
+            return Ok(Directives::default());
         }
-        let mut switches = Switches::read(&self.repository.message(self.head.commit)?);
+        let mut directives = Directives::read(&self.repository.message(self.head.commit)?);
         if !allowed.contains(&Switch::Rebuild) {
-            (switches.rebuild_all, switches.rebuild) = Default::default();
+            (directives.rebuild_all, directives.rebuild) = Default::default();
         }
-        switches.dry_deploy &= allowed.contains(&Switch::DryDeploy);
-        Ok(switches)
+        directives.dry_deploy &= allowed.contains(&Switch::DryDeploy);
+        Ok(directives)
     }
 
     /// The base that a person named, for which no manifest is needed.
@@ -113,93 +112,142 @@ impl Opened {
         &self,
         options: &Options,
         environment: &Environment,
-        default_branch: &BranchName,
+        settings: &Settings,
         records: &Records,
-    ) -> Result<Base, Error> {
+    ) -> Result<FoundBase, Error> {
         if let Some(base) = self.named_base(options)? {
-            return Ok(base);
+            return Ok(FoundBase { base, records_might_say_more: false });
         }
         let request = BaseRequest {
             from_environment: environment.base.as_deref(),
-            ci: &environment.ci,
-            default_branch,
+            context: &self.context,
+            default_branch: &settings.default_branch,
+            strategy: settings.strategy,
             records,
             missing: missing(options),
         };
-        Ok(observe::base(&self.repository, &self.head, request)?)
+        Ok(observe::base(&self.repository, request)?)
     }
 
-    /// What differs from the base; nothing where that is unknown.
-    pub(super) fn changes(&self, snapshot: &Snapshot<'_>, base: &Base) -> Result<Vec<Change>, Error> {
-        Ok(match base {
-            Base::Unknown { .. } => Vec::new(),
-            Base::Known { commit, .. } => {
-                self.repository.snapshot(*commit)?.changes_with_submodules_to(snapshot)?
-            }
-        })
+    /// Finds the base without asking a registry, and says so where a build record would have come first.
+    pub(super) fn base_by_git(&self, call: &Call, settings: &Settings) -> Result<Base, Error> {
+        let found = self.base(&call.options, &call.environment, settings, &Records::NotAsked)?;
+        if found.records_might_say_more {
+            call.output.story(
+                "no registry is asked here: a build record, which `plan` looks for, might name a nearer base",
+            );
+        }
+        Ok(found.base)
     }
 
-    /// What git alone can say of the changes, without digests and images.
-    pub(super) fn observe(
+    /// Whether the branch's build record may move from an earlier commit to the head, or why not.
+    pub(super) fn may_move_record(
         &self,
-        workspace: &Workspace,
-        base: Base,
-        changes: &[Change],
-    ) -> Result<Observations, Error> {
-        let own_changes = match &base {
-            Base::Unknown { .. } => Default::default(),
-            Base::Known { commit, .. } => {
-                let base = self.repository.snapshot(*commit)?;
-                observe::own_changes(workspace, &self.source, &base, changes)
-            }
-        };
-        Ok(Observations {
-            head: self.head.commit,
-            is_dirty: self.is_dirty,
-            base,
-            own_changes,
-            inputs: Default::default(),
-            images: None,
-        })
+        options: &Options,
+        recorded: CommitId,
+    ) -> Result<Result<(), String>, Error> {
+        Ok(observe::descends(&self.repository, self.head.commit, recorded, missing(options))?)
     }
+
+    /// Asks the cache for the build records that the base may be taken from.
+    pub(super) async fn records(
+        &self,
+        cache: &dyn Registry,
+        workspace: &Workspace,
+    ) -> Result<Records, Error> {
+        let strategy = workspace.settings.strategy;
+        let commits = observe::commits_before(&self.repository, &self.context, strategy)?;
+        Ok(observe::records(cache, workspace, &self.context, &commits).await?)
+    }
+
+    /// What the library is asked about the projects of this tree.
+    pub(super) fn request<'r>(
+        &'r self,
+        snapshot: &'r Snapshot<'r>,
+        workspace: &'r Workspace,
+    ) -> observe::Request<'r> {
+        observe::Request {
+            repository: &self.repository,
+            head: self.head.commit,
+            snapshot,
+            is_dirty: self.is_dirty,
+            workspace,
+            source: &self.source,
+        }
+    }
+
+    /// Asks git and the cache for all that a plan of builds needs.
+    pub(super) async fn observe(
+        &self,
+        call: &Call,
+        snapshot: &Snapshot<'_>,
+        workspace: &Workspace,
+        selected: &BTreeSet<ProjectName>,
+        cache: &dyn Registry,
+    ) -> Result<Observations, Error> {
+        let find_base = async || {
+            let records = match call.options.base {
+                Some(_) => Records::NotAsked,
+                None => self.records(cache, workspace).await?,
+            };
+            Ok::<_, Error>(self.base(&call.options, &call.environment, &workspace.settings, &records)?.base)
+        };
+        observe::observe(self.request(snapshot, workspace), selected, cache, find_base).await
+    }
+}
+
+/// What the environment says about the commit that is looked at: the one place where all commands ask.
+fn context(repository: &Repository, head: &Head, environment: &Environment) -> Result<CommitContext, Error> {
+    let parents = repository.parents(head.commit)?;
+    let checked_out = CheckedOut { commit: head.commit, parents: &parents, branch: head.branch.as_ref() };
+    let context = environment.ci.about(checked_out);
+    match context.branch() {
+        Branch::Known(branch) => tracing::info!(branch = %branch.value, source = %branch.source, "branch"),
+        Branch::Unknown { why } => tracing::info!(why, "no branch"),
+    }
+    Ok(context)
 }
 
 pub(super) fn missing(options: &Options) -> Missing {
     if options.fetch_base { Missing::Fetched } else { Missing::LeftOut }
 }
 
-/// A plan by git alone, and what it was made from.
-pub(super) struct OfflinePlan {
+/// What changes affect by git alone, and what that was made from.
+pub(super) struct Offline {
     pub(super) workspace: Workspace,
-    pub(super) changes: Vec<Change>,
-    pub(super) observed: Observations,
-    pub(super) plan: Plan,
+    pub(super) changes: Changes,
+    pub(super) impact: Impact,
 }
 
-/// Plans all projects by git alone and says on which base.
-pub(super) fn plan_offline(opened: &Opened, call: &Call) -> Result<OfflinePlan, Error> {
-    plan_offline_since(opened, call, |workspace| {
-        let default_branch = &workspace.settings.default_branch;
-        opened.base(&call.options, &call.environment, default_branch, &Records::default())
-    })
+/// Looks at all projects by git alone and says on which base.
+pub(super) fn offline(opened: &Opened, call: &Call) -> Result<Offline, Error> {
+    offline_since(opened, call, |workspace| opened.base_by_git(call, &workspace.settings))
 }
 
 /// The same since the base that `base` finds.
-pub(super) fn plan_offline_since(
+pub(super) fn offline_since(
     opened: &Opened,
     call: &Call,
     base: impl FnOnce(&Workspace) -> Result<Base, Error>,
-) -> Result<OfflinePlan, Error> {
+) -> Result<Offline, Error> {
     let snapshot = opened.snapshot();
     let workspace = Workspace::read(&snapshot, &opened.source)?;
     let base = base(&workspace)?;
-    let changes = opened.changes(&snapshot, &base)?;
-    let observed = opened.observe(&workspace, base, &changes)?;
-    let selected = workspace.graph.order().cloned().collect();
-    let strategy = workspace.settings.strategy;
-    let plan = crate::plan::make(&workspace.graph, &observed, &selected, strategy, &Force::None);
-    call.output.story(&crate::report::text::base(&plan));
-    Ok(OfflinePlan { workspace, changes, observed, plan })
+    let changes = observe::changes(opened.request(&snapshot, &workspace), base)?;
+    let all = workspace.projects.keys().cloned().collect();
+    let impact = plan::impact(&workspace.graph, &changes, &all);
+    call.output.story(&crate::report::text::base(impact.head, impact.is_dirty, &impact.base));
+    Ok(Offline { workspace, changes, impact })
+}
+
+/// The named projects and what they need; all when none is named.
+pub(super) fn selection(workspace: &Workspace, names: &[String]) -> Result<BTreeSet<ProjectName>, Error> {
+    if names.is_empty() {
+        return Ok(workspace.projects.keys().cloned().collect());
+    }
+    let named: Vec<ProjectName> =
+        names.iter().map(|name| project(workspace, name)).collect::<Result<_, _>>()?;
+    Ok(workspace.graph.with_needs(&named).into_iter().cloned().collect())
 }
 
 /// Finds a project by the name that a person typed.

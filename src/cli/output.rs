@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::options::{Color, Options, ProgressKind};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::model::printable;
+use crate::model::{printable, printable_json, printable_lines};
 use crate::workspace::WorkspaceError;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -45,6 +45,15 @@ impl Output {
 
     /// Writes an answer, which has no colours. A reader that has gone away wants no more of it.
     pub(super) fn answer(&self, text: &str) {
+        self.write_answer(&printable_lines(text));
+    }
+
+    /// Writes an answer that a shell reads, and nobody else: it stays as it is.
+    pub(super) fn script(&self, text: &str) {
+        self.write_answer(text);
+    }
+
+    fn write_answer(&self, text: &str) {
         match write_answer(text) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 tracing::debug!(%error, "standard output is closed");
@@ -66,13 +75,13 @@ impl Output {
     /// Writes an answer as one JSON document.
     pub(super) fn json(&self, document: &impl Serialize) {
         let text = serde_json::to_string_pretty(document).expect("reports hold nothing that JSON can't");
-        self.answer(&format!("{text}\n"));
+        self.write_answer(&format!("{}\n", printable_json(&text)));
     }
 
     /// Writes a sentence of the story, unless nobody wants it or a program reads the events.
     pub(super) fn story(&self, sentence: &str) {
         if !self.is_quiet && self.progress != ProgressKind::Json {
-            self.write_error(&format!("{sentence}\n"));
+            self.write_error(&format!("{}\n", printable_lines(sentence)));
         }
     }
 
@@ -80,30 +89,34 @@ impl Output {
     pub(super) fn event(&self, event: &impl Serialize) {
         if !self.is_quiet {
             let sentence = serde_json::to_string(event).expect("events hold nothing that JSON can't");
-            self.write_error(&format!("{sentence}\n"));
+            self.write_error(&format!("{}\n", printable_json(&sentence)));
         }
     }
 
     /// Writes what went wrong, why, and what to do.
     pub(super) fn error(&self, error: &Error) {
-        let mut text = format!("{ERROR}error:{ERROR:#} {}\n", printable(&error.to_string()));
+        let labelled = |indent: &str, label: &str, style: Style, text: &str| {
+            format!("{indent}{style}{label}:{style:#} {}\n", printable_lines(&printable(text)))
+        };
+        let mut text = labelled("", "error", ERROR, &error.to_string());
         if let Some(WorkspaceError::Invalid(errors)) = workspace_error(error) {
-            for problem in errors.to_string().lines() {
-                text.push_str(&format!("  {}\n", printable(problem)));
-            }
+            let problems = errors.to_string();
+            let problems = problems.lines().map(|problem| format!("  {}\n", printable_lines(problem)));
+            text.extend(problems);
         } else {
             let mut source = error.source();
             while let Some(cause) = source {
-                text.push_str(&format!("  {LABEL}because:{LABEL:#} {}\n", printable(&cause.to_string())));
+                text.push_str(&labelled("  ", "because", LABEL, &cause.to_string()));
                 source = cause.source();
             }
         }
         if let Some(hint) = error.hint() {
-            text.push_str(&format!("  {LABEL}hint:{LABEL:#} {}\n", printable(&hint)));
+            text.push_str(&labelled("  ", "hint", LABEL, &hint));
         }
         self.write_error(&text);
     }
 
+    /// Writes text that is printable, but for colours of our own.
     fn write_error(&self, text: &str) {
         let mut stderr = AutoStream::new(io::stderr(), self.choice).lock();
         // There is nowhere left to report a closed standard error to.
@@ -127,26 +140,42 @@ fn workspace_error(error: &Error) -> Option<&WorkspaceError> {
 
 /// Writes help, the version, or what is wrong with the arguments.
 pub(super) fn usage(error: &clap::Error) -> Exit {
-    match error.print() {
+    let plain = error.to_string();
+    let printable = printable_lines(&plain);
+    let written = match printable == plain {
+        true => error.print(),
+        // It names an argument that is not fit to be shown.
+        false => io::stderr().write_all(printable.as_bytes()),
+    };
+    match written {
         // There is nowhere left to report a closed standard error to.
         _ if error.use_stderr() => Exit::BadInput,
-        Err(failure) if failure.kind() != io::ErrorKind::BrokenPipe => Exit::Surroundings,
+        Err(failure) if failure.kind() != io::ErrorKind::BrokenPipe => Exit::Environment,
         _ => Exit::Done,
     }
 }
 
 /// Lets `-v` and `-vv` show what this program does; libraries stay silent, they might show secrets.
-pub(super) fn start_tracing(verbose: u8, color: Color) {
+pub(super) fn start_tracing(verbose: u8) {
     let level = match verbose {
         0 => return,
         1 => "chinampa=info",
         _ => "chinampa=trace",
     };
-    let is_colored = match color {
-        Color::Auto => AutoStream::choice(&io::stderr()) != ColorChoice::Never,
-        Color::Always => true,
-        Color::Never => false,
-    };
-    let lines = tracing_subscriber::fmt().with_env_filter(level).with_writer(io::stderr).without_time();
-    lines.with_ansi(is_colored).init();
+    let lines = tracing_subscriber::fmt().with_env_filter(level).with_writer(|| Traced(io::stderr()));
+    lines.without_time().init();
+}
+
+/// Gets whole lines from the library, and makes them printable.
+struct Traced(io::Stderr);
+
+impl Write for Traced {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        self.0.write_all(printable_lines(&String::from_utf8_lossy(lines)).as_bytes())?;
+        Ok(lines.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }

@@ -1,20 +1,11 @@
-use std::collections::BTreeSet;
-
 use clap::Args;
 
-use super::Call;
-use super::environment::Environment;
-use super::opened::{self, Opened, Uncommitted};
-use super::options::Options;
-use super::{registries, wait_for};
+use super::opened::{Opened, Uncommitted, selection};
+use super::{Call, registries, wait_for};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::git::Snapshot;
-use crate::inputs::{self, InputFiles};
-use crate::model::ProjectName;
-use crate::observe::{self, Records};
-use crate::plan::{self, Force, Plan};
-use crate::registry::Registry;
+use crate::observe;
+use crate::plan::{self, Force};
 use crate::report::json::PlanJson;
 use crate::report::text;
 use crate::workspace::Workspace;
@@ -38,94 +29,31 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let snapshot = opened.snapshot();
     let workspace = Workspace::read(&snapshot, &opened.source)?;
     let selected = selection(&workspace, &arguments.projects)?;
-    let plan = if arguments.offline {
-        offline(options, arguments, environment, &opened, &snapshot, &workspace, &selected)?
+    if arguments.offline {
+        let base = opened.base_by_git(call, &workspace.settings)?;
+        let request = opened.request(&snapshot, &workspace);
+        let changes = observe::changes(request, base)?;
+        let digests = if arguments.digests { Some(observe::digests(request, &selected)?) } else { None };
+        let impact = plan::impact(&workspace.graph, &changes, &selected);
+        if options.json {
+            output.json(&PlanJson::of_impact(&impact, digests.as_ref()));
+        } else {
+            output.answer(&text::impact(&impact, digests.as_ref()));
+        }
+        // Freeing thousands of projects piece by piece takes longer than the end of the process.
+        std::mem::forget((changes, impact, digests));
     } else {
-        wait_for(async {
+        let plan = wait_for(async {
             let cache = registries::registry(&workspace.cache, environment).await?;
-            let planning = Planning {
-                options,
-                environment,
-                opened: &opened,
-                snapshot: &snapshot,
-                workspace: &workspace,
-            };
-            Ok(planning.ask(&*cache, &selected, &Force::None).await?.0)
-        })?
-    };
-    if options.json {
-        output.json(&PlanJson::new(&plan));
-    } else {
-        output.answer(&text::plan(&plan));
+            let observed = opened.observe(call, &snapshot, &workspace, &selected, &*cache).await?;
+            Ok(plan::make(&workspace.graph, &observed, workspace.settings.strategy, &Force::None))
+        })?;
+        if options.json {
+            output.json(&PlanJson::of_plan(&plan));
+        } else {
+            output.answer(&text::plan(&plan));
+        }
     }
-    // Freeing thousands of projects piece by piece takes longer than the end of the process.
-    std::mem::forget((snapshot, workspace, plan));
+    std::mem::forget((snapshot, workspace));
     Ok(Exit::Done)
-}
-
-/// The named projects and what they need; all when none is named.
-pub(super) fn selection(workspace: &Workspace, names: &[String]) -> Result<BTreeSet<ProjectName>, Error> {
-    if names.is_empty() {
-        return Ok(workspace.projects.keys().cloned().collect());
-    }
-    let named: Vec<ProjectName> =
-        names.iter().map(|name| opened::project(workspace, name)).collect::<Result<_, _>>()?;
-    Ok(workspace.graph.with_needs(&named).into_iter().cloned().collect())
-}
-
-fn offline(
-    options: &Options,
-    arguments: &Arguments,
-    environment: &Environment,
-    opened: &Opened,
-    snapshot: &Snapshot<'_>,
-    workspace: &Workspace,
-    selected: &BTreeSet<ProjectName>,
-) -> Result<Plan, Error> {
-    let default_branch = &workspace.settings.default_branch;
-    let base = opened.base(options, environment, default_branch, &Records::default())?;
-    let changes = opened.changes(snapshot, &base)?;
-    let mut observed = opened.observe(workspace, base, &changes)?;
-    if arguments.digests {
-        let files = inputs::files(workspace, selected, snapshot, opened.repository.work_dir())?;
-        observed.inputs = observe::inputs(&files, &inputs::digests(workspace, &files));
-    }
-    let strategy = workspace.settings.strategy;
-    Ok(plan::make(&workspace.graph, &observed, selected, strategy, &Force::None))
-}
-
-/// What a plan that asks the cache is made from.
-pub(super) struct Planning<'p> {
-    pub(super) options: &'p Options,
-    pub(super) environment: &'p Environment,
-    pub(super) opened: &'p Opened,
-    pub(super) snapshot: &'p Snapshot<'p>,
-    pub(super) workspace: &'p Workspace,
-}
-
-impl Planning<'_> {
-    /// Plans with what the cache has; the files of each project are found on the way.
-    pub(super) async fn ask(
-        &self,
-        cache: &dyn Registry,
-        selected: &BTreeSet<ProjectName>,
-        force: &Force,
-    ) -> Result<(Plan, InputFiles), Error> {
-        let Self { opened, workspace, .. } = self;
-        let files = inputs::files(workspace, selected, self.snapshot, opened.repository.work_dir())?;
-        let digests = inputs::digests(workspace, &files);
-        let images = observe::images(cache, workspace, &digests).await?;
-        let records = match self.options.base {
-            Some(_) => Records::default(),
-            None => observe::records(cache, workspace, opened.head.branch.as_ref()).await?,
-        };
-        let default_branch = &workspace.settings.default_branch;
-        let base = opened.base(self.options, self.environment, default_branch, &records)?;
-        let changes = opened.changes(self.snapshot, &base)?;
-        let mut observed = opened.observe(workspace, base, &changes)?;
-        observed.inputs = observe::inputs(&files, &digests);
-        observed.images = Some(images);
-        let strategy = workspace.settings.strategy;
-        Ok((plan::make(&workspace.graph, &observed, selected, strategy, force), files))
-    }
 }

@@ -9,9 +9,9 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::options::ProgressKind;
 use super::output::Output;
 use crate::engine::Progress;
-use crate::model::{ProjectName, printable};
-use crate::plan::Plan;
-use crate::report::{Event, json, text};
+use crate::execute::{Event, Job};
+use crate::model::{ProjectName, printable_lines, printable_log};
+use crate::report::{json, text};
 
 /// How often a spinner turns.
 const TICK: Duration = Duration::from_millis(120);
@@ -35,8 +35,8 @@ pub(super) enum Display<'o> {
 }
 
 impl<'o> Display<'o> {
-    pub(super) fn new(output: &'o Output, plan: &Plan) -> Self {
-        let longest = plan.steps.iter().map(|step| step.project.as_str().len()).max().unwrap_or_default();
+    pub(super) fn new(output: &'o Output, jobs: &[Job]) -> Self {
+        let longest = jobs.iter().map(|job| job.project.as_str().len()).max().unwrap_or_default();
         match output.progress {
             ProgressKind::Tty => Self::Tty {
                 bars: MultiProgress::new(),
@@ -92,12 +92,12 @@ fn show(
         }
         Event::Progress { project, progress: Progress::StepStarted { step } } => {
             if let Some(bar) = running.get(project) {
-                bar.set_message(printable(step));
+                bar.set_message(printable_log(step));
             }
         }
         Event::Pushing { project, image } => {
             if let Some(bar) = running.get(project) {
-                bar.set_message(format!("pushing {image}"));
+                bar.set_message(printable_log(&format!("pushing {image}")));
             }
         }
         Event::Progress { .. } => {}
@@ -106,7 +106,7 @@ fn show(
                 bar.finish_and_clear();
             }
             if let Some(line) = text::event(event)
-                && let Err(error) = bars.println(line)
+                && let Err(error) = bars.println(printable_lines(&line))
             {
                 tracing::debug!(%error, "the terminal is gone");
             }

@@ -16,10 +16,10 @@ pub(super) async fn registry(
     match &config.kind {
         RegistryKind::Engine => {
             let docker = Docker::connect(&environment.docker_host()?).await?;
-            Ok(Box::new(EngineStore::new(docker.bollard().clone())))
+            Ok(Box::new(EngineStore::new(&docker)))
         }
         RegistryKind::Oci { host, insecure } => Ok(Box::new(oci(host, *insecure, environment)?)),
-        RegistryKind::Ecr(ecr) => Ok(Box::new(EcrRegistry::connect(ecr, Patience::default()).await?)),
+        RegistryKind::Ecr(ecr) => Ok(Box::new(self::ecr(ecr, environment).await?)),
     }
 }
 
@@ -33,9 +33,13 @@ pub(super) async fn registry_of(
 ) -> Result<Box<dyn Registry>, Error> {
     let host = image.host.as_ref().ok_or_else(|| Error::NoHost(image.clone()))?;
     match Ecr::at(host) {
-        Some(ecr) => Ok(Box::new(EcrRegistry::connect(&ecr, Patience::default()).await?)),
+        Some(ecr) => Ok(Box::new(self::ecr(&ecr, environment).await?)),
         None => Ok(Box::new(oci(host, false, environment)?)),
     }
+}
+
+async fn ecr(ecr: &Ecr, environment: &Environment) -> Result<EcrRegistry, Error> {
+    Ok(EcrRegistry::connect(ecr, &environment.allowed_hosts()?, Patience::default()).await?)
 }
 
 fn oci(host: &Host, insecure: bool, environment: &Environment) -> Result<OciRegistry, Error> {

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::Call;
 use super::opened::{Opened, Uncommitted};
+use crate::ci::Exports;
 use crate::error::Error;
 use crate::exit::Exit;
 
@@ -15,21 +16,15 @@ pub(super) struct Arguments {}
 pub(super) fn run(call: &Call) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
-    let mut facts = environment.ci.clone();
-    facts.commit.get_or_insert_with(|| opened.head.commit.to_string());
-    // A tag's job is on no branch, though the CI may have checked one out.
-    if facts.branch.is_none() && facts.tag.is_none() {
-        facts.branch = opened.head.branch.as_ref().map(ToString::to_string);
-    }
-    facts.repository_url = facts.repository_url.or_else(|| opened.repository.origin_url());
 
-    let exports = facts.exports();
+    let exports = Exports::new(&environment.ci, &opened.context, opened.repository.origin_url());
     match environment.bash_env() {
         Some(file) => {
-            append(&file, &exports).map_err(|source| Error::Write { path: file.clone(), source })?;
+            append(&file, &exports.to_string())
+                .map_err(|source| Error::Write { path: file.clone(), source })?;
             output.story(&format!("`{}` has the CI's variables now", file.display()));
         }
-        None => output.answer(&exports),
+        None => output.script(&exports.to_string()),
     }
     Ok(Exit::Done)
 }

@@ -1,7 +1,8 @@
 use clap::Args;
 
 use super::Call;
-use super::deployment::{self, EnvironmentRecords};
+use super::deployment;
+use super::environment_records::EnvironmentRecords;
 use super::wait_for;
 use crate::config::EnvironmentName;
 use crate::error::Error;

@@ -2,12 +2,11 @@ use clap::Args;
 
 use super::Call;
 use super::deployed_base::DeployedBase;
-use super::opened::{self, OfflinePlan, Opened, Uncommitted};
+use super::opened::{self, Offline, Opened, Uncommitted};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::observe;
-use crate::plan::Base;
-use crate::report::why::Story;
+use crate::observe::{self, Base};
+use crate::report::why::Explanation;
 use crate::report::why_not::NearMisses;
 use crate::workspace::Workspace;
 
@@ -27,33 +26,33 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
     let offline = match arguments.against.as_ref().or(options.base.as_ref()) {
-        None => opened::plan_offline(&opened, call)?,
-        Some(against) => plan_against(&opened, call, against, &arguments.project)?,
+        None => opened::offline(&opened, call)?,
+        Some(against) => offline_against(&opened, call, against, &arguments.project)?,
     };
     let project = opened::project(&offline.workspace, &arguments.project)?;
-    let is_affected = offline.plan.step(&project).is_some_and(|step| step.is_affected);
+    let is_affected = offline.impact.project(&project).is_some_and(|project| project.is_affected);
     if arguments.not && !is_affected {
-        let near_misses = NearMisses::new(&offline.workspace, &offline.changes, &project);
+        let near_misses = NearMisses::new(&offline.workspace, &offline.changes.files, &project);
         if options.json {
-            output.json(&near_misses.to_json(&offline.plan));
+            output.json(&near_misses.to_json(&offline.impact));
         } else {
             output.answer(&near_misses.to_string());
         }
         return Ok(Exit::Done);
     }
 
-    let story = Story::new(&offline.workspace.graph, &offline.observed, &offline.plan, &project);
+    let explanation = Explanation::new(&offline.workspace.graph, &offline.changes, &offline.impact, &project);
     if options.json {
-        output.json(&story);
+        output.json(&explanation);
     } else {
-        output.answer(&story.to_string());
+        output.answer(&explanation.to_string());
     }
     Ok(if arguments.not { Exit::No } else { Exit::Done })
 }
 
 /// Of what an environment runs, the project's own commit counts: others may run another one.
-fn plan_against(opened: &Opened, call: &Call, against: &str, project: &str) -> Result<OfflinePlan, Error> {
-    opened::plan_offline_since(opened, call, |workspace| {
+fn offline_against(opened: &Opened, call: &Call, against: &str, project: &str) -> Result<Offline, Error> {
+    opened::offline_since(opened, call, |workspace| {
         let missing = opened::missing(&call.options);
         let read = || Ok(Workspace::read(&opened.snapshot(), &opened.source)?);
         match DeployedBase::read(against, read, &call.environment)? {

@@ -12,6 +12,7 @@ mod problem;
 mod project;
 mod read_project;
 mod registry;
+mod role;
 mod service;
 #[cfg(test)]
 mod tests;
@@ -39,7 +40,7 @@ pub use workspace::{InvalidWorkspaceName, Strategy, Switch, Workspace, Workspace
 use fields::Fields;
 use problem::Problems;
 use read_project::Surroundings;
-use registry::Role;
+use role::Role;
 
 /// The largest file that is read.
 const MOST_BYTES: usize = 16 * 1024 * 1024;

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::fields::Item;
-use super::registry::Role;
+use super::role::Role;
 use super::{ProjectConfig, WorkspaceName};
 use crate::model::RepositoryName;
 
@@ -65,7 +65,8 @@ pub(super) fn read(item: Item<'_>, role: Role) -> Policy {
     }
     if role == Role::Cache {
         // Of what a build writes, only `cache-` tags never move.
-        policy.moving_tags = ["branch-*", "commit-*", "deployed-*", "tainted"].map(str::to_owned).to_vec();
+        policy.moving_tags =
+            ["branch-*", "commit-*", "deployed-*", "pushed-*", "tainted"].map(str::to_owned).to_vec();
     }
     policy
 }

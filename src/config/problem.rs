@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::fmt;
 
+use crate::model::{ErrorKind, excerpt};
+
 /// The most problems that are kept; the rest is counted.
 const MOST_PROBLEMS: usize = 1000;
 
@@ -44,6 +46,18 @@ pub struct ManifestErrors {
     pub problems: Vec<Problem>,
     /// How many more there were than were kept.
     pub more: usize,
+}
+
+impl ManifestErrors {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Input
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        None
+    }
 }
 
 impl fmt::Display for ManifestErrors {
@@ -117,10 +131,10 @@ impl<'f> Problems<'f> {
             return;
         }
         found.kept.push(Problem {
-            file: printable(self.file),
+            file: excerpt(self.file, MOST_CHARACTERS),
             line: self.line(offset),
-            message: printable(&message.to_string()),
-            hint: hint.as_deref().map(printable),
+            message: excerpt(&message.to_string(), MOST_CHARACTERS),
+            hint: hint.map(|hint| excerpt(&hint, MOST_CHARACTERS)),
         });
     }
 
@@ -159,21 +173,4 @@ impl<'f> Problems<'f> {
             }
         }
     }
-}
-
-/// Escapes control characters, so that a hostile file can't steer a terminal, and cuts what is too long.
-fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len().min(MOST_CHARACTERS));
-    for (index, character) in text.chars().enumerate() {
-        if index == MOST_CHARACTERS {
-            shown.push('…');
-            break;
-        }
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
 }

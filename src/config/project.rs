@@ -63,8 +63,7 @@ pub enum SecretSource {
 impl ProjectConfig {
     /// The keys, as the file names them, that make another image of the same files in `other`.
     ///
-    /// Lines, comments, order and defaults that are spelled out don't count, nor where a
-    /// secret comes from, nor what is done with a finished image.
+    /// Lines, comments, order and defaults that are spelled out don't count, nor what is done with a finished image.
     pub fn differing_keys(&self, other: &Self) -> Vec<String> {
         // Whoever adds a key decides here whether it makes another image.
         let Self {
@@ -97,25 +96,19 @@ impl ProjectConfig {
             ("hermetic", *hermetic == other.hermetic),
         ];
         let differing = compared.into_iter().filter(|(_, same)| !same).map(|(key, _)| key.to_owned());
-        let arguments = differing_members(build_args, &other.build_args, PartialEq::eq);
-        // Where a secret comes from makes no other image.
-        let secrets = differing_members(secrets, &other.secrets, |_, _| true);
+        let arguments = differing_members(build_args, &other.build_args);
+        let secrets = differing_members(secrets, &other.secrets);
         let arguments = arguments.into_iter().map(|name| format!("build_args.{name}"));
         let secrets = secrets.into_iter().map(|id| format!("secrets.{id}"));
         differing.chain(arguments).chain(secrets).collect()
     }
 }
 
-/// The keys that only one of two tables has, or whose values `is_same` tells apart; sorted.
-fn differing_members<'m, V>(
+/// The keys that only one of two tables has, or whose values differ; sorted.
+fn differing_members<'m, V: PartialEq>(
     one: &'m BTreeMap<String, V>,
     other: &'m BTreeMap<String, V>,
-    is_same: impl Fn(&V, &V) -> bool,
 ) -> BTreeSet<&'m str> {
     let names = one.keys().chain(other.keys()).map(String::as_str);
-    let differs = |name: &&str| match (one.get(*name), other.get(*name)) {
-        (Some(one), Some(other)) => !is_same(one, other),
-        _ => true,
-    };
-    names.filter(differs).collect()
+    names.filter(|name| one.get(*name) != other.get(*name)).collect()
 }

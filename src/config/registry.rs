@@ -2,6 +2,7 @@
 
 use super::fields::{Fields, Item};
 use super::policy::{self, Policy};
+use super::role::Role;
 use crate::model::{Host, Region, RepositoryName};
 
 pub(super) const KEYS: &[&str] =
@@ -97,12 +98,6 @@ impl RegistryConfig {
             RegistryKind::Ecr(ecr) => ecr.account.as_deref().and_then(|account| ecr.host_for(account)),
         }
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    Cache,
-    Deploy,
 }
 
 #[derive(Clone, Copy)]

@@ -39,7 +39,7 @@ fn the_documented_example_is_read_whole() {
 
     let api = &manifest.projects[&"api".parse().unwrap()];
     assert_snapshot!(format!("{:?}", manifest.workspace), @r#"Workspace { name: WorkspaceName("shop"), default_branch: BranchName("main"), strategy: Digest, rebuild_all: [Located { value: "toolchain/**", line: 5 }], message_switches: {} }"#);
-    assert_snapshot!(format!("{:?}", manifest.cache), @r#"RegistryConfig { kind: Ecr(Ecr { region: Region("us-east-2"), account: Some("123456789012"), host: Some(Host("localhost:4566")), insecure: false, endpoint: Some("http://localhost:4566"), policy: Policy { keep: 100, immutable_tags: None, moving_tags: ["branch-*", "commit-*", "deployed-*", "tainted"], scan_on_push: Some(true) } }), prefix: "" }"#);
+    assert_snapshot!(format!("{:?}", manifest.cache), @r#"RegistryConfig { kind: Ecr(Ecr { region: Region("us-east-2"), account: Some("123456789012"), host: Some(Host("localhost:4566")), insecure: false, endpoint: Some("http://localhost:4566"), policy: Policy { keep: 100, immutable_tags: None, moving_tags: ["branch-*", "commit-*", "deployed-*", "pushed-*", "tainted"], scan_on_push: Some(true) } }), prefix: "" }"#);
     assert_snapshot!(format!("{:?}", manifest.deploy), @r#"Some(RegistryConfig { kind: Ecr(Ecr { region: Region("eu-west-2"), account: None, host: None, insecure: false, endpoint: None, policy: Policy { keep: 200, immutable_tags: Some(true), moving_tags: ["latest", "shop-*"], scan_on_push: None } }), prefix: "" })"#);
     assert_snapshot!(format!("{:?}", manifest.environments), @r#"{EnvironmentName("dev"): EnvironmentRule { line: 20, branch: Some(RefPattern("main")), tag: None }, EnvironmentName("prod"): EnvironmentRule { line: 22, branch: None, tag: Some(RefPattern("v*")) }}"#);
     assert_snapshot!(format!("{api:#?}"), @r#"
@@ -451,12 +451,21 @@ fn another_layout_is_no_difference() {
         "path = \"api\"\nneeds = [\"lib\", \"base\"]\nbuild_args = { B = 1, A = \"x\" }\nsecrets = { s = { env = \"S\" } }",
     );
     let other = project(
-        "# moved\n\nsecrets.s.file = \"s\"\nneeds = [\n\"base\",\n\"lib\" ]\nhermetic = true\ncontext = \"./api/\"\n\
+        "# moved\n\nsecrets.s.env = \"S\"\nneeds = [\n\"base\",\n\"lib\" ]\nhermetic = true\ncontext = \"./api/\"\n\
          path = \"api\"\nrepository = \"api\"\nbuild_args.A = \"x\"\nbuild_args.B = \"1\"\ntags = [\"latest\"]\nterraform = \"tf\"\n\
          service = { kind = \"lambda\", name = \"x\" }",
     );
 
     assert_eq!(plain.differing_keys(&other), Vec::<&str>::new());
+}
+
+#[test]
+fn where_a_secret_comes_from_is_a_difference() {
+    let from = |source: &str| project(&format!("path = \"api\"\nsecrets.s = {{ {source} }}"));
+
+    for other in ["file = \"S\"", "env = \"T\""] {
+        assert_eq!(from("env = \"S\"").differing_keys(&from(other)), ["secrets.s"]);
+    }
 }
 
 #[test]

@@ -1,34 +1,46 @@
 //! What git says of a commit that is to be deployed: its names, and how it is related to what runs.
 
+use std::collections::BTreeSet;
+
 use super::gate::{Candidate, Relation};
+use crate::ci::CommitContext;
 use crate::config::EnvironmentRule;
-use crate::git::{Depth, GitError, Head, Repository, Wanted};
+use crate::git::{Depth, GitError, Repository, Wanted};
 use crate::model::CommitId;
 
 /// The names that a commit goes by, as far as an environment's rule asks for them.
 ///
-/// Of the branches, the one that is checked out, or that the CI names, counts, and each
-/// that matches the rule and has the commit in its history.
+/// Of the branches, the one that the commit is on counts, and each that matches the rule and has the commit in its
+/// history. In a CI, git's own references count only where they are those of the repository that the CI names.
 ///
 /// # Errors
 /// [`GitError::Read`] when the repository can't be read.
 pub fn candidate(
     repository: &Repository,
-    head: &Head,
+    context: &CommitContext,
     rule: &EnvironmentRule,
 ) -> Result<Candidate, GitError> {
-    let mut branches: std::collections::BTreeSet<_> = head.branch.iter().cloned().collect();
-    for (branch, tips) in repository.branches()? {
+    let commit = context.commit();
+    let mut branches: BTreeSet<_> = context.branch_name().cloned().into_iter().collect();
+    let mut tags: BTreeSet<_> = context.tag().map(str::to_owned).into_iter().collect();
+    let refs = context.git_refs();
+    if !refs.include_origin(repository.origin_url().as_deref()) {
+        return Ok(Candidate { commit, branches, tags });
+    }
+    tags.extend(repository.tags_of(commit)?);
+    let known =
+        if refs.include_local() { repository.branches()? } else { repository.branches_of_origin()? };
+    for (branch, tips) in known {
         if !rule.branch.as_ref().is_some_and(|pattern| pattern.matches(branch.as_str())) {
             continue;
         }
         for tip in tips {
-            if repository.is_ancestor(head.commit, tip)? {
+            if repository.is_ancestor(commit, tip)? {
                 branches.insert(branch.clone());
             }
         }
     }
-    Ok(Candidate { commit: head.commit, branches, tags: repository.tags_of(head.commit)? })
+    Ok(Candidate { commit, branches, tags })
 }
 
 /// Whether git may fetch the history that a shallow clone lacks.

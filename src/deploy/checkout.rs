@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use crate::engine::{ContextError, check_link};
 use crate::git::{GitError, Snapshot};
-use crate::model::{FileMode, ObjectId, RepoPath};
+use crate::model::{ErrorKind, FileMode, ObjectId, RepoPath};
 
 /// A commit's files. The folder is removed when this is dropped.
 #[derive(Debug)]
@@ -45,6 +45,27 @@ pub enum CheckoutError {
         #[source]
         source: ContextError,
     },
+}
+
+impl CheckoutError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Git(error) => error.kind(),
+            Self::Write { .. } => ErrorKind::Environment,
+            Self::GitFolder { .. } => ErrorKind::Input,
+            Self::Link { source, .. } => source.kind(),
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Git(error) => error.hint(),
+            Self::Link { source, .. } => source.hint(),
+            Self::Write { .. } | Self::GitFolder { .. } => None,
+        }
+    }
 }
 
 impl Checkout {

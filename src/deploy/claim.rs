@@ -1,4 +1,4 @@
-//! Claims to the lock of an environment, as they are kept in the deploy registry.
+//! A deployment's claim to the lock of an environment.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,12 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::lock::LockError;
-use crate::config::EnvironmentName;
-use crate::model::{RepositoryName, Tag, Timestamp, printable};
-use crate::registry::{Registry, RegistryError};
-
-const ARTIFACT_TYPE: &str = "application/vnd.chinampa.deploying.v1+json";
+use crate::model::{Timestamp, printable};
 
 /// How long a claim counts that isn't renewed, unless it says otherwise. Far longer than clocks of
 /// CI machines differ.
@@ -47,6 +42,12 @@ struct ClaimJson {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimId(String);
 
+impl fmt::Display for ClaimId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
 impl ClaimId {
     /// 64 random bits.
     pub fn random() -> Self {
@@ -58,20 +59,6 @@ impl ClaimId {
 
     pub fn from_bits(bits: u64) -> Self {
         Self(format!("{bits:016x}"))
-    }
-}
-
-/// The claims to one environment's lock.
-#[derive(Clone, Copy)]
-pub struct LockClaims<'r> {
-    pub registry: &'r dyn Registry,
-    pub repository: &'r RepositoryName,
-    pub environment: &'r EnvironmentName,
-}
-
-impl fmt::Debug for LockClaims<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("LockClaims").field("environment", &self.environment).finish_non_exhaustive()
     }
 }
 
@@ -93,7 +80,7 @@ impl LockClaim {
         now.since(self.renewed) > self.lease
     }
 
-    fn to_bytes(&self) -> Bytes {
+    pub(super) fn to_bytes(&self) -> Bytes {
         let json = ClaimJson {
             commit: self.commit.clone(),
             by: self.by.clone(),
@@ -105,7 +92,7 @@ impl LockClaim {
     }
 
     /// `None` for what is no claim, such as the document that a tag stands for while it is taken away.
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let json: ClaimJson = serde_json::from_slice(bytes).ok()?;
         Some(Self {
             commit: printable(&json.commit),
@@ -114,64 +101,5 @@ impl LockClaim {
             renewed: Timestamp::from_millis(json.renewed),
             lease: json.lease_millis.map_or(DEFAULT_LEASE, Duration::from_millis),
         })
-    }
-}
-
-impl LockClaims<'_> {
-    /// The tag of a claim. Older claims sort before younger ones.
-    pub(super) fn tag(&self, begun: Timestamp, id: &ClaimId) -> Tag {
-        let name = format!("{}{:013}-{}", self.prefix(), begun.as_millis(), id.0);
-        name.parse().expect("an environment's name leaves room in a tag")
-    }
-
-    /// All claims with their tags, the oldest first, expired ones too.
-    ///
-    /// # Errors
-    /// [`LockError::Registry`]
-    pub async fn list(&self) -> Result<Vec<(Tag, LockClaim)>, LockError> {
-        let mut tags = self.registry.tags(self.repository).await.map_err(|error| self.failed(error))?;
-        tags.retain(|tag| self.is_claim(tag));
-        tags.sort();
-        let mut claims = Vec::new();
-        for tag in tags {
-            if let Some(claim) = self.read(&tag).await? {
-                claims.push((tag, claim));
-            }
-        }
-        Ok(claims)
-    }
-
-    /// Takes a claim away, whoever has it.
-    ///
-    /// # Errors
-    /// [`LockError::Registry`]
-    pub async fn remove(&self, tag: &Tag) -> Result<(), LockError> {
-        self.registry.untag(self.repository, tag).await.map_err(|error| self.failed(error))
-    }
-
-    pub(super) async fn read(&self, tag: &Tag) -> Result<Option<LockClaim>, LockError> {
-        let document = self.registry.artifact(self.repository, tag).await;
-        let document = document.map_err(|error| self.failed(error))?;
-        Ok(document.and_then(|document| LockClaim::from_bytes(&document)))
-    }
-
-    pub(super) async fn write(&self, tag: &Tag, claim: &LockClaim) -> Result<(), LockError> {
-        let tags = std::slice::from_ref(tag);
-        let written =
-            self.registry.put_artifact(self.repository, ARTIFACT_TYPE, claim.to_bytes(), tags).await;
-        written.map(|_| ()).map_err(|error| self.failed(error))
-    }
-
-    fn prefix(&self) -> String {
-        format!("deploying-{}.", self.environment)
-    }
-
-    /// The names of environments may have dots too, and `deploying-a.` begins the claims to `a.b`.
-    fn is_claim(&self, tag: &Tag) -> bool {
-        tag.as_str().strip_prefix(&self.prefix()).is_some_and(|rest| !rest.contains('.'))
-    }
-
-    pub(super) fn failed(&self, source: RegistryError) -> LockError {
-        LockError::Registry { environment: self.environment.clone(), source }
     }
 }

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::gate::GateError;
-use super::{CheckoutError, InstallError, LockError, ServiceError, TerraformError};
+use super::{LockError, ServiceError, TerraformError};
 use crate::config::{EnvironmentName, InvalidEnvironmentName};
 use crate::git::GitError;
 use crate::model::{ErrorKind, InvalidImageRef, ProjectName};
@@ -37,10 +37,6 @@ pub enum DeployError {
     Record(#[from] RecordError),
     #[error(transparent)]
     Terraform(#[from] TerraformError),
-    #[error(transparent)]
-    Checkout(#[from] CheckoutError),
-    #[error(transparent)]
-    Install(#[from] InstallError),
     #[error("cannot plan the deployment of `{project}`")]
     Plan {
         project: ProjectName,
@@ -79,14 +75,11 @@ impl DeployError {
             Self::Gate(error) => error.kind(),
             Self::Lock(error) => error.kind(),
             Self::Terraform(error) => error.kind(),
-            Self::Plan { .. } => ErrorKind::Failed,
-            Self::Git(_)
-            | Self::Registry(_)
-            | Self::Record(_)
-            | Self::Checkout(_)
-            | Self::Install(_)
-            | Self::RecordChanged { .. }
-            | Self::WriteRecord { .. } => ErrorKind::Environment,
+            Self::Plan { source, .. } => source.kind(),
+            Self::Git(error) => error.kind(),
+            Self::Registry(error) | Self::WriteRecord { source: error, .. } => error.kind(),
+            Self::Record(error) => error.kind(),
+            Self::RecordChanged { .. } => ErrorKind::Environment,
         }
     }
 
@@ -103,6 +96,7 @@ impl DeployError {
             }
             Self::Gate(error) => error.hint(),
             Self::Lock(error) => error.hint(),
+            Self::Git(error) => error.hint(),
             Self::Registry(error) => error.hint(),
             Self::Record(error) => error.hint(),
             Self::Terraform(error) => error.hint(),
@@ -113,10 +107,7 @@ impl DeployError {
             Self::NeverDeployed { .. }
             | Self::EnvironmentName(_)
             | Self::NothingDeployed { .. }
-            | Self::Git(_)
-            | Self::Name(_)
-            | Self::Checkout(_)
-            | Self::Install(_) => None,
+            | Self::Name(_) => None,
         }
     }
 }

@@ -5,16 +5,16 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
-use super::interruption::Interruption;
-use super::operations::{Operations, ServiceState};
+use super::operations::Operations;
 use super::plan::ProjectDeployment;
 use super::result::{DeployEvent, OnDeployEvent};
 use super::{
-    Checkout, DeployRequest, Deployment, ProjectError, ServiceError, Services, Terraform, TerraformError,
-    TerraformEvent, TerraformProgram, TerraformRoot,
+    Checkout, DeployRequest, Deployment, ProjectError, ServiceError, ServiceState, Services, Terraform,
+    TerraformError, TerraformEvent, TerraformProgram, TerraformRoot,
 };
 use crate::config::ServiceConfig;
 use crate::git::Snapshot;
+use crate::interruption::Interruption;
 use crate::registry::copy::{self, Copied, Side};
 use crate::registry::{Registry, RegistryError};
 

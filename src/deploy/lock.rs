@@ -14,65 +14,15 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use thiserror::Error;
-
-use super::claim::{ClaimId, LockClaim, LockClaims};
+use super::claim::{ClaimId, LockClaim};
+use super::claims::LockClaims;
 use super::clock::Clock;
-use super::interruption::Interruption;
-use super::result::{DeployEvent, OnDeployEvent};
-use crate::config::EnvironmentName;
-use crate::model::{CommitId, ErrorKind, Tag, Timestamp};
-use crate::registry::RegistryError;
+use super::lock_error::LockError;
+use crate::interruption::Interruption;
+use crate::model::{CommitId, Tag, Timestamp};
 
 /// How long a deployment that has to wait does so before it looks again, at most.
 const MAX_PAUSE: Duration = Duration::from_secs(2);
-
-/// Why the lock could not be had, or was lost.
-#[derive(Debug, Error)]
-pub enum LockError {
-    #[error("cannot agree with other deployments to `{environment}` who goes first")]
-    Registry {
-        environment: EnvironmentName,
-        #[source]
-        source: RegistryError,
-    },
-    #[error("another deployment holds the lock of `{environment}`: {holder}")]
-    Held { environment: EnvironmentName, holder: LockClaim },
-    #[error("the lock of `{environment}` was taken away from this deployment, which stopped")]
-    TakenAway { environment: EnvironmentName },
-    #[error(
-        "the lock of `{environment}` could not be renewed for {}, so this deployment stopped",
-        humantime::format_duration(*.silence)
-    )]
-    Expired { environment: EnvironmentName, silence: Duration },
-    #[error("interrupted")]
-    Interrupted,
-}
-
-impl LockError {
-    /// What kind of trouble it is.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Registry { .. } => ErrorKind::Environment,
-            Self::Held { .. } | Self::TakenAway { .. } | Self::Expired { .. } => ErrorKind::Environment,
-            Self::Interrupted => ErrorKind::Interrupted,
-        }
-    }
-
-    /// What the reader can do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Registry { source, .. } => source.hint(),
-            Self::Held { environment, .. } => Some(format!(
-                "wait longer with `--wait`; if that deployment is dead: `chinampa unlock -e {environment}`"
-            )),
-            Self::TakenAway { .. } | Self::Expired { .. } => {
-                Some("run it again: what is deployed already is left as it is".to_owned())
-            }
-            Self::Interrupted => None,
-        }
-    }
-}
 
 /// Who wants the lock, and how.
 #[derive(Clone, Debug)]
@@ -115,7 +65,7 @@ impl std::fmt::Debug for EnvironmentLock<'_> {
 
 impl<'l> EnvironmentLock<'l> {
     /// Waits for the lock, at most as long as the request says. However that ends, a claim that
-    /// doesn't hold the lock is taken away.
+    /// doesn't hold the lock is taken away. `on_wait` is told once who holds it.
     ///
     /// # Errors
     /// [`LockError::Held`] when another deployment still has it, [`LockError::Registry`] for
@@ -125,7 +75,7 @@ impl<'l> EnvironmentLock<'l> {
         clock: &'l dyn Clock,
         request: &LockRequest,
         interruption: &Interruption,
-        on_event: &OnDeployEvent<'_>,
+        on_wait: &dyn Fn(&LockClaim),
     ) -> Result<Self, LockError> {
         let begun = clock.now();
         let mut is_told = false;
@@ -147,7 +97,7 @@ impl<'l> EnvironmentLock<'l> {
                 return Err(LockError::Held { environment: claims.environment.clone(), holder });
             }
             if !is_told {
-                on_event(DeployEvent::Waiting { holder });
+                on_wait(&holder);
                 is_told = true;
             }
             interruption.unless_requested(clock.sleep(pause(request.lease))).await;

@@ -7,14 +7,16 @@
 mod ancestry;
 mod checkout;
 mod claim;
+mod claims;
 mod clock;
 mod error;
 pub mod gate;
-mod interruption;
 mod line;
 mod live;
 mod lock;
+mod lock_error;
 mod observe;
+mod observed;
 mod operations;
 mod plan;
 mod program;
@@ -25,6 +27,8 @@ mod run;
 mod services;
 mod terraform;
 mod terraform_config;
+mod terraform_error;
+mod terraform_event;
 mod terraform_folders;
 mod terraform_install;
 mod terraform_root;
@@ -33,15 +37,17 @@ mod validate;
 
 pub use ancestry::{History, candidate, relation};
 pub use checkout::{Checkout, CheckoutError};
-pub use claim::{ClaimId, DEFAULT_LEASE, LockClaim, LockClaims, MIN_LEASE};
+pub use claim::{ClaimId, DEFAULT_LEASE, LockClaim, MIN_LEASE};
+pub use claims::LockClaims;
 pub use clock::{Clock, SystemClock};
 pub use error::{DeployError, ProjectError};
-pub use interruption::Interruption;
 pub use line::{deploy, dry_run};
 pub use live::{LiveOperations, TerraformRunner};
-pub use lock::{EnvironmentLock, LockError, LockRequest};
-pub use observe::{Endpoints, Observed, RelationOf, StoredRecord, observe, read_record};
-pub use operations::{Operations, ServiceState};
+pub use lock::{EnvironmentLock, LockRequest};
+pub use lock_error::LockError;
+pub use observe::{Endpoints, RelationOf, observe, read_record};
+pub use observed::{Observed, StoredRecord};
+pub use operations::Operations;
 pub use plan::{DeployPlan, ImageChange, ProjectDeployment, ServiceWork, TerraformWork, plan};
 pub use program::{Line, ProgramError, Stream};
 pub use reason::{ApplyReason, RestartReason, UnknownReason};
@@ -50,9 +56,11 @@ pub use request::{
 };
 pub use result::{DeployEvent, DeployReport, OnDeployEvent, ProjectOutcome, ProjectResult};
 pub use services::{
-    AwsPlace, Deployment, OnServiceEvent, ServiceError, ServiceEvent, ServiceTimeouts, Services,
+    AwsPlace, Deployment, OnServiceEvent, ServiceError, ServiceEvent, ServiceState, ServiceTimeouts, Services,
 };
-pub use terraform::{OnTerraformEvent, Terraform, TerraformError, TerraformEvent, TerraformStep};
+pub use terraform::Terraform;
+pub use terraform_error::TerraformError;
+pub use terraform_event::{OnTerraformEvent, TerraformEvent, TerraformStep};
 pub use terraform_folders::{TerraformFolder, terraform_folders};
 pub use terraform_install::{InstallError, TerraformInstall, TerraformProgram};
 pub use terraform_root::{Backend, Creates, TerraformRoot};

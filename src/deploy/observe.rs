@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::gate::Relation;
-use super::operations::{Operations, ServiceState};
-use super::{DeployError, DeployRequest, Deployment, gate};
+use super::observed::{Observed, StoredRecord};
+use super::operations::Operations;
+use super::{DeployError, DeployRequest, Deployment, ServiceState, gate};
+use crate::config::EnvironmentName;
 use crate::git::GitError;
-use crate::model::{CommitId, ManifestDigest, ProjectName, Tag};
+use crate::model::{CommitId, ProjectName, RepositoryName, Tag};
 use crate::record::{BuildRecord, DeployedRecord, RecordedImage};
 use crate::registry::Registry;
 
@@ -18,27 +20,6 @@ const MAX_CONCURRENT_READS: usize = 32;
 
 /// How a commit is related to one that is deployed.
 pub type RelationOf<'r> = dyn Fn(CommitId, CommitId) -> Result<Relation, GitError> + 'r;
-
-/// Everything that a plan is made from, besides the request.
-#[derive(Clone, Debug)]
-pub struct Observed {
-    /// The image of every project that had to be built.
-    pub images: BTreeMap<ProjectName, RecordedImage>,
-    /// `None` before the first deployment.
-    pub deployed: Option<StoredRecord>,
-    /// How the commit is related to each that the environment runs, or may run.
-    pub relations: BTreeMap<CommitId, Relation>,
-    /// Of the projects that have a service.
-    pub services: BTreeMap<ProjectName, ServiceState>,
-}
-
-/// A deployed record as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredRecord {
-    pub record: DeployedRecord,
-    /// Of the artifact that it is kept in.
-    pub digest: ManifestDigest,
-}
 
 /// Where a deployment reads and writes.
 #[derive(Clone, Copy)]
@@ -105,8 +86,8 @@ async fn deployed(
 /// [`DeployError::Registry`] and [`DeployError::Record`] when it can't be read.
 pub async fn read_record(
     target: &dyn Registry,
-    repository: &crate::model::RepositoryName,
-    environment: &crate::config::EnvironmentName,
+    repository: &RepositoryName,
+    environment: &EnvironmentName,
 ) -> Result<Option<StoredRecord>, DeployError> {
     let tag = Tag::deployed(environment.as_str());
     // Should the record change between the two, then writing the next one is refused.

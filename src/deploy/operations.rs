@@ -3,25 +3,12 @@
 
 use async_trait::async_trait;
 
-use super::interruption::Interruption;
 use super::plan::ProjectDeployment;
-use super::{Deployment, ProjectError, ServiceError, TerraformError, TerraformRoot};
+use super::{Deployment, ProjectError, ServiceError, ServiceState, TerraformError, TerraformRoot};
 use crate::config::ServiceConfig;
+use crate::interruption::Interruption;
 use crate::registry::RegistryError;
 use crate::registry::copy::Copied;
-
-/// What a service answers before it is changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ServiceState {
-    /// It runs, or comes to run, this image.
-    Runs { image: String },
-    /// A deployment of this image was given up, and nothing is tried any more.
-    GivenUp { image: String, reason: String },
-    /// It isn't there; how messages name it.
-    Missing { service: String },
-    /// It can't be asked: what runs behind a program.
-    Unknown,
-}
 
 /// The part of a deployment that tests have a second implementation of.
 #[async_trait(?Send)]

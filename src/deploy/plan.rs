@@ -8,12 +8,11 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use super::TerraformRoot;
 use super::gate::{self, GateError};
-use super::observe::{Observed, StoredRecord};
-use super::operations::ServiceState;
+use super::observed::{Observed, StoredRecord};
 use super::reason::{ApplyReason, RestartReason, UnknownReason};
 use super::request::{Apply, DeployRequest, ProjectRequest, service_fingerprint};
+use super::{ServiceState, TerraformRoot};
 use crate::config::{EnvironmentName, ServiceConfig, WorkspaceName};
 use crate::model::{CommitId, ManifestDigest, ProjectName, RepositoryName, Tag};
 use crate::record::{AppliedSettings, DeployedProject, DeployedRecord, ProjectState, RecordedImage};

@@ -20,8 +20,8 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
-use super::interruption::Interruption;
-use crate::model::{ErrorKind, printable};
+use crate::interruption::Interruption;
+use crate::model::{ErrorKind, printable_log};
 
 /// How many of the last lines an error has.
 const TAIL_LINES: usize = 40;
@@ -236,7 +236,7 @@ impl LineBuffer {
         let mut lines = Vec::new();
         while let Some(end) = self.end_of_line(is_over) {
             let line = self.bytes.split_to(end);
-            let text = printable(&String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line)));
+            let text = printable_log(&String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line)));
             lines.push(Line { stream: self.stream, text });
         }
         lines

@@ -9,11 +9,11 @@ use std::cell::Cell;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::clock::Clock;
-use super::interruption::Interruption;
 use super::observe::Endpoints;
 use super::plan::{DeployPlan, ProjectDeployment, ServiceWork};
 use super::result::{DeployEvent, DeployReport, OnDeployEvent, ProjectOutcome, ProjectResult};
 use super::{DeployError, Deployment, EnvironmentLock, LockError, ProjectError};
+use crate::interruption::Interruption;
 use crate::model::{ImageRef, ManifestDigest, RepositoryName, Tag};
 use crate::record::{
     DEPLOYED_ARTIFACT_TYPE, DeployedProject, DeployedRecord, DeploymentOutcome, InProgress, ProjectEnd,

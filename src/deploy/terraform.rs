@@ -1,75 +1,16 @@
 //! Runs Terraform in the folders of a commit: plans and applies.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
 use tokio::process::Command;
 
-use super::checkout::{Checkout, CheckoutError};
-use super::interruption::Interruption;
-use super::program::{self, Line, ProgramError, Stop};
-use super::terraform_install::InstallError;
+use super::checkout::Checkout;
+use super::program::{self, Stop};
+use super::terraform_error::TerraformError;
+use super::terraform_event::{OnTerraformEvent, TerraformEvent, TerraformStep};
 use super::terraform_root::TerraformRoot;
-use crate::git::GitError;
-use crate::model::{ErrorKind, ProjectName, RepoPath};
-
-/// What Terraform is told to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TerraformStep {
-    Init,
-    Validate,
-    Plan,
-    Apply,
-}
-
-/// Something that happened while Terraform ran.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TerraformEvent {
-    Started { folder: RepoPath, step: TerraformStep },
-    Line { folder: RepoPath, step: TerraformStep, line: Line },
-}
-
-/// Gets the events.
-pub type OnTerraformEvent<'t> = dyn Fn(TerraformEvent) + Send + Sync + 't;
-
-/// Why Terraform could not do what it was told.
-#[derive(Debug, Error)]
-pub enum TerraformError {
-    #[error(transparent)]
-    Git(#[from] GitError),
-    #[error(transparent)]
-    Checkout(#[from] CheckoutError),
-    #[error(transparent)]
-    Install(#[from] InstallError),
-    #[error("there is no `main.tf` in `{folder}`, nor in a folder directly in it")]
-    NoFolder { folder: RepoPath },
-    #[error(
-        "`{folder}` is the Terraform of two projects, which would each make its resources: {}",
-        owners.each_ref().map(|(name, line)| format!("`{name}` ({line})")).join(" and ")
-    )]
-    SharedFolder { folder: RepoPath, owners: Box<[(ProjectName, String); 2]> },
-    #[error(
-        "the Terraform configuration in `{folder}` {}: its state would be gone with this run, and the next one would \
-         make all of its resources again",
-        match kind {
-            Some(kind) => format!("keeps its state with the backend `{kind}`"),
-            None => "names no backend".to_owned(),
-        }
-    )]
-    NoBackend {
-        folder: RepoPath,
-        /// The kind of the backend that it names.
-        kind: Option<String>,
-    },
-    #[error("`terraform {step}` failed in `{folder}`")]
-    Step {
-        folder: RepoPath,
-        step: TerraformStep,
-        #[source]
-        source: ProgramError,
-    },
-}
+use crate::interruption::Interruption;
+use crate::model::RepoPath;
 
 /// A Terraform binary to plan and apply with.
 #[derive(Clone, Debug)]
@@ -168,54 +109,4 @@ pub(super) async fn run_step(
     let line = |line| on_event(TerraformEvent::Line { folder: folder.clone(), step, line });
     let ended = program::run(command, Stop::Interrupt, &line).await;
     ended.map_err(|source| TerraformError::Step { folder: folder.clone(), step, source })
-}
-
-impl TerraformError {
-    /// What kind of trouble it is.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::NoFolder { .. } | Self::SharedFolder { .. } | Self::NoBackend { .. } => ErrorKind::Input,
-            Self::Git(_) | Self::Checkout(_) | Self::Install(_) => ErrorKind::Environment,
-            Self::Step { source, .. } => source.kind(),
-        }
-    }
-
-    /// What the reader can do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::SharedFolder { .. } => {
-                Some("`terraform = false` for the project whose it isn't, or a folder of its own".to_owned())
-            }
-            Self::NoBackend { .. } => Some(
-                "add a backend that keeps it, such as `backend \"s3\"`, or `cloud`; chinampa sets the key"
-                    .to_owned(),
-            ),
-            Self::Step { source, .. } => source.hint(),
-            Self::Git(_) | Self::Checkout(_) | Self::Install(_) | Self::NoFolder { .. } => None,
-        }
-    }
-
-    /// The last lines that Terraform wrote, oldest first.
-    pub fn log_tail(&self) -> &[String] {
-        match self {
-            Self::Step { source, .. } => source.log_tail(),
-            Self::Git(_)
-            | Self::Checkout(_)
-            | Self::Install(_)
-            | Self::NoFolder { .. }
-            | Self::SharedFolder { .. }
-            | Self::NoBackend { .. } => &[],
-        }
-    }
-}
-
-impl fmt::Display for TerraformStep {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Init => "init",
-            Self::Validate => "validate",
-            Self::Plan => "plan",
-            Self::Apply => "apply",
-        })
-    }
 }

@@ -16,7 +16,7 @@ use tempfile::NamedTempFile;
 use thiserror::Error;
 
 use super::terraform_source::{ArchiveSum, Mirror, TerraformVersion};
-use crate::model::printable;
+use crate::model::{ErrorKind, printable};
 
 /// The only file of the archive that is unpacked.
 const PROGRAM: &str = "terraform";
@@ -53,6 +53,36 @@ pub enum InstallError {
         #[source]
         source: io::Error,
     },
+}
+
+impl InstallError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Platform { .. }
+            | Self::Download { .. }
+            | Self::Status { .. }
+            | Self::TooLong { .. }
+            | Self::NoSum { .. }
+            | Self::WrongSum { .. }
+            | Self::Unpack { .. }
+            | Self::Write { .. } => ErrorKind::Environment,
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Platform { .. } => Some("install Terraform; one in the `PATH` is used".to_owned()),
+            Self::Download { .. }
+            | Self::Status { .. }
+            | Self::TooLong { .. }
+            | Self::NoSum { .. }
+            | Self::WrongSum { .. }
+            | Self::Unpack { .. }
+            | Self::Write { .. } => None,
+        }
+    }
 }
 
 /// Where Terraform is, or comes from.

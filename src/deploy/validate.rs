@@ -62,8 +62,7 @@ impl ValidateError {
     /// What kind of trouble it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Invalid { .. } => ErrorKind::Failed,
-            Self::Terraform(error) => error.kind(),
+            Self::Invalid { source, .. } | Self::Terraform(source) => source.kind(),
             Self::Remove { .. } => ErrorKind::Environment,
         }
     }

@@ -21,6 +21,8 @@ use hyper_util::rt::TokioExecutor;
 use thiserror::Error;
 
 use self::stream::Connector;
+
+use crate::model::ErrorKind;
 pub use host::{DockerHost, InvalidDockerHost};
 pub(crate) use json_lines::JsonLines;
 
@@ -60,24 +62,28 @@ impl DockerError {
         Self::Unexpected { about, source: source.into() }
     }
 
-    /// Whether the same request may succeed a little later.
-    pub fn is_temporary(&self) -> bool {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Unreachable { .. } | Self::Broken { .. } => true,
-            Self::Refused { status, .. } => *status >= 500,
-            Self::TooOld { .. } | Self::Unexpected { .. } => false,
+            Self::Unreachable { .. }
+            | Self::Broken { .. }
+            | Self::TooOld { .. }
+            | Self::Refused { .. }
+            | Self::Unexpected { .. } => ErrorKind::Environment,
         }
     }
 
-    /// What the user can do about it.
-    pub fn hint(&self) -> Option<&'static str> {
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
         match self {
             Self::Unreachable { host: DockerHost::Unix(_), .. } => {
-                Some("start it (`systemctl start docker`), or let your user use its socket")
+                Some("start it (`systemctl start docker`), or let your user use its socket".to_owned())
             }
-            Self::Unreachable { .. } => Some("see whether `DOCKER_HOST` is right and the engine is running"),
-            Self::TooOld { .. } => Some("install Docker 20.10 or newer"),
-            _ => None,
+            Self::Unreachable { host: DockerHost::Tcp { .. } | DockerHost::Ssh { .. }, .. } => {
+                Some("see whether `DOCKER_HOST` is right and the engine is running".to_owned())
+            }
+            Self::TooOld { .. } => Some("install Docker 20.10 or newer".to_owned()),
+            Self::Broken { .. } | Self::Refused { .. } | Self::Unexpected { .. } => None,
         }
     }
 }

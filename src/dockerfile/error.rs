@@ -2,7 +2,8 @@
 
 use thiserror::Error;
 
-use super::shell::ShellError;
+use super::shell_error::ShellError;
+use super::shown::shown;
 use super::{MAX_BYTES, MAX_STAGES};
 use crate::model::{InvalidName, StageName};
 
@@ -99,21 +100,4 @@ fn names(known: &[StageName]) -> String {
         return "none".to_owned();
     }
     known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
-/// Text from a file, cut and with control characters escaped: it can't fill or steer a terminal.
-pub(super) fn shown(text: &str) -> String {
-    const MOST_CHARACTERS: usize = 120;
-    let mut shown = String::new();
-    for character in text.chars().take(MOST_CHARACTERS) {
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    if text.chars().nth(MOST_CHARACTERS).is_some() {
-        shown.push('…');
-    }
-    shown
 }

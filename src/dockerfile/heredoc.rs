@@ -1,6 +1,7 @@
 //! Here-documents: `RUN <<EOF`, whose body is never read as instructions.
 
-use super::shell::{self, ShellError};
+use super::shell;
+use super::shell_error::ShellError;
 use super::written::is_space;
 
 #[derive(Debug, PartialEq, Eq)]

@@ -11,6 +11,8 @@ mod lines;
 mod mount;
 mod pattern;
 mod shell;
+mod shell_error;
+mod shown;
 mod stages;
 mod statement;
 mod variables;
@@ -23,7 +25,7 @@ use std::sync::OnceLock;
 
 pub use error::DockerfileError;
 pub use instruction::Instruction;
-pub use shell::ShellError;
+pub use shell_error::ShellError;
 
 use crate::model::{ImageRef, Platform, StageName};
 use stages::Reader;
@@ -43,7 +45,6 @@ pub struct Dockerfile {
     stages: Vec<Stage>,
     parents: Vec<Parent>,
     copies: Vec<Copy>,
-    arguments: BTreeSet<String>,
 }
 
 /// One `FROM` and what follows it.
@@ -69,6 +70,9 @@ pub struct Parent {
     pub line: usize,
     /// The index of the stage that uses it.
     pub stage: usize,
+    /// Whether a trigger (`ONBUILD`) names it, for builds that start from this image. It may then be the name of a stage of
+    /// such a build.
+    pub in_trigger: bool,
     /// The bytes of the file that are the reference.
     pieces: Vec<Range<usize>>,
 }
@@ -118,8 +122,8 @@ impl Dockerfile {
         }
         let (statements, escape) = statement::read(text)?;
         let variables = Variables::new(escape, build_args, platform);
-        let Reader { stages, parents, copies, arguments, .. } = Reader::read(text, &statements, variables)?;
-        Ok(Self { text: text.into(), instructions: OnceLock::new(), stages, parents, copies, arguments })
+        let Reader { stages, parents, copies, .. } = Reader::read(text, &statements, variables)?;
+        Ok(Self { text: text.into(), instructions: OnceLock::new(), stages, parents, copies })
     }
 
     /// Every instruction, as it is written.
@@ -133,30 +137,9 @@ impl Dockerfile {
     }
 
     /// The images that any stage takes something from, in the order of the file; one that is
-    /// named twice is there twice. Triggers (`ONBUILD`) name none: they are for later builds.
+    /// named twice is there twice.
     pub fn parents(&self) -> &[Parent] {
         &self.parents
-    }
-
-    /// What is taken from the build context.
-    pub fn copies(&self) -> &[Copy] {
-        &self.copies
-    }
-
-    /// The names that `ARG` declares anywhere.
-    pub fn arguments(&self) -> &BTreeSet<String> {
-        &self.arguments
-    }
-
-    /// Whether a build argument does anything: it is declared, or needs no declaration.
-    pub fn accepts_argument(&self, name: &str) -> bool {
-        let is_proxy = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"]
-            .iter()
-            .any(|proxy| name.eq_ignore_ascii_case(proxy));
-        is_proxy
-            || name.starts_with("BUILDKIT_")
-            || name == "SOURCE_DATE_EPOCH"
-            || self.arguments.contains(name)
     }
 
     /// The stages that `target` is made from, itself excluded, in an order to build them in.

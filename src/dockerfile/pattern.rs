@@ -2,7 +2,7 @@
 
 use regex::{NoExpand, Regex};
 
-use super::shell::ShellError;
+use super::shell_error::ShellError;
 
 pub(super) struct Pattern(Vec<Part>);
 

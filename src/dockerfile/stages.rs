@@ -1,7 +1,7 @@
 //! Instructions to stages: what each is made from.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::error::DockerfileError;
@@ -26,7 +26,6 @@ pub(super) struct Reader<'a> {
     stages_in_file: usize,
     pub(super) parents: Vec<Parent>,
     pub(super) copies: Vec<Copy>,
-    pub(super) arguments: BTreeSet<String>,
 }
 
 impl<'a> Reader<'a> {
@@ -44,7 +43,6 @@ impl<'a> Reader<'a> {
             stages_in_file: 0,
             parents: Vec::new(),
             copies: Vec::new(),
-            arguments: BTreeSet::new(),
         };
         for statement in statements.iter().filter(|statement| statement.keyword == "FROM") {
             if let Some(name) = From::parse(statement)?.name {
@@ -65,18 +63,17 @@ impl<'a> Reader<'a> {
     fn statement(&mut self, statement: &Statement<'_>) -> Result<(), DockerfileError> {
         match statement.keyword {
             "FROM" => self.start_stage(statement, From::parse(statement)?),
-            "ARG" => {
-                let names = self.variables.declare(statement)?;
-                self.arguments.extend(names);
-                Ok(())
-            }
+            "ARG" => self.variables.declare(statement),
             _ if self.stages.is_empty() => Err(statement.malformed("stands before the first `FROM`")),
             "ENV" => self.variables.assign(statement),
             "COPY" => self.copy(statement, CopyKind::Copy),
             "ADD" => self.copy(statement, CopyKind::Add),
             "RUN" => self.run(statement),
             "LABEL" => variables::pairs(statement, &statement.rest.text(), self.variables.escape()).map(drop),
-            "ONBUILD" => Instruction::new(statement, self.variables.escape()).map(drop),
+            "ONBUILD" => {
+                Instruction::new(statement, self.variables.escape())?;
+                self.trigger(&statement.trigger()?)
+            }
             _ => Ok(()),
         }
     }
@@ -175,6 +172,39 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Notes the images that a trigger will take something from in a later build. Stages that it names are those of the
+    /// later Dockerfile.
+    fn trigger(&mut self, trigger: &Statement<'_>) -> Result<(), DockerfileError> {
+        let mut sources = Vec::new();
+        match trigger.keyword {
+            "COPY" => sources.extend(trigger.flag("from")),
+            "RUN" => {
+                for value in trigger.flags_named("mount") {
+                    let mount = Mount::parse(&value).map_err(|problem| trigger.malformed(problem))?;
+                    sources.extend(mount.from.filter(|_| mount.kind.as_deref() != Some("tmpfs")));
+                }
+            }
+            _ => {}
+        }
+        for from in sources.iter().filter(|from| !from.is_empty()) {
+            let written = from.text().into_owned();
+            if written.parse::<i64>().is_err() && !written.contains('$') && written != SCRATCH {
+                let line = self.line_starts.line_of(trigger, from);
+                let stage = self.stages.len() - 1;
+                let (reference, pieces) = (written, from.pieces());
+                self.parents.push(Parent {
+                    reference,
+                    platform: None,
+                    line,
+                    stage,
+                    in_trigger: true,
+                    pieces,
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Notes a stage that is named by its number, which only `COPY --from` allows.
     fn need_by_index(
         &mut self,
@@ -220,7 +250,8 @@ impl<'a> Reader<'a> {
     ) {
         if reference != SCRATCH {
             let stage = self.stages.len() - 1;
-            self.parents.push(Parent { reference, platform, line, stage, pieces: pieces() });
+            let pieces = pieces();
+            self.parents.push(Parent { reference, platform, line, stage, in_trigger: false, pieces });
         }
     }
 

@@ -44,7 +44,9 @@ fn parents_are_what_from_copy_and_mount_name() {
     let parents: Vec<_> =
         dockerfile.parents().iter().map(|p| (p.reference.as_str(), p.line, p.stage)).collect();
 
-    assert_eq!(parents, [("golang:1", 1, 0), ("tools", 3, 0), ("alpine:3", 8, 1)]);
+    assert_eq!(parents, [("golang:1", 1, 0), ("tools", 3, 0), ("alpine:3", 8, 1), ("later", 10, 1)]);
+    let of_triggers: Vec<bool> = dockerfile.parents().iter().map(|parent| parent.in_trigger).collect();
+    assert_eq!(of_triggers, [false, false, false, true]);
     assert_eq!(dockerfile.stages()[1].needs, BTreeSet::from([0]));
 }
 
@@ -74,7 +76,7 @@ fn global_arguments_reach_from_and_a_stage_only_after_arg() {
     let dockerfile = parse_with(text, &[("TAG", "2")]);
 
     assert_eq!(dockerfile.parents()[0].reference, "base:2");
-    let paths: Vec<_> = dockerfile.copies().iter().map(|copy| copy.sources[0].path.as_deref()).collect();
+    let paths: Vec<_> = dockerfile.copies.iter().map(|copy| copy.sources[0].path.as_deref()).collect();
     assert_eq!(paths, [None, Some("a2")]);
 }
 
@@ -83,7 +85,7 @@ fn a_stage_inherits_the_variables_of_the_stage_it_starts_from() {
     let text =
         "FROM a AS one\nENV DIR=src\nFROM one\nENV DIR=$DIR/main FILE=$DIR/x\nCOPY $DIR $FILE $OTHER /\n";
 
-    let sources: Vec<_> = parse(text).copies()[0].sources.iter().map(|source| source.path.clone()).collect();
+    let sources: Vec<_> = parse(text).copies[0].sources.iter().map(|source| source.path.clone()).collect();
 
     assert_eq!(sources, [Some("src/main".to_owned()), Some("src/x".to_owned()), None]);
 }
@@ -92,13 +94,7 @@ fn a_stage_inherits_the_variables_of_the_stage_it_starts_from() {
 fn a_build_argument_that_nobody_declares_changes_nothing() {
     let dockerfile = parse_with("FROM a\nARG B C=1\nCOPY $D /\n", &[("D", "x")]);
 
-    assert_eq!(dockerfile.copies()[0].sources[0].path, None);
-    assert!(!dockerfile.accepts_argument("D"));
-    assert!(
-        ["B", "C", "HTTP_PROXY", "BUILDKIT_INLINE_CACHE"]
-            .iter()
-            .all(|name| dockerfile.accepts_argument(name))
-    );
+    assert_eq!(dockerfile.copies[0].sources[0].path, None);
 }
 
 #[test]
@@ -184,10 +180,7 @@ fn the_body_of_a_here_document_holds_no_instructions() {
     let dockerfile = parse(text);
 
     assert_eq!(dockerfile.parents().len(), 1);
-    assert_eq!(
-        dockerfile.copies()[0].sources.iter().map(|s| s.written.as_str()).collect::<Vec<_>>(),
-        ["file"]
-    );
+    assert_eq!(dockerfile.copies[0].sources.iter().map(|s| s.written.as_str()).collect::<Vec<_>>(), ["file"]);
     assert_eq!(dockerfile.instructions().last().map(|i| (i.first_line, i.last_line)), Some((11, 13)));
 }
 
@@ -197,7 +190,7 @@ fn sources_know_their_lines() {
                 RUN --mount=source=g,target=/g --mount=target=/h --mount=type=cache,target=/i x\n";
 
     let copies: Vec<_> = parse(text)
-        .copies()
+        .copies
         .iter()
         .flat_map(|copy| copy.sources.iter().map(|source| (copy.kind, source.written.clone(), source.line)))
         .collect();

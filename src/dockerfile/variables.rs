@@ -121,9 +121,8 @@ impl<'a> Variables<'a> {
         expanded.map_err(|source| DockerfileError::Expansion { line, text: text.to_owned(), source })
     }
 
-    /// Carries out an `ARG`, in the last stage or before the first; returns the names.
-    pub(super) fn declare(&mut self, statement: &Statement<'_>) -> Result<Vec<String>, DockerfileError> {
-        let mut names = Vec::new();
+    /// Carries out an `ARG`, in the last stage or before the first.
+    pub(super) fn declare(&mut self, statement: &Statement<'_>) -> Result<(), DockerfileError> {
         for (name, default) in declarations(statement, &statement.rest.text(), self.escape)? {
             let line = statement.lines.0;
             let value = match (self.build_args.get(name), default) {
@@ -132,12 +131,11 @@ impl<'a> Variables<'a> {
                 (None, Some(default)) => known(self.expand_in_stage(default, line)?),
                 (None, None) => self.global(name),
             };
-            names.push(name.to_owned());
             if value != Value::Unset {
                 self.set(name.to_owned(), value);
             }
         }
-        Ok(names)
+        Ok(())
     }
 
     /// Carries out an `ENV`; its values don't see each other.

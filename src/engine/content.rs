@@ -11,20 +11,17 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::{Content, ContextError};
-use crate::model::ObjectId;
+use crate::git::{BlobReader, Blobs, GitError};
+use crate::model::ErrorKind;
 
 /// How much of a file is sent at once.
 const CHUNK_BYTES: usize = 32 * 1024;
 
-type AnyError = Box<dyn std::error::Error + Send + Sync>;
-
 /// A file of the context that could not be read as it was when the build was planned.
 #[derive(Debug, Error)]
 pub enum ContentError {
-    #[error("cannot open the repository at `{}`", .git_dir.display())]
-    Repository { git_dir: PathBuf, source: AnyError },
-    #[error("cannot read blob {id} of the repository at `{}`", .git_dir.display())]
-    Blob { git_dir: PathBuf, id: ObjectId, source: AnyError },
+    #[error("cannot read a file of the repository at `{}`", .git_dir.display())]
+    Blob { git_dir: PathBuf, source: GitError },
     #[error("`{}` vanished after the build was planned", .path.display())]
     Vanished { path: PathBuf },
     #[error("`{}` changed after the build was planned", .path.display())]
@@ -37,21 +34,42 @@ pub enum ContentError {
     Context(#[from] ContextError),
 }
 
+impl ContentError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Blob { source, .. } => source.kind(),
+            Self::Vanished { .. } | Self::Changed { .. } | Self::Unreadable { .. } => ErrorKind::Environment,
+            Self::NotAFile { .. } => ErrorKind::Input,
+            Self::Context(error) => error.kind(),
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Vanished { .. } | Self::Changed { .. } => {
+                Some("run it again once nothing writes to the work tree".to_owned())
+            }
+            Self::Context(error) => error.hint(),
+            Self::Blob { source, .. } => source.hint(),
+            Self::NotAFile { .. } | Self::Unreadable { .. } => None,
+        }
+    }
+}
+
 /// Opens each repository once. Not for use in async code: it blocks.
 #[derive(Default)]
 pub(super) struct Reader {
-    repositories: HashMap<PathBuf, git2::Repository>,
+    repositories: HashMap<PathBuf, BlobReader>,
 }
 
 impl Reader {
     /// The size in bytes.
     pub(super) fn size(&mut self, content: &Content) -> Result<u64, ContentError> {
         match content {
-            Content::Blob { git_dir, id } => {
-                let read = self.odb(git_dir)?.read_header(oid(*id));
-                let (size, kind) = read.map_err(|error| blob_error(git_dir, *id, error.into()))?;
-                only_blob(kind, git_dir, *id)?;
-                Ok(size as u64)
+            Content::Blob { blobs, id } => {
+                self.blobs(blobs).size(*id).map_err(|error| unreadable(blobs, error))
             }
             Content::File { path, .. } => Ok(open(path)?.1),
             Content::Bytes(bytes) => Ok(bytes.len() as u64),
@@ -69,7 +87,10 @@ impl Reader {
         send: impl FnMut(Bytes) -> Result<(), E>,
     ) -> Result<(), E> {
         match content {
-            Content::Blob { git_dir, id } => in_chunks(self.blob(git_dir, *id)?.into(), send),
+            Content::Blob { blobs, id } => {
+                let content = self.blobs(blobs).read(*id).map_err(|error| unreadable(blobs, error))?;
+                in_chunks(content.into(), send)
+            }
             Content::File { path, sha256 } => read_file(path, sha256, send),
             Content::Bytes(bytes) => in_chunks(bytes.clone(), send),
         }
@@ -85,39 +106,17 @@ impl Reader {
         Ok(whole)
     }
 
-    fn blob(&mut self, git_dir: &Path, id: ObjectId) -> Result<Vec<u8>, ContentError> {
-        let odb = self.odb(git_dir)?;
-        let object = odb.read(oid(id)).map_err(|error| blob_error(git_dir, id, error.into()))?;
-        only_blob(object.kind(), git_dir, id)?;
-        Ok(object.data().to_vec())
-    }
-
-    fn odb(&mut self, git_dir: &Path) -> Result<git2::Odb<'_>, ContentError> {
-        let failed = |source: git2::Error| ContentError::Repository {
-            git_dir: git_dir.to_owned(),
-            source: source.into(),
-        };
-        if !self.repositories.contains_key(git_dir) {
-            let repository = git2::Repository::open(git_dir).map_err(failed)?;
-            self.repositories.insert(git_dir.to_owned(), repository);
+    fn blobs(&mut self, blobs: &Blobs) -> &BlobReader {
+        // Few builds have blobs of more than one repository.
+        if !self.repositories.contains_key(blobs.git_dir()) {
+            self.repositories.insert(blobs.git_dir().to_owned(), blobs.reader());
         }
-        self.repositories[git_dir].odb().map_err(failed)
+        &self.repositories[blobs.git_dir()]
     }
 }
 
-fn oid(id: ObjectId) -> git2::Oid {
-    git2::Oid::from_bytes(id.as_bytes()).expect("an object id has the 20 bytes that libgit2 wants")
-}
-
-fn blob_error(git_dir: &Path, id: ObjectId, source: AnyError) -> ContentError {
-    ContentError::Blob { git_dir: git_dir.to_owned(), id, source }
-}
-
-fn only_blob(kind: git2::ObjectType, git_dir: &Path, id: ObjectId) -> Result<(), ContentError> {
-    if kind == git2::ObjectType::Blob {
-        return Ok(());
-    }
-    Err(blob_error(git_dir, id, format!("it is a {kind}").into()))
+fn unreadable(blobs: &Blobs, source: GitError) -> ContentError {
+    ContentError::Blob { git_dir: blobs.git_dir().to_owned(), source }
 }
 
 /// Opens a regular file, never through a symbolic link of its name; returns its size too.
@@ -174,6 +173,8 @@ fn read_file<E: From<ContentError>>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::git::Repository;
+    use crate::model::ObjectId;
 
     fn read(path: &Path, planned: &[u8]) -> Result<Vec<u8>, ContentError> {
         let content = Content::File { path: path.to_owned(), sha256: Sha256::digest(planned).into() };
@@ -188,6 +189,36 @@ mod tests {
 
         assert_eq!(read(&path, b"planned").unwrap(), b"planned");
         assert!(matches!(read(&path, b"another"), Err(ContentError::Changed { .. })));
+    }
+
+    #[test]
+    fn a_blob_is_read_in_chunks_from_the_repository_that_has_it() {
+        let content = |byte: u8| vec![byte; 2 * CHUNK_BYTES + 1];
+        let repositories = [1, 2].map(|byte| {
+            let folder = tempfile::tempdir().unwrap();
+            let id = git2::Repository::init_bare(folder.path()).unwrap().blob(&content(byte)).unwrap();
+            let id = ObjectId::from_bytes(id.as_bytes().try_into().unwrap());
+            (Repository::open(folder.path()).unwrap().blobs(), id, content(byte), folder)
+        });
+        let mut reader = Reader::default();
+
+        for (blobs, id, expected, _) in &repositories {
+            let content = Content::Blob { blobs: blobs.clone(), id: *id };
+            let mut sizes = Vec::new();
+            let mut all = Vec::new();
+            let read: Result<(), ContentError> = reader.read(&content, |chunk| {
+                sizes.push(chunk.len());
+                all.extend_from_slice(&chunk);
+                Ok(())
+            });
+
+            read.unwrap();
+            assert_eq!(reader.size(&content).unwrap(), expected.len() as u64);
+            assert_eq!((&all, &sizes[..]), (expected, &[CHUNK_BYTES, CHUNK_BYTES, 1][..]));
+        }
+        let [(blobs, ..), (_, id, ..)] = &repositories;
+        let elsewhere = Content::Blob { blobs: blobs.clone(), id: *id };
+        assert!(matches!(reader.read_whole(&elsewhere), Err(ContentError::Blob { .. })));
     }
 
     #[test]

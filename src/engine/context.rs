@@ -8,7 +8,8 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use crate::model::{FileMode, ObjectId, RepoPath};
+use crate::git::Blobs;
+use crate::model::{ErrorKind, FileMode, ObjectId, RepoPath, printable};
 
 /// The files that `COPY` and `ADD` can see: nothing else exists for the build.
 #[derive(Clone, Debug, Default)]
@@ -27,8 +28,8 @@ pub struct ContextFile {
 /// Where a file's bytes are read from when the engine asks for them.
 #[derive(Clone, Debug)]
 pub enum Content {
-    /// A blob of the repository at this `.git` folder.
-    Blob { git_dir: PathBuf, id: ObjectId },
+    /// A blob of a repository.
+    Blob { blobs: Blobs, id: ObjectId },
     /// A file outside of git, which must still have this SHA-256 when it is sent.
     File { path: PathBuf, sha256: [u8; 32] },
     /// Bytes that are at hand.
@@ -46,6 +47,25 @@ pub enum ContextError {
     Twice { path: RepoPath },
 }
 
+impl ContextError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::AbsoluteLink { .. } | Self::LinkLeaves { .. } | Self::Twice { .. } => ErrorKind::Input,
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::AbsoluteLink { .. } | Self::LinkLeaves { .. } => {
+                Some("let the link lead to a file of the repository, by a relative path".to_owned())
+            }
+            Self::Twice { .. } => None,
+        }
+    }
+}
+
 /// Checks where a symbolic link leads; `path` is the link's own, from the repository root.
 ///
 /// The target is read as text: `..` takes back the component before it, links on the way are
@@ -55,7 +75,7 @@ pub enum ContextError {
 /// [`ContextError::AbsoluteLink`] and [`ContextError::LinkLeaves`]: what such a link shows is
 /// not in the commit, so no digest could cover it.
 pub fn check_link(path: &RepoPath, target: &[u8]) -> Result<(), ContextError> {
-    let shown = || String::from_utf8_lossy(target).escape_debug().to_string();
+    let shown = || printable(&String::from_utf8_lossy(target));
     if target.starts_with(b"/") {
         return Err(ContextError::AbsoluteLink { link: path.clone(), target: shown() });
     }

@@ -22,11 +22,6 @@ impl DockerEngine {
     pub async fn connect(host: &DockerHost) -> Result<Self, EngineError> {
         Ok(Self { docker: Docker::connect(host).await? })
     }
-
-    /// The connection, for what else is done with the same engine.
-    pub fn docker(&self) -> &Docker {
-        &self.docker
-    }
 }
 
 #[async_trait]

@@ -1,10 +1,10 @@
-//! What can go wrong in the engine, and whether trying again may help.
+//! What can go wrong in the engine.
 
 use thiserror::Error;
 
 use super::ContentError;
 use crate::docker::DockerError;
-use crate::model::ImageRef;
+use crate::model::{ErrorKind, ImageRef};
 
 #[derive(Debug, Error)]
 pub enum EngineError {
@@ -50,23 +50,24 @@ impl EngineError {
         }
     }
 
-    /// Whether the same request may succeed a little later.
-    ///
-    /// A failed push counts, because the engine doesn't say why in a way that could be told apart.
-    pub fn is_temporary(&self) -> bool {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Docker(error) => error.is_temporary(),
-            Self::PushFailed { .. } => true,
-            Self::NoBuildKit { .. } | Self::NoStage | Self::BuildFailed { .. } | Self::Content(_) => false,
+            Self::Docker(error) => error.kind(),
+            Self::NoBuildKit { .. } => ErrorKind::Environment,
+            Self::NoStage => ErrorKind::Input,
+            Self::BuildFailed { .. } | Self::PushFailed { .. } => ErrorKind::Failed,
+            Self::Content(error) => error.kind(),
         }
     }
 
-    /// What the user can do about it.
-    pub fn hint(&self) -> Option<&'static str> {
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
         match self {
             Self::Docker(error) => error.hint(),
-            Self::NoBuildKit { .. } => Some("Docker 20.10 or newer is needed"),
-            Self::NoStage | Self::BuildFailed { .. } | Self::Content(_) | Self::PushFailed { .. } => None,
+            Self::NoBuildKit { .. } => Some("Docker 20.10 or newer is needed".to_owned()),
+            Self::Content(error) => error.hint(),
+            Self::NoStage | Self::BuildFailed { .. } | Self::PushFailed { .. } => None,
         }
     }
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::job::{Job, Task};
+use super::report::{BuildReport, Outcome};
 use crate::graph::ProjectGraph;
 use crate::model::ProjectName;
-use crate::plan::Step;
-use crate::report::{BuildReport, Outcome};
 
 /// How long the builds of earlier runs took. Only a hint: wrong or missing ones cost time, no more.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,20 +45,20 @@ impl Durations {
 }
 
 /// Sorts builds by the time from their start to the end of the last build that waits for them.
-pub(super) fn most_urgent_first<'s>(
+pub(super) fn most_urgent_first<'j>(
     graph: &ProjectGraph,
-    builds: Vec<&'s Step>,
+    builds: Vec<(&'j Job, &'j Task)>,
     durations: &Durations,
-) -> Vec<&'s Step> {
+) -> Vec<(&'j Job, &'j Task)> {
     let guess = durations.guess();
     let mut remaining: BTreeMap<&ProjectName, Duration> = BTreeMap::new();
-    for step in builds.iter().rev() {
-        let dependents = graph.dependents(&step.project);
+    for (job, _) in builds.iter().rev() {
+        let dependents = graph.dependents(&job.project);
         let longest = dependents.iter().filter_map(|dependent| remaining.get(dependent)).max();
-        let own = durations.get(&step.project).unwrap_or(guess);
-        remaining.insert(&step.project, own.saturating_add(longest.copied().unwrap_or_default()));
+        let own = durations.get(&job.project).unwrap_or(guess);
+        remaining.insert(&job.project, own.saturating_add(longest.copied().unwrap_or_default()));
     }
     let mut sorted = builds.clone();
-    sorted.sort_by_key(|step| std::cmp::Reverse(remaining[&step.project]));
+    sorted.sort_by_key(|(job, _)| std::cmp::Reverse(remaining[&job.project]));
     sorted
 }

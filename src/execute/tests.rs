@@ -1,17 +1,17 @@
 //! What is asked of registry and engine, and in which order, with recorders in their place.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::*;
 use crate::dockerfile::Dockerfile;
-use crate::engine::{BuildRequest, Built, Context, EngineError, Progress as Step_};
-use crate::model::{BranchName, CommitId, Credentials, InputDigest, ManifestDigest, ObjectId, Platform, Tag};
-use crate::plan::{Base, Image, Inputs, Reason};
+use crate::engine::{BuildRequest, Built, Context, Engine, EngineError, Progress as BuildProgress};
+use crate::model::{
+    BranchName, CommitId, Credentials, InputDigest, ManifestDigest, ObjectId, Platform, RepositoryName, Tag,
+};
 use crate::registry::{Adjustment, RegistryError, Storage};
-use crate::task::Tags;
 
 /// Notes what it is asked, and fails or hangs for the images it is told to.
 #[derive(Default)]
@@ -19,6 +19,7 @@ struct Recorder {
     asked: Mutex<Vec<String>>,
     failing: Vec<&'static str>,
     hanging: Vec<&'static str>,
+    is_engine_store: bool,
     at_once: Mutex<(usize, usize)>,
 }
 
@@ -41,7 +42,7 @@ impl Engine for Recorder {
     async fn build(
         &self,
         request: &BuildRequest,
-        _progress: &(dyn Fn(Step_) + Send + Sync),
+        _progress: &(dyn Fn(BuildProgress) + Send + Sync),
     ) -> Result<Built, EngineError> {
         let project = request.labels["project"].clone();
         let from = String::from_utf8_lossy(&request.dockerfile).lines().next().unwrap_or_default().to_owned();
@@ -81,7 +82,7 @@ impl Engine for Recorder {
 #[async_trait]
 impl Registry for Recorder {
     fn storage(&self) -> Storage {
-        Storage::Remote
+        if self.is_engine_store { Storage::Engine } else { Storage::Remote }
     }
 
     fn image(&self, repository: &RepositoryName, tag: &Tag) -> ImageRef {
@@ -110,11 +111,20 @@ impl Registry for Recorder {
         Ok(())
     }
 
+    async fn verify(
+        &self,
+        repository: &RepositoryName,
+        _digest: &ManifestDigest,
+        id: &ManifestDigest,
+    ) -> Result<(), RegistryError> {
+        self.note(format!("verify {repository} is {id}"));
+        Ok(())
+    }
+
     async fn put_index(
         &self,
         repository: &RepositoryName,
         images: &[(Platform, ManifestDigest)],
-        _tags: &[Tag],
     ) -> Result<ManifestDigest, RegistryError> {
         let platforms: Vec<String> = images.iter().map(|(platform, _)| platform.to_string()).collect();
         self.note(format!("index {repository}: {}", platforms.join(" ")));
@@ -155,15 +165,23 @@ fn digest(project: &str) -> InputDigest {
     InputDigest::from_bytes(bytes)
 }
 
+fn commit() -> CommitId {
+    CommitId(ObjectId::from_bytes([1; 20]))
+}
+
 /// Some projects with their needs; those named `reused` are in the cache.
 struct World {
     graph: ProjectGraph,
-    plan: Plan,
-    tasks: BTreeMap<ProjectName, Task>,
+    recorder: Arc<Recorder>,
+    jobs: Vec<Job>,
 }
 
 impl World {
     fn new(projects: &[(&str, &[&str])], reused: &[&str]) -> Self {
+        Self::with(Recorder::default(), projects, reused)
+    }
+
+    fn with(recorder: Recorder, projects: &[(&str, &[&str])], reused: &[&str]) -> Self {
         let needs = |needs: &[&str]| needs.iter().copied().map(name).collect();
         let graph = ProjectGraph::new(
             &projects
@@ -172,77 +190,82 @@ impl World {
                 .collect::<BTreeMap<_, BTreeSet<_>>>(),
         )
         .unwrap();
-        let step = |project: &ProjectName| {
-            let image = Image { digest: ManifestDigest::of(b"reused"), tag: Tag::tainted() };
-            let is_reused = reused.contains(&project.as_str());
-            Step {
-                project: project.clone(),
-                action: if is_reused { Action::Reuse(image) } else { Action::Build },
-                inputs: Some(Inputs { digest: digest(project.as_str()), files: 1 }),
-                is_changed: true,
-                is_affected: true,
-                needs: graph.needs(project).into_iter().cloned().collect(),
-                because: Vec::new(),
-            }
+        let recorder = Arc::new(recorder);
+        let job = |project: &ProjectName| {
+            let needs: Vec<ProjectName> = graph.needs(project).into_iter().cloned().collect();
+            let digest = ManifestDigest::of(b"reused");
+            let image = || format!("r.example/{project}@{digest}").parse().unwrap();
+            let work = if reused.contains(&project.as_str()) {
+                Work::Reuse { image: image(), digest }
+            } else {
+                Work::Build(Box::new(task(recorder.clone(), project, &needs)))
+            };
+            Job { project: project.clone(), needs, work }
         };
-        let steps: Vec<Step> = graph.order().map(step).collect();
-        let commit = CommitId(ObjectId::from_bytes([1; 20]));
-        let base = Base::Unknown { why: String::new() };
-        let tasks = steps.iter().map(|step| (step.project.clone(), task(step, commit))).collect();
-        Self { graph, plan: Plan { head: commit, is_dirty: false, base, steps }, tasks }
+        let jobs = graph.order().map(job).collect();
+        Self { graph, recorder, jobs }
     }
 
-    async fn run(&self, recorder: &Recorder, jobs: usize) -> BuildReport {
-        self.run_until(recorder, jobs, false, std::future::pending()).await
+    fn task(&mut self, project: &str) -> &mut Task {
+        let job = self.jobs.iter_mut().find(|job| job.project.as_str() == project).unwrap();
+        let Work::Build(task) = &mut job.work else { panic!("`{project}` is reused") };
+        task
+    }
+
+    async fn run(&self, parallelism: usize) -> BuildReport {
+        self.run_until(parallelism, false, std::future::pending()).await
     }
 
     async fn run_until(
         &self,
-        recorder: &Recorder,
-        jobs: usize,
+        parallelism: usize,
         fail_fast: bool,
         interrupted: impl Future<Output = ()>,
     ) -> BuildReport {
-        let repositories = self.graph.order().map(|name| (name.clone(), name.as_str().parse().unwrap()));
         let executor = Executor {
             graph: &self.graph,
-            repositories: &repositories.collect(),
-            tasks: &self.tasks,
-            registry: recorder,
-            engine: Some(recorder),
-            jobs: NonZeroUsize::new(jobs).unwrap(),
+            registry: &*self.recorder,
+            parallelism: NonZeroUsize::new(parallelism).unwrap(),
             fail_fast,
             durations: &Durations::default(),
-            tell: &|_| {},
+            on_event: &|_| {},
         };
-        executor.execute(&self.plan, interrupted).await
+        executor.execute(&self.jobs, interrupted).await
     }
 }
 
-fn task(step: &Step, commit: CommitId) -> Task {
-    let from = step.needs.first().map_or("scratch", ProjectName::as_str);
+fn variant(platform: Option<&str>, parent: Option<&ProjectName>) -> TaskVariant {
+    let from = parent.map_or("scratch", ProjectName::as_str);
     let text = format!("FROM {from}\nCOPY a /a\n");
-    Task {
-        repository: step.project.as_str().parse().unwrap(),
+    TaskVariant {
+        platform: platform.map(|platform| platform.parse().unwrap()),
         dockerfile: Dockerfile::parse(text.as_bytes(), &BTreeMap::new(), None).unwrap(),
-        parents: step.needs.iter().map(|need| (need.to_string(), need.clone())).collect(),
+        parents: parent.map(|parent| (parent.to_string(), parent.clone())).into_iter().collect(),
+        stages: Vec::new(),
+    }
+}
+
+fn task(recorder: Arc<Recorder>, project: &ProjectName, needs: &[ProjectName]) -> Task {
+    Task {
+        engine: recorder,
+        repository: project.as_str().parse().unwrap(),
         request: BuildRequest {
             context: Context::default(),
             dockerfile: Vec::new(),
             target: None,
             platform: None,
             build_args: BTreeMap::new(),
-            labels: [("project".to_owned(), step.project.to_string())].into(),
+            labels: [("project".to_owned(), project.to_string())].into(),
             secrets: BTreeMap::new(),
             cache_from: Vec::new(),
             inline_cache: true,
             pull: false,
             credentials: BTreeMap::new(),
         },
-        stages: Vec::new(),
-        platforms: Vec::new(),
-        digest: step.inputs.unwrap().digest,
-        tags: Tags { commit: Some(commit), branch: Some(BranchName::new("main")) },
+        variants: vec![variant(None, needs.first())],
+        digest: digest(project.as_str()),
+        tags: Tags { commit: Some(commit()), branch: Some(BranchName::new("main")) },
+        clears_taint: false,
     }
 }
 
@@ -253,22 +276,26 @@ fn outcomes(report: &BuildReport) -> Vec<(&str, &str)> {
 #[tokio::test]
 async fn an_image_is_pushed_first_and_its_cache_tag_comes_last() {
     let mut world = World::new(&[("api", &[])], &[]);
-    let task = world.tasks.get_mut(&name("api")).unwrap();
-    task.stages = vec!["compile".parse().unwrap()];
-    let recorder = Recorder::default();
+    world.task("api").variants[0].stages = vec!["compile".parse().unwrap()];
 
-    world.run(&recorder, 1).await;
+    world.run(1).await;
 
     let cache = format!("cache-{}", digest("api"));
-    let commit = format!("commit-{}", world.plan.head);
+    // The recorder's images have ids of their project, whatever stage they are of.
+    let id = ManifestDigest::of(b"api");
+    let pushed = format!("push r.example/api:{}", Tag::pushed(&id));
     assert_eq!(
-        recorder.asked(),
+        world.recorder.asked(),
         [
             "build api: FROM scratch target compile".to_owned(),
-            format!("push r.example/api:{cache}-compile"),
+            pushed.clone(),
+            format!("verify api is {id}"),
             "build api: FROM scratch".to_owned(),
-            format!("push r.example/api:{commit}"),
+            pushed,
+            format!("verify api is {id}"),
+            format!("tag api:{cache}-compile"),
             "tag api:branch-main.compile".to_owned(),
+            format!("tag api:commit-{}", commit()),
             "tag api:branch-main".to_owned(),
             format!("tag api:{cache}"),
         ]
@@ -276,53 +303,84 @@ async fn an_image_is_pushed_first_and_its_cache_tag_comes_last() {
 }
 
 #[tokio::test]
-async fn a_taint_is_taken_away_by_the_build_that_it_forced() {
-    let mut world = World::new(&[("api", &[])], &[]);
-    world.plan.steps[0].because = vec![Reason::Tainted];
-    let recorder = Recorder::default();
+async fn in_the_engines_own_store_nothing_is_pushed_and_the_cache_tag_comes_last() {
+    let world = World::with(Recorder { is_engine_store: true, ..Recorder::default() }, &[("api", &[])], &[]);
 
-    world.run(&recorder, 1).await;
+    world.run(1).await;
 
-    assert_eq!(recorder.asked().last().unwrap(), "untag api:tainted");
+    let cache = format!("tag api:cache-{}", digest("api"));
+    assert_eq!(world.recorder.asked(), ["build api: FROM scratch", "tag api:branch-main", &cache]);
 }
 
 #[tokio::test]
-async fn several_platforms_become_one_index() {
-    let mut world = World::new(&[("api", &[])], &[]);
-    let task = world.tasks.get_mut(&name("api")).unwrap();
-    task.platforms = vec!["linux/amd64".parse().unwrap(), "linux/arm64".parse().unwrap()];
-    let recorder = Recorder::default();
+async fn a_build_ends_the_taint_that_its_plan_saw() {
+    let mut world = World::new(&[("api", &[]), ("web", &[])], &[]);
+    world.task("api").clears_taint = true;
 
-    let report = world.run(&recorder, 1).await;
+    world.run(1).await;
 
-    assert!(recorder.asked().contains(&"index api: linux/amd64 linux/arm64".to_owned()));
+    let untagged: Vec<String> =
+        world.recorder.asked().into_iter().filter(|asked| asked.starts_with("untag")).collect();
+    assert_eq!(untagged, ["untag api:tainted"]);
+}
+
+#[tokio::test]
+async fn several_platforms_become_one_index_each_with_its_own_parent() {
+    let mut world = World::new(&[("amd", &[]), ("arm", &[]), ("api", &["amd", "arm"])], &["amd", "arm"]);
+    world.task("api").variants = vec![
+        variant(Some("linux/amd64"), Some(&name("amd"))),
+        variant(Some("linux/arm64"), Some(&name("arm"))),
+    ];
+
+    let report = world.run(1).await;
+
+    let parent = ManifestDigest::of(b"reused");
+    assert_eq!(
+        world.recorder.built(),
+        [format!("api: FROM r.example/amd@{parent}"), format!("api: FROM r.example/arm@{parent}")]
+    );
+    assert!(world.recorder.asked().contains(&"index api: linux/amd64 linux/arm64".to_owned()));
     assert_eq!(report.projects[&name("api")].image().unwrap().digest, Some(ManifestDigest::of(b"index")));
+}
+
+#[tokio::test]
+async fn a_stage_of_one_platform_alone_is_no_index() {
+    let mut world = World::new(&[("api", &[])], &[]);
+    let mut variants = vec![variant(Some("linux/amd64"), None), variant(Some("linux/arm64"), None)];
+    variants[1].stages = vec!["arm".parse().unwrap()];
+    world.task("api").variants = variants;
+
+    world.run(1).await;
+
+    let asked = world.recorder.asked();
+    assert_eq!(asked.iter().filter(|asked| asked.starts_with("index")).count(), 1, "{asked:?}");
+    assert!(asked.contains(&format!("tag api:cache-{}-arm", digest("api"))), "{asked:?}");
 }
 
 #[tokio::test]
 async fn a_parent_is_pinned_to_the_image_of_this_very_plan() {
     let world = World::new(&[("base", &[]), ("lib", &["base"]), ("api", &["lib"])], &["base"]);
-    let recorder = Recorder::default();
 
-    world.run(&recorder, 4).await;
+    world.run(4).await;
 
     let base = ManifestDigest::of(b"reused");
-    let lib = ManifestDigest::of(format!("r.example/lib:commit-{}", world.plan.head).as_bytes());
+    let pushed = format!("r.example/lib:{}", Tag::pushed(&ManifestDigest::of(b"lib")));
+    let lib = ManifestDigest::of(pushed.as_bytes());
     assert_eq!(
-        recorder.built(),
+        world.recorder.built(),
         [format!("lib: FROM r.example/base@{base}"), format!("api: FROM r.example/lib@{lib}")]
     );
 }
 
 #[tokio::test]
 async fn a_failed_need_blocks_its_dependents_and_spares_the_rest() {
-    let world = World::new(
+    let world = World::with(
+        Recorder { failing: vec!["base"], ..Recorder::default() },
         &[("base", &[]), ("lib", &["base"]), ("api", &["lib"]), ("site", &[]), ("docs", &["site"])],
         &[],
     );
-    let recorder = Recorder { failing: vec!["base"], ..Recorder::default() };
 
-    let report = world.run(&recorder, 1).await;
+    let report = world.run(1).await;
 
     assert_eq!(
         outcomes(&report),
@@ -335,20 +393,20 @@ async fn a_failed_need_blocks_its_dependents_and_spares_the_rest() {
 
 #[tokio::test]
 async fn fail_fast_starts_nothing_more() {
-    let world = World::new(&[("a", &[]), ("b", &[]), ("c", &[])], &[]);
     let recorder = Recorder { failing: vec!["a"], ..Recorder::default() };
+    let world = World::with(recorder, &[("a", &[]), ("b", &[]), ("c", &[])], &[]);
 
-    let report = world.run_until(&recorder, 1, true, std::future::pending()).await;
+    let report = world.run_until(1, true, std::future::pending()).await;
 
     assert_eq!(outcomes(&report), [("a", "failed"), ("b", "cancelled"), ("c", "cancelled")]);
 }
 
 #[tokio::test]
 async fn an_interruption_stops_what_runs_and_reports_it() {
-    let world = World::new(&[("a", &[]), ("b", &["a"])], &[]);
     let recorder = Recorder { hanging: vec!["a"], ..Recorder::default() };
+    let world = World::with(recorder, &[("a", &[]), ("b", &["a"])], &[]);
 
-    let report = world.run_until(&recorder, 1, false, tokio::task::yield_now()).await;
+    let report = world.run_until(1, false, tokio::task::yield_now()).await;
 
     assert!(report.is_interrupted);
     assert_eq!(outcomes(&report), [("a", "cancelled"), ("b", "cancelled")]);
@@ -358,23 +416,19 @@ async fn an_interruption_stops_what_runs_and_reports_it() {
 async fn no_more_are_built_at_once_than_there_are_jobs() {
     let projects: Vec<(&str, &[&str])> =
         ["a", "b", "c", "d", "e", "f"].map(|name| (name, &[] as &[&str])).into();
-    let world = World::new(&projects, &[]);
+    for parallelism in [1, 3] {
+        let world = World::new(&projects, &[]);
 
-    for jobs in [1, 3] {
-        let recorder = Recorder::default();
+        world.run(parallelism).await;
 
-        world.run(&recorder, jobs).await;
-
-        assert_eq!(recorder.at_once.lock().unwrap().1, jobs);
+        assert_eq!(world.recorder.at_once.lock().unwrap().1, parallelism);
     }
 }
 
 #[tokio::test]
 async fn the_longest_way_starts_first() {
     let world = World::new(&[("a", &[]), ("b", &[]), ("c", &["b"]), ("d", &["c"])], &[]);
-    let recorder = Recorder::default();
+    world.run(1).await;
 
-    world.run(&recorder, 1).await;
-
-    assert!(recorder.built()[0].starts_with("b:"), "{:?}", recorder.built());
+    assert!(world.recorder.built()[0].starts_with("b:"), "{:?}", world.recorder.built());
 }

@@ -55,3 +55,43 @@ fn delta_size(bytes: &[u8]) -> Option<(usize, usize)> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A delta of ten bytes: the first three of the base, then four of its own, then three more of the base.
+    const DELTA: &[u8] = &[6, 10, 0x90, 3, 4, b'w', b'x', b'y', b'z', 0x91, 3, 3];
+
+    fn with(place: usize, byte: u8) -> Vec<u8> {
+        let mut delta = DELTA.to_vec();
+        delta[place] = byte;
+        delta
+    }
+
+    #[test]
+    fn an_object_is_made_of_pieces_of_the_base_and_of_the_delta() {
+        assert_eq!(apply(b"abcdef", DELTA, 10).as_deref(), Some(&b"abcwxyzdef"[..]));
+    }
+
+    #[test]
+    fn an_object_that_would_not_have_the_size_that_its_delta_says_is_none() {
+        for size in [9, 11] {
+            assert_eq!(apply(b"abcdef", &with(1, size), 100), None, "{size}");
+        }
+        assert_eq!(apply(b"abcdef", DELTA, 9), None, "more than there may be");
+    }
+
+    #[test]
+    fn a_delta_is_applied_to_the_base_that_it_was_made_for_alone() {
+        assert_eq!(apply(b"abcdefg", DELTA, 10), None, "a longer one");
+        assert_eq!(apply(b"abcde", &with(0, 5), 10), None, "a piece that the base doesn't have");
+    }
+
+    #[test]
+    fn a_delta_that_is_cut_off_makes_nothing() {
+        for end in 0..DELTA.len() {
+            assert_eq!(apply(b"abcdef", &DELTA[..end], 10), None, "{end}");
+        }
+    }
+}

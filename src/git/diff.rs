@@ -5,17 +5,23 @@
 
 use std::cmp::Ordering;
 
-use super::entries::{RawEntry, entries};
-use super::tree::{EntryKind, check_depth};
-use super::{GitError, Snapshot};
+use super::GitError;
+use super::entries::{EntryKind, RawEntry, entries};
+use super::tree::{Snapshot, check_depth};
 use crate::model::{Change, ChangeKind, ObjectId, RepoPath};
 
-pub(super) fn changes(older: &Snapshot<'_>, newer: &Snapshot<'_>) -> Result<Vec<Change>, GitError> {
-    let mut walk = Walk { older, newer, changes: Vec::new() };
-    if older.tree() != newer.tree() {
-        walk.folder(Some(older.tree()), Some(newer.tree()), &RepoPath::default(), 0)?;
+impl Snapshot<'_> {
+    /// What changed on the way from this snapshot to `newer`, in path order.
+    ///
+    /// # Errors
+    /// As [`Snapshot::entry`].
+    pub fn changes_to(&self, newer: &Self) -> Result<Vec<Change>, GitError> {
+        let mut walk = Walk { older: self, newer, changes: Vec::new() };
+        if self.tree() != newer.tree() {
+            walk.folder(Some(self.tree()), Some(newer.tree()), &RepoPath::default(), 0)?;
+        }
+        Ok(walk.changes)
     }
-    Ok(walk.changes)
 }
 
 struct Walk<'s, 'r> {

@@ -3,7 +3,6 @@
 use std::cmp::Ordering;
 
 use super::GitError;
-use super::tree::EntryKind;
 use crate::model::{FileMode, ObjectId, RepoPath};
 
 /// One entry of a raw tree.
@@ -15,6 +14,13 @@ pub struct RawEntry<'t> {
     pub name: &'t [u8],
     pub kind: EntryKind,
     pub id: ObjectId,
+}
+
+/// A folder, or a file of some mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    Folder,
+    File(FileMode),
 }
 
 impl RawEntry<'_> {

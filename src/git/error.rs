@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::model::{ObjectId, RepoPath};
+use crate::model::{ErrorKind, ObjectId, RepoPath};
 
 /// A cause whose type belongs to a library that stays private.
 pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -56,11 +56,68 @@ pub enum GitError {
     Conflicts,
 }
 
+impl GitError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoFolder { .. }
+            | Self::NotARepository { .. }
+            | Self::Empty { .. }
+            | Self::BadRevision { .. }
+            | Self::Unsupported { .. }
+            | Self::Bare
+            | Self::Conflicts => ErrorKind::Input,
+            Self::OwnedByAnother { .. }
+            | Self::Open { .. }
+            | Self::Read { .. }
+            | Self::MalformedTree { .. }
+            | Self::Fetch { .. }
+            | Self::NoGit(_) => ErrorKind::Environment,
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotARepository { .. } => Some("run it in one, or name one with `-C`".to_owned()),
+            Self::OwnedByAnother { folder } => Some(format!(
+                "if you trust it: `git config --global --add safe.directory {}`",
+                folder.display()
+            )),
+            Self::Empty { .. } => Some("commit something first".to_owned()),
+            Self::BadRevision { revision, .. } if revision.starts_with('-') => {
+                Some("a revision doesn't begin with `-`".to_owned())
+            }
+            Self::BadRevision { .. } => {
+                Some("`git fetch` it if it is elsewhere; a shallow clone lacks older commits".to_owned())
+            }
+            Self::Unsupported { format, .. } => Some(format.hint().to_owned()),
+            Self::Conflicts => Some("resolve them, or build a commit with `--head`".to_owned()),
+            Self::NoFolder { .. }
+            | Self::Open { .. }
+            | Self::Read { .. }
+            | Self::MalformedTree { .. }
+            | Self::Fetch { .. }
+            | Self::NoGit(_)
+            | Self::Bare => None,
+        }
+    }
+}
+
 /// A kind of repository that can't be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnsupportedFormat {
     Sha256,
     Reftable,
+}
+
+impl UnsupportedFormat {
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Sha256 => "only repositories with SHA-1 object ids can be read",
+            Self::Reftable => "`git refs migrate --ref-format=files` keeps them in files",
+        }
+    }
 }
 
 impl fmt::Display for UnsupportedFormat {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::process::{Command, Stdio};
 
 use super::{GitError, Repository};
-use crate::model::{BranchName, CommitId, printable};
+use crate::model::{BranchName, CommitId, printable_log};
 
 /// What is fetched.
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +90,7 @@ impl fmt::Display for Wanted<'_> {
 /// The last of what git said, safe for a terminal.
 pub(super) fn last_line(said: &str) -> String {
     let line = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("git said nothing");
-    printable(&without_passwords(line))
+    printable_log(&without_passwords(line))
 }
 
 /// Git's words, whose addresses may have credentials in them.

@@ -65,8 +65,23 @@ impl Repository {
     /// # Errors
     /// [`GitError::Read`] when the references can't be read.
     pub fn branches(&self) -> Result<BTreeMap<BranchName, BTreeSet<CommitId>>, GitError> {
+        self.branches_below(&["refs/heads/", "refs/remotes/origin/"])
+    }
+
+    /// The same of the branches of `origin` alone.
+    ///
+    /// # Errors
+    /// [`GitError::Read`] when the references can't be read.
+    pub fn branches_of_origin(&self) -> Result<BTreeMap<BranchName, BTreeSet<CommitId>>, GitError> {
+        self.branches_below(&["refs/remotes/origin/"])
+    }
+
+    fn branches_below(
+        &self,
+        prefixes: &[&str],
+    ) -> Result<BTreeMap<BranchName, BTreeSet<CommitId>>, GitError> {
         let mut branches: BTreeMap<BranchName, BTreeSet<CommitId>> = BTreeMap::new();
-        for prefix in ["refs/heads/", "refs/remotes/origin/"] {
+        for prefix in prefixes {
             for (name, commit) in self.commits_below(prefix)? {
                 if name != "HEAD" {
                     branches.entry(BranchName::new(name)).or_default().insert(commit);
@@ -83,6 +98,20 @@ impl Repository {
     pub fn tags_of(&self, commit: CommitId) -> Result<BTreeSet<String>, GitError> {
         let tags = self.commits_below("refs/tags/")?.into_iter();
         Ok(tags.filter(|(_, tagged)| *tagged == commit).map(|(name, _)| name).collect())
+    }
+
+    /// A commit's parents, first parent first, as they are written in the commit: a shallow clone may lack them.
+    ///
+    /// # Errors
+    /// [`GitError::Read`] when the commit isn't there.
+    pub fn parents(&self, commit: CommitId) -> Result<Vec<CommitId>, GitError> {
+        let failed = |source| GitError::read(&format!("commit {commit}"), source);
+        // A commit that libgit2 has parsed has no parents where the clone is cut off.
+        let objects = self.inner.odb().map_err(failed)?;
+        let object = objects.read(oid(commit.0)).map_err(failed)?;
+        let text = String::from_utf8_lossy(object.data());
+        let header = text.lines().take_while(|line| !line.is_empty());
+        Ok(header.filter_map(|line| line.strip_prefix("parent ")?.parse().ok()).collect())
     }
 
     /// The references with this prefix that lead to a commit, by the rest of their names.

@@ -25,13 +25,13 @@ use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use blobs::Blobs;
-pub use entries::{RawEntry, entries as tree_entries};
+pub use blobs::{BlobReader, Blobs};
+pub use entries::{EntryKind, RawEntry, entries as tree_entries};
 pub use error::{GitError, UnsupportedFormat};
 pub use fetch::{Depth, Wanted};
 pub use history::FirstParents;
 pub use parts::Part;
-pub use tree::{Entry, EntryKind, Snapshot, WalkedFile};
+pub use tree::{Entry, Snapshot, WalkedFile};
 pub use work_tree::WorkTree;
 
 use packs::Packs;

@@ -1,7 +1,7 @@
 //! A tree in parts, for walks on several threads.
 
-use super::entries::entries;
-use super::tree::{EntryKind, Snapshot, WalkedFile};
+use super::entries::{EntryKind, entries};
+use super::tree::{Snapshot, WalkedFile};
 use super::{GitError, ObjectId};
 use crate::model::RepoPath;
 

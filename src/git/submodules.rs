@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::tree::{Entry, EntryKind, Snapshot};
+use super::entries::EntryKind;
+use super::tree::{Entry, Snapshot};
 use super::{EMPTY_TREE, GitError, Repository};
 use crate::model::{Change, ChangeKind, CommitId, FileMode, RepoPath};
 

@@ -6,10 +6,10 @@ use std::rc::Rc;
 
 use foldhash::fast::RandomState;
 
-use super::entries::{entries, raw_entries};
-use super::objects::Objects;
+use super::entries::{EntryKind, entries, raw_entries};
+use super::objects::{Location, Objects};
 use super::{GitError, Repository};
-use crate::model::{Change, FileMode, ObjectId, RepoPath};
+use crate::model::{FileMode, ObjectId, RepoPath};
 
 /// Deeper than any repository that people work in; a bound against hostile ones.
 const MOST_FOLDERS_DEEP: usize = 2_000;
@@ -33,13 +33,6 @@ pub struct Entry {
     pub id: ObjectId,
 }
 
-/// A folder, or a file of some mode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntryKind {
-    Folder,
-    File(FileMode),
-}
-
 /// A file that [`Snapshot::walk`] came by.
 #[derive(Clone, Copy, Debug)]
 pub struct WalkedFile<'a> {
@@ -56,7 +49,7 @@ impl std::fmt::Debug for Snapshot<'_> {
 
 impl<'r> Snapshot<'r> {
     pub(super) fn new(repository: &'r Repository, root: ObjectId) -> Self {
-        Self { repository, objects: Objects::open(repository), root, folders: RefCell::default() }
+        Self { repository, objects: Objects::at(Location::of(repository)), root, folders: RefCell::default() }
     }
 
     /// The id of the root tree.
@@ -233,14 +226,6 @@ impl<'r> Snapshot<'r> {
             }
         }
         Ok(())
-    }
-
-    /// What changed on the way from this snapshot to `newer`, in path order.
-    ///
-    /// # Errors
-    /// As [`Snapshot::entry`].
-    pub fn changes_to(&self, newer: &Self) -> Result<Vec<Change>, GitError> {
-        super::diff::changes(self, newer)
     }
 
     /// The raw tree with this id; `path` is for messages.

@@ -23,7 +23,7 @@ use thiserror::Error;
 use crate::dockerfile::{CopyKind, Dockerfile, DockerfileError};
 use crate::dockerignore::{DockerIgnore, DockerIgnoreError};
 use crate::git::{GitError, Snapshot};
-use crate::model::{RepoPath, StageName};
+use crate::model::{ErrorKind, RepoPath, StageName};
 use crate::patterns::Patterns;
 use crate::workspace::Project;
 
@@ -87,13 +87,41 @@ pub enum InferError {
     },
 }
 
-/// What the Dockerfile of a project takes from its context.
+impl InferError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Git(error) => error.kind(),
+            Self::Dockerfile(_) | Self::DockerIgnore { .. } => ErrorKind::Input,
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Git(error) => error.hint(),
+            Self::Dockerfile(_) | Self::DockerIgnore { .. } => None,
+        }
+    }
+}
+
+/// What the Dockerfile of a project takes from its context, on any of its platforms.
 ///
 /// # Errors
 /// As [`sources`].
 pub fn of_project(project: &Project, snapshot: &Snapshot<'_>) -> Result<Vec<Source>, InferError> {
     let config = &project.config;
-    sources(&project.dockerfile, config.target.as_ref(), &config.context.value, snapshot)
+    let mut all: Vec<Source> = Vec::new();
+    for variant in &project.variants {
+        let sources = sources(&variant.dockerfile, config.target.as_ref(), &config.context.value, snapshot)?;
+        for source in sources {
+            let is_known = |known: &Source| (known.line, &known.takes) == (source.line, &source.takes);
+            if !all.iter().any(is_known) {
+                all.push(source);
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// What of the context a build of a project doesn't get, whatever is copied.

@@ -26,7 +26,7 @@ pub use write::write;
 use crate::config::WorkspaceName;
 use crate::git::{GitError, Snapshot};
 use crate::infer::InferError;
-use crate::model::{BranchName, ProjectName, RepoPath};
+use crate::model::{BranchName, ErrorKind, ProjectName, RepoPath};
 use crate::workspace::MANIFEST;
 
 /// What would be written, and what of it nobody said.
@@ -115,6 +115,30 @@ pub enum InitError {
         #[source]
         source: std::io::Error,
     },
+}
+
+impl InitError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Git(error) => error.kind(),
+            Self::Infer { source, .. } => source.kind(),
+            Self::NothingToBuild { .. } | Self::AlreadyThere { .. } => ErrorKind::Input,
+            Self::Write { .. } => ErrorKind::Environment,
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Git(error) => error.hint(),
+            Self::Infer { source, .. } => source.hint(),
+            Self::AlreadyThere { .. } => {
+                Some("`--force` replaces it, and the pattern files of projects".to_owned())
+            }
+            Self::NothingToBuild { .. } | Self::Write { .. } => None,
+        }
+    }
 }
 
 /// An image that is built, as somebody wrote it.

@@ -20,7 +20,7 @@ pub use edit::{Edit, EditKind};
 
 use crate::git::{GitError, Snapshot};
 use crate::infer::{Certainty, InferError};
-use crate::model::ProjectName;
+use crate::model::{ErrorKind, ProjectName};
 use crate::workspace::Workspace;
 
 /// What is wrong with some projects.
@@ -117,6 +117,24 @@ pub enum LintError {
         #[source]
         source: InferError,
     },
+}
+
+impl LintError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Git(error) => error.kind(),
+            Self::Infer { source, .. } => source.kind(),
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Git(error) => error.hint(),
+            Self::Infer { source, .. } => source.hint(),
+        }
+    }
 }
 
 /// Looks at the `selected` projects of a tree.

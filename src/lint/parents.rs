@@ -20,23 +20,24 @@ pub(super) fn check(workspace: &Workspace, subject: &Subject<'_>, findings: &mut
     };
     let dockerfile = config.dockerfile.value.to_string();
     let mut seen = BTreeSet::new();
-    // The target is one of the file's stages: the workspace was read.
-    for parent in project.dockerfile.parents_needed_for(config.target.as_ref()).unwrap_or_default() {
-        let reference = &parent.reference;
-        if !project.foreign_parents.contains(reference) || !seen.insert(reference) {
+    let external = project.variants.iter().flat_map(|variant| {
+        variant.external_parents().map(|reference| (variant.line_of(reference).unwrap_or(1), reference))
+    });
+    for (line, reference) in external.collect::<BTreeSet<_>>() {
+        if !seen.insert(reference) {
             continue;
         }
         let Some((code, message)) = unpinned(reference) else { continue };
         let suggestion = Edit {
             file: dockerfile.clone(),
-            line: Some(parent.line),
+            line: Some(line),
             kind: EditKind::Pin { reference: format!("{reference}@sha256:…") },
             by_itself: false,
         };
-        findings.push(finding(dockerfile.clone(), parent.line, code, message, Some(suggestion)));
+        findings.push(finding(dockerfile.clone(), line, code, message, Some(suggestion)));
     }
     for need in &config.needs {
-        if !project.parents.values().any(|parent| *parent == need.value) {
+        if !project.is_built_from(&need.value) {
             findings.push(finding(
                 workspace.manifest_file.clone(),
                 need.line,

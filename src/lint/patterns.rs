@@ -76,7 +76,7 @@ fn add(subject: &Subject<'_>, source: &Source, by_itself: bool) -> Option<Edit> 
         lines.insert(0, "./".to_owned());
     }
     Some(Edit {
-        file: subject.project.pattern_file.to_string(),
+        file: subject.project.pattern_file.path().to_string(),
         line: None,
         kind: EditKind::Add { lines },
         by_itself: by_itself && subject.has_pattern_file,
@@ -85,7 +85,7 @@ fn add(subject: &Subject<'_>, source: &Source, by_itself: bool) -> Option<Edit> 
 
 fn of_line(subject: &Subject<'_>, line: &Line<'_>) -> Option<Finding> {
     let number = line.pattern.line()?;
-    let file = subject.project.pattern_file.to_string();
+    let file = subject.project.pattern_file.path().to_string();
     let edit = |kind, by_itself| Some(Edit { file: file.clone(), line: Some(number), kind, by_itself });
     let text = line.pattern.text();
     let is_negated = line.pattern.is_negated();

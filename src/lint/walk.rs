@@ -10,7 +10,7 @@ use crate::git::Snapshot;
 use crate::infer::{self, Source};
 use crate::model::{ProjectName, RepoPath};
 use crate::patterns::{FolderCandidates, Index, Pattern, Patterns};
-use crate::workspace::{PATTERN_FILE, Project, Workspace};
+use crate::workspace::{PATTERN_FILE, PatternFile, Project, Variant, Workspace};
 
 /// The most files of a source that are kept to be named.
 const MOST_NAMED: usize = 3;
@@ -84,13 +84,13 @@ pub(super) fn subjects<'w>(
 ) -> Result<Vec<Subject<'w>>, LintError> {
     let mut sharing: HashMap<&RepoPath, usize> = HashMap::new();
     for project in workspace.projects.values() {
-        *sharing.entry(&project.pattern_file).or_default() += 1;
+        *sharing.entry(project.pattern_file.path()).or_default() += 1;
     }
     let projects = workspace.projects.iter().filter(|(name, _)| selected.contains(*name));
     let mut subjects: Vec<Subject<'w>> = projects
         .map(|(name, project)| {
             let mut subject = Subject::read(workspace, name, project, snapshot)?;
-            subject.shares_pattern_file = sharing[&project.pattern_file] > 1;
+            subject.shares_pattern_file = sharing[project.pattern_file.path()] > 1;
             Ok(subject)
         })
         .collect::<Result<_, LintError>>()?;
@@ -189,16 +189,20 @@ impl<'w> Subject<'w> {
         let sources = infer::of_project(project, snapshot).map_err(failed)?;
         let taken = sources.iter().map(|_| Taken::default()).collect();
         let lines = project.patterns.lines().iter().map(Line::new).collect();
-        let parents = project.parents.values().filter_map(|parent| workspace.projects.get(parent));
+        let parents = project.variants.iter().flat_map(Variant::own_parents);
+        let parents = parents.filter_map(|(_, parent)| workspace.projects.get(parent));
         let takes = |trigger: &String| trigger == "COPY" || trigger == "ADD";
-        let has_triggers = parents.flat_map(|parent| parent.dockerfile.instructions()).any(|instruction| {
-            instruction.keyword == "ONBUILD" && instruction.arguments.first().is_some_and(takes)
-        });
+        let has_triggers = parents
+            .flat_map(|parent| &parent.variants)
+            .flat_map(|variant| variant.dockerfile.instructions())
+            .any(|instruction| {
+                instruction.keyword == "ONBUILD" && instruction.arguments.first().is_some_and(takes)
+            });
         Ok(Self {
             name,
             project,
             shares_pattern_file: false,
-            has_pattern_file: project.patterns.lines().iter().any(|line| line.line().is_some()),
+            has_pattern_file: matches!(project.pattern_file, PatternFile::There(_)),
             lines,
             sources,
             taken,

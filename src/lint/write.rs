@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::Finding;
 use super::edit::{self, Edit, EditKind};
 use crate::git::{GitError, Snapshot};
-use crate::model::{ProjectName, RepoPath};
+use crate::model::{ErrorKind, ProjectName, RepoPath};
 use crate::workspace::{MANIFEST, Workspace};
 
 /// Why files could not be written. Those that were written before are whole.
@@ -29,6 +29,26 @@ pub enum WriteError {
         #[source]
         source: io::Error,
     },
+}
+
+impl WriteError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Git(error) => error.kind(),
+            Self::Differs { .. } | Self::Link { .. } => ErrorKind::Input,
+            Self::Io { .. } => ErrorKind::Environment,
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Git(error) => error.hint(),
+            Self::Differs { .. } => Some("run it again".to_owned()),
+            Self::Link { .. } | Self::Io { .. } => None,
+        }
+    }
 }
 
 /// Makes the edits that need no person to decide, and returns those that were made.
@@ -49,7 +69,7 @@ pub fn fix(
         let Some(edit) = finding.suggestion.as_ref().filter(|edit| edit.by_itself) else { continue };
         let path = match &edit.kind {
             EditKind::RemoveNeed { .. } => RepoPath::new(MANIFEST).expect("the manifest's name is a path"),
-            _ => workspace.projects[&finding.project].pattern_file.clone(),
+            _ => workspace.projects[&finding.project].pattern_file.path().clone(),
         };
         by_project.entry(path).or_insert((&finding.project, Vec::new())).1.push(edit);
     }

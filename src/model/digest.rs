@@ -26,10 +26,6 @@ impl InputDigest {
         Self(bytes)
     }
 
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-
     /// The first twelve digits, as people read them.
     pub fn short(&self) -> String {
         self.to_string()[..12].to_owned()

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-use super::{BranchName, CommitId, InputDigest, ManifestDigest, Platform, StageName};
+use super::{BranchName, CommitId, InputDigest, ManifestDigest, StageName};
 
 /// A text that is not an image reference, or a part of one that breaks its grammar.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -174,10 +174,10 @@ impl Tag {
         Self(format!("deployed-{}", slug(environment, 100)))
     }
 
-    /// The part of an index under this tag that is for one platform.
-    pub fn with_platform(&self, platform: &Platform) -> Self {
-        let platform = slug(&platform.to_string().replace('/', "-"), 30);
-        Self(format!("{}-{platform}", &self.0[..self.0.len().min(97)]))
+    /// What an engine pushes an image under: a push needs a tag, and only one that is made from the image's id can't
+    /// stand for another image meanwhile.
+    pub fn pushed(id: &ManifestDigest) -> Self {
+        Self(format!("pushed-{}", &id.to_string()["sha256:".len()..]))
     }
 
     /// What forces the next build.
@@ -193,9 +193,9 @@ impl Tag {
 /// Turns any name into a part of a tag of at most `most` bytes, never two names into one.
 ///
 /// A name of letters, digits, `_` and `-` that is short enough stays as it is; any other
-/// gets `.0` and nine digits of its own SHA-256 (a stage's name never begins with a digit).
+/// gets `.0` and sixteen digits of its own SHA-256 (a stage's name never begins with a digit).
 fn slug(name: &str, most: usize) -> String {
-    const HASH_DIGITS: usize = 9;
+    const HASH_DIGITS: usize = 16;
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     if name.len() <= most && !name.is_empty() && name.bytes().all(fits) {
         return name.to_owned();

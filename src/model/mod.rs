@@ -25,7 +25,7 @@ pub use image::{Host, ImageRef, InvalidImageRef, RepositoryName, Tag};
 pub use name::{InvalidName, ProjectName, StageName};
 pub use path::{InvalidPath, RepoPath};
 pub use platform::{InvalidPlatform, Platform};
-pub use printable::printable;
+pub use printable::{excerpt, printable, printable_json, printable_lines, printable_log};
 pub use region::{InvalidRegion, Region};
 pub use secret::{Credentials, Secret};
 pub use timestamp::{InvalidTimestamp, Timestamp};

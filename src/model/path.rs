@@ -1,7 +1,7 @@
 //! Paths inside a repository: bytes, relative to its root, `/` between components.
 
 use std::borrow::Borrow;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use thiserror::Error;
 
@@ -137,20 +137,13 @@ impl Borrow<[u8]> for RepoPath {
     }
 }
 
-/// Lossy, and with control characters escaped: a hostile name can't steer a terminal.
+/// Lossy, and with what can't be seen escaped: a hostile name can't steer a terminal.
 impl fmt::Display for RepoPath {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_root() {
             return formatter.write_str(".");
         }
-        let text = String::from_utf8_lossy(&self.0);
-        if !text.contains(char::is_control) {
-            return formatter.write_str(&text);
-        }
-        text.chars().try_for_each(|character| match character.is_control() {
-            true => write!(formatter, "{}", character.escape_default()),
-            false => formatter.write_char(character),
-        })
+        super::printable::write_printable(formatter, &String::from_utf8_lossy(&self.0))
     }
 }
 

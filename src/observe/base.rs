@@ -1,35 +1,59 @@
-//! Which commit the changes are counted from: the first that resolves, with its reason.
+//! Which commit the changes are counted from: the first candidate that resolves, with its reason.
 //!
-//! `--base`, then `CHINAMPA_BASE`, the merge-base with what the CI's pull request goes into, the build record of the
-//! branch and of the default branch, the commit that the CI says was before, the merge-base with the default branch.
-//! Whatever isn't here, or isn't known to come before the head, is passed over, except what a person asked for; when
-//! nothing is left, the base is unknown and everything counts as changed.
+//! `--base`, then `CHINAMPA_BASE`, what a pull request is to be merged into, the build records, the commit before and the
+//! merge-base with the default branch, and last the first parent. Whatever isn't here, or isn't known to come before the head, is
+//! passed over, except what a person asked for. When nothing is left, the base is unknown and everything counts as changed.
 
-use super::ObserveError;
-use crate::ci::{Facts, Target, is_nothing};
-use crate::git::{Depth, GitError, Head, Repository, Wanted};
+use super::ancestry::{Relation, Revision, Search};
+use super::{Base, ObserveError};
+use crate::ci::{CommitContext, Target, is_placeholder};
+use crate::config::Strategy;
+use crate::git::{Depth, GitError, Repository, Wanted};
 use crate::model::{BranchName, CommitId, Tag};
-use crate::plan::Base;
 use crate::record::BuildRecord;
 use crate::registry::Registry;
 use crate::workspace::Workspace;
 
-/// How far history is deepened at a time, in commits, before all of it is fetched.
-const DEEPER: [u32; 2] = [100, 1000];
+/// What the registry says about earlier builds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Records {
+    /// This command asks no registry.
+    NotAsked,
+    Asked {
+        /// The commits of the newest records, of the head's branch first.
+        of_branches: Vec<(BranchName, CommitId)>,
+        /// Which of the commits that were asked for have a record of their own.
+        of_commits: Vec<CommitId>,
+    },
+}
 
-/// The commits of the last whole builds, of the branch first.
-pub type Records = Vec<(BranchName, CommitId)>;
+impl Records {
+    pub fn of_branches(&self) -> &[(BranchName, CommitId)] {
+        match self {
+            Self::NotAsked => &[],
+            Self::Asked { of_branches, .. } => of_branches,
+        }
+    }
+}
 
 /// What was said about the base.
 #[derive(Clone, Copy, Debug)]
 pub struct BaseRequest<'r> {
     /// A revision from the environment; empty, zeros, `null` and the like count as absent.
     pub from_environment: Option<&'r str>,
-    pub ci: &'r Facts,
+    pub context: &'r CommitContext,
     pub default_branch: &'r BranchName,
-    /// Empty when nobody was asked.
+    pub strategy: Strategy,
     pub records: &'r Records,
     pub missing: Missing,
+}
+
+/// The base that was found without a name for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundBase {
+    pub base: Base,
+    /// Whether a build record would have come before it, and none was asked for.
+    pub records_might_say_more: bool,
 }
 
 /// What is done about commits that a shallow or partial clone lacks.
@@ -58,12 +82,25 @@ pub fn named(repository: &Repository, revision: &str, missing: Missing) -> Resul
 ///
 /// # Errors
 /// [`GitError::Read`] when the object database fails.
-pub fn resolve(repository: &Repository, head: &Head, request: BaseRequest<'_>) -> Result<Base, GitError> {
-    let mut search = Search { repository, fetched: None, head: head.commit, missing: request.missing };
+pub fn resolve(repository: &Repository, request: BaseRequest<'_>) -> Result<FoundBase, GitError> {
+    let mut search = Search::new(repository, request.context.commit(), request.missing);
+    let first_parent = repository.parents(request.context.commit())?.first().copied();
     let mut passed_over = Vec::new();
-    for candidate in candidates(request) {
-        match search.resolve(&candidate)? {
-            Ok(commit) => return Ok(Base::Known { commit, from: candidate.from }),
+    let not_asked = *request.records == Records::NotAsked;
+    for candidate in candidates(request, first_parent) {
+        if !search.is_applicable(&candidate.relation)? {
+            continue;
+        }
+        let found = match request.refuses(&candidate, repository) {
+            Some(why) => Err(why),
+            None => search.resolve(&candidate.revision, candidate.relation)?,
+        };
+        match found {
+            Ok(commit) => {
+                let base = Base::Known { commit, from: candidate.from };
+                let records_might_say_more = not_asked && candidate.rank == Rank::AfterRecords;
+                return Ok(FoundBase { base, records_might_say_more });
+            }
             Err(why) => {
                 tracing::info!(candidate = candidate.from, why, "no base");
                 if !passed_over.contains(&why) {
@@ -72,199 +109,195 @@ pub fn resolve(repository: &Repository, head: &Head, request: BaseRequest<'_>) -
             }
         }
     }
-    if search.missing == Missing::LeftOut && repository.is_shallow() {
+    if request.missing == Missing::LeftOut && repository.is_shallow() {
         passed_over.push("this clone is shallow, and `--fetch-base` fetches what it lacks".to_owned());
     }
-    Ok(Base::Unknown { why: passed_over.join("; ") })
+    let base = Base::Unknown { why: passed_over.join("; ") };
+    Ok(FoundBase { base, records_might_say_more: not_asked })
 }
 
-/// Asks the cache for the last whole builds of a branch and of the default branch.
+/// The commits whose own build records decide whether they count as "the commit before".
+///
+/// # Errors
+/// [`GitError::Read`] when the object database fails.
+pub fn commits_before(
+    repository: &Repository,
+    context: &CommitContext,
+    strategy: Strategy,
+) -> Result<Vec<CommitId>, GitError> {
+    if strategy == Strategy::Digest {
+        return Ok(Vec::new());
+    }
+    let previous = context.previous().and_then(|previous| resolved(repository, &previous.value));
+    let first_parent = repository.parents(context.commit())?.first().copied();
+    Ok(previous.into_iter().chain(first_parent).collect())
+}
+
+/// Asks the cache for the newest build records of the head's branch and of the default branch, and for those of `commits`.
 ///
 /// # Errors
 /// [`ObserveError::Record`] when it can't be asked.
 pub async fn records(
     registry: &dyn Registry,
     workspace: &Workspace,
-    branch: Option<&BranchName>,
+    context: &CommitContext,
+    commits: &[CommitId],
 ) -> Result<Records, ObserveError> {
     let default_branch = &workspace.settings.default_branch;
-    let other_branch = branch.filter(|branch| *branch != default_branch);
-    let mut records = Vec::new();
+    let other_branch = context.branch_to_read().filter(|branch| *branch != default_branch);
+    let mut of_branches = Vec::new();
     for branch in other_branch.into_iter().chain([default_branch]) {
-        let asked = registry.artifact(&workspace.records, &Tag::branch(branch)).await;
-        let Some(document) = asked.map_err(ObserveError::Record)? else { continue };
-        match BuildRecord::from_bytes(&document) {
-            Ok(record) => records.push((branch.clone(), record.commit)),
-            // The base only explains, so a record of another version is as good as none.
-            Err(error) => tracing::info!(%branch, %error, "a build record can't be read"),
+        if let Some(commit) = recorded(registry, workspace, &Tag::branch(branch)).await? {
+            of_branches.push((branch.clone(), commit));
         }
     }
-    Ok(records)
+    let mut of_commits = Vec::new();
+    for commit in commits {
+        if recorded(registry, workspace, &Tag::commit(commit)).await? == Some(*commit) {
+            of_commits.push(*commit);
+        }
+    }
+    Ok(Records::Asked { of_branches, of_commits })
+}
+
+/// The commit of the build record under a tag.
+///
+/// # Errors
+/// [`ObserveError::Record`] when the registry can't be asked.
+pub async fn recorded(
+    registry: &dyn Registry,
+    workspace: &Workspace,
+    tag: &Tag,
+) -> Result<Option<CommitId>, ObserveError> {
+    let asked = registry.artifact(&workspace.records, tag).await;
+    let Some(document) = asked.map_err(ObserveError::Record)? else { return Ok(None) };
+    match BuildRecord::from_bytes(&document) {
+        Ok(record) => Ok(Some(record.commit)),
+        Err(error) => {
+            // A record of another version is as good as none: more counts as changed.
+            tracing::info!(%tag, %error, "a build record can't be read");
+            Ok(None)
+        }
+    }
 }
 
 /// Something that may lead to the base.
 struct Candidate<'r> {
-    place: Place<'r>,
+    revision: Revision<'r>,
     relation: Relation,
+    rank: Rank,
     /// How the report calls it.
     from: String,
 }
 
-enum Place<'r> {
-    Commit(CommitId),
-    Revision(&'r str),
-    Branch(&'r BranchName),
-}
-
-/// What a candidate has to be to the head.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Relation {
-    /// In the head's history, or the head itself.
-    Ancestor,
-    /// Something that has history in common with the head, which the base is then the newest of. Where that is the
-    /// head itself, all of it is in there already, and nothing says what was built before.
-    MergedInto,
+enum Rank {
+    BeforeRecords,
+    Record,
+    /// The commit before, or a branch: a record would have been taken instead.
+    AfterRecords,
 }
 
-fn candidates(request: BaseRequest<'_>) -> impl Iterator<Item = Candidate<'_>> {
-    let BaseRequest { from_environment, ci, default_branch, records, .. } = request;
-    let ancestor = |place, from| Candidate { place, relation: Relation::Ancestor, from };
-    let merged_into = |place, from| Candidate { place, relation: Relation::MergedInto, from };
-
-    let environment = from_environment.filter(|revision| !is_nothing(revision));
-    let environment = environment.map(|it| ancestor(Place::Revision(it), "CHINAMPA_BASE".to_owned()));
-    let targets = ci.targets.iter().map(move |target| match &target.value {
-        Target::Commit(commit) => {
-            merged_into(Place::Commit(*commit), format!("the merge-base with {}", target.by))
+impl BaseRequest<'_> {
+    /// Why a commit doesn't count as the one before, though it is here.
+    ///
+    /// With `strategy = "diff"`, what was never built there would never be built.
+    fn refuses(&self, candidate: &Candidate<'_>, repository: &Repository) -> Option<String> {
+        let is_commit_before =
+            candidate.rank == Rank::AfterRecords && candidate.relation != Relation::MergedInto;
+        if self.strategy == Strategy::Digest || !is_commit_before {
+            return None;
         }
-        Target::Branch(branch) => merged_into(
-            Place::Branch(branch),
-            format!("the merge-base with `{branch}`, which {} names", target.by),
-        ),
-    });
-    let records = records.iter().map(move |(branch, commit)| {
-        ancestor(Place::Commit(*commit), format!("the last whole build of `{branch}`"))
-    });
-    let previous = ci.previous.iter();
-    let previous =
-        previous.map(move |it| ancestor(Place::Revision(&it.value), format!("{}, an ancestor", it.by)));
-    let default =
-        merged_into(Place::Branch(default_branch), format!("the merge-base with `{default_branch}`"));
-    environment.into_iter().chain(targets).chain(records).chain(previous).chain([default])
-}
-
-struct Search<'r> {
-    repository: &'r Repository,
-    /// The same repository, opened again after git fetched into it.
-    fetched: Option<Repository>,
-    head: CommitId,
-    missing: Missing,
-}
-
-impl Search<'_> {
-    fn repository(&self) -> &Repository {
-        self.fetched.as_ref().unwrap_or(self.repository)
-    }
-
-    fn fetch(&mut self, wanted: &[Wanted<'_>], depth: Depth) -> Result<(), GitError> {
-        self.repository.fetch(wanted, depth)?;
-        // Where history ends is read when a repository is opened.
-        self.fetched = Some(Repository::open(self.repository.git_dir())?);
-        Ok(())
-    }
-
-    /// The commit that a candidate leads to, or why it leads to none.
-    fn resolve(&mut self, candidate: &Candidate<'_>) -> Result<Result<CommitId, String>, GitError> {
-        let commit = match self.find(&candidate.place) {
-            Ok(commit) => commit,
-            Err(why) => return Ok(Err(why)),
+        let commit = match candidate.revision {
+            Revision::Commit(commit) => Some(commit),
+            Revision::Named(name) => resolved(repository, name),
+            Revision::Branch(_) => None,
         };
-        let mut found = self.relate(commit, candidate.relation)?;
-        if self.missing == Missing::Fetched {
-            let steps = DEEPER.map(Depth::More).into_iter().chain([Depth::All]);
-            for depth in steps {
-                if found.is_some() || !self.repository().is_shallow() {
-                    break;
-                }
-                // What is deepened is the history of what is asked for.
-                if let Err(error) = self.fetch(&[Wanted::Commit(commit), Wanted::Commit(self.head)], depth) {
-                    return Ok(Err(told(&error)));
-                }
-                found = self.relate(commit, candidate.relation)?;
+        match self.records {
+            Records::Asked { of_commits, .. } if commit.is_some_and(|it| of_commits.contains(&it)) => None,
+            Records::Asked { .. } => {
+                Some(format!("no build record says that {} was built", candidate.revision))
             }
-        }
-        Ok(match found {
-            Some(base) if base == self.head && candidate.relation == Relation::MergedInto => Err(format!(
-                "this commit is on {} itself, and nothing says what was built before",
-                candidate.place
+            Records::NotAsked => Some(format!(
+                "with `strategy = \"diff\"`, {} counts only if it has a build record, and this command asks no registry",
+                candidate.revision
             )),
-            Some(base) => Ok(base),
-            None => Err(self.why_unrelated(candidate)),
-        })
-    }
-
-    /// The base, if the history that is here shows that there is one.
-    fn relate(&self, commit: CommitId, relation: Relation) -> Result<Option<CommitId>, GitError> {
-        match relation {
-            Relation::Ancestor => Ok(self.repository().is_ancestor(commit, self.head)?.then_some(commit)),
-            Relation::MergedInto => self.repository().merge_base(self.head, commit),
-        }
-    }
-
-    /// The commit at a place, which is fetched where that is wanted, or why there is none.
-    fn find(&mut self, place: &Place<'_>) -> Result<CommitId, String> {
-        let here = |repository: &Repository| match place {
-            Place::Commit(commit) => Some(*commit).filter(|commit| repository.has(*commit)),
-            Place::Revision(revision) => repository.commit(revision).ok(),
-            Place::Branch(branch) => repository.branch(branch),
-        };
-        let wanted = match place {
-            Place::Commit(commit) => Some(Wanted::Commit(*commit)),
-            Place::Revision(revision) => revision.parse().ok().map(Wanted::Commit),
-            Place::Branch(branch) => Some(Wanted::Branch(branch)),
-        };
-        if let Some(commit) = here(self.repository()) {
-            return Ok(commit);
-        }
-        if let Some(wanted) = wanted.filter(|_| self.missing == Missing::Fetched) {
-            self.fetch(&[wanted], Depth::One).map_err(|error| told(&error))?;
-        }
-        here(self.repository()).ok_or_else(|| match place {
-            Place::Branch(branch) => format!("there is no branch `{branch}` here to compare with"),
-            _ => format!("{place} is not here"),
-        })
-    }
-
-    fn why_unrelated(&self, Candidate { place, relation, .. }: &Candidate<'_>) -> String {
-        match relation {
-            Relation::Ancestor if self.repository().is_shallow() => {
-                format!("the history here does not show whether {place} comes before this commit")
-            }
-            Relation::Ancestor => format!("{place} is no ancestor of this commit"),
-            Relation::MergedInto => {
-                format!("the history here has no merge-base with {place}")
-            }
         }
     }
 }
 
-impl std::fmt::Display for Place<'_> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Commit(commit) => write!(formatter, "`{}`", commit.short()),
-            Self::Revision(revision) => write!(formatter, "`{revision}`"),
-            Self::Branch(branch) => write!(formatter, "`{branch}`"),
-        }
-    }
+fn candidates(
+    request: BaseRequest<'_>,
+    first_parent: Option<CommitId>,
+) -> impl Iterator<Item = Candidate<'_>> {
+    let BaseRequest { from_environment, context, default_branch, records, .. } = request;
+    let environment =
+        from_environment.filter(|revision| !is_placeholder(revision)).map(|revision| Candidate {
+            revision: Revision::Named(revision),
+            relation: Relation::Ancestor,
+            rank: Rank::BeforeRecords,
+            from: "CHINAMPA_BASE".to_owned(),
+        });
+    let records = records.of_branches().iter().map(|(branch, commit)| Candidate {
+        revision: Revision::Commit(*commit),
+        relation: Relation::Ancestor,
+        rank: Rank::Record,
+        from: format!("the last whole build of `{branch}`"),
+    });
+    let previous = context.previous().map(|previous| Candidate {
+        revision: Revision::Named(&previous.value),
+        relation: Relation::Ancestor,
+        rank: Rank::AfterRecords,
+        from: format!("{}, an ancestor", previous.source),
+    });
+    let merge_base = Candidate {
+        revision: Revision::Branch(default_branch),
+        relation: Relation::MergedInto,
+        rank: Rank::AfterRecords,
+        from: format!("the merge-base with `{default_branch}`"),
+    };
+    // On another branch, what was pushed onto may be anything; what it has in common with the default branch was built there.
+    let is_on_default = context.branch_name() == Some(default_branch);
+    let (first, second) =
+        if is_on_default { (previous, Some(merge_base)) } else { (Some(merge_base), previous) };
+    let first_parent = first_parent.map(|parent| Candidate {
+        revision: Revision::Commit(parent),
+        relation: Relation::FirstParentOn { branch: default_branch.clone(), is_known: is_on_default },
+        rank: Rank::AfterRecords,
+        from: format!("its first parent; nothing says what was built before on `{default_branch}`"),
+    });
+    environment
+        .into_iter()
+        .chain(of_merges(context))
+        .chain(records)
+        .chain(first)
+        .chain(second)
+        .chain(first_parent)
 }
 
-/// An error and its causes in one line.
-fn told(error: &GitError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    text
+/// What a pull request is merged with in this very commit, then what the CI says that it is to be merged into.
+fn of_merges(context: &CommitContext) -> impl Iterator<Item = Candidate<'_>> {
+    let other_parent = context.merged_into().map(|commit| Candidate {
+        revision: Revision::Commit(commit),
+        relation: Relation::Parent,
+        rank: Rank::BeforeRecords,
+        from: "what the pull request is merged with in this commit".to_owned(),
+    });
+    let targets = context.targets().iter().map(|target| {
+        let (revision, from) = match &target.value {
+            Target::Commit(commit) | Target::MergeBase(commit) => {
+                (Revision::Commit(*commit), format!("the merge-base with {}", target.source))
+            }
+            Target::Branch(branch) => (
+                Revision::Branch(branch),
+                format!("the merge-base with `{branch}`, which {} names", target.source),
+            ),
+        };
+        Candidate { revision, relation: Relation::MergedInto, rank: Rank::BeforeRecords, from }
+    });
+    other_parent.into_iter().chain(targets)
+}
+
+fn resolved(repository: &Repository, name: &str) -> Option<CommitId> {
+    name.parse().ok().or_else(|| repository.commit(name).ok())
 }

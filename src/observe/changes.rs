@@ -1,180 +1,122 @@
-//! Which changed paths are whose inputs, and by which line.
+//! Why projects differ from the base by themselves: the law is that whatever makes another digest is a reason.
+//!
+//! A file that changed is a reason exactly if it is an input in the base or now. Whatever else the digest covers is
+//! compared by [`inputs::differences`](crate::inputs::differences).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 
-use foldhash::fast::RandomState;
+use super::Reason;
+use crate::git::{GitError, Snapshot};
+use crate::inputs::{self, Difference, InputIndex, TakenBy};
+use crate::model::{Change, ChangeKind, ProjectName};
+use crate::patterns::PathSet;
+use crate::workspace::{Base, BaseProject, ManifestSource, PATTERN_FILE, Project, UnreadableBase, Workspace};
 
-use crate::dockerfile::Dockerfile;
-use crate::git::Snapshot;
-use crate::model::{Change, ChangeKind, ProjectName, RepoPath};
-use crate::patterns::{Index, PathSet, Pattern};
-use crate::plan::Reason;
-use crate::workspace::{self, MANIFEST, ManifestSource, Project, Workspace};
-
-/// For each project that differs from the base, why its own inputs do: in path order, entry last.
-pub fn own_changes(
+/// The reasons of each project that differs from the base: files in path order, then what else is defined otherwise.
+///
+/// # Errors
+/// [`GitError`] when the base can't be read.
+pub fn direct_changes(
     workspace: &Workspace,
     source: &ManifestSource,
     base: &Snapshot<'_>,
     changes: &[Change],
-) -> BTreeMap<ProjectName, Vec<Reason>> {
-    let projects: Vec<(&ProjectName, &Project)> = workspace.projects.iter().collect();
-    let files = Files::new(workspace, &projects, changes);
-    let mut reasons: BTreeMap<ProjectName, Vec<Reason>> = BTreeMap::new();
-    for change in changes {
-        files.reasons(change, &mut |name, reason| {
-            reasons.entry(name.clone()).or_default().push(reason);
-        });
-    }
-    let manifest_changed = changes.iter().any(|change| change.path.as_bytes() == MANIFEST.as_bytes());
-    if manifest_changed && matches!(source, ManifestSource::Tree) {
-        for (name, reason) in entry_changes(workspace, base) {
-            reasons.entry(name).or_default().push(reason);
-        }
-    }
-    for change in changes.iter().filter(|change| change.kind == ChangeKind::Modified) {
-        for &number in files.dockerfiles.get(&change.path).into_iter().flatten() {
-            let (name, project) = projects[number];
-            if let Some(reason) = parent_changes(base, name, project) {
+) -> Result<BTreeMap<ProjectName, Vec<Reason>>, GitError> {
+    let compared = Base::read(workspace, source, base, changes)?;
+    let mut reasons = files(workspace, compared.as_ref().ok(), changes);
+    match &compared {
+        Err(UnreadableBase(why)) => {
+            for name in workspace.projects.keys() {
+                let reason = Reason::UnreadableBase { why: why.clone() };
                 reasons.entry(name.clone()).or_default().push(reason);
             }
         }
+        Ok(compared) => {
+            for (name, differences) in inputs::differences(workspace, compared) {
+                let differences = differences.into_iter().map(|difference| reason(name, difference));
+                reasons.entry(name.clone()).or_default().extend(differences);
+            }
+        }
+    }
+    Ok(reasons)
+}
+
+fn reason(name: &ProjectName, difference: Difference) -> Reason {
+    let project = name.clone();
+    match difference {
+        Difference::New => Reason::New { project },
+        Difference::Unreadable { why } => Reason::UnreadableInBase { why, project },
+        Difference::Keys(keys) => Reason::Entry { keys, project },
+        Difference::Parents(changes) => Reason::Parents { changes, project },
+    }
+}
+
+/// Changed files that are inputs in the base or now, and changed pattern files. Without a base that can be read, those
+/// that are inputs now.
+fn files(
+    workspace: &Workspace,
+    base: Option<&Base<'_>>,
+    changes: &[Change],
+) -> BTreeMap<ProjectName, Vec<Reason>> {
+    let paths = PathSet::new(changes.iter().map(|change| &change.path));
+    let now: Vec<(&ProjectName, &Project)> = workspace.projects.iter().collect();
+    let now_index = InputIndex::for_paths(&now, &workspace.rebuild_all, &paths);
+    let before: Vec<(&ProjectName, &Project)> = base
+        .iter()
+        .flat_map(|base| &base.redefined)
+        .filter_map(|(name, project)| match project {
+            BaseProject::Read(project) => Some((*name, &**project)),
+            BaseProject::New | BaseProject::Unreadable(_) => None,
+        })
+        .collect();
+    let before_index = base.map(|base| InputIndex::for_paths(&before, &base.rebuild_all, &paths));
+    let is_defined_as_now = |name| base.is_some_and(|base| !base.redefined.contains_key(name));
+
+    let mut reasons: BTreeMap<ProjectName, Vec<Reason>> = BTreeMap::new();
+    for change in changes {
+        let mut taken: BTreeMap<&ProjectName, Reason> = BTreeMap::new();
+        now_index.matches(&change.path, |number, by| {
+            let (name, project) = now[number];
+            if change.kind != ChangeKind::Deleted || is_defined_as_now(name) {
+                taken.insert(name, file(workspace, change, name, project, by));
+            }
+        });
+        if let Some(index) = before_index.as_ref().filter(|_| change.kind != ChangeKind::Added) {
+            index.matches(&change.path, |number, by| {
+                let (name, project) = before[number];
+                taken.entry(name).or_insert_with(|| file(workspace, change, name, project, by));
+            });
+        }
+        for (name, reason) in taken {
+            reasons.entry(name.clone()).or_default().push(reason);
+        }
+    }
+    let is_pattern_file = |change: &&Change| change.path.as_bytes().ends_with(PATTERN_FILE.as_bytes());
+    let pattern_files: BTreeMap<_, _> =
+        changes.iter().filter(is_pattern_file).map(|change| (&change.path, change.kind)).collect();
+    for (name, project) in now.iter().filter(|_| !pattern_files.is_empty()) {
+        let path = project.pattern_file.path();
+        if let Some(&change) = pattern_files.get(path) {
+            let project = (*name).clone();
+            let reason = Reason::Patterns { path: path.clone(), change, project };
+            reasons.entry((*name).clone()).or_default().push(reason);
+        }
     }
     reasons
 }
 
-/// Which images a Dockerfile that was changed takes something from, and did not before. A text of the base that can't be
-/// read, or means nothing with the arguments of today, tells nothing: that the file was changed is reason enough.
-fn parent_changes(base: &Snapshot<'_>, name: &ProjectName, project: &Project) -> Option<Reason> {
-    let config = &project.config;
-    let text = base.read(&config.dockerfile.value).ok()??;
-    let old = Dockerfile::parse(&text, &config.build_args, config.platforms.first()).ok()?;
-    let references = |dockerfile: &Dockerfile| -> Option<BTreeSet<String>> {
-        let parents = dockerfile.parents_needed_for(config.target.as_ref()).ok()?;
-        Some(parents.into_iter().map(|parent| parent.reference.clone()).collect())
-    };
-    let (old, new) = (references(&old)?, references(&project.dockerfile)?);
-    let (gone, added) = (old.difference(&new).cloned().collect(), new.difference(&old).cloned().collect());
-    (old != new).then(|| Reason::Parents { gone, added, project: name.clone() })
-}
-
-/// Looks changed paths up in all patterns of all projects.
-struct Files<'w> {
-    workspace: &'w Workspace,
-    projects: &'w [(&'w ProjectName, &'w Project)],
-    own: Index<'w>,
-    of_all: Index<'w>,
-    /// Which projects have which of the changed paths as Dockerfiles.
-    dockerfiles: HashMap<&'w RepoPath, Vec<usize>, RandomState>,
-    pattern_files: HashMap<&'w RepoPath, Vec<usize>, RandomState>,
-}
-
-impl<'w> Files<'w> {
-    fn new(
-        workspace: &'w Workspace,
-        projects: &'w [(&'w ProjectName, &'w Project)],
-        changes: &[Change],
-    ) -> Self {
-        let changed = PathSet::new(changes.iter().map(|change| &change.path));
-        let mut dockerfiles: HashMap<&RepoPath, Vec<usize>, RandomState> = HashMap::default();
-        let mut pattern_files: HashMap<&RepoPath, Vec<usize>, RandomState> = HashMap::default();
-        // A project's own files lie in its folder.
-        let changed_below = |project: &Project| changed.has_at_or_below(&project.config.path.value);
-        for (number, (_, project)) in projects.iter().enumerate().filter(|(_, (_, it))| changed_below(it)) {
-            let dockerfile = &project.config.dockerfile.value;
-            for (path, files) in [(dockerfile, &mut dockerfiles), (&project.pattern_file, &mut pattern_files)]
-            {
-                if changed.has_at_or_below(path) {
-                    files.entry(path).or_default().push(number);
-                }
-            }
-        }
-        Self {
-            workspace,
-            projects,
-            own: Index::for_paths(projects.iter().map(|(_, project)| &project.patterns), &changed),
-            of_all: Index::new([&workspace.rebuild_all]),
-            dockerfiles,
-            pattern_files,
-        }
+fn file(
+    workspace: &Workspace,
+    change: &Change,
+    name: &ProjectName,
+    project: &Project,
+    by: TakenBy<'_>,
+) -> Reason {
+    Reason::File {
+        path: change.path.clone(),
+        change: change.kind,
+        pattern: by.line(&change.path),
+        source: by.source(project, &workspace.manifest_file),
+        project: name.clone(),
     }
-
-    /// Each project takes a path for one reason: its own patterns, else what all have, else what is implied.
-    fn reasons(&self, change: &Change, found: &mut dyn FnMut(&'w ProjectName, Reason)) {
-        let Change { path, kind } = change;
-        let mut taken = vec![];
-        self.own.matches(path, |number, pattern| {
-            let (name, project) = self.projects[number];
-            taken.push(number);
-            found(name, self.file(change, name, pattern.to_string(), self.source(project, pattern)));
-        });
-        self.of_all.matches(path, |_, pattern| {
-            for (number, (name, _)) in self.projects.iter().enumerate() {
-                if !taken.contains(&number) {
-                    let source = self.workspace.manifest_line(pattern.line().unwrap_or(1));
-                    found(name, self.file(change, name, pattern.to_string(), source));
-                }
-            }
-            taken = (0..self.projects.len()).collect();
-        });
-        for number in self.implied(path) {
-            let (name, project) = self.projects[number];
-            if !taken.contains(&number) {
-                let source = self.workspace.manifest_line(project.config.line);
-                found(name, self.file(change, name, path.to_string(), source));
-            }
-        }
-        for &number in self.pattern_files.get(path).into_iter().flatten() {
-            let name = self.projects[number].0;
-            found(name, Reason::Patterns { path: path.clone(), change: *kind, project: name.clone() });
-        }
-    }
-
-    /// Whose input a path is though no pattern names it: a Dockerfile, or what stands beside one.
-    fn implied(&self, path: &RepoPath) -> Vec<usize> {
-        let mut numbers = self.dockerfiles.get(path).cloned().unwrap_or_default();
-        if path.file_name().ends_with(b".dockerignore") {
-            let ignored_by = self.projects.iter().enumerate();
-            let ignored_by = ignored_by.filter(|(_, (_, project))| project.ignore_files().contains(path));
-            numbers.extend(ignored_by.map(|(number, _)| number));
-        }
-        numbers
-    }
-
-    fn file(&self, change: &Change, name: &ProjectName, pattern: String, source: String) -> Reason {
-        let Change { path, kind } = change.clone();
-        Reason::File { path, change: kind, pattern, source, project: name.clone() }
-    }
-
-    /// The line of the pattern file, or the project's entry where there is none.
-    fn source(&self, project: &Project, pattern: &Pattern) -> String {
-        match pattern.line() {
-            Some(line) => format!("{}:{line}", project.pattern_file),
-            None => self.workspace.manifest_line(project.config.line),
-        }
-    }
-}
-
-/// Compares the manifest's entries with those of the base; a base that can't be read differs in all.
-fn entry_changes(workspace: &Workspace, base: &Snapshot<'_>) -> Vec<(ProjectName, Reason)> {
-    let old = workspace::manifest(base, &ManifestSource::Tree).ok().map(|(manifest, _)| manifest);
-    let rebuild_all_differs =
-        old.as_ref().is_some_and(|old| old.workspace.rebuild_all != workspace.settings.rebuild_all);
-    let mut reasons = Vec::new();
-    for (name, project) in &workspace.projects {
-        let reason = |keys: Vec<String>| Reason::Entry { keys, project: name.clone() };
-        match old.as_ref().and_then(|old| old.projects.get(name)) {
-            None => reasons.push((name.clone(), reason(Vec::new()))),
-            Some(old) => {
-                let mut keys = old.differing_keys(&project.config);
-                if rebuild_all_differs {
-                    keys.push("rebuild_all".to_owned());
-                }
-                if !keys.is_empty() {
-                    reasons.push((name.clone(), reason(keys)));
-                }
-            }
-        }
-    }
-    reasons
 }

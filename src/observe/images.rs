@@ -4,21 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use super::ObserveError;
+use super::{Image, ObserveError};
 use crate::config::Strategy;
-use crate::model::{BranchName, InputDigest, ProjectName, RepositoryName, Tag};
-use crate::plan::{Image, Images};
+use crate::model::{InputDigest, ProjectName, RepositoryName, Tag};
 use crate::registry::Registry;
 use crate::workspace::Workspace;
 
 /// How many questions are under way at once.
 const AT_ONCE: usize = 32;
 
+/// What the cache has.
+pub(super) struct Images {
+    pub(super) by_digest: BTreeMap<ProjectName, Image>,
+    pub(super) of_default_branch: BTreeMap<ProjectName, Image>,
+    pub(super) tainted: BTreeSet<ProjectName>,
+}
+
 /// Asks for the image of each project in `digests`, and for what the strategy needs besides.
 ///
 /// # Errors
 /// [`ObserveError::Image`] for the first question that got no answer: trouble is never "not there".
-pub async fn images(
+pub(super) async fn images(
     registry: &dyn Registry,
     workspace: &Workspace,
     digests: &BTreeMap<ProjectName, InputDigest>,
@@ -29,7 +35,7 @@ pub async fn images(
     let of_default_branch = match workspace.settings.strategy {
         Strategy::Digest => BTreeMap::new(),
         Strategy::Diff => {
-            let tag = branch_tag(&workspace.settings.default_branch);
+            let tag = Tag::branch(&workspace.settings.default_branch);
             find(registry, digests.keys().map(|name| (name, repository(name), tag.clone()))).await?
         }
     };
@@ -38,10 +44,6 @@ pub async fn images(
         of_default_branch,
         tainted: find(registry, tainted).await?.into_keys().collect::<BTreeSet<_>>(),
     })
-}
-
-fn branch_tag(branch: &BranchName) -> Tag {
-    Tag::branch(branch)
 }
 
 async fn find<'n>(

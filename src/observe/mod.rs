@@ -1,23 +1,99 @@
-//! Every read that a plan needs: base, changes, digests, and what the registry has.
+//! Reads all that a plan needs: base, changes, digests, and what the cache has. Decides nothing.
+//!
+//! What was observed is complete when it is made: [`Changes`] where git alone was asked, [`Observations`] where the
+//! cache was asked too.
 
+mod ancestry;
 mod base;
 mod changes;
 mod images;
+mod reason;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use thiserror::Error;
 
-pub use base::{BaseRequest, Missing, Records, named as named_base, records, resolve as base};
-pub use changes::own_changes;
-pub use images::images;
+pub use ancestry::descends;
+pub use base::{
+    BaseRequest, FoundBase, Missing, Records, commits_before, named as named_base, recorded, records,
+    resolve as base,
+};
+pub use changes::direct_changes;
+pub use reason::Reason;
 
-use crate::git::GitError;
-use crate::inputs::{InputFiles, InputsError};
-use crate::model::{InputDigest, ProjectName};
-use crate::plan::Inputs;
-use crate::registry::RegistryError;
-use crate::workspace::WorkspaceError;
+use crate::git::{GitError, Repository, Snapshot};
+use crate::inputs::{self, InputFile, InputsError};
+use crate::model::{Change, CommitId, ErrorKind, InputDigest, ManifestDigest, ProjectName, Tag};
+use crate::registry::{Registry, RegistryError};
+use crate::workspace::{ManifestSource, Workspace, WorkspaceError};
+
+/// The tree that is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'r> {
+    pub repository: &'r Repository,
+    pub head: CommitId,
+    /// The tree of the head, or of the work tree.
+    pub snapshot: &'r Snapshot<'r>,
+    /// Whether uncommitted work is included.
+    pub is_dirty: bool,
+    pub workspace: &'r Workspace,
+    /// Where the manifest of the workspace came from.
+    pub source: &'r ManifestSource,
+}
+
+/// What changed since the base, by git alone.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    pub head: CommitId,
+    pub is_dirty: bool,
+    pub base: Base,
+    /// Nothing where the base is unknown.
+    pub files: Vec<Change>,
+    /// Why projects differ from the base by themselves; those that don't are left out.
+    pub direct: BTreeMap<ProjectName, Vec<Reason>>,
+}
+
+/// All that a plan of builds is made from.
+#[derive(Clone, Debug)]
+pub struct Observations {
+    pub changes: Changes,
+    /// The projects that are planned: with each, everything that it needs.
+    pub projects: BTreeMap<ProjectName, Observed>,
+}
+
+/// What is known of one project.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    pub digest: InputDigest,
+    pub files: Vec<InputFile>,
+    /// Whether git can't tell all of its changes, because some inputs are not committed.
+    pub has_extra_inputs: bool,
+    /// The image of exactly its inputs.
+    pub image: Option<Image>,
+    /// The newest image of the default branch; asked for only where the strategy is `diff`.
+    pub default_branch_image: Option<Image>,
+    pub is_tainted: bool,
+}
+
+/// What the changes are counted from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Base {
+    Known {
+        commit: CommitId,
+        /// Who named it, such as `--base`.
+        from: String,
+    },
+    /// Everything counts as changed.
+    Unknown { why: String },
+}
+
+/// An image that is there, and the tag that it was found by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    pub digest: ManifestDigest,
+    pub tag: Tag,
+}
 
 /// Why something that a plan needs could not be read.
 #[derive(Debug, Error)]
@@ -38,13 +114,90 @@ pub enum ObserveError {
     Record(#[source] RegistryError),
 }
 
-/// What the plan says of each project's inputs.
-pub fn inputs(
-    files: &InputFiles,
-    digests: &BTreeMap<ProjectName, InputDigest>,
-) -> BTreeMap<ProjectName, Inputs> {
-    let inputs = |(name, digest): (&ProjectName, &InputDigest)| {
-        (name.clone(), Inputs { digest: *digest, files: files.get(name).map_or(0, Vec::len) })
+impl ObserveError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Git(error) => error.kind(),
+            Self::Workspace(error) => error.kind(),
+            Self::Inputs(error) => error.kind(),
+            Self::Image { source, .. } | Self::Record(source) => source.kind(),
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Git(error) => error.hint(),
+            Self::Workspace(error) => error.hint(),
+            Self::Inputs(error) => error.hint(),
+            Self::Image { source, .. } | Self::Record(source) => source.hint(),
+        }
+    }
+}
+
+/// What git alone can say of the changes since `base`.
+///
+/// # Errors
+/// [`ObserveError::Git`] when a tree can't be read.
+pub fn changes(request: Request<'_>, base: Base) -> Result<Changes, ObserveError> {
+    let Request { repository, head, snapshot, is_dirty, workspace, source } = request;
+    let (files, direct) = match &base {
+        Base::Unknown { .. } => Default::default(),
+        Base::Known { commit, .. } => {
+            let base = repository.snapshot(*commit)?;
+            let files = base.changes_with_submodules_to(snapshot)?;
+            let direct = direct_changes(workspace, source, &base, &files)?;
+            (files, direct)
+        }
     };
-    digests.iter().map(inputs).collect()
+    Ok(Changes { head, is_dirty, base, files, direct })
+}
+
+/// The input digest of each selected project, with how many files it has.
+///
+/// # Errors
+/// [`ObserveError::Inputs`] when an input can't be read.
+pub fn digests(
+    request: Request<'_>,
+    selected: &BTreeSet<ProjectName>,
+) -> Result<BTreeMap<ProjectName, (InputDigest, usize)>, ObserveError> {
+    let files = files(request, selected)?;
+    let digests = inputs::digests(request.workspace, &files);
+    Ok(digests.into_iter().map(|(name, digest)| (name.clone(), (digest, files[&name].len()))).collect())
+}
+
+/// Asks the cache for all that is there of the selected projects, which must hold everything that they need, and git for
+/// what changed since the base that `find_base` finds.
+///
+/// # Errors
+/// [`ObserveError`] for whatever could not be read: no trouble is taken for an absent image.
+pub async fn observe<E: From<ObserveError>>(
+    request: Request<'_>,
+    selected: &BTreeSet<ProjectName>,
+    cache: &dyn Registry,
+    find_base: impl AsyncFnOnce() -> Result<Base, E>,
+) -> Result<Observations, E> {
+    let workspace = request.workspace;
+    let files = files(request, selected)?;
+    let digests = inputs::digests(workspace, &files);
+    let mut images = images::images(cache, workspace, &digests).await?;
+    let changes = changes(request, find_base().await?)?;
+    let observed = |(name, files): (ProjectName, Vec<InputFile>)| {
+        let observed = Observed {
+            digest: digests[&name],
+            files,
+            has_extra_inputs: !workspace.projects[&name].extra_inputs.lines().is_empty(),
+            image: images.by_digest.remove(&name),
+            default_branch_image: images.of_default_branch.remove(&name),
+            is_tainted: images.tainted.contains(&name),
+        };
+        (name, observed)
+    };
+    Ok(Observations { changes, projects: files.into_iter().map(observed).collect() })
+}
+
+fn files(request: Request<'_>, selected: &BTreeSet<ProjectName>) -> Result<inputs::InputFiles, ObserveError> {
+    let work_dir: Option<&Path> = request.repository.work_dir();
+    Ok(inputs::files(request.workspace, selected, request.snapshot, work_dir)?)
 }

@@ -1,6 +1,6 @@
 //! Which of many pattern sets take a path, without trying each set on each path.
 //!
-//! Each positive pattern is filed under what it can't match without: the folder or path that it
+//! Each positive pattern is indexed by what it can't match without: the folder or path that it
 //! begins with, else a component that it names anywhere (`**/api/*.ts`), else nothing. A path is then
 //! looked up by its folders and components, and only the sets found there are asked.
 
@@ -8,10 +8,11 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
-use super::filed::{Below, ByComponent, ByPath, Filing, Place};
 use super::glob::{Component, Glob};
 use super::line::Matcher;
-use super::walk::IndexWalk;
+use super::prefix_index::{
+    ComponentIndex, Descendants, Node, PrefixIndex, PrefixIndexBuilder, folders_above, here_and_above,
+};
 use super::{Pattern, Patterns};
 use crate::model::RepoPath;
 
@@ -20,9 +21,9 @@ use crate::model::RepoPath;
 pub struct Index<'a> {
     sets: Vec<&'a Patterns>,
     /// Sets with a pattern for this path or for something below it; all others under the root.
-    by_path: ByPath<'a>,
+    by_path: PrefixIndex<'a>,
     /// Sets with a pattern that needs a component of this name, wherever it is.
-    by_component: ByComponent<'a>,
+    by_component: ComponentIndex<'a>,
 }
 
 /// Some paths, with all folders above them.
@@ -48,17 +49,17 @@ impl<'a> Index<'a> {
         Self::of_keys(sets.into_iter().collect(), 0, |path| paths.0.contains(path))
     }
 
-    /// Files the sets, under about so many paths of those that are asked for.
+    /// Indexes the sets, by about so many prefixes of those that are asked for.
     fn of_keys(sets: Vec<&'a Patterns>, about: usize, is_asked_for: impl Fn(&[u8]) -> bool) -> Self {
-        let (mut by_path, mut components) = (Filing::with_capacity(about), Vec::new());
+        let (mut by_path, mut components) = (PrefixIndexBuilder::with_capacity(about), Vec::new());
         for (set, patterns) in sets.iter().enumerate() {
             let mut last = None;
             let mut add = |key| match key {
                 Key::Path(path) => {
                     // Often several lines in a row begin with the same folder.
-                    let is_filed = last.replace(path) == Some(path);
-                    if !is_filed && is_asked_for(path) {
-                        by_path.file(path, set);
+                    let is_indexed = last.replace(path) == Some(path);
+                    if !is_indexed && is_asked_for(path) {
+                        by_path.insert(path, set);
                     }
                 }
                 Key::Components(key) => components.push((set, key)),
@@ -74,10 +75,10 @@ impl<'a> Index<'a> {
             // The rarest name rules out the most: `api` in `**/api/Dockerfile`.
             match names(key).min_by_key(|name| usage[name]) {
                 Some(name) => by_component.push((name, set)),
-                None => by_path.file(b"", set),
+                None => by_path.insert(b"", set),
             }
         }
-        Self { sets, by_path: by_path.finish(), by_component: ByComponent::new(&by_component) }
+        Self { sets, by_path: by_path.finish(), by_component: ComponentIndex::new(&by_component) }
     }
 
     /// Calls `found` with the number of each set that takes `path` and the line that decides, by
@@ -85,11 +86,6 @@ impl<'a> Index<'a> {
     pub fn matches(&self, path: &RepoPath, found: impl FnMut(usize, &'a Pattern)) {
         let folder = folders_above(path.as_bytes()).next().unwrap_or_default();
         FolderCandidates { index: self, sets: self.sets_of(folder) }.matches(path, found);
-    }
-
-    /// What a walk asks that enters each folder before what is in it.
-    pub fn walk(&self) -> IndexWalk<'_, 'a> {
-        IndexWalk::new(self)
     }
 
     /// What a walk over many files of one folder asks once.
@@ -100,7 +96,7 @@ impl<'a> Index<'a> {
     /// Whether some set may take a path below `folder`; where not, a walk can leave it out.
     pub fn can_match_below(&self, folder: &RepoPath) -> bool {
         self.has_components()
-            || self.place(folder.as_bytes()).is_some_and(|place| place.below != Below::None)
+            || self.node(folder.as_bytes()).is_some_and(|node| node.descendants != Descendants::None)
             || here_and_above(folder.as_bytes()).any(|path| self.by_path.get(path).is_some())
     }
 
@@ -109,19 +105,14 @@ impl<'a> Index<'a> {
         !self.by_component.is_empty()
     }
 
-    /// What is known of a path: nothing where no set is filed under it or below.
-    pub(super) fn place(&self, path: &[u8]) -> Option<Place> {
-        self.by_path.place(path)
+    /// What is known of a path: nothing where no set has it, or a path below it, as a prefix.
+    pub(super) fn node(&self, path: &[u8]) -> Option<Node> {
+        self.by_path.node(path)
     }
 
-    /// The sets of a folder and those filed under one path in it, which has this place, where there are such.
-    pub(super) fn with_own(
-        &self,
-        sets: &[usize],
-        path: &RepoPath,
-        place: Option<Place>,
-    ) -> Option<Vec<usize>> {
-        let by_path = place.and_then(|place| self.by_path.at(place));
+    /// The sets of a folder and those of one path in it, which has this node, where there are such.
+    pub(super) fn with_own(&self, sets: &[usize], path: &RepoPath, node: Option<Node>) -> Option<Vec<usize>> {
+        let by_path = node.and_then(|node| self.by_path.at(node));
         let by_component = &self.by_component;
         let by_name = if by_component.is_empty() { None } else { by_component.get(path.file_name()) };
         if by_path.is_none() && by_name.is_none() {
@@ -173,7 +164,7 @@ impl<'p> PathSet<'p> {
 impl<'a> FolderCandidates<'_, 'a> {
     /// As [`Index::matches`], for a `path` that lies directly in the folder.
     pub fn matches(&self, path: &RepoPath, found: impl FnMut(usize, &'a Pattern)) {
-        let with_own = self.index.with_own(&self.sets, path, self.index.place(path.as_bytes()));
+        let with_own = self.index.with_own(&self.sets, path, self.index.node(path.as_bytes()));
         self.index.ask(with_own.as_ref().unwrap_or(&self.sets), path, found);
     }
 }
@@ -224,17 +215,6 @@ fn names(key: &[Component]) -> impl Iterator<Item = &[u8]> {
         Component::Literal(name) => Some(&**name),
         _ => None,
     })
-}
-
-/// From the folder that holds `path` to the root, which is empty; none for the root itself.
-pub(super) fn folders_above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let parent = |path: &[u8]| path.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
-    let first = (!path.is_empty()).then(|| &path[..parent(path)]);
-    std::iter::successors(first, move |path| (!path.is_empty()).then(|| &path[..parent(path)]))
-}
-
-fn here_and_above(folder: &[u8]) -> impl Iterator<Item = &[u8]> {
-    std::iter::once(folder).chain(folders_above(folder))
 }
 
 fn merge<'s>(lists: impl Iterator<Item = &'s [usize]>) -> Vec<usize> {

@@ -7,7 +7,7 @@ use super::lazy::{self, LazyGlobs, has_only_stars};
 use super::regex::PathRegex;
 use super::syntax::{GlobError, SPECIAL};
 use super::{MAX_LINE_BYTES, Pattern, PatternsError};
-use crate::model::RepoPath;
+use crate::model::{RepoPath, printable};
 
 #[derive(Clone, Debug)]
 pub(super) enum Matcher {
@@ -35,6 +35,18 @@ impl Matcher {
     }
 }
 
+impl Matcher {
+    /// Whether it is this path and what would be below it.
+    pub(super) fn is_path(&self, path: &[u8]) -> bool {
+        let is_path = |glob: &Glob| matches!(glob, Glob::Path(this) if **this == *path);
+        match self {
+            Self::Glob(glob) => is_path(glob),
+            Self::Globs(globs) => globs.iter().any(is_path),
+            Self::Lazy(_) | Self::Regex(_) => false,
+        }
+    }
+}
+
 /// Reads line number `line`; `None` for a blank one and a comment.
 pub(super) fn parse(
     written: &[u8],
@@ -54,26 +66,13 @@ pub(super) fn parse(
     let matcher = if body.starts_with(b"^") {
         let regex = PathRegex::new(body);
         Matcher::Regex(
-            regex.map_err(|source| PatternsError::BadRegex { line, text: visible(&shown), source })?.into(),
+            regex.map_err(|source| PatternsError::BadRegex { line, text: printable(&shown), source })?.into(),
         )
     } else {
         let matcher = globs(body, folder);
-        matcher.map_err(|source| PatternsError::BadGlob { line, text: visible(&shown), source })?
+        matcher.map_err(|source| PatternsError::BadGlob { line, text: printable(&shown), source })?
     };
     Ok(Some(Pattern { text: shown.into(), line: Some(line), negated, matcher }))
-}
-
-/// With control characters escaped.
-pub(super) fn visible(text: &str) -> String {
-    let mut visible = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() {
-            visible.extend(character.escape_default());
-        } else {
-            visible.push(character);
-        }
-    }
-    visible
 }
 
 /// Drops the carriage return, and spaces and tabs unless a backslash stands before them.

@@ -14,11 +14,11 @@
 //! the repository; everything read here may be hostile, so time and memory are bounded by the length
 //! of a line. `docs/patterns.md` explains each kind of line.
 
-mod filed;
 mod glob;
 mod index;
 mod lazy;
 mod line;
+mod prefix_index;
 mod regex;
 mod syntax;
 mod walk;
@@ -33,7 +33,7 @@ pub use self::syntax::GlobError;
 pub use self::walk::IndexWalk;
 
 use self::line::Matcher;
-use crate::model::RepoPath;
+use crate::model::{RepoPath, printable};
 
 /// Longer lines are an error.
 pub const MAX_LINE_BYTES: usize = 4096;
@@ -184,6 +184,11 @@ impl Pattern {
         self.matcher.matches(path.as_bytes())
     }
 
+    /// Whether it names this path exactly, without a wildcard and not as a folder above it.
+    pub fn is_path(&self, path: &RepoPath) -> bool {
+        self.matcher.is_path(path.as_bytes())
+    }
+
     /// A set of this line alone, which takes all that the line matches, also if the line takes that back.
     pub fn alone(&self) -> Patterns {
         Patterns([Self { negated: false, ..self.clone() }].into())
@@ -193,7 +198,7 @@ impl Pattern {
 /// With control characters escaped: a hostile line can't steer a terminal.
 impl fmt::Display for Pattern {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&line::visible(&self.text))
+        formatter.write_str(&printable(&self.text))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::Pattern;
-use super::filed::Below;
 use super::index::Index;
+use super::prefix_index::Descendants;
 use crate::model::RepoPath;
 
 /// The folders that a walk is in, each with the sets that may take a file below.
@@ -23,14 +23,21 @@ pub struct IndexWalk<'i, 'a> {
 struct Entered {
     /// How much of the walk's `folder` is the path of this one.
     path_bytes: usize,
-    /// Which of the walk's `sets` are filed under it, a folder above it, or a name on the way.
+    /// Which of the walk's `sets` are those of it, of a folder above it, or of a name on the way.
     sets: Range<usize>,
-    /// Which sets are filed under paths below it. Where there are none, there is nothing to look up.
-    below: Below,
+    /// Which sets have a prefix below it. Where there are none, there is nothing to look up.
+    descendants: Descendants,
+}
+
+impl<'a> Index<'a> {
+    /// What a walk asks that enters each folder before what is in it.
+    pub fn walk(&self) -> IndexWalk<'_, 'a> {
+        IndexWalk::new(self)
+    }
 }
 
 impl<'i, 'a> IndexWalk<'i, 'a> {
-    pub(super) fn new(index: &'i Index<'a>) -> Self {
+    fn new(index: &'i Index<'a>) -> Self {
         Self { index, folder: Vec::new(), entered: Vec::new(), sets: Vec::new() }
     }
 
@@ -38,12 +45,12 @@ impl<'i, 'a> IndexWalk<'i, 'a> {
     pub fn enter(&mut self, folder: &RepoPath) -> bool {
         self.leave_for(folder);
         let path = folder.as_bytes();
-        let (own, place) = match self.entered.last() {
+        let (own, node) = match self.entered.last() {
             Some(parent) if is_directly_in(path, &self.folder[..parent.path_bytes]) => {
-                let place = if parent.below == Below::None { None } else { self.index.place(path) };
-                (self.index.with_own(&self.sets[parent.sets.clone()], folder, place), place)
+                let node = if parent.descendants == Descendants::None { None } else { self.index.node(path) };
+                (self.index.with_own(&self.sets[parent.sets.clone()], folder, node), node)
             }
-            _ => (Some(self.index.sets_of(path)), self.index.place(path)),
+            _ => (Some(self.index.sets_of(path)), self.index.node(path)),
         };
         let sets = match (own, self.entered.last()) {
             (None, Some(parent)) => parent.sets.clone(),
@@ -53,9 +60,9 @@ impl<'i, 'a> IndexWalk<'i, 'a> {
                 start..self.sets.len()
             }
         };
-        let below = place.map(|place| place.below).unwrap_or_default();
-        let can_match = !sets.is_empty() || below != Below::None || self.index.has_components();
-        self.entered.push(Entered { path_bytes: path.len(), sets, below });
+        let descendants = node.map(|node| node.descendants).unwrap_or_default();
+        let can_match = !sets.is_empty() || descendants != Descendants::None || self.index.has_components();
+        self.entered.push(Entered { path_bytes: path.len(), sets, descendants });
         self.folder.clear();
         self.folder.extend_from_slice(path);
         can_match
@@ -69,13 +76,14 @@ impl<'i, 'a> IndexWalk<'i, 'a> {
             _ => return self.index.matches(path, found),
         };
         let sets = &self.sets[folder.sets.clone()];
-        let place = if folder.below == Below::Several { self.index.place(path.as_bytes()) } else { None };
-        let with_own = self.index.with_own(sets, path, place);
+        let node =
+            if folder.descendants == Descendants::Several { self.index.node(path.as_bytes()) } else { None };
+        let with_own = self.index.with_own(sets, path, node);
         let sets = with_own.as_deref().unwrap_or(sets);
-        // To ask the only set that is filed below takes less time than to look up whether it has to be asked.
-        let only = match folder.below {
-            Below::Only(set) => Some(set as usize),
-            Below::None | Below::Several => None,
+        // To ask the only set that has a prefix below takes less time than to look up whether it has to be asked.
+        let only = match folder.descendants {
+            Descendants::Only(set) => Some(set as usize),
+            Descendants::None | Descendants::Several => None,
         };
         let place = only.and_then(|set| Some((set, sets.binary_search(&set).err()?)));
         let (set, at) = place.unzip();
@@ -105,4 +113,39 @@ fn is_directly_in(path: &[u8], folder: &[u8]) -> bool {
     let below = &path[folder.len()..];
     let name = if folder.is_empty() { below } else { below.get(1..).unwrap_or_default() };
     !name.is_empty() && !name.contains(&b'/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::patterns::Patterns;
+
+    #[test]
+    fn a_file_that_several_sets_name_is_found_by_each_of_them() {
+        let path = |text: &str| RepoPath::new(text).unwrap();
+        let sets = ["a/b/c", "a/b/c", "a/b/d", "a/"];
+        let sets = sets.map(|text| Patterns::parse(text.as_bytes(), &path("own")).unwrap());
+        let index = Index::new(&sets);
+        let mut walk = index.walk();
+
+        for folder in ["", "a", "a/b"] {
+            assert!(walk.enter(&path(folder)), "{folder}");
+        }
+        let mut found = Vec::new();
+        walk.matches(&path("a/b/c"), |set, _| found.push(set));
+
+        assert_eq!(found, [0, 1, 3]);
+    }
+
+    #[test]
+    fn a_set_that_needs_only_a_name_is_looked_for_in_every_folder() {
+        let path = |text: &str| RepoPath::new(text).unwrap();
+        let sets = [Patterns::parse(b"**/api/*.ts", &path("own")).unwrap()];
+        let index = Index::new(&sets);
+        let mut walk = index.walk();
+
+        for folder in ["", "x", "x/y"] {
+            assert!(walk.enter(&path(folder)), "{folder}");
+        }
+    }
 }

@@ -1,5 +1,8 @@
+use std::collections::BTreeMap;
+
 use super::*;
-use crate::model::{ChangeKind, ObjectId, RepoPath};
+use crate::model::{ChangeKind, ManifestDigest, ObjectId, RepoPath};
+use crate::observe::Changes;
 
 fn name(text: &str) -> ProjectName {
     text.parse().unwrap()
@@ -31,94 +34,127 @@ fn commit() -> CommitId {
     CommitId(ObjectId::from_bytes([1; 20]))
 }
 
-fn observed(changed: &[&str], images: Option<&[&str]>) -> Observations {
-    let found = |project: &&str| (name(project), image(project));
-    Observations {
+fn changes(changed: &[&str]) -> Changes {
+    Changes {
         head: commit(),
         is_dirty: false,
         base: Base::Known { commit: commit(), from: "--base".to_owned() },
-        own_changes: changed.iter().map(|project| (name(project), vec![file(project)])).collect(),
-        inputs: BTreeMap::new(),
-        images: images
-            .map(|images| Images { by_digest: images.iter().map(found).collect(), ..Images::default() }),
+        files: Vec::new(),
+        direct: changed.iter().map(|project| (name(project), vec![file(project)])).collect(),
     }
 }
 
+/// All projects, those named in `images` with an image of their inputs.
+fn observed(changed: &[&str], images: &[&str]) -> Observations {
+    let observed = |project: &ProjectName| Observed {
+        digest: InputDigest::from_bytes([1; 32]),
+        files: Vec::new(),
+        has_extra_inputs: false,
+        image: images.contains(&project.as_str()).then(|| image(project.as_str())),
+        default_branch_image: None,
+        is_tainted: false,
+    };
+    let projects = graph().order().map(|project| (project.clone(), observed(project))).collect();
+    Observations { changes: changes(changed), projects }
+}
+
 fn plan(observed: &Observations, strategy: Strategy, force: &Force) -> Plan {
-    let graph = graph();
-    make(&graph, observed, &graph.order().cloned().collect(), strategy, force)
+    make(&graph(), observed, strategy, force)
 }
 
 fn built(plan: &Plan) -> Vec<&str> {
-    let built = plan.steps.iter().filter(|step| step.action == Action::Build);
-    built.map(|step| step.project.as_str()).collect()
+    plan.builds().map(|step| step.impact.project.as_str()).collect()
+}
+
+fn reasons(plan: &Plan, project: &str) -> Vec<Reason> {
+    plan.step(&name(project)).unwrap().reasons().cloned().collect()
 }
 
 #[test]
 fn what_the_cache_has_is_reused_whatever_the_diff_says() {
-    let plan =
-        plan(&observed(&["base"], Some(&["base", "lib", "api", "site"])), Strategy::Digest, &Force::None);
+    let plan = plan(&observed(&["base"], &["base", "lib", "api", "site"]), Strategy::Digest, &Force::None);
 
     assert_eq!(built(&plan), [""; 0]);
-    assert!(plan.step(&name("api")).unwrap().is_affected);
+    assert!(plan.step(&name("api")).unwrap().impact.is_affected);
 }
 
 #[test]
-fn a_build_carries_the_reason_and_the_story_of_the_diff() {
-    let plan = plan(&observed(&["lib"], Some(&["base", "site"])), Strategy::Digest, &Force::None);
+fn a_build_has_its_own_reason_and_those_of_the_diff() {
+    let plan = plan(&observed(&["lib"], &["base", "site"]), Strategy::Digest, &Force::None);
 
     assert_eq!(built(&plan), ["lib", "api"]);
-    let api = plan.step(&name("api")).unwrap();
-    assert_eq!(api.because, [Reason::NoImage, file("lib"), Reason::Need { project: name("lib") }]);
+    assert_eq!(reasons(&plan, "api"), [Reason::NoImage, file("lib"), Reason::Need { project: name("lib") }]);
+    let api = &plan.step(&name("api")).unwrap().impact;
     assert!(api.is_affected && !api.is_changed);
 }
 
 #[test]
 fn an_unknown_base_affects_everything_and_says_why() {
-    let mut observed = observed(&[], None);
-    observed.base = Base::Unknown { why: "there is no default branch".to_owned() };
+    let why = "there is no default branch".to_owned();
+    let changes = Changes { base: Base::Unknown { why: why.clone() }, ..changes(&[]) };
 
-    let plan = plan(&observed, Strategy::Digest, &Force::None);
+    let impact = impact(&graph(), &changes, &graph().order().cloned().collect());
 
-    for step in &plan.steps {
-        assert_eq!(step.action, Action::Affected);
-        assert_eq!(step.because, [Reason::BaseUnknown { why: "there is no default branch".to_owned() }]);
+    for project in &impact.projects {
+        assert!(project.is_affected);
+        assert_eq!(project.reasons, [Reason::BaseUnknown { why: why.clone() }]);
     }
 }
 
 #[test]
 fn the_diff_strategy_builds_what_the_diff_affects_and_what_has_no_image() {
-    let mut observed = observed(&["lib"], Some(&["base", "lib", "api"]));
+    let mut observed = observed(&["lib"], &["base", "lib", "api"]);
     assert_eq!(built(&plan(&observed, Strategy::Diff, &Force::None)), ["lib", "api", "site"]);
 
-    let images = observed.images.as_mut().unwrap();
-    images.of_default_branch.insert(name("site"), image("site"));
+    observed.projects.get_mut(&name("site")).unwrap().default_branch_image = Some(image("site"));
     assert_eq!(built(&plan(&observed, Strategy::Diff, &Force::None)), ["lib", "api"]);
+}
+
+/// Git can't tell whether inputs changed that are not committed.
+#[test]
+fn the_diff_strategy_reuses_extra_inputs_by_their_digest_alone() {
+    let mut observed = observed(&[], &["base", "lib", "api"]);
+    let site = observed.projects.get_mut(&name("site")).unwrap();
+    (site.has_extra_inputs, site.default_branch_image) = (true, Some(image("site")));
+
+    let plan = plan(&observed, Strategy::Diff, &Force::None);
+
+    assert_eq!(built(&plan), ["site"]);
+    assert_eq!(reasons(&plan, "site"), [Reason::NoImageOfExtraInputs]);
 }
 
 #[test]
 fn force_and_taint_build_what_they_name_and_nothing_else() {
-    let mut observed = observed(&[], Some(&["base", "lib", "api", "site"]));
-    observed.images.as_mut().unwrap().tainted.insert(name("site"));
+    let mut observed = observed(&[], &["base", "lib", "api", "site"]);
+    observed.projects.get_mut(&name("site")).unwrap().is_tainted = true;
 
     let plan = plan(&observed, Strategy::Digest, &Force::Only([name("lib")].into()));
 
     assert_eq!(built(&plan), ["lib", "site"]);
-    assert_eq!(plan.step(&name("lib")).unwrap().because, [Reason::Forced]);
-    assert_eq!(plan.step(&name("site")).unwrap().because, [Reason::Tainted]);
+    assert_eq!(reasons(&plan, "lib"), [Reason::Forced]);
+    assert_eq!(reasons(&plan, "site"), [Reason::Tainted]);
+}
+
+/// Whatever the reason is that a tainted project is built for: a reason is never read as a command.
+#[test]
+fn every_build_of_a_tainted_project_ends_its_taint() {
+    let mut observed = observed(&[], &["base", "lib", "api", "site"]);
+    observed.projects.get_mut(&name("site")).unwrap().is_tainted = true;
+
+    for force in [Force::None, Force::Only([name("site")].into())] {
+        let plan = plan(&observed, Strategy::Digest, &force);
+
+        let Action::Build(build) = &plan.step(&name("site")).unwrap().action else { panic!("not built") };
+        assert!(build.clears_taint, "{force:?}");
+    }
 }
 
 #[test]
-fn only_selected_projects_are_planned() {
-    let graph = graph();
+fn only_observed_projects_are_planned() {
+    let mut observed = observed(&[], &[]);
+    observed.projects.retain(|project, _| ["base", "lib"].contains(&project.as_str()));
 
-    let plan = make(
-        &graph,
-        &observed(&[], Some(&[])),
-        &[name("base"), name("lib")].into(),
-        Strategy::Digest,
-        &Force::None,
-    );
+    let plan = plan(&observed, Strategy::Digest, &Force::None);
 
     assert_eq!(built(&plan), ["base", "lib"]);
 }

@@ -13,10 +13,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use oci_client::token_cache::RegistryToken;
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
-use reqwest::{RequestBuilder, StatusCode, Url};
+use reqwest::{Client, RequestBuilder, StatusCode, Url};
 use tokio::sync::OnceCell;
 
-use super::transport::{Transport, read_body, refuse};
+use super::error::clean;
+use super::http::{execute, read_body, refuse};
 use super::{CredentialsSource, RegistryError};
 use crate::model::{Credentials, Host, ImageRef, RepositoryName, Secret};
 
@@ -61,6 +62,9 @@ enum Challenge {
 #[derive(Debug)]
 pub(super) struct Auth {
     host: Host,
+    /// The registry's own address.
+    base: Url,
+    client: Client,
     source: CredentialsSource,
     credentials: OnceCell<Option<Credentials>>,
     learned: Mutex<Learned>,
@@ -75,8 +79,8 @@ struct Learned {
 }
 
 impl Auth {
-    pub(super) fn new(host: Host, source: CredentialsSource) -> Self {
-        Self { host, source, credentials: OnceCell::new(), learned: Mutex::default() }
+    pub(super) fn new(host: Host, base: Url, client: Client, source: CredentialsSource) -> Self {
+        Self { host, base, client, source, credentials: OnceCell::new(), learned: Mutex::default() }
     }
 
     /// The credentials themselves: asked of their source once, unless they expire.
@@ -92,7 +96,6 @@ impl Auth {
     /// What to send along with a request; `None` when the registry has not asked for anything.
     pub(super) async fn authorization(
         &self,
-        transport: &Transport,
         image: &ImageRef,
         scope: &Scope,
     ) -> Result<Option<Authorization>, RegistryError> {
@@ -104,7 +107,7 @@ impl Auth {
             learned.challenge.clone()
         };
         match challenge {
-            Some(challenge) => self.obtain(&challenge, transport, image, scope).await,
+            Some(challenge) => self.obtain(&challenge, image, scope).await,
             None => Ok(None),
         }
     }
@@ -118,7 +121,6 @@ impl Auth {
     /// What to send instead of `used`, which was refused; `None` when there is nothing better.
     pub(super) async fn renewed(
         &self,
-        transport: &Transport,
         image: &ImageRef,
         scope: &Scope,
         answer: &HeaderMap,
@@ -131,14 +133,13 @@ impl Auth {
             login.refuse(refused);
         }
         self.learned().challenge = Some(challenge.clone());
-        let obtained = self.obtain(&challenge, transport, image, scope).await?;
+        let obtained = self.obtain(&challenge, image, scope).await?;
         Ok(obtained.filter(|obtained| Some(obtained) != used))
     }
 
     async fn obtain(
         &self,
         challenge: &Challenge,
-        transport: &Transport,
         image: &ImageRef,
         scope: &Scope,
     ) -> Result<Option<Authorization>, RegistryError> {
@@ -147,11 +148,14 @@ impl Auth {
             Challenge::Basic => return Ok(credentials.map(Authorization::Basic)),
             Challenge::Bearer { realm, service } => {
                 let url = token_url(realm, service.as_deref(), image, scope)
-                    .filter(|url| url.scheme() == "https" || transport.is_plain())
-                    .ok_or_else(|| {
-                        RegistryError::malformed(image, "the token service has no safe address")
-                    })?;
-                fetch_token(transport, url, credentials, image).await?
+                    .ok_or_else(|| RegistryError::malformed(image, "the token service has no address"))?;
+                if !is_safe(&url, &self.base, credentials.is_some()) {
+                    return Err(RegistryError::UnsafeRealm {
+                        image: Box::new(image.clone()),
+                        realm: clean(realm),
+                    });
+                }
+                self.fetch_token(url, credentials, image).await?
             }
         };
         let granted = Authorization::Bearer(token);
@@ -159,30 +163,47 @@ impl Auth {
         Ok(Some(granted))
     }
 
+    async fn fetch_token(
+        &self,
+        url: Url,
+        credentials: Option<Credentials>,
+        image: &ImageRef,
+    ) -> Result<Secret, RegistryError> {
+        let request = self.client.get(url);
+        let request = match credentials {
+            Some(credentials) => Authorization::Basic(credentials).put_on(request),
+            None => request,
+        };
+        let response = execute(image, request).await?;
+        if !response.status().is_success() {
+            return Err(refuse(image, response).await?);
+        }
+        let body = read_body(image, response, MOST_TOKEN_BYTES).await?;
+        let token: RegistryToken = serde_json::from_slice(&body)
+            .map_err(|_| RegistryError::malformed(image, "the token service did not answer with a token"))?;
+        Ok(Secret::new(token.token()))
+    }
+
     fn learned(&self) -> MutexGuard<'_, Learned> {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn fetch_token(
-    transport: &Transport,
-    url: Url,
-    credentials: Option<Credentials>,
-    image: &ImageRef,
-) -> Result<Secret, RegistryError> {
-    let request = transport.client().get(url);
-    let request = match credentials {
-        Some(credentials) => Authorization::Basic(credentials).put_on(request),
-        None => request,
-    };
-    let response = transport.execute(image, request).await?;
-    if !response.status().is_success() {
-        return Err(refuse(image, response).await?);
-    }
-    let body = read_body(image, response, MOST_TOKEN_BYTES).await?;
-    let token: RegistryToken = serde_json::from_slice(&body)
-        .map_err(|_| RegistryError::malformed(image, "the token service did not answer with a token"))?;
-    Ok(Secret::new(token.token()))
+/// Whether a token may be asked of this address for the registry at `base`, which chose it.
+///
+/// What nobody can read on the way goes anywhere: the registry gets the credentials itself. Without TLS they go to the registry's own
+/// host, or stay on this machine; without credentials nothing is lost where the registry itself is spoken to without TLS.
+fn is_safe(url: &Url, base: &Url, has_credentials: bool) -> bool {
+    let is_own_host = url.host().is_some() && url.host() == base.host();
+    let are_loopback = is_loopback(url) && is_loopback(base);
+    url.scheme() == "https"
+        || url.scheme() == "http"
+            && base.scheme() == "http"
+            && (is_own_host || are_loopback || !has_credentials)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    url.host_str().and_then(|host| host.parse::<Host>().ok()).is_some_and(|host| host.is_loopback())
 }
 
 fn token_url(realm: &str, service: Option<&str>, image: &ImageRef, scope: &Scope) -> Option<Url> {
@@ -244,6 +265,31 @@ mod tests {
         assert_eq!(challenge(&["basic realm=\"x\""]), Some(Challenge::Basic));
         assert_eq!(challenge(&["Bearer service=\"r\""]), None);
         assert_eq!(challenge(&["\"", ""]), None);
+    }
+
+    // issue 12: S5
+    #[test]
+    fn a_password_goes_to_a_token_service_only_where_nobody_reads_along() {
+        let is_safe = |base: &str, url: &str| {
+            let (base, url) = (Url::parse(base).unwrap(), Url::parse(url).unwrap());
+            (is_safe(&url, &base, true), is_safe(&url, &base, false))
+        };
+
+        for (base, url, with_and_without_credentials) in [
+            ("https://r.example", "https://auth.example/token", (true, true)),
+            ("http://r.example", "https://auth.example/token", (true, true)),
+            ("http://r.example", "http://r.example:81/token", (true, true)),
+            ("http://localhost:5000", "http://127.0.0.1:5001/token", (true, true)),
+            ("http://[::1]:5000", "http://localhost/token", (true, true)),
+            ("http://localhost:5000", "http://auth.example/token", (false, true)),
+            ("http://r.example", "http://localhost/token", (false, true)),
+            ("http://r.example", "http://r.example.evil.example/token", (false, true)),
+            ("https://r.example", "http://r.example/token", (false, false)),
+            ("https://r.example", "ftp://r.example/token", (false, false)),
+            ("http://r.example", "file:///token", (false, false)),
+        ] {
+            assert_eq!(is_safe(base, url), with_and_without_credentials, "{base} {url}");
+        }
     }
 
     #[test]

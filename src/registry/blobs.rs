@@ -7,7 +7,8 @@ use reqwest::{Response, StatusCode, Url};
 use super::auth::Scope;
 use super::distribution::verify;
 use super::error::RegistryError;
-use super::transport::{Transport, read_body, refuse};
+use super::http::{read_body, refuse};
+use super::transport::Transport;
 use crate::model::{ImageRef, ManifestDigest, RepositoryName};
 
 impl Transport {

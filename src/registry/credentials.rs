@@ -5,7 +5,7 @@
 //! credentials; a helper that fails, or a file that can't be read, is an error.
 
 use std::fs::File;
-use std::io::{BufReader, ErrorKind};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use docker_credential::{CredentialRetrievalError, DockerCredential};
@@ -14,7 +14,7 @@ use thiserror::Error;
 use super::EcrLogin;
 use super::error::clean;
 use crate::aws::AwsError;
-use crate::model::{Credentials, Host, Secret};
+use crate::model::{Credentials, ErrorKind, Host, Secret};
 
 /// Who knows the credentials for a host.
 #[derive(Clone, Debug)]
@@ -51,6 +51,38 @@ pub enum CredentialsError {
     Interrupted(#[source] tokio::task::JoinError),
 }
 
+impl CredentialsError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unreadable { .. }
+            | Self::NotAConfig { .. }
+            | Self::HelperFailed { .. }
+            | Self::NoHelper { .. }
+            | Self::MalformedHelper { .. }
+            | Self::Broken { .. }
+            | Self::IdentityToken { .. } => ErrorKind::Environment,
+            Self::Aws(error) => error.kind(),
+            Self::Interrupted(_) => ErrorKind::Interrupted,
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Aws(error) => error.hint(),
+            Self::Unreadable { .. }
+            | Self::NotAConfig { .. }
+            | Self::HelperFailed { .. }
+            | Self::NoHelper { .. }
+            | Self::MalformedHelper { .. }
+            | Self::Broken { .. }
+            | Self::IdentityToken { .. }
+            | Self::Interrupted(_) => None,
+        }
+    }
+}
+
 impl CredentialsSource {
     /// Asks for the credentials of `host`; `None` when nobody knows any.
     ///
@@ -84,7 +116,7 @@ fn from_docker_config(path: &Path, key: &str) -> Result<Option<Credentials>, Cre
     let owned = || path.to_owned();
     let file = match File::open(path) {
         Ok(file) => BufReader::new(file),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(CredentialsError::Unreadable { path: owned(), source }),
     };
     match docker_credential::get_credential_from_reader(file, key) {

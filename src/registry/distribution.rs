@@ -11,7 +11,8 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 
 use super::auth::Scope;
 use super::error::{Answer, RegistryError};
-use super::transport::{Transport, read_answer, read_body, refusal, refuse};
+use super::http::{read_answer, read_body, refusal, refuse};
+use super::transport::Transport;
 use crate::model::{ImageRef, ManifestDigest};
 
 /// The specification asks registries to accept manifests of this size, and few accept more.

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::io::{ErrorKind, Read};
 
 use async_trait::async_trait;
-use bollard::Docker;
 use bollard::models::ImageInspect;
 use bollard::query_parameters::{
     CreateImageOptionsBuilder, ListImagesOptionsBuilder, TagImageOptionsBuilder,
@@ -18,6 +17,7 @@ use futures_util::TryStreamExt;
 use serde::Deserialize;
 
 use super::{Adjustment, MOST_ARTIFACT_BYTES, Registry, RegistryError, Storage};
+use crate::docker::Docker;
 use crate::model::{Credentials, ImageRef, ManifestDigest, Platform, RepositoryName, Tag};
 
 /// The file that a document is.
@@ -32,13 +32,20 @@ const MOST_FRAME_BYTES: usize = 1 << 20;
 /// The engine's own store. Nothing has to be pushed, and nobody asks for a password.
 #[derive(Debug)]
 pub struct EngineStore {
-    docker: Docker,
+    docker: bollard::Docker,
 }
 
 impl EngineStore {
     /// Uses a connection that is there already.
-    pub(crate) fn new(docker: Docker) -> Self {
-        Self { docker }
+    pub fn new(docker: &Docker) -> Self {
+        Self { docker: docker.bollard().clone() }
+    }
+
+    /// The store of an engine that isn't there.
+    #[cfg(test)]
+    pub(super) fn without_an_engine() -> Self {
+        let docker = bollard::Docker::connect_with_http("127.0.0.1:1", 1, bollard::API_DEFAULT_VERSION);
+        Self { docker: docker.expect("an address is all that is looked at") }
     }
 
     async fn inspect(&self, image: &ImageRef) -> Result<Option<ImageInspect>, RegistryError> {
@@ -127,12 +134,22 @@ impl Registry for EngineStore {
         Ok(())
     }
 
+    /// Nothing is pushed here: an image is known by its id.
+    async fn verify(
+        &self,
+        repository: &RepositoryName,
+        digest: &ManifestDigest,
+        id: &ManifestDigest,
+    ) -> Result<(), RegistryError> {
+        let image = ImageRef { host: None, repository: repository.clone(), tag: None, digest: Some(*digest) };
+        if digest == id { Ok(()) } else { Err(RegistryError::OtherImage { image: Box::new(image), id: *id }) }
+    }
+
     /// No index can be stored: the manifest's reader refuses more than one platform here.
     async fn put_index(
         &self,
         repository: &RepositoryName,
         _images: &[(Platform, ManifestDigest)],
-        _tags: &[Tag],
     ) -> Result<ManifestDigest, RegistryError> {
         let image = ImageRef { host: None, repository: repository.clone(), tag: None, digest: None };
         Err(RegistryError::malformed(&image, "the Docker engine's own store holds one platform an image"))
@@ -270,67 +287,11 @@ mod tests {
 
     use super::*;
 
-    fn store() -> EngineStore {
-        let docker = Docker::connect_with_unix_defaults().expect("the Docker engine must be running");
-        EngineStore::new(docker)
-    }
-
-    /// Its own name for each test, so that tests don't meet.
-    fn repository(test: &str) -> RepositoryName {
-        format!("chinampa-test/{test}-{}", std::process::id()).parse().unwrap()
-    }
-
-    fn tags<const N: usize>(names: [&str; N]) -> [Tag; N] {
-        names.map(|name| name.parse().unwrap())
-    }
-
-    async fn remove(store: &EngineStore, repository: &RepositoryName, tags: &[Tag]) {
-        for tag in tags {
-            let image = store.image(repository, tag).to_string();
-            let options = None::<bollard::query_parameters::RemoveImageOptions>;
-            store.docker.remove_image(&image, options, None).await.unwrap();
-        }
-    }
-
-    #[tokio::test]
-    async fn a_document_comes_back_from_the_engine_under_each_tag() {
-        let (store, repository, tags) = (store(), repository("document"), tags(["one", "two"]));
-        let content = Bytes::from_static(br#"{"a": 1}"#);
-        let absent = store.artifact(&repository, &tags[0]).await.unwrap();
-
-        let id = store.put_artifact(&repository, "application/x", content.clone(), &tags).await.unwrap();
-
-        assert_eq!(absent, None);
-        for tag in &tags {
-            assert_eq!(store.find(&repository, tag).await.unwrap(), Some(id));
-            assert_eq!(store.artifact(&repository, tag).await.unwrap(), Some(content.clone()));
-        }
-        remove(&store, &repository, &tags).await;
-    }
-
-    #[tokio::test]
-    async fn an_image_that_is_no_document_is_an_error_and_not_absent() {
-        let (store, repository, tags) = (store(), repository("image"), tags(["one", "moved"]));
-        let image = store.image(&repository, &tags[0]);
-        let options = CreateImageOptionsBuilder::new().from_src("-").repo(&image.to_string()).build();
-        let body = bollard::body_full(archive_of(b"not a document").unwrap().into());
-        let _: Vec<_> =
-            store.docker.create_image(Some(options), Some(body), None).try_collect().await.unwrap();
-        let id = store.find(&repository, &tags[0]).await.unwrap().unwrap();
-        store.tag(&repository, &id, &tags[1..]).await.unwrap();
-
-        let error = store.artifact(&repository, &tags[1]).await.unwrap_err();
-
-        assert!(matches!(error, RegistryError::Malformed { .. }), "{error}");
-        remove(&store, &repository, &tags).await;
-    }
-
     #[tokio::test]
     async fn an_engine_that_does_not_answer_is_an_error_and_not_absent() {
-        let docker = Docker::connect_with_http("127.0.0.1:1", 1, bollard::API_DEFAULT_VERSION).unwrap();
-        let store = EngineStore::new(docker);
+        let store = EngineStore::without_an_engine();
 
-        let error = store.find(&repository("gone"), &tags(["one"])[0]).await.unwrap_err();
+        let error = store.find(&"gone".parse().unwrap(), &"one".parse().unwrap()).await.unwrap_err();
 
         assert!(matches!(error, RegistryError::Engine { .. }), "{error}");
     }

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::CredentialsError;
 use crate::aws::AwsError;
-use crate::model::{Host, ImageRef, InvalidImageRef, ManifestDigest, RepositoryName};
+use crate::model::{ErrorKind, Host, ImageRef, InvalidImageRef, ManifestDigest, RepositoryName, excerpt};
 
 /// A cause whose type belongs to a library that stays private.
 pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -33,6 +33,9 @@ pub enum RegistryError {
     Malformed { image: Box<ImageRef>, what: &'static str },
     #[error("`{image}`: the content is {actual}, not {expected}")]
     DigestMismatch { image: Box<ImageRef>, expected: ManifestDigest, actual: ManifestDigest },
+    /// What came back from a push is not what was built.
+    #[error("`{image}` is not the image `{id}` that was pushed")]
+    OtherImage { image: Box<ImageRef>, id: ManifestDigest },
     #[error("`{image}`: more than {limit_bytes} bytes")]
     TooLarge { image: Box<ImageRef>, limit_bytes: usize },
     /// Something that had to be there isn't.
@@ -45,6 +48,9 @@ pub enum RegistryError {
     NotARegistry { repository: RepositoryName },
     #[error("cannot tell the credentials for `{host}`")]
     Credentials { host: Host, source: CredentialsError },
+    /// The registry sends to a token service that would get the credentials in the clear.
+    #[error("`{image}`: the registry's token service `{realm}` would get the credentials without TLS")]
+    UnsafeRealm { image: Box<ImageRef>, realm: String },
     #[error("cannot use `{host}` as a registry")]
     Host { host: Host, source: Cause },
     /// Such as "create the repository `api`".
@@ -62,6 +68,28 @@ impl RegistryError {
         matches!(self, Self::Throttled { .. } | Self::Unavailable { .. } | Self::Unreachable { .. })
     }
 
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Denied { .. }
+            | Self::Throttled { .. }
+            | Self::Unavailable { .. }
+            | Self::Unreachable { .. }
+            | Self::Unexpected { .. }
+            | Self::Malformed { .. }
+            | Self::DigestMismatch { .. }
+            | Self::OtherImage { .. }
+            | Self::TooLarge { .. }
+            | Self::Missing { .. }
+            | Self::UnsafeRealm { .. }
+            | Self::Host { .. }
+            | Self::Engine { .. } => ErrorKind::Environment,
+            Self::NotARegistry { .. } | Self::Name(_) => ErrorKind::Input,
+            Self::Credentials { source, .. } => source.kind(),
+            Self::Aws { source, .. } => source.kind(),
+        }
+    }
+
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -71,14 +99,27 @@ impl RegistryError {
                 }
                 host => format!("log in with `docker login {host}`"),
             }),
-            Self::Aws { source, .. } | Self::Credentials { source: CredentialsError::Aws(source), .. } => {
-                source.hint()
-            }
             Self::Unreachable { image, .. } => image
                 .host
                 .as_ref()
                 .map(|host| format!("see whether `{host}` is right and can be reached from here")),
-            _ => None,
+            Self::UnsafeRealm { .. } => {
+                Some("let the registry name a token service at `https://`, or at its own host".to_owned())
+            }
+            Self::OtherImage { .. } => Some("build it again: nothing was tagged".to_owned()),
+            Self::Credentials { source, .. } => source.hint(),
+            Self::Aws { source, .. } => source.hint(),
+            Self::Throttled { .. }
+            | Self::Unavailable { .. }
+            | Self::Unexpected { .. }
+            | Self::Malformed { .. }
+            | Self::DigestMismatch { .. }
+            | Self::TooLarge { .. }
+            | Self::Missing { .. }
+            | Self::NotARegistry { .. }
+            | Self::Host { .. }
+            | Self::Engine { .. }
+            | Self::Name(_) => None,
         }
     }
 
@@ -138,22 +179,12 @@ impl fmt::Display for Answer {
     }
 }
 
-/// Makes foreign text fit to be shown: one line, at most 200 characters, no control characters.
+/// Makes foreign text fit to be shown: one line, at most 200 characters, printable.
 pub(super) fn clean(text: &str) -> String {
-    const MOST: usize = 200;
-    let printable = text.chars().take(16 * MOST).map(|each| if is_shown(each) { each } else { ' ' });
-    let words: String = printable.collect();
-    let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(MOST) {
-        Some((cut, _)) => format!("{}…", &line[..cut]),
-        None => line,
-    }
-}
-
-/// Control characters steer a terminal, and marks of direction turn what stands around them.
-fn is_shown(character: char) -> bool {
-    !character.is_control()
-        && !matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    const MAX_CHARACTERS: usize = 200;
+    // Of an answer that may be large, no more is looked at than what could be shown.
+    let text: String = text.chars().take(16 * MAX_CHARACTERS).collect();
+    excerpt(&text.split_whitespace().collect::<Vec<_>>().join(" "), MAX_CHARACTERS)
 }
 
 #[cfg(test)]
@@ -170,7 +201,10 @@ mod tests {
         let answer = Answer::read(403, body.as_bytes()).to_string();
 
         assert!(answer.chars().all(|each| !each.is_control() && each != '\u{202e}'), "{answer:?}");
-        assert!(answer.starts_with("status 403, DENIED [31m, no ]0;x yyy"), "{answer}");
+        assert!(
+            answer.starts_with(r"status 403, DENIED\u{1b}[31m, no \u{1b}]0;x\u{7}\u{202e}yyy"),
+            "{answer}"
+        );
         assert!(answer.chars().count() < 300);
     }
 

@@ -10,6 +10,7 @@ mod distribution;
 mod ecr;
 mod engine_store;
 mod error;
+mod http;
 mod oci;
 mod tags;
 mod transport;
@@ -70,12 +71,20 @@ pub trait Registry: Send + Sync {
         tags: &[Tag],
     ) -> Result<(), RegistryError>;
 
-    /// Stores an index of images that are there, one a platform, under each of `tags`.
+    /// Sees that `digest` is there and is the image that an engine calls `id`, which is the digest of the image's
+    /// configuration, or in engines with the containerd store that of the manifest itself.
+    async fn verify(
+        &self,
+        repository: &RepositoryName,
+        digest: &ManifestDigest,
+        id: &ManifestDigest,
+    ) -> Result<(), RegistryError>;
+
+    /// Stores an index of images that are there, one a platform, without a tag.
     async fn put_index(
         &self,
         repository: &RepositoryName,
         images: &[(Platform, ManifestDigest)],
-        tags: &[Tag],
     ) -> Result<ManifestDigest, RegistryError>;
 
     /// Takes a tag away and leaves what it stood for. Nothing happens if it isn't there.

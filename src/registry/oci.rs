@@ -125,11 +125,25 @@ impl Registry for OciRegistry {
         self.put_tags(&repository, &manifest, tags).await
     }
 
+    async fn verify(
+        &self,
+        repository: &RepositoryName,
+        digest: &ManifestDigest,
+        id: &ManifestDigest,
+    ) -> Result<(), RegistryError> {
+        let image = self.repository(repository).pinned(*digest);
+        let manifest =
+            self.transport.manifest(&image).await?.ok_or_else(|| RegistryError::missing(&image))?;
+        if digest == id || config_digest(&manifest) == Some(*id) {
+            return Ok(());
+        }
+        Err(RegistryError::OtherImage { image: Box::new(image), id: *id })
+    }
+
     async fn put_index(
         &self,
         repository: &RepositoryName,
         images: &[(Platform, ManifestDigest)],
-        tags: &[Tag],
     ) -> Result<ManifestDigest, RegistryError> {
         let repository = self.repository(repository);
         let mut manifests = Vec::new();
@@ -146,7 +160,7 @@ impl Registry for OciRegistry {
         });
         let bytes = serde_json::to_vec(&index).expect("an index is plain JSON");
         let index = Manifest { bytes: bytes.into(), media_type: OCI_IMAGE_INDEX_MEDIA_TYPE.to_owned() };
-        self.put_tags(&repository, &index, tags).await?;
+        self.transport.put_manifest(&repository.pinned(index.digest()), &index).await?;
         Ok(index.digest())
     }
 
@@ -210,6 +224,12 @@ fn artifact_manifest(artifact_type: &str, content: &Bytes) -> Manifest {
     };
     let bytes = serde_json::to_vec(&manifest).expect("a manifest is plain JSON");
     Manifest { bytes: bytes.into(), media_type: OCI_IMAGE_MEDIA_TYPE.to_owned() }
+}
+
+/// The digest of an image's configuration; `None` for what is no image.
+fn config_digest(manifest: &Manifest) -> Option<ManifestDigest> {
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest.bytes).ok()?;
+    manifest.pointer("/config/digest")?.as_str()?.parse().ok()
 }
 
 /// After the OCI image specification, § Image Index Property Descriptions.

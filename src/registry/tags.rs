@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::auth::Scope;
 use super::error::RegistryError;
-use super::transport::{Transport, read_body, refuse};
+use super::http::{read_body, refuse};
+use super::transport::Transport;
 use crate::model::{ImageRef, Tag};
 
 /// A page of a thousand tags of full length takes 135 KB.

@@ -4,20 +4,16 @@
 //! 502, 503 and 504. Delays grow and are spread at random, so that many callers don't come back
 //! together; `Retry-After` comes on top of them.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use bytes::{Bytes, BytesMut};
-use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, Url};
 
 use super::CredentialsSource;
-use super::auth::{Auth, Scope};
-use super::error::{Answer, RegistryError};
+use super::auth::{Auth, Authorization, Scope};
+use super::error::RegistryError;
+use super::http::{execute, unreachable};
 use crate::model::{Credentials, Host, ImageRef};
-
-/// Of an error's body no more than this is read.
-const MOST_ERROR_BYTES: usize = 64 << 10;
 
 /// How long and how often a registry is asked before it counts as unreachable.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +72,8 @@ impl Transport {
         let base = Url::parse(&format!("{scheme}://{address}")).map_err(|error| unusable(error.into()))?;
         let client = client_for(host, patience).read_timeout(patience.idle).build();
         let client = client.map_err(|error| unusable(error.into()))?;
-        Ok(Self { client, base, auth: Auth::new(host.clone(), source), patience })
+        let auth = Auth::new(host.clone(), base.clone(), client.clone(), source);
+        Ok(Self { client, base, auth, patience })
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -98,11 +95,6 @@ impl Transport {
     /// Whether both speak to the same registry.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.base == other.base
-    }
-
-    /// Whether this registry is spoken to without TLS.
-    pub(super) fn is_plain(&self) -> bool {
-        self.base.scheme() == "http"
     }
 
     pub(super) fn url(&self, path: &str) -> Url {
@@ -149,31 +141,19 @@ impl Transport {
         let ours = is_ours(built.url());
         let request = RequestBuilder::from_parts(client, built);
         if !ours {
-            return self.execute(image, request).await;
+            return execute(image, request).await;
         }
-        let authorization = self.auth.authorization(self, image, &scope).await?;
-        let response = self.execute(image, with(authorization.as_ref(), request)).await?;
+        let authorization = self.auth.authorization(image, &scope).await?;
+        let response = execute(image, with(authorization.as_ref(), request)).await?;
         let again = again.filter(|_| self.auth.may_change(response.status()) && is_ours(response.url()));
         let Some(again) = again else {
             return Ok(response);
         };
-        let better =
-            self.auth.renewed(self, image, &scope, response.headers(), authorization.as_ref()).await?;
+        let better = self.auth.renewed(image, &scope, response.headers(), authorization.as_ref()).await?;
         match better {
-            Some(better) => self.execute(image, better.put_on(again)).await,
+            Some(better) => execute(image, better.put_on(again)).await,
             None => Ok(response),
         }
-    }
-
-    /// Sends a request as it is.
-    pub(super) async fn execute(
-        &self,
-        image: &ImageRef,
-        request: RequestBuilder,
-    ) -> Result<Response, RegistryError> {
-        let response = request.send().await.map_err(|error| unreachable(image, error))?;
-        tracing::debug!(%image, path = response.url().path(), status = response.status().as_u16(), "answered");
-        Ok(response)
     }
 }
 
@@ -184,123 +164,16 @@ fn client_for(host: &Host, patience: Patience) -> ClientBuilder {
     if host.is_loopback() { client.no_proxy() } else { client }
 }
 
-fn with(authorization: Option<&super::auth::Authorization>, request: RequestBuilder) -> RequestBuilder {
+fn with(authorization: Option<&Authorization>, request: RequestBuilder) -> RequestBuilder {
     match authorization {
         Some(authorization) => authorization.put_on(request),
         None => request,
     }
 }
 
-/// Keeps the innermost cause: what the library says around it is no more than that there is one,
-/// and the URL, of which a signature is part where blobs are elsewhere.
-pub(super) fn unreachable(image: &ImageRef, error: reqwest::Error) -> RegistryError {
-    let error = error.without_url();
-    let mut cause: &dyn std::error::Error = &error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    RegistryError::Unreachable { image: Box::new(image.clone()), source: cause.to_string().into() }
-}
-
-/// Reads a whole body of at most `limit_bytes`.
-pub(super) async fn read_body(
-    image: &ImageRef,
-    mut response: Response,
-    limit_bytes: usize,
-) -> Result<Bytes, RegistryError> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(image, error))? {
-        if body.len() + chunk.len() > limit_bytes {
-            return Err(RegistryError::too_large(image, limit_bytes));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.freeze())
-}
-
-/// Turns an answer that is not the one hoped for into an error.
-///
-/// # Errors
-/// [`RegistryError::Unreachable`] when even that answer doesn't come whole.
-pub(super) async fn refuse(image: &ImageRef, response: Response) -> Result<RegistryError, RegistryError> {
-    let (status, headers) = (response.status(), response.headers().clone());
-    let answer = read_answer(image, response).await?;
-    Ok(refusal(image, status, &headers, answer))
-}
-
-/// Reads what an error says, as far as it is of a sane size.
-pub(super) async fn read_answer(image: &ImageRef, mut response: Response) -> Result<Answer, RegistryError> {
-    let status = response.status().as_u16();
-    let mut body = BytesMut::new();
-    while body.len() < MOST_ERROR_BYTES {
-        match response.chunk().await.map_err(|error| unreachable(image, error))? {
-            Some(chunk) => body.extend_from_slice(&chunk),
-            None => break,
-        }
-    }
-    Ok(Answer::read(status, &body))
-}
-
-pub(super) fn refusal(
-    image: &ImageRef,
-    status: StatusCode,
-    headers: &HeaderMap,
-    answer: Answer,
-) -> RegistryError {
-    let image = Box::new(image.clone());
-    let retry_after = retry_after(headers, SystemTime::now());
-    match status.as_u16() {
-        401 | 403 => RegistryError::Denied { image, answer },
-        429 => RegistryError::Throttled { image, answer, retry_after },
-        408 | 500 | 502 | 503 | 504 => RegistryError::Unavailable { image, answer, retry_after },
-        _ => RegistryError::Unexpected { image, answer },
-    }
-}
-
-/// Seconds, or a date. What can't be read is no wish; a date that is past is no delay.
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(now).unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn retry_after_is_read_as_seconds_or_as_a_date() {
-        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
-        for (text, expected) in [
-            ("7", Some(7)),
-            ("Sun, 06 Nov 1994 08:49:47 GMT", Some(10)),
-            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
-            ("soon", None),
-            ("-1", None),
-        ] {
-            let headers = HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]);
-
-            assert_eq!(retry_after(&headers, now), expected.map(Duration::from_secs), "{text}");
-        }
-    }
-
-    #[test]
-    fn only_what_may_pass_is_temporary() {
-        let image: ImageRef = "r.example/api".parse().unwrap();
-        for status in 400..600 {
-            let answer = Answer { status, code: None, message: String::new() };
-            let code = StatusCode::from_u16(status).unwrap();
-
-            let error = refusal(&image, code, &HeaderMap::new(), answer);
-
-            let expected = [408, 429, 500, 502, 503, 504].contains(&status);
-            assert_eq!(error.is_temporary(), expected, "{error}");
-            assert!(error.to_string().contains("r.example/api"), "{error}");
-        }
-    }
 
     #[test]
     fn plain_http_is_for_loopback_and_where_it_is_asked_for() {

@@ -1,10 +1,16 @@
-//! Reports for other programs. Fields are only ever added; `schema` says which they are.
+//! Documents for programs. Fields are only ever added.
 
 use serde::Serialize;
+use serde::ser::{SerializeMap as _, Serializer};
 
-use super::{BuildReport, Event, Outcome};
+use super::Digests;
+use crate::engine::Progress;
+use crate::execute::{BuildReport, Event, Outcome};
+use crate::inputs::ParentChange;
 use crate::model::{ImageRef, InputDigest, ProjectName};
-use crate::plan::{Action, Base, Plan, Reason, Step};
+use crate::observe::{Base, Reason};
+use crate::plan::{Action, Impact, Plan, ProjectImpact, Step};
+use crate::workspace::ParentImage;
 
 /// `chinampa.plan/1`
 #[derive(Debug, Serialize)]
@@ -18,8 +24,9 @@ pub struct PlanJson<'p> {
     projects: Vec<StepJson<'p>>,
 }
 
+/// As in every document: the commit and who named it.
 #[derive(Debug, Serialize)]
-struct BaseJson<'p> {
+pub(super) struct BaseJson<'p> {
     commit: String,
     from: &'p str,
 }
@@ -35,7 +42,7 @@ struct StepJson<'p> {
     needs: &'p [ProjectName],
     #[serde(skip_serializing_if = "Option::is_none")]
     inputs: Option<usize>,
-    because: &'p [Reason],
+    because: Vec<ReasonJson<'p>>,
     #[serde(flatten)]
     result: Option<ResultJson<'p>>,
 }
@@ -67,9 +74,33 @@ pub struct BuildJson<'p> {
     record: Option<&'p ImageRef>,
 }
 
+/// An object with `kind` and what that kind of reason holds.
+#[derive(Debug)]
+pub(super) struct ReasonJson<'r>(pub(super) &'r Reason);
+
+impl<'p> BaseJson<'p> {
+    /// `None` where the base is unknown.
+    pub(super) fn new(base: &'p Base) -> Option<Self> {
+        match base {
+            Base::Known { commit, from } => Some(Self { commit: commit.to_string(), from }),
+            Base::Unknown { .. } => None,
+        }
+    }
+}
+
 impl<'p> PlanJson<'p> {
-    pub fn new(plan: &'p Plan) -> Self {
+    pub fn of_plan(plan: &'p Plan) -> Self {
         Self::with_results(plan, "chinampa.plan/1", |_| None)
+    }
+
+    pub fn of_impact(impact: &'p Impact, digests: Option<&Digests>) -> Self {
+        let project = |project: &'p ProjectImpact| {
+            let action = if project.is_affected { "affected" } else { "unaffected" };
+            let inputs = digests.and_then(|digests| digests.get(&project.project)).copied();
+            StepJson::new(project, action, inputs, project.reasons.iter())
+        };
+        let projects = impact.projects.iter().map(project).collect();
+        Self::new("chinampa.plan/1", impact.head.to_string(), impact.is_dirty, &impact.base, projects)
     }
 
     fn with_results(
@@ -77,38 +108,56 @@ impl<'p> PlanJson<'p> {
         schema: &'static str,
         result: impl Fn(&ProjectName) -> Option<ResultJson<'p>>,
     ) -> Self {
-        let (base, base_unknown) = match &plan.base {
-            Base::Known { commit, from } => (Some(BaseJson { commit: commit.to_string(), from }), None),
-            Base::Unknown { why } => (None, Some(why.as_str())),
+        let step = |step: &'p Step| {
+            let action = match step.action {
+                Action::Build(_) => "build",
+                Action::Reuse(_) => "reuse",
+            };
+            let json = StepJson::new(&step.impact, action, Some((step.digest, step.files)), step.reasons());
+            StepJson { result: result(&step.impact.project), ..json }
         };
-        let projects = plan.steps.iter().map(|step| StepJson::new(step, result(&step.project))).collect();
-        Self { schema, head: plan.head.to_string(), dirty: plan.is_dirty, base, base_unknown, projects }
+        let projects = plan.steps.iter().map(step).collect();
+        Self::new(schema, plan.head.to_string(), plan.is_dirty, &plan.base, projects)
+    }
+
+    fn new(
+        schema: &'static str,
+        head: String,
+        dirty: bool,
+        base: &'p Base,
+        projects: Vec<StepJson<'p>>,
+    ) -> Self {
+        let base_unknown = match base {
+            Base::Known { .. } => None,
+            Base::Unknown { why } => Some(why.as_str()),
+        };
+        Self { schema, head, dirty, base: BaseJson::new(base), base_unknown, projects }
     }
 }
 
 impl<'p> StepJson<'p> {
-    fn new(step: &'p Step, result: Option<ResultJson<'p>>) -> Self {
+    fn new(
+        impact: &'p ProjectImpact,
+        action: &'static str,
+        inputs: Option<(InputDigest, usize)>,
+        reasons: impl Iterator<Item = &'p Reason>,
+    ) -> Self {
         Self {
-            name: &step.project,
-            action: match step.action {
-                Action::Build => "build",
-                Action::Reuse(_) => "reuse",
-                Action::Affected => "affected",
-                Action::Unaffected => "unaffected",
-            },
-            digest: step.inputs.map(|inputs| inputs.digest),
-            changed: step.is_changed,
-            affected: step.is_affected,
-            needs: &step.needs,
-            inputs: step.inputs.map(|inputs| inputs.files),
-            because: &step.because,
-            result,
+            name: &impact.project,
+            action,
+            digest: inputs.map(|(digest, _)| digest),
+            changed: impact.is_changed,
+            affected: impact.is_affected,
+            needs: &impact.needs,
+            inputs: inputs.map(|(_, files)| files),
+            because: reasons.map(ReasonJson).collect(),
+            result: None,
         }
     }
 }
 
 impl<'p> BuildJson<'p> {
-    pub fn new(report: &'p BuildReport) -> Self {
+    pub fn new(plan: &'p Plan, report: &'p BuildReport, record: Option<&'p ImageRef>) -> Self {
         let result = |name: &ProjectName| {
             let project = report.projects.get(name)?;
             let mut json = ResultJson {
@@ -136,16 +185,90 @@ impl<'p> BuildJson<'p> {
             Some(json)
         };
         Self {
-            plan: PlanJson::with_results(&report.plan, "chinampa.build/1", result),
+            plan: PlanJson::with_results(plan, "chinampa.build/1", result),
             interrupted: report.is_interrupted,
-            record: report.record.as_ref(),
+            record,
         }
     }
 }
 
+impl Serialize for ReasonJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        let mut kind = |kind: &str| map.serialize_entry("kind", kind);
+        match self.0 {
+            Reason::File { path, change, pattern, source, project } => {
+                kind("file")?;
+                map.serialize_entry("path", &path.to_string())?;
+                map.serialize_entry("change", change)?;
+                map.serialize_entry("pattern", pattern)?;
+                map.serialize_entry("source", source)?;
+                map.serialize_entry("project", project)?;
+            }
+            Reason::New { project } => {
+                kind("new")?;
+                map.serialize_entry("project", project)?;
+            }
+            Reason::UnreadableInBase { why, project } => {
+                kind("unreadable-in-base")?;
+                map.serialize_entry("why", why)?;
+                map.serialize_entry("project", project)?;
+            }
+            Reason::UnreadableBase { why } => {
+                kind("unreadable-base")?;
+                map.serialize_entry("why", why)?;
+            }
+            Reason::Entry { keys, project } => {
+                kind("entry")?;
+                map.serialize_entry("keys", keys)?;
+                map.serialize_entry("project", project)?;
+            }
+            Reason::Parents { changes, project } => {
+                kind("parents")?;
+                let changes: Vec<_> = changes.iter().map(parent_change).collect();
+                map.serialize_entry("changes", &changes)?;
+                map.serialize_entry("project", project)?;
+            }
+            Reason::Patterns { path, change, project } => {
+                kind("patterns")?;
+                map.serialize_entry("path", &path.to_string())?;
+                map.serialize_entry("change", change)?;
+                map.serialize_entry("project", project)?;
+            }
+            Reason::Need { project } => {
+                kind("need")?;
+                map.serialize_entry("project", project)?;
+            }
+            Reason::BaseUnknown { why } => {
+                kind("base-unknown")?;
+                map.serialize_entry("why", why)?;
+            }
+            Reason::NoImage => kind("no-image")?,
+            Reason::NoImageOfDefaultBranch => kind("no-image-of-default-branch")?,
+            Reason::NoImageOfExtraInputs => kind("no-image-of-extra-inputs")?,
+            Reason::Tainted => kind("tainted")?,
+            Reason::Forced => kind("forced")?,
+        }
+        map.end()
+    }
+}
+
+fn parent_change(change: &ParentChange) -> serde_json::Value {
+    let image = |image: &Option<ParentImage>| match image {
+        Some(ParentImage::Project(project)) => serde_json::json!({ "project": project }),
+        Some(ParentImage::External) => serde_json::json!({ "external": true }),
+        None => serde_json::Value::Null,
+    };
+    serde_json::json!({
+        "reference": change.reference,
+        "source": change.source,
+        "before": image(&change.before),
+        "now": image(&change.now),
+    })
+}
+
 /// One line of `--progress json`: `chinampa.event/1`.
 pub fn event(event: &Event) -> serde_json::Value {
-    use crate::engine::Progress;
     let mut json = serde_json::json!({ "schema": "chinampa.event/1" });
     let mut set = |key: &str, value: serde_json::Value| json[key] = value;
     match event {

@@ -3,10 +3,13 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{BuildReport, Event, Outcome};
 use crate::engine::Progress;
-use crate::model::printable;
-use crate::plan::{Action, Base, Plan, Reason, Step};
+use crate::execute::{BuildReport, Event, Outcome, ProjectReport};
+use crate::model::{CommitId, ImageRef, printable, printable_log};
+use crate::observe::{Base, Reason};
+use crate::plan::{Action, Impact, Plan, ProjectImpact, Step};
+
+use super::Digests;
 
 /// How many reasons a project shows before "and … more".
 const MOST_REASONS: usize = 5;
@@ -17,23 +20,41 @@ const USUAL_STEP_BYTES: usize = 128;
 /// The plan: what is done with each project, and why.
 pub fn plan(plan: &Plan) -> String {
     let mut text = String::with_capacity(plan.steps.len() * USUAL_STEP_BYTES);
-    line(&mut text, base(plan));
+    line(&mut text, base(plan.head, plan.is_dirty, &plan.base));
     for step in &plan.steps {
-        line(&mut text, format_args!("{} `{}`{}", action(&step.action), step.project, digest(step)));
-        reasons(&mut text, &step.because);
+        let action = match &step.action {
+            Action::Build(_) => "build",
+            Action::Reuse(_) => "reuse",
+        };
+        line(&mut text, format_args!("{action} `{}` {}", step.impact.project, step.digest.short()));
+        reasons(&mut text, step.reasons());
     }
-    line(&mut text, summary(plan));
+    let build = plan.builds().count();
+    line(&mut text, format_args!("{build} to build, {} to reuse", plan.steps.len() - build));
     text
 }
 
-/// What the plan's changes are counted from.
-pub fn base(plan: &Plan) -> String {
-    let head = if plan.is_dirty {
-        format!("{} with uncommitted changes", plan.head.short())
-    } else {
-        plan.head.short()
-    };
-    match &plan.base {
+/// What changes affect, by git alone, and why.
+pub fn impact(impact: &Impact, digests: Option<&Digests>) -> String {
+    let mut text = String::with_capacity(impact.projects.len() * USUAL_STEP_BYTES);
+    line(&mut text, base(impact.head, impact.is_dirty, &impact.base));
+    for ProjectImpact { project, is_affected, reasons, .. } in &impact.projects {
+        let word = if *is_affected { "affected" } else { "unaffected" };
+        let digest = digests.and_then(|digests| digests.get(project));
+        let digest = digest.map(|(digest, _)| format!(" {}", digest.short())).unwrap_or_default();
+        line(&mut text, format_args!("{word} `{project}`{digest}"));
+        self::reasons(&mut text, reasons.iter());
+    }
+    let affected = impact.projects.iter().filter(|project| project.is_affected).count();
+    line(&mut text, format_args!("{affected} affected, {} not", impact.projects.len() - affected));
+    text
+}
+
+/// What changes are counted from.
+pub fn base(head: CommitId, is_dirty: bool, base: &Base) -> String {
+    let uncommitted = if is_dirty { " with uncommitted changes" } else { "" };
+    let head = format!("{}{uncommitted}", head.short());
+    match base {
         Base::Known { commit, from } => format!("changes of {head} since {} ({from})", commit.short()),
         Base::Unknown { why } => format!("changes of {head} since an unknown base: {why}"),
     }
@@ -49,13 +70,13 @@ pub fn event(event: &Event) -> Option<String> {
         }
         Event::Progress { project, progress } => match progress {
             Progress::StepDone { step, cached: true, .. } => {
-                Some(format!("{project}: {} CACHED", printable(step)))
+                Some(format!("{project}: {} CACHED", printable_log(step)))
             }
             Progress::StepDone { step, cached: false, took } => {
-                Some(format!("{project}: {} {}", printable(step), seconds(*took)))
+                Some(format!("{project}: {} {}", printable_log(step), seconds(*took)))
             }
             Progress::Log { text, .. } => {
-                let lines = text.lines().map(|line| format!("{project}: | {}", printable(line)));
+                let lines = text.lines().map(|line| format!("{project}: | {}", printable_log(line)));
                 Some(lines.collect::<Vec<_>>().join("\n")).filter(|lines| !lines.is_empty())
             }
             Progress::StepStarted { .. } => None,
@@ -64,31 +85,27 @@ pub fn event(event: &Event) -> Option<String> {
 }
 
 /// What was done with each project, why, how long it took and how many steps were cached.
-pub fn build(report: &BuildReport) -> String {
+pub fn build(plan: &Plan, report: &BuildReport, record: Option<&ImageRef>) -> String {
     let mut text = String::new();
-    for step in &report.plan.steps {
-        let Some(project) = report.projects.get(&step.project) else { continue };
+    for step in &plan.steps {
+        let Step { impact: ProjectImpact { project: name, .. }, .. } = step;
+        let Some(project) = report.projects.get(name) else { continue };
         line(
             &mut text,
-            format_args!(
-                "{:<9} {}{}",
-                project.outcome.word(),
-                step.project,
-                detail(&project.outcome, project.took)
-            ),
+            format_args!("{:<9} {}{}", project.outcome.word(), name, detail(&project.outcome, project.took)),
         );
         if let Outcome::Built { image, .. } | Outcome::Reused { image, .. } = &project.outcome {
             line(&mut text, format_args!("  as {image}"));
         }
         if !matches!(project.outcome, Outcome::Reused { .. }) {
-            reasons(&mut text, &step.because);
+            reasons(&mut text, step.reasons());
         }
         if let Outcome::Failed { causes, log_tail } = &project.outcome {
             failure(&mut text, causes, log_tail);
         }
     }
     line(&mut text, totals(report));
-    if let Some(record) = &report.record {
+    if let Some(record) = record {
         line(&mut text, format_args!("recorded as {record}"));
     }
     text
@@ -102,14 +119,14 @@ fn failure(text: &mut String, causes: &[String], log_tail: &[String]) {
     if !log_tail.is_empty() {
         line(text, "  the failed step's last lines:");
         for log in log_tail {
-            line(text, format_args!("    | {}", printable(log)));
+            line(text, format_args!("    | {}", printable_log(log)));
         }
     }
 }
 
 fn totals(report: &BuildReport) -> String {
     let count = |word: &str| {
-        let with_word = |project: &&super::ProjectReport| project.outcome.word() == word;
+        let with_word = |project: &&ProjectReport| project.outcome.word() == word;
         report.projects.values().filter(with_word).count()
     };
     let mut parts = Vec::new();
@@ -144,10 +161,9 @@ fn detail(outcome: &Outcome, took: Duration) -> String {
     }
 }
 
-fn reasons(text: &mut String, because: &[Reason]) {
+fn reasons<'r>(text: &mut String, reasons: impl Iterator<Item = &'r Reason>) {
     // An unknown base is the same reason for all, and stands in the first line.
-    let own: Vec<&Reason> =
-        because.iter().filter(|reason| !matches!(reason, Reason::BaseUnknown { .. })).collect();
+    let own: Vec<&Reason> = reasons.filter(|reason| !matches!(reason, Reason::BaseUnknown { .. })).collect();
     // A line that says there is one more is no shorter than that one.
     let shown = if own.len() == MOST_REASONS + 1 { own.len() } else { MOST_REASONS };
     for reason in own.iter().take(shown) {
@@ -156,30 +172,6 @@ fn reasons(text: &mut String, because: &[Reason]) {
     if let more @ 1.. = own.len().saturating_sub(shown) {
         line(text, format_args!("  and {more} more reasons: `chinampa why` names them all"));
     }
-}
-
-fn summary(plan: &Plan) -> String {
-    let count = |wanted: fn(&Action) -> bool| plan.steps.iter().filter(|step| wanted(&step.action)).count();
-    let (build, reuse) =
-        (count(|action| *action == Action::Build), count(|action| matches!(action, Action::Reuse(_))));
-    if build + reuse > 0 {
-        return format!("{build} to build, {reuse} to reuse");
-    }
-    let affected = count(|action| *action == Action::Affected);
-    format!("{affected} affected, {} not", plan.steps.len() - affected)
-}
-
-fn action(action: &Action) -> &'static str {
-    match action {
-        Action::Build => "build",
-        Action::Reuse(_) => "reuse",
-        Action::Affected => "affected",
-        Action::Unaffected => "unaffected",
-    }
-}
-
-fn digest(step: &Step) -> String {
-    step.inputs.map(|inputs| format!(" {}", inputs.digest.short())).unwrap_or_default()
 }
 
 fn seconds(took: Duration) -> String {

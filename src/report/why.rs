@@ -1,56 +1,58 @@
-//! One project's whole story: each reason, and the way through the graph that it came by.
+//! All reasons why a project is affected, each with the path through the graph that it came by.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
+use super::json::{BaseJson, ReasonJson};
 use crate::graph::ProjectGraph;
 use crate::model::ProjectName;
-use crate::plan::{Base, Observations, Plan, Reason};
+use crate::observe::{Changes, Reason};
+use crate::plan::Impact;
 
 /// Why a project is affected by the changes, or that it isn't.
 #[derive(Debug)]
-pub struct Story<'s> {
+pub struct Explanation<'s> {
     project: &'s ProjectName,
-    plan: &'s Plan,
-    chapters: Vec<Chapter<'s>>,
+    impact: &'s Impact,
+    causes: Vec<Cause<'s>>,
 }
 
-/// The reasons of one project, and the way from ours to it: ours first.
+/// The reasons of one project, and the path from ours to it: ours first.
 #[derive(Debug)]
-struct Chapter<'s> {
-    way: Vec<ProjectName>,
+struct Cause<'s> {
+    path: Vec<ProjectName>,
     reasons: &'s [Reason],
 }
 
-impl<'s> Story<'s> {
+impl<'s> Explanation<'s> {
     pub fn new(
         graph: &ProjectGraph,
-        observed: &'s Observations,
-        plan: &'s Plan,
+        changes: &'s Changes,
+        impact: &'s Impact,
         project: &'s ProjectName,
     ) -> Self {
-        let mut chapters: Vec<Chapter<'s>> = graph
+        let mut causes: Vec<Cause<'s>> = graph
             .with_needs([project])
             .iter()
             .filter_map(|need| {
-                let reasons = observed.own_changes.get(need).filter(|reasons| !reasons.is_empty())?;
-                Some(Chapter { way: graph.path_to_need(project, need)?, reasons })
+                let reasons = changes.direct.get(need).filter(|reasons| !reasons.is_empty())?;
+                Some(Cause { path: graph.path_to_need(project, need)?, reasons })
             })
             .collect();
-        chapters.sort_by(|one, other| (one.way.len(), &one.way).cmp(&(other.way.len(), &other.way)));
-        if let Some(step) = plan.step(project).filter(|_| chapters.is_empty()) {
-            let reasons = step.because.as_slice();
-            chapters.extend((!reasons.is_empty()).then(|| Chapter { way: vec![project.clone()], reasons }));
+        causes.sort_by(|one, other| (one.path.len(), &one.path).cmp(&(other.path.len(), &other.path)));
+        if let Some(own) = impact.project(project).filter(|_| causes.is_empty()) {
+            let reasons = own.reasons.as_slice();
+            causes.extend((!reasons.is_empty()).then(|| Cause { path: vec![project.clone()], reasons }));
         }
-        Self { project, plan, chapters }
+        Self { project, impact, causes }
     }
 }
 
-impl fmt::Display for Story<'_> {
+impl fmt::Display for Explanation<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.chapters.is_empty() {
+        if self.causes.is_empty() {
             return writeln!(
                 formatter,
                 "`{}` is not affected: none of its inputs, nor of what it needs, differs from the base",
@@ -58,13 +60,13 @@ impl fmt::Display for Story<'_> {
             );
         }
         writeln!(formatter, "`{}` is affected:", self.project)?;
-        for chapter in &self.chapters {
-            if chapter.way.len() > 1 {
-                let way: Vec<String> = chapter.way.iter().map(|name| format!("`{name}`")).collect();
-                writeln!(formatter, "  {}, and", way.join(" needs "))?;
+        for cause in &self.causes {
+            if cause.path.len() > 1 {
+                let path: Vec<String> = cause.path.iter().map(|name| format!("`{name}`")).collect();
+                writeln!(formatter, "  {}, and", path.join(" needs "))?;
             }
-            let indent = if chapter.way.len() > 1 { "    " } else { "  " };
-            for reason in chapter.reasons {
+            let indent = if cause.path.len() > 1 { "    " } else { "  " };
+            for reason in cause.reasons {
                 writeln!(formatter, "{indent}{reason}")?;
             }
         }
@@ -73,29 +75,24 @@ impl fmt::Display for Story<'_> {
 }
 
 /// `chinampa.why/1`
-impl Serialize for Story<'_> {
+impl Serialize for Explanation<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let because: Vec<serde_json::Value> = self
-            .chapters
+            .causes
             .iter()
-            .map(|chapter| json!({ "way": chapter.way, "reasons": chapter.reasons }))
+            .map(|cause| {
+                let reasons: Vec<_> = cause.reasons.iter().map(ReasonJson).collect();
+                json!({ "path": cause.path, "reasons": reasons })
+            })
             .collect();
         json!({
             "schema": "chinampa.why/1",
             "project": self.project,
-            "head": self.plan.head.to_string(),
-            "base": base_json(&self.plan.base),
-            "affected": !self.chapters.is_empty(),
+            "head": self.impact.head.to_string(),
+            "base": BaseJson::new(&self.impact.base),
+            "affected": !self.causes.is_empty(),
             "because": because,
         })
         .serialize(serializer)
-    }
-}
-
-/// As in every document: the commit and who named it, or `null`.
-pub(super) fn base_json(base: &Base) -> serde_json::Value {
-    match base {
-        Base::Known { commit, from } => json!({ "commit": commit.to_string(), "from": from }),
-        Base::Unknown { .. } => serde_json::Value::Null,
     }
 }

@@ -4,11 +4,11 @@ use std::fmt;
 
 use serde_json::json;
 
-use super::why::base_json;
+use super::json::BaseJson;
 use crate::model::{Change, ProjectName, RepoPath};
 use crate::patterns::Pattern;
-use crate::plan::Plan;
-use crate::workspace::{Project, Workspace};
+use crate::plan::Impact;
+use crate::workspace::{PatternFile, Project, Workspace};
 
 /// How many files of one project are listed in words.
 const MOST_FILES: usize = 20;
@@ -27,8 +27,8 @@ pub struct NearMisses<'w> {
 #[derive(Debug)]
 struct NearMiss<'w> {
     path: &'w RepoPath,
-    /// The line that takes the file back; `None` when no line matches it.
-    taken_back_by: Option<&'w Pattern>,
+    /// The negated line that excludes the file; `None` when no line matches it.
+    excluded_by: Option<&'w Pattern>,
 }
 
 impl<'w> NearMisses<'w> {
@@ -42,7 +42,7 @@ impl<'w> NearMisses<'w> {
             let misses: Vec<NearMiss<'_>> = changes
                 .iter()
                 .filter(|change| folders.iter().any(|folder| change.path.is_within(folder)))
-                .map(|Change { path, .. }| NearMiss { path, taken_back_by: it.patterns.last_match(path) })
+                .map(|Change { path, .. }| NearMiss { path, excluded_by: it.patterns.last_match(path) })
                 .collect();
             (!misses.is_empty()).then_some((name, it, misses))
         };
@@ -51,22 +51,22 @@ impl<'w> NearMisses<'w> {
     }
 
     /// `chinampa.why/1` with `near_misses`.
-    pub fn to_json(&self, plan: &Plan) -> serde_json::Value {
+    pub fn to_json(&self, impact: &Impact) -> serde_json::Value {
         let near_misses = self.by_project.iter().flat_map(|(name, project, misses)| {
             misses.iter().map(move |miss| {
                 json!({
                     "project": name,
                     "path": miss.path.to_string(),
-                    "taken_back_by": miss.taken_back_by.map(ToString::to_string),
-                    "source": miss.taken_back_by.map(|pattern| source(project, pattern)),
+                    "excluded_by": miss.excluded_by.map(ToString::to_string),
+                    "source": miss.excluded_by.map(|pattern| source(project, pattern)),
                 })
             })
         });
         json!({
             "schema": "chinampa.why/1",
             "project": self.project,
-            "head": plan.head.to_string(),
-            "base": base_json(&plan.base),
+            "head": impact.head.to_string(),
+            "base": BaseJson::new(&impact.base),
             "affected": false,
             "because": [],
             "changed_files": self.changed_files,
@@ -77,10 +77,7 @@ impl<'w> NearMisses<'w> {
 }
 
 fn source(project: &Project, pattern: &Pattern) -> String {
-    match pattern.line() {
-        Some(line) => format!("{}:{line}", project.pattern_file),
-        None => project.pattern_file.to_string(),
-    }
+    format!("{}:{}", project.pattern_file.path(), pattern.line().unwrap_or(1))
 }
 
 impl fmt::Display for NearMisses<'_> {
@@ -99,18 +96,23 @@ impl fmt::Display for NearMisses<'_> {
         for (name, project, misses) in &self.by_project {
             let whose = if *name == self.project { String::new() } else { format!(" of `{name}`") };
             for miss in misses.iter().take(MOST_FILES) {
-                match miss.taken_back_by {
+                match miss.excluded_by {
                     Some(pattern) => writeln!(
                         formatter,
-                        "  `{}` is taken back by `{pattern}` ({}){whose}",
+                        "  `{}` is excluded by `{pattern}` ({}){whose}",
                         miss.path,
                         source(project, pattern)
                     )?,
-                    None => writeln!(
-                        formatter,
-                        "  `{}` matches no line of `{}`{whose}",
-                        miss.path, project.pattern_file
-                    )?,
+                    None => match &project.pattern_file {
+                        PatternFile::There(file) => {
+                            writeln!(formatter, "  `{}` matches no line of `{file}`{whose}", miss.path)?;
+                        }
+                        PatternFile::Absent(_) => writeln!(
+                            formatter,
+                            "  `{}` is not in `{}`, the folder that is taken where there is no pattern file{whose}",
+                            miss.path, project.config.path.value
+                        )?,
+                    },
                 }
             }
             if let Some(more @ 1..) = misses.len().checked_sub(MOST_FILES) {

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use super::SimulateError;
 use super::causes::{Cause, Causes};
 use crate::dockerignore::DockerIgnore;
-use crate::git::Snapshot;
+use crate::git::{GitError, Snapshot};
 use crate::infer::{self, Certainty, Source};
+use crate::inputs::{self, InputIndex, Projects, TakenBy};
 use crate::model::{Change, ProjectName, RepoPath};
 use crate::patterns::{Index, Pattern, Patterns};
-use crate::workspace::{self, MANIFEST, ManifestSource, Project, Workspace};
+use crate::workspace::{Base, MANIFEST, ManifestSource, Workspace, WorkspaceError};
 
 /// What each project's Dockerfile takes.
 pub(super) struct Inferred {
@@ -37,42 +38,41 @@ impl Inferred {
 
 pub(super) struct Lookup<'w> {
     workspace: &'w Workspace,
-    projects: Vec<(&'w ProjectName, &'w Project)>,
+    projects: &'w Projects<'w>,
     /// The number of each project's first line, and at the end that of `rebuild_all`'s.
     first_lines: Vec<usize>,
-    declared: Index<'w>,
-    of_all: Index<'w>,
+    declared: InputIndex<'w>,
     inferred: &'w Inferred,
     inferred_index: Index<'w>,
-    /// Whose inputs a path is though no pattern names it.
-    implied: HashMap<RepoPath, Vec<usize>>,
+    /// Whose inputs a pattern file names.
+    pattern_files: HashMap<&'w RepoPath, Vec<usize>>,
     /// Whether entries of the manifest are compared.
     has_manifest: bool,
 }
 
 impl<'w> Lookup<'w> {
-    pub(super) fn new(workspace: &'w Workspace, source: &ManifestSource, inferred: &'w Inferred) -> Self {
-        let projects: Vec<(&ProjectName, &Project)> = workspace.projects.iter().collect();
+    pub(super) fn new(
+        workspace: &'w Workspace,
+        projects: &'w Projects<'w>,
+        source: &ManifestSource,
+        inferred: &'w Inferred,
+    ) -> Self {
         let (mut first_lines, mut next) = (Vec::new(), 0);
-        let mut implied: HashMap<RepoPath, Vec<usize>> = HashMap::new();
+        let mut pattern_files: HashMap<&RepoPath, Vec<usize>> = HashMap::new();
         for (number, (_, project)) in projects.iter().enumerate() {
             first_lines.push(next);
             next += project.patterns.lines().len();
-            let own = [project.config.dockerfile.value.clone(), project.pattern_file.clone()];
-            for file in project.ignore_files().into_iter().chain(own) {
-                implied.entry(file).or_default().push(number);
-            }
+            pattern_files.entry(project.pattern_file.path()).or_default().push(number);
         }
         first_lines.push(next);
         Self {
             workspace,
-            declared: Index::new(projects.iter().map(|(_, project)| &project.patterns)),
-            of_all: Index::new([&workspace.rebuild_all]),
+            declared: InputIndex::new(projects, &workspace.rebuild_all),
             projects,
             first_lines,
             inferred,
             inferred_index: Index::new(inferred.sources.iter().map(|(_, source)| &source.patterns)),
-            implied,
+            pattern_files,
             has_manifest: matches!(source, ManifestSource::Tree),
         }
     }
@@ -97,7 +97,7 @@ impl<'w> Lookup<'w> {
         };
         let pattern = &patterns.lines()[line - self.first_lines[owner]];
         let source = match (pattern.line(), project) {
-            (Some(line), Some(project)) => format!("{}:{line}", project.pattern_file),
+            (Some(line), Some(project)) => format!("{}:{line}", project.pattern_file.path()),
             (line, None) => self.workspace.manifest_line(line.unwrap_or(1)),
             (None, Some(project)) => self.workspace.manifest_line(project.config.line),
         };
@@ -106,38 +106,45 @@ impl<'w> Lookup<'w> {
     }
 
     /// Why a commit would have built what. Without `older` it is the first.
+    ///
+    /// # Errors
+    /// [`GitError`] when one of the two trees can't be read.
     pub(super) fn causes(
         &self,
         changes: &[Change],
         older: Option<&Snapshot<'_>>,
         newer: &Snapshot<'_>,
-    ) -> Causes {
+    ) -> Result<Causes, GitError> {
         let mut causes = Causes::of_nothing(self.projects.len());
         for Change { path, .. } in changes {
-            self.declared.matches(path, |project, pattern| {
-                let patterns = &self.projects[project].1.patterns;
-                let line = self.first_lines[project] + place(patterns, pattern);
-                causes.lines.insert(line);
-                causes.declared[project] = causes.declared[project].and(cause(patterns, pattern, line, path));
-            });
-            self.of_all.matches(path, |_, pattern| {
-                let patterns = &self.workspace.rebuild_all;
-                let line = self.first_lines[self.projects.len()] + place(patterns, pattern);
-                causes.lines.insert(line);
-                let cause = cause(patterns, pattern, line, path);
-                causes.declared.iter_mut().for_each(|own| *own = own.and(cause));
-                causes.inferred.fill(true);
+            self.declared.all_matches(path, |project, by| match by {
+                TakenBy::Pattern(pattern) => {
+                    let patterns = &self.projects[project].1.patterns;
+                    let line = self.first_lines[project] + place(patterns, pattern);
+                    causes.lines.insert(line);
+                    causes.declared[project] =
+                        causes.declared[project].and(cause(patterns, pattern, line, path));
+                }
+                TakenBy::RebuildAll(pattern) => {
+                    let patterns = &self.workspace.rebuild_all;
+                    let line = self.first_lines[self.projects.len()] + place(patterns, pattern);
+                    causes.lines.insert(line);
+                    causes.declared[project] =
+                        causes.declared[project].and(cause(patterns, pattern, line, path));
+                    causes.inferred[project] = true;
+                }
+                TakenBy::ExtraInput(_) | TakenBy::Dockerfile | TakenBy::IgnoreFile => causes.imply(project),
             });
             self.inferred_index.matches(path, |number, _| {
                 let project = self.inferred.sources[number].0;
                 causes.inferred[project] |= self.is_in_context(project, path);
             });
-            self.implied.get(path).into_iter().flatten().for_each(|&project| causes.imply(project));
+            self.pattern_files.get(path).into_iter().flatten().for_each(|&project| causes.imply(project));
             if path.as_bytes() == MANIFEST.as_bytes() && self.has_manifest {
-                self.changed_entries(older, newer).into_iter().for_each(|project| causes.imply(project));
+                self.redefined(changes, older, newer)?.into_iter().for_each(|project| causes.imply(project));
             }
         }
-        causes
+        Ok(causes)
     }
 
     fn is_in_context(&self, project: usize, path: &RepoPath) -> bool {
@@ -145,20 +152,26 @@ impl<'w> Lookup<'w> {
         own.is_some_and(|own| !self.inferred.ignored[project].ignores(&own))
     }
 
-    /// Projects whose entries in the manifest make another image than before; all where one can't be read.
-    fn changed_entries(&self, older: Option<&Snapshot<'_>>, newer: &Snapshot<'_>) -> Vec<usize> {
-        let manifest = |snapshot| Some(workspace::manifest(snapshot, &ManifestSource::Tree).ok()?.0);
-        let (Some(older), Some(newer)) = (older.and_then(manifest), manifest(newer)) else {
-            return (0..self.projects.len()).collect();
+    /// Projects that a commit defines otherwise than the one before; all where one of the two can't be read.
+    fn redefined(
+        &self,
+        changes: &[Change],
+        older: Option<&Snapshot<'_>>,
+        newer: &Snapshot<'_>,
+    ) -> Result<Vec<usize>, GitError> {
+        let all = (0..self.projects.len()).collect();
+        let (Some(older), newer) = (older, Workspace::read(newer, &ManifestSource::Tree)) else {
+            return Ok(all);
         };
-        let differs_for_all = older.workspace.rebuild_all != newer.workspace.rebuild_all;
-        let differs = |name: &ProjectName| match (older.projects.get(name), newer.projects.get(name)) {
-            (Some(older), Some(newer)) => differs_for_all || !older.differing_keys(newer).is_empty(),
-            (None, there) => there.is_some(),
-            (Some(_), None) => false,
+        let newer = match newer {
+            Ok(newer) => newer,
+            Err(WorkspaceError::Git(error)) => return Err(error),
+            Err(WorkspaceError::NoManifest | WorkspaceError::Invalid(_)) => return Ok(all),
         };
+        let Ok(base) = Base::read(&newer, &ManifestSource::Tree, older, changes)? else { return Ok(all) };
+        let differing = inputs::differences(&newer, &base);
         let names = self.projects.iter().map(|(name, _)| *name).enumerate();
-        names.filter(|(_, name)| differs(name)).map(|(number, _)| number).collect()
+        Ok(names.filter(|(_, name)| differing.contains_key(name)).map(|(number, _)| number).collect())
     }
 }
 

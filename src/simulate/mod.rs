@@ -14,8 +14,8 @@ use thiserror::Error;
 
 use crate::git::{FirstParents, GitError, Repository, Snapshot};
 use crate::infer::InferError;
-use crate::model::{Change, ChangeKind, CommitId, ProjectName};
-use crate::workspace::{ManifestSource, Workspace};
+use crate::model::{Change, ChangeKind, CommitId, ErrorKind, ProjectName};
+use crate::workspace::{ManifestSource, Project, Workspace};
 use causes::{Graph, Tally};
 use lookup::{Inferred, Lookup};
 
@@ -96,6 +96,24 @@ pub enum SimulateError {
     },
 }
 
+impl SimulateError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Git(error) => error.kind(),
+            Self::Infer { source, .. } => source.kind(),
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Git(error) => error.hint(),
+            Self::Infer { source, .. } => source.hint(),
+        }
+    }
+}
+
 impl Simulation {
     /// How often a project would have been built: as declared, and as inferred.
     pub fn builds(&self) -> (usize, usize) {
@@ -124,7 +142,8 @@ pub fn run(
     history: &FirstParents,
 ) -> Result<Simulation, SimulateError> {
     let inferred = Inferred::read(workspace, snapshot)?;
-    let lookup = Lookup::new(workspace, source, &inferred);
+    let numbered: Vec<(&ProjectName, &Project)> = workspace.projects.iter().collect();
+    let lookup = Lookup::new(workspace, &numbered, source, &inferred);
     let graph = Graph::new(workspace);
     let mut tally = Tally::new(workspace.projects.len(), lookup.lines());
     let seen: Vec<_> =
@@ -141,7 +160,7 @@ pub fn run(
             Some(older) => older.changes_to(&newer)?,
             None => all_added(&newer)?,
         };
-        let causes = lookup.causes(&changes, older.as_ref(), &newer);
+        let causes = lookup.causes(&changes, older.as_ref(), &newer)?;
         tally.add(&graph, &causes);
         last = Some((*commit, newer));
     }

@@ -2,22 +2,29 @@
 //!
 //! All problems of all files are reported at once, each with its file and line.
 
-mod parents;
+mod base;
+mod images;
 mod read;
+mod variant;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::config::{
     self, EnvironmentName, EnvironmentRule, Manifest, ManifestErrors, ProjectConfig, RegistryConfig,
 };
-use crate::dockerfile::Dockerfile;
 use crate::git::{GitError, Snapshot};
 use crate::graph::ProjectGraph;
-use crate::model::{ProjectName, RepoPath, RepositoryName};
+use crate::model::{ErrorKind, ProjectName, RepoPath, RepositoryName};
 use crate::patterns::Patterns;
+
+pub use base::{Base, BaseProject, UnreadableBase};
+pub use variant::{ParentImage, Variant};
 
 /// The manifest's name in a repository.
 pub const MANIFEST: &str = "projects.toml";
+
+/// The name, in the root of a repository, of the file that pins external images.
+pub const LOCK_FILE: &str = "projects.lock";
 
 /// A project's pattern file, in its folder.
 pub const PATTERN_FILE: &str = ".rebuild_patterns";
@@ -46,17 +53,21 @@ pub struct Project {
     pub config: Box<ProjectConfig>,
     /// Its pattern file's, and the whole context where that isn't hermetic.
     pub patterns: Patterns,
-    /// Where the patterns stand, whether the file is there or not.
-    pub pattern_file: RepoPath,
-    pub dockerfile: Box<Dockerfile>,
+    pub pattern_file: PatternFile,
+    /// What its Dockerfile is for each of its platforms: at least one.
+    pub variants: Box<[Variant]>,
     /// Where the cache keeps its images.
     pub repository: RepositoryName,
-    /// Which project each image reference of the Dockerfile stands for, as it is written there.
-    pub parents: BTreeMap<String, ProjectName>,
-    /// Image references of the Dockerfile that are not ours, sorted.
-    pub foreign_parents: BTreeSet<String>,
     /// Files that are inputs though they are not committed.
     pub extra_inputs: Patterns,
+}
+
+/// Where a project's patterns stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PatternFile {
+    There(RepoPath),
+    /// Nobody wrote one at this path: the project takes its whole folder.
+    Absent(RepoPath),
 }
 
 /// Where the manifest is taken from.
@@ -77,6 +88,26 @@ pub enum WorkspaceError {
     Invalid(#[source] ManifestErrors),
     #[error(transparent)]
     Git(#[from] GitError),
+}
+
+impl WorkspaceError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoManifest => ErrorKind::Input,
+            Self::Invalid(errors) => errors.kind(),
+            Self::Git(error) => error.kind(),
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoManifest => Some("`chinampa init` writes a first one; commit it".to_owned()),
+            Self::Invalid(errors) => errors.hint(),
+            Self::Git(error) => error.hint(),
+        }
+    }
 }
 
 /// Reads the manifest alone.
@@ -114,11 +145,35 @@ impl Workspace {
     }
 }
 
+impl PatternFile {
+    /// Where the file is, or would be.
+    pub fn path(&self) -> &RepoPath {
+        match self {
+            Self::There(path) | Self::Absent(path) => path,
+        }
+    }
+}
+
 impl Project {
     /// The `.dockerignore` files that a build may use: the Dockerfile's own, else the context's.
     pub fn ignore_files(&self) -> [RepoPath; 2] {
-        let own = [self.config.dockerfile.value.as_bytes(), b".dockerignore"].concat();
-        let own = RepoPath::new(own).expect("a path with more letters is a path");
-        [own, self.config.context.value.join_component(b".dockerignore")]
+        ignore_files(&self.config)
     }
+
+    /// The projects that any platform's Dockerfile takes an image of, and those that the manifest lists.
+    pub fn needs(&self) -> impl Iterator<Item = &ProjectName> {
+        let listed = self.config.needs.iter().map(|need| &need.value);
+        self.variants.iter().flat_map(Variant::own_parents).map(|(_, project)| project).chain(listed)
+    }
+
+    /// Whether its Dockerfile takes an image of that project on any platform.
+    pub fn is_built_from(&self, project: &ProjectName) -> bool {
+        self.variants.iter().flat_map(Variant::own_parents).any(|(_, parent)| parent == project)
+    }
+}
+
+fn ignore_files(config: &ProjectConfig) -> [RepoPath; 2] {
+    let own = [config.dockerfile.value.as_bytes(), b".dockerignore"].concat();
+    let own = RepoPath::new(own).expect("a path with more letters is a path");
+    [own, config.context.value.join_component(b".dockerignore")]
 }

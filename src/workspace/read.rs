@@ -1,15 +1,14 @@
 //! Reads what the manifest names, on several threads where there is much of it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
-use super::parents::Names;
-use super::{PATTERN_FILE, Project, Workspace, WorkspaceError};
+use super::images::Names;
+use super::{PATTERN_FILE, PatternFile, Project, Variant, Workspace, WorkspaceError, ignore_files};
 use crate::config::{Located, Manifest, ManifestErrors, Problem, ProjectConfig};
 use crate::dockerfile::Dockerfile;
-use crate::git::{GitError, Snapshot};
+use crate::git::{Entry, EntryKind, GitError, Snapshot};
 use crate::graph::ProjectGraph;
-use crate::model::{ProjectName, RepoPath, RepositoryName};
+use crate::model::{FileMode, ProjectName, RepoPath, RepositoryName};
 use crate::patterns::{Patterns, PatternsError};
 use crate::threads;
 
@@ -28,19 +27,20 @@ pub(super) fn workspace(
     snapshot.fetch_promised(manifest.projects.values().flat_map(|config| {
         [config.dockerfile.value.clone(), config.path.value.join_component(PATTERN_FILE.as_bytes())]
     }))?;
-    let (found, mut problems) = read_all(snapshot, &manifest, &names, &file)?;
-    let mut reader =
-        Reader { snapshot, manifest: &manifest, names: &names, file: &file, problems: Vec::new() };
+    let all: Vec<_> = manifest.projects.iter().map(|(name, config)| (name, &**config)).collect();
+    let found = read_all(snapshot, &all, &names, &file)?;
+    let mut reader = Reader { snapshot, names: &names, file: &file, problems: Vec::new() };
     let rebuild_all = reader.listed(&manifest.workspace.rebuild_all);
     let records = reader.repository(&manifest.workspace.name.builds_repository(), 1);
-    problems.append(&mut reader.problems);
+    let mut problems = reader.problems;
+    problems.extend(found.iter().filter_map(|found| found.as_ref().err()).flatten().cloned());
     let graph = graph(&manifest, &found, &file).map_err(|cycles| problems.extend(cycles));
     let (Ok(graph), Some(records), true) = (graph, records, problems.is_empty()) else {
         problems.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
         return Err(WorkspaceError::Invalid(ManifestErrors { problems, more: 0 }));
     };
     let Manifest { workspace: settings, cache, deploy, environments, projects } = manifest;
-    let found = found.into_iter().map(|found| found.expect("what was not read is a problem"));
+    let found = found.into_iter().map(|found| found.expect("there is no problem"));
     let projects = projects.into_iter().zip(found);
     let projects = projects.map(|((name, config), found)| (name, found.with(config))).collect();
     let manifest_file = file;
@@ -57,21 +57,15 @@ pub(super) fn workspace(
     })
 }
 
-type AllFound = (Vec<Option<Found>>, Vec<Problem>);
-
-/// Reads all projects, in the manifest's order; `None` where a problem was noted.
-fn read_all<'m>(
+/// Reads these projects, in their order, each with its problems where it has some.
+pub(super) fn read_all(
     snapshot: &Snapshot<'_>,
-    manifest: &'m Manifest,
-    names: &Names<'m>,
+    projects: &[(&ProjectName, &ProjectConfig)],
+    names: &Names<'_>,
     file: &str,
-) -> Result<AllFound, GitError> {
-    let projects: Vec<(&ProjectName, &ProjectConfig)> =
-        manifest.projects.iter().map(|(name, config)| (name, &**config)).collect();
+) -> Result<Vec<Result<Found, Vec<Problem>>>, GitError> {
     let read = |snapshot: &Snapshot<'_>, projects: &[(&ProjectName, &ProjectConfig)]| {
-        let mut reader = Reader { snapshot, manifest, names, file, problems: Vec::new() };
-        let found = reader.projects(projects)?;
-        Ok((found, reader.problems))
+        Reader { snapshot, names, file, problems: Vec::new() }.projects(projects)
     };
     let most_threads = projects.len() / LEAST_PROJECTS_A_THREAD;
     // How many processors there are is a dozen calls, so it is asked only where it matters.
@@ -88,18 +82,18 @@ fn read_all<'m>(
             queue.each(|projects| read(&snapshot, projects))
         },
     )?;
-    let (mut found, mut problems) = (Vec::with_capacity(projects.len()), Vec::new());
-    for (mut of_chunk, mut of_chunk_problems) in all {
-        found.append(&mut of_chunk);
-        problems.append(&mut of_chunk_problems);
-    }
-    Ok((found, problems))
+    Ok(all.into_iter().flatten().collect())
 }
 
-fn graph(manifest: &Manifest, found: &[Option<Found>], file: &str) -> Result<ProjectGraph, Vec<Problem>> {
+fn graph(
+    manifest: &Manifest,
+    found: &[Result<Found, Vec<Problem>>],
+    file: &str,
+) -> Result<ProjectGraph, Vec<Problem>> {
     let needs = manifest.projects.iter().zip(found).filter_map(|((name, config), found)| {
         let listed = config.needs.iter().map(|need| &need.value);
-        Some((name, found.as_ref()?.parents.values().chain(listed)))
+        let parents = found.as_ref().ok()?.variants.iter().flat_map(Variant::own_parents);
+        Some((name, parents.map(|(_, project)| project).chain(listed)))
     });
     ProjectGraph::new(needs).map_err(|cycles| {
         let problem = |cycle: &crate::graph::Cycle| Problem {
@@ -113,13 +107,11 @@ fn graph(manifest: &Manifest, found: &[Option<Found>], file: &str) -> Result<Pro
 }
 
 /// What a project's entry names; the entry itself is added when all are read.
-struct Found {
+pub(super) struct Found {
     repository: RepositoryName,
     patterns: Patterns,
-    pattern_file: RepoPath,
-    dockerfile: Box<Dockerfile>,
-    parents: BTreeMap<String, ProjectName>,
-    foreign_parents: BTreeSet<String>,
+    pattern_file: PatternFile,
+    variants: Box<[Variant]>,
     extra_inputs: Patterns,
 }
 
@@ -132,26 +124,15 @@ struct Files {
 
 struct Reader<'r, 'm> {
     snapshot: &'r Snapshot<'r>,
-    manifest: &'m Manifest,
     names: &'r Names<'m>,
     file: &'r str,
     problems: Vec<Problem>,
 }
 
 impl Found {
-    fn with(self, config: Box<ProjectConfig>) -> Project {
-        let Self { repository, patterns, pattern_file, dockerfile, parents, foreign_parents, extra_inputs } =
-            self;
-        Project {
-            config,
-            repository,
-            patterns,
-            pattern_file,
-            dockerfile,
-            parents,
-            foreign_parents,
-            extra_inputs,
-        }
+    pub(super) fn with(self, config: Box<ProjectConfig>) -> Project {
+        let Self { repository, patterns, pattern_file, variants, extra_inputs } = self;
+        Project { config, repository, patterns, pattern_file, variants, extra_inputs }
     }
 }
 
@@ -160,11 +141,11 @@ impl Reader<'_, '_> {
         self.problems.push(Problem { file: file.to_owned(), line, message, hint: None });
     }
 
-    /// Reads what each project's entry names; `None` where a problem was noted.
+    /// Reads what each project's entry names.
     fn projects(
         &mut self,
         projects: &[(&ProjectName, &ProjectConfig)],
-    ) -> Result<Vec<Option<Found>>, GitError> {
+    ) -> Result<Vec<Result<Found, Vec<Problem>>>, GitError> {
         let folders = projects.iter().flat_map(|(_, config)| [&config.path.value, &config.context.value]);
         self.snapshot.read_folders(folders)?;
         let pattern_file = |config: &ProjectConfig| config.path.value.join_component(PATTERN_FILE.as_bytes());
@@ -179,12 +160,14 @@ impl Reader<'_, '_> {
             .map(|((name, config), pattern_file)| {
                 let mut text = || texts.next().flatten().transpose();
                 let (patterns, dockerfile) = (text()?, text()?);
-                self.project(name, config, Files { pattern_file: pattern_file.clone(), patterns, dockerfile })
+                let files = Files { pattern_file: pattern_file.clone(), patterns, dockerfile };
+                let found = self.project(name, config, files)?;
+                Ok(found.ok_or_else(|| std::mem::take(&mut self.problems)))
             })
             .collect()
     }
 
-    /// The same of one project.
+    /// The same of one project; `None` where a problem was noted.
     fn project(
         &mut self,
         name: &ProjectName,
@@ -204,36 +187,41 @@ impl Reader<'_, '_> {
         if self.problems.len() > before {
             return Ok(None);
         }
+        self.refuse_links(config, &files.pattern_file)?;
         let Files { pattern_file, patterns, dockerfile } = files;
-        let patterns = match patterns {
-            Some(text) => Patterns::parse(&text, &config.path.value)
-                .unwrap_or_else(|errors| self.bad_patterns(&pattern_file.to_string(), 1, &errors)),
-            None => Patterns::whole_folder(&config.path.value),
+        let (patterns, pattern_file) = match patterns {
+            Some(text) => {
+                let patterns = Patterns::parse(&text, &config.path.value)
+                    .unwrap_or_else(|errors| self.bad_patterns(&pattern_file.to_string(), 1, &errors));
+                (patterns, PatternFile::There(pattern_file))
+            }
+            None => (Patterns::whole_folder(&config.path.value), PatternFile::Absent(pattern_file)),
         };
         let patterns = if config.hermetic { patterns } else { patterns.and_folder(&config.context.value) };
         let repository = self.repository(&config.repository, config.line);
         let extra_inputs = self.listed(&config.extra_inputs);
-        let Some(dockerfile) = self.dockerfile(name, config, dockerfile) else {
+        let variants = self.variants(name, config, dockerfile);
+        let (Some(repository), true) = (repository, self.problems.len() == before) else {
             return Ok(None);
         };
-        let (parents, foreign_parents) = self.parents(name, config, &dockerfile);
-        let Some(repository) = repository.filter(|_| self.problems.len() == before) else {
-            return Ok(None);
-        };
-        Ok(Some(Found {
-            repository,
-            patterns,
-            pattern_file,
-            dockerfile,
-            parents,
-            foreign_parents,
-            extra_inputs,
-        }))
+        Ok(Some(Found { repository, patterns, pattern_file, variants, extra_inputs }))
+    }
+
+    /// A link in place of a file that is read would be taken for no file at all.
+    fn refuse_links(&mut self, config: &ProjectConfig, pattern_file: &RepoPath) -> Result<(), GitError> {
+        let [own_ignore, ignore] = ignore_files(config);
+        for path in [pattern_file, &own_ignore, &ignore, &config.dockerfile.value] {
+            if let Some(Entry { kind: EntryKind::File(FileMode::Symlink), .. }) = self.snapshot.entry(path)? {
+                let message = "it is a symbolic link, which is not followed: commit the file itself there";
+                self.problem(&path.to_string(), 1, message.to_owned());
+            }
+        }
+        Ok(())
     }
 
     /// A repository's whole name in the cache.
     fn repository(&mut self, repository: &RepositoryName, line: usize) -> Option<RepositoryName> {
-        match repository.with_prefix(&self.manifest.cache.prefix) {
+        match repository.with_prefix(&self.names.cache().prefix) {
             Ok(repository) => Some(repository),
             Err(error) => {
                 self.problem(self.file, line, format!("`repository` with the cache's `prefix`: {error}"));
@@ -267,50 +255,39 @@ impl Reader<'_, '_> {
         self.problem(file, line, message);
     }
 
-    fn dockerfile(
+    /// The Dockerfile for each platform; none where a problem was noted.
+    fn variants(
         &mut self,
         name: &ProjectName,
         config: &ProjectConfig,
         text: Option<Vec<u8>>,
-    ) -> Option<Box<Dockerfile>> {
+    ) -> Box<[Variant]> {
         let path = &config.dockerfile.value;
         let Some(text) = text else {
             let message = format!("`{name}` has no Dockerfile: there is no file `{path}` in this commit");
             self.problem(self.file, config.dockerfile.line, message);
-            return None;
+            return Box::default();
         };
-        match Dockerfile::parse(&text, &config.build_args, config.platforms.first()) {
-            Ok(dockerfile) => Some(Box::new(dockerfile)),
-            Err(error) => {
-                self.problem_of(&path.to_string(), error.line().unwrap_or(1), &error);
-                None
-            }
-        }
-    }
-
-    /// Tells the Dockerfile's parents that are projects from those that are not.
-    fn parents(
-        &mut self,
-        name: &ProjectName,
-        config: &ProjectConfig,
-        dockerfile: &Dockerfile,
-    ) -> (BTreeMap<String, ProjectName>, BTreeSet<String>) {
-        let (mut ours, mut foreign) = (BTreeMap::new(), BTreeSet::new());
-        match dockerfile.parents_needed_for(config.target.as_ref()) {
-            Ok(parents) => {
-                for parent in parents {
-                    match self.names.project(name, &parent.reference) {
-                        Some(project) => {
-                            ours.insert(parent.reference.clone(), project.clone());
-                        }
-                        None => {
-                            foreign.insert(parent.reference.clone());
-                        }
-                    }
+        let engine_platform = config.platforms.is_empty().then_some(None);
+        let platforms = config.platforms.iter().map(Some).chain(engine_platform);
+        let mut variants = Vec::with_capacity(config.platforms.len().max(1));
+        for platform in platforms {
+            let dockerfile = match Dockerfile::parse(&text, &config.build_args, platform) {
+                Ok(dockerfile) => dockerfile,
+                Err(error) => {
+                    self.problem_of(&path.to_string(), error.line().unwrap_or(1), &error);
+                    return Box::default();
+                }
+            };
+            let resolve = |reference: &str| self.names.resolve(name, reference);
+            match Variant::new(platform.cloned(), dockerfile, config.target.as_ref(), resolve) {
+                Ok(variant) => variants.push(variant),
+                Err(error) => {
+                    self.problem(self.file, config.line, format!("`target` of `{name}`: {error}"));
+                    return Box::default();
                 }
             }
-            Err(error) => self.problem(self.file, config.line, format!("`target` of `{name}`: {error}")),
         }
-        (ours, foreign)
+        variants.into()
     }
 }

@@ -1,7 +1,7 @@
 //! The login token is fetched once, replaced when it has to be, and never shown.
 
 use crate::bed::setting;
-use crate::proxy::Proxy;
+use crate::proxy::{Fault, Proxy, Rule};
 use crate::support::{REGION, Shop, demands, gives, shown};
 
 const TWELVE_HOURS: u64 = 12 * 60 * 60;
@@ -85,7 +85,7 @@ async fn a_denial_is_an_error_and_not_absent() {
 }
 
 #[test]
-fn account_and_endpoint_come_from_the_surroundings_when_the_file_does_not_say_them() {
+fn account_and_endpoint_come_from_the_environment_when_the_file_does_not_say_them() {
     let mut shop = Shop::new(&setting("AWS_1"), []);
     let manifest = format!(
         "[workspace]\nname = \"shop\"\n[cache]\nkind = \"ecr\"\nregion = \"{REGION}\"\nprefix = \"{}\"\n",
@@ -99,4 +99,60 @@ fn account_and_endpoint_come_from_the_surroundings_when_the_file_does_not_say_th
     assert_eq!(answer.exit, 0, "{answer}");
     assert!(answer.stdout.starts_with("000000000000.dkr.ecr.us-east-2.amazonaws.com/"), "{answer}");
     assert!(!shop.ask("GetLifecyclePolicy", "api", serde_json::json!({}))["lifecyclePolicyText"].is_null());
+}
+
+/// A shop whose manifest names `host` as ECR's, without TLS, while AWS itself is at the proxy `aws`. All that goes to other
+/// machines goes through the proxy `outside`.
+fn shop_elsewhere(aws: &Proxy, outside: &Proxy, host: &str) -> Shop {
+    let mut shop = Shop::new(aws.host(), []);
+    let manifest = format!(
+        "[workspace]\nname = \"shop\"\n[cache]\nkind = \"ecr\"\nregion = \"{REGION}\"\nhost = \"{host}\"\ninsecure = true\n\
+         endpoint = \"http://{}\"\n[projects.api]\npath = \"api\"\n",
+        aws.host()
+    );
+    shop.world.write("projects.toml", manifest).write("api/Dockerfile", "FROM scratch\n").commit();
+    shop.world.set("HTTP_PROXY", &format!("http://{}", outside.host())).set("NO_PROXY", "127.0.0.1");
+    shop
+}
+
+// issue 12: S3
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_of_the_manifest_gets_no_token_unless_the_environment_allows_it() {
+    let aws =
+        Proxy::start(&setting("AWS_1"), [gives("t0ken-1", TWELVE_HOURS), gives("t0ken-1", TWELVE_HOURS)])
+            .await;
+    let outside = Proxy::start("127.0.0.1:1", [demands("", "/v2/", &["t0ken-1"], 401)]).await;
+    let mut shop = shop_elsewhere(&aws, &outside, "registry.invalid");
+    let authorizations =
+        || outside.record().into_iter().filter_map(|passed| passed.authorization).collect::<Vec<_>>();
+
+    let refused = shop.world.run(["plan"]);
+    let sent = authorizations();
+    shop.world.set("CHINAMPA_ALLOWED_HOSTS", "other.example,registry.invalid");
+    shop.world.run(["plan"]);
+
+    assert_eq!(refused.exit, 2, "{refused}");
+    assert!(refused.stderr.contains("set `CHINAMPA_ALLOWED_HOSTS=registry.invalid`"), "{refused}");
+    assert_eq!(sent, Vec::<String>::new());
+    assert!(authorizations().contains(&shown("t0ken-1")));
+}
+
+// issue 12: S3
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_gets_the_token_that_aws_gave_for_it() {
+    let token = gives("t0ken-1", TWELVE_HOURS);
+    let aws = Proxy::start(&setting("AWS_1"), [with_proxy_endpoint(token, "http://registry.invalid")]).await;
+    let outside = Proxy::start("127.0.0.1:1", [demands("", "/v2/", &["t0ken-1"], 401)]).await;
+    let shop = shop_elsewhere(&aws, &outside, "registry.invalid");
+
+    shop.world.run(["plan"]);
+
+    assert!(outside.record().iter().any(|passed| passed.authorization == Some(shown("t0ken-1"))));
+}
+
+fn with_proxy_endpoint(mut rule: Rule, endpoint: &str) -> Rule {
+    if let Fault::Status { body, .. } = &mut rule.fault {
+        *body = body.replace("https://123456789012.dkr.ecr.us-east-2.amazonaws.com", endpoint);
+    }
+    rule
 }

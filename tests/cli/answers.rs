@@ -72,13 +72,14 @@ fn changed_answers_whether_a_path_that_matches_changed() {
 
 #[test]
 fn an_unknown_base_counts_as_changed_and_says_why() {
-    let (world, _) = world();
+    let (world, base) = world();
 
-    let changed = world.shown(["changed", "site/"]);
-    let json = world.shown(["changed", "site/", "--json"]);
-    let check = world.shown(["check_rebuild", "site"]);
+    let changed = world.shown(["changed", "site/", "--head", &base]);
+    let json = world.shown(["changed", "site/", "--json", "--head", &base]);
+    let check = world.shown(["check_rebuild", "site", "--head", &base]);
 
     assert_snapshot!(changed, @"
+    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     stderr: the base is unknown, so everything counts as changed: this commit is on `main` itself, and nothing says what was built before
     [exit: 0]
     ");
@@ -90,11 +91,13 @@ fn an_unknown_base_counts_as_changed_and_says_why() {
       "paths": [],
       "schema": "chinampa.changed/1"
     }
+    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     stderr: the base is unknown, so everything counts as changed: this commit is on `main` itself, and nothing says what was built before
     [exit: 0]
     "#);
     assert_snapshot!(check, @"
     rebuild site: the base is unknown: this commit is on `main` itself, and nothing says what was built before
+    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     stderr: changes of <10 hex> since an unknown base: this commit is on `main` itself, and nothing says what was built before
     [exit: 0]
     ");
@@ -176,6 +179,10 @@ fn why_tells_the_whole_story() {
       },
       "because": [
         {
+          "path": [
+            "api",
+            "lib"
+          ],
           "reasons": [
             {
               "change": "modified",
@@ -185,10 +192,6 @@ fn why_tells_the_whole_story() {
               "project": "lib",
               "source": "lib/.rebuild_patterns:2"
             }
-          ],
-          "way": [
-            "api",
-            "lib"
           ]
         }
       ],
@@ -373,9 +376,9 @@ fn digests_are_there_when_they_are_asked_for() {
 
 #[test]
 fn an_unknown_base_is_null_in_json() {
-    let (world, _) = world();
+    let (world, base) = world();
 
-    let plan = world.shown(["plan", "--offline", "--json", "site"]);
+    let plan = world.shown(["plan", "--offline", "--json", "site", "--head", &base]);
 
     assert_snapshot!(plan, @r#"
     {
@@ -400,6 +403,7 @@ fn an_unknown_base_is_null_in_json() {
         }
       ]
     }
+    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     [exit: 0]
     "#);
 }
@@ -434,7 +438,7 @@ fn why_not_names_the_files_that_were_near_and_what_did_not_take_them() {
     `api` is not affected:
       none of the 3 changed files is an input of it, nor of what it needs: `lib`
       `lib/notes.md` matches no line of `lib/.rebuild_patterns` of `lib`
-      `lib/old.txt` is taken back by `!**/old.txt` (lib/.rebuild_patterns:2) of `lib`
+      `lib/old.txt` is excluded by `!**/old.txt` (lib/.rebuild_patterns:2) of `lib`
     stderr: changes of <10 hex> since <10 hex> (--base)
     [exit: 0]
     ");
@@ -445,7 +449,7 @@ fn why_not_names_the_files_that_were_near_and_what_did_not_take_them() {
     [exit: 1]
     ");
     assert_eq!(json["near_misses"][1]["source"], "lib/.rebuild_patterns:2");
-    assert_eq!(json["near_misses"][0]["taken_back_by"], serde_json::Value::Null);
+    assert_eq!(json["near_misses"][0]["excluded_by"], serde_json::Value::Null);
 }
 
 #[test]
@@ -462,7 +466,34 @@ fn why_tells_which_argument_and_which_parent_differs() {
     `site` is affected:
       `site/Dockerfile` was modified and matches `site/` (projects.toml:10) of `site`
       the manifest's entry of `site` differs in `build_args.A`, `build_args.B`, `build_args.C`
-      `site` is made from `chinampa/base:2`, `other:1` in place of `chinampa/base:1`
+      `site` is built from other images: `chinampa/base:1` (site/Dockerfile:1) is not used any more; `chinampa/base:2` (site/Dockerfile:1) is new; `other:1` (site/Dockerfile:2) is new
     [exit: 0]
+    ");
+}
+
+// issue 12: G7
+#[test]
+fn on_the_default_branch_the_base_of_last_resort_is_the_first_parent() {
+    let (world, base) = world();
+    world.git(["checkout", "-q", "-b", "topic", &base]);
+    world.write("site/t", "1").commit();
+    world.git(["checkout", "-q", "main"]);
+    world.git(["merge", "-q", "--no-ff", "-m", "merge", "topic"]);
+
+    let merged = world.shown(["changed", "**"]);
+    world.write("api/x", "1").commit();
+    let checked = world.shown(["check_rebuild", "site"]);
+
+    assert_snapshot!(merged, @"
+    site/t
+    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
+    stderr: changes of <10 hex> since <10 hex> (its first parent; nothing says what was built before on `main`)
+    [exit: 0]
+    ");
+    assert_snapshot!(checked, @"
+    keep site: none of its inputs, nor of what it needs, differs from the base
+    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
+    stderr: changes of <10 hex> since <10 hex> (its first parent; nothing says what was built before on `main`)
+    [exit: 1]
     ");
 }

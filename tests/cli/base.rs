@@ -15,6 +15,7 @@ const CIS: [&str; 7] = ["CircleCI", "GitHub", "GitLab", "Buildkite", "CodeBuild"
 struct History {
     origin: World,
     fork: String,
+    older: String,
     main: String,
     first: String,
     topic: String,
@@ -35,16 +36,17 @@ impl History {
         let rewritten = commit("rewritten", "rewritten");
         let first = commit("topic", "first");
         let topic = commit("topic", "second");
-        commit("main", "main");
+        let older = commit("main", "main");
         let main = commit("main", "main again");
         // Any commit can be asked for, as with the services that host repositories.
         origin.git(["config", "uploadpack.allowAnySHA1InWant", "true"]);
-        Self { origin, fork, main, first, topic, rewritten }
+        Self { origin, fork, older, main, first, topic, rewritten }
     }
 
     fn name(&self, commit: &str) -> &'static str {
         let names = [
             (&self.fork, "fork"),
+            (&self.older, "older"),
             (&self.main, "main"),
             (&self.first, "first"),
             (&self.topic, "topic"),
@@ -59,6 +61,8 @@ impl History {
 enum Situation {
     /// `second` was pushed onto `first`.
     Push,
+    /// The newest commit of `main` was pushed onto `older`.
+    PushToMain,
     PullRequest,
     /// The branch is new.
     FirstPush,
@@ -78,14 +82,24 @@ enum Situation {
 
 use Situation::*;
 
-const SITUATIONS: [Situation; 9] =
-    [Push, PullRequest, FirstPush, ForcePush, Tag, Shallow, ShallowFetched, PullRequestFetched, Unknown];
+const SITUATIONS: [Situation; 10] = [
+    Push,
+    PushToMain,
+    PullRequest,
+    FirstPush,
+    ForcePush,
+    Tag,
+    Shallow,
+    ShallowFetched,
+    PullRequestFetched,
+    Unknown,
+];
 
 /// A clone as the CI makes it, and its variables.
 fn prepared(history: &History, ci: &str, situation: Situation) -> World {
     let is_shallow = matches!(situation, Shallow | ShallowFetched | PullRequestFetched);
     let (branch, head) = match situation {
-        Tag | Unknown => ("main", &history.main),
+        PushToMain | Tag | Unknown => ("main", &history.main),
         _ => ("topic", &history.topic),
     };
     let source = format!("file://{}", history.origin.path().display());
@@ -114,6 +128,7 @@ fn variables(
     let is_pull_request = matches!(situation, PullRequest | PullRequestFetched);
     let before = match situation {
         Push | Shallow | ShallowFetched => history.first.as_str(),
+        PushToMain => &history.older,
         ForcePush => &history.rewritten,
         _ => "",
     };
@@ -127,7 +142,7 @@ fn variables(
             ("CIRCLE_BRANCH", when(!is_tag, branch)),
             ("CIRCLE_TAG", when(is_tag, "v1")),
             // What the documentation says to write into the configuration.
-            ("CHINAMPA_BASE", before.to_owned()),
+            ("CHINAMPA_PREVIOUS", before.to_owned()),
         ],
         "GitHub" => {
             let event = match situation {
@@ -224,7 +239,7 @@ fn every_ci_in_every_situation() {
                 None => ("unknown", answer["base_unknown"].as_str().unwrap()),
             };
             let mut why = why.to_owned();
-            for commit in [&history.first, &history.main, &history.rewritten, &history.fork] {
+            for commit in [&history.first, &history.older, &history.main, &history.rewritten, &history.fork] {
                 why = why.replace(commit.as_str(), history.name(commit));
                 why = why.replace(&commit[..10], history.name(commit));
             }
@@ -234,13 +249,21 @@ fn every_ci_in_every_situation() {
 
     assert_snapshot!(table, @"
     Push
-      CircleCI  first    CHINAMPA_BASE
-      GitHub    first    `before` in the file that `GITHUB_EVENT_PATH` names, an ancestor
-      GitLab    first    `CI_COMMIT_BEFORE_SHA`, an ancestor
+      CircleCI  fork     the merge-base with `main`
+      GitHub    fork     the merge-base with `main`
+      GitLab    fork     the merge-base with `main`
       Buildkite fork     the merge-base with `main`
-      CodeBuild first    `CODEBUILD_WEBHOOK_PREV_COMMIT`, an ancestor
-      Jenkins   first    `GIT_PREVIOUS_SUCCESSFUL_COMMIT`, an ancestor
+      CodeBuild fork     the merge-base with `main`
+      Jenkins   fork     the merge-base with `main`
       none      fork     the merge-base with `main`
+    PushToMain
+      CircleCI  older    `CHINAMPA_PREVIOUS`, an ancestor
+      GitHub    older    `before` in the file that `GITHUB_EVENT_PATH` names, an ancestor
+      GitLab    older    `CI_COMMIT_BEFORE_SHA`, an ancestor
+      Buildkite older    its first parent; nothing says what was built before on `main`
+      CodeBuild older    `CODEBUILD_WEBHOOK_PREV_COMMIT`, an ancestor
+      Jenkins   older    `GIT_PREVIOUS_SUCCESSFUL_COMMIT`, an ancestor
+      none      older    its first parent; nothing says what was built before on `main`
     PullRequest
       CircleCI  fork     the merge-base with `main`
       GitHub    fork     the merge-base with `pull_request.base.sha` in the file that `GITHUB_EVENT_PATH` names
@@ -266,28 +289,28 @@ fn every_ci_in_every_situation() {
       Jenkins   fork     the merge-base with `main`
       none      fork     the merge-base with `main`
     Tag
-      CircleCI  unknown  this commit is on `main` itself, and nothing says what was built before
-      GitHub    unknown  this commit is on `main` itself, and nothing says what was built before
-      GitLab    unknown  this commit is on `main` itself, and nothing says what was built before
-      Buildkite unknown  this commit is on `main` itself, and nothing says what was built before
-      CodeBuild unknown  this commit is on `main` itself, and nothing says what was built before
-      Jenkins   unknown  this commit is on `main` itself, and nothing says what was built before
-      none      unknown  this commit is on `main` itself, and nothing says what was built before
+      CircleCI  older    its first parent; nothing says what was built before on `main`
+      GitHub    older    its first parent; nothing says what was built before on `main`
+      GitLab    older    its first parent; nothing says what was built before on `main`
+      Buildkite older    its first parent; nothing says what was built before on `main`
+      CodeBuild older    its first parent; nothing says what was built before on `main`
+      Jenkins   older    its first parent; nothing says what was built before on `main`
+      none      older    its first parent; nothing says what was built before on `main`
     Shallow
-      CircleCI  unknown  `first` is not here; there is no branch `main` here to compare with; this clone is shallow, and `--fetch-base` fetches what it lacks
-      GitHub    unknown  `first` is not here; there is no branch `main` here to compare with; this clone is shallow, and `--fetch-base` fetches what it lacks
-      GitLab    unknown  `first` is not here; there is no branch `main` here to compare with; this clone is shallow, and `--fetch-base` fetches what it lacks
+      CircleCI  unknown  there is no branch `main` here to compare with; `first` is not here; this clone is shallow, and `--fetch-base` fetches what it lacks
+      GitHub    unknown  there is no branch `main` here to compare with; `first` is not here; this clone is shallow, and `--fetch-base` fetches what it lacks
+      GitLab    unknown  there is no branch `main` here to compare with; `first` is not here; this clone is shallow, and `--fetch-base` fetches what it lacks
       Buildkite unknown  there is no branch `main` here to compare with; this clone is shallow, and `--fetch-base` fetches what it lacks
-      CodeBuild unknown  `first` is not here; there is no branch `main` here to compare with; this clone is shallow, and `--fetch-base` fetches what it lacks
-      Jenkins   unknown  `first` is not here; there is no branch `main` here to compare with; this clone is shallow, and `--fetch-base` fetches what it lacks
+      CodeBuild unknown  there is no branch `main` here to compare with; `first` is not here; this clone is shallow, and `--fetch-base` fetches what it lacks
+      Jenkins   unknown  there is no branch `main` here to compare with; `first` is not here; this clone is shallow, and `--fetch-base` fetches what it lacks
       none      unknown  there is no branch `main` here to compare with; this clone is shallow, and `--fetch-base` fetches what it lacks
     ShallowFetched
-      CircleCI  first    CHINAMPA_BASE
-      GitHub    first    `before` in the file that `GITHUB_EVENT_PATH` names, an ancestor
-      GitLab    first    `CI_COMMIT_BEFORE_SHA`, an ancestor
+      CircleCI  fork     the merge-base with `main`
+      GitHub    fork     the merge-base with `main`
+      GitLab    fork     the merge-base with `main`
       Buildkite fork     the merge-base with `main`
-      CodeBuild first    `CODEBUILD_WEBHOOK_PREV_COMMIT`, an ancestor
-      Jenkins   first    `GIT_PREVIOUS_SUCCESSFUL_COMMIT`, an ancestor
+      CodeBuild fork     the merge-base with `main`
+      Jenkins   fork     the merge-base with `main`
       none      fork     the merge-base with `main`
     PullRequestFetched
       CircleCI  fork     the merge-base with `main`
@@ -298,13 +321,13 @@ fn every_ci_in_every_situation() {
       Jenkins   fork     the merge-base with `main`, which `CHANGE_TARGET` names
       none      fork     the merge-base with `main`
     Unknown
-      CircleCI  unknown  this commit is on `main` itself, and nothing says what was built before
-      GitHub    unknown  this commit is on `main` itself, and nothing says what was built before
-      GitLab    unknown  this commit is on `main` itself, and nothing says what was built before
-      Buildkite unknown  this commit is on `main` itself, and nothing says what was built before
-      CodeBuild unknown  this commit is on `main` itself, and nothing says what was built before
-      Jenkins   unknown  this commit is on `main` itself, and nothing says what was built before
-      none      unknown  this commit is on `main` itself, and nothing says what was built before
+      CircleCI  older    its first parent; nothing says what was built before on `main`
+      GitHub    older    its first parent; nothing says what was built before on `main`
+      GitLab    older    its first parent; nothing says what was built before on `main`
+      Buildkite older    its first parent; nothing says what was built before on `main`
+      CodeBuild older    its first parent; nothing says what was built before on `main`
+      Jenkins   older    its first parent; nothing says what was built before on `main`
+      none      older    its first parent; nothing says what was built before on `main`
     ");
 }
 
@@ -317,6 +340,7 @@ fn what_a_ci_says_is_no_option_and_no_path_for_git() {
     {
         let mut clone = prepared(&history, "none", Shallow);
         clone.set("BUILDKITE", "true").set("BUILDKITE_PULL_REQUEST", "7");
+        clone.set("BUILDKITE_COMMIT", &history.topic);
         clone.set("BUILDKITE_PULL_REQUEST_BASE_BRANCH", branch);
 
         let answer = clone.run(["changed", "**", "--json", "--fetch-base", "-v"]);

@@ -78,7 +78,7 @@ fn the_extension_of_older_partial_clones_is_known() {
 }
 
 #[test]
-fn what_a_partial_clone_can_not_get_is_an_error_of_the_surroundings() {
+fn what_a_partial_clone_can_not_get_is_an_error_of_the_environment() {
     let origin = origin();
     let clone = partial(&origin, "--filter=tree:0");
     clone.git(["remote", "set-url", "origin", "file:///nowhere/at/all"]);
@@ -174,6 +174,7 @@ fn a_work_tree_of_a_shallow_clone_is_as_shallow() {
     affected `api`
     affected `web`
     2 affected, 0 not
+    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     [exit: 0]
     ");
     assert_snapshot!(fetched, @"
@@ -182,6 +183,7 @@ fn a_work_tree_of_a_shallow_clone_is_as_shallow() {
     affected `web`
       because `web/f` was modified and matches `web/` (projects.toml:4) of `web`
     1 affected, 1 not
+    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     [exit: 0]
     ");
 }

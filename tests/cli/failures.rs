@@ -1,4 +1,4 @@
-//! When a build or the surroundings fail: named, with the right exit status, and nothing half-written.
+//! When a build or the environment fails: named, with the right exit status, and nothing half-written.
 
 use std::io::{BufRead, BufReader, Read as _};
 use std::os::unix::fs::symlink;
@@ -221,6 +221,7 @@ fn an_interruption_stops_the_build_and_is_reported() {
     assert_snapshot!(interrupted_by("INT"), @"
     cancelled api
       because the cache has no image of these inputs
+      because `api/Dockerfile` was modified and matches `api/` (projects.toml:8) of `api`
     0 built, 0 reused, 1 cancelled; interrupted
     stderr: api: cancelled
     [exit: 130]
@@ -232,6 +233,7 @@ fn an_order_to_end_is_an_interruption_too() {
     assert_snapshot!(interrupted_by("TERM"), @"
     cancelled api
       because the cache has no image of these inputs
+      because `api/Dockerfile` was modified and matches `api/` (projects.toml:8) of `api`
     0 built, 0 reused, 1 cancelled; interrupted
     stderr: api: cancelled
     [exit: 130]

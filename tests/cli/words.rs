@@ -99,7 +99,7 @@ fn help_lists_the_commands() {
               - json:  An object for each thing that happened, one a line
               - none
 
-    Exit status: 0 done or yes, 1 no, 2 wrong input, 3 the surroundings failed, 4 a build or deployment
+    Exit status: 0 done or yes, 1 no, 2 wrong input, 3 the environment failed, 4 a build or deployment
     failed, 130 interrupted.
     [exit: 0]
     ");

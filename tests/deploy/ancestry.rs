@@ -1,7 +1,8 @@
+use chinampa::ci::{CheckedOut, CiContext, CiEnvironment, CommitContext};
 use chinampa::config::EnvironmentRule;
 use chinampa::deploy::gate::Relation;
 use chinampa::deploy::{History, candidate, relation};
-use chinampa::git::{Head, Repository};
+use chinampa::git::Repository;
 use chinampa::model::CommitId;
 
 use crate::world::World;
@@ -19,8 +20,16 @@ fn commit_new(world: &World, file: &str) -> String {
     world.write(file, file).commit()
 }
 
-fn detached(id: &str) -> Head {
-    Head { commit: commit(id), branch: None }
+/// A commit that is checked out without a branch, in an environment of these variables.
+fn detached_in(variables: &[(&str, &str)], id: &str) -> CommitContext {
+    let find =
+        |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+    let ci = CiContext::read(CiEnvironment { variable: &find, file: &|_| None });
+    ci.about(CheckedOut { commit: commit(id), parents: &[], branch: None })
+}
+
+fn detached(id: &str) -> CommitContext {
+    detached_in(&[], id)
 }
 
 #[test]
@@ -60,6 +69,31 @@ fn the_branch_of_a_clone_counts_where_no_local_one_is() {
     let found = candidate(&repository, &detached(&older), &rule("main")).unwrap();
 
     assert_eq!(found.branches.len(), 1);
+}
+
+// issue 12: N2
+#[test]
+fn in_a_ci_the_branches_of_a_clone_count_only_if_it_is_one_of_the_cis_repository() {
+    let origin = World::new();
+    let older = commit_new(&origin, "l");
+    commit_new(&origin, "m");
+    let clone = World::clone_of(origin.path());
+    let repository = Repository::open(clone.path()).unwrap();
+    let found = |ci: &[(&str, &str)], url: &str| {
+        clone.git(["remote", "set-url", "origin", url]);
+        candidate(&repository, &detached_in(ci, &older), &rule("main")).unwrap().branches.len()
+    };
+    let circle = [("CIRCLECI", "true"), ("CIRCLE_REPOSITORY_URL", "git@git.example:acme/shop.git")];
+    let of_fork = [&circle[..], &[("CIRCLE_PR_NUMBER", "7")]].concat();
+
+    assert_eq!(found(&circle, "https://git.example/acme/shop"), 1);
+    assert_eq!(found(&circle, "https://git.example/mallory/shop"), 0);
+    assert_eq!(found(&of_fork, "https://git.example/acme/shop"), 0);
+    assert_eq!(found(&[("CI", "true")], "https://git.example/acme/shop"), 0);
+    // What a job has put on a local branch is nobody's word.
+    clone.git(["update-ref", "-d", "refs/remotes/origin/main"]);
+    clone.git(["update-ref", "-d", "refs/remotes/origin/HEAD"]);
+    assert_eq!(found(&circle, "https://git.example/acme/shop"), 0);
 }
 
 #[test]

@@ -12,7 +12,8 @@ fn setenv_gives_later_steps_what_the_ci_says_and_no_secret() {
 
     let printed = world.run(["setenv"]);
     let file = world.file("env").display().to_string();
-    world.set("BASH_ENV", &file).set("CIRCLECI", "true").set("CIRCLE_BRANCH", "it's").set("CIRCLE_JOB", "j");
+    world.set("BASH_ENV", &file).set("CIRCLECI", "true").set("CIRCLE_SHA1", &commit);
+    world.set("CIRCLE_BRANCH", "it's").set("CIRCLE_JOB", "j");
     let written = world.run(["setenv"]);
 
     let url = "export CHINAMPA_REPOSITORY_URL='https://git.example/a/b'\n";
@@ -21,6 +22,27 @@ fn setenv_gives_later_steps_what_the_ci_says_and_no_secret() {
     assert_eq!((written.exit, written.stdout.as_str()), (0, ""), "{written}");
     let branch = "export CHINAMPA_BRANCH='it'\\''s'\nexport CHINAMPA_JOB='j'\n";
     assert_eq!(std::fs::read_to_string(file).unwrap(), format!("{commit}{branch}{url}"));
+}
+
+// issue 12: N1, N8
+#[test]
+fn setenv_keeps_what_was_given_for_this_commit_and_takes_back_what_was_given_for_another() {
+    let mut world = World::new();
+    let [older, commit] = [world.commit(), world.commit()];
+    world.set("CIRCLECI", "true").set("CIRCLE_SHA1", &older).set("CIRCLE_BRANCH", "main");
+    let setenv = |variables: &[(&str, &str)]| -> String {
+        let answer: Answer =
+            world.command(["setenv"]).envs(variables.iter().copied()).output().unwrap().into();
+        answer.stdout
+    };
+
+    let of_head = format!("export CHINAMPA_COMMIT='{commit}'\n");
+    assert_eq!(setenv(&[]), of_head);
+    assert_eq!(setenv(&[("CHINAMPA_BRANCH", "topic")]), format!("{of_head}export CHINAMPA_BRANCH='topic'\n"));
+    assert_eq!(
+        setenv(&[("CHINAMPA_BRANCH", "topic"), ("CHINAMPA_COMMIT", &older)]),
+        format!("unset CHINAMPA_BRANCH\n{of_head}")
+    );
 }
 
 #[test]

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use chinampa::deploy::{
-    Checkout, CheckoutError, Interruption, Terraform, TerraformError, TerraformEvent, TerraformFolder,
-    TerraformProgram, TerraformRoot, ValidateError, Validated, Validation, terraform_folders,
-    validate_terraform,
+    Checkout, CheckoutError, Terraform, TerraformError, TerraformEvent, TerraformFolder, TerraformProgram,
+    TerraformRoot, ValidateError, Validated, Validation, terraform_folders, validate_terraform,
 };
 use chinampa::git::Repository;
+use chinampa::interruption::Interruption;
 use chinampa::workspace::{ManifestSource, Workspace};
 
 use crate::world::World;

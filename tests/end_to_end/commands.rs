@@ -54,3 +54,24 @@ fn the_last_successful_commit_is_the_newest_in_this_history_that_was_built_whole
     world.write("api/a", "c").commit();
     assert_eq!(world.run(["last_successful_commit"]).exit, 1);
 }
+
+#[test]
+fn nothing_in_the_registry_is_deleted_but_the_taint_when_its_build_is_done() {
+    let mut shop = shop();
+    let deleted = |shop: &mut Shop| {
+        let asked = shop.asked();
+        assert!(asked.iter().any(|request| request.starts_with("PUT ")), "{asked:?}");
+        asked.into_iter().filter(|request| request.starts_with("DELETE ")).collect::<Vec<_>>()
+    };
+
+    shop.build([]);
+    shop.world.write("api/a", "b").commit();
+    shop.build([]);
+    let by_builds = deleted(&mut shop);
+    assert_eq!(shop.world.run(["taint", "api"]).exit, 0);
+    shop.build([]);
+    let after_a_taint = deleted(&mut shop);
+
+    assert_eq!(by_builds, [""; 0]);
+    assert_eq!(after_a_taint.len(), 1, "{after_a_taint:?}");
+}

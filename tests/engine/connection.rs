@@ -2,6 +2,7 @@
 
 use chinampa::docker::{DockerError, DockerHost};
 use chinampa::engine::{DockerEngine, Engine as _, EngineError, Progress};
+use chinampa::model::ErrorKind;
 use tokio::net::{TcpListener, UnixStream};
 use tokio::task::JoinSet;
 
@@ -44,7 +45,7 @@ async fn an_engine_is_reached_over_tcp() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_in_mid_build_is_a_temporary_failure() {
+async fn a_connection_that_breaks_in_mid_build_is_a_failure_of_the_environment() {
     let bridge = Bridge::new().await;
     let engine = DockerEngine::connect(&bridge.host).await.unwrap();
     let bridge = std::sync::Mutex::new(Some(bridge));
@@ -58,5 +59,5 @@ async fn a_connection_that_breaks_in_mid_build_is_a_temporary_failure() {
     let error = engine.build(&request(&dockerfile, vec![]), &cut).await.unwrap_err();
 
     assert!(matches!(error, EngineError::Docker(DockerError::Broken { .. })), "{error:?}");
-    assert!(error.is_temporary());
+    assert_eq!(error.kind(), ErrorKind::Environment);
 }

@@ -7,7 +7,7 @@ use chinampa::docker::{DockerError, DockerHost};
 use chinampa::engine::{
     Content, ContentError, ContextFile, DockerEngine, Engine as _, EngineError, Progress,
 };
-use chinampa::model::{FileMode, RepoPath};
+use chinampa::model::{ErrorKind, FileMode, RepoPath};
 use sha2::{Digest as _, Sha256};
 
 use crate::support::{self, BASE, Repository, request, unique};
@@ -26,7 +26,7 @@ async fn a_step_that_fails_is_named_with_its_last_lines() {
     assert_eq!(step.as_deref(), Some("[4/4] RUN seq 100; echo why it failed; exit 3"));
     assert_eq!(log_tail.len(), 20);
     assert_eq!(log_tail[18..], ["100", "why it failed"]);
-    assert!(!error.is_temporary());
+    assert_eq!(error.kind(), ErrorKind::Failed);
 }
 
 #[tokio::test]
@@ -81,8 +81,8 @@ async fn a_blob_that_is_not_there_is_named() {
     let repository = Repository::new();
     let other = Repository::new();
     let mut file = repository.file("a", unique());
-    if let Content::Blob { git_dir, .. } = &mut file.content {
-        *git_dir = other.folder().to_owned();
+    if let Content::Blob { blobs, .. } = &mut file.content {
+        *blobs = other.blobs();
     }
 
     let error = support::build(&engine, &request(&format!("FROM {BASE}\nCOPY . /app\n"), vec![file]))
@@ -101,7 +101,7 @@ async fn an_engine_that_is_not_there_is_unreachable_and_the_hint_says_how_to_sta
     let error = DockerEngine::connect(&host).await.unwrap_err();
 
     assert!(matches!(error, EngineError::Docker(DockerError::Unreachable { .. })), "{error:?}");
-    assert!(error.is_temporary());
+    assert_eq!(error.kind(), ErrorKind::Environment);
     assert!(error.hint().unwrap().contains("start"));
     assert!(error.to_string().contains("docker.sock"));
 }

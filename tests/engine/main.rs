@@ -10,4 +10,5 @@ mod connection;
 mod context;
 mod failure;
 mod registry;
+mod store;
 mod support;

@@ -14,6 +14,7 @@ use chinampa::docker::DockerHost;
 use chinampa::engine::{
     BuildRequest, Built, Content, Context, ContextFile, DockerEngine, Engine as _, EngineError, Progress,
 };
+use chinampa::git::{self, Blobs};
 use chinampa::model::{FileMode, ManifestDigest, ObjectId, RepoPath};
 use futures_util::TryStreamExt as _;
 
@@ -64,10 +65,14 @@ impl Repository {
         self.folder.path()
     }
 
+    pub(crate) fn blobs(&self) -> Blobs {
+        git::Repository::open(self.folder.path()).unwrap().blobs()
+    }
+
     pub(crate) fn blob(&self, content: impl AsRef<[u8]>) -> Content {
         let id = self.repository.blob(content.as_ref()).unwrap();
         let id = ObjectId::from_bytes(id.as_bytes().try_into().unwrap());
-        Content::Blob { git_dir: self.folder.path().to_owned(), id }
+        Content::Blob { blobs: self.blobs(), id }
     }
 
     pub(crate) fn file(&self, path: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> ContextFile {

@@ -149,6 +149,39 @@ fn a_committed_file_wins_over_an_extra_input_of_its_path() {
     assert_eq!(digests, naive::digests(&world));
 }
 
+#[test]
+fn a_dockerfile_and_its_ignore_files_are_inputs_though_no_pattern_takes_them() {
+    // issue 12: D5
+    let digest_with = |changed: &[(&str, &str)]| {
+        let world = World::new();
+        world.write("projects.toml", "[workspace]\nname = 'w'\n[projects.a]\npath = 'a'\n");
+        world.write("a/.rebuild_patterns", "./src/\n").write("a/src/main", "1\n");
+        world.write("a/Dockerfile", "FROM scratch\nCOPY src /\n");
+        for (file, content) in changed {
+            world.write(file, content);
+        }
+        world.commit();
+        digests(&world)["a"].clone()
+    };
+    let without_ignore_files = digest_with(&[]);
+    let with_its_own = digest_with(&[("a/Dockerfile.dockerignore", "x\n")]);
+    let with_the_contexts = digest_with(&[("a/.dockerignore", "x\n")]);
+
+    let other_dockerfile = digest_with(&[("a/Dockerfile", "FROM scratch\nCOPY src /\nUSER 1\n")]);
+    let other_own = digest_with(&[("a/Dockerfile.dockerignore", "y\n")]);
+    let other_of_the_context = digest_with(&[("a/.dockerignore", "y\n")]);
+
+    let all = [
+        without_ignore_files,
+        with_its_own,
+        with_the_contexts,
+        other_dockerfile,
+        other_own,
+        other_of_the_context,
+    ];
+    assert_eq!(BTreeSet::from_iter(&all).len(), all.len(), "{all:?}");
+}
+
 /// The repository that `docs/input-digest.md` describes.
 fn documented() -> World {
     let world = World::new();

@@ -14,6 +14,7 @@ pub mod any_bytes;
 #[path = "../support/world.rs"]
 pub mod world;
 
+mod affected;
 mod ancestry;
 mod changes;
 mod corpus;

@@ -2,22 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use chinampa::dockerfile::Dockerfile;
 use chinampa::engine::{BuildRequest, Built, Context, Engine, EngineError, Progress};
-use chinampa::execute::{Durations, Executor};
+use chinampa::execute::{BuildReport, Durations, Executor, Job, Outcome, Tags, Task, TaskVariant, Work};
 use chinampa::graph::ProjectGraph;
 use chinampa::model::{
-    CommitId, Credentials, ImageRef, InputDigest, ManifestDigest, ObjectId, Platform, ProjectName,
-    RepositoryName, Tag,
+    Credentials, ImageRef, InputDigest, ManifestDigest, Platform, ProjectName, RepositoryName, Tag,
 };
-use chinampa::plan::{Action, Base, Image, Inputs, Plan, Step};
 use chinampa::registry::{Adjustment, Registry, RegistryError, Storage};
-use chinampa::report::{BuildReport, Outcome};
-use chinampa::task::{Tags, Task};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -26,8 +22,8 @@ use crate::graphs::{self, Needs};
 type Names = BTreeSet<ProjectName>;
 
 /// An engine and a registry that note what happens; the next thing happens when all others had a turn.
-struct Recorder<'c> {
-    case: &'c Case,
+struct Recorder {
+    case: Case,
     events: Mutex<Vec<Event>>,
 }
 
@@ -61,27 +57,23 @@ fn case() -> impl Strategy<Value = Case> {
 }
 
 impl Case {
-    fn step(&self, project: &ProjectName) -> Step {
-        let image = Image { digest: ManifestDigest::of(b"reused"), tag: Tag::tainted() };
-        Step {
-            project: project.clone(),
-            action: if self.reused.contains(project) { Action::Reuse(image) } else { Action::Build },
-            inputs: Some(Inputs { digest: InputDigest::from_bytes([1; 32]), files: 1 }),
-            is_changed: true,
-            is_affected: true,
-            needs: self.needs[project].iter().cloned().collect(),
-            because: Vec::new(),
-        }
+    fn job(&self, project: &ProjectName, recorder: &Arc<Recorder>) -> Job {
+        let digest = ManifestDigest::of(b"reused");
+        let image = || format!("r.example/{project}@{digest}").parse().unwrap();
+        let work = match self.reused.contains(project) {
+            true => Work::Reuse { image: image(), digest },
+            false => Work::Build(Box::new(self.task(project, recorder))),
+        };
+        Job { project: project.clone(), needs: self.needs[project].iter().cloned().collect(), work }
     }
 
-    fn task(&self, project: &ProjectName) -> Task {
+    fn task(&self, project: &ProjectName, recorder: &Arc<Recorder>) -> Task {
         let parents = &self.needs[project];
         let from: String = parents.iter().map(|parent| format!("FROM {parent}\n")).collect();
+        let text = format!("{from}FROM scratch\n");
         Task {
+            engine: recorder.clone(),
             repository: project.as_str().parse().unwrap(),
-            dockerfile: Dockerfile::parse(format!("{from}FROM scratch\n").as_bytes(), &BTreeMap::new(), None)
-                .unwrap(),
-            parents: parents.iter().map(|parent| (parent.to_string(), parent.clone())).collect(),
             request: BuildRequest {
                 context: Context::default(),
                 dockerfile: Vec::new(),
@@ -95,34 +87,34 @@ impl Case {
                 pull: false,
                 credentials: BTreeMap::new(),
             },
-            stages: Vec::new(),
-            platforms: Vec::new(),
+            variants: vec![TaskVariant {
+                platform: None,
+                dockerfile: Dockerfile::parse(text.as_bytes(), &BTreeMap::new(), None).unwrap(),
+                parents: parents.iter().map(|parent| (parent.to_string(), parent.clone())).collect(),
+                stages: Vec::new(),
+            }],
             digest: InputDigest::from_bytes([1; 32]),
             tags: Tags::default(),
+            clears_taint: false,
         }
     }
 
-    fn run(&self, jobs: usize) -> (BuildReport, Vec<Event>) {
+    fn run(&self, parallelism: usize) -> (BuildReport, Vec<Event>) {
         let graph = ProjectGraph::new(&self.needs).unwrap();
-        let commit = CommitId(ObjectId::from_bytes([1; 20]));
-        let steps = graph.order().map(|project| self.step(project)).collect();
-        let plan = Plan { head: commit, is_dirty: false, base: Base::Unknown { why: String::new() }, steps };
-        let repositories = self.needs.keys().map(|name| (name.clone(), name.as_str().parse().unwrap()));
-        let recorder = Recorder { case: self, events: Mutex::default() };
+        let recorder = Arc::new(Recorder { case: self.clone(), events: Mutex::default() });
+        let jobs: Vec<Job> = graph.order().map(|project| self.job(project, &recorder)).collect();
         let executor = Executor {
             graph: &graph,
-            repositories: &repositories.collect(),
-            tasks: &self.needs.keys().map(|name| (name.clone(), self.task(name))).collect(),
-            registry: &recorder,
-            engine: Some(&recorder),
-            jobs: NonZeroUsize::new(jobs).unwrap(),
+            registry: &*recorder,
+            parallelism: NonZeroUsize::new(parallelism).unwrap(),
             fail_fast: false,
             durations: &Durations::default(),
-            tell: &|_| {},
+            on_event: &|_| {},
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let report = runtime.block_on(executor.execute(&plan, std::future::pending()));
-        (report, recorder.events.into_inner().unwrap())
+        let report = runtime.block_on(executor.execute(&jobs, std::future::pending()));
+        let events = recorder.events.lock().unwrap().clone();
+        (report, events)
     }
 }
 
@@ -192,14 +184,14 @@ proptest! {
     }
 }
 
-impl Recorder<'_> {
+impl Recorder {
     fn note(&self, event: Event) {
         self.events.lock().unwrap().push(event);
     }
 }
 
 #[async_trait]
-impl Engine for Recorder<'_> {
+impl Engine for Recorder {
     async fn build(
         &self,
         request: &BuildRequest,
@@ -233,7 +225,7 @@ impl Engine for Recorder<'_> {
 }
 
 #[async_trait]
-impl Registry for Recorder<'_> {
+impl Registry for Recorder {
     fn storage(&self) -> Storage {
         Storage::Remote
     }
@@ -264,11 +256,19 @@ impl Registry for Recorder<'_> {
         Ok(())
     }
 
+    async fn verify(
+        &self,
+        _: &RepositoryName,
+        _: &ManifestDigest,
+        _: &ManifestDigest,
+    ) -> Result<(), RegistryError> {
+        Ok(())
+    }
+
     async fn put_index(
         &self,
         _: &RepositoryName,
         _: &[(Platform, ManifestDigest)],
-        _: &[Tag],
     ) -> Result<ManifestDigest, RegistryError> {
         unreachable!("every project has one platform")
     }

@@ -1,11 +1,14 @@
 //! Laws of planning, on any graph and whatever was observed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chinampa::config::Strategy as PlanStrategy;
 use chinampa::graph::ProjectGraph;
-use chinampa::model::{ChangeKind, CommitId, ManifestDigest, ObjectId, ProjectName, RepoPath, Tag};
-use chinampa::plan::{self, Action, Base, Force, Image, Images, Observations, Plan, Reason, Step};
+use chinampa::model::{
+    ChangeKind, CommitId, InputDigest, ManifestDigest, ObjectId, ProjectName, RepoPath, Tag,
+};
+use chinampa::observe::{Base, Changes, Image, Observations, Observed, Reason};
+use chinampa::plan::{self, Action, Force, Impact, Plan, ProjectImpact};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -22,8 +25,8 @@ struct Case {
     selected: Names,
     changed: Names,
     base_is_known: bool,
-    /// Those with an image of their inputs; `None` when nobody was asked.
-    found: Option<Names>,
+    /// Those with an image of their inputs.
+    found: Names,
     of_default_branch: Names,
     tainted: Names,
     forced: Names,
@@ -35,52 +38,56 @@ fn case() -> impl Strategy<Value = Case> {
     let often = || vec(any::<bool>(), 31);
     let strategy = select(vec![PlanStrategy::Digest, PlanStrategy::Diff]);
     let picked = (often(), sometimes(), often(), often(), sometimes(), sometimes());
-    (graphs::needs(), picked, proptest::bool::weighted(0.9), proptest::bool::weighted(0.8), strategy)
-        .prop_map(
-            |(
-                needs,
-                (selected, changed, found, of_default_branch, tainted, forced),
+    (graphs::needs(), picked, proptest::bool::weighted(0.9), strategy).prop_map(
+        |(needs, (selected, changed, found, of_default_branch, tainted, forced), base_is_known, strategy)| {
+            let some = |yes: &[bool]| graphs::some(&needs, yes);
+            Case {
+                selected: graphs::with_needs(&needs, &some(&selected)),
+                changed: some(&changed),
                 base_is_known,
-                asked,
+                found: some(&found),
+                of_default_branch: some(&of_default_branch),
+                tainted: some(&tainted),
+                forced: some(&forced),
                 strategy,
-            )| {
-                let some = |yes: &[bool]| graphs::some(&needs, yes);
-                Case {
-                    selected: graphs::with_needs(&needs, &some(&selected)),
-                    changed: some(&changed),
-                    base_is_known,
-                    found: asked.then(|| some(&found)),
-                    of_default_branch: some(&of_default_branch),
-                    tainted: some(&tainted),
-                    forced: some(&forced),
-                    strategy,
-                    needs,
-                }
-            },
-        )
+                needs,
+            }
+        },
+    )
 }
 
 impl Case {
-    fn plan(&self) -> Plan {
+    fn changes(&self) -> Changes {
         let commit = CommitId(ObjectId::from_bytes([1; 20]));
-        let images = |names: &Names| names.iter().map(|name| (name.clone(), image(name))).collect();
-        let observed = Observations {
+        Changes {
             head: commit,
             is_dirty: false,
             base: match self.base_is_known {
                 true => Base::Known { commit, from: "--base".to_owned() },
                 false => Base::Unknown { why: "there is none".to_owned() },
             },
-            own_changes: self.needs.keys().map(|name| (name.clone(), self.reasons(name))).collect(),
-            inputs: BTreeMap::new(),
-            images: self.found.as_ref().map(|found| Images {
-                by_digest: images(found),
-                of_default_branch: images(&self.of_default_branch),
-                tainted: self.tainted.clone(),
-            }),
+            files: Vec::new(),
+            direct: self.needs.keys().map(|name| (name.clone(), self.reasons(name))).collect(),
+        }
+    }
+
+    fn impact(&self) -> Impact {
+        plan::impact(&ProjectGraph::new(&self.needs).unwrap(), &self.changes(), &self.selected)
+    }
+
+    fn plan(&self) -> Plan {
+        let observed = |name: &ProjectName| Observed {
+            digest: InputDigest::from_bytes([1; 32]),
+            files: Vec::new(),
+            has_extra_inputs: false,
+            image: self.found.contains(name).then(|| image(name)),
+            default_branch_image: self.of_default_branch.contains(name).then(|| image(name)),
+            is_tainted: self.tainted.contains(name),
         };
+        let projects = self.selected.iter().map(|name| (name.clone(), observed(name))).collect();
+        let observations = Observations { changes: self.changes(), projects };
         let graph = ProjectGraph::new(&self.needs).unwrap();
-        plan::make(&graph, &observed, &self.selected, self.strategy, &Force::Only(self.forced.clone()))
+        plan::make(&graph, &observations, self.strategy, &Force::Only(self.forced.clone()))
     }
 
     /// Nothing for a project that didn't change.
@@ -103,9 +110,9 @@ impl Case {
         self.needs.keys().cloned().collect()
     }
 
-    /// What has to be built, if the registry was asked.
+    /// What has to be built.
     fn to_build(&self) -> Names {
-        let Some(found) = &self.found else { return Names::new() };
+        let found = &self.found;
         let stale: Names = match self.strategy {
             PlanStrategy::Digest => &self.all() - found,
             PlanStrategy::Diff => &self.affected() | &(&(&self.all() - found) - &self.of_default_branch),
@@ -119,12 +126,13 @@ fn image(name: &ProjectName) -> Image {
     Image { digest: ManifestDigest::of(name.as_str().as_bytes()), tag: Tag::tainted() }
 }
 
-fn where_(plan: &Plan, is: impl Fn(&Step) -> bool) -> Names {
-    plan.steps.iter().filter(|step| is(step)).map(|step| step.project.clone()).collect()
+fn affected(impact: &Impact) -> Names {
+    let affected = impact.projects.iter().filter(|project| project.is_affected);
+    affected.map(|project| project.project.clone()).collect()
 }
 
 fn built(plan: &Plan) -> Names {
-    where_(plan, |step| step.action == Action::Build)
+    plan.builds().map(|step| step.impact.project.clone()).collect()
 }
 
 proptest! {
@@ -132,12 +140,14 @@ proptest! {
 
     #[test]
     fn affected_is_what_changed_and_everything_that_needs_it(case in case()) {
-        let plan = case.plan();
+        let impact = case.impact();
 
-        let expected = &case.affected() & &case.selected;
-        prop_assert_eq!(where_(&plan, |step| step.is_affected), expected.clone());
-        let affected_only = if case.found.is_none() { expected } else { Names::new() };
-        prop_assert_eq!(where_(&plan, |step| step.action == Action::Affected), affected_only);
+        prop_assert_eq!(affected(&impact), &case.affected() & &case.selected);
+        for ProjectImpact { is_affected, reasons, .. } in &impact.projects {
+            prop_assert_eq!(*is_affected, !reasons.is_empty());
+        }
+        let planned: Vec<ProjectImpact> = case.plan().steps.into_iter().map(|step| step.impact).collect();
+        prop_assert_eq!(planned, impact.projects);
     }
 
     #[test]
@@ -148,13 +158,10 @@ proptest! {
         more.tainted.extend(&other.tainted & &names);
         more.base_is_known &= other.base_is_known;
         more.of_default_branch = &more.of_default_branch - &other.of_default_branch;
-        more.found = more.found.map(|found| &found - &other.changed);
+        more.found = &more.found - &other.changed;
 
-        let (plan, more) = (case.plan(), more.plan());
-
-        prop_assert!(built(&plan).is_subset(&built(&more)));
-        let affected = |plan| where_(plan, |step| step.is_affected);
-        prop_assert!(affected(&plan).is_subset(&affected(&more)));
+        prop_assert!(built(&case.plan()).is_subset(&built(&more.plan())));
+        prop_assert!(affected(&case.impact()).is_subset(&affected(&more.impact())));
     }
 }
 
@@ -168,7 +175,7 @@ proptest! {
         prop_assert_eq!(built(&plan), case.to_build());
         for step in &plan.steps {
             if let Action::Reuse(reused) = &step.action {
-                prop_assert_eq!(reused, &image(&step.project));
+                prop_assert_eq!(reused, &image(&step.impact.project));
             }
         }
     }
@@ -179,19 +186,20 @@ proptest! {
 
         let mut done = Names::new();
         for step in &plan.steps {
-            let needs: Names = step.needs.iter().cloned().collect();
-            prop_assert_eq!(&needs, &case.needs[&step.project]);
-            prop_assert!(needs.is_subset(&done), "{} before {:?}", step.project, &needs - &done);
-            prop_assert!(done.insert(step.project.clone()), "{} twice", step.project);
+            let ProjectImpact { project, needs, .. } = &step.impact;
+            let needs: Names = needs.iter().cloned().collect();
+            prop_assert_eq!(&needs, &case.needs[project]);
+            prop_assert!(needs.is_subset(&done), "{} before {:?}", project, &needs - &done);
+            prop_assert!(done.insert(project.clone()), "{} twice", project);
         }
         prop_assert_eq!(done, case.selected);
     }
 
     #[test]
-    fn what_is_built_or_affected_says_why_and_nothing_else_does(case in case()) {
+    fn what_is_built_says_why_and_nothing_else_does(case in case()) {
         for step in case.plan().steps {
-            let says = matches!(step.action, Action::Build | Action::Affected);
-            prop_assert_eq!(!step.because.is_empty(), says, "{:?}", step);
+            let is_built = matches!(step.action, Action::Build(_));
+            prop_assert_eq!(step.reasons().next().is_some(), is_built, "{:?}", step);
         }
     }
 

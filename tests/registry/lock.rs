@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use chinampa::config::EnvironmentName;
 use chinampa::deploy::{
-    ClaimId, DEFAULT_LEASE, EnvironmentLock, Interruption, LockClaims, LockError, LockRequest, SystemClock,
+    ClaimId, DEFAULT_LEASE, EnvironmentLock, LockClaims, LockError, LockRequest, SystemClock,
 };
+use chinampa::interruption::Interruption;
 use chinampa::model::CommitId;
 use chinampa::registry::Registry;
 use futures_util::future::join_all;
@@ -118,8 +119,8 @@ async fn a_holder_whose_claim_somebody_took_away_stops_before_its_next_step() {
         commit: commit('a'),
         by: "tests".to_owned(),
         id: ClaimId::random(),
-        // Renewed each 100 ms.
-        lease: Duration::from_millis(1500),
+        // Renewed each 400 ms.
+        lease: Duration::from_secs(6),
         wait: Duration::ZERO,
     };
     let never = Interruption::new();

@@ -186,3 +186,19 @@ async fn an_upload_that_is_sent_elsewhere_takes_no_password_along() {
     let sent = elsewhere.record();
     assert!(sent.iter().all(|passed| passed.authorization.is_none()) && !sent.is_empty(), "{sent:?}");
 }
+
+// issue 12: S5
+#[tokio::test]
+async fn a_password_is_not_sent_to_a_token_service_elsewhere_without_tls() {
+    let challenge = r#"Bearer realm="http://auth.invalid/token",service="it""#;
+    let proxy = Proxy::start(&upstream(), answers([unauthorized(challenge)])).await;
+    let registry = registry_with(proxy.host(), known("chinampa", "hunter2"), HURRIED);
+
+    let error = registry.find(&"api".parse().unwrap(), &tag("a")).await.unwrap_err();
+
+    assert!(
+        matches!(&error, RegistryError::UnsafeRealm { realm, .. } if realm == "http://auth.invalid/token"),
+        "{error:?}"
+    );
+    assert!(!format!("{error} {error:?}").contains("hunter2"));
+}

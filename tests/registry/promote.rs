@@ -64,7 +64,7 @@ async fn promote_says_what_it_did_and_the_tag_stands_for_the_image() {
 }
 
 #[tokio::test]
-async fn a_denied_promotion_is_trouble_with_the_surroundings_and_tags_nothing() {
+async fn a_denied_promotion_is_trouble_with_the_environment_and_tags_nothing() {
     let repository = new_repository();
     let made = image::push(&repository, &[10]).await;
     let from = format!("{}/{repository}@{}", upstream(), made.digest);

@@ -34,7 +34,8 @@ async fn index(repository: &RepositoryName) -> (ManifestDigest, Vec<Made>) {
     let images = [image::push(repository, &[10, 2000]).await, image::push(repository, &[300]).await];
     let platforms: [Platform; 2] = ["linux/amd64", "linux/arm64"].map(|platform| platform.parse().unwrap());
     let parts: Vec<_> = platforms.into_iter().zip(images.iter().map(|made| made.digest)).collect();
-    let digest = registry(&upstream()).put_index(repository, &parts, &[tag("source")]).await.unwrap();
+    let digest = registry(&upstream()).put_index(repository, &parts).await.unwrap();
+    registry(&upstream()).tag(repository, &digest, &[tag("source")]).await.unwrap();
     (digest, images.into())
 }
 

@@ -10,7 +10,7 @@ use aws_sdk_apprunner::config::http::HttpResponse;
 use aws_sdk_apprunner::error::SdkError;
 use aws_sdk_apprunner::types::{OperationStatus, Service, ServiceStatus};
 
-use super::super::operations::ServiceState;
+use super::state::ServiceState;
 use super::{Deployment, Limit, OnServiceEvent, SdkCause, ServiceError, ServiceEvent, Wait};
 
 pub(super) struct AppRunnerService<'s> {

@@ -14,7 +14,7 @@ use aws_sdk_ecs::types::{
     DeploymentControllerType, DeploymentRolloutState, Service, TaskDefinition, TaskDefinitionField,
 };
 
-use super::super::operations::ServiceState;
+use super::state::ServiceState;
 use super::{Deployment, Limit, OnServiceEvent, SdkCause, ServiceError, ServiceEvent, Wait};
 use crate::model::{ImageRef, printable};
 

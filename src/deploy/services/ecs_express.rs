@@ -7,8 +7,8 @@ use aws_sdk_ecs::types::{
     ExpressGatewayServiceStatusCode, ServiceDeploymentStatus,
 };
 
-use super::super::operations::ServiceState;
 use super::ecs::EcsService;
+use super::state::ServiceState;
 use super::{Deployment, Limit, ServiceError, Wait};
 use crate::model::printable;
 

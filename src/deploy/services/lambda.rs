@@ -9,7 +9,7 @@ use aws_sdk_lambda::error::SdkError;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{LastUpdateStatus, State};
 
-use super::super::operations::ServiceState;
+use super::state::ServiceState;
 use super::{Deployment, Limit, OnServiceEvent, SdkCause, ServiceError, ServiceEvent, Wait};
 
 pub(super) struct Function<'f> {

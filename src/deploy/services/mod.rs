@@ -5,6 +5,7 @@ mod command;
 mod ecs;
 mod ecs_express;
 mod lambda;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -15,13 +16,14 @@ use aws_sdk_ecs::config::http::HttpResponse;
 use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
 use thiserror::Error;
 
-use super::operations::ServiceState;
 use super::program::{Line, ProgramError};
-use crate::aws::{self, AwsError};
+use crate::aws::{self, AwsError, Endpoint};
 use crate::config::{
     AppRunner, EcsExpress, EnvironmentName, Placeholder, Service, ServiceConfig, Template, WorkspaceName,
 };
 use crate::model::{CommitId, ErrorKind, ImageRef, ProjectName, Region, RepositoryName, printable};
+
+pub use state::ServiceState;
 
 /// What a deployment brings to one project's service.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +43,7 @@ pub struct Deployment<'d> {
 pub struct AwsPlace<'p> {
     pub region: &'p Region,
     /// Of the AWS API; AWS's own, or what `AWS_ENDPOINT_URL` says, when `None`.
-    pub endpoint: Option<&'p str>,
+    pub endpoint: Option<&'p Endpoint>,
 }
 
 /// How long services are waited for.
@@ -273,7 +275,7 @@ impl ServiceError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NoRegion { .. } | Self::WhichContainer { .. } | Self::Unsuitable { .. } => ErrorKind::Input,
-            Self::Aws { .. } => ErrorKind::Environment,
+            Self::Aws { source, .. } => source.kind(),
             Self::NotThere { .. } | Self::Refused { .. } | Self::TimedOut { .. } => ErrorKind::Failed,
             Self::Program(error) => error.kind(),
         }

@@ -20,7 +20,7 @@ use crate::registry::RegistryError;
 use crate::registry::auth::Scope;
 use crate::registry::blobs::stated_size;
 use crate::registry::distribution::{check_stored, compare};
-use crate::registry::transport::{refuse, unreachable};
+use crate::registry::http::{refuse, unreachable};
 
 /// Chunks that wait between the two sides. Each takes memory, times the blobs under way.
 const CHUNKS_AHEAD: usize = 1;

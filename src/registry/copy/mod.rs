@@ -113,9 +113,7 @@ mod tests {
 
     #[test]
     fn the_engines_own_store_is_no_side_of_a_copy() {
-        let docker =
-            bollard::Docker::connect_with_http("http://127.0.0.1:1", 1, bollard::API_DEFAULT_VERSION);
-        let store = EngineStore::new(docker.unwrap());
+        let store = EngineStore::without_an_engine();
 
         let error = Side::new(&store, &"api".parse().unwrap()).unwrap_err();
 

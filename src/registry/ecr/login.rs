@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::sync::OnceCell;
 
 use crate::aws::AwsError;
-use crate::model::{Credentials, Secret};
+use crate::model::{Credentials, Host, Secret};
 
 /// A token that expires sooner is not used any more: the engine's push with it has yet to end.
 const MARGIN: Duration = Duration::from_secs(15 * 60);
@@ -24,7 +24,26 @@ const BELIEVED: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub struct EcrLogin {
     client: Client,
+    receiver: Receiver,
     state: Arc<Mutex<State>>,
+}
+
+/// The registry that tokens are sent to.
+#[derive(Clone)]
+pub(super) struct Receiver {
+    pub(super) host: Host,
+    pub(super) is_encrypted: bool,
+    /// Whether it may have any token; else only those that AWS gave for it.
+    pub(super) is_allowed: bool,
+}
+
+impl Receiver {
+    /// `proxy_endpoint` is what AWS said the token is for.
+    fn may_have_token_for(&self, proxy_endpoint: Option<&str>) -> bool {
+        let scheme = if self.is_encrypted { "https" } else { "http" };
+        let own = format!("{scheme}://{}", self.host);
+        self.is_allowed || proxy_endpoint.is_some_and(|endpoint| endpoint.trim_end_matches('/') == own)
+    }
 }
 
 #[derive(Default)]
@@ -42,14 +61,14 @@ struct Token {
 }
 
 impl EcrLogin {
-    pub(super) fn new(client: Client) -> Self {
-        Self { client, state: Arc::default() }
+    pub(super) fn new(client: Client, receiver: Receiver) -> Self {
+        Self { client, receiver, state: Arc::default() }
     }
 
     /// A token that is good for a while yet.
     ///
     /// # Errors
-    /// [`AwsError`] when AWS gives none.
+    /// [`AwsError`] when AWS gives none, or the registry may not have it.
     pub(in crate::registry) async fn credentials(&self) -> Result<Credentials, AwsError> {
         let current = Arc::clone(&self.state().token);
         let token = current.get_or_try_init(|| self.fetch()).await?;
@@ -86,6 +105,9 @@ impl EcrLogin {
         // Boxed, because the SDK's futures nest deeper than the compiler follows.
         let answer = Box::pin(self.client.get_authorization_token().send()).await.map_err(AwsError::new)?;
         let data = answer.authorization_data.unwrap_or_default().into_iter().next();
+        if !self.receiver.may_have_token_for(data.as_ref().and_then(|data| data.proxy_endpoint())) {
+            return Err(AwsError::HostNotAllowed { host: self.receiver.host.to_string() });
+        }
         let credentials = data.as_ref().and_then(|data| credentials(data.authorization_token()?));
         let expires = data.as_ref().and_then(|data| SystemTime::try_from(*data.expires_at()?).ok());
         tracing::debug!(?expires, "ECR gave a token");
@@ -131,10 +153,27 @@ mod tests {
         Credentials { username: "AWS".to_owned(), password: Secret::new(password) }
     }
 
+    fn receiver(host: &str, is_allowed: bool) -> Receiver {
+        Receiver { host: host.parse().unwrap(), is_encrypted: true, is_allowed }
+    }
+
+    // issue 12: S3
+    #[test]
+    fn a_token_goes_to_the_registry_that_it_was_given_for() {
+        let may_have = |host, endpoint| receiver(host, false).may_have_token_for(endpoint);
+
+        assert!(may_have("r.example", Some("https://r.example")));
+        assert!(may_have("r.example:5000", Some("https://r.example:5000/")));
+        assert!(!may_have("r.example", Some("http://r.example")));
+        assert!(!may_have("r.example", Some("https://r.example.evil.example")));
+        assert!(!may_have("r.example", None));
+        assert!(receiver("r.example", true).may_have_token_for(None));
+    }
+
     #[test]
     fn a_refused_token_is_forgotten_at_most_once_a_minute() {
         let config = Config::builder().behavior_version(BehaviorVersion::v2026_01_12()).build();
-        let login = EcrLogin::new(Client::from_conf(config));
+        let login = EcrLogin::new(Client::from_conf(config), receiver("localhost:1", true));
         let put = |password| {
             let token = Token { credentials: with_password(password), expires: None };
             login.state().token = Arc::new(OnceCell::new_with(Some(token)));

@@ -10,9 +10,10 @@ use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{ImageFailureCode, ImageIdentifier};
 use bytes::Bytes;
 
+use self::login::Receiver;
 use self::repository::Keeper;
 use super::{Adjustment, CredentialsSource, OciRegistry, Patience, Registry, RegistryError, Storage};
-use crate::aws::{self, AwsError};
+use crate::aws::{self, AllowedHosts, AwsError};
 use crate::config::Ecr;
 use crate::model::{Credentials, ImageRef, ManifestDigest, Platform, RepositoryName, Tag};
 
@@ -29,9 +30,18 @@ impl EcrRegistry {
     /// Asks AWS for the account where neither it nor the host is known; else nothing yet.
     ///
     /// # Errors
-    /// [`RegistryError::Aws`] when AWS doesn't say, [`RegistryError::Host`] when TLS can't be set up.
-    pub async fn connect(ecr: &Ecr, patience: Patience) -> Result<Self, RegistryError> {
-        let config = aws::config(&ecr.region, ecr.endpoint.as_deref()).await;
+    /// [`RegistryError::Aws`] when AWS doesn't say, or may not be asked at the endpoint, [`RegistryError::Host`] when TLS can't be set up.
+    pub async fn connect(
+        ecr: &Ecr,
+        allowed: &AllowedHosts,
+        patience: Patience,
+    ) -> Result<Self, RegistryError> {
+        let accept = |url: &String| {
+            let refused = |source| RegistryError::Aws { doing: format!("use the endpoint `{url}`"), source };
+            allowed.endpoint(url).map_err(refused)
+        };
+        let endpoint = ecr.endpoint.as_ref().map(accept).transpose()?;
+        let config = aws::config(&ecr.region, endpoint.as_ref()).await;
         let account = match (&ecr.account, &ecr.host) {
             (None, None) => Some(aws::account(&config).await.map_err(|source| RegistryError::Aws {
                 doing: "tell the account of the credentials".to_owned(),
@@ -42,7 +52,10 @@ impl EcrRegistry {
         let host = ecr.host_for(account.as_deref().unwrap_or_default());
         let host = host.expect("a host is given, or an account of twelve digits makes one");
         let client = Client::new(&config);
-        let login = CredentialsSource::Ecr(EcrLogin::new(client.clone()));
+        let is_encrypted = !ecr.insecure && !host.is_loopback();
+        let is_allowed = allowed.permits(&host, is_encrypted);
+        let receiver = Receiver { host: host.clone(), is_encrypted, is_allowed };
+        let login = CredentialsSource::Ecr(EcrLogin::new(client.clone(), receiver));
         let oci = OciRegistry::new(host, ecr.insecure, login, patience)?;
         Ok(Self { oci, keeper: Keeper { client, account, policy: ecr.policy.clone() } })
     }
@@ -87,13 +100,21 @@ impl Registry for EcrRegistry {
         self.oci.tag(repository, digest, tags).await
     }
 
+    async fn verify(
+        &self,
+        repository: &RepositoryName,
+        digest: &ManifestDigest,
+        id: &ManifestDigest,
+    ) -> Result<(), RegistryError> {
+        self.oci.verify(repository, digest, id).await
+    }
+
     async fn put_index(
         &self,
         repository: &RepositoryName,
         images: &[(Platform, ManifestDigest)],
-        tags: &[Tag],
     ) -> Result<ManifestDigest, RegistryError> {
-        self.oci.put_index(repository, images, tags).await
+        self.oci.put_index(repository, images).await
     }
 
     /// ECR deletes an image with its last tag, so here too the tag is first moved to a document of its own.

@@ -14,9 +14,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chinampa::config::ServiceConfig;
 use chinampa::deploy::{
-    Clock, Deployment, Interruption, Operations, ProjectDeployment, ProjectError, ServiceError, ServiceState,
+    Clock, Deployment, Operations, ProjectDeployment, ProjectError, ServiceError, ServiceState,
     TerraformError, TerraformRoot,
 };
+use chinampa::interruption::Interruption;
 use chinampa::model::{
     Credentials, Fingerprint, ImageRef, ManifestDigest, Platform, RepositoryName, Tag, Timestamp,
 };
@@ -242,9 +243,17 @@ impl Registry for Process {
         &self,
         _: &RepositoryName,
         _: &[(Platform, ManifestDigest)],
-        _: &[Tag],
     ) -> Result<ManifestDigest, RegistryError> {
         unreachable!("a deployment makes no index")
+    }
+
+    async fn verify(
+        &self,
+        _: &RepositoryName,
+        _: &ManifestDigest,
+        _: &ManifestDigest,
+    ) -> Result<(), RegistryError> {
+        unreachable!("a deployment builds nothing")
     }
 
     async fn untag(&self, repository: &RepositoryName, tag: &Tag) -> Result<(), RegistryError> {

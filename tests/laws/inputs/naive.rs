@@ -69,13 +69,17 @@ fn records(
         let is_implied = shown == dockerfile
             || shown == format!("{dockerfile}.dockerignore")
             || shown == format!("{context}/.dockerignore").trim_start_matches('/');
+        // Chinampa's own files are nobody's inputs.
+        if shown == "projects.toml" || shown.ends_with(".rebuild_patterns") {
+            continue;
+        }
         let is_own = below(&shown, &path) && !(has_patterns && shown.ends_with(".md"));
         if is_own || is_implied || below(&shown, "toolchain") || !hermetic && below(&shown, context) {
             files.insert(file.clone(), vec![b"file".into(), mode.into(), file, id.into()]);
         }
     }
 
-    let mut records: Vec<Record> = vec![vec![b"chinampa-inputs/1".into()]];
+    let mut records: Vec<Record> = vec![vec![b"chinampa-inputs/2".into()]];
     records.extend(files.into_values());
     let mut add =
         |fields: &[&str]| records.push(fields.iter().map(|field| field.as_bytes().to_vec()).collect());
@@ -87,7 +91,11 @@ fn records(
     let table = |key: &str| project.get(key).map_or(Table::new(), |value| value.as_table().unwrap().clone());
     let arguments: BTreeMap<String, Value> = table("build_args").into_iter().collect();
     arguments.iter().for_each(|(name, value)| add(&["build-arg", name, value.as_str().unwrap()]));
-    sorted(table("secrets").keys().cloned().collect()).iter().for_each(|id| add(&["secret", id]));
+    let secrets: BTreeMap<String, Value> = table("secrets").into_iter().collect();
+    for (id, source) in &secrets {
+        let (kind, from) = source.as_table().unwrap().iter().next().unwrap();
+        add(&["secret", id, kind, from.as_str().unwrap()]);
+    }
 
     let dockerfile = std::fs::read_to_string(world.file(&dockerfile)).unwrap();
     let parents = sorted(parents(&dockerfile));
@@ -98,8 +106,19 @@ fn records(
     for need in sorted(needs.collect()) {
         add(&["need", &need, known.get(&need)?]);
     }
-    ours.iter().for_each(|parent| add(&["own-parent", parent, parent]));
-    parents.iter().filter(|parent| !is_ours(parent)).for_each(|parent| add(&["parent", parent]));
+    // One platform after the other; in the engine's own store without one.
+    let mut platforms = sorted(strings(project.get("platforms")));
+    if platforms.is_empty() {
+        platforms.push(String::new());
+    }
+    for platform in &platforms {
+        for parent in &parents {
+            match is_ours(&parent) {
+                true => add(&["own-parent", platform, parent, parent]),
+                false => add(&["parent", platform, parent]),
+            }
+        }
+    }
     Some(records)
 }
 

@@ -126,6 +126,7 @@ pub(super) const CHANGES: &[Change] = &[
     ("a platform", |shop| shop.set("platforms", "['linux/arm64']")),
     ("a build argument", |shop| shop.set("build_args", "{ PROFILE = 'release', A = '' }")),
     ("a secret's id", |shop| shop.secret_id = "token"),
+    ("where a secret comes from", |shop| shop.secret_source = "{ file = 'services/api/token' }"),
     ("a need that no Dockerfile names", |shop| shop.set("needs", "['docs']")),
     ("a need's file", |shop| shop.write("lib/a", "b\n")),
     ("an extra input's content", |shop| shop.write("services/api/dist/app.js", "2;\n")),
@@ -138,6 +139,9 @@ pub(super) const CHANGES: &[Change] = &[
 pub(super) const IRRELEVANT: &[Change] = &[
     ("an undeclared file", |shop| shop.write("services/api/README.md", "another text\n")),
     ("a file outside of all projects", |shop| shop.write("notes/a", "a")),
+    ("its pattern file, as long as it takes the same", |shop| {
+        shop.write("services/api/.rebuild_patterns", "# a comment\n./\n!**/*.md\n");
+    }),
     ("a file of a project that it doesn't need", |shop| shop.write("site/b", "b")),
     ("the time of a file", |shop| {
         let file = fs::File::options().append(true).open(shop.api("dist/app.js")).unwrap();
@@ -146,7 +150,6 @@ pub(super) const IRRELEVANT: &[Change] = &[
     ("permissions that git doesn't keep", |shop| {
         fs::set_permissions(shop.api("src/content"), Permissions::from_mode(0o600)).unwrap();
     }),
-    ("where a secret comes from", |shop| shop.secret_source = "{ file = 'services/api/token' }"),
     ("a comment in the manifest", |shop| shop.comment = "# a comment\n\n"),
     ("another project's entry", |shop| shop.site = "build_args = { A = 'b' }\n"),
     ("the message of the commit", |shop| shop.message = "another message"),

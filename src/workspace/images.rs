@@ -5,43 +5,72 @@ use std::sync::OnceLock;
 
 use foldhash::fast::RandomState;
 
-use crate::config::{Manifest, RegistryConfig, RegistryKind};
+use super::ParentImage;
+use crate::config::{Manifest, ProjectConfig, RegistryConfig, RegistryKind};
 use crate::model::{ImageRef, ProjectName};
 
-/// The names that projects are known by in Dockerfiles.
+/// What the projects of one manifest are called in Dockerfiles.
 pub(super) struct Names<'m> {
-    manifest: &'m Manifest,
+    /// In name order.
+    projects: Vec<(&'m ProjectName, &'m ProjectConfig)>,
+    registries: [Option<&'m RegistryConfig>; 2],
     /// By repositories without a prefix; made when the first is asked for.
     by_repository: OnceLock<HashMap<&'m str, &'m ProjectName, RandomState>>,
 }
 
 impl<'m> Names<'m> {
     pub(super) fn new(manifest: &'m Manifest) -> Self {
-        Self { manifest, by_repository: OnceLock::new() }
+        let projects = manifest.projects.iter().map(|(name, config)| (name, &**config));
+        Self::of(projects, &manifest.cache, manifest.deploy.as_ref())
     }
 
-    /// The project that a reference in `dependent`'s Dockerfile stands for, if it is one of ours.
+    /// Takes the projects in name order.
+    pub(super) fn of(
+        projects: impl Iterator<Item = (&'m ProjectName, &'m ProjectConfig)>,
+        cache: &'m RegistryConfig,
+        deploy: Option<&'m RegistryConfig>,
+    ) -> Self {
+        let registries = [Some(cache), deploy];
+        Self { projects: projects.collect(), registries, by_repository: OnceLock::new() }
+    }
+
+    pub(super) fn cache(&self) -> &'m RegistryConfig {
+        self.registries[0].expect("every manifest has a cache")
+    }
+
+    /// What a reference in `dependent`'s Dockerfile stands for.
     ///
     /// A bare name is the project of that name, `<host>/<prefix><repository>` the project with that
     /// repository, where the host is that of the cache or the deploy registry. The engine's own store
     /// has no host; there a repository is ours only if a prefix tells it from images such as `node`.
-    pub(super) fn project(&self, dependent: &ProjectName, reference: &str) -> Option<&'m ProjectName> {
+    /// A reference with a digest is external: it names an image, not what a project is at some commit. So
+    /// is a project's own image, of an earlier commit.
+    pub(super) fn resolve(&self, dependent: &ProjectName, reference: &str) -> ParentImage {
+        match self.project(reference) {
+            Some(project) if project != dependent => ParentImage::Project(project.clone()),
+            _ => ParentImage::External,
+        }
+    }
+
+    fn project(&self, reference: &str) -> Option<&'m ProjectName> {
         if let Ok(name) = reference.parse::<ProjectName>()
-            && name != *dependent
-            && let Some((name, _)) = self.manifest.projects.get_key_value(&name)
+            && let Ok(found) = self.projects.binary_search_by(|(project, _)| (*project).cmp(&name))
         {
-            return Some(name);
+            return Some(self.projects[found].0);
         }
         let image: ImageRef = reference.parse().ok()?;
-        let registries = [Some(&self.manifest.cache), self.manifest.deploy.as_ref()];
-        let mut repositories = registries.into_iter().flatten().filter_map(|at| repository_in(at, &image));
+        if image.digest.is_some() {
+            return None;
+        }
+        let registries = self.registries.into_iter().flatten();
+        let mut repositories = registries.filter_map(|registry| repository_in(registry, &image));
         repositories.find_map(|repository| self.with_repository(repository))
     }
 
     fn with_repository(&self, repository: &str) -> Option<&'m ProjectName> {
         let by_repository = self.by_repository.get_or_init(|| {
-            let projects = self.manifest.projects.iter();
-            projects.map(|(name, project)| (project.repository.as_str(), name)).collect()
+            let projects = self.projects.iter();
+            projects.map(|(name, project)| (project.repository.as_str(), *name)).collect()
         });
         by_repository.get(repository).copied()
     }
@@ -64,20 +93,28 @@ mod tests {
     use crate::config;
 
     fn project(cache: &str, reference: &str) -> Option<String> {
+        project_in("app", cache, reference)
+    }
+
+    fn project_in(dependent: &str, cache: &str, reference: &str) -> Option<String> {
         let projects =
             "[projects.lib]\npath = \"lib\"\n[projects.node]\npath = \"node\"\nrepository = \"nodejs\"\n";
         let manifest =
             config::parse(format!("[workspace]\nname = \"shop\"\n{cache}{projects}").as_bytes(), "m")
                 .unwrap();
-        Names::new(&manifest).project(&"node".parse().unwrap(), reference).map(ToString::to_string)
+        match Names::new(&manifest).resolve(&dependent.parse().unwrap(), reference) {
+            ParentImage::Project(project) => Some(project.to_string()),
+            ParentImage::External => None,
+        }
     }
 
     const OCI: &str = "[cache]\nkind = \"oci\"\nhost = \"r.example\"\nprefix = \"team/\"\n";
 
     #[test]
-    fn a_bare_name_is_a_project_but_never_the_one_that_asks() {
+    fn a_bare_name_is_a_project_but_a_project_is_never_its_own_parent() {
         assert_eq!(project("", "lib"), Some("lib".to_owned()));
-        assert_eq!(project("", "node"), None);
+        assert_eq!(project_in("node", "", "node"), None);
+        assert_eq!(project_in("node", OCI, "r.example/team/nodejs"), None);
     }
 
     #[test]
@@ -103,5 +140,13 @@ mod tests {
 
         assert_eq!(project(ecr, "123456789012.dkr.ecr.us-east-2.amazonaws.com/lib"), Some("lib".to_owned()));
         assert_eq!(project(ecr, "123456789012.dkr.ecr.eu-west-2.amazonaws.com/lib"), None);
+    }
+
+    #[test]
+    fn a_reference_with_a_digest_is_external() {
+        let digest = "0".repeat(64);
+
+        assert_eq!(project(OCI, &format!("r.example/team/lib:v1@sha256:{digest}")), None);
+        assert_eq!(project(OCI, &format!("r.example/team/lib@sha256:{digest}")), None);
     }
 }

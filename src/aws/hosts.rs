@@ -1,0 +1,216 @@
+//! Which hosts may get what AWS's credentials are good for: signed requests and the tokens of ECR.
+//!
+//! The manifest names hosts, and a manifest can come from anybody who may propose a change. So what it names is compared with AWS's own
+//! hosts, with loopback, and with a list that only the environment of the process can hold. Not all of what ends in
+//! `amazonaws.com` is AWS's own: load balancers, machines and the API gateways of others are there too.
+
+use std::str::FromStr;
+
+use super::AwsError;
+use crate::model::{Host, InvalidImageRef, Region};
+
+/// What follows a region in a service's host name, for each partition, and for IPv6.
+const DOMAINS: [&str; 11] = [
+    "amazonaws.com",
+    "amazonaws.com.cn",
+    "amazonaws.eu",
+    "c2s.ic.gov",
+    "sc2s.sgov.gov",
+    "cloud.adc-e.uk",
+    "csp.hci.ic.gov",
+    "api.aws",
+    "api.amazonwebservices.com.cn",
+    "on.aws",
+    "on.amazonwebservices.com.cn",
+];
+
+/// The services that are called here, as host names begin, without `-fips`.
+const SERVICES: [&str; 6] = ["ecr", "api.ecr", "sts", "ecs", "lambda", "apprunner"];
+
+/// Hosts that AWS's credentials may go to besides AWS's own and loopback.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllowedHosts(Vec<Host>);
+
+/// Names with or without a port, with commas or spaces between them. Without a port, every port is meant.
+impl FromStr for AllowedHosts {
+    type Err = InvalidImageRef;
+
+    fn from_str(text: &str) -> Result<Self, InvalidImageRef> {
+        let names = text.split(|character: char| character == ',' || character.is_whitespace());
+        names.filter(|name| !name.is_empty()).map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl AllowedHosts {
+    /// Whether a registry at this host may get a token of ECR.
+    pub fn permits(&self, host: &Host, is_encrypted: bool) -> bool {
+        host.is_loopback() || self.lists(host) || is_encrypted && is_aws(host)
+    }
+
+    /// Accepts the address of AWS's API, if signed requests may go there.
+    ///
+    /// # Errors
+    /// [`AwsError::HostNotAllowed`]
+    pub fn endpoint(&self, url: &str) -> Result<Endpoint, AwsError> {
+        let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        match authority.parse::<Host>() {
+            Ok(host) if self.permits(&host, scheme == "https") => Ok(Endpoint(url.to_owned())),
+            _ => Err(AwsError::HostNotAllowed { host: authority.to_owned() }),
+        }
+    }
+
+    fn lists(&self, host: &Host) -> bool {
+        let host = host.as_str();
+        self.0.iter().any(|listed| {
+            listed.as_str().eq_ignore_ascii_case(host)
+                || listed.as_str().eq_ignore_ascii_case(without_port(host))
+        })
+    }
+}
+
+/// The address of AWS's API that signed requests may go to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint(String);
+
+impl Endpoint {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether only AWS answers there: the registry of an account, or the API of a service, or a VPC's own way to either.
+fn is_aws(host: &Host) -> bool {
+    let host = host.as_str().strip_suffix(":443").unwrap_or(host.as_str()).to_ascii_lowercase();
+    let domain = DOMAINS.iter().find_map(|domain| host.strip_suffix(domain)?.strip_suffix('.'));
+    let Some(rest) = domain else { return false };
+    // The endpoint of a VPC: `vpce-0123.dkr.ecr.us-east-2.vpce`.
+    let (endpoint, rest) = match rest.strip_suffix(".vpce") {
+        Some(rest) => match rest.split_once('.') {
+            Some((id, rest)) if is_vpc_endpoint(id) => (true, rest),
+            _ => return false,
+        },
+        None => (false, rest),
+    };
+    let (service, region) = rest.rsplit_once('.').unwrap_or((rest, ""));
+    let without_fips = service.strip_suffix("-fips").unwrap_or(service);
+    let is_global = region.is_empty() && service == "sts" && !endpoint;
+    is_global
+        || region.parse::<Region>().is_ok()
+            && (SERVICES.contains(&without_fips) || is_registry(without_fips, endpoint))
+}
+
+/// Such as `123456789012.dkr.ecr` and `123456789012.dkr-ecr`; in a VPC, `dkr.ecr` alone.
+fn is_registry(service: &str, in_vpc: bool) -> bool {
+    match service.split_once('.') {
+        Some(("dkr", "ecr")) => in_vpc,
+        Some((account, "dkr.ecr" | "dkr-ecr")) => {
+            account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())
+        }
+        _ => false,
+    }
+}
+
+/// `vpce-` and hexadecimal digits, with the name of a zone behind them. An endpoint of somebody's own service begins with `vpce-svc-`.
+fn is_vpc_endpoint(id: &str) -> bool {
+    id.strip_prefix("vpce-").is_some_and(|rest| {
+        rest.starts_with(|digit: char| digit.is_ascii_hexdigit())
+            && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    })
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => name,
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(text: &str) -> Host {
+        text.parse().unwrap()
+    }
+
+    // issue 12: S3
+    #[test]
+    fn only_hosts_that_aws_alone_can_answer_at_get_a_token() {
+        for (name, expected) in [
+            ("123456789012.dkr.ecr.us-east-2.amazonaws.com", true),
+            ("123456789012.dkr.ecr.us-east-2.amazonaws.com:443", true),
+            ("123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com", true),
+            ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn", true),
+            ("123456789012.dkr.ecr.eusc-de-east-1.amazonaws.eu", true),
+            ("123456789012.dkr.ecr.us-iso-east-1.c2s.ic.gov", true),
+            ("123456789012.dkr-ecr.us-east-2.on.aws", true),
+            ("vpce-0a1b-2c3d.dkr.ecr.us-east-2.vpce.amazonaws.com", true),
+            ("vpce-0a1b-2c3d.api.ecr.cn-north-1.vpce.amazonaws.com.cn", true),
+            ("api.ecr.us-east-2.amazonaws.com", true),
+            ("ecr.us-east-2.api.aws", true),
+            ("sts.amazonaws.com", true),
+            ("sts.us-east-2.amazonaws.com", true),
+            ("localhost:4566", true),
+            ("evil.example", false),
+            ("123456789012.dkr.ecr.us-east-2.amazonaws.com:5000", false),
+            ("123456789012.dkr.ecr.us-east-2.amazonaws.com.evil.example", false),
+            ("123456789012.dkr.ecr.us-east-2.evilamazonaws.com", false),
+            ("amazonaws.com", false),
+            ("12345678901.dkr.ecr.us-east-2.amazonaws.com", false),
+            ("x.123456789012.dkr.ecr.us-east-2.amazonaws.com", false),
+            ("abc.execute-api.us-east-2.amazonaws.com", false),
+            ("balancer-1.us-east-2.elb.amazonaws.com", false),
+            ("ec2-1-2-3-4.us-east-2.compute.amazonaws.com", false),
+            ("bucket.s3.us-east-2.amazonaws.com", false),
+            ("abc.lambda-url.us-east-2.on.aws", false),
+            ("vpce-svc-0a1b.us-east-2.vpce.amazonaws.com", false),
+            ("vpce-svc-0a1b.dkr.ecr.us-east-2.vpce.amazonaws.com", false),
+            ("dkr.ecr.us-east-2.amazonaws.com", false),
+            ("ecr.amazonaws.com", false),
+        ] {
+            assert_eq!(AllowedHosts::default().permits(&host(name), true), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn nothing_goes_to_aws_in_the_clear() {
+        let allowed = AllowedHosts::default();
+
+        assert!(!allowed.permits(&host("123456789012.dkr.ecr.us-east-2.amazonaws.com"), false));
+        assert!(allowed.endpoint("http://sts.us-east-2.amazonaws.com").is_err());
+        assert!(allowed.permits(&host("127.0.0.1:5000"), false));
+    }
+
+    #[test]
+    fn the_environment_can_list_more_hosts() {
+        let allowed: AllowedHosts = "ecr.corp.example, emulator:4566\t[fd00::1]".parse().unwrap();
+
+        assert!(allowed.permits(&host("ecr.corp.example"), true));
+        assert!(allowed.permits(&host("ecr.corp.example:5000"), false));
+        assert!(allowed.permits(&host("emulator:4566"), false));
+        assert!(!allowed.permits(&host("emulator:4567"), true));
+        assert!(!allowed.permits(&host("x.ecr.corp.example"), true));
+        assert!("a/b".parse::<AllowedHosts>().is_err());
+        assert_eq!("".parse(), Ok(AllowedHosts::default()));
+    }
+
+    // issue 12: S3
+    #[test]
+    fn signed_requests_go_to_no_other_address() {
+        let allowed: AllowedHosts = "emulator".parse().unwrap();
+
+        for url in
+            ["http://localhost:4566", "https://api.ecr.us-east-2.amazonaws.com/x", "http://emulator:4566/"]
+        {
+            assert_eq!(allowed.endpoint(url).unwrap().as_str(), url);
+        }
+        for url in [
+            "https://evil.example",
+            "https://localhost@evil.example/",
+            "https://evil.example#sts.amazonaws.com",
+        ] {
+            assert!(matches!(allowed.endpoint(url), Err(AwsError::HostNotAllowed { .. })), "{url}");
+        }
+    }
+}

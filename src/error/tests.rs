@@ -1,0 +1,477 @@
+//! Every variant of every module's error, and the kind that it has.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+
+use super::*;
+use crate::config::EnvironmentName;
+use crate::deploy::gate::GateError;
+use crate::deploy::{
+    CheckoutError, LockClaim, LockError, ProgramError, ProjectError, ServiceError, TerraformError,
+    TerraformStep,
+};
+use crate::dockerfile::DockerfileError;
+use crate::dockerignore::DockerIgnore;
+use crate::engine::{ContentError, ContextError};
+use crate::execute::ExecuteError;
+use crate::git::UnsupportedFormat;
+use crate::infer::InferError;
+use crate::model::{CommitId, ErrorKind, Host, ManifestDigest, RepoPath, RepositoryName};
+use crate::registry::{Answer, CredentialsError};
+use ErrorKind::{Environment, Failed, Input, Interrupted};
+
+/// Compares the rows with the kinds that the errors have, and with the variants in the source.
+fn check<E: Debug>(source: &str, rows: Vec<(E, ErrorKind)>, kind: impl Fn(&E) -> ErrorKind) {
+    let name = std::any::type_name::<E>().rsplit("::").next().unwrap();
+    let variants = variants(source, name);
+    let mut seen = BTreeSet::new();
+    for (error, expected) in &rows {
+        let shown = format!("{error:?}");
+        let variant: String = shown.chars().take_while(|letter| letter.is_alphanumeric()).collect();
+        assert_eq!(kind(error), *expected, "{name}::{variant}");
+        seen.insert(variant);
+    }
+    assert_eq!(seen, variants, "the variants of `{name}`");
+}
+
+/// The names of an enum's variants, which are what is indented once and begins with a capital letter.
+fn variants(source: &str, name: &str) -> BTreeSet<String> {
+    let (_, body) = source.split_once(&format!("enum {name} {{\n")).unwrap();
+    let (body, _) = body.split_once("\n}\n").unwrap();
+    let lines = body.lines().filter_map(|line| line.strip_prefix("    "));
+    let names = lines.filter(|line| line.starts_with(|letter: char| letter.is_ascii_uppercase()));
+    names.map(|line| line.chars().take_while(|letter| letter.is_alphanumeric()).collect()).collect()
+}
+
+macro_rules! check {
+    ($file:literal, $error:ident, [$($row:expr => $kind:expr),* $(,)?]) => {
+        check::<$error>(include_str!(concat!("../", $file)), vec![$(($row, $kind)),*], $error::kind)
+    };
+}
+
+fn path() -> RepoPath {
+    RepoPath::new("a/b").unwrap()
+}
+
+fn project() -> ProjectName {
+    "api".parse().unwrap()
+}
+
+fn repository() -> RepositoryName {
+    "api".parse().unwrap()
+}
+
+fn host() -> Host {
+    "registry.example".parse().unwrap()
+}
+
+fn image() -> Box<ImageRef> {
+    Box::new("registry.example/api:1".parse().unwrap())
+}
+
+fn commit() -> CommitId {
+    "0123456789012345678901234567890123456789".parse().unwrap()
+}
+
+fn io() -> io::Error {
+    io::Error::other("no")
+}
+
+fn link() -> ContextError {
+    ContextError::Twice { path: path() }
+}
+
+fn bare() -> GitError {
+    GitError::Bare
+}
+
+fn no_git() -> GitError {
+    GitError::NoGit(io())
+}
+
+fn unexpected() -> AwsError {
+    AwsError::Unexpected { answer: String::new() }
+}
+
+fn missing() -> RegistryError {
+    RegistryError::Missing { image: image() }
+}
+
+fn ignore_error() -> crate::dockerignore::DockerIgnoreError {
+    DockerIgnore::parse(b"[").unwrap_err()
+}
+
+fn answer() -> Answer {
+    Answer { status: 400, code: None, message: String::new() }
+}
+
+#[test]
+fn each_variant_of_each_error_has_its_kind() {
+    check!("git/error.rs", GitError, [
+        GitError::NoFolder { folder: "/a".into() } => Input,
+        GitError::NotARepository { folder: "/a".into() } => Input,
+        GitError::OwnedByAnother { folder: "/a".into() } => Environment,
+        GitError::Empty { git_dir: "/a".into() } => Input,
+        GitError::BadRevision { revision: "x".to_owned(), source: None } => Input,
+        GitError::Open { folder: "/a".into(), source: "no".into() } => Environment,
+        GitError::Unsupported { folder: "/a".into(), format: UnsupportedFormat::Reftable } => Input,
+        GitError::Read { what: "a tree".to_owned(), source: "no".into() } => Environment,
+        GitError::MalformedTree { folder: path(), reason: "cut" } => Environment,
+        GitError::Fetch { what: "a blob".to_owned(), source: "no".into() } => Environment,
+        no_git() => Environment,
+        bare() => Input,
+        GitError::Conflicts => Input,
+    ]);
+    check!("workspace/mod.rs", WorkspaceError, [
+        WorkspaceError::NoManifest => Input,
+        WorkspaceError::Invalid(crate::config::ManifestErrors { problems: Vec::new(), more: 0 }) => Input,
+        WorkspaceError::Git(no_git()) => Environment,
+        WorkspaceError::Git(bare()) => Input,
+    ]);
+    check!("inputs/mod.rs", InputsError, [
+        InputsError::Git(no_git()) => Environment,
+        InputsError::NoWorkTree { project: project() } => Input,
+        InputsError::Extra { path: "/a".into(), source: io() } => Environment,
+    ]);
+    check!("infer/mod.rs", InferError, [
+        InferError::Git(no_git()) => Environment,
+        InferError::Dockerfile(DockerfileError::NoStage) => Input,
+        InferError::DockerIgnore { file: path(), source: ignore_error() } => Input,
+    ]);
+    check!("init/mod.rs", InitError, [
+        InitError::Git(no_git()) => Environment,
+        InitError::Infer { dockerfile: path(), source: InferError::Git(no_git()) } => Environment,
+        InitError::Infer { dockerfile: path(), source: DockerfileError::NoStage.into() } => Input,
+        InitError::NothingToBuild { ignored: Vec::new() } => Input,
+        InitError::AlreadyThere { path: path() } => Input,
+        InitError::Write { path: "/a".into(), source: io() } => Environment,
+    ]);
+    check!("observe/mod.rs", ObserveError, [
+        ObserveError::Git(no_git()) => Environment,
+        ObserveError::Workspace(WorkspaceError::NoManifest) => Input,
+        ObserveError::Inputs(InputsError::NoWorkTree { project: project() }) => Input,
+        ObserveError::Image { project: project(), source: missing() } => Environment,
+        ObserveError::Record(missing()) => Environment,
+    ]);
+    check!("lint/mod.rs", LintError, [
+        LintError::Git(no_git()) => Environment,
+        LintError::Infer { project: project(), source: DockerfileError::NoStage.into() } => Input,
+    ]);
+    check!("lint/write.rs", WriteError, [
+        WriteError::Git(no_git()) => Environment,
+        WriteError::Differs { file: path() } => Input,
+        WriteError::Link { file: path() } => Input,
+        WriteError::Io { path: "/a".into(), source: io() } => Environment,
+    ]);
+    check!("simulate/mod.rs", SimulateError, [
+        SimulateError::Git(no_git()) => Environment,
+        SimulateError::Infer { project: project(), source: DockerfileError::NoStage.into() } => Input,
+    ]);
+    check!("execute/prepare.rs", PrepareError, [
+        PrepareError::Git(no_git()) => Environment,
+        PrepareError::Context { project: project(), source: link() } => Input,
+        PrepareError::DockerIgnore { file: path(), source: ignore_error() } => Input,
+        PrepareError::Dockerfile { file: path(), source: DockerfileError::NoStage } => Input,
+        PrepareError::Link { path: "/a".into(), source: io() } => Environment,
+        PrepareError::LinkChanged { path: "/a".into() } => Environment,
+        PrepareError::Credentials(missing()) => Environment,
+    ]);
+    check!("record.rs", RecordError, [
+        RecordError::Json(serde_json::from_str::<u8>("x").unwrap_err()) => Environment,
+        RecordError::Schema("x".to_owned()) => Environment,
+        RecordError::Value("x".to_owned()) => Environment,
+    ]);
+}
+
+#[test]
+fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
+    let refused = || DockerError::Refused { request: "build", status: 500, message: String::new() };
+    let failed = || EngineError::BuildFailed { step: None, log_tail: Vec::new(), message: String::new() };
+    check!("docker/mod.rs", DockerError, [
+        DockerError::Unreachable { host: crate::docker::DockerHost::default(), source: "no".into() } => Environment,
+        DockerError::Broken { host: crate::docker::DockerHost::default(), source: "no".into() } => Environment,
+        DockerError::TooOld { host: crate::docker::DockerHost::default(), api: "1.0".to_owned() } => Environment,
+        refused() => Environment,
+        DockerError::Unexpected { about: "itself", source: "no".into() } => Environment,
+    ]);
+    check!("engine/error.rs", EngineError, [
+        EngineError::Docker(refused()) => Environment,
+        EngineError::NoBuildKit { source: refused() } => Environment,
+        EngineError::NoStage => Input,
+        failed() => Failed,
+        EngineError::Content(link().into()) => Input,
+        EngineError::PushFailed { image: image(), message: String::new() } => Failed,
+    ]);
+    check!("engine/content.rs", ContentError, [
+        ContentError::Blob { git_dir: "/a".into(), source: no_git() } => Environment,
+        ContentError::Vanished { path: "/a".into() } => Environment,
+        ContentError::Changed { path: "/a".into() } => Environment,
+        ContentError::NotAFile { path: "/a".into() } => Input,
+        ContentError::Unreadable { path: "/a".into(), source: io() } => Environment,
+        ContentError::Context(link()) => Input,
+    ]);
+    check!("engine/context.rs", ContextError, [
+        ContextError::AbsoluteLink { link: path(), target: "/".to_owned() } => Input,
+        ContextError::LinkLeaves { link: path(), target: "..".to_owned() } => Input,
+        link() => Input,
+    ]);
+    check!("execute/record.rs", RecordingError, [
+        RecordingError::Registry(missing()) => Environment,
+        RecordingError::Content(RecordError::Value("x".to_owned())) => Environment,
+    ]);
+    check!("execute/build.rs", ExecuteError, [
+        ExecuteError::Build(Box::new(failed())) => Failed,
+        ExecuteError::Build(Box::new(refused().into())) => Environment,
+        ExecuteError::BuildStage { stage: "a".parse().unwrap(), source: Box::new(failed()) } => Failed,
+        ExecuteError::Push { image: *image(), source: Box::new(failed()) } => Failed,
+        ExecuteError::Repository { repository: repository(), source: missing() } => Environment,
+        ExecuteError::Tag { repository: repository(), source: missing() } => Environment,
+        ExecuteError::Verify { repository: repository(), source: missing() } => Environment,
+    ]);
+}
+
+#[test]
+fn each_variant_of_a_registry_has_its_kind() {
+    let digest = || ManifestDigest::of(b"");
+    check!("aws.rs", AwsError, [
+        AwsError::NoCredentials { source: "no".into() } => Environment,
+        AwsError::Expired { answer: String::new() } => Environment,
+        AwsError::Denied { answer: String::new() } => Environment,
+        AwsError::Throttled { answer: String::new() } => Environment,
+        AwsError::Unavailable { answer: String::new() } => Environment,
+        AwsError::Unreachable { source: "no".into() } => Environment,
+        unexpected() => Environment,
+        AwsError::Request { source: "no".into() } => Environment,
+        AwsError::HostNotAllowed { host: "x".to_owned() } => Input,
+    ]);
+    check!("registry/credentials.rs", CredentialsError, [
+        CredentialsError::Unreadable { path: "/a".into(), source: io() } => Environment,
+        CredentialsError::NotAConfig { path: "/a".into() } => Environment,
+        CredentialsError::HelperFailed { helper: "x".to_owned(), output: String::new() } => Environment,
+        CredentialsError::NoHelper { path: "/a".into() } => Environment,
+        CredentialsError::MalformedHelper { path: "/a".into() } => Environment,
+        CredentialsError::Broken { path: "/a".into() } => Environment,
+        CredentialsError::IdentityToken { path: "/a".into() } => Environment,
+        CredentialsError::Aws(unexpected()) => Environment,
+        CredentialsError::Interrupted(cancelled()) => Interrupted,
+    ]);
+    check!("registry/error.rs", RegistryError, [
+        RegistryError::Denied { image: image(), answer: answer() } => Environment,
+        RegistryError::Throttled { image: image(), answer: answer(), retry_after: None } => Environment,
+        RegistryError::Unavailable { image: image(), answer: answer(), retry_after: None } => Environment,
+        RegistryError::Unreachable { image: image(), source: "no".into() } => Environment,
+        RegistryError::Unexpected { image: image(), answer: answer() } => Environment,
+        RegistryError::Malformed { image: image(), what: "x" } => Environment,
+        RegistryError::DigestMismatch { image: image(), expected: digest(), actual: digest() } => Environment,
+        RegistryError::OtherImage { image: image(), id: digest() } => Environment,
+        RegistryError::TooLarge { image: image(), limit_bytes: 1 } => Environment,
+        missing() => Environment,
+        RegistryError::UnsafeRealm { image: image(), realm: String::new() } => Environment,
+        RegistryError::NotARegistry { repository: repository() } => Input,
+        RegistryError::Credentials { host: host(), source: CredentialsError::Interrupted(cancelled()) } => Interrupted,
+        RegistryError::Host { host: host(), source: "no".into() } => Environment,
+        RegistryError::Aws { doing: "x".to_owned(), source: unexpected() } => Environment,
+        RegistryError::Engine { image: image(), source: "no".into() } => Environment,
+        RegistryError::Name("?".parse::<ImageRef>().unwrap_err()) => Input,
+    ]);
+}
+
+#[test]
+fn each_variant_of_a_deployment_has_its_kind() {
+    let failed = || ProgramError::Failed {
+        program: "terraform".to_owned(),
+        status: ExitStatus::from_raw(256),
+        log_tail: Vec::new(),
+    };
+    let start = || ProgramError::Start { program: "terraform".to_owned(), source: io() };
+    let step = |source| TerraformError::Step { folder: path(), step: TerraformStep::Plan, source };
+    let service = || "service".to_owned();
+    check!("deploy/checkout.rs", CheckoutError, [
+        CheckoutError::Git(no_git()) => Environment,
+        CheckoutError::Write { path: path(), source: io() } => Environment,
+        CheckoutError::GitFolder { path: path() } => Input,
+        CheckoutError::Link { folder: path(), source: link() } => Input,
+    ]);
+    check!("deploy/gate.rs", GateError, [
+        GateError::NotAllowed {
+            environment: environment(),
+            commit: commit(),
+            taken: String::new(),
+            standing: String::new(),
+        } => Failed,
+        GateError::GoesBack { environment: environment(), deployed: commit(), commit: commit() } => Failed,
+        GateError::HistoryCut { environment: environment(), deployed: commit(), commit: commit() } => Failed,
+        GateError::NotBuilt { commit: commit(), missing: BTreeSet::new() } => Failed,
+        GateError::NoService { project: project(), service: service() } => Failed,
+    ]);
+    check!("deploy/lock_error.rs", LockError, [
+        LockError::Registry { environment: environment(), source: missing() } => Environment,
+        held() => Environment,
+        LockError::TakenAway { environment: environment() } => Environment,
+        LockError::Expired {
+            environment: environment(),
+            silence: std::time::Duration::from_secs(1),
+        } => Environment,
+        LockError::Interrupted => Interrupted,
+    ]);
+    check!("deploy/program.rs", ProgramError, [
+        start() => Environment,
+        ProgramError::Follow { program: "terraform".to_owned(), source: io() } => Environment,
+        failed() => Failed,
+    ]);
+    check!("deploy/error.rs", ProjectError, [
+        ProjectError::Terraform(step(failed())) => Failed,
+        ProjectError::Service(ServiceError::NoRegion { service: service() }) => Input,
+    ]);
+    check!("deploy/error.rs", DeployError, [
+        DeployError::NoDeployRegistry => Input,
+        DeployError::UnknownEnvironment { name: environment(), known: Vec::new() } => Input,
+        DeployError::EnvironmentName("/".parse::<EnvironmentName>().unwrap_err()) => Input,
+        DeployError::NeverDeployed { project: project() } => Input,
+        DeployError::NothingDeployed { environment: environment() } => Input,
+        DeployError::Gate(GateError::NotBuilt { commit: commit(), missing: BTreeSet::new() }) => Failed,
+        DeployError::Lock(held()) => Environment,
+        DeployError::Lock(LockError::Interrupted) => Interrupted,
+        DeployError::Git(no_git()) => Environment,
+        DeployError::Name("?".parse::<ImageRef>().unwrap_err()) => Input,
+        DeployError::Registry(missing()) => Environment,
+        DeployError::Record(RecordError::Schema(String::new())) => Environment,
+        DeployError::Terraform(step(failed())) => Failed,
+        DeployError::Plan { project: project(), source: ProjectError::Terraform(step(start())) } => Environment,
+        DeployError::RecordChanged { environment: environment() } => Environment,
+        DeployError::WriteRecord { environment: environment(), source: missing() } => Environment,
+    ]);
+    check!("deploy/validate.rs", ValidateError, [
+        ValidateError::Invalid { project: project(), source: step(failed()) } => Failed,
+        ValidateError::Invalid { project: project(), source: step(start()) } => Environment,
+        ValidateError::Terraform(TerraformError::NoFolder { folder: path() }) => Input,
+        ValidateError::Remove { path: "/a".into(), source: io() } => Environment,
+    ]);
+    check!("deploy/services/mod.rs", ServiceError, [
+        ServiceError::NoRegion { service: service() } => Input,
+        ServiceError::Aws { action: "update", service: service(), source: unexpected() } => Environment,
+        ServiceError::NotThere { service: service(), detail: String::new() } => Failed,
+        ServiceError::WhichContainer {
+            service: service(),
+            repository: repository(),
+            containers: String::new(),
+        } => Input,
+        ServiceError::Unsuitable { service: service(), reason: String::new() } => Input,
+        ServiceError::Refused { service: service(), reason: String::new() } => Failed,
+        ServiceError::TimedOut {
+            service: service(),
+            timeout: std::time::Duration::from_secs(1),
+            state: String::new(),
+        } => Failed,
+        ServiceError::Program(start()) => Environment,
+    ]);
+    check!("deploy/terraform_error.rs", TerraformError, [
+        TerraformError::Git(no_git()) => Environment,
+        TerraformError::Checkout(CheckoutError::GitFolder { path: path() }) => Input,
+        TerraformError::Install(InstallError::Platform { os: "x", architecture: "y" }) => Environment,
+        TerraformError::NoFolder { folder: path() } => Input,
+        TerraformError::SharedFolder {
+            folder: path(),
+            owners: Box::new([(project(), String::new()), (project(), String::new())]),
+        } => Input,
+        TerraformError::NoBackend { folder: path(), kind: None } => Input,
+        step(failed()) => Failed,
+        step(start()) => Environment,
+    ]);
+    check!("deploy/terraform_install.rs", InstallError, [
+        InstallError::Platform { os: "x", architecture: "y" } => Environment,
+        InstallError::Download { url: "x".to_owned(), source: not_a_url() } => Environment,
+        InstallError::Status { url: "x".to_owned(), status: reqwest::StatusCode::NOT_FOUND } => Environment,
+        InstallError::TooLong { url: "x".to_owned(), most: 1 } => Environment,
+        InstallError::NoSum { url: "x".to_owned(), archive: "y".to_owned() } => Environment,
+        InstallError::WrongSum {
+            url: "x".to_owned(),
+            found: String::new(),
+            expected: String::new(),
+        } => Environment,
+        InstallError::Unpack { url: "x".to_owned(), reason: String::new() } => Environment,
+        InstallError::Write { path: "/a".into(), source: io() } => Environment,
+    ]);
+}
+
+#[test]
+fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
+    let secret = || Error::Secret { id: "x".to_owned(), project: project(), from: String::new() };
+    let terraform = || TerraformError::NoFolder { folder: path() };
+    check!("error.rs", Error, [
+        Error::Git(no_git()) => Environment,
+        Error::Workspace(WorkspaceError::NoManifest) => Input,
+        Error::Inputs(InputsError::NoWorkTree { project: project() }) => Input,
+        Error::Init(InitError::AlreadyThere { path: path() }) => Input,
+        Error::Observe(ObserveError::Record(missing())) => Environment,
+        Error::Prepare(PrepareError::Link { path: "/a".into(), source: io() }) => Environment,
+        Error::Registry(missing()) => Environment,
+        Error::Engine(EngineError::NoStage) => Input,
+        Error::Docker(DockerError::Unexpected { about: "itself", source: "no".into() }) => Environment,
+        Error::DockerHost("x".parse::<crate::docker::DockerHost>().unwrap_err()) => Input,
+        Error::Pattern { pattern: "[".to_owned(), source: "no".into() } => Input,
+        Error::Image("?".parse::<ImageRef>().unwrap_err()) => Input,
+        Error::Recording(missing().into()) => Environment,
+        Error::RecordContent(RecordError::Schema(String::new())) => Environment,
+        Error::UnknownProject { name: "x".to_owned(), similar: None } => Input,
+        Error::NoProjectHere { folder: "x".to_owned() } => Input,
+        Error::Read { path: "/a".into(), source: io::ErrorKind::NotFound.into() } => Input,
+        Error::Read { path: "/a".into(), source: io() } => Environment,
+        Error::Write { path: "/a".into(), source: io() } => Environment,
+        Error::PipelineWithoutClone { folder: "/a".into() } => Input,
+        secret() => Input,
+        Error::DirtyInCi => Input,
+        Error::DirtyPush { host: "x".to_owned() } => Input,
+        Error::Install(InstallError::Platform { os: "x", architecture: "y" }) => Environment,
+        Error::Mirror("x".parse::<crate::deploy::Mirror>().unwrap_err()) => Input,
+        Error::NoCacheFolder => Input,
+        Error::NoSuchRegion("us-east-2".parse().unwrap()) => Input,
+        Error::NoHost(*image()) => Input,
+        Error::ChosenDigest(*image()) => Input,
+        Error::Deploy(DeployError::NoDeployRegistry) => Input,
+        Error::Validate(ValidateError::Terraform(terraform())) => Input,
+        Error::Lease { reason: String::new() } => Input,
+        Error::SwitchRepository("x".to_owned()) => Input,
+        Error::AllowedHosts("?".parse::<ImageRef>().unwrap_err()) => Input,
+        Error::Endpoint(unexpected()) => Environment,
+        Error::AwsRegion("?".parse::<Region>().unwrap_err()) => Input,
+        Error::Lint(LintError::Git(no_git())) => Environment,
+        Error::Fix(WriteError::Differs { file: path() }) => Input,
+        Error::Simulate(SimulateError::Git(no_git())) => Environment,
+        Error::Start(io()) => Environment,
+        Error::Answer(io()) => Environment,
+    ]);
+}
+
+fn held() -> LockError {
+    let now = crate::model::Timestamp::from_millis(0);
+    let holder = LockClaim {
+        commit: String::new(),
+        by: String::new(),
+        begun: now,
+        renewed: now,
+        lease: std::time::Duration::from_secs(1),
+    };
+    LockError::Held { environment: environment(), holder }
+}
+
+fn environment() -> EnvironmentName {
+    "dev".parse().unwrap()
+}
+
+/// What a task of the runtime ends with that was not let finish.
+fn cancelled() -> tokio::task::JoinError {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let task = tokio::spawn(std::future::pending::<()>());
+        task.abort();
+        task.await.unwrap_err()
+    })
+}
+
+fn not_a_url() -> reqwest::Error {
+    reqwest::Client::new().get("not a URL").build().unwrap_err()
+}

@@ -1,0 +1,255 @@
+//! Builds one project: its stages, its image, and then its tags.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use super::Executor;
+use super::job::{Task, TaskVariant};
+use super::report::{Event, Outcome};
+use crate::engine::{BuildRequest, Built, EngineError};
+use crate::model::{
+    ErrorKind, ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag,
+};
+use crate::registry::{Registry, RegistryError, Storage};
+
+/// Why a project could not be built.
+#[derive(Debug, Error)]
+pub enum ExecuteError {
+    #[error("cannot build the image")]
+    Build(#[source] Box<EngineError>),
+    #[error("cannot build the stage `{stage}`")]
+    BuildStage {
+        stage: StageName,
+        #[source]
+        source: Box<EngineError>,
+    },
+    #[error("cannot push `{image}`")]
+    Push {
+        image: ImageRef,
+        #[source]
+        source: Box<EngineError>,
+    },
+    #[error("cannot prepare the repository `{repository}`")]
+    Repository {
+        repository: RepositoryName,
+        #[source]
+        source: RegistryError,
+    },
+    #[error("cannot tag the image in `{repository}`")]
+    Tag {
+        repository: RepositoryName,
+        #[source]
+        source: RegistryError,
+    },
+    #[error("cannot see whether the registry has what was pushed to `{repository}`")]
+    Verify {
+        repository: RepositoryName,
+        #[source]
+        source: RegistryError,
+    },
+}
+
+impl ExecuteError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Build(source) | Self::BuildStage { source, .. } | Self::Push { source, .. } => {
+                source.kind()
+            }
+            Self::Repository { source, .. } | Self::Tag { source, .. } | Self::Verify { source, .. } => {
+                source.kind()
+            }
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Build(source) | Self::BuildStage { source, .. } | Self::Push { source, .. } => {
+                source.hint()
+            }
+            Self::Repository { source, .. } | Self::Tag { source, .. } | Self::Verify { source, .. } => {
+                source.hint()
+            }
+        }
+    }
+
+    /// The last lines that the failed step wrote, oldest first.
+    pub fn log_tail(&self) -> &[String] {
+        match self {
+            Self::Build(source) | Self::BuildStage { source, .. } => source.log_tail(),
+            _ => &[],
+        }
+    }
+}
+
+pub(super) async fn build(
+    executor: &Executor<'_>,
+    project: &ProjectName,
+    task: &Task,
+    needs: &BTreeMap<ProjectName, ImageRef>,
+) -> Result<Outcome, ExecuteError> {
+    let in_repository = |source| ExecuteError::Repository { repository: task.repository.clone(), source };
+    executor.registry.ensure_repository(&task.repository).await.map_err(in_repository)?;
+    let building = Building { executor, project, task, needs };
+    let outcome = match executor.registry.storage() {
+        Storage::Engine => building.keep_in_engine().await?,
+        Storage::Remote => building.push_to_registry().await?,
+    };
+    if task.clears_taint {
+        let untagged = executor.registry.untag(&task.repository, &Tag::tainted()).await;
+        untagged.map_err(|source| building.tag_failed(source))?;
+    }
+    Ok(outcome)
+}
+
+/// The image by digest where that can be pulled, else by the tag of its inputs.
+pub(super) fn pinned(
+    registry: &dyn Registry,
+    repository: &RepositoryName,
+    tag: &Tag,
+    digest: ManifestDigest,
+) -> ImageRef {
+    let image = registry.image(repository, tag);
+    match registry.storage() {
+        Storage::Engine => image,
+        Storage::Remote => image.pinned(digest),
+    }
+}
+
+struct Building<'b, 'e> {
+    executor: &'b Executor<'e>,
+    project: &'b ProjectName,
+    task: &'b Task,
+    needs: &'b BTreeMap<ProjectName, ImageRef>,
+}
+
+/// Images of one target, one for each platform that has it.
+type Images<'b> = Vec<(&'b TaskVariant, ManifestDigest)>;
+
+impl<'b> Building<'b, '_> {
+    /// Builds and tags where the image already is. The engine's own cache primes the next build.
+    async fn keep_in_engine(&self) -> Result<Outcome, ExecuteError> {
+        let variant = self.task.variants.first().expect("a task has a variant");
+        let built = self.image(variant).await?;
+        let tags: Vec<Tag> = self.branch_tag().into_iter().chain([self.cache_tag()]).collect();
+        self.tag(&built.image, &tags).await?;
+        Ok(self.built(built.image, &[built]))
+    }
+
+    /// Builds and pushes stages and images of all platforms, then writes the tags.
+    async fn push_to_registry(&self) -> Result<Outcome, ExecuteError> {
+        let (mut stages, mut images, mut builds) =
+            (Vec::<(&StageName, Images<'_>)>::new(), Vec::new(), Vec::new());
+        for variant in &self.task.variants {
+            for stage in &variant.stages {
+                let digest = self.push(&self.stage(variant, stage).await?).await?;
+                match stages.iter_mut().find(|(name, _)| *name == stage) {
+                    Some((_, images)) => images.push((variant, digest)),
+                    None => stages.push((stage, vec![(variant, digest)])),
+                }
+            }
+            let built = self.image(variant).await?;
+            images.push((variant, self.push(&built).await?));
+            builds.push(built);
+        }
+        for (stage, images) in stages {
+            let digest = self.index(images).await?;
+            let branch = self.task.tags.branch.as_ref().map(|branch| Tag::branch_stage(branch, stage));
+            let tags: Vec<Tag> =
+                [Tag::cache_stage(&self.task.digest, stage)].into_iter().chain(branch).collect();
+            self.tag(&digest, &tags).await?;
+        }
+        let digest = self.index(images).await?;
+        let commit = self.task.tags.commit.as_ref().map(Tag::commit);
+        let tags: Vec<Tag> = commit.into_iter().chain(self.branch_tag()).chain([self.cache_tag()]).collect();
+        self.tag(&digest, &tags).await?;
+        Ok(self.built(digest, &builds))
+    }
+
+    /// One image as it is, several as an index of them.
+    async fn index(&self, images: Images<'b>) -> Result<ManifestDigest, ExecuteError> {
+        if let [(_, digest)] = images[..] {
+            return Ok(digest);
+        }
+        let of_platforms =
+            images.into_iter().filter_map(|(variant, digest)| Some((variant.platform.clone()?, digest)));
+        let of_platforms: Vec<(Platform, ManifestDigest)> = of_platforms.collect();
+        let index = self.executor.registry.put_index(&self.task.repository, &of_platforms).await;
+        index.map_err(|source| self.tag_failed(source))
+    }
+
+    async fn image(&self, variant: &TaskVariant) -> Result<Built, ExecuteError> {
+        let request = self.request(variant);
+        self.run(&request).await.map_err(|source| ExecuteError::Build(Box::new(source)))
+    }
+
+    async fn stage(&self, variant: &TaskVariant, stage: &StageName) -> Result<Built, ExecuteError> {
+        let request = BuildRequest { target: Some(stage.clone()), ..self.request(variant) };
+        let failed = |source| ExecuteError::BuildStage { stage: stage.clone(), source: Box::new(source) };
+        self.run(&request).await.map_err(failed)
+    }
+
+    /// The task's request for one platform, with every parent of ours pinned to its image of this very plan.
+    fn request(&self, variant: &TaskVariant) -> BuildRequest {
+        let pin = |reference: &str| self.needs.get(variant.parents.get(reference)?).cloned();
+        BuildRequest {
+            dockerfile: variant.dockerfile.with_parents(|parent| pin(&parent.reference)),
+            platform: variant.platform.clone(),
+            ..self.task.request.clone()
+        }
+    }
+
+    async fn run(&self, request: &BuildRequest) -> Result<Built, EngineError> {
+        let on_progress = |progress| {
+            (self.executor.on_event)(Event::Progress { project: self.project.clone(), progress });
+        };
+        self.task.engine.build(request, &on_progress).await
+    }
+
+    /// Pushes what was built, under a name that no other image can have: what moves between the engine and the registry
+    /// is known by its id, and checked to have it when it is there.
+    async fn push(&self, built: &Built) -> Result<ManifestDigest, ExecuteError> {
+        let Task { engine, repository, .. } = self.task;
+        let registry = self.executor.registry;
+        let image = registry.image(repository, &Tag::pushed(&built.image));
+        let failed = |source| ExecuteError::Push { image: image.clone(), source: Box::new(source) };
+        // Asked only now: what was known before the build may have expired since.
+        let credentials = registry.credentials().await;
+        let credentials = credentials
+            .map_err(|source| ExecuteError::Repository { repository: repository.clone(), source })?;
+        engine.tag(&built.image, &image).await.map_err(failed)?;
+        (self.executor.on_event)(Event::Pushing { project: self.project.clone(), image: image.clone() });
+        let digest = engine.push(&image, credentials.as_ref()).await.map_err(failed)?;
+        let verified = registry.verify(repository, &digest, &built.image).await;
+        verified.map_err(|source| ExecuteError::Verify { repository: repository.clone(), source })?;
+        Ok(digest)
+    }
+
+    async fn tag(&self, digest: &ManifestDigest, tags: &[Tag]) -> Result<(), ExecuteError> {
+        let tagged = self.executor.registry.tag(&self.task.repository, digest, tags).await;
+        tagged.map_err(|source| self.tag_failed(source))
+    }
+
+    fn tag_failed(&self, source: RegistryError) -> ExecuteError {
+        ExecuteError::Tag { repository: self.task.repository.clone(), source }
+    }
+
+    fn cache_tag(&self) -> Tag {
+        Tag::cache(&self.task.digest)
+    }
+
+    fn branch_tag(&self) -> Option<Tag> {
+        self.task.tags.branch.as_ref().map(Tag::branch)
+    }
+
+    fn built(&self, digest: ManifestDigest, builds: &[Built]) -> Outcome {
+        Outcome::Built {
+            image: pinned(self.executor.registry, &self.task.repository, &self.cache_tag(), digest),
+            digest,
+            steps: builds.iter().map(|built| built.steps).sum(),
+            cached_steps: builds.iter().map(|built| built.cached_steps).sum(),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What is executed: for each planned project the image that is reused, or all that its build takes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::dockerfile::Dockerfile;
+use crate::engine::{BuildRequest, Engine};
+use crate::model::{
+    BranchName, CommitId, ImageRef, InputDigest, ManifestDigest, Platform, ProjectName, RepositoryName,
+    StageName,
+};
+
+/// What is done for one project.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub project: ProjectName,
+    /// Whose images have to be there first.
+    pub needs: Vec<ProjectName>,
+    pub work: Work,
+}
+
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// Nothing is written.
+    Reuse {
+        image: ImageRef,
+        digest: ManifestDigest,
+    },
+    Build(Box<Task>),
+}
+
+/// All that a build takes; only the images of its needs are missing.
+#[derive(Clone)]
+pub struct Task {
+    pub engine: Arc<dyn Engine>,
+    pub repository: RepositoryName,
+    /// Everything but the Dockerfile's text, the platform, and the target of stages.
+    pub request: BuildRequest,
+    /// One for each platform, at least one; more than one make an index.
+    pub variants: Vec<TaskVariant>,
+    pub digest: InputDigest,
+    pub tags: Tags,
+    /// Whether the project is tainted, which the build ends.
+    pub clears_taint: bool,
+}
+
+/// What is built for one platform.
+#[derive(Clone, Debug)]
+pub struct TaskVariant {
+    /// The engine's own when `None`.
+    pub platform: Option<Platform>,
+    pub dockerfile: Dockerfile,
+    /// Which project each image reference of the Dockerfile stands for.
+    pub parents: BTreeMap<String, ProjectName>,
+    /// Named stages that prime later builds, in build order.
+    pub stages: Vec<StageName>,
+}
+
+/// Which tags a built image gets besides that of its inputs.
+#[derive(Clone, Debug, Default)]
+pub struct Tags {
+    /// `None` for uncommitted work.
+    pub commit: Option<CommitId>,
+    /// `None` for uncommitted work and detached heads.
+    pub branch: Option<BranchName>,
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Task").field("digest", &self.digest).finish_non_exhaustive()
+    }
+}

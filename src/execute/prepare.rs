@@ -1,0 +1,337 @@
+//! From a plan to jobs: what is reused, and for each build its request to the engine.
+//!
+//! The context holds the committed files that the project's patterns take and its
+//! `.dockerignore` leaves, and nothing else.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+use super::build::pinned;
+use super::job::{Job, Tags, Task, TaskVariant, Work};
+use crate::dockerfile::DockerfileError;
+use crate::dockerignore::{DockerIgnore, DockerIgnoreError};
+use crate::engine::{BuildRequest, Content, Context, ContextError, ContextFile, Engine, check_link};
+use crate::git::{GitError, Repository, Snapshot};
+use crate::inputs::{InputContent, InputFile};
+use crate::model::{
+    BranchName, CommitId, Credentials, ErrorKind, FileMode, Host, ImageRef, InputDigest, ProjectName,
+    RepoPath, RepositoryName, Secret, StageName, Tag,
+};
+use crate::observe::{Observations, Observed};
+use crate::plan::{Action, Build, Plan, Step};
+use crate::registry::{Registry, RegistryError, Storage};
+use crate::workspace::{Project, Variant, Workspace};
+
+/// The values of each project's secrets, by their ids.
+pub type Secrets = BTreeMap<ProjectName, BTreeMap<String, Secret>>;
+
+/// Why a project's build could not be prepared.
+#[derive(Debug, Error)]
+pub enum PrepareError {
+    #[error(transparent)]
+    Git(#[from] GitError),
+    #[error("the context of `{project}` can't be made")]
+    Context {
+        project: ProjectName,
+        #[source]
+        source: ContextError,
+    },
+    #[error("cannot use `{file}`")]
+    DockerIgnore {
+        file: RepoPath,
+        #[source]
+        source: DockerIgnoreError,
+    },
+    #[error("cannot use `{file}`")]
+    Dockerfile {
+        file: RepoPath,
+        #[source]
+        source: DockerfileError,
+    },
+    #[error("cannot read the link `{path}`")]
+    Link {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the link `{path}` changed after the build was planned")]
+    LinkChanged { path: PathBuf },
+    #[error("cannot get credentials for the cache")]
+    Credentials(#[source] RegistryError),
+}
+
+impl PrepareError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Git(error) => error.kind(),
+            Self::Context { source, .. } => source.kind(),
+            Self::DockerIgnore { .. } | Self::Dockerfile { .. } => ErrorKind::Input,
+            Self::Link { .. } | Self::LinkChanged { .. } => ErrorKind::Environment,
+            Self::Credentials(error) => error.kind(),
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Git(error) => error.hint(),
+            Self::Context { source, .. } => source.hint(),
+            Self::DockerIgnore { .. } | Self::Dockerfile { .. } | Self::Link { .. } => None,
+            Self::LinkChanged { .. } => Some("run it again once nothing writes to the work tree".to_owned()),
+            Self::Credentials(error) => error.hint(),
+        }
+    }
+}
+
+/// What the jobs of a run have in common.
+#[derive(Clone, Copy)]
+pub struct Preparation<'p> {
+    pub repository: &'p Repository,
+    pub snapshot: &'p Snapshot<'p>,
+    pub workspace: &'p Workspace,
+    pub registry: &'p dyn Registry,
+    pub tags: &'p Tags,
+    /// Of the projects that are built and have some.
+    pub secrets: &'p Secrets,
+    /// Whether external parents are looked up again in their registry.
+    pub pull: bool,
+}
+
+impl std::fmt::Debug for Preparation<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Preparation").field("tags", &self.tags).finish_non_exhaustive()
+    }
+}
+
+/// Makes a job of each step. `connect` is asked for the engine, and the registry for credentials, only where something is
+/// built.
+///
+/// # Errors
+/// [`PrepareError`] when a context can't be what the project declares, and what `connect` fails with.
+pub async fn prepare<E: From<PrepareError>>(
+    plan: &Plan,
+    observed: &Observations,
+    preparation: Preparation<'_>,
+    connect: impl AsyncFnOnce() -> Result<Arc<dyn Engine>, E>,
+) -> Result<Vec<Job>, E> {
+    let builder = match plan.builds().next() {
+        None => None,
+        Some(_) => Some(TaskBuilder::new(plan.head, preparation, connect().await?).await?),
+    };
+    let job = |step: &Step| {
+        let project = &step.impact.project;
+        let work = match &step.action {
+            Action::Reuse(image) => {
+                let repository = &preparation.workspace.projects[project].repository;
+                let digest = image.digest;
+                Work::Reuse { image: pinned(preparation.registry, repository, &image.tag, digest), digest }
+            }
+            Action::Build(build) => {
+                let builder = builder.as_ref().expect("there is one where a step builds");
+                Work::Build(Box::new(builder.task(project, &observed.projects[project], build)?))
+            }
+        };
+        Ok(Job { project: project.clone(), needs: step.impact.needs.clone(), work })
+    };
+    plan.steps.iter().map(job).collect::<Result<_, PrepareError>>().map_err(E::from)
+}
+
+/// Makes the tasks of the projects that are built.
+struct TaskBuilder<'p> {
+    preparation: Preparation<'p>,
+    commit: CommitId,
+    engine: Arc<dyn Engine>,
+    /// For pulling parents and cached layers.
+    credentials: BTreeMap<Host, Credentials>,
+}
+
+impl<'p> TaskBuilder<'p> {
+    async fn new(
+        commit: CommitId,
+        preparation: Preparation<'p>,
+        engine: Arc<dyn Engine>,
+    ) -> Result<Self, PrepareError> {
+        let Preparation { registry, workspace, .. } = preparation;
+        let host = registry.image(&workspace.records, &Tag::tainted()).host;
+        let credentials = registry.credentials().await.map_err(PrepareError::Credentials)?;
+        Ok(Self { preparation, commit, engine, credentials: host.zip(credentials).into_iter().collect() })
+    }
+
+    fn task(&self, name: &ProjectName, observed: &Observed, build: &Build) -> Result<Task, PrepareError> {
+        let Preparation { registry, workspace, tags, secrets, pull, .. } = self.preparation;
+        let project = &workspace.projects[name];
+        let config = &project.config;
+        let variants: Vec<TaskVariant> = project
+            .variants
+            .iter()
+            .map(|variant| self.variant(project, variant))
+            .collect::<Result<_, _>>()?;
+        let request = BuildRequest {
+            context: self.context(name, project, &observed.files)?,
+            dockerfile: Vec::new(),
+            target: config.target.clone(),
+            platform: None,
+            build_args: config.build_args.clone(),
+            labels: self.labels(name, observed.digest)?,
+            secrets: secrets.get(name).cloned().unwrap_or_default(),
+            cache_from: self.cache_from(&project.repository, &variants),
+            inline_cache: registry.storage() == Storage::Remote,
+            // A parent of ours that only the engine has would be looked for in a registry of others.
+            pull: pull
+                && (registry.storage() == Storage::Remote
+                    || variants.iter().all(|variant| variant.parents.is_empty())),
+            credentials: self.credentials.clone(),
+        };
+        Ok(Task {
+            engine: self.engine.clone(),
+            repository: project.repository.clone(),
+            request,
+            variants,
+            digest: observed.digest,
+            tags: tags.clone(),
+            clears_taint: build.clears_taint,
+        })
+    }
+
+    fn variant(&self, project: &Project, variant: &Variant) -> Result<TaskVariant, PrepareError> {
+        let stages = match self.preparation.registry.storage() {
+            // The engine's own layer cache keeps every stage.
+            Storage::Engine => Vec::new(),
+            Storage::Remote => {
+                let stages = variant.dockerfile.stages_needed_for(project.config.target.as_ref());
+                let file = || project.config.dockerfile.value.clone();
+                let stages = stages.map_err(|source| PrepareError::Dockerfile { file: file(), source })?;
+                stages.into_iter().filter_map(|stage| stage.name.clone()).collect()
+            }
+        };
+        let parents =
+            variant.own_parents().map(|(reference, project)| (reference.to_owned(), project.clone()));
+        Ok(TaskVariant {
+            platform: variant.platform.clone(),
+            dockerfile: variant.dockerfile.clone(),
+            parents: parents.collect(),
+            stages,
+        })
+    }
+
+    fn context(
+        &self,
+        name: &ProjectName,
+        project: &Project,
+        files: &[InputFile],
+    ) -> Result<Context, PrepareError> {
+        let committed = files.iter().filter(|file| file.mode != FileMode::Submodule);
+        self.preparation.repository.fetch_promised(committed.filter_map(|file| match file.content {
+            InputContent::Committed(id) => Some(id),
+            InputContent::Extra(_) => None,
+        }))?;
+        let root = &project.config.context.value;
+        let ignore = self.ignore(project)?;
+        let mut context = Context::default();
+        for file in files {
+            let Some(path) = file.path.relative_to(root) else { continue };
+            if path.is_root() || ignore.as_ref().is_some_and(|ignore| ignore.ignores(&path)) {
+                continue;
+            }
+            let content = if file.mode == FileMode::Symlink {
+                let target = self.link_target(file)?;
+                check_link(&file.path, &target)
+                    .map_err(|source| PrepareError::Context { project: name.clone(), source })?;
+                Content::Bytes(target.into())
+            } else {
+                self.content(file)
+            };
+            context.files.push(ContextFile { path, mode: file.mode, content });
+        }
+        Ok(context)
+    }
+
+    fn ignore(&self, project: &Project) -> Result<Option<DockerIgnore>, PrepareError> {
+        for file in project.ignore_files() {
+            if let Some(text) = self.preparation.snapshot.read(&file)? {
+                let ignore = DockerIgnore::parse(&text);
+                return ignore.map(Some).map_err(|source| PrepareError::DockerIgnore { file, source });
+            }
+        }
+        Ok(None)
+    }
+
+    fn content(&self, file: &InputFile) -> Content {
+        match file.content {
+            InputContent::Committed(id) => Content::Blob { blobs: self.preparation.repository.blobs(), id },
+            InputContent::Extra(sha256) => Content::File { path: self.path(&file.path), sha256 },
+        }
+    }
+
+    fn link_target(&self, file: &InputFile) -> Result<Vec<u8>, PrepareError> {
+        use std::os::unix::ffi::OsStringExt as _;
+        match file.content {
+            InputContent::Committed(id) => Ok(self.preparation.snapshot.blob(id, &file.path)?),
+            InputContent::Extra(sha256) => {
+                let path = self.path(&file.path);
+                let target = match std::fs::read_link(&path) {
+                    Ok(target) => target.into_os_string().into_vec(),
+                    Err(source) => return Err(PrepareError::Link { path, source }),
+                };
+                if Sha256::digest(&target)[..] != sha256 {
+                    return Err(PrepareError::LinkChanged { path });
+                }
+                Ok(target)
+            }
+        }
+    }
+
+    fn path(&self, path: &RepoPath) -> PathBuf {
+        self.preparation.repository.work_dir().unwrap_or(Path::new("")).join(path.to_os_path())
+    }
+
+    /// The newest images of the branch and of the default branch, with their stages.
+    fn cache_from(&self, repository: &RepositoryName, variants: &[TaskVariant]) -> Vec<ImageRef> {
+        let Preparation { registry, workspace, tags, .. } = self.preparation;
+        if registry.storage() == Storage::Engine {
+            return Vec::new();
+        }
+        let mut branches: Vec<&BranchName> = tags.branch.iter().collect();
+        if !branches.contains(&&workspace.settings.default_branch) {
+            branches.push(&workspace.settings.default_branch);
+        }
+        let mut stages: Vec<&StageName> = Vec::new();
+        for stage in variants.iter().flat_map(|variant| &variant.stages) {
+            if !stages.contains(&stage) {
+                stages.push(stage);
+            }
+        }
+        let tags = branches.into_iter().flat_map(|branch| {
+            let of_stages = stages.iter().map(move |stage| Tag::branch_stage(branch, stage));
+            [Tag::branch(branch)].into_iter().chain(of_stages)
+        });
+        tags.map(|tag| registry.image(repository, &tag)).collect()
+    }
+
+    /// After the OCI image specification, § Pre-Defined Annotation Keys.
+    fn labels(&self, name: &ProjectName, digest: InputDigest) -> Result<BTreeMap<String, String>, GitError> {
+        let created = std::time::UNIX_EPOCH
+            + std::time::Duration::from_secs(
+                u64::try_from(self.preparation.repository.commit_time(self.commit)?).unwrap_or_default(),
+            );
+        let mut labels = BTreeMap::from([
+            ("org.opencontainers.image.revision".to_owned(), self.commit.to_string()),
+            ("org.opencontainers.image.version".to_owned(), self.commit.short()),
+            (
+                "org.opencontainers.image.created".to_owned(),
+                humantime::format_rfc3339_seconds(created).to_string(),
+            ),
+            ("dev.chinampa.inputs".to_owned(), digest.to_string()),
+            ("dev.chinampa.project".to_owned(), name.to_string()),
+        ]);
+        if let Some(url) = self.preparation.repository.origin_url() {
+            labels.insert("org.opencontainers.image.source".to_owned(), url);
+        }
+        Ok(labels)
+    }
+}

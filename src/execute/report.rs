@@ -1,0 +1,106 @@
+//! What happened, as values: events while it happens, a report when it is over.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::time::Duration;
+
+use crate::engine::Progress;
+use crate::model::{ImageRef, ManifestDigest, ProjectName};
+
+/// Something that happened while a plan was executed.
+#[derive(Clone, Debug)]
+pub enum Event {
+    Started { project: ProjectName },
+    Progress { project: ProjectName, progress: Progress },
+    Pushing { project: ProjectName, image: ImageRef },
+    Finished { project: ProjectName, outcome: Outcome, took: Duration },
+}
+
+/// How it went with one project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Built {
+        /// How dependents and people name it.
+        image: ImageRef,
+        digest: ManifestDigest,
+        /// Steps that run or copy something.
+        steps: usize,
+        /// Those of them that came from the layer cache.
+        cached_steps: usize,
+    },
+    Reused {
+        image: ImageRef,
+        digest: ManifestDigest,
+    },
+    Failed {
+        /// What went wrong, then its causes.
+        causes: Vec<String>,
+        /// The last lines of the failed step, oldest first.
+        log_tail: Vec<String>,
+    },
+    /// A need failed.
+    Blocked {
+        by: ProjectName,
+    },
+    /// Not started, or stopped, because of an interruption or `--fail-fast`.
+    Cancelled,
+}
+
+impl Outcome {
+    /// Makes the outcome of a build that ended with this error, and with these last lines of a step.
+    pub fn failed(error: &dyn Error, log_tail: &[String]) -> Self {
+        let mut causes = vec![error.to_string()];
+        let mut source = error.source();
+        while let Some(cause) = source {
+            causes.push(cause.to_string());
+            source = cause.source();
+        }
+        Self::Failed { causes, log_tail: log_tail.to_vec() }
+    }
+
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed { .. })
+    }
+
+    /// The word that stands for it in reports.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Built { .. } => "built",
+            Self::Reused { .. } => "reused",
+            Self::Failed { .. } => "failed",
+            Self::Blocked { .. } => "blocked",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// How it went with one project, and how long it took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProjectReport {
+    pub outcome: Outcome,
+    pub took: Duration,
+}
+
+impl ProjectReport {
+    /// The image that dependents can use.
+    pub fn image(&self) -> Option<&ImageRef> {
+        match &self.outcome {
+            Outcome::Built { image, .. } | Outcome::Reused { image, .. } => Some(image),
+            _ => None,
+        }
+    }
+}
+
+/// How it went with all jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildReport {
+    pub projects: BTreeMap<ProjectName, ProjectReport>,
+    pub is_interrupted: bool,
+}
+
+impl BuildReport {
+    /// Whether every project has its image.
+    pub fn is_complete(&self) -> bool {
+        self.projects.values().all(|report| report.image().is_some())
+    }
+}

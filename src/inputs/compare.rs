@@ -1,0 +1,104 @@
+//! How the definitions of projects differ from those of a base: the one comparison of two manifests.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::definition::{Field, fields};
+use crate::model::ProjectName;
+use crate::workspace::{Base, BaseProject, ParentImage, Project, Workspace};
+
+/// How a project is defined otherwise than in the base.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// The base has no project of this name.
+    New,
+    /// What the base says of it can't be read.
+    Unreadable { why: String },
+    /// Its entry differs in these keys. Sorted, never empty.
+    Keys(Vec<String>),
+    /// References of its Dockerfile stand for something else, or only one of the two has them. Never empty.
+    Parents(Vec<ParentChange>),
+}
+
+/// One image reference of a Dockerfile that is not what it was.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ParentChange {
+    pub reference: String,
+    /// Where it is written, in the newer Dockerfile if it is there: `file:line`.
+    pub source: String,
+    /// `None` where the Dockerfile of the base does not name it.
+    pub before: Option<ParentImage>,
+    /// `None` where the Dockerfile does not name it any more.
+    pub now: Option<ParentImage>,
+}
+
+/// Compares each project that the base may define otherwise; those that differ in nothing are left out.
+pub fn differences<'w>(
+    workspace: &'w Workspace,
+    base: &Base<'w>,
+) -> BTreeMap<&'w ProjectName, Vec<Difference>> {
+    let compare = |(name, before): (&&'w ProjectName, &BaseProject)| {
+        let project = workspace.projects.get(*name)?;
+        let differences = match before {
+            BaseProject::New => vec![Difference::New],
+            BaseProject::Unreadable(why) => vec![Difference::Unreadable { why: why.clone() }],
+            BaseProject::Read(before) => between(before, project, base.is_rebuild_all_same),
+        };
+        (!differences.is_empty()).then_some((*name, differences))
+    };
+    base.redefined.iter().filter_map(compare).collect()
+}
+
+fn between(before: &Project, now: &Project, is_rebuild_all_same: bool) -> Vec<Difference> {
+    let (old, new) = (fields(before), fields(now));
+    let [old, new]: [BTreeSet<&Field<'_>>; 2] = [&old, &new].map(|fields| fields.iter().collect());
+    let mut keys: BTreeSet<String> = now.config.differing_keys(&before.config).into_iter().collect();
+    let mut references = BTreeSet::new();
+    for field in old.symmetric_difference(&new) {
+        match field {
+            Field::Parent { reference, .. } => drop(references.insert(*reference)),
+            // One that comes from the Dockerfile is told by its reference.
+            Field::Need(_) => {}
+            field => drop(keys.insert(key(field))),
+        }
+    }
+    keys.extend((!is_rebuild_all_same).then(|| "rebuild_all".to_owned()));
+    let parents: BTreeSet<ParentChange> =
+        references.into_iter().flat_map(|reference| parent_changes(reference, before, now)).collect();
+    let keys = (!keys.is_empty()).then(|| Difference::Keys(keys.into_iter().collect()));
+    let parents = (!parents.is_empty()).then(|| Difference::Parents(parents.into_iter().collect()));
+    keys.into_iter().chain(parents).collect()
+}
+
+/// The key of the manifest that a field comes from.
+fn key(field: &Field<'_>) -> String {
+    match field {
+        Field::Context(_) => "context".to_owned(),
+        Field::Hermetic(_) => "hermetic".to_owned(),
+        Field::Dockerfile(_) => "dockerfile".to_owned(),
+        Field::Target(_) => "target".to_owned(),
+        Field::Platform(_) => "platforms".to_owned(),
+        Field::BuildArg { name, .. } => format!("build_args.{name}"),
+        Field::Secret { id, .. } => format!("secrets.{id}"),
+        Field::Need(_) | Field::Parent { .. } => "needs".to_owned(),
+    }
+}
+
+/// What a reference stands for before and now, once for each way in which platforms differ.
+fn parent_changes(reference: &str, before: &Project, now: &Project) -> BTreeSet<ParentChange> {
+    let platforms = before.variants.iter().chain(&now.variants).map(|variant| &variant.platform);
+    let platforms: BTreeSet<_> = platforms.collect();
+    let change = |platform| {
+        let in_project = |project: &Project| {
+            let variant = project.variants.iter().find(|variant| &variant.platform == platform)?;
+            let line = variant.line_of(reference).unwrap_or(1);
+            let source = format!("{}:{line}", project.config.dockerfile.value);
+            Some((variant.parents.get(reference)?.clone(), source))
+        };
+        let (before, now) = (in_project(before), in_project(now));
+        let source = now.as_ref().or(before.as_ref()).map(|(_, source)| source.clone())?;
+        let [before, now] = [before, now].map(|parent| parent.map(|(image, _)| image));
+        let reference = reference.to_owned();
+        (before != now).then_some(ParentChange { reference, source, before, now })
+    };
+    platforms.into_iter().filter_map(change).collect()
+}

@@ -1,0 +1,217 @@
+//! What each project is made from, how that differs from a base, and the digest that names it
+//! (`docs/input-digest.md`).
+
+mod compare;
+mod definition;
+mod digest;
+mod index;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+pub use compare::{Difference, ParentChange, differences};
+pub use digest::digests;
+pub use index::{InputIndex, InputWalk, Projects, TakenBy};
+
+use crate::git::{GitError, Part, Snapshot, WalkedFile};
+use crate::model::{ErrorKind, FileMode, ObjectId, ProjectName, RepoPath};
+use crate::patterns::{Index, Patterns};
+use crate::threads::processors;
+use crate::workspace::{Project, Workspace};
+
+/// Fewer projects are looked at sooner than a thread has begun.
+const MIN_PROJECTS_PER_THREAD: usize = 100;
+
+/// Parts of a tree differ in size: with several, no thread waits long for another.
+const PARTS_A_THREAD: usize = 16;
+
+/// One file that a project is made from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct InputFile {
+    pub path: RepoPath,
+    pub mode: FileMode,
+    pub content: InputContent,
+}
+
+/// What names a file's content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum InputContent {
+    Committed(ObjectId),
+    /// Not committed, in the work tree: the SHA-256 of the file, or of a link's target.
+    Extra([u8; 32]),
+}
+
+/// The inputs of some projects, by name.
+pub type InputFiles = BTreeMap<ProjectName, Vec<InputFile>>;
+
+/// Why inputs could not be read.
+#[derive(Debug, Error)]
+pub enum InputsError {
+    #[error(transparent)]
+    Git(#[from] GitError),
+    #[error("`{project}` has `extra_inputs`, which are files of the work tree, and there is none")]
+    NoWorkTree { project: ProjectName },
+    #[error("cannot read the extra input `{path}`")]
+    Extra {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl InputsError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Git(error) => error.kind(),
+            Self::NoWorkTree { .. } => ErrorKind::Input,
+            Self::Extra { .. } => ErrorKind::Environment,
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Git(error) => error.hint(),
+            Self::NoWorkTree { .. } => Some("run it in a clone that has a work tree".to_owned()),
+            Self::Extra { .. } => None,
+        }
+    }
+}
+
+/// Finds the files of the `selected` projects in one walk, sorted by path.
+///
+/// # Errors
+/// [`InputsError`] when a tree or an extra input can't be read.
+pub fn files(
+    workspace: &Workspace,
+    selected: &BTreeSet<ProjectName>,
+    snapshot: &Snapshot<'_>,
+    work_dir: Option<&Path>,
+) -> Result<InputFiles, InputsError> {
+    let projects: Vec<(&ProjectName, &Project)> =
+        workspace.projects.iter().filter(|(name, _)| selected.contains(*name)).collect();
+    let mut files = committed(workspace, &projects, snapshot)?;
+    complete(&projects, &mut files, work_dir)?;
+    Ok(projects.into_iter().map(|(name, _)| name.clone()).zip(files).collect())
+}
+
+/// Adds what is not committed, and sorts.
+fn complete(
+    projects: &Projects<'_>,
+    files: &mut [Vec<InputFile>],
+    work_dir: Option<&Path>,
+) -> Result<(), InputsError> {
+    for ((name, project), files) in projects.iter().zip(files) {
+        if !project.extra_inputs.lines().is_empty() {
+            let work_dir = work_dir.ok_or_else(|| InputsError::NoWorkTree { project: (*name).clone() })?;
+            files.extend(extra(&project.extra_inputs, work_dir)?);
+        }
+        // What is committed sorts before an extra input of the same path, and wins.
+        files.sort_unstable_by(|one, other| (&one.path, &one.content).cmp(&(&other.path, &other.content)));
+        files.dedup_by(|one, other| one.path == other.path);
+    }
+    Ok(())
+}
+
+/// The committed inputs, for each project in the given order; of a large tree on several threads.
+fn committed(
+    workspace: &Workspace,
+    projects: &Projects<'_>,
+    snapshot: &Snapshot<'_>,
+) -> Result<Vec<Vec<InputFile>>, GitError> {
+    let index = InputIndex::new(projects, &workspace.rebuild_all);
+    let threads = processors().min(projects.len() / MIN_PROJECTS_PER_THREAD);
+    if threads <= 1 {
+        return walk(&index, projects.len(), &snapshot.parts(1)?, &AtomicUsize::new(0), snapshot);
+    }
+    let parts = snapshot.parts(threads * PARTS_A_THREAD)?;
+    let (open, tree, next) =
+        (snapshot.repository().for_another_thread(), snapshot.tree(), AtomicUsize::new(0));
+    let found: Vec<Result<Vec<Vec<InputFile>>, GitError>> = thread::scope(|scope| {
+        let walk = || walk(&index, projects.len(), &parts, &next, &open()?.snapshot_of_tree(tree));
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(walk)).collect();
+        running.into_iter().map(|thread| thread.join().expect("a walk does not panic")).collect()
+    });
+    let mut files = vec![Vec::new(); projects.len()];
+    for found in found {
+        for (files, found) in files.iter_mut().zip(found?) {
+            files.extend(found);
+        }
+    }
+    Ok(files)
+}
+
+/// The files of those parts that are next as long as there are some.
+fn walk(
+    index: &InputIndex<'_>,
+    projects: usize,
+    parts: &[Part],
+    next: &AtomicUsize,
+    snapshot: &Snapshot<'_>,
+) -> Result<Vec<Vec<InputFile>>, GitError> {
+    let mut files = vec![Vec::new(); projects];
+    // A walk tells of a folder here and of its files there.
+    let walk = RefCell::new(index.walk());
+    let mut enter = |path: &RepoPath| walk.borrow_mut().enter(path);
+    let mut visit = |file: WalkedFile<'_>| {
+        walk.borrow_mut().matches(file.path, |project, _| {
+            let content = InputContent::Committed(file.id);
+            files[project].push(InputFile { path: file.path.clone(), mode: file.mode, content });
+        });
+    };
+    while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+        snapshot.walk_part(part, &mut enter, &mut visit)?;
+    }
+    Ok(files)
+}
+
+/// Files of the work tree that patterns take. Links are not followed.
+fn extra(patterns: &Patterns, work_dir: &Path) -> Result<Vec<InputFile>, InputsError> {
+    let index = Index::new([patterns]);
+    let mut found = Vec::new();
+    let mut waiting = vec![RepoPath::default()];
+    while let Some(folder) = waiting.pop() {
+        let failed = |source| InputsError::Extra { path: work_dir.join(folder.to_os_path()), source };
+        for entry in fs::read_dir(work_dir.join(folder.to_os_path())).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let path = folder.join_component(entry.file_name().as_encoded_bytes());
+            let kind = entry.file_type().map_err(failed)?;
+            if kind.is_dir() {
+                if entry.file_name() != ".git" && index.can_match_below(&path) {
+                    waiting.push(path);
+                }
+            } else if patterns.decide(&path).is_some() {
+                let (mode, sha256) = read_extra(&entry.path(), kind)
+                    .map_err(|source| InputsError::Extra { path: entry.path(), source })?;
+                found.push(InputFile { path, mode, content: InputContent::Extra(sha256) });
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn read_extra(path: &Path, kind: fs::FileType) -> io::Result<(FileMode, [u8; 32])> {
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::fs::PermissionsExt as _;
+    if kind.is_symlink() {
+        let target = fs::read_link(path)?;
+        return Ok((FileMode::Symlink, Sha256::digest(target.as_os_str().as_bytes()).into()));
+    }
+    if !kind.is_file() {
+        return Err(io::Error::other("it is neither a file nor a link"));
+    }
+    let mut file = fs::File::open(path)?;
+    let executable = file.metadata()?.permissions().mode() & 0o100 != 0;
+    let mut hash = Sha256::new();
+    io::copy(&mut file, &mut hash)?;
+    Ok((if executable { FileMode::Executable } else { FileMode::Regular }, hash.finalize().into()))
+}

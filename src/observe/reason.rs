@@ -1,0 +1,104 @@
+//! Why a project is built: a value that explains, and is never read as a command.
+
+use std::fmt;
+
+use crate::inputs::ParentChange;
+use crate::model::{ChangeKind, ProjectName, RepoPath, printable};
+use crate::workspace::ParentImage;
+
+/// One reason to build a project. Its `Display` completes "… because".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// An input file differs from the base's.
+    File {
+        path: RepoPath,
+        change: ChangeKind,
+        /// The line that makes it an input, as written.
+        pattern: String,
+        /// Where that line stands: `file:line`.
+        source: String,
+        /// Whose input it is: the project's own, or one that it needs.
+        project: ProjectName,
+    },
+    /// The base has no project of this name.
+    New { project: ProjectName },
+    /// What the base says of the project can't be read.
+    UnreadableInBase { why: String, project: ProjectName },
+    /// The base's manifest isn't there or can't be read, so nothing is known to be unchanged.
+    UnreadableBase { why: String },
+    /// The project's entry in `projects.toml` differs in these keys. Never empty.
+    Entry { keys: Vec<String>, project: ProjectName },
+    /// Image references of its Dockerfile are not what they were. Never empty.
+    Parents { changes: Vec<ParentChange>, project: ProjectName },
+    /// The lines that name a project's inputs changed.
+    Patterns { path: RepoPath, change: ChangeKind, project: ProjectName },
+    /// Something that it needs itself is affected.
+    Need { project: ProjectName },
+    /// Nothing is known to be unchanged.
+    BaseUnknown { why: String },
+    /// The cache has no image of these inputs.
+    NoImage,
+    /// The diff does not affect it, but there is no image to reuse.
+    NoImageOfDefaultBranch,
+    /// The diff does not affect it, but git can't tell whether its `extra_inputs` changed, and no image is of them.
+    NoImageOfExtraInputs,
+    /// Its repository has the tag `tainted`.
+    Tainted,
+    /// A person asked for it.
+    Forced,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, change, pattern, source, project } => {
+                write!(formatter, "`{path}` was {change} and matches `{pattern}` ({source}) of `{project}`")
+            }
+            Self::New { project } => write!(formatter, "`{project}` is new in the manifest"),
+            Self::UnreadableInBase { why, project } => {
+                write!(formatter, "the base's `{project}` can't be read: {}", printable(why))
+            }
+            Self::UnreadableBase { why } => {
+                write!(formatter, "the base's manifest can't be read: {}", printable(why))
+            }
+            Self::Entry { keys, project } => {
+                let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+                write!(formatter, "the manifest's entry of `{project}` differs in {}", keys.join(", "))
+            }
+            Self::Parents { changes, project } => {
+                let changes: Vec<String> = changes.iter().map(parent_change).collect();
+                write!(formatter, "`{project}` is built from other images: {}", changes.join("; "))
+            }
+            Self::Patterns { path, change, project } => {
+                write!(formatter, "`{path}`, which names the inputs of `{project}`, was {change}")
+            }
+            Self::Need { project } => write!(formatter, "it needs `{project}`, which is affected"),
+            Self::BaseUnknown { why } => write!(formatter, "the base is unknown: {why}"),
+            Self::NoImage => formatter.write_str("the cache has no image of these inputs"),
+            Self::NoImageOfDefaultBranch => formatter.write_str("the default branch has no image of it"),
+            Self::NoImageOfExtraInputs => {
+                formatter.write_str("the cache has no image of its `extra_inputs`, which git can't compare")
+            }
+            Self::Tainted => formatter.write_str("its repository is tagged `tainted`"),
+            Self::Forced => formatter.write_str("it was asked for with `--force`"),
+        }
+    }
+}
+
+/// Such as "`t/lib` (app/Dockerfile:1) was the project `lib`, now is an external image".
+fn parent_change(change: &ParentChange) -> String {
+    let ParentChange { reference, source, before, now } = change;
+    let image = |image: &ParentImage| match image {
+        ParentImage::Project(project) => format!("the project `{project}`"),
+        ParentImage::External => "an external image".to_owned(),
+    };
+    let named = format!("`{}` ({source})", printable(reference));
+    match (before, now) {
+        (Some(before), Some(now)) => format!("{named} was {}, now is {}", image(before), image(now)),
+        (Some(ParentImage::External), None) => format!("{named} is not used any more"),
+        (Some(before), None) => format!("{named}, {}, is not used any more", image(before)),
+        (None, Some(ParentImage::External)) => format!("{named} is new"),
+        (None, Some(now)) => format!("{named}, {}, is new", image(now)),
+        (None, None) => named,
+    }
+}

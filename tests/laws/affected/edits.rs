@@ -1,0 +1,324 @@
+//! Random repositories, and random edits of all that a digest can depend on.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::repository::Entry;
+
+/// The names that projects have or get. Two differ in what a platform's name fills in.
+const NAMES: [&str; 6] = ["p0", "p1", "p2", "lib-amd64", "lib-arm64", "new"];
+
+/// Folders of projects, one within another.
+const FOLDERS: [&str; 4] = ["p0", "p1", "p1/in", "lib"];
+
+/// What Dockerfiles take images from.
+const REFERENCES: [&str; 14] = [
+    "scratch",
+    "node:22",
+    "p1",
+    "p2",
+    "reg.example:5000/t/p1",
+    "reg.example:5000/t/p1:v2",
+    "reg.example:5000/p2",
+    "dep.example/r2",
+    "dep.example/p1",
+    "reg.example:5000/t/p1@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "lib-${TARGETARCH}",
+    "$BASE",
+    "${BASE}:v1",
+    "t/p1",
+];
+
+/// A repository: its files, and its manifest key by key.
+#[derive(Clone, Debug)]
+pub(super) struct Model {
+    files: BTreeMap<String, Entry>,
+    workspace: BTreeMap<&'static str, String>,
+    cache: Option<BTreeMap<&'static str, String>>,
+    deploy: Option<BTreeMap<&'static str, String>>,
+    projects: BTreeMap<&'static str, BTreeMap<&'static str, String>>,
+}
+
+impl Model {
+    /// Everything that is committed.
+    pub(super) fn files(&self) -> BTreeMap<String, Entry> {
+        let table = |name: String, keys: &BTreeMap<&str, String>| {
+            let keys: String = keys.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+            format!("[{name}]\n{keys}")
+        };
+        let mut manifest = table("workspace".to_owned(), &self.workspace);
+        for (name, keys) in [("cache", &self.cache), ("deploy", &self.deploy)] {
+            manifest += &keys.as_ref().map(|keys| table(name.to_owned(), keys)).unwrap_or_default();
+        }
+        for (name, keys) in &self.projects {
+            manifest += &table(format!("projects.{name}"), keys);
+        }
+        let mut files = self.files.clone();
+        files.insert("projects.toml".to_owned(), Entry::File { content: manifest, executable: false });
+        files
+    }
+
+    fn write(&mut self, path: String, content: String) {
+        self.files.insert(path, Entry::File { content, executable: false });
+    }
+}
+
+/// Something that is done to a repository.
+#[derive(Clone, Debug)]
+pub(super) enum Edit {
+    File {
+        path: String,
+        entry: Option<Entry>,
+    },
+    Dockerfile {
+        folder: &'static str,
+        text: String,
+    },
+    /// `None` removes it.
+    Beside {
+        folder: &'static str,
+        name: &'static str,
+        text: Option<&'static str>,
+    },
+    Workspace {
+        key: &'static str,
+        value: Option<&'static str>,
+    },
+    Registry {
+        is_deploy: bool,
+        keys: Option<[(&'static str, &'static str); 3]>,
+    },
+    Key {
+        project: &'static str,
+        key: &'static str,
+        value: Option<&'static str>,
+    },
+    Rename {
+        from: &'static str,
+        to: &'static str,
+    },
+    Remove {
+        project: &'static str,
+    },
+    Add {
+        project: &'static str,
+        folder: &'static str,
+    },
+}
+
+impl Edit {
+    pub(super) fn apply(&self, model: &mut Model) {
+        match self {
+            Self::File { path, entry: Some(entry) } => drop(model.files.insert(path.clone(), entry.clone())),
+            Self::File { path, entry: None } => drop(model.files.remove(path)),
+            Self::Dockerfile { folder, text } => model.write(format!("{folder}/Dockerfile"), text.clone()),
+            Self::Beside { folder, name, text: Some(text) } => {
+                model.write(format!("{folder}/{name}"), (*text).to_owned());
+            }
+            Self::Beside { folder, name, text: None } => {
+                drop(model.files.remove(&format!("{folder}/{name}")));
+            }
+            Self::Workspace { key, value } => set(&mut model.workspace, key, *value),
+            Self::Registry { is_deploy, keys } => {
+                let table = if *is_deploy { &mut model.deploy } else { &mut model.cache };
+                let keys = keys.map(|keys| keys.into_iter().filter(|(key, _)| !key.is_empty()));
+                *table = keys.map(|keys| keys.map(|(key, value)| (key, value.to_owned())).collect());
+            }
+            Self::Key { project, key, value } => {
+                if let Some(keys) = model.projects.get_mut(project) {
+                    set(keys, key, *value);
+                }
+            }
+            Self::Rename { from, to } => {
+                if !model.projects.contains_key(to)
+                    && let Some(keys) = model.projects.remove(from)
+                {
+                    model.projects.insert(to, keys);
+                }
+            }
+            Self::Remove { project } => drop(model.projects.remove(project)),
+            Self::Add { project, folder } => {
+                let keys = [("path", format!("'{folder}'"))].into();
+                model.projects.entry(project).or_insert(keys);
+            }
+        }
+    }
+}
+
+fn set(keys: &mut BTreeMap<&'static str, String>, key: &'static str, value: Option<&str>) {
+    match value {
+        Some(value) => drop(keys.insert(key, value.to_owned())),
+        None => drop(keys.remove(key)),
+    }
+}
+
+/// A repository of five projects that can be used.
+pub(super) fn model() -> impl Strategy<Value = Model> {
+    let edits = proptest::collection::vec(edit(), 0..12);
+    edits.prop_map(|edits| {
+        let projects =
+            [("p0", "p0"), ("p1", "p1"), ("p2", "p1/in"), ("lib-amd64", "lib"), ("lib-arm64", "lib")];
+        let mut model = Model {
+            files: BTreeMap::new(),
+            workspace: [("name", "'w'".to_owned())].into(),
+            cache: Some(
+                [
+                    ("kind", "'oci'".to_owned()),
+                    ("host", "'reg.example:5000'".to_owned()),
+                    ("prefix", "'t/'".to_owned()),
+                ]
+                .into(),
+            ),
+            deploy: None,
+            projects: projects.map(|(name, folder)| (name, [("path", format!("'{folder}'"))].into())).into(),
+        };
+        for folder in FOLDERS {
+            model.write(format!("{folder}/Dockerfile"), "FROM scratch\nCOPY . /\n".to_owned());
+            model.write(format!("{folder}/src/a.rs"), "a".to_owned());
+        }
+        // What can't be used together is left out one by one, which is for the law to see.
+        for edit in edits.iter().filter(|edit| !matches!(edit, Edit::Remove { .. } | Edit::Rename { .. })) {
+            edit.apply(&mut model);
+        }
+        model
+    })
+}
+
+pub(super) fn edit() -> impl Strategy<Value = Edit> {
+    let folder = || select(&FOLDERS[..]);
+    let project = || select(&NAMES[..]);
+    prop_oneof![
+        6 => (path(), proptest::option::weighted(0.8, entry())).prop_map(|(path, entry)| Edit::File { path, entry }),
+        4 => (folder(), dockerfile()).prop_map(|(folder, text)| Edit::Dockerfile { folder, text }),
+        2 => (folder(), ignore_file()).prop_map(|(folder, (name, text))| Edit::Beside { folder, name, text }),
+        3 => (folder(), pattern_file())
+            .prop_map(|(folder, text)| Edit::Beside { folder, name: ".rebuild_patterns", text }),
+        2 => workspace_key().prop_map(|(key, value)| Edit::Workspace { key, value }),
+        3 => (any::<bool>(), registry()).prop_map(|(is_deploy, keys)| Edit::Registry { is_deploy, keys }),
+        8 => (project(), key()).prop_map(|(project, (key, value))| Edit::Key { project, key, value }),
+        1 => (project(), project()).prop_map(|(from, to)| Edit::Rename { from, to }),
+        1 => project().prop_map(|project| Edit::Remove { project }),
+        1 => (project(), folder()).prop_map(|(project, folder)| Edit::Add { project, folder }),
+    ]
+}
+
+fn path() -> impl Strategy<Value = String> {
+    const NAMES: [&str; 7] =
+        ["src/a.rs", "src/b.rs", "README.md", "x.rebuild_patterns", "conf/projects.toml", "dist/app", "é"];
+    const ROOTS: [&str; 5] =
+        ["toolchain/version", "README.md", "projects.lock", "lib.rebuild_patterns", "src/a.rs"];
+    prop_oneof![
+        (select(&FOLDERS[..]), select(&NAMES[..])).prop_map(|(folder, name)| format!("{folder}/{name}")),
+        select(&ROOTS[..]).prop_map(str::to_owned),
+    ]
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    prop_oneof![
+        6 => ("[ab]", any::<bool>()).prop_map(|(content, executable)| Entry::File { content, executable }),
+        1 => select(&["src/a.rs", "../lib"][..]).prop_map(|target| Entry::Link(target.to_owned())),
+        1 => (1_u8..3).prop_map(Entry::Submodule),
+    ]
+}
+
+fn dockerfile() -> impl Strategy<Value = String> {
+    let reference = || select(&REFERENCES[..]);
+    // Where images are copied from, variables are not filled in.
+    let literal = || reference().prop_filter("has a variable", |reference| !reference.contains('$'));
+    let more = prop_oneof![
+        Just(String::new()),
+        literal().prop_map(|from| format!("COPY --from={from} / /\n")),
+        literal().prop_map(|from| format!("ONBUILD COPY --from={from} / /\n")),
+        literal().prop_map(|from| format!("RUN --mount=from={from},target=/m true\n")),
+        Just("COPY projects.toml /\n".to_owned()),
+        Just("COPY src .rebuild_patterns /\n".to_owned()),
+    ];
+    let base = select(&["", "ARG BASE\n", "ARG BASE=p1\n", "ARG BASE=reg.example:5000/t/p2\n"][..]);
+    (base, reference(), reference(), more).prop_map(|(base, first, last, more)| {
+        format!("{base}FROM {first} AS one\nCOPY src /src\nFROM {last} AS Two\nCOPY --from=one / /\n{more}")
+    })
+}
+
+fn ignore_file() -> impl Strategy<Value = (&'static str, Option<&'static str>)> {
+    let name = select(&[".dockerignore", "Dockerfile.dockerignore"][..]);
+    (name, proptest::option::of(select(&["*.md\n", "src\n", "# nothing\n"][..])))
+}
+
+fn pattern_file() -> impl Strategy<Value = Option<&'static str>> {
+    const TEXTS: [&str; 9] = [
+        "./\n",
+        "./src/\n",
+        "**/*.rs\n",
+        "./\n!**/*.md\n",
+        "^src/.*$\n./src/a.rs\n",
+        "./\nlib/\n",
+        "./\nprojects.toml\n",
+        "*\n",
+        "p1/.rebuild_patterns\n./\n",
+    ];
+    proptest::option::of(select(&TEXTS[..]))
+}
+
+fn workspace_key() -> impl Strategy<Value = (&'static str, Option<&'static str>)> {
+    select(vec![
+        ("rebuild_all", None),
+        ("rebuild_all", Some("['toolchain/**']")),
+        ("rebuild_all", Some("['**/*.md', '!lib/**']")),
+        ("rebuild_all", Some("['projects.toml']")),
+        ("strategy", Some("'diff'")),
+        ("strategy", None),
+        ("default_branch", Some("'trunk'")),
+    ])
+}
+
+type RegistryKeys = Option<[(&'static str, &'static str); 3]>;
+
+fn registry() -> impl Strategy<Value = RegistryKeys> {
+    let oci = |host, prefix| Some([("kind", "'oci'"), ("host", host), ("prefix", prefix)]);
+    select(vec![
+        None,
+        oci("'reg.example:5000'", "'t/'"),
+        oci("'reg.example:5000'", "''"),
+        oci("'dep.example'", "''"),
+        oci("'other.example'", "'t/'"),
+        Some([("kind", "'ecr'"), ("region", "'us-east-2'"), ("host", "'reg.example:5000'")]),
+        Some([("kind", "'engine'"), ("prefix", "'t/'"), ("", "")]),
+    ])
+}
+
+fn key() -> impl Strategy<Value = (&'static str, Option<&'static str>)> {
+    let values: &[(&str, &[&str])] = &[
+        ("path", &["'p0'", "'p1'", "'lib'"]),
+        ("context", &["'.'", "'p1'", "'lib'"]),
+        ("dockerfile", &["'other/Dockerfile'", "'in/Dockerfile'"]),
+        ("target", &["'one'", "'TWO'"]),
+        ("repository", &["'r1'", "'r2'", "'p1'"]),
+        ("needs", &["['p1']", "['p2', 'p1']", "['lib-amd64']"]),
+        ("platforms", &["['linux/amd64']", "['linux/arm64']", "['linux/amd64', 'linux/arm64']"]),
+        (
+            "build_args",
+            &["{ BASE = 'p2' }", "{ BASE = 'p1', X = '' }", "{ BASE = 'dep.example/p1' }", "{ X = '1' }"],
+        ),
+        (
+            "secrets",
+            &[
+                "{ s = { env = 'S' } }",
+                "{ s = { env = 'T' } }",
+                "{ s = { file = 'S' } }",
+                "{ t = { env = 'S' } }",
+            ],
+        ),
+        ("extra_inputs", &["['p0/dist/**']", "['p1/src/a.rs', 'p0/dist/app']"]),
+        ("hermetic", &["false"]),
+        ("tags", &["['latest']"]),
+        ("terraform", &["'tf'"]),
+        ("service", &["{ kind = 'lambda', name = 'f' }"]),
+    ];
+    let all = values.iter().flat_map(|(key, values)| {
+        let set = values.iter().map(|value| (*key, Some(*value)));
+        set.chain([(*key, None)])
+    });
+    select(all.collect::<Vec<_>>())
+}
