@@ -173,11 +173,13 @@ fn links_that_lead_out_of_the_repository_are_refused() {
     assert_snapshot!(absolute, @"
     stderr: error: the context of `api` can't be made
     stderr:   because: `api/link` is a symbolic link to `/etc/passwd`, which is absolute
+    stderr:   hint: let the link lead to a file of the repository, by a relative path
     [exit: 2]
     ");
     assert_snapshot!(relative, @"
     stderr: error: the context of `api` can't be made
     stderr:   because: `api/link` is a symbolic link to `lib/../../../etc/passwd`, which is outside of the repository
+    stderr:   hint: let the link lead to a file of the repository, by a relative path
     [exit: 2]
     ");
 }
@@ -208,6 +210,7 @@ fn extra_inputs_are_files_and_links_inside_the_repository() {
     assert_snapshot!(leaves, @"
     stderr: error: the context of `api` can't be made
     stderr:   because: `api/dist/leaves` is a symbolic link to `../../../x`, which is outside of the repository
+    stderr:   hint: let the link lead to a file of the repository, by a relative path
     [exit: 2]
     ");
     assert_snapshot!(pipe, @"
