@@ -102,6 +102,8 @@ pub enum Error {
     UnknownEnvironment { name: EnvironmentName, known: Vec<EnvironmentName> },
     #[error("nothing was deployed to `{environment}` yet")]
     NeverDeployed { environment: EnvironmentName },
+    #[error("this run is not trusted, so it may not {action}: {why}")]
+    Untrusted { action: &'static str, why: String },
     #[error(transparent)]
     Gate(#[from] GateError),
     #[error(transparent)]
@@ -189,6 +191,7 @@ impl Error {
             | Self::SwitchRepository(_)
             | Self::AllowedHosts(_)
             | Self::AwsRegion(_) => ErrorKind::Input,
+            Self::Untrusted { .. } => ErrorKind::Failed,
             // A name that a person typed.
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => ErrorKind::Input,
             Self::Read { .. } | Self::Write { .. } | Self::Start(_) | Self::Answer(_) => {
@@ -232,6 +235,9 @@ impl Error {
             Self::PipelineWithoutClone { .. } => Some(
                 "let the pipeline's source action have the output artifact format \"Full clone\"".to_owned(),
             ),
+            Self::Untrusted { .. } => {
+                Some("a job that vouches for what it runs sets `CHINAMPA_TRUST=trusted`".to_owned())
+            }
             Self::NoHost(_) => Some("put its host before it, as in `docker.io/library/nginx`".to_owned()),
             Self::NoDeployRegistry => Some("add it: `docs/projects-toml.md` says how".to_owned()),
             Self::UnknownEnvironment { known, .. } if known.is_empty() => {

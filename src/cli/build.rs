@@ -10,11 +10,13 @@ use super::opened::{self, Opened, Uncommitted, selection};
 use super::progress::Display;
 use super::signals::Signals;
 use super::{Call, ensure_terraform, registries, wait_for};
-use crate::ci::{Branch, Directives};
+use crate::ci::{Branch, Directives, Trust};
 use crate::deploy::{self, Checkout, DeployEvent, Terraform, TerraformFolder};
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::execute::{self, BuildReport, Durations, Executor, Job, Preparation, Secrets, Tags};
+use crate::execute::{
+    self, BuildReport, Destination, Durations, Executor, Job, Preparation, Secrets, Tags, UntrustedRun,
+};
 use crate::exit::Exit;
 use crate::git::Snapshot;
 use crate::interruption::Interruption;
@@ -69,23 +71,33 @@ pub(super) fn run(call: &Call, signals: &Signals, arguments: &Arguments) -> Resu
             return Ok(Exit::Done);
         }
         output.story(&text::base(plan.head, plan.is_dirty, &plan.base));
-        if let (true, Branch::Unknown { why }) = (environment.ci.is_ci(), opened.context.branch()) {
-            output.story(&format!("nothing is named after a branch: {why}"));
+        let destination = destination(&opened);
+        match (&opened.trust, opened.context.branch()) {
+            (Trust::Untrusted { why }, _) => output.story(&format!(
+                "this run is not trusted: {why}. Images stay in the engine, and there are no secrets"
+            )),
+            (Trust::Trusted, Branch::Unknown { why }) if environment.ci.is_ci() => {
+                output.story(&format!("nothing is named after a branch: {why}"));
+            }
+            (Trust::Trusted, _) => {}
         }
-        if let (true, Some(host), false) = (opened.is_dirty, host(&*cache, &workspace), arguments.allow_dirty)
-        {
-            return Err(Error::DirtyPush { host: host.to_string() });
-        }
-        if validate_terraform(call, signals, &snapshot, &workspace, &plan).await?.is_none() {
-            return Ok(Exit::Interrupted);
+        if let Destination::Shared(_) = destination {
+            let host = host(&*cache, &workspace).filter(|_| opened.is_dirty && !arguments.allow_dirty);
+            if let Some(host) = host {
+                return Err(Error::DirtyPush { host: host.to_string() });
+            }
+            if validate_terraform(call, signals, &snapshot, &workspace, &plan).await?.is_none() {
+                return Ok(Exit::Interrupted);
+            }
         }
         let preparation = Preparation {
             repository: &opened.repository,
             snapshot: &snapshot,
             workspace: &workspace,
             registry: &*cache,
-            tags: &tags(&opened),
-            secrets: &secrets(call, &snapshot, &workspace, &plan)?,
+            destination: &destination,
+            branch_to_read: opened.context.branch_to_read(),
+            secrets: &secrets(call, &opened, &snapshot, &workspace, &plan)?,
             pull: arguments.pull,
         };
         let connect =
@@ -94,10 +106,15 @@ pub(super) fn run(call: &Call, signals: &Signals, arguments: &Arguments) -> Resu
         let orderly = signals.orderly().map_err(Error::Start)?;
         let report = execute(call, arguments, &orderly, &opened, &workspace, &*cache, &jobs).await;
         // What was built is there, whether that can be recorded or not: it is reported first.
-        let may_move = |recorded| may_move_record(call, &opened, recorded);
-        let branch = opened.head.branch.as_ref();
-        let recorded = execute::record(&*cache, &workspace, &plan, &report, branch, may_move);
-        let recorded = orderly.unless_requested(recorded).await;
+        let recorded = match destination {
+            Destination::Untrusted(_) => Some(Ok(None)),
+            Destination::Shared(_) => {
+                let may_move = |recorded| may_move_record(call, &opened, recorded);
+                let branch = opened.head.branch.as_ref();
+                let recorded = execute::record(&*cache, &workspace, &plan, &report, branch, may_move);
+                orderly.unless_requested(recorded).await
+            }
+        };
         let is_interrupted = report.is_interrupted || recorded.is_none();
         let report = BuildReport { is_interrupted, ..report };
         let recorded = recorded.unwrap_or(Ok(None));
@@ -203,12 +220,15 @@ fn exit(report: &BuildReport) -> Exit {
     }
 }
 
-/// Nothing that is named after a commit or a branch is made of uncommitted work.
-fn tags(opened: &Opened) -> Tags {
-    if opened.is_dirty {
-        return Tags::default();
+/// Nothing that is named after a commit or a branch is made of uncommitted work, and nothing that others see by an untrusted run.
+fn destination(opened: &Opened) -> Destination {
+    match &opened.trust {
+        Trust::Untrusted { .. } => Destination::Untrusted(UntrustedRun::new()),
+        Trust::Trusted if opened.is_dirty => Destination::Shared(Tags::default()),
+        Trust::Trusted => {
+            Destination::Shared(Tags { commit: Some(opened.head.commit), branch: opened.head.branch.clone() })
+        }
     }
-    Tags { commit: Some(opened.head.commit), branch: opened.head.branch.clone() }
 }
 
 /// A branch's record moves to descendants only, so that a build of an older commit, run again, doesn't move it back.
@@ -243,8 +263,10 @@ async fn execute(
     };
     let report = executor.execute(jobs, interruption.requested()).await;
     display.finish();
-    durations.learn(&report);
-    write_durations(&durations_file, &durations);
+    if opened.trust.is_trusted() {
+        durations.learn(&report);
+        write_durations(&durations_file, &durations);
+    }
     report
 }
 
@@ -252,15 +274,17 @@ fn processors() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
-/// The secrets of the projects that are built.
+/// The secrets of the projects that are built; none for an untrusted run.
 fn secrets(
     call: &Call,
+    opened: &Opened,
     snapshot: &Snapshot<'_>,
     workspace: &Workspace,
     plan: &Plan,
 ) -> Result<Secrets, Error> {
+    let access = call.environment.secret_access(&opened.trust);
     let variable = |name: &str| call.environment.secret(name);
-    let reader = SecretReader { access: call.environment.secret_access(), variable: &variable, snapshot };
+    let reader = SecretReader { access, variable: &variable, snapshot };
     let secrets = |name: &ProjectName| {
         let secrets = reader.read(name, &workspace.projects[name].config.secrets)?;
         Ok((name.clone(), secrets))

@@ -48,6 +48,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(call: &Call, signals: &Signals, arguments: &Arguments) -> Result<Exit, Error> {
     let Call { options, environment, .. } = call;
+    environment.check_trust("deploy")?;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
     let snapshot = opened.snapshot();
     let workspace = Workspace::read(&snapshot, &opened.source)?;

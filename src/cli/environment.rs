@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::aws::AllowedHosts;
-use crate::ci::{CiContext, CiEnvironment};
+use crate::ci::{CiContext, CiEnvironment, Trust};
 use crate::docker::DockerHost;
 use crate::error::Error;
 use crate::model::{Region, Secret};
@@ -33,6 +33,17 @@ impl Environment {
                         .ok()
                 },
             }),
+        }
+    }
+
+    /// Refuses what an untrusted run may not do.
+    ///
+    /// # Errors
+    /// [`Error::Untrusted`]
+    pub(super) fn check_trust(&self, action: &'static str) -> Result<(), Error> {
+        match self.ci.trust() {
+            Trust::Trusted => Ok(()),
+            Trust::Untrusted { why } => Err(Error::Untrusted { action, why }),
         }
     }
 
@@ -102,12 +113,9 @@ impl Environment {
     }
 
     /// Which secrets may be read: of variables those that `CHINAMPA_SECRETS` lists, if it is set.
-    pub(super) fn secret_access(&self) -> SecretAccess {
-        let listed = env::var_os("CHINAMPA_SECRETS");
-        SecretAccess::new(
-            self.ci.trust().is_trusted(),
-            listed.map(|listed| listed.to_string_lossy().into_owned()).as_deref(),
-        )
+    pub(super) fn secret_access(&self, trust: &Trust) -> SecretAccess {
+        let listed = env::var_os("CHINAMPA_SECRETS").map(|listed| listed.to_string_lossy().into_owned());
+        SecretAccess::new(trust.is_trusted(), listed.as_deref())
     }
 
     /// The value of a variable that a secret comes from; `None` when it is not set.

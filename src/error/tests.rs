@@ -231,6 +231,7 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
     check!("execute/record.rs", RecordingError, [
         RecordingError::Registry(missing()) => Environment,
         RecordingError::Content(RecordError::Value("x".to_owned())) => Environment,
+        RecordingError::Before(ObserveError::Record(missing())) => Environment,
     ]);
     check!("execute/build.rs", ExecuteError, [
         ExecuteError::Build(Box::new(failed())) => Failed,
@@ -257,7 +258,7 @@ fn each_variant_of_a_registry_has_its_kind() {
         AwsError::Request { source: "no".into() } => Environment,
         AwsError::HostNotAllowed { host: "x".to_owned() } => Input,
     ]);
-    check!("registry/credentials.rs", CredentialsError, [
+    check!("registry/credentials_error.rs", CredentialsError, [
         CredentialsError::Unreadable { path: "/a".into(), source: io() } => Environment,
         CredentialsError::NotAConfig { path: "/a".into() } => Environment,
         CredentialsError::HelperFailed { helper: "x".to_owned(), output: String::new() } => Environment,
