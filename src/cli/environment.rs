@@ -8,6 +8,7 @@ use crate::ci::{CiContext, CiEnvironment};
 use crate::docker::DockerHost;
 use crate::error::Error;
 use crate::model::{Region, Secret};
+use crate::secrets::SecretAccess;
 
 pub(super) struct Environment {
     /// `CHINAMPA_BASE`
@@ -98,6 +99,15 @@ impl Environment {
     /// Where files that are gone after the command can be.
     pub(super) fn temporary_folder(&self) -> PathBuf {
         env::temp_dir()
+    }
+
+    /// Which secrets may be read: of variables those that `CHINAMPA_SECRETS` lists, if it is set.
+    pub(super) fn secret_access(&self) -> SecretAccess {
+        let listed = env::var_os("CHINAMPA_SECRETS");
+        SecretAccess::new(
+            self.ci.trust().is_trusted(),
+            listed.map(|listed| listed.to_string_lossy().into_owned()).as_deref(),
+        )
     }
 
     /// The value of a variable that a secret comes from; `None` when it is not set.
