@@ -60,9 +60,10 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let workspace = Workspace::read(&snapshot, &opened.source)?;
     let selected = selection(&workspace, &arguments.projects)?;
     let force = force(&workspace, arguments, &opened.directives(&workspace)?)?;
+    let zone = opened.zone(&snapshot, &workspace)?;
     wait_for(async {
         let cache = registries::registry(&workspace.cache, environment).await?;
-        let observed = opened.observe(call, &snapshot, &workspace, &selected, &*cache).await?;
+        let observed = opened.observe(call, &snapshot, &workspace, zone, &selected, &*cache).await?;
         let plan = plan::make(&workspace.graph, &observed, workspace.settings.strategy, &force);
         if arguments.dry_run {
             show_plan(call, &plan);
@@ -92,6 +93,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
             workspace: &workspace,
             registry: &*cache,
             destination: &destination,
+            zone,
             branch_to_read: opened.context.branch_to_read(),
             secrets: &secrets(call, &opened, &workspace, &plan)?,
             pull: arguments.pull,
@@ -106,7 +108,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
             Destination::Shared(_) => {
                 let may_move = |recorded| may_move_record(call, &opened, recorded);
                 let branch = opened.head.branch.as_ref();
-                execute::record(&*cache, &workspace, &plan, &report, branch, may_move).await
+                execute::record(&*cache, &workspace, zone, &plan, &report, branch, may_move).await
             }
         };
         show_report(call, &plan, &report, recorded.as_ref().ok().and_then(Option::as_ref));
