@@ -21,6 +21,7 @@ use crate::model::{ErrorKind, ImageRef, InvalidImageRef, InvalidRegion, ProjectN
 use crate::observe::ObserveError;
 use crate::record::RecordError;
 use crate::registry::RegistryError;
+use crate::secrets::SecretsError;
 use crate::simulate::SimulateError;
 use crate::workspace::WorkspaceError;
 
@@ -77,8 +78,8 @@ pub enum Error {
     },
     #[error("`{folder}` is not in a git repository: CodePipeline handed over the files alone")]
     PipelineWithoutClone { folder: PathBuf },
-    #[error("the secret `{id}` of `{project}` is to come from {from}")]
-    Secret { id: String, project: ProjectName, from: String },
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     #[error("there are uncommitted changes, and this is CI: what it builds would not be what was committed")]
     DirtyInCi,
     #[error("there are uncommitted changes, and they would be pushed to `{host}`")]
@@ -155,6 +156,7 @@ impl Error {
             Self::Init(error) => error.kind(),
             Self::Observe(error) => error.kind(),
             Self::Prepare(error) => error.kind(),
+            Self::Secrets(error) => error.kind(),
             Self::Engine(error) => error.kind(),
             Self::Docker(error) => error.kind(),
             Self::Registry(error) | Self::DeployedRecord(error) => error.kind(),
@@ -176,7 +178,6 @@ impl Error {
             | Self::UnknownProject { .. }
             | Self::NoProjectHere { .. }
             | Self::PipelineWithoutClone { .. }
-            | Self::Secret { .. }
             | Self::DirtyInCi
             | Self::DirtyPush { .. }
             | Self::Mirror(_)
@@ -208,6 +209,7 @@ impl Error {
             Self::Init(error) => error.hint(),
             Self::Observe(error) => error.hint(),
             Self::Prepare(error) => error.hint(),
+            Self::Secrets(error) => error.hint(),
             Self::Engine(error) => error.hint(),
             Self::Docker(error) => error.hint(),
             Self::Registry(error) => error.hint(),
@@ -235,9 +237,6 @@ impl Error {
             ),
             Self::Untrusted { .. } => {
                 Some("a job that vouches for what it runs sets `CHINAMPA_TRUST=trusted`".to_owned())
-            }
-            Self::Secret { .. } => {
-                Some("set it, or take the secret out of the project's `secrets`".to_owned())
             }
             Self::NoHost(_) => Some("put its host before it, as in `docker.io/library/nginx`".to_owned()),
             Self::NoDeployRegistry => Some("add it: `docs/projects-toml.md` says how".to_owned()),

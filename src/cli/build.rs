@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -8,10 +8,10 @@ use clap::Args;
 
 use super::opened::{self, Opened, Uncommitted, selection};
 use super::progress::Display;
+use super::signals::Signals;
 use super::{Call, ensure_terraform, registries, wait_for};
 use crate::ci::{Branch, Directives, Trust};
-use crate::config::SecretSource;
-use crate::deploy::{self, Checkout, DeployEvent, Terraform};
+use crate::deploy::{self, Checkout, DeployEvent, Terraform, TerraformFolder};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::execute::{
@@ -19,11 +19,13 @@ use crate::execute::{
 };
 use crate::exit::Exit;
 use crate::git::Snapshot;
-use crate::model::{CommitId, Host, ImageRef, ProjectName, Secret, Tag};
+use crate::interruption::Interruption;
+use crate::model::{CommitId, Host, ImageRef, ProjectName, Tag};
 use crate::plan::{self, Force, Plan};
 use crate::registry::Registry;
 use crate::report::json::{BuildJson, PlanJson};
 use crate::report::{deployment, text};
+use crate::secrets::SecretReader;
 use crate::workspace::{Project, Workspace};
 
 #[derive(Debug, Args)]
@@ -50,7 +52,7 @@ pub(super) struct Arguments {
     pull: bool,
 }
 
-pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+pub(super) fn run(call: &Call, signals: &Signals, arguments: &Arguments) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::Included)?;
     if opened.is_dirty && environment.ci.is_ci() && !arguments.allow_dirty {
@@ -85,7 +87,9 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
             if let Some(host) = host {
                 return Err(Error::DirtyPush { host: host.to_string() });
             }
-            validate_terraform(call, &snapshot, &workspace, &plan).await?;
+            if validate_terraform(call, signals, &snapshot, &workspace, &plan).await?.is_none() {
+                return Ok(Exit::Interrupted);
+            }
         }
         let preparation = Preparation {
             repository: &opened.repository,
@@ -95,22 +99,27 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
             destination: &destination,
             zone,
             branch_to_read: opened.context.branch_to_read(),
-            secrets: &secrets(call, &opened, &workspace, &plan)?,
+            secrets: &secrets(call, &opened, &snapshot, &workspace, &plan)?,
             pull: arguments.pull,
         };
         let connect =
             async || Ok::<_, Error>(Arc::new(registries::engine(environment).await?) as Arc<dyn Engine>);
         let jobs = execute::prepare(&plan, &observed, preparation, connect).await?;
-        let report = execute(call, arguments, &opened, &workspace, &*cache, &jobs).await;
+        let orderly = signals.orderly().map_err(Error::Start)?;
+        let report = execute(call, arguments, &orderly, &opened, &workspace, &*cache, &jobs).await;
         // What was built is there, whether that can be recorded or not: it is reported first.
         let recorded = match destination {
-            Destination::Untrusted(_) => Ok(None),
+            Destination::Untrusted(_) => Some(Ok(None)),
             Destination::Shared(_) => {
                 let may_move = |recorded| may_move_record(call, &opened, recorded);
                 let branch = opened.head.branch.as_ref();
-                execute::record(&*cache, &workspace, zone, &plan, &report, branch, may_move).await
+                let recorded = execute::record(&*cache, &workspace, zone, &plan, &report, branch, may_move);
+                orderly.unless_requested(recorded).await
             }
         };
+        let is_interrupted = report.is_interrupted || recorded.is_none();
+        let report = BuildReport { is_interrupted, ..report };
+        let recorded = recorded.unwrap_or(Ok(None));
         show_report(call, &plan, &report, recorded.as_ref().ok().and_then(Option::as_ref));
         recorded?;
         Ok(exit(&report))
@@ -133,13 +142,14 @@ fn show_report(call: &Call, plan: &Plan, report: &BuildReport, record: Option<&I
     }
 }
 
-/// Checks what a deployment would apply, before anything is built for it.
+/// Checks what a deployment would apply, before anything is built for it. `None` when it was interrupted.
 async fn validate_terraform(
     call: &Call,
+    signals: &Signals,
     snapshot: &Snapshot<'_>,
     workspace: &Workspace,
     plan: &Plan,
-) -> Result<(), Error> {
+) -> Result<Option<()>, Error> {
     let mut folders = Vec::new();
     for step in plan.builds() {
         let project = &step.impact.project;
@@ -149,8 +159,18 @@ async fn validate_terraform(
         }
     }
     if folders.is_empty() {
-        return Ok(());
+        return Ok(Some(()));
     }
+    // Terraform is ended, and the commit's files are removed.
+    let orderly = signals.orderly().map_err(Error::Start)?;
+    orderly.unless_requested(validate_folders(call, snapshot, folders)).await.transpose()
+}
+
+async fn validate_folders(
+    call: &Call,
+    snapshot: &Snapshot<'_>,
+    folders: Vec<(&ProjectName, TerraformFolder)>,
+) -> Result<(), Error> {
     let terraform = Terraform::new(ensure_terraform::program(&call.environment).await?);
     let checkout = Checkout::new(snapshot, &call.environment.temporary_folder())?;
     for (project, folder) in folders {
@@ -226,6 +246,7 @@ fn may_move_record(call: &Call, opened: &Opened, recorded: CommitId) -> Result<b
 async fn execute(
     call: &Call,
     arguments: &Arguments,
+    interruption: &Interruption,
     opened: &Opened,
     workspace: &Workspace,
     cache: &dyn Registry,
@@ -242,7 +263,7 @@ async fn execute(
         durations: &durations,
         on_event: &|event| display.tell(&event),
     };
-    let report = executor.execute(jobs, interrupted()).await;
+    let report = executor.execute(jobs, interruption.requested()).await;
     display.finish();
     if opened.trust.is_trusted() {
         durations.learn(&report);
@@ -256,55 +277,21 @@ fn processors() -> NonZeroUsize {
 }
 
 /// The secrets of the projects that are built; none for an untrusted run.
-fn secrets(call: &Call, opened: &Opened, workspace: &Workspace, plan: &Plan) -> Result<Secrets, Error> {
-    if !opened.trust.is_trusted() {
-        return Ok(Secrets::new());
-    }
+fn secrets(
+    call: &Call,
+    opened: &Opened,
+    snapshot: &Snapshot<'_>,
+    workspace: &Workspace,
+    plan: &Plan,
+) -> Result<Secrets, Error> {
+    let access = call.environment.secret_access(&opened.trust);
+    let variable = |name: &str| call.environment.secret(name);
+    let reader = SecretReader { access, variable: &variable, snapshot };
     let secrets = |name: &ProjectName| {
-        let secrets = secrets_of(call, opened, name, &workspace.projects[name])?;
+        let secrets = reader.read(name, &workspace.projects[name].config.secrets)?;
         Ok((name.clone(), secrets))
     };
     plan.builds().map(|step| secrets(&step.impact.project)).collect()
-}
-
-fn secrets_of(
-    call: &Call,
-    opened: &Opened,
-    name: &ProjectName,
-    project: &Project,
-) -> Result<BTreeMap<String, Secret>, Error> {
-    let secret = |(id, source): (&String, &SecretSource)| {
-        let (value, from) = match source {
-            SecretSource::Env(variable) => {
-                (call.environment.secret(variable), format!("the variable `{variable}`, which is not set"))
-            }
-            SecretSource::File(path) => {
-                let file = opened.repository.path_in_work_tree(path);
-                let value = file.and_then(|file| fs::read_to_string(file).ok());
-                (value.map(Secret::new), format!("the file `{path}`, which can't be read"))
-            }
-        };
-        let missing = || Error::Secret { id: id.clone(), project: name.clone(), from };
-        Ok((id.clone(), value.ok_or_else(missing)?))
-    };
-    project.config.secrets.iter().map(secret).collect()
-}
-
-/// Ready when a person presses Ctrl-C, or the CI ends the job.
-pub(super) async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        Err(error) => {
-            tracing::info!(%error, "SIGTERM can't be waited for");
-            std::future::pending::<()>().await;
-        }
-    }
 }
 
 /// What earlier runs took. Only a hint, so a file that can't be read is as good as none.

@@ -5,8 +5,8 @@ use clap::Args;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::Call;
-use super::build::interrupted;
 use super::opened::{self, Opened, Uncommitted};
+use super::signals::Signals;
 use super::{ensure_terraform, registries, wait_for_copies};
 use crate::config::{EnvironmentName, RegistryConfig, RegistryKind};
 use crate::deploy::gate::{self, Candidate, Rollback};
@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::git::Snapshot;
 use crate::inputs;
+use crate::interruption::Interruption;
 use crate::model::{InputDigest, ProjectName, Region, RepositoryName, Tag};
 use crate::record::{BuildRecord, DEPLOYED_ARTIFACT_TYPE, DeployedRecord, RecordedImage};
 use crate::registry::{Registry, copy};
@@ -45,7 +46,7 @@ pub(super) struct Arguments {
     wait: Duration,
 }
 
-pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+pub(super) fn run(call: &Call, signals: &Signals, arguments: &Arguments) -> Result<Exit, Error> {
     let Call { options, environment, .. } = call;
     environment.check_trust("deploy")?;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
@@ -67,6 +68,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let is_dry_run = arguments.dry_run || opened.directives(&workspace)?.dry_deploy;
     let deploying = Deploying {
         call,
+        signals,
         arguments,
         is_dry_run,
         opened: &opened,
@@ -79,6 +81,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
 
 struct Deploying<'d> {
     call: &'d Call,
+    signals: &'d Signals,
     arguments: &'d Arguments,
     /// Asked for on the command line, or by the commit's message.
     is_dry_run: bool,
@@ -114,7 +117,8 @@ impl Deploying<'_> {
         let name = self.arguments.environment.as_str();
         let intents = Intents { registry: &*target, repository: &records, environment: name };
         let lock = intents.lock(commit, self.arguments.wait).await?;
-        let done = self.locked(&lock, &*cache, &*target, &records, &mut rollout).await;
+        let orderly = self.signals.orderly().map_err(Error::Start)?;
+        let done = self.locked(&orderly, &lock, &*cache, &*target, &records, &mut rollout).await;
         // What went wrong before says more than a right that could not be given back.
         let released = lock.release().await;
         let exit = done?;
@@ -125,6 +129,7 @@ impl Deploying<'_> {
     /// What must be done by one deployment at a time.
     async fn locked(
         &self,
+        interruption: &Interruption,
         lock: &Lock<'_>,
         cache: &dyn Registry,
         target: &dyn Registry,
@@ -140,13 +145,13 @@ impl Deploying<'_> {
         tokio::select! {
             promoted = self.promote(cache, target, rollout) => promoted?,
             error = lock.keep() => return Err(error.into()),
-            () = interrupted() => return Ok(Exit::Interrupted),
+            () = interruption.requested() => return Ok(Exit::Interrupted),
         }
         let mut results = Vec::new();
         let stopped = tokio::select! {
             () = rollout.run(&mut results) => None,
             error = lock.keep() => Some(Err(error.into())),
-            () = interrupted() => Some(Ok(Exit::Interrupted)),
+            () = interruption.requested() => Some(Ok(Exit::Interrupted)),
         };
         let record = rollout.record(before.as_ref(), &results);
         let tags = [Tag::deployed(self.arguments.environment.as_str())];

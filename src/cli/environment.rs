@@ -8,6 +8,7 @@ use crate::ci::{CiContext, CiEnvironment, Trust};
 use crate::docker::DockerHost;
 use crate::error::Error;
 use crate::model::{Region, Secret};
+use crate::secrets::SecretAccess;
 
 pub(super) struct Environment {
     /// `CHINAMPA_BASE`
@@ -109,6 +110,12 @@ impl Environment {
     /// Where files that are gone after the command can be.
     pub(super) fn temporary_folder(&self) -> PathBuf {
         env::temp_dir()
+    }
+
+    /// Which secrets may be read: of variables those that `CHINAMPA_SECRETS` lists, if it is set.
+    pub(super) fn secret_access(&self, trust: &Trust) -> SecretAccess {
+        let listed = env::var_os("CHINAMPA_SECRETS").map(|listed| listed.to_string_lossy().into_owned());
+        SecretAccess::new(trust.is_trusted(), listed.as_deref())
     }
 
     /// The value of a variable that a secret comes from; `None` when it is not set.

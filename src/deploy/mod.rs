@@ -2,6 +2,7 @@
 
 mod checkout;
 pub mod gate;
+mod links;
 mod lock;
 mod program;
 mod rollout;
