@@ -19,6 +19,7 @@ use crate::model::{ErrorKind, ImageRef, InvalidImageRef, InvalidRegion, ProjectN
 use crate::observe::ObserveError;
 use crate::record::RecordError;
 use crate::registry::RegistryError;
+use crate::secrets::SecretsError;
 use crate::simulate::SimulateError;
 use crate::workspace::WorkspaceError;
 
@@ -75,8 +76,8 @@ pub enum Error {
     },
     #[error("`{folder}` is not in a git repository: CodePipeline handed over the files alone")]
     PipelineWithoutClone { folder: PathBuf },
-    #[error("the secret `{id}` of `{project}` is to come from {from}")]
-    Secret { id: String, project: ProjectName, from: String },
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     #[error("there are uncommitted changes, and this is CI: what it builds would not be what was committed")]
     DirtyInCi,
     #[error("there are uncommitted changes, and they would be pushed to `{host}`")]
@@ -93,6 +94,8 @@ pub enum Error {
     NoHost(ImageRef),
     #[error("`{0}` names a digest, and what is copied keeps the one that it has")]
     ChosenDigest(ImageRef),
+    #[error("this run is not trusted, so it may not {action}: {why}")]
+    Untrusted { action: &'static str, why: String },
     #[error(transparent)]
     Deploy(#[from] DeployError),
     #[error(transparent)]
@@ -129,6 +132,7 @@ impl Error {
             Self::Init(error) => error.kind(),
             Self::Observe(error) => error.kind(),
             Self::Prepare(error) => error.kind(),
+            Self::Secrets(error) => error.kind(),
             Self::Engine(error) => error.kind(),
             Self::Docker(error) => error.kind(),
             Self::Registry(error) => error.kind(),
@@ -147,7 +151,6 @@ impl Error {
             | Self::UnknownProject { .. }
             | Self::NoProjectHere { .. }
             | Self::PipelineWithoutClone { .. }
-            | Self::Secret { .. }
             | Self::DirtyInCi
             | Self::DirtyPush { .. }
             | Self::Mirror(_)
@@ -159,6 +162,7 @@ impl Error {
             | Self::SwitchRepository(_)
             | Self::AllowedHosts(_)
             | Self::AwsRegion(_) => ErrorKind::Input,
+            Self::Untrusted { .. } => ErrorKind::Failed,
             // A name that a person typed.
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => ErrorKind::Input,
             Self::Read { .. } | Self::Write { .. } | Self::Start(_) | Self::Answer(_) => {
@@ -176,6 +180,7 @@ impl Error {
             Self::Init(error) => error.hint(),
             Self::Observe(error) => error.hint(),
             Self::Prepare(error) => error.hint(),
+            Self::Secrets(error) => error.hint(),
             Self::Engine(error) => error.hint(),
             Self::Docker(error) => error.hint(),
             Self::Registry(error) => error.hint(),
@@ -198,8 +203,8 @@ impl Error {
             Self::PipelineWithoutClone { .. } => Some(
                 "let the pipeline's source action have the output artifact format \"Full clone\"".to_owned(),
             ),
-            Self::Secret { .. } => {
-                Some("set it, or take the secret out of the project's `secrets`".to_owned())
+            Self::Untrusted { .. } => {
+                Some("a job that vouches for what it runs sets `CHINAMPA_TRUST=trusted`".to_owned())
             }
             Self::NoHost(_) => Some("put its host before it, as in `docker.io/library/nginx`".to_owned()),
             Self::DockerHost(_)

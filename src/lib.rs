@@ -36,6 +36,7 @@ pub mod plan;
 pub mod record;
 pub mod registry;
 pub mod report;
+pub mod secrets;
 pub mod simulate;
 mod threads;
 pub mod workspace;

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -8,20 +8,24 @@ use clap::Args;
 
 use super::opened::{self, Opened, Uncommitted, selection};
 use super::progress::Display;
+use super::signals::Signals;
 use super::{Call, ensure_terraform, registries, wait_for};
-use crate::ci::{Branch, Directives};
-use crate::config::SecretSource;
+use crate::ci::{Branch, Directives, Trust};
 use crate::deploy::{self, Validated, Validation};
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::execute::{self, BuildReport, Durations, Executor, Job, Preparation, Secrets, Tags};
+use crate::execute::{
+    self, BuildReport, Destination, Durations, Executor, Job, Preparation, Secrets, Tags, UntrustedRun,
+};
 use crate::exit::Exit;
 use crate::git::Snapshot;
-use crate::model::{CommitId, Host, ImageRef, ProjectName, RepoPath, Secret, Tag};
+use crate::interruption::Interruption;
+use crate::model::{CommitId, Host, ImageRef, ProjectName, RepoPath, Tag};
 use crate::plan::{self, Force, Plan};
 use crate::registry::Registry;
 use crate::report::json::{BuildJson, PlanJson};
 use crate::report::text;
+use crate::secrets::SecretReader;
 use crate::workspace::{Project, Workspace};
 
 #[derive(Debug, Args)]
@@ -48,7 +52,7 @@ pub(super) struct Arguments {
     pull: bool,
 }
 
-pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+pub(super) fn run(call: &Call, signals: &Signals, arguments: &Arguments) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::Included)?;
     if opened.is_dirty && environment.ci.is_ci() && !arguments.allow_dirty {
@@ -67,33 +71,54 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
             return Ok(Exit::Done);
         }
         output.story(&text::base(plan.head, plan.is_dirty, &plan.base));
-        if let (true, Branch::Unknown { why }) = (environment.ci.is_ci(), opened.context.branch()) {
-            output.story(&format!("nothing is named after a branch: {why}"));
+        let destination = destination(&opened);
+        match (&opened.trust, opened.context.branch()) {
+            (Trust::Untrusted { why }, _) => output.story(&format!(
+                "this run is not trusted: {why}. Images stay in the engine, and there are no secrets"
+            )),
+            (Trust::Trusted, Branch::Unknown { why }) if environment.ci.is_ci() => {
+                output.story(&format!("nothing is named after a branch: {why}"));
+            }
+            (Trust::Trusted, _) => {}
         }
-        if let (true, Some(host), false) = (opened.is_dirty, host(&*cache, &workspace), arguments.allow_dirty)
-        {
-            return Err(Error::DirtyPush { host: host.to_string() });
-        }
-        if validate_terraform(call, &snapshot, &workspace, &plan).await? == Validated::Interrupted {
-            return Ok(Exit::Interrupted);
+        if let Destination::Shared(_) = destination {
+            let host = host(&*cache, &workspace).filter(|_| opened.is_dirty && !arguments.allow_dirty);
+            if let Some(host) = host {
+                return Err(Error::DirtyPush { host: host.to_string() });
+            }
+            let validated = validate_terraform(call, signals, &snapshot, &workspace, &plan).await?;
+            if validated == Validated::Interrupted {
+                return Ok(Exit::Interrupted);
+            }
         }
         let preparation = Preparation {
             repository: &opened.repository,
             snapshot: &snapshot,
             workspace: &workspace,
             registry: &*cache,
-            tags: &tags(&opened),
-            secrets: &secrets(call, &opened, &workspace, &plan)?,
+            destination: &destination,
+            branch_to_read: opened.context.branch_to_read(),
+            secrets: &secrets(call, &opened, &snapshot, &workspace, &plan)?,
             pull: arguments.pull,
         };
         let connect =
             async || Ok::<_, Error>(Arc::new(registries::engine(environment).await?) as Arc<dyn Engine>);
         let jobs = execute::prepare(&plan, &observed, preparation, connect).await?;
-        let report = execute(call, arguments, &opened, &workspace, &*cache, &jobs).await;
+        let orderly = signals.orderly().map_err(Error::Start)?;
+        let report = execute(call, arguments, &orderly, &opened, &workspace, &*cache, &jobs).await;
         // What was built is there, whether that can be recorded or not: it is reported first.
-        let may_move = |recorded| may_move_record(call, &opened, recorded);
-        let branch = opened.head.branch.as_ref();
-        let recorded = execute::record(&*cache, &workspace, &plan, &report, branch, may_move).await;
+        let recorded = match destination {
+            Destination::Untrusted(_) => Some(Ok(None)),
+            Destination::Shared(_) => {
+                let may_move = |recorded| may_move_record(call, &opened, recorded);
+                let branch = opened.head.branch.as_ref();
+                let recorded = execute::record(&*cache, &workspace, &plan, &report, branch, may_move);
+                orderly.unless_requested(recorded).await
+            }
+        };
+        let is_interrupted = report.is_interrupted || recorded.is_none();
+        let report = BuildReport { is_interrupted, ..report };
+        let recorded = recorded.unwrap_or(Ok(None));
         show_report(call, &plan, &report, recorded.as_ref().ok().and_then(Option::as_ref));
         recorded?;
         Ok(exit(&report))
@@ -116,16 +141,17 @@ fn show_report(call: &Call, plan: &Plan, report: &BuildReport, record: Option<&I
     }
 }
 
-/// Checks what a deployment would apply, before anything is built for it: where something is deployed at
-/// all, and who wrote it may run programs here.
+/// Checks what a deployment would apply, before anything is built for it.
 async fn validate_terraform(
     call: &Call,
+    signals: &Signals,
     snapshot: &Snapshot<'_>,
     workspace: &Workspace,
     plan: &Plan,
 ) -> Result<Validated, Error> {
     let environment = &call.environment;
-    if workspace.deploy.is_none() || !environment.ci.trust().is_trusted() {
+    // Where nothing is deployed, nothing is applied.
+    if workspace.deploy.is_none() {
         return Ok(Validated::Valid);
     }
     let validation = Validation {
@@ -137,8 +163,11 @@ async fn validate_terraform(
     let on_valid = |project: &ProjectName, folder: &RepoPath| {
         call.output.story(&format!("{project}: the Terraform configuration in {folder} is valid"));
     };
+    // Terraform is ended, and the commit's files are removed.
+    let orderly = signals.orderly().map_err(Error::Start)?;
+    let interrupted = orderly.requested();
     let validated =
-        deploy::validate_terraform(&validation, snapshot, workspace, &built, interrupted(), &on_valid);
+        deploy::validate_terraform(&validation, snapshot, workspace, &built, interrupted, &on_valid);
     Ok(validated.await?)
 }
 
@@ -183,12 +212,15 @@ fn exit(report: &BuildReport) -> Exit {
     }
 }
 
-/// Nothing that is named after a commit or a branch is made of uncommitted work.
-fn tags(opened: &Opened) -> Tags {
-    if opened.is_dirty {
-        return Tags::default();
+/// Nothing that is named after a commit or a branch is made of uncommitted work, and nothing that others see by an untrusted run.
+fn destination(opened: &Opened) -> Destination {
+    match &opened.trust {
+        Trust::Untrusted { .. } => Destination::Untrusted(UntrustedRun::new()),
+        Trust::Trusted if opened.is_dirty => Destination::Shared(Tags::default()),
+        Trust::Trusted => {
+            Destination::Shared(Tags { commit: Some(opened.head.commit), branch: opened.head.branch.clone() })
+        }
     }
-    Tags { commit: Some(opened.head.commit), branch: opened.head.branch.clone() }
 }
 
 /// A branch's record moves to descendants only, so that a build of an older commit, run again, doesn't move it back.
@@ -204,6 +236,7 @@ fn may_move_record(call: &Call, opened: &Opened, recorded: CommitId) -> Result<b
 async fn execute(
     call: &Call,
     arguments: &Arguments,
+    interruption: &Interruption,
     opened: &Opened,
     workspace: &Workspace,
     cache: &dyn Registry,
@@ -220,10 +253,12 @@ async fn execute(
         durations: &durations,
         on_event: &|event| display.tell(&event),
     };
-    let report = executor.execute(jobs, interrupted()).await;
+    let report = executor.execute(jobs, interruption.requested()).await;
     display.finish();
-    durations.learn(&report);
-    write_durations(&durations_file, &durations);
+    if opened.trust.is_trusted() {
+        durations.learn(&report);
+        write_durations(&durations_file, &durations);
+    }
     report
 }
 
@@ -231,53 +266,22 @@ fn processors() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
-/// The secrets of the projects that are built.
-fn secrets(call: &Call, opened: &Opened, workspace: &Workspace, plan: &Plan) -> Result<Secrets, Error> {
+/// The secrets of the projects that are built; none for an untrusted run.
+fn secrets(
+    call: &Call,
+    opened: &Opened,
+    snapshot: &Snapshot<'_>,
+    workspace: &Workspace,
+    plan: &Plan,
+) -> Result<Secrets, Error> {
+    let access = call.environment.secret_access(&opened.trust);
+    let variable = |name: &str| call.environment.secret(name);
+    let reader = SecretReader { access, variable: &variable, snapshot };
     let secrets = |name: &ProjectName| {
-        let secrets = secrets_of(call, opened, name, &workspace.projects[name])?;
+        let secrets = reader.read(name, &workspace.projects[name].config.secrets)?;
         Ok((name.clone(), secrets))
     };
     plan.builds().map(|step| secrets(&step.impact.project)).collect()
-}
-
-fn secrets_of(
-    call: &Call,
-    opened: &Opened,
-    name: &ProjectName,
-    project: &Project,
-) -> Result<BTreeMap<String, Secret>, Error> {
-    let secret = |(id, source): (&String, &SecretSource)| {
-        let (value, from) = match source {
-            SecretSource::Env(variable) => {
-                (call.environment.secret(variable), format!("the variable `{variable}`, which is not set"))
-            }
-            SecretSource::File(path) => {
-                let file = opened.repository.path_in_work_tree(path);
-                let value = file.and_then(|file| fs::read_to_string(file).ok());
-                (value.map(Secret::new), format!("the file `{path}`, which can't be read"))
-            }
-        };
-        let missing = || Error::Secret { id: id.clone(), project: name.clone(), from };
-        Ok((id.clone(), value.ok_or_else(missing)?))
-    };
-    project.config.secrets.iter().map(secret).collect()
-}
-
-/// Ready when a person presses Ctrl-C, or the CI ends the job.
-pub(super) async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        Err(error) => {
-            tracing::info!(%error, "SIGTERM can't be waited for");
-            std::future::pending::<()>().await;
-        }
-    }
 }
 
 /// What earlier runs took. Only a hint, so a file that can't be read is as good as none.

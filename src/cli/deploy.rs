@@ -4,9 +4,9 @@ use std::time::Duration;
 use clap::Args;
 
 use super::Call;
-use super::build::interrupted;
 use super::deployment::DeployContext;
 use super::opened::{self, Opened, Uncommitted};
+use super::signals::Signals;
 use super::wait_for_copies;
 use crate::config::EnvironmentName;
 use crate::deploy::gate::Rollback;
@@ -37,8 +37,9 @@ pub(super) struct Arguments {
     wait: Duration,
 }
 
-pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+pub(super) fn run(call: &Call, signals: &Signals, arguments: &Arguments) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
+    environment.check_trust("deploy")?;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
     let snapshot = opened.snapshot();
     let context = DeployContext::new(call, &opened, &snapshot)?;
@@ -61,11 +62,12 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let on_event = |event| output.story(&deployment::event(&event));
     wait_for_copies(async {
         let registries = context.registries().await?;
+        let orderly = signals.orderly().map_err(Error::Start)?;
         let operations = context.operations(&registries, &request, &on_event).await?;
         let (cache, target) = (&*registries.cache, &*registries.target);
         let endpoints = Endpoints { cache, target, operations: &operations, relation: &context.relation() };
         if is_dry_run {
-            let plan = deploy::dry_run(&request, endpoints, interrupted(), |plan| {
+            let plan = deploy::dry_run(&request, endpoints, orderly.requested(), |plan| {
                 if !options.json {
                     output.answer(&deployment::plan(plan));
                 }
@@ -77,7 +79,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
             return Ok(Exit::Done);
         }
         let report =
-            deploy::deploy(&request, &lock, endpoints, &SystemClock, interrupted(), &on_event).await?;
+            deploy::deploy(&request, &lock, endpoints, &SystemClock, orderly.requested(), &on_event).await?;
         if options.json {
             output.json(&DeployJson::of_report(&report));
         } else {

@@ -28,6 +28,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
+    environment.check_trust("install programs")?;
     let mirror = match &arguments.mirror {
         Some(mirror) => mirror.clone(),
         None => default_mirror(environment)?,

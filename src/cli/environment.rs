@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::aws::AllowedHosts;
-use crate::ci::{CiContext, CiEnvironment};
+use crate::ci::{CiContext, CiEnvironment, Trust};
 use crate::deploy::{DEFAULT_LEASE, MIN_LEASE};
 use crate::docker::DockerHost;
 use crate::error::Error;
 use crate::model::{Region, Secret};
+use crate::secrets::SecretAccess;
 
 pub(super) struct Environment {
     /// `CHINAMPA_BASE`
@@ -35,6 +36,17 @@ impl Environment {
                         .ok()
                 },
             }),
+        }
+    }
+
+    /// Refuses what an untrusted run may not do.
+    ///
+    /// # Errors
+    /// [`Error::Untrusted`]
+    pub(super) fn check_trust(&self, action: &'static str) -> Result<(), Error> {
+        match self.ci.trust() {
+            Trust::Trusted => Ok(()),
+            Trust::Untrusted { why } => Err(Error::Untrusted { action, why }),
         }
     }
 
@@ -152,6 +164,12 @@ impl Environment {
     /// Where files that are gone after the command can be.
     pub(super) fn temporary_folder(&self) -> PathBuf {
         env::temp_dir()
+    }
+
+    /// Which secrets may be read: of variables those that `CHINAMPA_SECRETS` lists, if it is set.
+    pub(super) fn secret_access(&self, trust: &Trust) -> SecretAccess {
+        let listed = env::var_os("CHINAMPA_SECRETS").map(|listed| listed.to_string_lossy().into_owned());
+        SecretAccess::new(trust.is_trusted(), listed.as_deref())
     }
 
     /// The value of a variable that a secret comes from; `None` when it is not set.

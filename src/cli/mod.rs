@@ -27,6 +27,7 @@ mod promote;
 mod registries;
 mod setenv;
 mod shims;
+mod signals;
 mod simulate;
 mod status;
 mod taint;
@@ -41,6 +42,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use self::environment::Environment;
 use self::options::Options;
 use self::output::Output;
+use self::signals::Signals;
 use self::taint::Taint;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -120,13 +122,15 @@ enum Command {
 
 /// Runs the command that the process was called with.
 pub fn main() -> Exit {
+    let signals = Signals::install();
     let Arguments { options, command } = match Arguments::try_parse_from(called_as(std::env::args_os())) {
         Ok(arguments) => arguments,
         Err(error) => return output::usage(&error),
     };
     output::start_tracing(options.verbose);
     let call = Call { output: Output::new(&options), environment: Environment::read(), options };
-    let exit = run(&call, &command).unwrap_or_else(|error| {
+    let exit = signals.map_err(Error::Start).and_then(|signals| run(&call, &signals, &command));
+    let exit = exit.unwrap_or_else(|error| {
         call.output.error(&error);
         error.kind().into()
     });
@@ -159,11 +163,11 @@ struct Call {
     output: Output,
 }
 
-fn run(call: &Call, command: &Command) -> Result<Exit, Error> {
+fn run(call: &Call, signals: &Signals, command: &Command) -> Result<Exit, Error> {
     match command {
         Command::Init(arguments) => init::run(call, arguments),
-        Command::Build(arguments) => build::run(call, arguments),
-        Command::Deploy(arguments) => deploy::run(call, arguments),
+        Command::Build(arguments) => build::run(call, signals, arguments),
+        Command::Deploy(arguments) => deploy::run(call, signals, arguments),
         Command::Status(arguments) => status::run(call, arguments),
         Command::History(arguments) => status::history(call, arguments),
         Command::Unlock(arguments) => unlock::run(call, arguments),

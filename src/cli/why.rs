@@ -53,7 +53,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
 /// Of what an environment runs, the project's own commit counts: others may run another one.
 fn offline_against(opened: &Opened, call: &Call, against: &str, project: &str) -> Result<Offline, Error> {
     opened::offline_since(opened, call, |workspace| {
-        let missing = opened::missing(&call.options);
+        let missing = opened.missing(&call.options);
         let read = || Ok(Workspace::read(&opened.snapshot(), &opened.source)?);
         match DeployedBase::read(against, read, &call.environment)? {
             Some(deployed) => {

@@ -1,9 +1,10 @@
 //! A commit's files in a folder of their own: uncommitted files can't matter.
 //!
 //! The whole tree is written, because modules, templates and scripts may be anywhere in it
-//! (`source = "../../modules/service"`). Files first, links last, so that nothing is ever
-//! written through a link.
+//! (`source = "../../modules/service"`). Folders and files first, links last, and no name twice, so that nothing is
+//! ever written through a link.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -14,7 +15,8 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use thiserror::Error;
 
-use crate::engine::{ContextError, check_link};
+use super::links::Links;
+use crate::engine::ContextError;
 use crate::git::{GitError, Snapshot};
 use crate::model::{ErrorKind, FileMode, ObjectId, RepoPath};
 
@@ -39,6 +41,8 @@ pub enum CheckoutError {
     },
     #[error("`{path}` is part of a `.git` folder, which no commit may hold")]
     GitFolder { path: RepoPath },
+    #[error("`{path}` is in the commit twice, which no commit made by git has")]
+    Twice { path: RepoPath },
     #[error("`{folder}` can't be used")]
     Link {
         folder: RepoPath,
@@ -53,7 +57,7 @@ impl CheckoutError {
         match self {
             Self::Git(error) => error.kind(),
             Self::Write { .. } => ErrorKind::Environment,
-            Self::GitFolder { .. } => ErrorKind::Input,
+            Self::GitFolder { .. } | Self::Twice { .. } => ErrorKind::Input,
             Self::Link { source, .. } => source.kind(),
         }
     }
@@ -63,7 +67,7 @@ impl CheckoutError {
         match self {
             Self::Git(error) => error.hint(),
             Self::Link { source, .. } => source.hint(),
-            Self::Write { .. } | Self::GitFolder { .. } => None,
+            Self::Write { .. } | Self::GitFolder { .. } | Self::Twice { .. } => None,
         }
     }
 }
@@ -79,14 +83,45 @@ impl Checkout {
         let root = RepoPath::default();
         let folder = TempDir::with_prefix_in("chinampa-", parent)
             .map_err(|source| CheckoutError::Write { path: root, source })?;
-        let mut files: Vec<(RepoPath, FileMode, ObjectId)> = Vec::new();
-        snapshot.walk(&mut |_| true, &mut |file| files.push((file.path.clone(), file.mode, file.id)))?;
-        // Stable, so that only links move, behind everything else.
-        files.sort_by_key(|(_, mode, _)| *mode == FileMode::Symlink);
-        let mut checkout = Self { folder, left_out: Vec::new() };
-        for (path, mode, id) in files {
-            checkout.write(snapshot, path, mode, id)?;
+        let mut files: BTreeMap<RepoPath, (FileMode, ObjectId)> = BTreeMap::new();
+        // Each after the one that it is in.
+        let mut folders = BTreeSet::new();
+        let (mut file_twice, mut folder_twice) = (None, None);
+        snapshot.walk(
+            &mut |folder| {
+                if !folders.insert(folder.clone()) {
+                    folder_twice.get_or_insert_with(|| folder.clone());
+                }
+                true
+            },
+            &mut |file| {
+                if files.insert(file.path.clone(), (file.mode, file.id)).is_some() {
+                    file_twice.get_or_insert_with(|| file.path.clone());
+                }
+            },
+        )?;
+        let is_both = |path: &&RepoPath| folders.contains(*path);
+        if let Some(path) = file_twice.or(folder_twice).or_else(|| files.keys().find(is_both).cloned()) {
+            return Err(CheckoutError::Twice { path });
         }
+        let is_git = |name: &[u8]| name.eq_ignore_ascii_case(b".git");
+        if let Some(path) = files.keys().chain(&folders).find(|path| path.components().any(is_git)) {
+            return Err(CheckoutError::GitFolder { path: path.clone() });
+        }
+        let mut checkout = Self { folder, left_out: Vec::new() };
+        for folder in folders.iter().filter(|folder| !folder.is_root()) {
+            checkout.make_folder(folder)?;
+        }
+        let mut links = Links::default();
+        for (path, (mode, id)) in files {
+            if mode == FileMode::Symlink {
+                let target = snapshot.blob(id, &path)?;
+                links.insert(path, target);
+            } else {
+                checkout.write(snapshot, &path, mode, id)?;
+            }
+        }
+        checkout.link(&links)?;
         Ok(checkout)
     }
 
@@ -101,38 +136,44 @@ impl Checkout {
         }
     }
 
+    fn make_folder(&self, path: &RepoPath) -> Result<(), CheckoutError> {
+        fs::create_dir(self.place(path)).map_err(|source| CheckoutError::Write { path: path.clone(), source })
+    }
+
     fn write(
-        &mut self,
+        &self,
         snapshot: &Snapshot<'_>,
-        path: RepoPath,
+        path: &RepoPath,
         mode: FileMode,
         id: ObjectId,
     ) -> Result<(), CheckoutError> {
-        if path.components().any(|component| component.eq_ignore_ascii_case(b".git")) {
-            return Err(CheckoutError::GitFolder { path });
+        if mode == FileMode::Submodule {
+            return self.make_folder(path);
         }
-        let place = self.folder.path().join(path.to_os_path());
-        let failed = |source| CheckoutError::Write { path: path.clone(), source };
-        if let Some(parent) = place.parent() {
-            fs::create_dir_all(parent).map_err(failed)?;
-        }
-        match mode {
-            FileMode::Submodule => fs::create_dir(&place).map_err(failed),
-            FileMode::Symlink => {
-                let target = snapshot.blob(id, &path)?;
-                if let Err(error) = check_link(&path, &target) {
+        let permissions = if mode == FileMode::Executable { 0o755 } else { 0o644 };
+        let content = snapshot.blob(id, path)?;
+        let place = self.place(path);
+        let file = OpenOptions::new().write(true).create_new(true).mode(permissions).open(place);
+        let written = file.and_then(|mut file| file.write_all(&content));
+        written.map_err(|source| CheckoutError::Write { path: path.clone(), source })
+    }
+
+    /// Makes the links that stay inside.
+    fn link(&mut self, links: &Links) -> Result<(), CheckoutError> {
+        for (path, target) in links.iter() {
+            match links.check(path, target) {
+                Ok(()) => symlink(OsStr::from_bytes(target), self.place(path))
+                    .map_err(|source| CheckoutError::Write { path: path.clone(), source })?,
+                Err(error) => {
                     tracing::info!(%path, %error, "a link is left out");
-                    self.left_out.push((path, error));
-                    return Ok(());
+                    self.left_out.push((path.clone(), error));
                 }
-                symlink(OsStr::from_bytes(&target), &place).map_err(failed)
-            }
-            FileMode::Regular | FileMode::Executable => {
-                let permissions = if mode == FileMode::Executable { 0o755 } else { 0o644 };
-                let content = snapshot.blob(id, &path)?;
-                let file = OpenOptions::new().write(true).create_new(true).mode(permissions).open(&place);
-                file.and_then(|mut file| file.write_all(&content)).map_err(failed)
             }
         }
+        Ok(())
+    }
+
+    fn place(&self, path: &RepoPath) -> PathBuf {
+        self.folder.path().join(path.to_os_path())
     }
 }

@@ -12,6 +12,7 @@ mod clock;
 mod error;
 pub mod gate;
 mod line;
+mod links;
 mod live;
 mod lock;
 mod lock_error;

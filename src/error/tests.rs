@@ -21,6 +21,7 @@ use crate::git::UnsupportedFormat;
 use crate::infer::InferError;
 use crate::model::{CommitId, ErrorKind, Host, ManifestDigest, RepoPath, RepositoryName};
 use crate::registry::{Answer, CredentialsError};
+use crate::secrets::SecretError;
 use ErrorKind::{Environment, Failed, Input, Interrupted};
 
 /// Compares the rows with the kinds that the errors have, and with the variants in the source.
@@ -179,6 +180,20 @@ fn each_variant_of_each_error_has_its_kind() {
         PrepareError::LinkChanged { path: "/a".into() } => Environment,
         PrepareError::Credentials(missing()) => Environment,
     ]);
+    check!("secrets.rs", SecretError, [
+        SecretError::Git(no_git()) => Environment,
+        SecretError::NotSet { variable: "A".to_owned() } => Input,
+        SecretError::NotListed { variable: "A".to_owned() } => Input,
+        SecretError::NoWorkTree { path: path() } => Input,
+        SecretError::NotThere { path: path() } => Input,
+        SecretError::Tracked { path: path() } => Input,
+        SecretError::GitFolder { path: path() } => Input,
+        SecretError::Link { path: path() } => Input,
+        SecretError::NotAFile { path: path() } => Input,
+        SecretError::TooLarge { path: path() } => Input,
+        SecretError::NotUtf8 { path: path() } => Input,
+        SecretError::Read { path: path(), source: io() } => Environment,
+    ]);
     check!("record.rs", RecordError, [
         RecordError::Json(serde_json::from_str::<u8>("x").unwrap_err()) => Environment,
         RecordError::Schema("x".to_owned()) => Environment,
@@ -221,6 +236,7 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
     check!("execute/record.rs", RecordingError, [
         RecordingError::Registry(missing()) => Environment,
         RecordingError::Content(RecordError::Value("x".to_owned())) => Environment,
+        RecordingError::Before(ObserveError::Record(missing())) => Environment,
     ]);
     check!("execute/build.rs", ExecuteError, [
         ExecuteError::Build(Box::new(failed())) => Failed,
@@ -247,7 +263,7 @@ fn each_variant_of_a_registry_has_its_kind() {
         AwsError::Request { source: "no".into() } => Environment,
         AwsError::HostNotAllowed { host: "x".to_owned() } => Input,
     ]);
-    check!("registry/credentials.rs", CredentialsError, [
+    check!("registry/credentials_error.rs", CredentialsError, [
         CredentialsError::Unreadable { path: "/a".into(), source: io() } => Environment,
         CredentialsError::NotAConfig { path: "/a".into() } => Environment,
         CredentialsError::HelperFailed { helper: "x".to_owned(), output: String::new() } => Environment,
@@ -293,6 +309,7 @@ fn each_variant_of_a_deployment_has_its_kind() {
         CheckoutError::Git(no_git()) => Environment,
         CheckoutError::Write { path: path(), source: io() } => Environment,
         CheckoutError::GitFolder { path: path() } => Input,
+        CheckoutError::Twice { path: path() } => Input,
         CheckoutError::Link { folder: path(), source: link() } => Input,
     ]);
     check!("deploy/gate.rs", GateError, [
@@ -399,7 +416,6 @@ fn each_variant_of_a_deployment_has_its_kind() {
 
 #[test]
 fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
-    let secret = || Error::Secret { id: "x".to_owned(), project: project(), from: String::new() };
     let terraform = || TerraformError::NoFolder { folder: path() };
     check!("error.rs", Error, [
         Error::Git(no_git()) => Environment,
@@ -422,7 +438,7 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::Read { path: "/a".into(), source: io() } => Environment,
         Error::Write { path: "/a".into(), source: io() } => Environment,
         Error::PipelineWithoutClone { folder: "/a".into() } => Input,
-        secret() => Input,
+        Error::Secrets(secret(SecretError::Link { path: path() })) => Input,
         Error::DirtyInCi => Input,
         Error::DirtyPush { host: "x".to_owned() } => Input,
         Error::Install(InstallError::Platform { os: "x", architecture: "y" }) => Environment,
@@ -456,6 +472,10 @@ fn held() -> LockError {
         lease: std::time::Duration::from_secs(1),
     };
     LockError::Held { environment: environment(), holder }
+}
+
+fn secret(source: SecretError) -> SecretsError {
+    SecretsError { project: project(), id: "npmrc".to_owned(), source }
 }
 
 fn environment() -> EnvironmentName {

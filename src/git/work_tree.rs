@@ -69,11 +69,6 @@ impl Repository {
         let target = head.symbolic_target().ok()??;
         target.strip_prefix("refs/heads/").map(BranchName::new)
     }
-
-    /// Where a path of the repository is in the file system.
-    pub fn path_in_work_tree(&self, path: &RepoPath) -> Option<std::path::PathBuf> {
-        Some(self.work_dir()?.join(path.to_os_path()))
-    }
 }
 
 /// An entry of the index that says nothing but its path and mode.

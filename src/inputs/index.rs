@@ -111,7 +111,7 @@ impl<'w> InputIndex<'w> {
     ) {
         let is_own_file = is_chinampas(path);
         let mut take = |number: usize, by: TakenBy<'w>| {
-            if !is_own_file || self.names_exactly(number, by, path) {
+            if !is_own_file || names_exactly(self.projects[number].1, by, path) {
                 found(number, by);
             }
         };
@@ -122,26 +122,6 @@ impl<'w> InputIndex<'w> {
         });
         let implied = if self.implied.is_empty() { None } else { self.implied.get(path) };
         implied.into_iter().flatten().for_each(|(number, by)| take(*number, *by));
-    }
-
-    /// Whether a line or a source of the Dockerfile is this very path.
-    fn names_exactly(&self, number: usize, by: TakenBy<'w>, path: &RepoPath) -> bool {
-        let project = self.projects[number].1;
-        let is_path = |source: &Source| {
-            let source =
-                source.path.as_deref().and_then(|source| RepoPath::new(source.trim_start_matches('/')).ok());
-            source.is_some_and(|source| project.config.context.value.join(&source) == *path)
-        };
-        match by {
-            TakenBy::Pattern(pattern) | TakenBy::ExtraInput(pattern) | TakenBy::RebuildAll(pattern) => {
-                let target = project.config.target.as_ref();
-                let copies =
-                    |variant: &'w Variant| variant.dockerfile.copies_needed_for(target).unwrap_or_default();
-                let mut copies = project.variants.iter().flat_map(copies);
-                pattern.is_path(path) || copies.any(|copy| copy.sources.iter().any(is_path))
-            }
-            TakenBy::Dockerfile | TakenBy::IgnoreFile => true,
-        }
     }
 }
 
@@ -196,6 +176,31 @@ fn once<'w>(mut found: impl FnMut(usize, TakenBy<'w>)) -> impl FnMut(usize, Take
             seen.push(number);
             found(number, by);
         }
+    }
+}
+
+/// Whether a file that is not committed is an input by this line of `extra_inputs`: as for committed ones, chinampa's own
+/// are inputs only of projects that name them exactly.
+pub(super) fn is_extra_input(project: &Project, pattern: &Pattern, path: &RepoPath) -> bool {
+    !is_chinampas(path) || names_exactly(project, TakenBy::ExtraInput(pattern), path)
+}
+
+/// Whether a line or a source of the Dockerfile is this very path.
+fn names_exactly<'p>(project: &'p Project, by: TakenBy<'_>, path: &RepoPath) -> bool {
+    let is_path = |source: &Source| {
+        let source =
+            source.path.as_deref().and_then(|source| RepoPath::new(source.trim_start_matches('/')).ok());
+        source.is_some_and(|source| project.config.context.value.join(&source) == *path)
+    };
+    match by {
+        TakenBy::Pattern(pattern) | TakenBy::ExtraInput(pattern) | TakenBy::RebuildAll(pattern) => {
+            let target = project.config.target.as_ref();
+            let needed =
+                |variant: &'p Variant| variant.dockerfile.copies_needed_for(target).unwrap_or_default();
+            let mut copies = project.variants.iter().flat_map(needed);
+            pattern.is_path(path) || copies.any(|copy| copy.sources.iter().any(is_path))
+        }
+        TakenBy::Dockerfile | TakenBy::IgnoreFile => true,
     }
 }
 

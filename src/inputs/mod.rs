@@ -23,7 +23,7 @@ pub use index::{InputIndex, InputWalk, Projects, TakenBy};
 
 use crate::git::{GitError, Part, Snapshot, WalkedFile};
 use crate::model::{ErrorKind, FileMode, ObjectId, ProjectName, RepoPath};
-use crate::patterns::{Index, Patterns};
+use crate::patterns::Index;
 use crate::threads::processors;
 use crate::workspace::{Project, Workspace};
 
@@ -113,7 +113,7 @@ fn complete(
     for ((name, project), files) in projects.iter().zip(files) {
         if !project.extra_inputs.lines().is_empty() {
             let work_dir = work_dir.ok_or_else(|| InputsError::NoWorkTree { project: (*name).clone() })?;
-            files.extend(extra(&project.extra_inputs, work_dir)?);
+            files.extend(extra(project, work_dir)?);
         }
         // What is committed sorts before an extra input of the same path, and wins.
         files.sort_unstable_by(|one, other| (&one.path, &one.content).cmp(&(&other.path, &other.content)));
@@ -174,8 +174,9 @@ fn walk(
     Ok(files)
 }
 
-/// Files of the work tree that patterns take. Links are not followed.
-fn extra(patterns: &Patterns, work_dir: &Path) -> Result<Vec<InputFile>, InputsError> {
+/// Files of the work tree that a project's `extra_inputs` take. Links are not followed.
+fn extra(project: &Project, work_dir: &Path) -> Result<Vec<InputFile>, InputsError> {
+    let patterns = &project.extra_inputs;
     let index = Index::new([patterns]);
     let mut found = Vec::new();
     let mut waiting = vec![RepoPath::default()];
@@ -189,7 +190,7 @@ fn extra(patterns: &Patterns, work_dir: &Path) -> Result<Vec<InputFile>, InputsE
                 if entry.file_name() != ".git" && index.can_match_below(&path) {
                     waiting.push(path);
                 }
-            } else if patterns.decide(&path).is_some() {
+            } else if patterns.decide(&path).is_some_and(|line| index::is_extra_input(project, line, &path)) {
                 let (mode, sha256) = read_extra(&entry.path(), kind)
                     .map_err(|source| InputsError::Extra { path: entry.path(), source })?;
                 found.push(InputFile { path, mode, content: InputContent::Extra(sha256) });

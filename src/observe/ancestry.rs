@@ -1,11 +1,19 @@
 //! Whether a commit is what a candidate for the base has to be to the head, with fetching where that is wanted.
 
-use super::base::Missing;
 use crate::git::{Depth, GitError, Repository, Wanted};
 use crate::model::{BranchName, CommitId};
 
 /// How far history is deepened at a time, in commits, before all of it is fetched.
 const DEEPER: [u32; 2] = [100, 1000];
+
+/// What is done about commits that a shallow or partial clone lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// They count as absent.
+    LeftOut,
+    /// Git fetches them.
+    Fetched,
+}
 
 /// Something that leads to a commit.
 pub(super) enum Revision<'r> {

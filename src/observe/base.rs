@@ -4,7 +4,7 @@
 //! merge-base with the default branch, and last the first parent. Whatever isn't here, or isn't known to come before the head, is
 //! passed over, except what a person asked for. When nothing is left, the base is unknown and everything counts as changed.
 
-use super::ancestry::{Relation, Revision, Search};
+use super::ancestry::{Missing, Relation, Revision, Search};
 use super::{Base, ObserveError};
 use crate::ci::{CommitContext, Target, is_placeholder};
 use crate::config::Strategy;
@@ -54,15 +54,6 @@ pub struct FoundBase {
     pub base: Base,
     /// Whether a build record would have come before it, and none was asked for.
     pub records_might_say_more: bool,
-}
-
-/// What is done about commits that a shallow or partial clone lacks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
-    /// They count as absent.
-    LeftOut,
-    /// Git fetches them.
-    Fetched,
 }
 
 /// The commit that a person named as the base: it must be there, or be fetched.

@@ -14,10 +14,9 @@ use std::path::Path;
 
 use thiserror::Error;
 
-pub use ancestry::descends;
+pub use ancestry::{Missing, descends};
 pub use base::{
-    BaseRequest, FoundBase, Missing, Records, commits_before, named as named_base, recorded, records,
-    resolve as base,
+    BaseRequest, FoundBase, Records, commits_before, named as named_base, recorded, records, resolve as base,
 };
 pub use changes::direct_changes;
 pub use reason::Reason;

@@ -9,12 +9,11 @@ use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use docker_credential::{CredentialRetrievalError, DockerCredential};
-use thiserror::Error;
 
-use super::EcrLogin;
+use super::credentials_error::CredentialsError;
+use super::ecr_login::EcrLogin;
 use super::error::clean;
-use crate::aws::AwsError;
-use crate::model::{Credentials, ErrorKind, Host, Secret};
+use crate::model::{Credentials, Host, Secret};
 
 /// Who knows the credentials for a host.
 #[derive(Clone, Debug)]
@@ -26,61 +25,6 @@ pub enum CredentialsSource {
     DockerConfig(PathBuf),
     /// AWS: a token that expires and is then replaced.
     Ecr(EcrLogin),
-}
-
-/// Docker's configuration has something for a host, but not what can be used.
-#[derive(Debug, Error)]
-pub enum CredentialsError {
-    #[error("cannot read `{}`", path.display())]
-    Unreadable { path: PathBuf, source: std::io::Error },
-    #[error("`{}` is not a Docker configuration", path.display())]
-    NotAConfig { path: PathBuf },
-    #[error("`{helper}` failed: {output}")]
-    HelperFailed { helper: String, output: String },
-    #[error("the credential helper that `{}` names cannot be run", path.display())]
-    NoHelper { path: PathBuf },
-    #[error("the credential helper that `{}` names did not answer with credentials", path.display())]
-    MalformedHelper { path: PathBuf },
-    #[error("`{}` holds broken credentials", path.display())]
-    Broken { path: PathBuf },
-    #[error("`{}` holds an identity token, which is not supported: a user name and a password or token are needed", path.display())]
-    IdentityToken { path: PathBuf },
-    #[error("no token for ECR")]
-    Aws(#[source] AwsError),
-    #[error("the look-up was interrupted")]
-    Interrupted(#[source] tokio::task::JoinError),
-}
-
-impl CredentialsError {
-    /// What kind of trouble it is.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Unreadable { .. }
-            | Self::NotAConfig { .. }
-            | Self::HelperFailed { .. }
-            | Self::NoHelper { .. }
-            | Self::MalformedHelper { .. }
-            | Self::Broken { .. }
-            | Self::IdentityToken { .. } => ErrorKind::Environment,
-            Self::Aws(error) => error.kind(),
-            Self::Interrupted(_) => ErrorKind::Interrupted,
-        }
-    }
-
-    /// What the reader can do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Aws(error) => error.hint(),
-            Self::Unreadable { .. }
-            | Self::NotAConfig { .. }
-            | Self::HelperFailed { .. }
-            | Self::NoHelper { .. }
-            | Self::MalformedHelper { .. }
-            | Self::Broken { .. }
-            | Self::IdentityToken { .. }
-            | Self::Interrupted(_) => None,
-        }
-    }
 }
 
 impl CredentialsSource {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use oci_client::errors::OciEnvelope;
 use thiserror::Error;
 
-use super::CredentialsError;
+use super::credentials_error::CredentialsError;
 use crate::aws::AwsError;
 use crate::model::{ErrorKind, Host, ImageRef, InvalidImageRef, ManifestDigest, RepositoryName, excerpt};
 

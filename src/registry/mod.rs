@@ -6,8 +6,10 @@ mod auth;
 mod blobs;
 pub mod copy;
 mod credentials;
+mod credentials_error;
 mod distribution;
 mod ecr;
+mod ecr_login;
 mod engine_store;
 mod error;
 mod http;
@@ -24,8 +26,10 @@ use serde::Serialize;
 
 use crate::model::{Credentials, ImageRef, ManifestDigest, Platform, RepositoryName, Tag, printable};
 
-pub use credentials::{CredentialsError, CredentialsSource};
-pub use ecr::{EcrLogin, EcrRegistry};
+pub use credentials::CredentialsSource;
+pub use credentials_error::CredentialsError;
+pub use ecr::EcrRegistry;
+pub use ecr_login::EcrLogin;
 pub use engine_store::EngineStore;
 pub use error::{Answer, RegistryError};
 pub use oci::OciRegistry;

@@ -151,7 +151,8 @@ fn a_secret_that_isnt_set_is_named_without_a_value() {
     let answer = shop.shown(["build", "-q"]);
 
     assert_snapshot!(answer, @"
-    stderr: error: the secret `npmrc` of `api` is to come from the variable `NPMRC`, which is not set
+    stderr: error: cannot use the secret `npmrc` of `api`
+    stderr:   because: the variable `NPMRC` is not set, or its value is not UTF-8
     stderr:   hint: set it, or take the secret out of the project's `secrets`
     [exit: 2]
     ");
@@ -172,11 +173,13 @@ fn links_that_lead_out_of_the_repository_are_refused() {
     assert_snapshot!(absolute, @"
     stderr: error: the context of `api` can't be made
     stderr:   because: `api/link` is a symbolic link to `/etc/passwd`, which is absolute
+    stderr:   hint: let the link lead to a file of the repository, by a relative path
     [exit: 2]
     ");
     assert_snapshot!(relative, @"
     stderr: error: the context of `api` can't be made
     stderr:   because: `api/link` is a symbolic link to `lib/../../../etc/passwd`, which is outside of the repository
+    stderr:   hint: let the link lead to a file of the repository, by a relative path
     [exit: 2]
     ");
 }
@@ -207,6 +210,7 @@ fn extra_inputs_are_files_and_links_inside_the_repository() {
     assert_snapshot!(leaves, @"
     stderr: error: the context of `api` can't be made
     stderr:   because: `api/dist/leaves` is a symbolic link to `../../../x`, which is outside of the repository
+    stderr:   hint: let the link lead to a file of the repository, by a relative path
     [exit: 2]
     ");
     assert_snapshot!(pipe, @"

@@ -4,6 +4,8 @@
 
 #[path = "../support/bed.rs"]
 pub mod bed;
+#[path = "../support/proxy.rs"]
+pub mod proxy;
 #[path = "../support/world.rs"]
 pub mod world;
 
@@ -25,5 +27,7 @@ mod promises;
 mod repositories;
 mod shop;
 mod shown;
+mod signals;
 mod simulate;
+mod untrusted;
 mod words;

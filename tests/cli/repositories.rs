@@ -130,6 +130,7 @@ fn a_bare_repository_has_no_extra_inputs() {
     assert_snapshot!(answer, @"
     stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     stderr: error: `api` has `extra_inputs`, which are files of the work tree, and there is none
+    stderr:   hint: run it in a clone that has a work tree
     [exit: 2]
     ");
 }
@@ -224,6 +225,7 @@ fn an_extra_input_that_leads_out_of_the_repository_is_refused() {
     stderr: changes of <10 hex> since an unknown base: this commit is on `main` itself, and nothing says what was built before
     stderr: error: the context of `api` can't be made
     stderr:   because: `api/dist/link` is a symbolic link to `/etc/hostname`, which is absolute
+    stderr:   hint: let the link lead to a file of the repository, by a relative path
     [exit: 2]
     ");
 }

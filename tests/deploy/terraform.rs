@@ -397,12 +397,33 @@ fn a_link_out_of_the_repository_spoils_only_the_folder_that_it_is_in() {
     assert_eq!(error.to_string(), "`web/terraform` can't be used");
 }
 
+// issue 12: S7
+#[test]
+fn a_link_that_leads_out_by_way_of_another_is_not_made() {
+    let site = Site::new("");
+    let link =
+        |target: &str, place: &str| std::os::unix::fs::symlink(target, site.world.file(place)).unwrap();
+    site.world.write("api/terraform/main.tf", "").write("web/terraform/main.tf", "").write("a/b/c/d", "");
+    link("../../..", "a/b/c/up");
+    link("../../a/b/c/up/../etc/passwd", "web/terraform/users");
+    link("../../a/b/c/up/a", "api/terraform/inside");
+
+    let checkout = site.checkout().unwrap();
+
+    let inside = checkout.path(&"api/terraform".parse_path()).unwrap().join("inside");
+    assert!(inside.join("b/c/d").is_file());
+    let root = checkout.path(&"api".parse_path()).unwrap().parent().unwrap().to_owned();
+    assert!(root.join("web/terraform/users").symlink_metadata().is_err());
+    assert!(checkout.path(&"web/terraform".parse_path()).is_err());
+}
+
 #[test]
 fn a_tree_that_holds_a_git_folder_or_writes_through_a_link_is_refused() {
     let site = Site::new("");
     site.world.commit();
     let blob = site.world.git(["rev-parse", "HEAD:projects.toml"]);
     let folder = site.world.git(["rev-parse", "HEAD:api"]);
+    let other_folder = hash(site.world.path(), "tree", &entry("100644", "other", &blob));
     let link = hash(site.world.path(), "blob", b"api");
     let repository = Repository::open(site.world.path()).unwrap();
     let write = |tree: &[u8]| {
@@ -415,10 +436,18 @@ fn a_tree_that_holds_a_git_folder_or_writes_through_a_link_is_refused() {
         let error = write(&entry("40000", name, &folder));
         assert!(error.ends_with("is part of a `.git` folder, which no commit may hold"), "{error}");
     }
-    let through_link = [entry("120000", "x", &link), entry("40000", "x", &folder)].concat();
-    assert_eq!(write(&through_link), "cannot write `x` of the commit to a folder of its own");
-    let twice = [entry("100644", "x", &blob), entry("100644", "x", &blob)].concat();
-    assert_eq!(write(&twice), "cannot write `x` of the commit to a folder of its own");
+    // issue 12: S7
+    for (one, other) in [
+        (entry("120000", "x", &link), entry("40000", "x", &folder)),
+        (entry("100644", "x", &blob), entry("100644", "x", &blob)),
+        (entry("120000", "x", &link), entry("100644", "x", &blob)),
+        (entry("40000", "x", &folder), entry("40000", "x", &other_folder)),
+    ] {
+        assert_eq!(
+            write(&[one, other].concat()),
+            "`x` is in the commit twice, which no commit made by git has"
+        );
+    }
 }
 
 /// An entry of a raw tree.

@@ -1,6 +1,7 @@
 //! Laws of the input digest: what changes it, what doesn't, and that `docs/input-digest.md` tells how to
 //! compute it.
 
+mod lines;
 mod naive;
 mod shop;
 
@@ -180,6 +181,41 @@ fn a_dockerfile_and_its_ignore_files_are_inputs_though_no_pattern_takes_them() {
         other_of_the_context,
     ];
     assert_eq!(BTreeSet::from_iter(&all).len(), all.len(), "{all:?}");
+}
+
+#[test]
+fn what_git_keeps_for_itself_is_no_extra_input() {
+    let world = World::new();
+    world.write("a/Dockerfile", "FROM scratch\n").write("a/.rebuild_patterns", "./src/\n").write("built", "");
+    world
+        .write("projects.toml", "[workspace]\nname = 'w'\n[projects.a]\npath = 'a'\nextra_inputs = ['**']\n");
+    world.commit();
+    let repository = Repository::open(world.path()).unwrap();
+    let snapshot = repository.snapshot(repository.head().unwrap().commit).unwrap();
+    let workspace = Workspace::read(&snapshot, &ManifestSource::Tree).unwrap();
+    let all = workspace.projects.keys().cloned().collect();
+
+    let files = inputs::files(&workspace, &all, &snapshot, repository.work_dir()).unwrap();
+
+    let paths: Vec<String> = files.values().flatten().map(|file| file.path.to_string()).collect();
+    assert_eq!(paths, ["a/Dockerfile", "built"]);
+}
+
+#[test]
+fn extra_inputs_without_a_work_tree_are_an_error_that_says_what_is_needed() {
+    let world = World::new();
+    world.write("a/Dockerfile", "FROM scratch\n");
+    world.write("projects.toml", "[workspace]\nname = 'w'\n[projects.a]\npath = 'a'\nextra_inputs = ['b']\n");
+    world.commit();
+    let repository = Repository::open(world.path()).unwrap();
+    let snapshot = repository.snapshot(repository.head().unwrap().commit).unwrap();
+    let workspace = Workspace::read(&snapshot, &ManifestSource::Tree).unwrap();
+    let all = workspace.projects.keys().cloned().collect();
+
+    let error = inputs::files(&workspace, &all, &snapshot, None).unwrap_err();
+
+    assert_eq!(error.kind(), chinampa::model::ErrorKind::Input);
+    assert_eq!(error.hint().as_deref(), Some("run it in a clone that has a work tree"));
 }
 
 /// The repository that `docs/input-digest.md` describes.

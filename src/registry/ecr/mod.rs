@@ -2,7 +2,6 @@
 //! repositories must be made before they are pushed to.
 
 mod lifecycle;
-mod login;
 mod repository;
 
 use async_trait::async_trait;
@@ -10,14 +9,12 @@ use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{ImageFailureCode, ImageIdentifier};
 use bytes::Bytes;
 
-use self::login::Receiver;
 use self::repository::Keeper;
+use super::ecr_login::{EcrLogin, Receiver};
 use super::{Adjustment, CredentialsSource, OciRegistry, Patience, Registry, RegistryError, Storage};
 use crate::aws::{self, AllowedHosts, AwsError};
 use crate::config::Ecr;
 use crate::model::{Credentials, ImageRef, ManifestDigest, Platform, RepositoryName, Tag};
-
-pub use login::EcrLogin;
 
 /// The registry of one account in one region.
 #[derive(Debug)]
