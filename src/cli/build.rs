@@ -144,8 +144,7 @@ fn show_report(call: &Call, plan: &Plan, report: &BuildReport, record: Option<&I
     }
 }
 
-/// Checks what a deployment would apply, before anything is built for it; only where something is deployed at
-/// all, and by trusted runs.
+/// Checks what a deployment would apply, before anything is built for it.
 async fn validate_terraform(
     call: &Call,
     signals: &Signals,
@@ -154,6 +153,7 @@ async fn validate_terraform(
     plan: &Plan,
 ) -> Result<Validated, Error> {
     let environment = &call.environment;
+    // Where nothing is deployed, nothing is applied.
     if workspace.deploy.is_none() {
         return Ok(Validated::Valid);
     }
