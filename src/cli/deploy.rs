@@ -66,6 +66,7 @@ pub(super) fn run(call: &Call, signals: &Signals, arguments: &Arguments) -> Resu
         let operations = context.operations(&registries, &request, &on_event).await?;
         let (cache, target) = (&*registries.cache, &*registries.target);
         let endpoints = Endpoints { cache, target, operations: &operations, relation: &context.relation() };
+        let orderly = signals.orderly().map_err(Error::Start)?;
         if is_dry_run {
             let plan = deploy::dry_run(&request, endpoints, orderly.requested(), |plan| {
                 if !options.json {

@@ -156,6 +156,7 @@ fn each_variant_of_each_error_has_its_kind() {
         ObserveError::Inputs(InputsError::NoWorkTree { project: project() }) => Input,
         ObserveError::Image { project: project(), source: missing() } => Environment,
         ObserveError::Record(missing()) => Environment,
+        ObserveError::Unprotected("A".parse::<RepositoryName>().unwrap_err()) => Input,
     ]);
     check!("lint/mod.rs", LintError, [
         LintError::Git(no_git()) => Environment,
@@ -178,6 +179,7 @@ fn each_variant_of_each_error_has_its_kind() {
         PrepareError::Dockerfile { file: path(), source: DockerfileError::NoStage } => Input,
         PrepareError::Link { path: "/a".into(), source: io() } => Environment,
         PrepareError::LinkChanged { path: "/a".into() } => Environment,
+        PrepareError::Frontend { project: project(), frontend: String::new() } => Input,
         PrepareError::Credentials(missing()) => Environment,
     ]);
     check!("secrets.rs", SecretError, [
@@ -243,6 +245,7 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
         ExecuteError::Build(Box::new(refused().into())) => Environment,
         ExecuteError::BuildStage { stage: "a".parse().unwrap(), source: Box::new(failed()) } => Failed,
         ExecuteError::Push { image: *image(), source: Box::new(failed()) } => Failed,
+        ExecuteError::Name { image: *image(), source: Box::new(failed()) } => Failed,
         ExecuteError::Repository { repository: repository(), source: missing() } => Environment,
         ExecuteError::Tag { repository: repository(), source: missing() } => Environment,
         ExecuteError::Verify { repository: repository(), source: missing() } => Environment,
@@ -452,6 +455,7 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::Validate(ValidateError::Terraform(terraform())) => Input,
         Error::Lease { reason: String::new() } => Input,
         Error::SwitchRepository("x".to_owned()) => Input,
+        Error::Untrusted { action: "deploy", why: String::new() } => Failed,
         Error::AllowedHosts("?".parse::<ImageRef>().unwrap_err()) => Input,
         Error::Endpoint(unexpected()) => Environment,
         Error::AwsRegion("?".parse::<Region>().unwrap_err()) => Input,
