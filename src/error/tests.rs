@@ -398,6 +398,7 @@ fn each_variant_of_a_deployment_has_its_kind() {
             owners: Box::new([(project(), String::new()), (project(), String::new())]),
         } => Input,
         TerraformError::NoBackend { folder: path(), kind: None } => Input,
+        TerraformError::Interrupted { folder: path() } => Interrupted,
         step(failed()) => Failed,
         step(start()) => Environment,
     ]);

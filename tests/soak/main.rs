@@ -43,10 +43,10 @@ impl Deployed {
             "[deploy]\nkind = \"ecr\"\nregion = \"eu-west-2\"\nhost = \"{host}\"\nendpoint = \"http://{host}\"\n\
              prefix = \"{prefix}\"\n[environments.dev]\nbranch = \"main\"\n"
         );
-        let service = "service = { kind = \"command\", run = [\"sh\", \"-c\", \"sleep 0.1; echo $CHINAMPA_IMAGE >running\"] }\n";
+        let service = "service = { kind = \"command\", run = [\"sh\", \"-c\", \"while [ -e hold ]; do touch held; sleep 0.05; done; echo $CHINAMPA_IMAGE >running\"] }\n";
         let manifest = manifest.replace("[projects.lib]", &format!("{deploy}[projects.lib]"));
         // What deployments leave here is not committed.
-        shop.world.write(".gitignore", "running\napplied\nterraform\n");
+        shop.world.write(".gitignore", "/running\n/applied\n/terraform\n/hold\n/held\n");
         shop.world.write("projects.toml", format!("{manifest}{service}"));
         // Stands in for Terraform: what it applied is in a file.
         let applied = shop.world.file("applied").display().to_string();
@@ -156,12 +156,16 @@ fn a_holder_that_is_stopped_past_its_lease_does_nothing_more() {
     it.version(0);
     it.deploy();
     let older = it.version(1);
+    it.0.world.write("hold", "");
     let stopped = it.start();
     let started = Instant::now();
-    while it.0.world.run(["status", "-e", "dev", "--json"]).json()["in_progress"].is_null() {
+    while !it.0.world.file("held").exists() {
         assert!(started.elapsed() < Duration::from_secs(60), "it did not begin");
+        std::thread::sleep(Duration::from_millis(10));
     }
     signal(&stopped, "-STOP");
+    // Its service's program goes on, and is over before another one deploys.
+    it.0.world.remove("hold");
     let newer = it.version(2);
 
     it.deploy();
@@ -183,10 +187,12 @@ fn a_waiting_deployment_that_is_interrupted_leaves_no_lock() {
     it.version(0);
     it.deploy();
     it.version(1);
+    it.0.world.write("hold", "");
     let holder = it.start();
     let started = Instant::now();
-    while it.locks() == 0 {
+    while !it.0.world.file("held").exists() {
         assert!(started.elapsed() < Duration::from_secs(60), "nobody holds the lock");
+        std::thread::sleep(Duration::from_millis(10));
     }
     signal(&holder, "-STOP");
 
@@ -201,6 +207,7 @@ fn a_waiting_deployment_that_is_interrupted_leaves_no_lock() {
         assert_eq!(it.locks(), 1, "{answer}");
     }
     signal(&holder, "-CONT");
-    signal(&holder, "-KILL");
-    holder.wait_with_output().unwrap();
+    it.0.world.remove("hold");
+    let answer: Answer = holder.wait_with_output().unwrap().into();
+    assert_eq!(answer.exit, 0, "{answer}");
 }
