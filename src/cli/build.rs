@@ -10,19 +10,21 @@ use super::opened::{self, Opened, Uncommitted, selection};
 use super::progress::Display;
 use super::signals::Signals;
 use super::{Call, ensure_terraform, registries, wait_for};
-use crate::ci::{Branch, Directives};
-use crate::deploy::{self, Checkout, DeployEvent, Terraform, TerraformFolder};
+use crate::ci::{Branch, Directives, Trust};
+use crate::deploy::{self, Validated, Validation};
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::execute::{self, BuildReport, Durations, Executor, Job, Preparation, Secrets, Tags};
+use crate::execute::{
+    self, BuildReport, Destination, Durations, Executor, Job, Preparation, Secrets, Tags, UntrustedRun,
+};
 use crate::exit::Exit;
 use crate::git::Snapshot;
 use crate::interruption::Interruption;
-use crate::model::{CommitId, Host, ImageRef, ProjectName, Tag};
+use crate::model::{CommitId, Host, ImageRef, ProjectName, RepoPath, Tag};
 use crate::plan::{self, Force, Plan};
 use crate::registry::Registry;
 use crate::report::json::{BuildJson, PlanJson};
-use crate::report::{deployment, text};
+use crate::report::text;
 use crate::secrets::SecretReader;
 use crate::workspace::{Project, Workspace};
 
@@ -69,23 +71,34 @@ pub(super) fn run(call: &Call, signals: &Signals, arguments: &Arguments) -> Resu
             return Ok(Exit::Done);
         }
         output.story(&text::base(plan.head, plan.is_dirty, &plan.base));
-        if let (true, Branch::Unknown { why }) = (environment.ci.is_ci(), opened.context.branch()) {
-            output.story(&format!("nothing is named after a branch: {why}"));
+        let destination = destination(&opened);
+        match (&opened.trust, opened.context.branch()) {
+            (Trust::Untrusted { why }, _) => output.story(&format!(
+                "this run is not trusted: {why}. Images stay in the engine, and there are no secrets"
+            )),
+            (Trust::Trusted, Branch::Unknown { why }) if environment.ci.is_ci() => {
+                output.story(&format!("nothing is named after a branch: {why}"));
+            }
+            (Trust::Trusted, _) => {}
         }
-        if let (true, Some(host), false) = (opened.is_dirty, host(&*cache, &workspace), arguments.allow_dirty)
-        {
-            return Err(Error::DirtyPush { host: host.to_string() });
-        }
-        if validate_terraform(call, signals, &snapshot, &workspace, &plan).await?.is_none() {
-            return Ok(Exit::Interrupted);
+        if let Destination::Shared(_) = destination {
+            let host = host(&*cache, &workspace).filter(|_| opened.is_dirty && !arguments.allow_dirty);
+            if let Some(host) = host {
+                return Err(Error::DirtyPush { host: host.to_string() });
+            }
+            let validated = validate_terraform(call, signals, &snapshot, &workspace, &plan).await?;
+            if validated == Validated::Interrupted {
+                return Ok(Exit::Interrupted);
+            }
         }
         let preparation = Preparation {
             repository: &opened.repository,
             snapshot: &snapshot,
             workspace: &workspace,
             registry: &*cache,
-            tags: &tags(&opened),
-            secrets: &secrets(call, &snapshot, &workspace, &plan)?,
+            destination: &destination,
+            branch_to_read: opened.context.branch_to_read(),
+            secrets: &secrets(call, &opened, &snapshot, &workspace, &plan)?,
             pull: arguments.pull,
         };
         let connect =
@@ -94,10 +107,15 @@ pub(super) fn run(call: &Call, signals: &Signals, arguments: &Arguments) -> Resu
         let orderly = signals.orderly().map_err(Error::Start)?;
         let report = execute(call, arguments, &orderly, &opened, &workspace, &*cache, &jobs).await;
         // What was built is there, whether that can be recorded or not: it is reported first.
-        let may_move = |recorded| may_move_record(call, &opened, recorded);
-        let branch = opened.head.branch.as_ref();
-        let recorded = execute::record(&*cache, &workspace, &plan, &report, branch, may_move);
-        let recorded = orderly.unless_requested(recorded).await;
+        let recorded = match destination {
+            Destination::Untrusted(_) => Some(Ok(None)),
+            Destination::Shared(_) => {
+                let may_move = |recorded| may_move_record(call, &opened, recorded);
+                let branch = opened.head.branch.as_ref();
+                let recorded = execute::record(&*cache, &workspace, &plan, &report, branch, may_move);
+                orderly.unless_requested(recorded).await
+            }
+        };
         let is_interrupted = report.is_interrupted || recorded.is_none();
         let report = BuildReport { is_interrupted, ..report };
         let recorded = recorded.unwrap_or(Ok(None));
@@ -123,43 +141,34 @@ fn show_report(call: &Call, plan: &Plan, report: &BuildReport, record: Option<&I
     }
 }
 
-/// Checks what a deployment would apply, before anything is built for it. `None` when it was interrupted.
+/// Checks what a deployment would apply, before anything is built for it; only where something is deployed at
+/// all, and by trusted runs.
 async fn validate_terraform(
     call: &Call,
     signals: &Signals,
     snapshot: &Snapshot<'_>,
     workspace: &Workspace,
     plan: &Plan,
-) -> Result<Option<()>, Error> {
-    let mut folders = Vec::new();
-    for step in plan.builds() {
-        let project = &step.impact.project;
-        let config = &workspace.projects[project].config;
-        for folder in deploy::terraform_folders(snapshot, config)? {
-            folders.push((project, folder));
-        }
+) -> Result<Validated, Error> {
+    let environment = &call.environment;
+    if workspace.deploy.is_none() {
+        return Ok(Validated::Valid);
     }
-    if folders.is_empty() {
-        return Ok(Some(()));
-    }
+    let validation = Validation {
+        program: ensure_terraform::program(environment)?,
+        variables: environment.terraform_variables(),
+        temporary: environment.temporary_folder(),
+    };
+    let built = plan.builds().map(|step| step.impact.project.clone()).collect();
+    let on_valid = |project: &ProjectName, folder: &RepoPath| {
+        call.output.story(&format!("{project}: the Terraform configuration in {folder} is valid"));
+    };
     // Terraform is ended, and the commit's files are removed.
     let orderly = signals.orderly().map_err(Error::Start)?;
-    orderly.unless_requested(validate_folders(call, snapshot, folders)).await.transpose()
-}
-
-async fn validate_folders(
-    call: &Call,
-    snapshot: &Snapshot<'_>,
-    folders: Vec<(&ProjectName, TerraformFolder)>,
-) -> Result<(), Error> {
-    let terraform = Terraform::new(ensure_terraform::program(&call.environment).await?);
-    let checkout = Checkout::new(snapshot, &call.environment.temporary_folder())?;
-    for (project, folder) in folders {
-        let tell = |event| call.output.story(&deployment::event(project, &DeployEvent::Terraform(event)));
-        let validated = terraform.validate(&checkout, &folder, &tell).await;
-        validated.map_err(|source| Error::Validate { project: project.clone(), source })?;
-    }
-    Ok(())
+    let interrupted = orderly.requested();
+    let validated =
+        deploy::validate_terraform(&validation, snapshot, workspace, &built, interrupted, &on_valid);
+    Ok(validated.await?)
 }
 
 /// Where images are pushed to; `None` where they stay in the engine.
@@ -203,12 +212,15 @@ fn exit(report: &BuildReport) -> Exit {
     }
 }
 
-/// Nothing that is named after a commit or a branch is made of uncommitted work.
-fn tags(opened: &Opened) -> Tags {
-    if opened.is_dirty {
-        return Tags::default();
+/// Nothing that is named after a commit or a branch is made of uncommitted work, and nothing that others see by an untrusted run.
+fn destination(opened: &Opened) -> Destination {
+    match &opened.trust {
+        Trust::Untrusted { .. } => Destination::Untrusted(UntrustedRun::new()),
+        Trust::Trusted if opened.is_dirty => Destination::Shared(Tags::default()),
+        Trust::Trusted => {
+            Destination::Shared(Tags { commit: Some(opened.head.commit), branch: opened.head.branch.clone() })
+        }
     }
-    Tags { commit: Some(opened.head.commit), branch: opened.head.branch.clone() }
 }
 
 /// A branch's record moves to descendants only, so that a build of an older commit, run again, doesn't move it back.
@@ -243,8 +255,10 @@ async fn execute(
     };
     let report = executor.execute(jobs, interruption.requested()).await;
     display.finish();
-    durations.learn(&report);
-    write_durations(&durations_file, &durations);
+    if opened.trust.is_trusted() {
+        durations.learn(&report);
+        write_durations(&durations_file, &durations);
+    }
     report
 }
 
@@ -252,15 +266,17 @@ fn processors() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
-/// The secrets of the projects that are built.
+/// The secrets of the projects that are built; none for an untrusted run.
 fn secrets(
     call: &Call,
+    opened: &Opened,
     snapshot: &Snapshot<'_>,
     workspace: &Workspace,
     plan: &Plan,
 ) -> Result<Secrets, Error> {
+    let access = call.environment.secret_access(&opened.trust);
     let variable = |name: &str| call.environment.secret(name);
-    let reader = SecretReader { access: call.environment.secret_access(), variable: &variable, snapshot };
+    let reader = SecretReader { access, variable: &variable, snapshot };
     let secrets = |name: &ProjectName| {
         let secrets = reader.read(name, &workspace.projects[name].config.secrets)?;
         Ok((name.clone(), secrets))

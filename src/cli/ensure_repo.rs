@@ -20,6 +20,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
+    environment.check_trust("change a repository")?;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
     let (manifest, _) = workspace::manifest(&opened.snapshot(), &opened.source)?;
     let sides: Vec<&RegistryConfig> = [Some(&manifest.cache), manifest.deploy.as_ref()]

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use super::Call;
+use super::deployed_base::DeployedBase;
 use super::environment::Environment;
 use super::options::Options;
-use crate::ci::{Branch, CheckedOut, CommitContext, Directives};
+use crate::ci::{Branch, CheckedOut, CommitContext, Directives, Trust};
 use crate::config::{Switch, Workspace as Settings};
 use crate::error::Error;
 use crate::git::{GitError, Head, Repository, Snapshot};
@@ -22,10 +23,13 @@ pub(super) struct Opened {
     pub(super) head: Head,
     /// What the environment says about the head.
     pub(super) context: CommitContext,
+    pub(super) trust: Trust,
     /// The tree of the head, or of the work tree.
     pub(super) tree: ObjectId,
     pub(super) is_dirty: bool,
     pub(super) source: ManifestSource,
+    /// Where `--base` names what an environment runs.
+    deployed_base: Option<DeployedBase>,
 }
 
 /// Whether uncommitted work is looked at.
@@ -67,17 +71,24 @@ impl Opened {
                 text: fs::read(path).map_err(|source| Error::Read { path: path.clone(), source })?,
             },
         };
-        Ok(Self { repository, head, context, tree, is_dirty, source })
+        let trust = environment.ci.trust();
+        let mut opened =
+            Self { repository, head, context, trust, tree, is_dirty, source, deployed_base: None };
+        if let Some(revision) = &options.base {
+            let workspace = || Ok(Workspace::read(&opened.snapshot(), &opened.source)?);
+            opened.deployed_base = DeployedBase::read(revision, workspace, environment)?;
+        }
+        Ok(opened)
     }
 
     pub(super) fn snapshot(&self) -> Snapshot<'_> {
         self.repository.snapshot_of_tree(self.tree)
     }
 
-    /// What the commit's message asks for, as far as the manifest lets it.
+    /// What the commit's message asks for, as far as the manifest lets it; nothing for an untrusted run.
     pub(super) fn directives(&self, workspace: &Workspace) -> Result<Directives, Error> {
         let allowed = &workspace.settings.message_switches;
-        if allowed.is_empty() {
+        if allowed.is_empty() || !self.trust.is_trusted() {
             return Ok(Directives::default());
         }
         let mut directives = Directives::read(&self.repository.message(self.head.commit)?);
@@ -90,7 +101,10 @@ impl Opened {
 
     /// The base that a person named, for which no manifest is needed.
     pub(super) fn named_base(&self, options: &Options) -> Result<Option<Base>, Error> {
-        let missing = missing(options);
+        let missing = self.missing(options);
+        if let Some(deployed) = &self.deployed_base {
+            return Ok(Some(deployed.base(&self.repository, None, missing)?));
+        }
         let named =
             options.base.as_deref().map(|revision| observe::named_base(&self.repository, revision, missing));
         Ok(named.transpose()?)
@@ -113,7 +127,7 @@ impl Opened {
             default_branch: &settings.default_branch,
             strategy: settings.strategy,
             records,
-            missing: missing(options),
+            missing: self.missing(options),
         };
         Ok(observe::base(&self.repository, request)?)
     }
@@ -135,7 +149,7 @@ impl Opened {
         options: &Options,
         recorded: CommitId,
     ) -> Result<Result<(), String>, Error> {
-        Ok(observe::descends(&self.repository, self.head.commit, recorded, missing(options))?)
+        Ok(observe::descends(&self.repository, self.head.commit, recorded, self.missing(options))?)
     }
 
     /// Asks the cache for the build records that the base may be taken from.
@@ -147,6 +161,18 @@ impl Opened {
         let strategy = workspace.settings.strategy;
         let commits = observe::commits_before(&self.repository, &self.context, strategy)?;
         Ok(observe::records(cache, workspace, &self.context, &commits).await?)
+    }
+
+    /// Whether git may fetch. For an untrusted run it doesn't: what is fetched stays in a clone that others may use.
+    pub(super) fn missing(&self, options: &Options) -> Missing {
+        match (&self.trust, options.fetch_base) {
+            (Trust::Trusted, true) => Missing::Fetched,
+            (Trust::Untrusted { why }, true) => {
+                tracing::warn!("nothing is fetched: {why}");
+                Missing::LeftOut
+            }
+            (_, false) => Missing::LeftOut,
+        }
     }
 
     /// What the library is asked about the projects of this tree.
@@ -195,10 +221,6 @@ fn context(repository: &Repository, head: &Head, environment: &Environment) -> R
         Branch::Unknown { why } => tracing::info!(why, "no branch"),
     }
     Ok(context)
-}
-
-fn missing(options: &Options) -> Missing {
-    if options.fetch_base { Missing::Fetched } else { Missing::LeftOut }
 }
 
 /// What changes affect by git alone, and what that was made from.

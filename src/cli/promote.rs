@@ -26,6 +26,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     }
     let started = Instant::now();
 
+    environment.check_trust("copy images")?;
     let (digest, copied) = wait_for_copies(async {
         let source = registries::registry_of(&from, environment).await?;
         let destination = registries::registry_of(&to, environment).await?;

@@ -27,6 +27,7 @@ pub(super) enum Taint {
 
 pub(super) fn run(call: &Call, arguments: &Arguments, taint: Taint) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
+    environment.check_trust("write to the cache")?;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
     let workspace = Workspace::read(&opened.snapshot(), &opened.source)?;
     let projects = arguments.projects.iter().map(|name| opened::project(&workspace, name));

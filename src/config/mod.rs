@@ -30,9 +30,11 @@ pub use environment::{
 pub use fields::Located;
 pub use policy::Policy;
 pub use problem::{ManifestErrors, Problem};
-pub use project::{ProjectConfig, SecretSource};
+pub use project::{ProjectConfig, SecretSource, TerraformSetting};
 pub use registry::{Ecr, RegistryConfig, RegistryKind};
-pub use service::{AppRunner, InvalidTemplate, Placeholder, Service, Template};
+pub use service::{
+    AppRunner, EcsExpress, EcsExpressRoles, InvalidTemplate, Placeholder, Service, ServiceConfig, Template,
+};
 pub use workspace::{InvalidWorkspaceName, Strategy, Switch, Workspace, WorkspaceName};
 
 use fields::Fields;
@@ -170,8 +172,14 @@ impl Common {
         projects: BTreeMap<ProjectName, Box<ProjectConfig>>,
         fields: &Fields<'_>,
     ) -> Option<Manifest> {
-        let Self { workspace, cache, mut deploy, environments } = self;
+        let Self { workspace, mut cache, mut deploy, environments } = self;
         let workspace = workspace?;
+        for registry in [&mut cache, &mut deploy].into_iter().flatten() {
+            if let RegistryKind::Ecr(ecr) = &mut registry.kind {
+                // A prefix that makes a name of this none is a problem of its own.
+                ecr.policy.records = workspace.name.builds_repository().with_prefix(&registry.prefix).ok();
+            }
+        }
         if let (Some(item), Some(RegistryKind::Ecr(ecr))) =
             (fields.item("deploy"), deploy.as_mut().map(|deploy| &mut deploy.kind))
         {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use super::Executor;
-use super::job::{Task, TaskVariant};
-use super::report::{Event, Outcome};
+use super::job::{Destination, Tags, Task, TaskVariant};
+use super::report::{Event, Needed, Outcome};
+use super::untrusted::{self, UntrustedRun};
 use crate::engine::{BuildRequest, Built, EngineError};
 use crate::model::{
     ErrorKind, ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag,
@@ -26,6 +27,12 @@ pub enum ExecuteError {
     },
     #[error("cannot push `{image}`")]
     Push {
+        image: ImageRef,
+        #[source]
+        source: Box<EngineError>,
+    },
+    #[error("cannot give the image the name `{image}`")]
+    Name {
         image: ImageRef,
         #[source]
         source: Box<EngineError>,
@@ -54,9 +61,10 @@ impl ExecuteError {
     /// What kind of trouble it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Build(source) | Self::BuildStage { source, .. } | Self::Push { source, .. } => {
-                source.kind()
-            }
+            Self::Build(source)
+            | Self::BuildStage { source, .. }
+            | Self::Push { source, .. }
+            | Self::Name { source, .. } => source.kind(),
             Self::Repository { source, .. } | Self::Tag { source, .. } | Self::Verify { source, .. } => {
                 source.kind()
             }
@@ -66,9 +74,10 @@ impl ExecuteError {
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Build(source) | Self::BuildStage { source, .. } | Self::Push { source, .. } => {
-                source.hint()
-            }
+            Self::Build(source)
+            | Self::BuildStage { source, .. }
+            | Self::Push { source, .. }
+            | Self::Name { source, .. } => source.hint(),
             Self::Repository { source, .. } | Self::Tag { source, .. } | Self::Verify { source, .. } => {
                 source.hint()
             }
@@ -88,14 +97,18 @@ pub(super) async fn build(
     executor: &Executor<'_>,
     project: &ProjectName,
     task: &Task,
-    needs: &BTreeMap<ProjectName, ImageRef>,
+    needs: &BTreeMap<ProjectName, Needed>,
 ) -> Result<Outcome, ExecuteError> {
+    let building = Building { executor, project, task, needs };
+    let tags = match &task.destination {
+        Destination::Shared(tags) => tags,
+        Destination::Untrusted(run) => return building.keep_apart(run).await,
+    };
     let in_repository = |source| ExecuteError::Repository { repository: task.repository.clone(), source };
     executor.registry.ensure_repository(&task.repository).await.map_err(in_repository)?;
-    let building = Building { executor, project, task, needs };
     let outcome = match executor.registry.storage() {
-        Storage::Engine => building.keep_in_engine().await?,
-        Storage::Remote => building.push_to_registry().await?,
+        Storage::Engine => building.keep_in_engine(tags).await?,
+        Storage::Remote => building.push_to_registry(tags).await?,
     };
     if task.clears_taint {
         let untagged = executor.registry.untag(&task.repository, &Tag::tainted()).await;
@@ -122,7 +135,7 @@ struct Building<'b, 'e> {
     executor: &'b Executor<'e>,
     project: &'b ProjectName,
     task: &'b Task,
-    needs: &'b BTreeMap<ProjectName, ImageRef>,
+    needs: &'b BTreeMap<ProjectName, Needed>,
 }
 
 /// Images of one target, one for each platform that has it.
@@ -130,16 +143,33 @@ type Images<'b> = Vec<(&'b TaskVariant, ManifestDigest)>;
 
 impl<'b> Building<'b, '_> {
     /// Builds and tags where the image already is. The engine's own cache primes the next build.
-    async fn keep_in_engine(&self) -> Result<Outcome, ExecuteError> {
+    async fn keep_in_engine(&self, tags: &Tags) -> Result<Outcome, ExecuteError> {
         let variant = self.task.variants.first().expect("a task has a variant");
         let built = self.image(variant).await?;
-        let tags: Vec<Tag> = self.branch_tag().into_iter().chain([self.cache_tag()]).collect();
+        let tags: Vec<Tag> = branch_tag(tags).into_iter().chain([self.cache_tag()]).collect();
         self.tag(&built.image, &tags).await?;
         Ok(self.built(built.image, &[built]))
     }
 
+    /// Builds each platform by itself and names it in the engine, for this run alone. Nothing is written anywhere else.
+    async fn keep_apart(&self, run: &UntrustedRun) -> Result<Outcome, ExecuteError> {
+        let mut of_platforms = BTreeMap::new();
+        let mut builds = Vec::new();
+        for variant in &self.task.variants {
+            let built = self.image(variant).await?;
+            let name = run.image(&self.task.repository, variant.platform.as_ref());
+            let named = self.task.engine.tag(&built.image, &name).await;
+            named.map_err(|source| ExecuteError::Name { image: name.clone(), source: Box::new(source) })?;
+            of_platforms.extend(variant.platform.clone().map(|platform| (platform, name.clone())));
+            builds.push((name, built));
+        }
+        let (image, first) = builds.first().expect("a task has a variant").clone();
+        let (steps, cached_steps) = steps(builds.iter().map(|(_, built)| built));
+        Ok(Outcome::Built { image, of_platforms, digest: first.image, steps, cached_steps })
+    }
+
     /// Builds and pushes stages and images of all platforms, then writes the tags.
-    async fn push_to_registry(&self) -> Result<Outcome, ExecuteError> {
+    async fn push_to_registry(&self, named: &Tags) -> Result<Outcome, ExecuteError> {
         let (mut stages, mut images, mut builds) =
             (Vec::<(&StageName, Images<'_>)>::new(), Vec::new(), Vec::new());
         for variant in &self.task.variants {
@@ -156,14 +186,14 @@ impl<'b> Building<'b, '_> {
         }
         for (stage, images) in stages {
             let digest = self.index(images).await?;
-            let branch = self.task.tags.branch.as_ref().map(|branch| Tag::branch_stage(branch, stage));
+            let branch = named.branch.as_ref().map(|branch| Tag::branch_stage(branch, stage));
             let tags: Vec<Tag> =
                 [Tag::cache_stage(&self.task.digest, stage)].into_iter().chain(branch).collect();
             self.tag(&digest, &tags).await?;
         }
         let digest = self.index(images).await?;
-        let commit = self.task.tags.commit.as_ref().map(Tag::commit);
-        let tags: Vec<Tag> = commit.into_iter().chain(self.branch_tag()).chain([self.cache_tag()]).collect();
+        let commit = named.commit.as_ref().map(Tag::commit);
+        let tags: Vec<Tag> = commit.into_iter().chain(branch_tag(named)).chain([self.cache_tag()]).collect();
         self.tag(&digest, &tags).await?;
         Ok(self.built(digest, &builds))
     }
@@ -193,9 +223,17 @@ impl<'b> Building<'b, '_> {
 
     /// The task's request for one platform, with every parent of ours pinned to its image of this very plan.
     fn request(&self, variant: &TaskVariant) -> BuildRequest {
-        let pin = |reference: &str| self.needs.get(variant.parents.get(reference)?).cloned();
+        let platform = variant.platform.as_ref();
+        let pin =
+            |reference: &str| Some(self.needs.get(variant.parents.get(reference)?)?.on(platform).clone());
+        let dockerfile = variant.dockerfile.with_parents(|parent| pin(&parent.reference));
         BuildRequest {
-            dockerfile: variant.dockerfile.with_parents(|parent| pin(&parent.reference)),
+            dockerfile: match self.task.destination {
+                Destination::Shared(_) => dockerfile,
+                Destination::Untrusted(_) => {
+                    untrusted::with_steps_of_its_own(&variant.dockerfile, dockerfile)
+                }
+            },
             platform: variant.platform.clone(),
             ..self.task.request.clone()
         }
@@ -240,16 +278,18 @@ impl<'b> Building<'b, '_> {
         Tag::cache(&self.task.digest)
     }
 
-    fn branch_tag(&self) -> Option<Tag> {
-        self.task.tags.branch.as_ref().map(Tag::branch)
-    }
-
     fn built(&self, digest: ManifestDigest, builds: &[Built]) -> Outcome {
-        Outcome::Built {
-            image: pinned(self.executor.registry, &self.task.repository, &self.cache_tag(), digest),
-            digest,
-            steps: builds.iter().map(|built| built.steps).sum(),
-            cached_steps: builds.iter().map(|built| built.cached_steps).sum(),
-        }
+        let image = pinned(self.executor.registry, &self.task.repository, &self.cache_tag(), digest);
+        let (steps, cached_steps) = steps(builds.iter());
+        Outcome::Built { image, of_platforms: BTreeMap::new(), digest, steps, cached_steps }
     }
+}
+
+fn branch_tag(tags: &Tags) -> Option<Tag> {
+    tags.branch.as_ref().map(Tag::branch)
+}
+
+/// How many steps builds had, and how many of them came from the layer cache.
+fn steps<'b>(builds: impl Iterator<Item = &'b Built>) -> (usize, usize) {
+    builds.fold((0, 0), |(steps, cached), built| (steps + built.steps, cached + built.cached_steps))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use super::untrusted::UntrustedRun;
 use crate::dockerfile::Dockerfile;
 use crate::engine::{BuildRequest, Engine};
 use crate::model::{
@@ -40,7 +41,7 @@ pub struct Task {
     /// One for each platform, at least one; more than one make an index.
     pub variants: Vec<TaskVariant>,
     pub digest: InputDigest,
-    pub tags: Tags,
+    pub destination: Destination,
     /// Whether the project is tainted, which the build ends.
     pub clears_taint: bool,
 }
@@ -55,6 +56,15 @@ pub struct TaskVariant {
     pub parents: BTreeMap<String, ProjectName>,
     /// Named stages that prime later builds, in build order.
     pub stages: Vec<StageName>,
+}
+
+/// Where a built image goes.
+#[derive(Clone, Debug)]
+pub enum Destination {
+    /// To where other runs look for it.
+    Shared(Tags),
+    /// Into the engine, under a name that no other run looks for.
+    Untrusted(UntrustedRun),
 }
 
 /// Which tags a built image gets besides that of its inputs.

@@ -10,6 +10,7 @@ mod prepare;
 mod record;
 mod report;
 mod schedule;
+mod untrusted;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -21,14 +22,17 @@ use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 pub use build::ExecuteError;
-pub use job::{Job, Tags, Task, TaskVariant, Work};
+pub use job::{Destination, Job, Tags, Task, TaskVariant, Work};
 pub use prepare::{Preparation, PrepareError, Secrets, prepare};
 pub use record::{RecordingError, record};
 pub use report::{BuildReport, Event, Outcome, ProjectReport};
 pub use schedule::Durations;
+pub use untrusted::UntrustedRun;
+
+use report::Needed;
 
 use crate::graph::ProjectGraph;
-use crate::model::{ImageRef, ProjectName};
+use crate::model::ProjectName;
 use crate::registry::Registry;
 
 /// Where and how jobs are executed.
@@ -93,7 +97,7 @@ impl Executor<'_> {
         &'s self,
         project: &'s ProjectName,
         task: &'s Task,
-        needs: BTreeMap<ProjectName, ImageRef>,
+        needs: BTreeMap<ProjectName, Needed>,
     ) -> Running<'s> {
         (self.on_event)(Event::Started { project: project.clone() });
         Box::pin(async move {
@@ -158,8 +162,8 @@ impl<'p> Progress<'p> {
         Some(ready)
     }
 
-    fn images_of_needs(&self, job: &Job) -> BTreeMap<ProjectName, ImageRef> {
-        let image = |need: &ProjectName| Some((need.clone(), self.done.get(need)?.image()?.clone()));
+    fn images_of_needs(&self, job: &Job) -> BTreeMap<ProjectName, Needed> {
+        let image = |need: &ProjectName| Some((need.clone(), self.done.get(need)?.needed()?));
         job.needs.iter().filter_map(image).collect()
     }
 

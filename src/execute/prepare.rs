@@ -11,7 +11,8 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::build::pinned;
-use super::job::{Job, Tags, Task, TaskVariant, Work};
+use super::job::{Destination, Job, Task, TaskVariant, Work};
+use super::untrusted;
 use crate::dockerfile::DockerfileError;
 use crate::dockerignore::{DockerIgnore, DockerIgnoreError};
 use crate::engine::{BuildRequest, Content, Context, ContextError, ContextFile, Engine, check_link};
@@ -60,6 +61,10 @@ pub enum PrepareError {
     },
     #[error("the link `{path}` changed after the build was planned")]
     LinkChanged { path: PathBuf },
+    #[error(
+        "`{project}` is built by the Dockerfile frontend `{frontend}`, a program that an untrusted run doesn't start"
+    )]
+    Frontend { project: ProjectName, frontend: String },
     #[error("cannot get credentials for the cache")]
     Credentials(#[source] RegistryError),
 }
@@ -70,7 +75,7 @@ impl PrepareError {
         match self {
             Self::Git(error) => error.kind(),
             Self::Context { source, .. } => source.kind(),
-            Self::DockerIgnore { .. } | Self::Dockerfile { .. } => ErrorKind::Input,
+            Self::DockerIgnore { .. } | Self::Dockerfile { .. } | Self::Frontend { .. } => ErrorKind::Input,
             Self::Link { .. } | Self::LinkChanged { .. } => ErrorKind::Environment,
             Self::Credentials(error) => error.kind(),
         }
@@ -82,6 +87,7 @@ impl PrepareError {
             Self::Git(error) => error.hint(),
             Self::Context { source, .. } => source.hint(),
             Self::DockerIgnore { .. } | Self::Dockerfile { .. } | Self::Link { .. } => None,
+            Self::Frontend { .. } => Some("untrusted runs take `# syntax=docker/dockerfile` only".to_owned()),
             Self::LinkChanged { .. } => Some("run it again once nothing writes to the work tree".to_owned()),
             Self::Credentials(error) => error.hint(),
         }
@@ -95,7 +101,9 @@ pub struct Preparation<'p> {
     pub snapshot: &'p Snapshot<'p>,
     pub workspace: &'p Workspace,
     pub registry: &'p dyn Registry,
-    pub tags: &'p Tags,
+    pub destination: &'p Destination,
+    /// The branch whose newest images are offered as layer caches, besides the default branch's.
+    pub branch_to_read: Option<&'p BranchName>,
     /// Of the projects that are built and have some.
     pub secrets: &'p Secrets,
     /// Whether external parents are looked up again in their registry.
@@ -104,7 +112,7 @@ pub struct Preparation<'p> {
 
 impl std::fmt::Debug for Preparation<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Preparation").field("tags", &self.tags).finish_non_exhaustive()
+        formatter.debug_struct("Preparation").field("destination", &self.destination).finish_non_exhaustive()
     }
 }
 
@@ -163,7 +171,7 @@ impl<'p> TaskBuilder<'p> {
     }
 
     fn task(&self, name: &ProjectName, observed: &Observed, build: &Build) -> Result<Task, PrepareError> {
-        let Preparation { registry, workspace, tags, secrets, pull, .. } = self.preparation;
+        let Preparation { registry, workspace, destination, secrets, pull, .. } = self.preparation;
         let project = &workspace.projects[name];
         let config = &project.config;
         let variants: Vec<TaskVariant> = project
@@ -171,20 +179,25 @@ impl<'p> TaskBuilder<'p> {
             .iter()
             .map(|variant| self.variant(project, variant))
             .collect::<Result<_, _>>()?;
+        let (build_args, stays_in_engine) = match destination {
+            Destination::Shared(_) => (config.build_args.clone(), registry.storage() == Storage::Engine),
+            Destination::Untrusted(_) => {
+                check_frontends(name, &variants)?;
+                (untrusted::build_args(&config.build_args), true)
+            }
+        };
         let request = BuildRequest {
             context: self.context(name, project, &observed.files)?,
             dockerfile: Vec::new(),
             target: config.target.clone(),
             platform: None,
-            build_args: config.build_args.clone(),
+            build_args,
             labels: self.labels(name, observed.digest)?,
             secrets: secrets.get(name).cloned().unwrap_or_default(),
             cache_from: self.cache_from(&project.repository, &variants),
-            inline_cache: registry.storage() == Storage::Remote,
+            inline_cache: !stays_in_engine,
             // A parent of ours that only the engine has would be looked for in a registry of others.
-            pull: pull
-                && (registry.storage() == Storage::Remote
-                    || variants.iter().all(|variant| variant.parents.is_empty())),
+            pull: pull && (!stays_in_engine || variants.iter().all(|variant| variant.parents.is_empty())),
             credentials: self.credentials.clone(),
         };
         Ok(Task {
@@ -193,7 +206,7 @@ impl<'p> TaskBuilder<'p> {
             request,
             variants,
             digest: observed.digest,
-            tags: tags.clone(),
+            destination: destination.clone(),
             clears_taint: build.clears_taint,
         })
     }
@@ -292,11 +305,11 @@ impl<'p> TaskBuilder<'p> {
 
     /// The newest images of the branch and of the default branch, with their stages.
     fn cache_from(&self, repository: &RepositoryName, variants: &[TaskVariant]) -> Vec<ImageRef> {
-        let Preparation { registry, workspace, tags, .. } = self.preparation;
+        let Preparation { registry, workspace, branch_to_read, .. } = self.preparation;
         if registry.storage() == Storage::Engine {
             return Vec::new();
         }
-        let mut branches: Vec<&BranchName> = tags.branch.iter().collect();
+        let mut branches: Vec<&BranchName> = branch_to_read.into_iter().collect();
         if !branches.contains(&&workspace.settings.default_branch) {
             branches.push(&workspace.settings.default_branch);
         }
@@ -333,5 +346,15 @@ impl<'p> TaskBuilder<'p> {
             labels.insert("org.opencontainers.image.source".to_owned(), url);
         }
         Ok(labels)
+    }
+}
+
+/// # Errors
+/// [`PrepareError::Frontend`] for a Dockerfile that names a program of its own to be read by.
+fn check_frontends(project: &ProjectName, variants: &[TaskVariant]) -> Result<(), PrepareError> {
+    let texts = variants.iter().map(|variant| variant.dockerfile.with_parents(|_| None));
+    match texts.into_iter().find_map(|text| untrusted::foreign_frontend(&text)) {
+        Some(frontend) => Err(PrepareError::Frontend { project: project.clone(), frontend }),
+        None => Ok(()),
     }
 }

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use crate::engine::Progress;
-use crate::model::{ImageRef, ManifestDigest, ProjectName};
+use crate::model::{ImageRef, ManifestDigest, Platform, ProjectName};
 
 /// Something that happened while a plan was executed.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub enum Outcome {
     Built {
         /// How dependents and people name it.
         image: ImageRef,
+        /// How dependents name it on each platform, where those are images of their own.
+        of_platforms: BTreeMap<Platform, ImageRef>,
         digest: ManifestDigest,
         /// Steps that run or copy something.
         steps: usize,
@@ -82,12 +84,34 @@ pub struct ProjectReport {
 }
 
 impl ProjectReport {
+    pub(super) fn needed(&self) -> Option<Needed> {
+        let of_platforms = match &self.outcome {
+            Outcome::Built { of_platforms, .. } => of_platforms.clone(),
+            _ => BTreeMap::new(),
+        };
+        Some(Needed { image: self.image()?.clone(), of_platforms })
+    }
+
     /// The image that dependents can use.
     pub fn image(&self) -> Option<&ImageRef> {
         match &self.outcome {
             Outcome::Built { image, .. } | Outcome::Reused { image, .. } => Some(image),
             _ => None,
         }
+    }
+}
+
+/// The image of a dependency, as builds name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Needed {
+    image: ImageRef,
+    of_platforms: BTreeMap<Platform, ImageRef>,
+}
+
+impl Needed {
+    /// The image for one platform: its own, where each has one.
+    pub(super) fn on(&self, platform: Option<&Platform>) -> &ImageRef {
+        platform.and_then(|platform| self.of_platforms.get(platform)).unwrap_or(&self.image)
     }
 }
 

@@ -9,7 +9,8 @@ use super::*;
 use crate::dockerfile::Dockerfile;
 use crate::engine::{BuildRequest, Built, Context, Engine, EngineError, Progress as BuildProgress};
 use crate::model::{
-    BranchName, CommitId, Credentials, InputDigest, ManifestDigest, ObjectId, Platform, RepositoryName, Tag,
+    BranchName, CommitId, Credentials, ImageRef, InputDigest, ManifestDigest, ObjectId, Platform,
+    RepositoryName, Tag,
 };
 use crate::registry::{Adjustment, RegistryError, Storage};
 
@@ -17,6 +18,8 @@ use crate::registry::{Adjustment, RegistryError, Storage};
 #[derive(Default)]
 struct Recorder {
     asked: Mutex<Vec<String>>,
+    /// The names that images of the engine got.
+    named: Mutex<Vec<String>>,
     failing: Vec<&'static str>,
     hanging: Vec<&'static str>,
     is_engine_store: bool,
@@ -65,7 +68,8 @@ impl Engine for Recorder {
         Ok(Built { image: ManifestDigest::of(project.as_bytes()), steps: 2, cached_steps: 1 })
     }
 
-    async fn tag(&self, _image: &ManifestDigest, _name: &ImageRef) -> Result<(), EngineError> {
+    async fn tag(&self, _image: &ManifestDigest, name: &ImageRef) -> Result<(), EngineError> {
+        self.named.lock().unwrap().push(name.to_string());
         Ok(())
     }
 
@@ -264,7 +268,10 @@ fn task(recorder: Arc<Recorder>, project: &ProjectName, needs: &[ProjectName]) -
         },
         variants: vec![variant(None, needs.first())],
         digest: digest(project.as_str()),
-        tags: Tags { commit: Some(commit()), branch: Some(BranchName::new("main")) },
+        destination: Destination::Shared(Tags {
+            commit: Some(commit()),
+            branch: Some(BranchName::new("main")),
+        }),
         clears_taint: false,
     }
 }
@@ -431,4 +438,35 @@ async fn the_longest_way_starts_first() {
     world.run(1).await;
 
     assert!(world.recorder.built()[0].starts_with("b:"), "{:?}", world.recorder.built());
+}
+
+// issue 12: S4, S6
+#[tokio::test]
+async fn an_untrusted_run_names_its_images_in_the_engine_and_writes_nothing_else() {
+    let mut world = World::new(&[("lib", &[]), ("api", &["lib"])], &[]);
+    let run = UntrustedRun::new();
+    for (project, parent) in [("lib", None), ("api", Some(name("lib")))] {
+        let task = world.task(project);
+        task.destination = Destination::Untrusted(run.clone());
+        task.clears_taint = true;
+        task.variants =
+            ["linux/amd64", "linux/arm64"].map(|platform| variant(Some(platform), parent.as_ref())).into();
+    }
+
+    let report = world.run(1).await;
+
+    let [amd, arm] =
+        ["amd64", "arm64"].map(|architecture| format!("lib:untrusted-{run}-linux-{architecture}"));
+    assert_eq!(
+        world.recorder.asked(),
+        [
+            "build lib: FROM scratch".to_owned(),
+            "build lib: FROM scratch".to_owned(),
+            format!("build api: FROM {amd}"),
+            format!("build api: FROM {arm}"),
+        ]
+    );
+    let named = world.recorder.named.lock().unwrap().clone();
+    assert_eq!(named[..2], [amd, arm]);
+    assert_eq!(outcomes(&report), [("api", "built"), ("lib", "built")]);
 }

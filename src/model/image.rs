@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-use super::{BranchName, CommitId, InputDigest, ManifestDigest, StageName};
+use super::{BranchName, CommitId, InputDigest, ManifestDigest, Platform, StageName};
 
 /// A text that is not an image reference, or a part of one that breaks its grammar.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -178,6 +178,12 @@ impl Tag {
     /// stand for another image meanwhile.
     pub fn pushed(id: &ManifestDigest) -> Self {
         Self(format!("pushed-{}", &id.to_string()["sha256:".len()..]))
+    }
+
+    /// What an untrusted run built, in the engine alone. No run looks for it.
+    pub fn untrusted(run: &str, platform: Option<&Platform>) -> Self {
+        let platform = platform.map(|platform| format!("-{}", platform.to_string().replace('/', "-")));
+        Self(format!("untrusted-{}", slug(&format!("{run}{}", platform.unwrap_or_default()), 100)))
     }
 
     /// What forces the next build.

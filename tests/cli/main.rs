@@ -29,4 +29,5 @@ mod shop;
 mod shown;
 mod signals;
 mod simulate;
+mod untrusted;
 mod words;

@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chinampa::dockerfile::Dockerfile;
 use chinampa::engine::{BuildRequest, Built, Context, Engine, EngineError, Progress};
-use chinampa::execute::{BuildReport, Durations, Executor, Job, Outcome, Tags, Task, TaskVariant, Work};
+use chinampa::execute::{
+    BuildReport, Destination, Durations, Executor, Job, Outcome, Tags, Task, TaskVariant, Work,
+};
 use chinampa::graph::ProjectGraph;
 use chinampa::model::{
     Credentials, ImageRef, InputDigest, ManifestDigest, Platform, ProjectName, RepositoryName, Tag,
@@ -94,7 +96,7 @@ impl Case {
                 stages: Vec::new(),
             }],
             digest: InputDigest::from_bytes([1; 32]),
-            tags: Tags::default(),
+            destination: Destination::Shared(Tags::default()),
             clears_taint: false,
         }
     }

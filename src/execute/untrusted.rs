@@ -1,0 +1,186 @@
+//! Builds of runs that nobody vouches for: what they make is seen by no other run, though the engine may be a shared one.
+//!
+//! An engine's layer cache knows a step by its command and by what it starts from. What else decides on the result of a step
+//! has to be apart for these runs, or a step that was run with less, or with something else, would be taken for one of a trusted
+//! build: cache mounts, secrets that are missing here, and proxies, which the engine leaves out of account.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
+
+use crate::dockerfile::Dockerfile;
+use crate::model::{ImageRef, Platform, RepositoryName, Tag};
+
+/// Set by the engine's frontend before the ids of all cache mounts.
+const CACHE_MOUNT_NAMESPACE: &str = "BUILDKIT_CACHE_MOUNT_NS";
+
+/// What begins the names of build arguments that the frontend takes as settings, `BUILDKIT_SYNTAX` among them.
+const FRONTEND_SETTINGS: &str = "BUILDKIT_";
+
+/// Build arguments that steps see and the layer cache doesn't.
+const PROXIES: [&str; 5] = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
+
+/// The only frontend that is run, by the name that it has at Docker Hub.
+const FRONTEND: &str = "docker/dockerfile";
+
+/// A run, as the names of its images have it: no other run has the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UntrustedRun(String);
+
+impl UntrustedRun {
+    /// A new name.
+    pub fn new() -> Self {
+        let random = || RandomState::new().hash_one(std::process::id());
+        Self(format!("{:016x}", random()))
+    }
+
+    /// How the engine names an image of this run; each platform's is an image of its own.
+    pub(super) fn image(&self, repository: &RepositoryName, platform: Option<&Platform>) -> ImageRef {
+        let tag = Tag::untrusted(&self.0, platform);
+        ImageRef { host: None, repository: repository.clone(), tag: Some(tag), digest: None }
+    }
+}
+
+impl Default for UntrustedRun {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Display for UntrustedRun {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// The build arguments without those that only the frontend and the network see, and with a namespace for cache mounts.
+pub(super) fn build_args(declared: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let is_harmless = |name: &str| {
+        let name = name.to_ascii_uppercase();
+        !name.starts_with(FRONTEND_SETTINGS) && !PROXIES.contains(&name.as_str())
+    };
+    let namespace = (CACHE_MOUNT_NAMESPACE.to_owned(), "untrusted".to_owned());
+    let harmless = declared.iter().filter(|(name, _)| is_harmless(name));
+    harmless.map(|(name, value)| (name.clone(), value.clone())).chain([namespace]).collect()
+}
+
+/// The image of another frontend that a Dockerfile asks for, if it does: a program of its author's choice.
+///
+/// Looks at every comment before the first instruction. Which of them count differs from one version to the next.
+pub(super) fn foreign_frontend(text: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(text);
+    let comments = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    let comments = comments.take_while(|line| line.is_empty() || line.starts_with('#'));
+    let frontends = comments.filter_map(|line| {
+        let (name, value) = line.trim_start_matches('#').split_once('=')?;
+        let is_syntax = name.trim().eq_ignore_ascii_case("syntax");
+        is_syntax.then(|| value.split_whitespace().next().unwrap_or_default().to_owned())
+    });
+    frontends.into_iter().find(|frontend| !is_dockers(frontend))
+}
+
+fn is_dockers(frontend: &str) -> bool {
+    let hosts = ["docker.io/", "index.docker.io/"];
+    let name = hosts.iter().find_map(|host| frontend.strip_prefix(host)).unwrap_or(frontend);
+    name.strip_prefix(FRONTEND).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '@']))
+}
+
+/// A Dockerfile, with its parents filled in, whose steps that mount a secret or a key are other steps than those of a trusted run:
+/// these have one, and what comes of it must not be missing there.
+pub(super) fn with_steps_of_its_own(dockerfile: &Dockerfile, text: Vec<u8>) -> Vec<u8> {
+    let mounts = |flag: &String| {
+        let flag = flag.to_ascii_lowercase();
+        flag.starts_with("--mount") && ["secret", "ssh", "$"].iter().any(|word| flag.contains(word))
+    };
+    let steps = dockerfile.instructions().iter().filter(|step| step.flags.iter().any(mounts));
+    let lines: Vec<usize> = steps.map(|step| step.first_line).collect();
+    if lines.is_empty() {
+        return text;
+    }
+    let mut separated = Vec::with_capacity(text.len() + lines.len() * 32);
+    for (number, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        if lines.contains(&(number + 1)) {
+            separated.extend_from_slice(b"ARG CHINAMPA_TRUST=untrusted\n");
+        }
+        separated.extend_from_slice(line);
+    }
+    separated
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_dockers_own_frontend_is_run() {
+        for none in [
+            "FROM a\n# syntax=evil",
+            "# syntax=docker/dockerfile:1\nFROM a",
+            "#syntax = docker.io/docker/dockerfile:1.7@sha256:00\nFROM a",
+            "# escape=`\n# Syntax=docker/dockerfile\n",
+            "",
+        ] {
+            assert_eq!(foreign_frontend(none.as_bytes()), None, "{none}");
+        }
+        for (text, frontend) in [
+            ("# syntax=evil/frontend:1\nFROM a", "evil/frontend:1"),
+            ("\u{feff}#SYNTAX=docker/dockerfile-upstream\n", "docker/dockerfile-upstream"),
+            ("# syntax=docker/dockerfile:1\n# syntax=evil\n", "evil"),
+            (
+                "#!/usr/bin/env x\n\n# a comment\n# syntax=ghcr.io/docker/dockerfile\n",
+                "ghcr.io/docker/dockerfile",
+            ),
+            ("# syntax=docker.io/docker/dockerfile.evil\n", "docker.io/docker/dockerfile.evil"),
+        ] {
+            assert_eq!(foreign_frontend(text.as_bytes()).as_deref(), Some(frontend), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_the_layer_cache_leaves_out_of_account_is_left_out() {
+        let names = [
+            "VERSION",
+            "http_proxy",
+            "HTTPS_PROXY",
+            "No_Proxy",
+            "BUILDKIT_SYNTAX",
+            "BUILDKIT_CACHE_MOUNT_NS",
+        ];
+        let declared = names.map(|name| (name.to_owned(), "x".to_owned())).into();
+
+        let sent = build_args(&declared);
+
+        let expected = [("BUILDKIT_CACHE_MOUNT_NS", "untrusted"), ("VERSION", "x")];
+        assert_eq!(sent, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+    }
+
+    #[test]
+    fn steps_that_mount_a_secret_are_steps_of_their_own() {
+        let text = "FROM a\nRUN one\nRUN \\\n  --mount=id=x,type=secret two\nRUN --mount=type=cache,target=/c three\n";
+        let dockerfile = Dockerfile::parse(text.as_bytes(), &BTreeMap::new(), None).unwrap();
+
+        let separated = with_steps_of_its_own(&dockerfile, text.into());
+
+        let expected = "FROM a\nRUN one\nARG CHINAMPA_TRUST=untrusted\nRUN \\\n  --mount=id=x,type=secret two\n\
+            RUN --mount=type=cache,target=/c three\n";
+        assert_eq!(String::from_utf8(separated).unwrap(), expected);
+    }
+
+    #[test]
+    fn no_two_runs_and_no_two_platforms_share_a_name() {
+        let repository: RepositoryName = "shop/api".parse().unwrap();
+        let platforms = ["linux/amd64", "linux/arm64"].map(|platform| platform.parse::<Platform>().unwrap());
+        let (one, other) = (UntrustedRun::new(), UntrustedRun::new());
+
+        let names = [
+            one.image(&repository, None),
+            one.image(&repository, Some(&platforms[0])),
+            one.image(&repository, Some(&platforms[1])),
+            other.image(&repository, None),
+        ];
+
+        assert!(names.iter().all(|name| name.to_string().starts_with("shop/api:untrusted-")), "{names:?}");
+        let different: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(different.len(), names.len(), "{names:?}");
+    }
+}
