@@ -62,9 +62,10 @@ pub(super) fn run(call: &Call, signals: &Signals, arguments: &Arguments) -> Resu
     let workspace = Workspace::read(&snapshot, &opened.source)?;
     let selected = selection(&workspace, &arguments.projects)?;
     let force = force(&workspace, arguments, &opened.directives(&workspace)?)?;
+    let zone = opened.zone(&snapshot, &workspace)?;
     wait_for(async {
         let cache = registries::registry(&workspace.cache, environment).await?;
-        let observed = opened.observe(call, &snapshot, &workspace, &selected, &*cache).await?;
+        let observed = opened.observe(call, &snapshot, &workspace, zone, &selected, &*cache).await?;
         let plan = plan::make(&workspace.graph, &observed, workspace.settings.strategy, &force);
         if arguments.dry_run {
             show_plan(call, &plan);
@@ -97,6 +98,7 @@ pub(super) fn run(call: &Call, signals: &Signals, arguments: &Arguments) -> Resu
             workspace: &workspace,
             registry: &*cache,
             destination: &destination,
+            zone,
             branch_to_read: opened.context.branch_to_read(),
             secrets: &secrets(call, &opened, &snapshot, &workspace, &plan)?,
             pull: arguments.pull,
@@ -112,13 +114,14 @@ pub(super) fn run(call: &Call, signals: &Signals, arguments: &Arguments) -> Resu
             Destination::Shared(_) => {
                 let may_move = |recorded| may_move_record(call, &opened, recorded);
                 let branch = opened.head.branch.as_ref();
-                let recorded = execute::record(&*cache, &workspace, &plan, &report, branch, may_move);
+                let recorded = execute::record(&*cache, &workspace, zone, &plan, &report, branch, may_move);
                 orderly.unless_requested(recorded).await
             }
         };
         let is_interrupted = report.is_interrupted || recorded.is_none();
         let report = BuildReport { is_interrupted, ..report };
         let recorded = recorded.unwrap_or(Ok(None));
+        drop(orderly);
         show_report(call, &plan, &report, recorded.as_ref().ok().and_then(Option::as_ref));
         recorded?;
         Ok(exit(&report))

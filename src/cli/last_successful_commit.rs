@@ -14,10 +14,12 @@ pub(super) struct Arguments {}
 pub(super) fn run(call: &Call) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
-    let workspace = Workspace::read(&opened.snapshot(), &opened.source)?;
+    let snapshot = opened.snapshot();
+    let workspace = Workspace::read(&snapshot, &opened.source)?;
+    let zone = opened.zone(&snapshot, &workspace)?;
     let records = wait_for(async {
         let registry = registries::registry(&workspace.cache, environment).await?;
-        Ok(observe::records(&*registry, &workspace, &opened.context, &[]).await?)
+        Ok(observe::records(&*registry, &workspace, zone, &opened.context, &[]).await?)
     })?;
     let mut found = None;
     for (branch, commit) in records.of_branches().to_vec() {

@@ -12,7 +12,7 @@ use crate::config::{Switch, Workspace as Settings};
 use crate::error::Error;
 use crate::git::{GitError, Head, Repository, Snapshot};
 use crate::model::{CommitId, ObjectId, ProjectName};
-use crate::observe::{self, Base, BaseRequest, Changes, FoundBase, Missing, Observations, Records};
+use crate::observe::{self, Base, BaseRequest, Changes, FoundBase, Missing, Observations, Records, Zone};
 use crate::plan::{self, Impact};
 use crate::registry::Registry;
 use crate::workspace::{ManifestSource, Workspace};
@@ -157,10 +157,11 @@ impl Opened {
         &self,
         cache: &dyn Registry,
         workspace: &Workspace,
+        zone: Zone,
     ) -> Result<Records, Error> {
         let strategy = workspace.settings.strategy;
         let commits = observe::commits_before(&self.repository, &self.context, strategy)?;
-        Ok(observe::records(cache, workspace, &self.context, &commits).await?)
+        Ok(observe::records(cache, workspace, zone, &self.context, &commits).await?)
     }
 
     /// Whether git may fetch. For an untrusted run it doesn't: what is fetched stays in a clone that others may use.
@@ -191,23 +192,29 @@ impl Opened {
         }
     }
 
+    /// Which part of the cache this run writes to.
+    pub(super) fn zone(&self, snapshot: &Snapshot<'_>, workspace: &Workspace) -> Result<Zone, Error> {
+        Ok(Zone::of(self.request(snapshot, workspace), &self.context)?)
+    }
+
     /// Asks git and the cache for all that a plan of builds needs.
     pub(super) async fn observe(
         &self,
         call: &Call,
         snapshot: &Snapshot<'_>,
         workspace: &Workspace,
+        zone: Zone,
         selected: &BTreeSet<ProjectName>,
         cache: &dyn Registry,
     ) -> Result<Observations, Error> {
         let find_base = async || {
             let records = match call.options.base {
                 Some(_) => Records::NotAsked,
-                None => self.records(cache, workspace).await?,
+                None => self.records(cache, workspace, zone).await?,
             };
             Ok::<_, Error>(self.base(&call.options, &call.environment, &workspace.settings, &records)?.base)
         };
-        observe::observe(self.request(snapshot, workspace), selected, cache, find_base).await
+        observe::observe(self.request(snapshot, workspace), zone, selected, cache, find_base).await
     }
 }
 

@@ -43,9 +43,10 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
         // Freeing thousands of projects piece by piece takes longer than the end of the process.
         std::mem::forget((changes, impact, digests));
     } else {
+        let zone = opened.zone(&snapshot, &workspace)?;
         let plan = wait_for(async {
             let cache = registries::registry(&workspace.cache, environment).await?;
-            let observed = opened.observe(call, &snapshot, &workspace, &selected, &*cache).await?;
+            let observed = opened.observe(call, &snapshot, &workspace, zone, &selected, &*cache).await?;
             Ok(plan::make(&workspace.graph, &observed, workspace.settings.strategy, &Force::None))
         })?;
         if options.json {

@@ -16,6 +16,7 @@ mod role;
 mod service;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod workspace;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ pub use registry::{Ecr, RegistryConfig, RegistryKind};
 pub use service::{
     AppRunner, EcsExpress, EcsExpressRoles, InvalidTemplate, Placeholder, Service, ServiceConfig, Template,
 };
+pub use trust::Trust;
 pub use workspace::{InvalidWorkspaceName, Strategy, Switch, Workspace, WorkspaceName};
 
 use fields::Fields;
@@ -49,7 +51,7 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// hundred bytes of memory for each are affordable only so far.
 const MOST_BYTES_TO_RECOVER: usize = 1024 * 1024;
 
-const KEYS: &[&str] = &["workspace", "cache", "deploy", "environments", "projects"];
+const KEYS: &[&str] = &["workspace", "cache", "deploy", "environments", "trust", "projects"];
 
 /// Everything that `projects.toml` says.
 #[derive(Clone, Debug)]
@@ -60,6 +62,7 @@ pub struct Manifest {
     /// Where they are promoted to; never the engine's store.
     pub deploy: Option<RegistryConfig>,
     pub environments: BTreeMap<EnvironmentName, EnvironmentRule>,
+    pub trust: Option<Trust>,
     /// Boxed, so that what moves them from one map to another copies a pointer.
     pub projects: BTreeMap<ProjectName, Box<ProjectConfig>>,
 }
@@ -147,6 +150,7 @@ struct Common {
     cache: Option<RegistryConfig>,
     deploy: Option<RegistryConfig>,
     environments: BTreeMap<EnvironmentName, EnvironmentRule>,
+    trust: Option<Trust>,
 }
 
 impl Common {
@@ -164,7 +168,8 @@ impl Common {
         let deploy = fields.item("deploy").and_then(|item| registry::read(item, Role::Deploy));
         let environments = fields.item("environments").map(|item| item.members(environment::read));
         let environments = environments.unwrap_or_default().into_iter().collect();
-        Self { workspace, cache, deploy, environments }
+        let trust = fields.item("trust").and_then(trust::read);
+        Self { workspace, cache, deploy, environments, trust }
     }
 
     fn with(
@@ -172,7 +177,7 @@ impl Common {
         projects: BTreeMap<ProjectName, Box<ProjectConfig>>,
         fields: &Fields<'_>,
     ) -> Option<Manifest> {
-        let Self { workspace, mut cache, mut deploy, environments } = self;
+        let Self { workspace, mut cache, mut deploy, environments, trust } = self;
         let workspace = workspace?;
         for registry in [&mut cache, &mut deploy].into_iter().flatten() {
             if let RegistryKind::Ecr(ecr) = &mut registry.kind {
@@ -186,6 +191,6 @@ impl Common {
             let projects = projects.values().map(Box::as_ref);
             policy::add_deploy_tags(&mut ecr.policy, item, &workspace.name, projects);
         }
-        Some(Manifest { workspace, cache: cache?, deploy, environments, projects })
+        Some(Manifest { workspace, cache: cache?, deploy, environments, trust, projects })
     }
 }

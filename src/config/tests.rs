@@ -44,18 +44,18 @@ fn the_documented_example_is_read_whole() {
     assert_snapshot!(format!("{:?}", manifest.environments), @r#"{EnvironmentName("dev"): EnvironmentRule { line: 20, branch: Some(RefPattern("main")), tag: None }, EnvironmentName("prod"): EnvironmentRule { line: 22, branch: None, tag: Some(RefPattern("v*")) }}"#);
     assert_snapshot!(format!("{api:#?}"), @r#"
     ProjectConfig {
-        line: 28,
+        line: 31,
         path: Located {
             value: RepoPath(services/api),
-            line: 29,
+            line: 32,
         },
         context: Located {
             value: RepoPath(services/api),
-            line: 30,
+            line: 33,
         },
         dockerfile: Located {
             value: RepoPath(services/api/Dockerfile),
-            line: 31,
+            line: 34,
         },
         target: Some(
             StageName(
@@ -70,7 +70,7 @@ fn the_documented_example_is_read_whole() {
                 value: ProjectName(
                     "lib",
                 ),
-                line: 34,
+                line: 37,
             },
         ],
         platforms: [
@@ -92,7 +92,7 @@ fn the_documented_example_is_read_whole() {
         extra_inputs: [
             Located {
                 value: "services/api/dist/**",
-                line: 38,
+                line: 41,
             },
         ],
         hermetic: true,
@@ -105,7 +105,7 @@ fn the_documented_example_is_read_whole() {
         terraform: Folder(
             Located {
                 value: RepoPath(services/api/terraform),
-                line: 41,
+                line: 44,
             },
         ),
         service: Some(
@@ -144,6 +144,7 @@ fn every_key_is_documented() {
         registry::KEYS,
         policy::KEYS,
         environment::KEYS,
+        trust::KEYS,
         read_project::KEYS,
         read_project::SECRET_KEYS,
         service::KEYS,

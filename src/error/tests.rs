@@ -156,6 +156,7 @@ fn each_variant_of_each_error_has_its_kind() {
         ObserveError::Inputs(InputsError::NoWorkTree { project: project() }) => Input,
         ObserveError::Image { project: project(), source: missing() } => Environment,
         ObserveError::Record(missing()) => Environment,
+        ObserveError::Unprotected("A".parse::<RepositoryName>().unwrap_err()) => Input,
     ]);
     check!("lint/mod.rs", LintError, [
         LintError::Git(no_git()) => Environment,

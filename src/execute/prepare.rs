@@ -20,9 +20,9 @@ use crate::git::{GitError, Repository, Snapshot};
 use crate::inputs::{InputContent, InputFile};
 use crate::model::{
     BranchName, CommitId, Credentials, ErrorKind, FileMode, Host, ImageRef, InputDigest, ProjectName,
-    RepoPath, RepositoryName, Secret, StageName, Tag,
+    RepoPath, Secret, StageName, Tag,
 };
-use crate::observe::{Observations, Observed};
+use crate::observe::{Observations, Observed, Zone};
 use crate::plan::{Action, Build, Plan, Step};
 use crate::registry::{Registry, RegistryError, Storage};
 use crate::workspace::{Project, Variant, Workspace};
@@ -102,6 +102,7 @@ pub struct Preparation<'p> {
     pub workspace: &'p Workspace,
     pub registry: &'p dyn Registry,
     pub destination: &'p Destination,
+    pub zone: Zone,
     /// The branch whose newest images are offered as layer caches, besides the default branch's.
     pub branch_to_read: Option<&'p BranchName>,
     /// Of the projects that are built and have some.
@@ -135,9 +136,9 @@ pub async fn prepare<E: From<PrepareError>>(
         let project = &step.impact.project;
         let work = match &step.action {
             Action::Reuse(image) => {
-                let repository = &preparation.workspace.projects[project].repository;
                 let digest = image.digest;
-                Work::Reuse { image: pinned(preparation.registry, repository, &image.tag, digest), digest }
+                let pinned = pinned(preparation.registry, &image.repository, &image.tag, digest);
+                Work::Reuse { image: pinned, digest }
             }
             Action::Build(build) => {
                 let builder = builder.as_ref().expect("there is one where a step builds");
@@ -171,7 +172,7 @@ impl<'p> TaskBuilder<'p> {
     }
 
     fn task(&self, name: &ProjectName, observed: &Observed, build: &Build) -> Result<Task, PrepareError> {
-        let Preparation { registry, workspace, destination, secrets, pull, .. } = self.preparation;
+        let Preparation { registry, workspace, destination, zone, secrets, pull, .. } = self.preparation;
         let project = &workspace.projects[name];
         let config = &project.config;
         let variants: Vec<TaskVariant> = project
@@ -194,7 +195,7 @@ impl<'p> TaskBuilder<'p> {
             build_args,
             labels: self.labels(name, observed.digest)?,
             secrets: secrets.get(name).cloned().unwrap_or_default(),
-            cache_from: self.cache_from(&project.repository, &variants),
+            cache_from: self.cache_from(name, &variants),
             inline_cache: !stays_in_engine,
             // A parent of ours that only the engine has would be looked for in a registry of others.
             pull: pull && (!stays_in_engine || variants.iter().all(|variant| variant.parents.is_empty())),
@@ -202,12 +203,13 @@ impl<'p> TaskBuilder<'p> {
         };
         Ok(Task {
             engine: self.engine.clone(),
-            repository: project.repository.clone(),
+            repository: zone.repository(workspace, name),
             request,
             variants,
             digest: observed.digest,
             destination: destination.clone(),
-            clears_taint: build.clears_taint,
+            // A taint is of the images that protected branches read.
+            clears_taint: build.clears_taint && zone == Zone::Protected,
         })
     }
 
@@ -304,14 +306,16 @@ impl<'p> TaskBuilder<'p> {
     }
 
     /// The newest images of the branch and of the default branch, with their stages.
-    fn cache_from(&self, repository: &RepositoryName, variants: &[TaskVariant]) -> Vec<ImageRef> {
-        let Preparation { registry, workspace, branch_to_read, .. } = self.preparation;
+    fn cache_from(&self, project: &ProjectName, variants: &[TaskVariant]) -> Vec<ImageRef> {
+        let Preparation { registry, workspace, branch_to_read, zone, .. } = self.preparation;
         if registry.storage() == Storage::Engine {
             return Vec::new();
         }
-        let mut branches: Vec<&BranchName> = branch_to_read.into_iter().collect();
-        if !branches.contains(&&workspace.settings.default_branch) {
-            branches.push(&workspace.settings.default_branch);
+        let mut branches: Vec<(Zone, &BranchName)> =
+            branch_to_read.into_iter().map(|branch| (zone, branch)).collect();
+        let default_branch = (Zone::Protected, &workspace.settings.default_branch);
+        if !branches.contains(&default_branch) {
+            branches.push(default_branch);
         }
         let mut stages: Vec<&StageName> = Vec::new();
         for stage in variants.iter().flat_map(|variant| &variant.stages) {
@@ -319,11 +323,13 @@ impl<'p> TaskBuilder<'p> {
                 stages.push(stage);
             }
         }
-        let tags = branches.into_iter().flat_map(|branch| {
-            let of_stages = stages.iter().map(move |stage| Tag::branch_stage(branch, stage));
-            [Tag::branch(branch)].into_iter().chain(of_stages)
+        let images = branches.into_iter().flat_map(|(zone, branch)| {
+            let repository = zone.repository(workspace, project);
+            let of_stages = stages.iter().map(|stage| Tag::branch_stage(branch, stage));
+            let tags: Vec<Tag> = [Tag::branch(branch)].into_iter().chain(of_stages).collect();
+            tags.into_iter().map(move |tag| registry.image(&repository, &tag))
         });
-        tags.map(|tag| registry.image(repository, &tag)).collect()
+        images.collect()
     }
 
     /// After the OCI image specification, § Pre-Defined Annotation Keys.

@@ -6,8 +6,8 @@ use thiserror::Error;
 
 use super::report::{BuildReport, Outcome};
 use crate::model::{BranchName, CommitId, ErrorKind, ImageRef, ProjectName, Tag};
-use crate::observe::{self, ObserveError};
-use crate::plan::Plan;
+use crate::observe::{self, ObserveError, Zone};
+use crate::plan::{Action, Plan};
 use crate::record::{ARTIFACT_TYPE, BuildRecord, RecordError, RecordedImage};
 use crate::registry::{Registry, RegistryError};
 use crate::workspace::Workspace;
@@ -52,12 +52,14 @@ impl RecordingError {
 pub async fn record<E: From<RecordingError>>(
     registry: &dyn Registry,
     workspace: &Workspace,
+    zone: Zone,
     plan: &Plan,
     report: &BuildReport,
     branch: Option<&BranchName>,
     may_move: impl FnOnce(CommitId) -> Result<bool, E>,
 ) -> Result<Option<ImageRef>, E> {
-    let projects = images(workspace, plan, report);
+    let projects = images(workspace, zone, plan, report);
+    let repository = &zone.records(workspace);
     if plan.is_dirty || projects.len() < workspace.projects.len() {
         return Ok(None);
     }
@@ -65,12 +67,11 @@ pub async fn record<E: From<RecordingError>>(
     let commit_tag = Tag::commit(&plan.head);
     let mut tags = vec![commit_tag.clone()];
     if let Some(tag) = branch.map(Tag::branch) {
-        let before = observe::recorded(registry, workspace, &tag).await.map_err(RecordingError::Before)?;
+        let before = observe::recorded(registry, repository, &tag).await.map_err(RecordingError::Before)?;
         if before.map_or(Ok(true), may_move)? {
             tags.push(tag);
         }
     }
-    let repository = &workspace.records;
     let written = async {
         registry.ensure_repository(repository).await?;
         registry.put_artifact(repository, ARTIFACT_TYPE, record.to_bytes()?.into(), &tags).await?;
@@ -81,14 +82,23 @@ pub async fn record<E: From<RecordingError>>(
 }
 
 /// The image of each planned project that has one.
-fn images(workspace: &Workspace, plan: &Plan, report: &BuildReport) -> BTreeMap<ProjectName, RecordedImage> {
+fn images(
+    workspace: &Workspace,
+    zone: Zone,
+    plan: &Plan,
+    report: &BuildReport,
+) -> BTreeMap<ProjectName, RecordedImage> {
     let recorded = |step: &crate::plan::Step| {
         let name = &step.impact.project;
         let image = match report.projects.get(name)?.outcome {
             Outcome::Built { digest, .. } | Outcome::Reused { digest, .. } => digest,
             Outcome::Failed { .. } | Outcome::Blocked { .. } | Outcome::Cancelled => return None,
         };
-        let repository = workspace.projects[name].repository.to_string();
+        let repository = match &step.action {
+            Action::Reuse(image) => image.repository.clone(),
+            Action::Build(_) => zone.repository(workspace, name),
+        };
+        let repository = repository.to_string();
         Some((name.clone(), RecordedImage { repository, inputs: step.digest, image }))
     };
     plan.steps.iter().filter_map(recorded).collect()

@@ -5,11 +5,11 @@
 //! passed over, except what a person asked for. When nothing is left, the base is unknown and everything counts as changed.
 
 use super::ancestry::{Missing, Relation, Revision, Search};
-use super::{Base, ObserveError};
+use super::{Base, ObserveError, Zone};
 use crate::ci::{CommitContext, Target, is_placeholder};
 use crate::config::Strategy;
 use crate::git::{Depth, GitError, Repository, Wanted};
-use crate::model::{BranchName, CommitId, Tag};
+use crate::model::{BranchName, CommitId, RepositoryName, Tag};
 use crate::record::BuildRecord;
 use crate::registry::Registry;
 use crate::workspace::Workspace;
@@ -131,36 +131,40 @@ pub fn commits_before(
 pub async fn records(
     registry: &dyn Registry,
     workspace: &Workspace,
+    zone: Zone,
     context: &CommitContext,
     commits: &[CommitId],
 ) -> Result<Records, ObserveError> {
     let default_branch = &workspace.settings.default_branch;
     let other_branch = context.branch_to_read().filter(|branch| *branch != default_branch);
     let mut of_branches = Vec::new();
-    for branch in other_branch.into_iter().chain([default_branch]) {
-        if let Some(commit) = recorded(registry, workspace, &Tag::branch(branch)).await? {
+    // Only the zone of its own has records of a branch; those of the default branch are where all read.
+    let branches = other_branch.map(|branch| (zone, branch));
+    for (zone, branch) in branches.into_iter().chain([(Zone::Protected, default_branch)]) {
+        if let Some(commit) = recorded(registry, &zone.records(workspace), &Tag::branch(branch)).await? {
             of_branches.push((branch.clone(), commit));
         }
     }
     let mut of_commits = Vec::new();
-    for commit in commits {
-        if recorded(registry, workspace, &Tag::commit(commit)).await? == Some(*commit) {
+    for (commit, zone) in commits.iter().flat_map(|it| zone.readable().iter().map(move |zone| (it, zone))) {
+        let tag = Tag::commit(commit);
+        if recorded(registry, &zone.records(workspace), &tag).await? == Some(*commit) {
             of_commits.push(*commit);
         }
     }
     Ok(Records::Asked { of_branches, of_commits })
 }
 
-/// The commit of the build record under a tag.
+/// The commit of the build record under a tag of a repository of records.
 ///
 /// # Errors
 /// [`ObserveError::Record`] when the registry can't be asked.
 pub async fn recorded(
     registry: &dyn Registry,
-    workspace: &Workspace,
+    records: &RepositoryName,
     tag: &Tag,
 ) -> Result<Option<CommitId>, ObserveError> {
-    let asked = registry.artifact(&workspace.records, tag).await;
+    let asked = registry.artifact(records, tag).await;
     let Some(document) = asked.map_err(ObserveError::Record)? else { return Ok(None) };
     match BuildRecord::from_bytes(&document) {
         Ok(record) => Ok(Some(record.commit)),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use super::{Image, ObserveError};
+use super::{Image, ObserveError, Zone};
 use crate::config::Strategy;
 use crate::model::{InputDigest, ProjectName, RepositoryName, Tag};
 use crate::registry::Registry;
@@ -27,10 +27,18 @@ pub(super) struct Images {
 pub(super) async fn images(
     registry: &dyn Registry,
     workspace: &Workspace,
+    zone: Zone,
     digests: &BTreeMap<ProjectName, InputDigest>,
 ) -> Result<Images, ObserveError> {
-    let repository = |name: &ProjectName| &workspace.projects[name].repository;
-    let by_digest = digests.iter().map(|(name, digest)| (name, repository(name), Tag::cache(digest)));
+    let repository = |name: &ProjectName| workspace.projects[name].repository.clone();
+    let mut by_digest = BTreeMap::new();
+    for zone in zone.readable() {
+        let missing = digests.iter().filter(|(name, _)| !by_digest.contains_key(*name));
+        let questions: Vec<_> = missing
+            .map(|(name, digest)| (name, zone.repository(workspace, name), Tag::cache(digest)))
+            .collect();
+        by_digest.extend(find(registry, questions.into_iter()).await?);
+    }
     let tainted = digests.keys().map(|name| (name, repository(name), Tag::tainted()));
     let of_default_branch = match workspace.settings.strategy {
         Strategy::Digest => BTreeMap::new(),
@@ -40,7 +48,7 @@ pub(super) async fn images(
         }
     };
     Ok(Images {
-        by_digest: find(registry, by_digest).await?,
+        by_digest,
         of_default_branch,
         tainted: find(registry, tainted).await?.into_keys().collect::<BTreeSet<_>>(),
     })
@@ -48,12 +56,12 @@ pub(super) async fn images(
 
 async fn find<'n>(
     registry: &dyn Registry,
-    questions: impl Iterator<Item = (&'n ProjectName, &'n RepositoryName, Tag)>,
+    questions: impl Iterator<Item = (&'n ProjectName, RepositoryName, Tag)>,
 ) -> Result<BTreeMap<ProjectName, Image>, ObserveError> {
     let answers = stream::iter(questions).map(|(name, repository, tag)| async move {
-        let found = registry.find(repository, &tag).await;
+        let found = registry.find(&repository, &tag).await;
         let digest = found.map_err(|source| ObserveError::Image { project: name.clone(), source })?;
-        Ok::<_, ObserveError>(digest.map(|digest| (name.clone(), Image { digest, tag })))
+        Ok::<_, ObserveError>(digest.map(|digest| (name.clone(), Image { repository, digest, tag })))
     });
     let found: Vec<Option<(ProjectName, Image)>> = answers.buffer_unordered(AT_ONCE).try_collect().await?;
     Ok(found.into_iter().flatten().collect())

@@ -8,6 +8,7 @@ mod base;
 mod changes;
 mod images;
 mod reason;
+mod zone;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -20,10 +21,14 @@ pub use base::{
 };
 pub use changes::direct_changes;
 pub use reason::Reason;
+pub use zone::Zone;
 
 use crate::git::{GitError, Repository, Snapshot};
 use crate::inputs::{self, InputFile, InputsError};
-use crate::model::{Change, CommitId, ErrorKind, InputDigest, ManifestDigest, ProjectName, Tag};
+use crate::model::{
+    Change, CommitId, ErrorKind, InputDigest, InvalidImageRef, ManifestDigest, ProjectName, RepositoryName,
+    Tag,
+};
 use crate::registry::{Registry, RegistryError};
 use crate::workspace::{ManifestSource, Workspace, WorkspaceError};
 
@@ -90,6 +95,8 @@ pub enum Base {
 /// An image that is there, and the tag that it was found by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
+    /// With the cache's prefix.
+    pub repository: RepositoryName,
     pub digest: ManifestDigest,
     pub tag: Tag,
 }
@@ -109,6 +116,8 @@ pub enum ObserveError {
         #[source]
         source: RegistryError,
     },
+    #[error("a repository of branches that aren't protected can't have a name")]
+    Unprotected(#[source] InvalidImageRef),
     #[error("cannot ask the cache for build records")]
     Record(#[source] RegistryError),
 }
@@ -121,6 +130,7 @@ impl ObserveError {
             Self::Workspace(error) => error.kind(),
             Self::Inputs(error) => error.kind(),
             Self::Image { source, .. } | Self::Record(source) => source.kind(),
+            Self::Unprotected(_) => ErrorKind::Input,
         }
     }
 
@@ -131,6 +141,7 @@ impl ObserveError {
             Self::Workspace(error) => error.hint(),
             Self::Inputs(error) => error.hint(),
             Self::Image { source, .. } | Self::Record(source) => source.hint(),
+            Self::Unprotected(_) => Some("give the project a shorter `repository`".to_owned()),
         }
     }
 }
@@ -166,13 +177,14 @@ pub fn digests(
     Ok(digests.into_iter().map(|(name, digest)| (name.clone(), (digest, files[&name].len()))).collect())
 }
 
-/// Asks the cache for all that is there of the selected projects, which must hold everything that they need, and git for
+/// Asks the zones of the cache that a run of `zone` reads for all that is there of the selected projects, which must hold everything that they need, and git for
 /// what changed since the base that `find_base` finds.
 ///
 /// # Errors
 /// [`ObserveError`] for whatever could not be read: no trouble is taken for an absent image.
 pub async fn observe<E: From<ObserveError>>(
     request: Request<'_>,
+    zone: Zone,
     selected: &BTreeSet<ProjectName>,
     cache: &dyn Registry,
     find_base: impl AsyncFnOnce() -> Result<Base, E>,
@@ -180,7 +192,7 @@ pub async fn observe<E: From<ObserveError>>(
     let workspace = request.workspace;
     let files = files(request, selected)?;
     let digests = inputs::digests(workspace, &files);
-    let mut images = images::images(cache, workspace, &digests).await?;
+    let mut images = images::images(cache, workspace, zone, &digests).await?;
     let changes = changes(request, find_base().await?)?;
     let observed = |(name, files): (ProjectName, Vec<InputFile>)| {
         let observed = Observed {

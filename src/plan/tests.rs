@@ -27,7 +27,11 @@ fn file(project: &str) -> Reason {
 }
 
 fn image(project: &str) -> Image {
-    Image { digest: ManifestDigest::of(project.as_bytes()), tag: "cache-1".parse().unwrap() }
+    Image {
+        repository: project.parse().unwrap(),
+        digest: ManifestDigest::of(project.as_bytes()),
+        tag: "cache-1".parse().unwrap(),
+    }
 }
 
 fn commit() -> CommitId {

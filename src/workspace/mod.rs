@@ -10,11 +10,11 @@ mod variant;
 use std::collections::BTreeMap;
 
 use crate::config::{
-    self, EnvironmentName, EnvironmentRule, Manifest, ManifestErrors, ProjectConfig, RegistryConfig,
+    self, EnvironmentName, EnvironmentRule, Manifest, ManifestErrors, ProjectConfig, RegistryConfig, Trust,
 };
 use crate::git::{GitError, Snapshot};
 use crate::graph::ProjectGraph;
-use crate::model::{ErrorKind, ProjectName, RepoPath, RepositoryName};
+use crate::model::{ErrorKind, InvalidImageRef, ProjectName, RepoPath, RepositoryName};
 use crate::patterns::Patterns;
 
 pub use base::{Base, BaseProject, UnreadableBase};
@@ -37,6 +37,7 @@ pub struct Workspace {
     pub cache: RegistryConfig,
     pub deploy: Option<RegistryConfig>,
     pub environments: BTreeMap<EnvironmentName, EnvironmentRule>,
+    pub trust: Option<Trust>,
     /// How messages name the manifest.
     pub manifest_file: String,
     pub projects: BTreeMap<ProjectName, Project>,
@@ -151,6 +152,28 @@ impl PatternFile {
         match self {
             Self::There(path) | Self::Absent(path) => path,
         }
+    }
+}
+
+/// What stands, behind the cache's prefix, before the repositories that unprotected branches write to.
+const UNPROTECTED: &str = "unprotected/";
+
+impl Workspace {
+    /// Where branches that aren't protected keep what others keep in `repository`, which is without the cache's prefix.
+    pub fn unprotected(&self, repository: &RepositoryName) -> RepositoryName {
+        let prefix = format!("{}{UNPROTECTED}", self.cache.prefix);
+        repository.with_prefix(&prefix).expect("it was checked")
+    }
+
+    /// Sees that all repositories of branches that aren't protected have names.
+    ///
+    /// # Errors
+    /// [`InvalidImageRef`] for the first that has none: it is too long.
+    pub fn check_unprotected(&self) -> Result<(), InvalidImageRef> {
+        let prefix = format!("{}{UNPROTECTED}", self.cache.prefix);
+        let records = self.settings.name.builds_repository();
+        let all = self.projects.values().map(|project| &project.config.repository).chain([&records]);
+        all.into_iter().try_for_each(|repository| repository.with_prefix(&prefix).map(drop))
     }
 }
 

@@ -3,7 +3,9 @@
 use std::error::Error;
 
 use super::images::Names;
-use super::{PATTERN_FILE, PatternFile, Project, Variant, Workspace, WorkspaceError, ignore_files};
+use super::{
+    PATTERN_FILE, PatternFile, Project, UNPROTECTED, Variant, Workspace, WorkspaceError, ignore_files,
+};
 use crate::config::{Located, Manifest, ManifestErrors, Problem, ProjectConfig};
 use crate::dockerfile::Dockerfile;
 use crate::git::{Entry, EntryKind, GitError, Snapshot};
@@ -32,6 +34,9 @@ pub(super) fn workspace(
     let mut reader = Reader { snapshot, names: &names, file: &file, problems: Vec::new() };
     let rebuild_all = reader.listed(&manifest.workspace.rebuild_all);
     let records = reader.repository(&manifest.workspace.name.builds_repository(), 1);
+    if manifest.trust.is_some() {
+        reader.check_unprotected(&manifest);
+    }
     let mut problems = reader.problems;
     problems.extend(found.iter().filter_map(|found| found.as_ref().err()).flatten().cloned());
     let graph = graph(&manifest, &found, &file).map_err(|cycles| problems.extend(cycles));
@@ -39,7 +44,7 @@ pub(super) fn workspace(
         problems.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
         return Err(WorkspaceError::Invalid(ManifestErrors { problems, more: 0 }));
     };
-    let Manifest { workspace: settings, cache, deploy, environments, projects } = manifest;
+    let Manifest { workspace: settings, cache, deploy, environments, trust, projects } = manifest;
     let found = found.into_iter().map(|found| found.expect("there is no problem"));
     let projects = projects.into_iter().zip(found);
     let projects = projects.map(|((name, config), found)| (name, found.with(config))).collect();
@@ -49,6 +54,7 @@ pub(super) fn workspace(
         cache,
         deploy,
         environments,
+        trust,
         manifest_file,
         projects,
         graph,
@@ -226,6 +232,18 @@ impl Reader<'_, '_> {
             Err(error) => {
                 self.problem(self.file, line, format!("`repository` with the cache's `prefix`: {error}"));
                 None
+            }
+        }
+    }
+
+    /// Branches that aren't protected have repositories of their own, and no project has one of those.
+    fn check_unprotected(&mut self, manifest: &Manifest) {
+        let records = manifest.workspace.name.builds_repository();
+        let of_projects = manifest.projects.values().map(|config| (&config.repository, config.line));
+        for (repository, line) in of_projects.chain([(&records, 1)]) {
+            if repository.as_str().starts_with(UNPROTECTED) {
+                let problem = format!("`{repository}`: `[trust]` keeps `{UNPROTECTED}` for other branches");
+                self.problem(self.file, line, problem);
             }
         }
     }

@@ -24,6 +24,7 @@ mod hostile;
 mod init;
 mod lint;
 mod promises;
+mod protected;
 mod repositories;
 mod shop;
 mod shown;

@@ -221,3 +221,28 @@ fn a_frontend_of_the_authors_choice_is_not_started() {
         "{answer}"
     );
 }
+
+/// An engine's own store has one platform an image, so each platform is an image of its own there.
+#[test]
+fn every_platform_is_built_for_an_untrusted_run_with_parents_of_its_own() {
+    let platforms = "platforms = [\"linux/amd64\", \"linux/arm64\"]";
+    let shop = Shop::in_registry(&[
+        ("lib", "FROM scratch\nCOPY f /\n", platforms),
+        ("api", "FROM lib\nCOPY g /\n", platforms),
+    ]);
+    shop.world.write("lib/f", "1").write("api/g", "1").commit();
+
+    let built = built(&shop, &[UNTRUSTED]);
+
+    assert!(built.stdout.contains("2 built, 0 reused"), "{built}");
+    for name in ["lib", "api"] {
+        for platform in ["amd64", "arm64"] {
+            let is_there = |image: &&String| {
+                image.starts_with(&format!("{name}:untrusted-"))
+                    && image.ends_with(&format!("-linux-{platform}"))
+            };
+            assert_eq!(shop.engine_images().iter().filter(is_there).count(), 1, "{name} {platform}");
+        }
+    }
+    assert_eq!(writes(&shop), [""; 0]);
+}

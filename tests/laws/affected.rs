@@ -81,6 +81,7 @@ fn inputs_of<'r>(read: Option<&'r Read>, name: &ProjectName) -> BTreeSet<&'r Rep
 /// The plan with `diff` where the cache has just the images of the base, all of them as those of the default branch.
 fn reused_with_diff(base: &State<'_>, read: &Read, changes: Changes) -> BTreeMap<ProjectName, Image> {
     let image = |digest: &InputDigest| Image {
+        repository: "image".parse().unwrap(),
         digest: ManifestDigest::of(digest.to_string().as_bytes()),
         tag: Tag::tainted(),
     };

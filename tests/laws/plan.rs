@@ -123,7 +123,11 @@ impl Case {
 }
 
 fn image(name: &ProjectName) -> Image {
-    Image { digest: ManifestDigest::of(name.as_str().as_bytes()), tag: Tag::tainted() }
+    Image {
+        repository: name.as_str().parse().unwrap(),
+        digest: ManifestDigest::of(name.as_str().as_bytes()),
+        tag: Tag::tainted(),
+    }
 }
 
 fn affected(impact: &Impact) -> Names {
