@@ -6,9 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::aws::AwsError;
-use crate::config::EnvironmentName;
-use crate::deploy::gate::GateError;
-use crate::deploy::{CheckoutError, InstallError, InvalidMirror, LockError, PartError, TerraformError};
+use crate::deploy::{DeployError, InstallError, InvalidMirror, ValidateError};
 use crate::docker::{DockerError, InvalidDockerHost};
 use crate::engine::EngineError;
 use crate::execute::{PrepareError, RecordingError};
@@ -96,38 +94,16 @@ pub enum Error {
     NoHost(ImageRef),
     #[error("`{0}` names a digest, and what is copied keeps the one that it has")]
     ChosenDigest(ImageRef),
-    #[error("`projects.toml` has no `[deploy]`: nothing says where images are promoted to")]
-    NoDeployRegistry,
-    #[error("there is no environment `{name}`")]
-    UnknownEnvironment { name: EnvironmentName, known: Vec<EnvironmentName> },
-    #[error("nothing was deployed to `{environment}` yet")]
-    NeverDeployed { environment: EnvironmentName },
     #[error("this run is not trusted, so it may not {action}: {why}")]
     Untrusted { action: &'static str, why: String },
     #[error(transparent)]
-    Gate(#[from] GateError),
+    Deploy(#[from] DeployError),
     #[error(transparent)]
-    Lock(#[from] LockError),
-    #[error(transparent)]
-    Terraform(#[from] TerraformError),
-    #[error(transparent)]
-    Checkout(#[from] CheckoutError),
-    #[error("cannot plan the deployment of `{project}`")]
-    DeployPlan {
-        project: ProjectName,
-        #[source]
-        source: PartError,
-    },
-    #[error("the Terraform configuration of `{project}` is not valid, so nothing was built")]
-    Validate {
-        project: ProjectName,
-        #[source]
-        source: TerraformError,
-    },
+    Validate(#[from] ValidateError),
+    #[error("cannot use `CHINAMPA_LOCK_LEASE`: {reason}")]
+    Lease { reason: String },
     #[error("the commit's message asks to rebuild `{0}`, which is the repository of no project")]
     SwitchRepository(String),
-    #[error("what runs now could not be recorded")]
-    DeployedRecord(#[source] RegistryError),
     #[error("cannot use `CHINAMPA_ALLOWED_HOSTS`")]
     AllowedHosts(#[source] InvalidImageRef),
     #[error("cannot use the `endpoint` of `[deploy]`")]
@@ -159,15 +135,12 @@ impl Error {
             Self::Secrets(error) => error.kind(),
             Self::Engine(error) => error.kind(),
             Self::Docker(error) => error.kind(),
-            Self::Registry(error) | Self::DeployedRecord(error) => error.kind(),
+            Self::Registry(error) => error.kind(),
             Self::Recording(error) => error.kind(),
             Self::RecordContent(error) => error.kind(),
             Self::Install(error) => error.kind(),
-            Self::Gate(error) => error.kind(),
-            Self::Lock(error) => error.kind(),
-            Self::Terraform(error) | Self::Validate { source: error, .. } => error.kind(),
-            Self::Checkout(error) => error.kind(),
-            Self::DeployPlan { source, .. } => source.kind(),
+            Self::Deploy(error) => error.kind(),
+            Self::Validate(error) => error.kind(),
             Self::Lint(error) => error.kind(),
             Self::Fix(error) => error.kind(),
             Self::Simulate(error) => error.kind(),
@@ -185,9 +158,7 @@ impl Error {
             | Self::NoSuchRegion(_)
             | Self::NoHost(_)
             | Self::ChosenDigest(_)
-            | Self::NoDeployRegistry
-            | Self::UnknownEnvironment { .. }
-            | Self::NeverDeployed { .. }
+            | Self::Lease { .. }
             | Self::SwitchRepository(_)
             | Self::AllowedHosts(_)
             | Self::AwsRegion(_) => ErrorKind::Input,
@@ -216,11 +187,8 @@ impl Error {
             Self::Recording(error) => error.hint(),
             Self::RecordContent(error) => error.hint(),
             Self::Install(error) => error.hint(),
-            Self::Gate(error) => error.hint(),
-            Self::Lock(error) => error.hint(),
-            Self::Terraform(error) | Self::Validate { source: error, .. } => error.hint(),
-            Self::Checkout(error) => error.hint(),
-            Self::DeployPlan { source, .. } => source.hint(),
+            Self::Deploy(error) => error.hint(),
+            Self::Validate(error) => error.hint(),
             Self::Lint(error) => error.hint(),
             Self::Fix(error) => error.hint(),
             Self::Simulate(error) => error.hint(),
@@ -239,17 +207,6 @@ impl Error {
                 Some("a job that vouches for what it runs sets `CHINAMPA_TRUST=trusted`".to_owned())
             }
             Self::NoHost(_) => Some("put its host before it, as in `docker.io/library/nginx`".to_owned()),
-            Self::NoDeployRegistry => Some("add it: `docs/projects-toml.md` says how".to_owned()),
-            Self::UnknownEnvironment { known, .. } if known.is_empty() => {
-                Some("`projects.toml` has no `[environments.<name>]`".to_owned())
-            }
-            Self::UnknownEnvironment { known, .. } => {
-                let known: Vec<&str> = known.iter().map(EnvironmentName::as_str).collect();
-                Some(format!("there are: {}", known.join(", ")))
-            }
-            Self::DeployedRecord(_) => {
-                Some("deploy the same commit again: what runs already is left as it is".to_owned())
-            }
             Self::DockerHost(_)
             | Self::Pattern { .. }
             | Self::Image(_)
@@ -260,7 +217,7 @@ impl Error {
             | Self::NoCacheFolder
             | Self::NoSuchRegion(_)
             | Self::ChosenDigest(_)
-            | Self::NeverDeployed { .. }
+            | Self::Lease { .. }
             | Self::SwitchRepository(_)
             | Self::AllowedHosts(_)
             | Self::AwsRegion(_)

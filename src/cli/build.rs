@@ -11,7 +11,7 @@ use super::progress::Display;
 use super::signals::Signals;
 use super::{Call, ensure_terraform, registries, wait_for};
 use crate::ci::{Branch, Directives, Trust};
-use crate::deploy::{self, Checkout, DeployEvent, Terraform, TerraformFolder};
+use crate::deploy::{self, Validated, Validation};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::execute::{
@@ -20,11 +20,11 @@ use crate::execute::{
 use crate::exit::Exit;
 use crate::git::Snapshot;
 use crate::interruption::Interruption;
-use crate::model::{CommitId, Host, ImageRef, ProjectName, Tag};
+use crate::model::{CommitId, Host, ImageRef, ProjectName, RepoPath, Tag};
 use crate::plan::{self, Force, Plan};
 use crate::registry::Registry;
 use crate::report::json::{BuildJson, PlanJson};
-use crate::report::{deployment, text};
+use crate::report::text;
 use crate::secrets::SecretReader;
 use crate::workspace::{Project, Workspace};
 
@@ -87,7 +87,8 @@ pub(super) fn run(call: &Call, signals: &Signals, arguments: &Arguments) -> Resu
             if let Some(host) = host {
                 return Err(Error::DirtyPush { host: host.to_string() });
             }
-            if validate_terraform(call, signals, &snapshot, &workspace, &plan).await?.is_none() {
+            let validated = validate_terraform(call, signals, &snapshot, &workspace, &plan).await?;
+            if validated == Validated::Interrupted {
                 return Ok(Exit::Interrupted);
             }
         }
@@ -142,43 +143,34 @@ fn show_report(call: &Call, plan: &Plan, report: &BuildReport, record: Option<&I
     }
 }
 
-/// Checks what a deployment would apply, before anything is built for it. `None` when it was interrupted.
+/// Checks what a deployment would apply, before anything is built for it; only where something is deployed at
+/// all, and by trusted runs.
 async fn validate_terraform(
     call: &Call,
     signals: &Signals,
     snapshot: &Snapshot<'_>,
     workspace: &Workspace,
     plan: &Plan,
-) -> Result<Option<()>, Error> {
-    let mut folders = Vec::new();
-    for step in plan.builds() {
-        let project = &step.impact.project;
-        let config = &workspace.projects[project].config;
-        for folder in deploy::terraform_folders(snapshot, config)? {
-            folders.push((project, folder));
-        }
+) -> Result<Validated, Error> {
+    let environment = &call.environment;
+    if workspace.deploy.is_none() {
+        return Ok(Validated::Valid);
     }
-    if folders.is_empty() {
-        return Ok(Some(()));
-    }
+    let validation = Validation {
+        program: ensure_terraform::program(environment)?,
+        variables: environment.terraform_variables(),
+        temporary: environment.temporary_folder(),
+    };
+    let built = plan.builds().map(|step| step.impact.project.clone()).collect();
+    let on_valid = |project: &ProjectName, folder: &RepoPath| {
+        call.output.story(&format!("{project}: the Terraform configuration in {folder} is valid"));
+    };
     // Terraform is ended, and the commit's files are removed.
     let orderly = signals.orderly().map_err(Error::Start)?;
-    orderly.unless_requested(validate_folders(call, snapshot, folders)).await.transpose()
-}
-
-async fn validate_folders(
-    call: &Call,
-    snapshot: &Snapshot<'_>,
-    folders: Vec<(&ProjectName, TerraformFolder)>,
-) -> Result<(), Error> {
-    let terraform = Terraform::new(ensure_terraform::program(&call.environment).await?);
-    let checkout = Checkout::new(snapshot, &call.environment.temporary_folder())?;
-    for (project, folder) in folders {
-        let tell = |event| call.output.story(&deployment::event(project, &DeployEvent::Terraform(event)));
-        let validated = terraform.validate(&checkout, &folder, &tell).await;
-        validated.map_err(|source| Error::Validate { project: project.clone(), source })?;
-    }
-    Ok(())
+    let interrupted = orderly.requested();
+    let validated =
+        deploy::validate_terraform(&validation, snapshot, workspace, &built, interrupted, &on_valid);
+    Ok(validated.await?)
 }
 
 /// Where images are pushed to; `None` where they stay in the engine.

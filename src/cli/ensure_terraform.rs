@@ -1,12 +1,11 @@
-use std::path::PathBuf;
-
 use clap::Args;
 
 use super::Call;
 use super::environment::Environment;
 use super::wait_for;
 use crate::deploy::{
-    ArchiveSum, Mirror, TERRAFORM_MIRROR, TERRAFORM_VERSION, TerraformInstall, TerraformVersion,
+    ArchiveSum, Mirror, TERRAFORM_MIRROR, TERRAFORM_VERSION, TerraformInstall, TerraformProgram,
+    TerraformVersion,
 };
 use crate::error::Error;
 use crate::exit::Exit;
@@ -61,17 +60,16 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
 }
 
 /// The Terraform that the machine has, else the one that this command downloads.
-pub(super) async fn program(environment: &Environment) -> Result<PathBuf, Error> {
+pub(super) fn program(environment: &Environment) -> Result<TerraformProgram, Error> {
     if let Some(program) = environment.terraform_program() {
-        return Ok(program);
+        return Ok(TerraformProgram::At(program));
     }
-    let install = TerraformInstall {
+    Ok(TerraformProgram::Install(TerraformInstall {
         version: TERRAFORM_VERSION.parse().expect("the version that is taken by default is one"),
         mirror: default_mirror(environment)?,
         sum: None,
         cache: environment.cache_folder().ok_or(Error::NoCacheFolder)?.join("terraform"),
-    };
-    Ok(install.ensure().await?)
+    }))
 }
 
 fn default_mirror(environment: &Environment) -> Result<Mirror, Error> {

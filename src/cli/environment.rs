@@ -1,10 +1,13 @@
 //! What the environment says. Nothing else reads it.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::aws::AllowedHosts;
 use crate::ci::{CiContext, CiEnvironment, Trust};
+use crate::deploy::{DEFAULT_LEASE, MIN_LEASE};
 use crate::docker::DockerHost;
 use crate::error::Error;
 use crate::model::{Region, Secret};
@@ -105,6 +108,57 @@ impl Environment {
         }
         let path = env::var_os("PATH")?;
         env::split_paths(&path).map(|folder| folder.join("terraform")).find(|program| program.is_file())
+    }
+
+    /// What Terraform gets of the environment to validate with: what it needs to be found, to reach
+    /// registries of providers, and to keep what it downloads.
+    pub(super) fn terraform_variables(&self) -> Vec<(OsString, OsString)> {
+        const KEPT: &[&str] = &[
+            "PATH",
+            "HOME",
+            "HTTP_PROXY",
+            "HTTPS_PROXY",
+            "NO_PROXY",
+            "http_proxy",
+            "https_proxy",
+            "no_proxy",
+            "SSL_CERT_FILE",
+            "TF_CLI_CONFIG_FILE",
+            "TF_PLUGIN_CACHE_DIR",
+        ];
+        KEPT.iter().filter_map(|name| Some(((*name).into(), env::var_os(name)?))).collect()
+    }
+
+    /// How long a claim to an environment's lock counts without being renewed: `CHINAMPA_LOCK_LEASE`.
+    ///
+    /// # Errors
+    /// [`Error::Lease`] when that is no duration, or too short.
+    pub(super) fn lock_lease(&self) -> Result<Duration, Error> {
+        let Some(text) = env::var("CHINAMPA_LOCK_LEASE").ok().filter(|text| !text.is_empty()) else {
+            return Ok(DEFAULT_LEASE);
+        };
+        let lease = humantime::parse_duration(&text);
+        let lease = lease.map_err(|error| Error::Lease { reason: error.to_string() })?;
+        if lease < MIN_LEASE {
+            let least = humantime::format_duration(MIN_LEASE);
+            return Err(Error::Lease { reason: format!("it must be {least} at least") });
+        }
+        Ok(lease)
+    }
+
+    /// Who runs this, as others are told: the CI's job, else the user and the machine.
+    pub(super) fn who(&self) -> String {
+        let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+        if let Some(job) = set("CHINAMPA_JOB").or_else(|| self.ci.job().map(str::to_owned)) {
+            return job;
+        }
+        let user = set("USER").or_else(|| set("LOGNAME")).unwrap_or_else(|| "somebody".to_owned());
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+        let host = host.map(|host| host.trim().to_owned()).filter(|host| !host.is_empty());
+        match host.or_else(|| set("HOSTNAME")) {
+            Some(host) => format!("{user}@{host}"),
+            None => user,
+        }
     }
 
     /// Where files that are gone after the command can be.

@@ -7,9 +7,12 @@ mod changed;
 mod check_rebuild;
 mod completions;
 mod deploy;
+mod deployed_base;
+mod deployment;
 mod ensure_repo;
 mod ensure_terraform;
 mod environment;
+mod environment_records;
 mod graph;
 mod image_exists;
 mod init;
@@ -26,7 +29,9 @@ mod setenv;
 mod shims;
 mod signals;
 mod simulate;
+mod status;
 mod taint;
+mod unlock;
 mod why;
 
 use std::ffi::OsString;
@@ -68,6 +73,12 @@ enum Command {
     Build(build::Arguments),
     /// Promotes a commit's images, then applies Terraform and restarts services, project by project.
     Deploy(deploy::Arguments),
+    /// Show what an environment runs, and who changes it.
+    Status(status::Arguments),
+    /// List the last deployments to an environment.
+    History(status::Arguments),
+    /// Take the lock of an environment away from whoever holds it, and say whose it was.
+    Unlock(unlock::Arguments),
     /// Shows what would be built, what reused, and why.
     Plan(plan::Arguments),
     /// Tells the whole story of one project: each file, the line that takes it, the way through the graph.
@@ -157,6 +168,9 @@ fn run(call: &Call, signals: &Signals, command: &Command) -> Result<Exit, Error>
         Command::Init(arguments) => init::run(call, arguments),
         Command::Build(arguments) => build::run(call, signals, arguments),
         Command::Deploy(arguments) => deploy::run(call, signals, arguments),
+        Command::Status(arguments) => status::run(call, arguments),
+        Command::History(arguments) => status::history(call, arguments),
+        Command::Unlock(arguments) => unlock::run(call, arguments),
         Command::Plan(arguments) => plan::run(call, arguments),
         Command::Why(arguments) => why::run(call, arguments),
         Command::Changed(arguments) => changed::run(call, arguments),

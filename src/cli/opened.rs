@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use super::Call;
+use super::deployed_base::DeployedBase;
 use super::environment::Environment;
 use super::options::Options;
 use crate::ci::{Branch, CheckedOut, CommitContext, Directives, Trust};
@@ -27,6 +28,8 @@ pub(super) struct Opened {
     pub(super) tree: ObjectId,
     pub(super) is_dirty: bool,
     pub(super) source: ManifestSource,
+    /// Where `--base` names what an environment runs.
+    deployed_base: Option<DeployedBase>,
 }
 
 /// Whether uncommitted work is looked at.
@@ -68,7 +71,14 @@ impl Opened {
                 text: fs::read(path).map_err(|source| Error::Read { path: path.clone(), source })?,
             },
         };
-        Ok(Self { repository, head, context, trust: environment.ci.trust(), tree, is_dirty, source })
+        let trust = environment.ci.trust();
+        let mut opened =
+            Self { repository, head, context, trust, tree, is_dirty, source, deployed_base: None };
+        if let Some(revision) = &options.base {
+            let workspace = || Ok(Workspace::read(&opened.snapshot(), &opened.source)?);
+            opened.deployed_base = DeployedBase::read(revision, workspace, environment)?;
+        }
+        Ok(opened)
     }
 
     pub(super) fn snapshot(&self) -> Snapshot<'_> {
@@ -92,6 +102,9 @@ impl Opened {
     /// The base that a person named, for which no manifest is needed.
     pub(super) fn named_base(&self, options: &Options) -> Result<Option<Base>, Error> {
         let missing = self.missing(options);
+        if let Some(deployed) = &self.deployed_base {
+            return Ok(Some(deployed.base(&self.repository, None, missing)?));
+        }
         let named =
             options.base.as_deref().map(|revision| observe::named_base(&self.repository, revision, missing));
         Ok(named.transpose()?)
@@ -152,7 +165,7 @@ impl Opened {
     }
 
     /// Whether git may fetch. For an untrusted run it doesn't: what is fetched stays in a clone that others may use.
-    fn missing(&self, options: &Options) -> Missing {
+    pub(super) fn missing(&self, options: &Options) -> Missing {
         match (&self.trust, options.fetch_base) {
             (Trust::Trusted, true) => Missing::Fetched,
             (Trust::Untrusted { why }, true) => {

@@ -1,12 +1,11 @@
 //! Makes what the manifest names: the cache, and the engine.
 
 use super::environment::Environment;
-use crate::config::{Ecr, EnvironmentName, RegistryConfig, RegistryKind};
+use crate::config::{Ecr, RegistryConfig, RegistryKind};
 use crate::docker::Docker;
 use crate::engine::DockerEngine;
 use crate::error::Error;
-use crate::model::{Host, ImageRef, RepositoryName, Tag};
-use crate::record::DeployedRecord;
+use crate::model::{Host, ImageRef};
 use crate::registry::{CredentialsSource, EcrRegistry, EngineStore, OciRegistry, Patience, Registry};
 
 /// The registry that a table of the manifest describes. An engine's store needs the engine.
@@ -37,16 +36,6 @@ pub(super) async fn registry_of(
         Some(ecr) => Ok(Box::new(self::ecr(&ecr, environment).await?)),
         None => Ok(Box::new(oci(host, false, environment)?)),
     }
-}
-
-/// What an environment runs, by the record in its registry; `None` before its first deployment.
-pub(super) async fn deployed(
-    registry: &dyn Registry,
-    records: &RepositoryName,
-    environment: &EnvironmentName,
-) -> Result<Option<DeployedRecord>, Error> {
-    let document = registry.artifact(records, &Tag::deployed(environment.as_str())).await?;
-    Ok(document.map(|document| DeployedRecord::from_bytes(&document)).transpose()?)
 }
 
 async fn ecr(ecr: &Ecr, environment: &Environment) -> Result<EcrRegistry, Error> {

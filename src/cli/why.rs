@@ -1,15 +1,11 @@
-use std::str::FromStr;
-
 use clap::Args;
 
 use super::Call;
+use super::deployed_base::DeployedBase;
 use super::opened::{self, Offline, Opened, Uncommitted};
-use super::{registries, wait_for};
-use crate::config::{EnvironmentName, InvalidEnvironmentName};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::model::CommitId;
-use crate::observe::Base;
+use crate::observe::{self, Base};
 use crate::report::why::Explanation;
 use crate::report::why_not::NearMisses;
 use crate::workspace::Workspace;
@@ -23,34 +19,15 @@ pub(super) struct Arguments {
     not: bool,
     /// Counts the changes from a commit, or from what an environment runs: `deployed:<environment>`.
     #[arg(long, value_name = "REV or deployed:ENVIRONMENT", conflicts_with = "base")]
-    against: Option<Against>,
-}
-
-/// What changes are counted from.
-#[derive(Clone, Debug)]
-enum Against {
-    Revision(String),
-    /// The commit that an environment runs.
-    Deployed(EnvironmentName),
-}
-
-impl FromStr for Against {
-    type Err = InvalidEnvironmentName;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.strip_prefix("deployed:") {
-            Some(environment) => environment.parse().map(Self::Deployed),
-            None => Ok(Self::Revision(text.to_owned())),
-        }
-    }
+    against: Option<String>,
 }
 
 pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let Call { options, environment, output } = call;
     let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
-    let offline = match &arguments.against {
+    let offline = match arguments.against.as_ref().or(options.base.as_ref()) {
         None => opened::offline(&opened, call)?,
-        Some(against) => offline_against(&opened, call, against)?,
+        Some(against) => offline_against(&opened, call, against, &arguments.project)?,
     };
     let project = opened::project(&offline.workspace, &arguments.project)?;
     let is_affected = offline.impact.project(&project).is_some_and(|project| project.is_affected);
@@ -73,31 +50,23 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     Ok(if arguments.not { Exit::No } else { Exit::Done })
 }
 
-fn offline_against(opened: &Opened, call: &Call, against: &Against) -> Result<Offline, Error> {
-    opened::offline_since(opened, call, |workspace| match against {
-        Against::Revision(revision) => {
-            let commit = opened.repository.commit(revision)?;
-            Ok(Base::Known { commit, from: "--against".to_owned() })
-        }
-        Against::Deployed(environment) => {
-            let commit = wait_for(deployed(call, workspace, environment))?;
-            Ok(Base::Known { commit, from: format!("what `{environment}` runs") })
+/// Of what an environment runs, the project's own commit counts: others may run another one.
+fn offline_against(opened: &Opened, call: &Call, against: &str, project: &str) -> Result<Offline, Error> {
+    opened::offline_since(opened, call, |workspace| {
+        let missing = opened.missing(&call.options);
+        let read = || Ok(Workspace::read(&opened.snapshot(), &opened.source)?);
+        match DeployedBase::read(against, read, &call.environment)? {
+            Some(deployed) => {
+                let project = opened::project(workspace, project)?;
+                deployed.base(&opened.repository, Some(&project), missing)
+            }
+            None if call.options.base.is_some() => {
+                Ok(observe::named_base(&opened.repository, against, missing)?)
+            }
+            None => {
+                let commit = opened.repository.commit(against)?;
+                Ok(Base::Known { commit, from: "--against".to_owned() })
+            }
         }
     })
-}
-
-async fn deployed(
-    call: &Call,
-    workspace: &Workspace,
-    environment: &EnvironmentName,
-) -> Result<CommitId, Error> {
-    if !workspace.environments.contains_key(environment) {
-        let known = workspace.environments.keys().cloned().collect();
-        return Err(Error::UnknownEnvironment { name: environment.clone(), known });
-    }
-    let target = workspace.deploy.as_ref().ok_or(Error::NoDeployRegistry)?;
-    let registry = registries::registry(target, &call.environment).await?;
-    let records = workspace.settings.name.builds_repository().with_prefix(&target.prefix)?;
-    let record = registries::deployed(&*registry, &records, environment).await?;
-    Ok(record.ok_or_else(|| Error::NeverDeployed { environment: environment.clone() })?.commit)
 }

@@ -31,10 +31,12 @@ pub use environment::{
 pub use fields::Located;
 pub use policy::Policy;
 pub use problem::{ManifestErrors, Problem};
-pub use project::{ProjectConfig, SecretSource};
+pub use project::{ProjectConfig, SecretSource, TerraformSetting};
 pub use registry::{Ecr, RegistryConfig, RegistryKind};
-pub use service::{AppRunner, InvalidTemplate, Placeholder, Service, Template};
-pub use trust::Trust;
+pub use service::{
+    AppRunner, EcsExpress, EcsExpressRoles, InvalidTemplate, Placeholder, Service, ServiceConfig, Template,
+};
+pub use trust::{Trust, UNPROTECTED};
 pub use workspace::{InvalidWorkspaceName, Strategy, Switch, Workspace, WorkspaceName};
 
 use fields::Fields;
@@ -175,8 +177,18 @@ impl Common {
         projects: BTreeMap<ProjectName, Box<ProjectConfig>>,
         fields: &Fields<'_>,
     ) -> Option<Manifest> {
-        let Self { workspace, cache, mut deploy, environments, trust } = self;
+        let Self { workspace, mut cache, mut deploy, environments, trust } = self;
         let workspace = workspace?;
+        for registry in [&mut cache, &mut deploy].into_iter().flatten() {
+            if let RegistryKind::Ecr(ecr) = &mut registry.kind {
+                // A prefix that makes a name of this none is a problem of its own.
+                let records = workspace.name.builds_repository();
+                let unprotected = format!("{}{UNPROTECTED}", registry.prefix);
+                let prefixes = [registry.prefix.as_str(), &unprotected];
+                ecr.policy.records =
+                    prefixes.into_iter().filter_map(|prefix| records.with_prefix(prefix).ok()).collect();
+            }
+        }
         if let (Some(item), Some(RegistryKind::Ecr(ecr))) =
             (fields.item("deploy"), deploy.as_mut().map(|deploy| &mut deploy.kind))
         {

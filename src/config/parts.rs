@@ -13,8 +13,8 @@ use toml::de::DeTable;
 use super::fields::Fields;
 use super::problem::Problems;
 use super::read_project::{self, Surroundings};
-use super::{Common, KEYS, MOST_BYTES, Manifest, ProjectConfig};
-use crate::model::{ProjectName, RepositoryName};
+use super::{Common, KEYS, MOST_BYTES, Manifest, ProjectConfig, TerraformSetting};
+use crate::model::{ProjectName, RepoPath, RepositoryName};
 use crate::threads::{self, Queue};
 
 /// Less is read sooner than a thread has begun.
@@ -64,6 +64,15 @@ fn manifest_of_parts(text: &str, part_bytes: usize, file: &str) -> Option<Manife
         if repositories.len() < count {
             return None;
         }
+    }
+    // Who has a terraform folder that is named is told by the whole file.
+    let named = parts().flatten().filter_map(|(_, config)| match &config.terraform {
+        TerraformSetting::Folder(folder) => Some(&folder.value),
+        TerraformSetting::Default | TerraformSetting::Off => None,
+    });
+    let mut folders: HashSet<&RepoPath, RandomState> = HashSet::default();
+    if !named.into_iter().all(|folder| folders.insert(folder)) {
+        return None;
     }
     let mut needs = parts().flatten().flat_map(|(_, config)| &config.needs);
     if names.len() < count || !needs.all(|need| names.contains(&need.value)) {
@@ -162,7 +171,7 @@ mod tests {
                 "[projects.a]", "[projects.a] # again", "tags = [", "]", "\"\"\"", "'''", "x = \"\"\"", "needs = [[", "[a]]",
                 "projects.c.path = \"c\"", "projects = { c = { path = \"c\" } }", "c.path = \"c\"", "d = { path = \"d\" }",
                 "# [projects.a]", "[[projects]]", "service = {", "}", "build_args = {\nA = 1,\n}", "path = \"p\"\r",
-                "needs = \"a", "tags = ['x', 'y']\r", "hermetic = false", "hermetic = [", "", "\t",
+                "needs = \"a", "tags = ['x', 'y']\r", "hermetic = false", "hermetic = [", "terraform = \"t\"", "", "\t",
             ]).prop_map(str::to_owned),
         ]
     }

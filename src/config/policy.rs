@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use super::fields::Item;
 use super::role::Role;
 use super::{ProjectConfig, WorkspaceName};
+use crate::model::RepositoryName;
 
 pub(super) const KEYS: &[&str] = &["keep", "immutable_tags", "scan_on_push"];
 
@@ -19,38 +20,54 @@ const MOST_MOVING: usize = 5;
 /// What is `None` is left as it is in a repository that is there; a new one gets AWS's own choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// So many images with a `cache-` tag are kept, the newest.
-    pub keep: NonZeroU32,
+    /// So many images with a `cache-` tag are kept, the newest. `None`: whatever lifecycle policy a
+    /// repository has is left alone.
+    pub keep: Option<NonZeroU32>,
     /// Whether a tag stands for one image for good.
     pub immutable_tags: Option<bool>,
     /// The tags that move all the same: at most five patterns, in which `*` stands for anything.
     pub moving_tags: Vec<String>,
     /// Whether images are scanned as they are pushed.
     pub scan_on_push: Option<bool>,
+    /// The repositories of records and locks, with the prefix: their tags move, whatever others do.
+    pub records: Vec<RepositoryName>,
 }
 
+/// Leaves all as it is.
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            keep: NonZeroU32::new(200).expect("200 is more than nothing"),
+            keep: None,
             immutable_tags: None,
             moving_tags: Vec::new(),
             scan_on_push: None,
+            records: Vec::new(),
         }
+    }
+}
+
+impl Policy {
+    /// What holds where the manifest says nothing: caches are cleaned up, and nothing else is touched.
+    pub(super) fn of_role(role: Role) -> Self {
+        let keep = match role {
+            Role::Cache => Some(NonZeroU32::new(200).expect("200 is more than nothing")),
+            Role::Deploy => None,
+        };
+        Self { keep, ..Self::default() }
     }
 }
 
 pub(super) fn read(item: Item<'_>, role: Role) -> Policy {
     let Some(fields) = item.fields(KEYS) else {
-        return Policy::default();
+        return Policy::of_role(role);
     };
     let mut policy = Policy {
         immutable_tags: fields.item("immutable_tags").and_then(|item| item.flag()),
         scan_on_push: fields.item("scan_on_push").and_then(|item| item.flag()),
-        ..Policy::default()
+        ..Policy::of_role(role)
     };
     if let Some(keep) = fields.item("keep").and_then(keep) {
-        policy.keep = keep;
+        policy.keep = Some(keep);
     }
     if role == Role::Cache {
         // Of what a build writes, only `cache-` tags never move.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fields::Located;
-use super::service::Service;
+use super::service::ServiceConfig;
 use crate::model::{Platform, ProjectName, RepoPath, RepositoryName, StageName, Tag};
 
 /// One project: what its image is made from, and what is done with it.
@@ -34,10 +34,21 @@ pub struct ProjectConfig {
     pub hermetic: bool,
     /// More tags in the deploy registry. Sorted, each once.
     pub tags: Vec<Tag>,
-    /// From the repository root, though the file says it from `path`. The folder
-    /// `terraform` of the project, if it is there, when `None`.
-    pub terraform: Option<Located<RepoPath>>,
-    pub service: Option<Service>,
+    /// Whether the image is ever promoted: base, test and tool images needn't be.
+    pub is_deployed: bool,
+    pub terraform: TerraformSetting,
+    pub service: Option<ServiceConfig>,
+}
+
+/// Which folder of a project Terraform is run in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TerraformSetting {
+    /// The folder `terraform` of the project, if it is there and no other project names it.
+    Default,
+    /// From the repository root, though the file says it from `path`.
+    Folder(Located<RepoPath>),
+    /// `terraform = false`
+    Off,
 }
 
 /// Where a secret's value is read from when an image is built.
@@ -69,6 +80,7 @@ impl ProjectConfig {
             extra_inputs,
             hermetic,
             tags: _,
+            is_deployed: _,
             terraform: _,
             service: _,
         } = self;

@@ -8,7 +8,7 @@ use toml::de::DeValue;
 
 use super::Common;
 use super::fields::{Fields, Item, Located};
-use super::project::{ProjectConfig, SecretSource};
+use super::project::{ProjectConfig, SecretSource, TerraformSetting};
 use super::registry::{RegistryConfig, RegistryKind};
 use super::service;
 use crate::model::{InvalidName, Platform, ProjectName, RepoPath, RepositoryName, Tag};
@@ -25,6 +25,7 @@ pub(super) const KEYS: &[&str] = &[
     "secrets",
     "extra_inputs",
     "hermetic",
+    "deploy",
     "tags",
     "terraform",
     "service",
@@ -44,6 +45,8 @@ pub(super) struct Surroundings<'a> {
     builds: Option<RepositoryName>,
     /// Who has each repository, and where that is said.
     repositories: HashMap<RepositoryName, Located<String>, RandomState>,
+    /// Who has each terraform folder that is named.
+    terraform: HashMap<RepoPath, Located<String>, RandomState>,
 }
 
 struct Names<'a> {
@@ -61,6 +64,7 @@ impl<'a> Surroundings<'a> {
             deploy: common.deploy.as_ref(),
             builds: common.workspace.as_ref().map(|workspace| workspace.name.builds_repository()),
             repositories: HashMap::default(),
+            terraform: HashMap::default(),
         }
     }
 }
@@ -93,7 +97,11 @@ pub(super) fn read(
     let extra_inputs = fields.item("extra_inputs").map(|item| item.patterns()).unwrap_or_default();
     let hermetic = fields.item("hermetic").and_then(|item| item.flag()).unwrap_or(true);
     let tags = fields.item("tags").map(|item| sorted_once(item, tag)).unwrap_or_default();
-    let terraform = fields.item("terraform").and_then(located_path).map(below_folder);
+    let is_deployed = fields.item("deploy").and_then(|item| item.flag()).unwrap_or(true);
+    let terraform = match fields.item("terraform") {
+        None => Some(TerraformSetting::Default),
+        Some(setting) => terraform(setting, &item, &folder.value, around),
+    };
     let service = fields.item("service").and_then(service::read);
     Some((
         name?,
@@ -111,7 +119,8 @@ pub(super) fn read(
             extra_inputs,
             hermetic,
             tags,
-            terraform,
+            is_deployed,
+            terraform: terraform?,
             service,
         }),
     ))
@@ -119,6 +128,36 @@ pub(super) fn read(
 
 fn located_path(item: Item<'_>) -> Option<Located<RepoPath>> {
     item.path().map(|path| item.located(path))
+}
+
+/// A folder from the project's folder, which no other project names, or `false`.
+fn terraform(
+    setting: Item<'_>,
+    project: &Item<'_>,
+    folder: &RepoPath,
+    around: &mut Surroundings<'_>,
+) -> Option<TerraformSetting> {
+    match setting.value() {
+        DeValue::Boolean(false) => return Some(TerraformSetting::Off),
+        DeValue::Boolean(true) => {
+            setting.wrong("a folder is expected, or `false` for none");
+            return None;
+        }
+        _ => {}
+    }
+    let named = located_path(setting)?;
+    let path = folder.join(&named.value);
+    match around.terraform.entry(path.clone()) {
+        Entry::Vacant(place) => drop(place.insert(setting.located(project.key().to_owned()))),
+        Entry::Occupied(first) => {
+            let Located { value: owner, line } = first.get();
+            setting.wrong_with_hint(
+                format_args!("the folder `{path}` is that of `[projects.{owner}]` (line {line}) already"),
+                Some("a project that has none of its own says `terraform = false`".to_owned()),
+            );
+        }
+    }
+    Some(TerraformSetting::Folder(Located { value: path, ..named }))
 }
 
 /// The Dockerfile's path from the project's folder.
@@ -211,7 +250,8 @@ fn platforms(item: Item<'_>, cache: Option<&RegistryConfig>) -> Vec<Platform> {
 fn tag(item: &Item<'_>) -> Option<Tag> {
     let tag: Tag = item.parse()?;
     let text = tag.as_str();
-    if text == "tainted" || ["cache-", "branch-", "commit-"].iter().any(|prefix| text.starts_with(prefix)) {
+    const RESERVED: [&str; 5] = ["cache-", "branch-", "commit-", "deployed-", "deploying-"];
+    if text == "tainted" || RESERVED.iter().any(|prefix| text.starts_with(prefix)) {
         item.wrong(format_args!("the tag `{text}` has a meaning of its own"));
         return None;
     }

@@ -114,7 +114,8 @@ pub(super) fn read(item: Item<'_>, role: Role) -> Option<RegistryConfig> {
     let host = fields.item("host").and_then(host);
     let insecure = fields.item("insecure").and_then(|item| item.flag()).unwrap_or(false);
     let endpoint = fields.item("endpoint").and_then(|item| item.read(endpoint));
-    let policy = fields.item("policy").map(|item| policy::read(item, role)).unwrap_or_default();
+    let policy = fields.item("policy").map(|item| policy::read(item, role));
+    let policy = policy.unwrap_or_else(|| Policy::of_role(role));
     let prefix = match fields.item("prefix") {
         Some(item) => item.read(prefix),
         None => Some(String::new()),

@@ -1,22 +1,68 @@
 //! `service`: what runs a project's image, and how that is told of a new one.
 
+use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
-use super::fields::Item;
+use super::fields::{Fields, Item};
 
-pub(super) const KEYS: &[&str] = &["kind", "cluster", "name", "arn", "run"];
+pub(super) const KEYS: &[&str] =
+    &["kind", "cluster", "name", "arn", "run", "execution_role", "infrastructure_role", "timeout"];
+
+/// The keys that a service of any kind may have.
+const COMMON_KEYS: [&str; 2] = ["kind", "timeout"];
+
+/// The longest that a service may be waited for.
+const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What runs a project's image, and how long a deployment waits for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceConfig {
+    pub service: Service,
+    /// From the update until the new image runs. `None`: 15 minutes, and what the service itself
+    /// says that its deployments take longer.
+    pub timeout: Option<Duration>,
+}
 
 /// What runs a project's image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Service {
     /// A service of Amazon ECS.
     Ecs { cluster: Template, name: Template },
+    /// An Express service of Amazon ECS.
+    EcsExpress(EcsExpress),
     /// A function of AWS Lambda.
     Lambda { name: Template },
     /// A service of AWS App Runner.
     AppRunner(AppRunner),
     /// Whatever a program does about it.
     Command { program: Template, arguments: Vec<Template> },
+}
+
+/// An Express service of Amazon ECS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EcsExpress {
+    pub cluster: Template,
+    pub name: Template,
+    /// What the service is created with where it isn't there yet; `None`: it has to be there.
+    pub roles: Option<EcsExpressRoles>,
+}
+
+/// The ARNs of the roles that an Express service needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EcsExpressRoles {
+    pub execution: Template,
+    pub infrastructure: Template,
+}
+
+impl Service {
+    /// Whether a deployment creates it where it isn't there.
+    pub fn is_created_if_missing(&self) -> bool {
+        match self {
+            Self::EcsExpress(express) => express.roles.is_some(),
+            Self::Ecs { .. } | Self::Lambda { .. } | Self::AppRunner(_) | Self::Command { .. } => false,
+        }
+    }
 }
 
 /// What an App Runner service is known by.
@@ -124,9 +170,24 @@ impl FromStr for Template {
     }
 }
 
+/// The text as it is written in the manifest.
+impl fmt::Display for Template {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|piece| match piece {
+            Piece::Text(text) => formatter.write_str(&text.replace('{', "{{").replace('}', "}}")),
+            Piece::Place(place) => {
+                let known = PLACEHOLDERS.iter().find(|(_, known)| known == place);
+                let (name, _) = known.expect("all places have names");
+                write!(formatter, "{{{name}}}")
+            }
+        })
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Kind {
     Ecs,
+    EcsExpress,
     Lambda,
     AppRunner,
     Command,
@@ -135,6 +196,7 @@ enum Kind {
 impl Kind {
     const ALL: &[(&str, Self)] = &[
         ("ecs", Self::Ecs),
+        ("ecs-express", Self::EcsExpress),
         ("lambda", Self::Lambda),
         ("apprunner", Self::AppRunner),
         ("command", Self::Command),
@@ -143,6 +205,7 @@ impl Kind {
     fn keys(self) -> &'static [&'static str] {
         match self {
             Self::Ecs => &["cluster", "name"],
+            Self::EcsExpress => &["cluster", "name", "execution_role", "infrastructure_role"],
             Self::Lambda => &["name"],
             Self::AppRunner => &["name", "arn"],
             Self::Command => &["run"],
@@ -150,14 +213,23 @@ impl Kind {
     }
 }
 
-pub(super) fn read(item: Item<'_>) -> Option<Service> {
+pub(super) fn read(item: Item<'_>) -> Option<ServiceConfig> {
     let fields = item.fields(KEYS)?;
-    let [cluster, name, arn] =
-        ["cluster", "name", "arn"].map(|key| fields.item(key).as_ref().and_then(not_empty));
+    let timeout = match fields.item("timeout") {
+        Some(item) => Some(item.read(timeout)?),
+        None => None,
+    };
+    Some(ServiceConfig { service: service(&fields)?, timeout })
+}
+
+fn service(fields: &Fields<'_>) -> Option<Service> {
+    let [cluster, name, arn, execution, infrastructure] =
+        ["cluster", "name", "arn", "execution_role", "infrastructure_role"]
+            .map(|key| fields.item(key).as_ref().and_then(not_empty));
     let run = fields.item("run").and_then(command);
     let kind_item = fields.required("kind")?;
     let kind = kind_item.one_of(Kind::ALL)?;
-    for key in KEYS.iter().filter(|key| **key != "kind" && !kind.keys().contains(key)) {
+    for key in KEYS.iter().filter(|key| !COMMON_KEYS.contains(key) && !kind.keys().contains(key)) {
         if let Some(item) = fields.item(key) {
             let kind = kind_item.text().unwrap_or_default();
             item.wrong(format_args!("a service of kind `{kind}` has no such key"));
@@ -173,6 +245,17 @@ pub(super) fn read(item: Item<'_>) -> Option<Service> {
             require(&["cluster", "name"]);
             Some(Service::Ecs { cluster: cluster?, name: name? })
         }
+        Kind::EcsExpress => {
+            require(&["cluster", "name"]);
+            let roles = ["execution_role", "infrastructure_role"].map(|key| fields.item(key).is_some());
+            if roles[0] != roles[1] {
+                fields.wrong("`execution_role` and `infrastructure_role` belong together", None);
+            }
+            let roles = execution.zip(infrastructure);
+            let roles =
+                roles.map(|(execution, infrastructure)| EcsExpressRoles { execution, infrastructure });
+            Some(Service::EcsExpress(EcsExpress { cluster: cluster?, name: name?, roles }))
+        }
         Kind::Lambda => {
             require(&["name"]);
             Some(Service::Lambda { name: name? })
@@ -187,6 +270,15 @@ pub(super) fn read(item: Item<'_>) -> Option<Service> {
             require(&["run"]);
             run
         }
+    }
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    let timeout = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if (Duration::from_secs(1)..=MAX_TIMEOUT).contains(&timeout) {
+        Ok(timeout)
+    } else {
+        Err("a duration from `1s` to `24h` is expected, such as `40m`".to_owned())
     }
 }
 

@@ -101,31 +101,35 @@ fn the_documented_example_is_read_whole() {
                 "latest",
             ),
         ],
-        terraform: Some(
+        is_deployed: true,
+        terraform: Folder(
             Located {
                 value: RepoPath(services/api/terraform),
                 line: 44,
             },
         ),
         service: Some(
-            Ecs {
-                cluster: Template(
-                    [
-                        Text(
-                            "setup",
-                        ),
-                    ],
-                ),
-                name: Template(
-                    [
-                        Place(
-                            DeployTag,
-                        ),
-                        Text(
-                            "-api",
-                        ),
-                    ],
-                ),
+            ServiceConfig {
+                service: Ecs {
+                    cluster: Template(
+                        [
+                            Text(
+                                "setup",
+                            ),
+                        ],
+                    ),
+                    name: Template(
+                        [
+                            Place(
+                                DeployTag,
+                            ),
+                            Text(
+                                "-api",
+                            ),
+                        ],
+                    ),
+                },
+                timeout: None,
             },
         ),
     }
@@ -568,5 +572,50 @@ fn a_host_of_ecr_says_the_account_and_the_region() {
 
         assert_eq!(ecr.as_ref().map(|ecr| ecr.region.as_str()), expected, "{host}");
         assert!(ecr.is_none_or(|ecr| ecr.account.as_deref() == Some("123456789012")));
+    }
+}
+
+#[test]
+fn what_a_project_deploys_can_be_turned_off_and_a_service_can_have_its_own_timeout() {
+    let api = project(
+        "path = \"api\"\ndeploy = false\nterraform = false\nservice = { kind = \"lambda\", name = \"a\", timeout = \"40m\" }",
+    );
+
+    assert!(!api.is_deployed);
+    assert_eq!(api.terraform, TerraformSetting::Off);
+    assert_eq!(api.service.unwrap().timeout, Some(std::time::Duration::from_secs(40 * 60)));
+}
+
+// issue 12: P4
+#[test]
+fn a_terraform_folder_that_two_projects_name_is_an_error_with_both_lines() {
+    let text = "workspace.name = \"shop\"\n[projects.a]\npath = \"p\"\nterraform = \"t\"\n\
+                [projects.b]\npath = \"p\"\nterraform = \"t\"\n";
+
+    let errors = parse(text.as_bytes(), "projects.toml").unwrap_err().to_string();
+
+    assert_eq!(
+        errors,
+        "projects.toml:7: `terraform` in `[projects.b]`: the folder `p/t` is that of `[projects.a]` (line 4) \
+         already; a project that has none of its own says `terraform = false`"
+    );
+}
+
+#[test]
+fn a_timeout_that_is_none_is_an_error() {
+    for timeout in ["", "soon", "0s", "25h"] {
+        let text = format!(
+            "workspace.name = \"shop\"\n[projects.a]\npath = \"p\"\nservice = {{ kind = \"lambda\", name = \"a\", timeout = \"{timeout}\" }}"
+        );
+        assert!(parse(text.as_bytes(), "projects.toml").is_err(), "{timeout}");
+    }
+}
+
+#[test]
+fn the_tags_of_records_and_locks_are_reserved() {
+    for tag in ["deployed-dev", "deploying-dev.1"] {
+        let text = format!("workspace.name = \"shop\"\n[projects.a]\npath = \"p\"\ntags = [\"{tag}\"]");
+        let errors = parse(text.as_bytes(), "projects.toml").unwrap_err().to_string();
+        assert!(errors.contains("has a meaning of its own"), "{errors}");
     }
 }

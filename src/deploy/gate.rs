@@ -21,19 +21,17 @@ pub struct Candidate {
     pub tags: BTreeSet<String>,
 }
 
-/// Where a commit stands, seen from the one that is deployed.
+/// How a commit is related to one that is deployed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Course {
-    /// Nothing is deployed yet.
-    First,
+pub enum Relation {
     /// It is the one that is deployed.
     Same,
     /// What is deployed is in its history.
-    Forward,
+    FastForward,
     /// It is in the history of what is deployed.
-    Backward,
+    Behind,
     /// Neither is in the other's history.
-    Sideways,
+    Diverged,
     /// History is cut off here, so it can't be told.
     Unknown,
 }
@@ -72,6 +70,10 @@ pub enum GateError {
     HistoryCut { environment: EnvironmentName, deployed: CommitId, commit: CommitId },
     #[error("{} was not built whole: there is no image of {}", .commit.short(), names(.missing))]
     NotBuilt { commit: CommitId, missing: BTreeSet<ProjectName> },
+    #[error(
+        "`{project}` can't be deployed: there is no {service}, and no Terraform that is applied before creates one"
+    )]
+    NoService { project: ProjectName, service: String },
 }
 
 impl GateError {
@@ -81,7 +83,8 @@ impl GateError {
             Self::NotAllowed { .. }
             | Self::GoesBack { .. }
             | Self::HistoryCut { .. }
-            | Self::NotBuilt { .. } => ErrorKind::Failed,
+            | Self::NotBuilt { .. }
+            | Self::NoService { .. } => ErrorKind::Failed,
         }
     }
 
@@ -90,8 +93,15 @@ impl GateError {
         match self {
             Self::NotAllowed { .. } => None,
             Self::GoesBack { .. } => Some("to go back on purpose: `--rollback`".to_owned()),
-            Self::HistoryCut { .. } => Some("fetch the history: `git fetch --unshallow`".to_owned()),
+            Self::HistoryCut { .. } => {
+                Some("let it be fetched: `--fetch-base`, or `git fetch --unshallow`".to_owned())
+            }
             Self::NotBuilt { .. } => Some("`chinampa build` of that commit says why".to_owned()),
+            Self::NoService { .. } => Some(
+                "create it, or let the project's Terraform do so; `--apply-all` applies Terraform that \
+                 did not change"
+                    .to_owned(),
+            ),
         }
     }
 }
@@ -122,27 +132,28 @@ pub fn check_rule(
     })
 }
 
-/// Checks that the environment doesn't go back, unless that is wanted.
+/// Checks that the environment doesn't go back behind a commit that it runs, or may run, unless
+/// that is wanted.
 ///
-/// A commit on another line of history is let through: a fix of an older release is one.
+/// A diverged commit is allowed: a fix of an older release is one.
 ///
 /// # Errors
 /// [`GateError::GoesBack`], and [`GateError::HistoryCut`] when it can't be told.
-pub fn check_course(
+pub fn check_relation(
     environment: &EnvironmentName,
-    deployed: Option<CommitId>,
+    deployed: CommitId,
     commit: CommitId,
-    course: Course,
+    relation: Relation,
     rollback: Rollback,
 ) -> Result<(), GateError> {
-    let Some(deployed) = deployed.filter(|_| rollback == Rollback::Refused) else {
-        return Ok(());
-    };
     let environment = environment.clone();
-    match course {
-        Course::First | Course::Same | Course::Forward | Course::Sideways => Ok(()),
-        Course::Backward => Err(GateError::GoesBack { environment, deployed, commit }),
-        Course::Unknown => Err(GateError::HistoryCut { environment, deployed, commit }),
+    match (rollback, relation) {
+        (Rollback::Allowed, _)
+        | (Rollback::Refused, Relation::Same | Relation::FastForward | Relation::Diverged) => Ok(()),
+        (Rollback::Refused, Relation::Behind) => Err(GateError::GoesBack { environment, deployed, commit }),
+        (Rollback::Refused, Relation::Unknown) => {
+            Err(GateError::HistoryCut { environment, deployed, commit })
+        }
     }
 }
 
@@ -247,16 +258,16 @@ mod tests {
 
     #[test]
     fn an_environment_goes_back_only_when_that_is_wanted() {
-        let check = |course, rollback| {
-            check_course(&environment(), Some(commit(2)), commit(1), course, rollback).is_ok()
+        let check = |relation, rollback| {
+            check_relation(&environment(), commit(2), commit(1), relation, rollback).is_ok()
         };
 
-        for course in [Course::Same, Course::Forward, Course::Sideways] {
-            assert!(check(course, Rollback::Refused), "{course:?}");
+        for relation in [Relation::Same, Relation::FastForward, Relation::Diverged] {
+            assert!(check(relation, Rollback::Refused), "{relation:?}");
         }
-        for course in [Course::Backward, Course::Unknown] {
-            assert!(!check(course, Rollback::Refused), "{course:?}");
-            assert!(check(course, Rollback::Allowed), "{course:?}");
+        for relation in [Relation::Behind, Relation::Unknown] {
+            assert!(!check(relation, Rollback::Refused), "{relation:?}");
+            assert!(check(relation, Rollback::Allowed), "{relation:?}");
         }
     }
 

@@ -1,216 +1,266 @@
-//! The right to change one environment, held by one deployment at a time.
+//! The lock of an environment: one deployment at a time changes it.
 //!
 //! Registries have no compare-and-swap, but a tag that was written is listed from then on. So each
-//! deployment writes an intent under a tag of its own and then lists all intents for the
-//! environment. Who is alone has the right. Of several that see each other, all but the one with
-//! the least tag withdraw and try again later, and that one waits until they are gone: whoever
-//! listed before could have been alone. Two that hold the right at once would each have listed before
-//! the other had written, and both after they had written themselves, which can't be.
+//! deployment writes a claim under a tag of its own and then lists all claims to the environment.
+//! A claim that is alone holds the lock. Of several that see each other, all but the oldest
+//! withdraw and try again later, and the oldest waits until they are gone: whoever listed before
+//! could have been alone. Two that hold the lock at once would each have listed before the other
+//! had written, and both after they had written themselves, which can't be.
 //!
-//! A deployment that was killed leaves its intent. It counts as gone when it wasn't renewed for
-//! [`LEASE`], so a holder renews its own, and stops when it can't.
+//! A claim is a lease. A deployment that was killed leaves its claim, which counts as gone when it
+//! wasn't renewed for its lease. So a holder renews its own, while it waits too, and stops before
+//! its next step when it could not do so for half of the lease, or when somebody took the claim away.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
+use super::claim::{ClaimId, LockClaim};
+use super::claims::LockClaims;
+use super::clock::Clock;
+use super::lock_error::LockError;
+use crate::interruption::Interruption;
+use crate::model::{CommitId, Tag, Timestamp};
 
-use crate::model::{CommitId, ErrorKind, RepositoryName, Tag};
-use crate::registry::{Registry, RegistryError};
+/// How long a deployment that has to wait does so before it looks again, at most.
+const MAX_PAUSE: Duration = Duration::from_secs(2);
 
-/// How long an intent counts that isn't renewed. Far longer than clocks of CI machines differ.
-pub const LEASE: Duration = Duration::from_secs(15 * 60);
-
-/// How often a holder renews its intent.
-const RENEWAL: Duration = Duration::from_secs(60);
-
-/// How long one that has to wait does so before it looks again.
-const PAUSE: Duration = Duration::from_secs(2);
-
-const ARTIFACT_TYPE: &str = "application/vnd.chinampa.deploying.v1+json";
-
-/// Why the right could not be had.
-#[derive(Debug, Error)]
-pub enum LockError {
-    #[error("cannot agree with other deployments to `{environment}` who goes first")]
-    Registry {
-        environment: String,
-        #[source]
-        source: RegistryError,
-    },
-    #[error("commit {commit} is being deployed to `{environment}`, and has been for {minutes} minutes")]
-    Held { environment: String, commit: String, minutes: u64 },
+/// Who wants the lock, and how.
+#[derive(Clone, Debug)]
+pub struct LockRequest {
+    pub commit: CommitId,
+    /// Who deploys.
+    pub by: String,
+    pub id: ClaimId,
+    /// How long the claim counts without being renewed.
+    pub lease: Duration,
+    /// How long another holder is waited for.
+    pub wait: Duration,
 }
 
-impl LockError {
-    /// What kind of trouble it is.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Registry { source, .. } => source.kind(),
-            Self::Held { .. } => ErrorKind::Environment,
-        }
-    }
-
-    /// What the reader can do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Registry { source, .. } => source.hint(),
-            Self::Held { .. } => None,
-        }
-    }
-}
-
-/// Where the intents of one environment are.
-#[derive(Clone, Copy)]
-pub struct Intents<'r> {
-    pub registry: &'r dyn Registry,
-    pub repository: &'r RepositoryName,
-    pub environment: &'r str,
-}
-
-/// The right to change an environment, until it is released or its holder is gone.
-pub struct Lock<'r> {
-    intents: Intents<'r>,
+/// The lock of an environment, until it is released or lost.
+pub struct EnvironmentLock<'l> {
+    claims: LockClaims<'l>,
+    clock: &'l dyn Clock,
     tag: Tag,
-    intent: Intent,
+    claim: LockClaim,
+    /// In milliseconds, by the clock.
+    renewed: AtomicU64,
+    is_taken_away: AtomicBool,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Intent {
-    commit: String,
-    /// Milliseconds since 1970-01-01T00:00:00Z.
-    begun: u64,
-    renewed: u64,
-}
-
-/// What one look at the others showed.
-enum Seen {
+/// What one look at the other claims showed.
+enum Contest {
     Alone,
-    /// One of them comes first.
-    Behind(Intent),
-    /// They will withdraw.
-    Ahead,
+    /// An older one goes first.
+    Behind(LockClaim),
+    /// Younger ones will withdraw.
+    Ahead(LockClaim),
 }
 
-impl std::fmt::Debug for Intents<'_> {
+impl std::fmt::Debug for EnvironmentLock<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Intents").field("environment", &self.environment).finish_non_exhaustive()
+        formatter.debug_struct("EnvironmentLock").field("tag", &self.tag).finish_non_exhaustive()
     }
 }
 
-impl std::fmt::Debug for Lock<'_> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Lock").field("tag", &self.tag).finish_non_exhaustive()
-    }
-}
-
-impl<'r> Intents<'r> {
-    /// Waits for the right at most `patience`.
+impl<'l> EnvironmentLock<'l> {
+    /// Waits for the lock, at most as long as the request says. However that ends, a claim that
+    /// doesn't hold the lock is taken away. `on_wait` is told once who holds it.
     ///
     /// # Errors
-    /// [`LockError::Held`] when another deployment still has it, [`LockError::Registry`] for trouble.
-    pub async fn lock(self, commit: CommitId, patience: Duration) -> Result<Lock<'r>, LockError> {
-        let begun = now();
+    /// [`LockError::Held`] when another deployment still has it, [`LockError::Registry`] for
+    /// trouble, [`LockError::Interrupted`].
+    pub async fn acquire(
+        claims: LockClaims<'l>,
+        clock: &'l dyn Clock,
+        request: &LockRequest,
+        interruption: &Interruption,
+        on_wait: &dyn Fn(&LockClaim),
+    ) -> Result<Self, LockError> {
+        let begun = clock.now();
+        let mut is_told = false;
         loop {
-            let lock = self.announce(commit, begun).await?;
-            let other = loop {
-                match lock.look().await? {
-                    Seen::Alone => return Ok(lock),
-                    Seen::Behind(other) => break other,
-                    Seen::Ahead => tokio::time::sleep(PAUSE).await,
+            if interruption.is_requested() {
+                return Err(LockError::Interrupted);
+            }
+            let lock = Self::announce(claims, clock, request, begun).await?;
+            let holder = match lock.contend(request.wait, interruption).await {
+                Ok(None) => return Ok(lock),
+                Ok(Some(holder)) => holder,
+                Err(error) => {
+                    lock.withdraw_after(&error).await;
+                    return Err(error);
                 }
             };
             lock.release().await?;
-            if now().saturating_sub(begun) > milliseconds(patience) {
-                return Err(LockError::Held {
-                    environment: self.environment.to_owned(),
-                    commit: crate::model::printable(&other.commit),
-                    minutes: now().saturating_sub(other.begun) / 60_000,
-                });
+            if clock.now().since(begun) >= request.wait {
+                return Err(LockError::Held { environment: claims.environment.clone(), holder });
             }
-            tokio::time::sleep(PAUSE).await;
+            if !is_told {
+                on_wait(&holder);
+                is_told = true;
+            }
+            interruption.unless_requested(clock.sleep(pause(request.lease))).await;
         }
     }
 
-    async fn announce(self, commit: CommitId, begun: u64) -> Result<Lock<'r>, LockError> {
-        // The process's number tells two apart that begin within one millisecond on one machine;
-        // on two machines the commit or the moment of writing does.
-        let name = format!("{}{begun:013}-{}-{}", self.prefix(), std::process::id(), commit.short());
-        let tag: Tag = name.parse().expect("an environment's name leaves room in a tag");
-        let lock =
-            Lock { intents: self, tag, intent: Intent { commit: commit.to_string(), begun, renewed: now() } };
-        lock.write().await?;
-        Ok(lock)
+    /// Writes a claim. Never dropped half-way: a claim that is on its way could not be taken back.
+    async fn announce(
+        claims: LockClaims<'l>,
+        clock: &'l dyn Clock,
+        request: &LockRequest,
+        begun: Timestamp,
+    ) -> Result<Self, LockError> {
+        let now = clock.now();
+        let claim = LockClaim {
+            commit: request.commit.to_string(),
+            by: request.by.clone(),
+            begun,
+            renewed: now,
+            lease: request.lease,
+        };
+        let lock = Self {
+            tag: claims.tag(begun, &request.id),
+            claims,
+            clock,
+            claim,
+            renewed: AtomicU64::new(now.as_millis()),
+            is_taken_away: AtomicBool::new(false),
+        };
+        match claims.write(&lock.tag, &lock.claim).await {
+            Ok(()) => Ok(lock),
+            Err(error) => {
+                // It may be there all the same.
+                lock.withdraw_after(&error).await;
+                Err(error)
+            }
+        }
     }
 
-    fn prefix(&self) -> String {
-        format!("deploying-{}.", self.environment)
+    /// `None` when the claim holds the lock, else the claim that goes first.
+    async fn contend(
+        &self,
+        wait: Duration,
+        interruption: &Interruption,
+    ) -> Result<Option<LockClaim>, LockError> {
+        loop {
+            let look = interruption.unless_requested(self.look()).await;
+            let rival = match look.ok_or(LockError::Interrupted)?? {
+                Contest::Alone => return Ok(None),
+                Contest::Behind(rival) => return Ok(Some(rival)),
+                Contest::Ahead(rival) => rival,
+            };
+            if self.clock.now().since(self.claim.begun) >= wait {
+                return Ok(Some(rival));
+            }
+            interruption.unless_requested(self.clock.sleep(pause(self.claim.lease))).await;
+            // A rival that was killed is waited for as long as its lease.
+            if self.silence() >= self.renewal() {
+                self.renew().await?;
+            }
+        }
     }
 
-    fn failed(&self, source: RegistryError) -> LockError {
-        LockError::Registry { environment: self.environment.to_owned(), source }
+    async fn look(&self) -> Result<Contest, LockError> {
+        let mut contest = Contest::Alone;
+        for (tag, claim) in self.claims.list().await? {
+            if tag == self.tag || claim.has_expired(self.clock.now()) {
+                continue;
+            }
+            if tag < self.tag {
+                return Ok(Contest::Behind(claim));
+            }
+            contest = Contest::Ahead(claim);
+        }
+        Ok(contest)
     }
-}
 
-impl Lock<'_> {
-    /// Gives the right back.
+    /// Whether the lock is still held, as far as is known here: asked before each step.
+    ///
+    /// # Errors
+    /// [`LockError::TakenAway`], and [`LockError::Expired`] when the claim was not renewed for half
+    /// of its lease by the clock.
+    pub fn ensure_held(&self) -> Result<(), LockError> {
+        let environment = self.claims.environment.clone();
+        if self.is_taken_away.load(Ordering::Relaxed) {
+            return Err(LockError::TakenAway { environment });
+        }
+        let silence = self.silence();
+        if silence > self.claim.lease / 2 {
+            return Err(LockError::Expired { environment, silence });
+        }
+        Ok(())
+    }
+
+    /// Does the work and renews the claim meanwhile, as long as that can be done; the work asks
+    /// [`EnvironmentLock::ensure_held`] before each of its steps. No renewal is under way at the end.
+    pub async fn keep<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                value = &mut work => return value,
+                () = self.clock.sleep(self.renewal()) => {}
+            }
+            if self.ensure_held().is_err() {
+                return work.await;
+            }
+            let mut renewal = std::pin::pin!(self.renew());
+            let renewed = tokio::select! {
+                biased;
+                value = &mut work => {
+                    log(&renewal.await);
+                    return value;
+                }
+                renewed = &mut renewal => renewed,
+            };
+            // What a registry can't do now it may do next time, before half of the lease is over.
+            log(&renewed);
+        }
+    }
+
+    /// Gives the lock back.
     ///
     /// # Errors
     /// [`LockError::Registry`]: then others wait until the lease has run out.
     pub async fn release(self) -> Result<(), LockError> {
-        let Intents { registry, repository, .. } = self.intents;
-        registry.untag(repository, &self.tag).await.map_err(|source| self.intents.failed(source))
+        self.claims.remove(&self.tag).await
     }
 
-    /// Renews the intent for as long as it is polled; ready only when that fails.
-    pub async fn keep(&self) -> LockError {
-        loop {
-            tokio::time::sleep(RENEWAL).await;
-            if let Err(error) = self.write().await {
-                return error;
-            }
+    async fn renew(&self) -> Result<(), LockError> {
+        self.ensure_held()?;
+        if self.claims.read(&self.tag).await?.is_none() {
+            self.is_taken_away.store(true, Ordering::Relaxed);
+            return Err(LockError::TakenAway { environment: self.claims.environment.clone() });
+        }
+        let now = self.clock.now();
+        self.claims.write(&self.tag, &LockClaim { renewed: now, ..self.claim.clone() }).await?;
+        self.renewed.store(now.as_millis(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Takes the claim away after something else went wrong, which says more than that this can't be done.
+    async fn withdraw_after(&self, error: &LockError) {
+        if let Err(failure) = self.claims.remove(&self.tag).await {
+            tracing::info!(%error, %failure, tag = %self.tag, "a claim could not be taken away");
         }
     }
 
-    async fn write(&self) -> Result<(), LockError> {
-        let Intents { registry, repository, .. } = self.intents;
-        let intent = Intent { renewed: now(), ..self.intent.clone() };
-        let content = Bytes::from(serde_json::to_vec(&intent).expect("an intent is plain JSON"));
-        let written =
-            registry.put_artifact(repository, ARTIFACT_TYPE, content, std::slice::from_ref(&self.tag));
-        written.await.map(|_| ()).map_err(|source| self.intents.failed(source))
+    fn silence(&self) -> Duration {
+        self.clock.now().since(Timestamp::from_millis(self.renewed.load(Ordering::Relaxed)))
     }
 
-    async fn look(&self) -> Result<Seen, LockError> {
-        let Intents { registry, repository, .. } = self.intents;
-        let failed = |source| self.intents.failed(source);
-        let mut tags = registry.tags(repository).await.map_err(failed)?;
-        tags.retain(|tag| tag.as_str().starts_with(&self.intents.prefix()) && *tag != self.tag);
-        tags.sort();
-        let mut seen = Seen::Alone;
-        for tag in tags {
-            let document = registry.artifact(repository, &tag).await.map_err(failed)?;
-            let Some(intent) = document.and_then(|document| serde_json::from_slice::<Intent>(&document).ok())
-            else {
-                continue;
-            };
-            if now().saturating_sub(intent.renewed) > milliseconds(LEASE) {
-                continue;
-            }
-            if tag < self.tag {
-                return Ok(Seen::Behind(intent));
-            }
-            seen = Seen::Ahead;
-        }
-        Ok(seen)
+    fn renewal(&self) -> Duration {
+        self.claim.lease / 15
     }
 }
 
-fn now() -> u64 {
-    milliseconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+fn pause(lease: Duration) -> Duration {
+    MAX_PAUSE.min(lease / 10)
 }
 
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+fn log(renewed: &Result<(), LockError>) {
+    if let Err(error) = renewed {
+        tracing::warn!(%error, "the lock could not be renewed");
+    }
 }

@@ -1,31 +1,72 @@
-//! What follows a whole build: may it be deployed, Terraform, and the services that run it.
+//! Deploys a commit that was built whole: images to the registry that production pulls from,
+//! Terraform, and the services that run them.
+//!
+//! A deployment is a line: take the lock of the environment, [`observe`], [`plan`](plan()), run. A dry
+//! run is a prefix of it.
 
+mod ancestry;
 mod checkout;
+mod claim;
+mod claims;
+mod clock;
+mod error;
 pub mod gate;
+mod line;
 mod links;
+mod live;
 mod lock;
+mod lock_error;
+mod observe;
+mod observed;
+mod operations;
+mod plan;
 mod program;
-mod rollout;
+mod reason;
+mod request;
+mod result;
+mod run;
 mod services;
-mod standing;
 mod terraform;
+mod terraform_config;
+mod terraform_error;
+mod terraform_event;
+mod terraform_folders;
 mod terraform_install;
+mod terraform_root;
 mod terraform_source;
+mod validate;
 
+pub use ancestry::{History, candidate, relation};
 pub use checkout::{Checkout, CheckoutError};
-pub use lock::{Intents, LEASE, Lock, LockError};
+pub use claim::{ClaimId, DEFAULT_LEASE, LockClaim, MIN_LEASE};
+pub use claims::LockClaims;
+pub use clock::{Clock, SystemClock};
+pub use error::{DeployError, ProjectError};
+pub use line::{deploy, dry_run};
+pub use live::{LiveOperations, TerraformRunner};
+pub use lock::{EnvironmentLock, LockRequest};
+pub use lock_error::LockError;
+pub use observe::{Endpoints, RelationOf, observe, read_record};
+pub use observed::{Observed, StoredRecord};
+pub use operations::Operations;
+pub use plan::{DeployPlan, ImageChange, ProjectDeployment, ServiceWork, TerraformWork, plan};
 pub use program::{Line, ProgramError, Stream};
-pub use rollout::{DeployEvent, Part, PartError, PartOutcome, PartResult, Rollout, TellDeploy};
+pub use reason::{ApplyReason, RestartReason, UnknownReason};
+pub use request::{
+    Apply, BuiltProject, DeployChoice, DeployRequest, ProjectRequest, deploy_tag, service_fingerprint, target,
+};
+pub use result::{DeployEvent, DeployReport, OnDeployEvent, ProjectOutcome, ProjectResult};
 pub use services::{
-    AwsPlace, Deployment, ServiceError, ServiceEvent, ServicePatience, Services, TellService,
+    AwsPlace, Deployment, OnServiceEvent, ServiceError, ServiceEvent, ServiceState, ServiceTimeouts, Services,
 };
-pub use standing::{candidate, course};
-pub use terraform::{
-    TellTerraform, Terraform, TerraformError, TerraformEvent, TerraformFolder, TerraformStep,
-    terraform_folders,
-};
-pub use terraform_install::{InstallError, TerraformInstall};
+pub use terraform::Terraform;
+pub use terraform_error::TerraformError;
+pub use terraform_event::{OnTerraformEvent, TerraformEvent, TerraformStep};
+pub use terraform_folders::{TerraformFolder, terraform_folders};
+pub use terraform_install::{InstallError, TerraformInstall, TerraformProgram};
+pub use terraform_root::{Backend, Creates, TerraformRoot};
 pub use terraform_source::{
     ArchiveSum, InvalidArchiveSum, InvalidMirror, InvalidTerraformVersion, Mirror, TERRAFORM_MIRROR,
     TERRAFORM_VERSION, TerraformVersion,
 };
+pub use validate::{ValidateError, Validated, Validation, validate_terraform};

@@ -2,9 +2,15 @@
 //!
 //! The program gets a process group of its own, so that Ctrl-C in a terminal reaches it once, from
 //! here, and not twice: Terraform takes a second interrupt as the order to drop everything.
+//!
+//! A program that must never be cut off writes to files, not to pipes: it outlives this process,
+//! and a pipe that nobody reads would end it at its next line.
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,19 +20,23 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
+use crate::interruption::Interruption;
 use crate::model::{ErrorKind, printable_log};
 
 /// How many of the last lines an error has.
 const TAIL_LINES: usize = 40;
 
 /// A longer line is told in pieces.
-const MOST_LINE_BYTES: usize = 16 << 10;
+const MAX_LINE_BYTES: usize = 16 << 10;
 
 /// How long a program that was asked to stop may take before it is killed.
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long output is read after the program has ended: something that it left running may hold it open.
 const AFTERGLOW: Duration = Duration::from_secs(2);
+
+/// How often the files that a program writes to are looked at.
+const FILE_PAUSE: Duration = Duration::from_millis(100);
 
 /// How a program is asked to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,23 +82,6 @@ pub enum ProgramError {
     },
 }
 
-impl ProgramError {
-    /// What kind of trouble it is.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Start { .. } | Self::Follow { .. } => ErrorKind::Environment,
-            Self::Failed { .. } => ErrorKind::Failed,
-        }
-    }
-
-    /// What the reader can do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Start { .. } | Self::Follow { .. } | Self::Failed { .. } => None,
-        }
-    }
-}
-
 /// Runs `command` and tells each line of its output.
 ///
 /// When the future is dropped, the program is asked to stop, and waited for on this thread: 30
@@ -107,7 +100,7 @@ pub(super) async fn run(
     let mut child = command.spawn().map_err(start)?;
     let mut stdout = Lines::new(Stream::Stdout, child.stdout.take());
     let mut stderr = Lines::new(Stream::Stderr, child.stderr.take());
-    let mut running = Running { child, stop };
+    let mut running = Running { child, stop, patience: Some(STOP_PATIENCE) };
     let mut tail = Tail::default();
 
     let mut tell = |line: Line| {
@@ -138,14 +131,66 @@ pub(super) async fn run(
     Err(ProgramError::Failed { program, status, log_tail: tail.0.into() })
 }
 
+/// Runs a program that must come to its own end: asked to stop, it gets one SIGINT and is waited
+/// for, however long it takes. It goes on when this process is killed.
+///
+/// # Errors
+/// [`ProgramError`]; any exit status but 0 is one.
+pub(super) async fn run_to_its_end(
+    mut command: Command,
+    output_folder: &Path,
+    interruption: &Interruption,
+    tell: &(dyn Fn(Line) + Send + Sync),
+) -> Result<(), ProgramError> {
+    let program = command.as_std().get_program().to_string_lossy().into_owned();
+    let start = |source| ProgramError::Start { program: program.clone(), source };
+    let follow = |source| ProgramError::Follow { program: program.clone(), source };
+    let (stdout, stdout_file) = FileLines::new(Stream::Stdout, output_folder).map_err(start)?;
+    let (stderr, stderr_file) = FileLines::new(Stream::Stderr, output_folder).map_err(start)?;
+    command.stdin(Stdio::null()).stdout(stdout_file).stderr(stderr_file).process_group(0);
+    let mut running =
+        Running { child: command.spawn().map_err(start)?, stop: Stop::Interrupt, patience: None };
+    let mut streams = [stdout, stderr];
+    let mut tail = Tail::default();
+
+    let mut read = |is_over: bool| {
+        for stream in &mut streams {
+            for line in stream.read(is_over)? {
+                tail.push(line.text.clone());
+                tell(line);
+            }
+        }
+        Ok::<_, std::io::Error>(())
+    };
+    let mut is_interrupted = false;
+    let status = loop {
+        tokio::select! {
+            status = running.child.wait() => break status.map_err(follow)?,
+            () = interruption.requested(), if !is_interrupted => {
+                is_interrupted = true;
+                running.send_stop();
+            }
+            () = tokio::time::sleep(FILE_PAUSE) => {}
+        }
+        read(false).map_err(follow)?;
+    };
+    read(true).map_err(follow)?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(ProgramError::Failed { program, status, log_tail: tail.0.into() })
+}
+
 /// A program that runs, and is stopped when nobody waits for it any more.
 struct Running {
     child: Child,
     stop: Stop,
+    /// How long it may take to stop before it is killed; `None`: as long as it wants.
+    patience: Option<Duration>,
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
+impl Running {
+    fn send_stop(&self) {
         // Without an id it was waited for.
         let Some(id) = self.child.id() else { return };
         let signal = match self.stop {
@@ -154,11 +199,20 @@ impl Drop for Running {
         };
         let sent = i32::try_from(id).ok().and_then(Pid::from_raw).map(|id| kill_process(id, signal));
         tracing::info!(id, ?signal, ?sent, "a program is asked to stop");
-        let deadline = Instant::now() + STOP_PATIENCE;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.child.id().is_none() {
+            return;
+        }
+        self.send_stop();
+        let deadline = self.patience.map(|patience| Instant::now() + patience);
         while let Ok(None) = self.child.try_wait() {
-            if Instant::now() >= deadline {
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 let killed = self.child.start_kill();
-                tracing::info!(id, ?killed, "a program that did not stop is killed");
+                tracing::info!(?killed, "a program that did not stop is killed");
                 return;
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -166,40 +220,78 @@ impl Drop for Running {
     }
 }
 
+/// Bytes of one stream that are not a whole line yet.
+struct LineBuffer {
+    stream: Stream,
+    bytes: BytesMut,
+}
+
+impl LineBuffer {
+    fn new(stream: Stream) -> Self {
+        Self { stream, bytes: BytesMut::new() }
+    }
+
+    /// The lines that are whole; when the stream is over, the rest too.
+    fn lines(&mut self, is_over: bool) -> Vec<Line> {
+        let mut lines = Vec::new();
+        while let Some(end) = self.end_of_line(is_over) {
+            let line = self.bytes.split_to(end);
+            let text = printable_log(&String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line)));
+            lines.push(Line { stream: self.stream, text });
+        }
+        lines
+    }
+
+    fn end_of_line(&self, is_over: bool) -> Option<usize> {
+        let end = self.bytes.iter().take(MAX_LINE_BYTES).position(|&byte| byte == b'\n');
+        match end {
+            Some(newline) => Some(newline + 1),
+            None if self.bytes.len() >= MAX_LINE_BYTES => Some(MAX_LINE_BYTES),
+            None if is_over && !self.bytes.is_empty() => Some(self.bytes.len()),
+            None => None,
+        }
+    }
+}
+
 /// One stream of a program, in lines.
 struct Lines<R> {
-    stream: Stream,
     source: Option<R>,
-    buffer: BytesMut,
+    buffer: LineBuffer,
     is_over: bool,
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     fn new(stream: Stream, source: Option<R>) -> Self {
-        Self { stream, is_over: source.is_none(), source, buffer: BytesMut::new() }
+        Self { is_over: source.is_none(), source, buffer: LineBuffer::new(stream) }
     }
 
     /// The lines that the next bytes complete. Nothing is lost when the future is dropped.
     async fn next(&mut self) -> std::io::Result<Vec<Line>> {
         let Some(source) = &mut self.source else { return Ok(Vec::new()) };
-        self.is_over = source.read_buf(&mut self.buffer).await? == 0;
-        let mut lines = Vec::new();
-        while let Some(end) = self.end_of_line() {
-            let line = self.buffer.split_to(end);
-            let text = printable_log(&String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line)));
-            lines.push(Line { stream: self.stream, text });
-        }
-        Ok(lines)
+        self.is_over = source.read_buf(&mut self.buffer.bytes).await? == 0;
+        Ok(self.buffer.lines(self.is_over))
+    }
+}
+
+/// One stream of a program that writes to a file, in lines.
+struct FileLines {
+    file: File,
+    buffer: LineBuffer,
+}
+
+impl FileLines {
+    /// Also returns what the program writes to. The file has no name: it is gone with its last user.
+    fn new(stream: Stream, folder: &Path) -> std::io::Result<(Self, File)> {
+        let named = tempfile::NamedTempFile::new_in(folder)?;
+        let file = named.reopen()?;
+        Ok((Self { file, buffer: LineBuffer::new(stream) }, named.into_file()))
     }
 
-    fn end_of_line(&self) -> Option<usize> {
-        let end = self.buffer.iter().take(MOST_LINE_BYTES).position(|&byte| byte == b'\n');
-        match end {
-            Some(newline) => Some(newline + 1),
-            None if self.buffer.len() >= MOST_LINE_BYTES => Some(MOST_LINE_BYTES),
-            None if self.is_over && !self.buffer.is_empty() => Some(self.buffer.len()),
-            None => None,
-        }
+    fn read(&mut self, is_over: bool) -> std::io::Result<Vec<Line>> {
+        let mut bytes = Vec::new();
+        self.file.read_to_end(&mut bytes)?;
+        self.buffer.bytes.extend_from_slice(&bytes);
+        Ok(self.buffer.lines(is_over))
     }
 }
 
@@ -223,6 +315,21 @@ impl fmt::Display for Line {
 }
 
 impl ProgramError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Start { .. } | Self::Follow { .. } => ErrorKind::Environment,
+            Self::Failed { .. } => ErrorKind::Failed,
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Start { .. } | Self::Follow { .. } | Self::Failed { .. } => None,
+        }
+    }
+
     /// The last lines that the program wrote, oldest first.
     pub fn log_tail(&self) -> &[String] {
         match self {
@@ -233,83 +340,4 @@ impl ProgramError {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use super::*;
-
-    async fn shell(script: &str) -> (Result<(), ProgramError>, Vec<Line>) {
-        let lines = Mutex::new(Vec::new());
-        let mut command = Command::new("sh");
-        command.args(["-c", script]);
-        let result = run(command, Stop::Interrupt, &|line| lines.lock().unwrap().push(line)).await;
-        (result, lines.into_inner().unwrap())
-    }
-
-    #[tokio::test]
-    async fn lines_come_from_both_streams_and_need_no_newline_at_the_end() {
-        let (result, lines) = shell("echo one; printf two; echo three >&2").await;
-
-        assert!(result.is_ok());
-        let texts = |stream| -> Vec<&str> {
-            let of_stream = lines.iter().filter(|line| line.stream == stream);
-            of_stream.map(|line| line.text.as_str()).collect()
-        };
-        assert_eq!(texts(Stream::Stdout), ["one", "two"]);
-        assert_eq!(texts(Stream::Stderr), ["three"]);
-    }
-
-    #[tokio::test]
-    async fn a_failure_has_the_last_lines_and_no_more() {
-        let (result, _) = shell("seq 100 >&2; exit 3").await;
-
-        let error = result.unwrap_err();
-        assert_eq!(error.to_string(), "`sh` failed: exit status: 3");
-        assert_eq!(error.log_tail().len(), TAIL_LINES);
-        assert_eq!(error.log_tail().last().unwrap(), "100");
-    }
-
-    #[tokio::test]
-    async fn an_endless_line_is_told_in_pieces() {
-        let (result, lines) = shell("head -c 40000 /dev/zero | tr '\\0' x").await;
-
-        assert!(result.is_ok());
-        let lengths: Vec<usize> = lines.iter().map(|line| line.text.len()).collect();
-        assert_eq!(lengths, [MOST_LINE_BYTES, MOST_LINE_BYTES, 40_000 - 2 * MOST_LINE_BYTES]);
-    }
-
-    #[tokio::test]
-    async fn something_left_running_does_not_hold_up_the_end() {
-        let (result, lines) = shell("sleep 600 & echo $!").await;
-
-        assert!(result.is_ok());
-        let id = lines[0].text.parse().ok().and_then(Pid::from_raw).unwrap();
-        kill_process(id, Signal::KILL).unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_program_that_nobody_waits_for_is_interrupted_and_may_clean_up() {
-        let folder = tempfile::tempdir().unwrap();
-        let cleaned = folder.path().join("cleaned");
-        let (ready, started) = tokio::sync::oneshot::channel();
-        let ready = Mutex::new(Some(ready));
-        let mut command = Command::new("sh");
-        let script = format!(
-            "trap 'sleep 0.3; echo stopping; touch {}; exit 1' INT; echo ready; while :; do sleep 0.05; done",
-            cleaned.display()
-        );
-        command.args(["-c", &script]);
-        let tell = |_| {
-            if let Some(ready) = ready.lock().unwrap().take() {
-                ready.send(()).unwrap();
-            }
-        };
-
-        tokio::select! {
-            _ = run(command, Stop::Interrupt, &tell) => panic!("it ended by itself"),
-            _ = started => {}
-        }
-
-        assert!(cleaned.exists());
-    }
-}
+mod tests;

@@ -1,161 +1,30 @@
-//! Runs Terraform in a project's folders: validates when building, plans and applies when deploying.
+//! Runs Terraform in the folders of a commit: plans and applies.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
 use tokio::process::Command;
 
-use super::checkout::{Checkout, CheckoutError};
-use super::program::{self, Line, ProgramError, Stop};
-use crate::config::ProjectConfig;
-use crate::git::{GitError, Snapshot};
-use crate::model::{CommitId, ErrorKind, RepoPath};
+use super::checkout::Checkout;
+use super::program::{self, Stop};
+use super::terraform_error::TerraformError;
+use super::terraform_event::{OnTerraformEvent, TerraformEvent, TerraformStep};
+use super::terraform_root::TerraformRoot;
+use crate::interruption::Interruption;
+use crate::model::RepoPath;
 
-/// What makes a folder one that Terraform is run in.
-const MAIN_FILE: &[u8] = b"main.tf";
-
-/// The folder of a project whose manifest names none.
-const DEFAULT_FOLDER: &[u8] = b"terraform";
-
-/// A folder of the commit that Terraform is run in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TerraformFolder {
-    pub path: RepoPath,
-    /// Below the project's terraform folder; `None` for that folder itself.
-    pub name: Option<String>,
-}
-
-/// What Terraform is told to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TerraformStep {
-    Init,
-    Validate,
-    Plan,
-    Apply,
-}
-
-/// Something that happened while Terraform ran.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TerraformEvent {
-    Started { folder: RepoPath, step: TerraformStep },
-    Line { folder: RepoPath, step: TerraformStep, line: Line },
-}
-
-/// Gets the events.
-pub type TellTerraform<'t> = dyn Fn(TerraformEvent) + Send + Sync + 't;
-
-/// Why Terraform could not do what it was told.
-#[derive(Debug, Error)]
-pub enum TerraformError {
-    #[error(transparent)]
-    Git(#[from] GitError),
-    #[error(transparent)]
-    Checkout(#[from] CheckoutError),
-    #[error("there is no `main.tf` in `{folder}`, nor in a folder directly in it")]
-    NoFolder { folder: RepoPath },
-    #[error("`terraform {step}` failed in `{folder}`")]
-    Step {
-        folder: RepoPath,
-        step: TerraformStep,
-        #[source]
-        source: ProgramError,
-    },
-}
-
-impl TerraformError {
-    /// What kind of trouble it is.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Git(error) => error.kind(),
-            Self::Checkout(error) => error.kind(),
-            Self::NoFolder { .. } => ErrorKind::Input,
-            Self::Step { source, .. } => source.kind(),
-        }
-    }
-
-    /// What the reader can do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Git(error) => error.hint(),
-            Self::Checkout(error) => error.hint(),
-            Self::NoFolder { .. } => None,
-            Self::Step { source, .. } => source.hint(),
-        }
-    }
-}
-
-/// A Terraform binary, and what it is told of the deployment.
+/// A Terraform binary to plan and apply with.
 #[derive(Clone, Debug)]
 pub struct Terraform {
     program: PathBuf,
     variables: Vec<(&'static str, String)>,
-}
-
-/// Finds the folders that Terraform is run in: the project's terraform folder and each directly in
-/// it, those of them that have a `main.tf`. In path order.
-///
-/// # Errors
-/// [`TerraformError::NoFolder`] when the manifest names a folder and none is found in it.
-pub fn terraform_folders(
-    snapshot: &Snapshot<'_>,
-    project: &ProjectConfig,
-) -> Result<Vec<TerraformFolder>, TerraformError> {
-    let named = project.terraform.as_ref().map(|located| located.value.clone());
-    let top = named.clone().unwrap_or_else(|| project.path.value.join_component(DEFAULT_FOLDER));
-    let mut folders = Vec::new();
-    let is_near = |folder: &RepoPath| folder == &top || folder.parent().as_ref() == Some(&top);
-    snapshot.walk(&mut |folder| top.is_within(folder) || is_near(folder), &mut |file| {
-        let Some(folder) = file.path.parent().filter(is_near) else { return };
-        if file.path.file_name() == MAIN_FILE {
-            let name = (folder != top).then(|| String::from_utf8_lossy(folder.file_name()).into_owned());
-            folders.push(TerraformFolder { path: folder, name });
-        }
-    })?;
-    folders.sort_by(|one, other| one.path.cmp(&other.path));
-    match named {
-        Some(folder) if folders.is_empty() => Err(TerraformError::NoFolder { folder }),
-        _ => Ok(folders),
-    }
-}
-
-impl TerraformFolder {
-    /// Where the backend keeps the state: `<deploy tag>/<repository>`, and for a folder in the
-    /// project's terraform folder its name behind that, so that no two share one state.
-    pub fn backend_key(&self, deploy_tag: &str, repository: &str) -> String {
-        match &self.name {
-            None => format!("{deploy_tag}/{repository}"),
-            Some(name) => format!("{deploy_tag}/{repository}/{name}"),
-        }
-    }
+    output_folder: PathBuf,
 }
 
 impl Terraform {
-    /// To validate with: nothing is deployed.
-    pub fn new(program: PathBuf) -> Self {
-        Self { program, variables: Vec::new() }
-    }
-
-    /// To plan and apply with: configurations can use `var.DEPLOY_TAG` and `var.COMMIT_HASH`.
-    pub fn for_deployment(program: PathBuf, deploy_tag: &str, commit: CommitId) -> Self {
-        let variables =
-            vec![("TF_VAR_DEPLOY_TAG", deploy_tag.to_owned()), ("TF_VAR_COMMIT_HASH", commit.to_string())];
-        Self { program, variables }
-    }
-
-    /// Checks a configuration. Its backend is asked for a key that nobody uses.
-    ///
-    /// # Errors
-    /// [`TerraformError`]
-    pub async fn validate(
-        &self,
-        checkout: &Checkout,
-        folder: &TerraformFolder,
-        tell: &TellTerraform<'_>,
-    ) -> Result<(), TerraformError> {
-        let place = checkout.path(&folder.path)?;
-        self.init(&place, folder, "dummy", tell).await?;
-        self.step(&place, folder, TerraformStep::Validate, &["validate"], tell).await
+    /// It gets this process's environment and `variables`, and writes to files without a name in
+    /// `output_folder`.
+    pub fn new(program: PathBuf, variables: Vec<(&'static str, String)>, output_folder: PathBuf) -> Self {
+        Self { program, variables, output_folder }
     }
 
     /// Shows what an apply would change, and changes nothing.
@@ -165,54 +34,56 @@ impl Terraform {
     pub async fn plan(
         &self,
         checkout: &Checkout,
-        folder: &TerraformFolder,
-        backend_key: &str,
-        tell: &TellTerraform<'_>,
+        root: &TerraformRoot,
+        on_event: &OnTerraformEvent<'_>,
     ) -> Result<(), TerraformError> {
-        let place = checkout.path(&folder.path)?;
-        self.init(&place, folder, backend_key, tell).await?;
-        self.step(&place, folder, TerraformStep::Plan, &["plan", "-input=false"], tell).await
+        let folder = &root.folder.path;
+        let place = checkout.path(folder)?;
+        self.init(&place, root, on_event).await?;
+        // Nobody's apply has to wait for it.
+        let plan = self.command(&place, &["plan", "-input=false", "-lock=false"]);
+        run_step(plan, folder, TerraformStep::Plan, on_event).await
     }
 
-    /// Makes the infrastructure what the configuration says.
+    /// Makes the infrastructure what the configuration says. Another one that does so is waited for.
     ///
-    /// When the future is dropped, Terraform is interrupted and waited for, 30 seconds at most: it
-    /// must be able to write its state and release its lock.
+    /// Asked to stop, Terraform is interrupted once and waited for: it must be able to write its
+    /// state and release its lock. It goes on when this process is killed.
     ///
     /// # Errors
     /// [`TerraformError`]
     pub async fn apply(
         &self,
         checkout: &Checkout,
-        folder: &TerraformFolder,
-        backend_key: &str,
-        tell: &TellTerraform<'_>,
+        root: &TerraformRoot,
+        interruption: &Interruption,
+        on_event: &OnTerraformEvent<'_>,
     ) -> Result<(), TerraformError> {
-        let place = checkout.path(&folder.path)?;
-        self.init(&place, folder, backend_key, tell).await?;
-        let arguments = ["apply", "-input=false", "-auto-approve"];
-        self.step(&place, folder, TerraformStep::Apply, &arguments, tell).await
+        let folder = &root.folder.path;
+        let place = checkout.path(folder)?;
+        self.init(&place, root, on_event).await?;
+        let step = TerraformStep::Apply;
+        let command = self.command(&place, &["apply", "-input=false", "-auto-approve", "-lock-timeout=10m"]);
+        on_event(TerraformEvent::Started { folder: folder.clone(), step });
+        let line = |line| on_event(TerraformEvent::Line { folder: folder.clone(), step, line });
+        program::run_to_its_end(command, &self.output_folder, interruption, &line)
+            .await
+            .map_err(|source| TerraformError::Step { folder: folder.clone(), step, source })
     }
 
     async fn init(
         &self,
         place: &Path,
-        folder: &TerraformFolder,
-        backend_key: &str,
-        tell: &TellTerraform<'_>,
+        root: &TerraformRoot,
+        on_event: &OnTerraformEvent<'_>,
     ) -> Result<(), TerraformError> {
-        let key = format!("-backend-config=key={backend_key}");
-        self.step(place, folder, TerraformStep::Init, &["init", "-input=false", &key], tell).await
+        let backend = root.backend.arguments();
+        let mut init = vec!["init", "-input=false"];
+        init.extend(backend.iter().map(String::as_str));
+        run_step(self.command(place, &init), &root.folder.path, TerraformStep::Init, on_event).await
     }
 
-    async fn step(
-        &self,
-        place: &Path,
-        folder: &TerraformFolder,
-        step: TerraformStep,
-        arguments: &[&str],
-        tell: &TellTerraform<'_>,
-    ) -> Result<(), TerraformError> {
+    fn command(&self, place: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command
             .args(arguments)
@@ -222,34 +93,20 @@ impl Terraform {
             // Two folders with one data folder would take each other's backend for their own.
             .env_remove("TF_DATA_DIR")
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
-        let folder = &folder.path;
-        tell(TerraformEvent::Started { folder: folder.clone(), step });
-        let line = |line| tell(TerraformEvent::Line { folder: folder.clone(), step, line });
-        program::run(command, Stop::Interrupt, &line).await.map_err(|source| TerraformError::Step {
-            folder: folder.clone(),
-            step,
-            source,
-        })
+        command
     }
 }
 
-impl TerraformError {
-    /// The last lines that Terraform wrote, oldest first.
-    pub fn log_tail(&self) -> &[String] {
-        match self {
-            Self::Step { source, .. } => source.log_tail(),
-            Self::Git(_) | Self::Checkout(_) | Self::NoFolder { .. } => &[],
-        }
-    }
-}
-
-impl fmt::Display for TerraformStep {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Init => "init",
-            Self::Validate => "validate",
-            Self::Plan => "plan",
-            Self::Apply => "apply",
-        })
-    }
+/// Runs a step that may be stopped: when the future is dropped, Terraform is interrupted, and killed
+/// after 30 seconds.
+pub(super) async fn run_step(
+    command: Command,
+    folder: &RepoPath,
+    step: TerraformStep,
+    on_event: &OnTerraformEvent<'_>,
+) -> Result<(), TerraformError> {
+    on_event(TerraformEvent::Started { folder: folder.clone(), step });
+    let line = |line| on_event(TerraformEvent::Line { folder: folder.clone(), step, line });
+    let ended = program::run(command, Stop::Interrupt, &line).await;
+    ended.map_err(|source| TerraformError::Step { folder: folder.clone(), step, source })
 }

@@ -85,6 +85,27 @@ impl InstallError {
     }
 }
 
+/// Where Terraform is, or comes from.
+#[derive(Clone, Debug)]
+pub enum TerraformProgram {
+    At(PathBuf),
+    /// Downloaded when it is needed first.
+    Install(TerraformInstall),
+}
+
+impl TerraformProgram {
+    /// The program, which is downloaded if need be.
+    ///
+    /// # Errors
+    /// [`InstallError`]
+    pub async fn path(&self) -> Result<PathBuf, InstallError> {
+        match self {
+            Self::At(path) => Ok(path.clone()),
+            Self::Install(install) => install.ensure().await,
+        }
+    }
+}
+
 /// A version of Terraform, where it comes from and where it is kept.
 #[derive(Clone, Debug)]
 pub struct TerraformInstall {

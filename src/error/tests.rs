@@ -7,7 +7,12 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
 use super::*;
-use crate::deploy::{ProgramError, ServiceError, TerraformStep};
+use crate::config::EnvironmentName;
+use crate::deploy::gate::GateError;
+use crate::deploy::{
+    CheckoutError, LockClaim, LockError, ProgramError, ProjectError, ServiceError, TerraformError,
+    TerraformStep,
+};
 use crate::dockerfile::DockerfileError;
 use crate::dockerignore::DockerIgnore;
 use crate::engine::{ContentError, ContextError};
@@ -174,6 +179,7 @@ fn each_variant_of_each_error_has_its_kind() {
         PrepareError::Dockerfile { file: path(), source: DockerfileError::NoStage } => Input,
         PrepareError::Link { path: "/a".into(), source: io() } => Environment,
         PrepareError::LinkChanged { path: "/a".into() } => Environment,
+        PrepareError::Frontend { project: project(), frontend: String::new() } => Input,
         PrepareError::Credentials(missing()) => Environment,
     ]);
     check!("secrets.rs", SecretError, [
@@ -239,6 +245,7 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
         ExecuteError::Build(Box::new(refused().into())) => Environment,
         ExecuteError::BuildStage { stage: "a".parse().unwrap(), source: Box::new(failed()) } => Failed,
         ExecuteError::Push { image: *image(), source: Box::new(failed()) } => Failed,
+        ExecuteError::Name { image: *image(), source: Box::new(failed()) } => Failed,
         ExecuteError::Repository { repository: repository(), source: missing() } => Environment,
         ExecuteError::Tag { repository: repository(), source: missing() } => Environment,
         ExecuteError::Verify { repository: repository(), source: missing() } => Environment,
@@ -318,19 +325,50 @@ fn each_variant_of_a_deployment_has_its_kind() {
         GateError::GoesBack { environment: environment(), deployed: commit(), commit: commit() } => Failed,
         GateError::HistoryCut { environment: environment(), deployed: commit(), commit: commit() } => Failed,
         GateError::NotBuilt { commit: commit(), missing: BTreeSet::new() } => Failed,
+        GateError::NoService { project: project(), service: service() } => Failed,
     ]);
-    check!("deploy/lock.rs", LockError, [
-        LockError::Registry { environment: "dev".to_owned(), source: missing() } => Environment,
-        LockError::Held { environment: "dev".to_owned(), commit: String::new(), minutes: 1 } => Environment,
+    check!("deploy/lock_error.rs", LockError, [
+        LockError::Registry { environment: environment(), source: missing() } => Environment,
+        held() => Environment,
+        LockError::TakenAway { environment: environment() } => Environment,
+        LockError::Expired {
+            environment: environment(),
+            silence: std::time::Duration::from_secs(1),
+        } => Environment,
+        LockError::Interrupted => Interrupted,
     ]);
     check!("deploy/program.rs", ProgramError, [
         start() => Environment,
         ProgramError::Follow { program: "terraform".to_owned(), source: io() } => Environment,
         failed() => Failed,
     ]);
-    check!("deploy/rollout.rs", PartError, [
-        PartError::Terraform(step(failed())) => Failed,
-        PartError::Service(ServiceError::NoRegion { service: service() }) => Input,
+    check!("deploy/error.rs", ProjectError, [
+        ProjectError::Terraform(step(failed())) => Failed,
+        ProjectError::Service(ServiceError::NoRegion { service: service() }) => Input,
+    ]);
+    check!("deploy/error.rs", DeployError, [
+        DeployError::NoDeployRegistry => Input,
+        DeployError::UnknownEnvironment { name: environment(), known: Vec::new() } => Input,
+        DeployError::EnvironmentName("/".parse::<EnvironmentName>().unwrap_err()) => Input,
+        DeployError::NeverDeployed { project: project() } => Input,
+        DeployError::NothingDeployed { environment: environment() } => Input,
+        DeployError::Gate(GateError::NotBuilt { commit: commit(), missing: BTreeSet::new() }) => Failed,
+        DeployError::Lock(held()) => Environment,
+        DeployError::Lock(LockError::Interrupted) => Interrupted,
+        DeployError::Git(no_git()) => Environment,
+        DeployError::Name("?".parse::<ImageRef>().unwrap_err()) => Input,
+        DeployError::Registry(missing()) => Environment,
+        DeployError::Record(RecordError::Schema(String::new())) => Environment,
+        DeployError::Terraform(step(failed())) => Failed,
+        DeployError::Plan { project: project(), source: ProjectError::Terraform(step(start())) } => Environment,
+        DeployError::RecordChanged { environment: environment() } => Environment,
+        DeployError::WriteRecord { environment: environment(), source: missing() } => Environment,
+    ]);
+    check!("deploy/validate.rs", ValidateError, [
+        ValidateError::Invalid { project: project(), source: step(failed()) } => Failed,
+        ValidateError::Invalid { project: project(), source: step(start()) } => Environment,
+        ValidateError::Terraform(TerraformError::NoFolder { folder: path() }) => Input,
+        ValidateError::Remove { path: "/a".into(), source: io() } => Environment,
     ]);
     check!("deploy/services/mod.rs", ServiceError, [
         ServiceError::NoRegion { service: service() } => Input,
@@ -350,10 +388,16 @@ fn each_variant_of_a_deployment_has_its_kind() {
         } => Failed,
         ServiceError::Program(start()) => Environment,
     ]);
-    check!("deploy/terraform.rs", TerraformError, [
+    check!("deploy/terraform_error.rs", TerraformError, [
         TerraformError::Git(no_git()) => Environment,
         TerraformError::Checkout(CheckoutError::GitFolder { path: path() }) => Input,
+        TerraformError::Install(InstallError::Platform { os: "x", architecture: "y" }) => Environment,
         TerraformError::NoFolder { folder: path() } => Input,
+        TerraformError::SharedFolder {
+            folder: path(),
+            owners: Box::new([(project(), String::new()), (project(), String::new())]),
+        } => Input,
+        TerraformError::NoBackend { folder: path(), kind: None } => Input,
         step(failed()) => Failed,
         step(start()) => Environment,
     ]);
@@ -406,17 +450,11 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::NoSuchRegion("us-east-2".parse().unwrap()) => Input,
         Error::NoHost(*image()) => Input,
         Error::ChosenDigest(*image()) => Input,
-        Error::NoDeployRegistry => Input,
-        Error::UnknownEnvironment { name: environment(), known: Vec::new() } => Input,
-        Error::NeverDeployed { environment: environment() } => Input,
-        Error::Gate(GateError::NotBuilt { commit: commit(), missing: BTreeSet::new() }) => Failed,
-        Error::Lock(LockError::Held { environment: "dev".to_owned(), commit: String::new(), minutes: 1 }) => Environment,
-        Error::Terraform(terraform()) => Input,
-        Error::Checkout(CheckoutError::GitFolder { path: path() }) => Input,
-        Error::DeployPlan { project: project(), source: PartError::Terraform(terraform()) } => Input,
-        Error::Validate { project: project(), source: terraform() } => Input,
+        Error::Deploy(DeployError::NoDeployRegistry) => Input,
+        Error::Validate(ValidateError::Terraform(terraform())) => Input,
+        Error::Lease { reason: String::new() } => Input,
         Error::SwitchRepository("x".to_owned()) => Input,
-        Error::DeployedRecord(missing()) => Environment,
+        Error::Untrusted { action: "deploy", why: String::new() } => Failed,
         Error::AllowedHosts("?".parse::<ImageRef>().unwrap_err()) => Input,
         Error::Endpoint(unexpected()) => Environment,
         Error::AwsRegion("?".parse::<Region>().unwrap_err()) => Input,
@@ -430,6 +468,18 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
 
 fn secret(source: SecretError) -> SecretsError {
     SecretsError { project: project(), id: "npmrc".to_owned(), source }
+}
+
+fn held() -> LockError {
+    let now = crate::model::Timestamp::from_millis(0);
+    let holder = LockClaim {
+        commit: String::new(),
+        by: String::new(),
+        begun: now,
+        renewed: now,
+        lease: std::time::Duration::from_secs(1),
+    };
+    LockError::Held { environment: environment(), holder }
 }
 
 fn environment() -> EnvironmentName {

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::LintError;
 use super::expression::{self, Ambiguous};
+use crate::config::TerraformSetting;
 use crate::dockerignore::DockerIgnore;
 use crate::git::Snapshot;
 use crate::infer::{self, Source};
@@ -239,8 +240,9 @@ impl<'w> Subject<'w> {
     fn is_deployed(&self, path: &RepoPath) -> bool {
         let config = &self.project.config;
         match &config.terraform {
-            Some(folder) => path.is_within(&folder.value),
-            None => path
+            TerraformSetting::Off => false,
+            TerraformSetting::Folder(folder) => path.is_within(&folder.value),
+            TerraformSetting::Default => path
                 .relative_to(&config.path.value)
                 .is_some_and(|own| own.as_bytes().starts_with(b"terraform/")),
         }

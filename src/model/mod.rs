@@ -5,6 +5,7 @@
 mod change;
 mod digest;
 mod error_kind;
+mod fingerprint;
 mod git;
 mod image;
 mod name;
@@ -13,10 +14,12 @@ mod platform;
 mod printable;
 mod region;
 mod secret;
+mod timestamp;
 
 pub use change::{Change, ChangeKind};
 pub use digest::{InputDigest, InvalidDigest, ManifestDigest};
 pub use error_kind::ErrorKind;
+pub use fingerprint::{Fingerprint, Fingerprinter};
 pub use git::{BranchName, CommitId, FileMode, InvalidObjectId, ObjectId};
 pub use image::{Host, ImageRef, InvalidImageRef, RepositoryName, Tag};
 pub use name::{InvalidName, ProjectName, StageName};
@@ -25,3 +28,4 @@ pub use platform::{InvalidPlatform, Platform};
 pub use printable::{excerpt, printable, printable_json, printable_lines, printable_log};
 pub use region::{InvalidRegion, Region};
 pub use secret::{Credentials, Secret};
+pub use timestamp::{InvalidTimestamp, Timestamp};

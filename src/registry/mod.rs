@@ -24,7 +24,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::model::{Credentials, ImageRef, ManifestDigest, Platform, RepositoryName, Tag};
+use crate::model::{Credentials, ImageRef, ManifestDigest, Platform, RepositoryName, Tag, printable};
 
 pub use credentials::CredentialsSource;
 pub use credentials_error::CredentialsError;
@@ -127,6 +127,9 @@ pub enum Adjustment {
     /// So many images with a `cache-` tag are kept.
     Lifecycle {
         keep: NonZeroU32,
+        /// The policy that was there before.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        replaced: Option<String>,
     },
     TagMutability {
         immutable: bool,
@@ -140,8 +143,12 @@ impl fmt::Display for Adjustment {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Created => formatter.write_str("created"),
-            Self::Lifecycle { keep } => {
-                write!(formatter, "lifecycle policy: {keep} images with `cache-` tags are kept")
+            Self::Lifecycle { keep, replaced } => {
+                write!(formatter, "lifecycle policy: {keep} images with `cache-` tags are kept")?;
+                match replaced {
+                    Some(replaced) => write!(formatter, "; it replaces {}", one_line(replaced)),
+                    None => Ok(()),
+                }
             }
             Self::TagMutability { immutable: true } => formatter.write_str("tags can't be moved any more"),
             Self::TagMutability { immutable: false } => formatter.write_str("tags can be moved"),
@@ -153,4 +160,9 @@ impl fmt::Display for Adjustment {
             }
         }
     }
+}
+
+/// A document in one line, safe for a terminal.
+fn one_line(document: &str) -> String {
+    printable(&document.split_whitespace().collect::<Vec<_>>().join(" "))
 }

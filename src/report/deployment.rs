@@ -2,23 +2,57 @@
 
 use serde::Serialize;
 
-use crate::deploy::{DeployEvent, PartOutcome, PartResult, Rollout, ServiceEvent, TerraformEvent};
-use crate::execute::Outcome;
-use crate::model::{CommitId, ImageRef, ProjectName, printable, printable_log};
+use crate::deploy::{
+    DeployEvent, DeployPlan, DeployReport, ProjectDeployment, ProjectOutcome, ProjectResult, ServiceEvent,
+    ServiceWork, TerraformEvent, TerraformWork,
+};
+use crate::model::{ImageRef, ManifestDigest, ProjectName, Tag, printable};
 use crate::registry::copy::Copied;
 
-/// `chinampa.deploy/1`
+/// `chinampa.deploy/2`
 #[derive(Debug, Serialize)]
 pub struct DeployJson<'r> {
     schema: &'static str,
     environment: String,
     commit: String,
     dry_run: bool,
-    projects: Vec<PartJson<'r>>,
+    /// What was decided.
+    plan: Vec<PlannedJson<'r>>,
+    /// What came of it; empty for a dry run.
+    projects: Vec<ResultJson<'r>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Vec<String>>,
 }
 
 #[derive(Debug, Serialize)]
-struct PartJson<'r> {
+struct PlannedJson<'r> {
+    name: &'r ProjectName,
+    old_image: Option<ManifestDigest>,
+    new_image: ManifestDigest,
+    fixed_tags: Vec<String>,
+    moving_tags: Vec<String>,
+    terraform: Vec<TerraformJson>,
+    service: ServiceJson,
+}
+
+#[derive(Debug, Serialize)]
+struct TerraformJson {
+    folder: String,
+    state: String,
+    action: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ServiceJson {
+    action: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ResultJson<'r> {
     name: &'r ProjectName,
     outcome: &'static str,
     /// What the environment runs now.
@@ -31,80 +65,159 @@ struct PartJson<'r> {
 }
 
 impl<'r> DeployJson<'r> {
-    pub fn new(rollout: &Rollout<'_>, results: &'r [PartResult], dry_run: bool) -> Self {
+    /// Of a dry run.
+    pub fn of_plan(plan: &'r DeployPlan) -> Self {
+        Self::new(plan, true)
+    }
+
+    pub fn of_report(report: &'r DeployReport) -> Self {
+        let error = report.error.as_ref().map(|error| causes(error));
         Self {
-            schema: "chinampa.deploy/1",
-            environment: rollout.environment.to_string(),
-            commit: rollout.commit.to_string(),
+            projects: report.results.iter().map(result).collect(),
+            error,
+            ..Self::new(&report.plan, false)
+        }
+    }
+
+    fn new(plan: &'r DeployPlan, dry_run: bool) -> Self {
+        Self {
+            schema: "chinampa.deploy/2",
+            environment: plan.environment.to_string(),
+            commit: plan.commit.to_string(),
             dry_run,
-            projects: results.iter().map(part).collect(),
+            plan: plan.projects.iter().map(|project| planned(plan, project)).collect(),
+            projects: Vec::new(),
+            error: None,
         }
     }
 }
 
-fn part(result: &PartResult) -> PartJson<'_> {
-    let (error, log_tail) = match failure(result) {
-        Some(Outcome::Failed { causes, log_tail }) => (Some(causes), Some(log_tail)),
-        _ => (None, None),
+fn planned<'r>(plan: &DeployPlan, project: &'r ProjectDeployment) -> PlannedJson<'r> {
+    let texts = |tags: Vec<Tag>| tags.iter().map(ToString::to_string).collect();
+    let terraform = |work: &TerraformWork| {
+        let (action, reason) = match work {
+            TerraformWork::Apply { reason, .. } => ("apply", Some(reason.to_string())),
+            TerraformWork::Unchanged { .. } => ("none", None),
+        };
+        let root = work.root();
+        let (folder, state) = (root.folder.path.to_string(), root.backend.to_string());
+        TerraformJson { folder, state, action, reason }
     };
-    let PartResult { project: name, runs, outcome } = result;
-    PartJson { name, outcome: word(outcome), runs: runs.as_ref(), error, log_tail }
+    let (action, reason) = match &project.service {
+        ServiceWork::Restart { reason, .. } => ("restart", Some(reason.to_string())),
+        ServiceWork::None | ServiceWork::Unchanged => ("none", None),
+    };
+    PlannedJson {
+        name: &project.name,
+        old_image: project.image.old,
+        new_image: project.image.new,
+        fixed_tags: texts(plan.fixed_tags(project)),
+        moving_tags: texts(plan.moving_tags(project)),
+        terraform: project.terraform.iter().map(terraform).collect(),
+        service: ServiceJson { action, reason },
+    }
 }
 
-fn failure(result: &PartResult) -> Option<Outcome> {
+fn result(result: &ProjectResult) -> ResultJson<'_> {
+    let (error, log_tail) = failure(result).unzip();
+    let ProjectResult { project: name, runs, outcome } = result;
+    ResultJson { name, outcome: word(outcome), runs: runs.as_ref(), error, log_tail }
+}
+
+/// What went wrong, then its causes; and the last lines of the program that failed.
+fn failure(result: &ProjectResult) -> Option<(Vec<String>, Vec<String>)> {
     match &result.outcome {
-        PartOutcome::Failed(error) => Some(Outcome::failed(error, error.log_tail())),
-        _ => None,
+        ProjectOutcome::Failed(error) => Some((causes(error), error.log_tail().to_vec())),
+        ProjectOutcome::Unchanged
+        | ProjectOutcome::Deployed
+        | ProjectOutcome::Interrupted
+        | ProjectOutcome::Skipped => None,
     }
 }
 
-fn word(outcome: &PartOutcome) -> &'static str {
+fn word(outcome: &ProjectOutcome) -> &'static str {
     match outcome {
-        PartOutcome::Unchanged => "unchanged",
-        PartOutcome::Deployed => "deployed",
-        PartOutcome::Failed(_) => "failed",
-        PartOutcome::NotReached => "not_reached",
+        ProjectOutcome::Unchanged => "unchanged",
+        ProjectOutcome::Deployed => "deployed",
+        ProjectOutcome::Failed(_) => "failed",
+        ProjectOutcome::Interrupted => "interrupted",
+        ProjectOutcome::Skipped => "skipped",
     }
 }
 
-/// What a deployment would do, a line each.
-pub fn dry_run(rollout: &Rollout<'_>) -> String {
-    let mut text = format!("{} to `{}`:\n", rollout.commit.short(), rollout.environment);
-    for part in &rollout.parts {
-        let tags: Vec<String> = rollout.tags(part).iter().map(ToString::to_string).collect();
-        text.push_str(&format!("{}: {}\n", part.project, rollout.image(part)));
+fn causes(error: &dyn std::error::Error) -> Vec<String> {
+    let errors = std::iter::successors(Some(error), |error| error.source());
+    errors.map(|error| printable(&error.to_string())).collect()
+}
+
+/// What a deployment would do, project by project, each part with its reason.
+pub fn plan(plan: &DeployPlan) -> String {
+    let mut text = format!("{} to `{}`:\n", plan.commit.short(), plan.environment);
+    if plan.is_nothing() {
+        text.push_str("all of it runs already\n");
+    }
+    for project in &plan.projects {
+        let new = project.image.new;
+        text.push_str(&match project.image.old {
+            Some(old) if old == new => format!("{}: {}@{new}\n", project.name, project.destination),
+            Some(old) => format!("{}: {}@{old} -> {new}\n", project.name, project.destination),
+            None => format!("{}: nothing -> {}@{new}\n", project.name, project.destination),
+        });
+        let tags = plan.fixed_tags(project).into_iter().chain(plan.moving_tags(project));
+        let tags: Vec<String> = tags.map(|tag| tag.to_string()).collect();
         text.push_str(&format!("  tagged {}\n", tags.join(", ")));
-        if part.is_unchanged() {
-            text.push_str("  runs already: nothing is applied or restarted\n");
-            continue;
+        for work in &project.terraform {
+            let root = work.root();
+            text.push_str(&match work {
+                TerraformWork::Apply { reason, .. } => {
+                    format!(
+                        "  apply Terraform in {} with the state {}: {reason}\n",
+                        root.folder.path, root.backend
+                    )
+                }
+                TerraformWork::Unchanged { .. } => {
+                    format!("  Terraform in {}: unchanged\n", root.folder.path)
+                }
+            });
         }
-        for folder in &part.terraform {
-            let key = folder.backend_key(&rollout.deploy_tag(), part.repository.as_str());
-            text.push_str(&format!("  terraform apply in {} with the state {key}\n", folder.path));
-        }
-        if part.service.is_some() {
-            text.push_str("  its service is restarted\n");
+        match &project.service {
+            ServiceWork::Restart { reason, is_missing: false, .. } => {
+                text.push_str(&format!("  restart the service: {reason}\n"));
+            }
+            ServiceWork::Restart { reason, is_missing: true, .. } => {
+                text.push_str(&format!(
+                    "  start the service, which is not there yet and has to be created before: {reason}\n"
+                ));
+            }
+            ServiceWork::Unchanged => text.push_str("  the service: unchanged\n"),
+            ServiceWork::None => {}
         }
     }
     text
 }
 
 /// One line for an event.
-pub fn event(project: &ProjectName, event: &DeployEvent) -> String {
+pub fn event(event: &DeployEvent) -> String {
     match event {
-        DeployEvent::Terraform(TerraformEvent::Started { folder, step }) => {
+        DeployEvent::Waiting { holder } => {
+            format!("waiting for another deployment: {}", printable(&holder.to_string()))
+        }
+        DeployEvent::Repository { repository, change } => format!("{repository}: {change}"),
+        DeployEvent::Promoted { project, image, copied } => promoted(project, image, copied),
+        DeployEvent::Terraform { project, event: TerraformEvent::Started { folder, step } } => {
             format!("{project}: terraform {step} in {folder}")
         }
-        DeployEvent::Terraform(TerraformEvent::Line { line, .. })
-        | DeployEvent::Service(ServiceEvent::Line(line)) => {
-            format!("{project}: | {}", printable_log(&line.text))
+        DeployEvent::Terraform { project, event: TerraformEvent::Line { line, .. } }
+        | DeployEvent::Service { project, event: ServiceEvent::Line(line) } => {
+            format!("{project}: | {}", printable(&line.text))
         }
-        DeployEvent::Service(ServiceEvent::Note(note)) => format!("{project}: {}", printable(note)),
+        DeployEvent::Service { project, event: ServiceEvent::Note(note) } => {
+            format!("{project}: {}", printable(note))
+        }
     }
 }
 
-/// Said when an image is in the deploy registry.
-pub fn promoted(project: &ProjectName, image: &ImageRef, copied: &Copied) -> String {
+fn promoted(project: &ProjectName, image: &ImageRef, copied: &Copied) -> String {
     let Copied { blobs_sent, blobs_skipped, blobs_mounted, bytes_sent, .. } = copied;
     format!(
         "{project}: promoted {image}: {blobs_sent} blobs sent ({bytes_sent} bytes), {blobs_mounted} mounted, \
@@ -113,28 +226,22 @@ pub fn promoted(project: &ProjectName, image: &ImageRef, copied: &Copied) -> Str
 }
 
 /// What runs where, a line for each project, and then what failed.
-pub fn results(rollout: &Rollout<'_>, results: &[PartResult]) -> String {
-    let mut text = format!("`{}` runs:\n", rollout.environment);
-    for result in results {
-        let image = result.runs.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
-        text.push_str(&format!(
-            "  {}: {image} ({})\n",
-            result.project,
-            word(&result.outcome).replace('_', " ")
-        ));
+pub fn results(report: &DeployReport) -> String {
+    let (environment, commit) = (&report.plan.environment, report.plan.commit);
+    if report.is_nothing {
+        return format!("`{environment}` runs {} already, all of it: nothing to do\n", commit.short());
     }
-    for result in results {
-        let Some(Outcome::Failed { causes, log_tail }) = failure(result) else { continue };
-        let causes: Vec<String> = causes.iter().map(|cause| printable(cause)).collect();
+    let mut text = format!("`{environment}` runs:\n");
+    for result in &report.results {
+        let image = result.runs.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
+        text.push_str(&format!("  {}: {image} ({})\n", result.project, word(&result.outcome)));
+    }
+    for result in &report.results {
+        let Some((causes, log_tail)) = failure(result) else { continue };
         text.push_str(&format!("{} failed: {}\n", result.project, causes.join(": ")));
         for line in &log_tail {
-            text.push_str(&format!("  | {}\n", printable_log(line)));
+            text.push_str(&format!("  | {}\n", printable(line)));
         }
     }
     text
-}
-
-/// Said when there is nothing to deploy.
-pub fn nothing_to_do(rollout: &Rollout<'_>, commit: CommitId) -> String {
-    format!("`{}` runs {} already, all of it: nothing to do", rollout.environment, commit.short())
 }

@@ -1,6 +1,7 @@
 //! Makes what `cli` writes of what happened: text for people, JSON for programs. Decides nothing, and prints nothing.
 
 pub mod deployment;
+pub mod environment;
 pub mod graph;
 pub mod init;
 pub mod json;

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::bed::setting;
 use crate::deployment::{DEPLOY_REGION, Deployed};
+use crate::world::Answer;
 
 /// Where Terraform keeps its state.
 struct Bucket(String);
@@ -87,6 +88,102 @@ async fn terraform_is_applied_with_its_state_under_the_key_of_the_deployment() {
     assert!(invalid.stderr.contains(sentence), "{invalid}");
 }
 
+// issue 12: P2
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_terraform_alone_is_applied_and_nothing_else_is() {
+    let (it, bucket) = built("input = \"one\"").await;
+    let deployed = it.deploy();
+    assert_eq!(deployed.exit, 0, "{deployed}");
+    it.shop.world.write("api/terraform/main.tf", bucket.configuration("input = \"two\"")).commit();
+    it.build();
+
+    let changed = it.deploy();
+
+    assert_eq!(changed.exit, 0, "{changed}");
+    assert!(
+        changed.stdout.lines().any(|line| line.contains("api:") && line.ends_with("(deployed)")),
+        "{changed}"
+    );
+    assert!(
+        changed.stdout.lines().any(|line| line.contains("lib:") && line.ends_with("(unchanged)")),
+        "{changed}"
+    );
+    let input = || {
+        let state: Value = serde_json::from_str(&bucket.read("shop-dev/api")).unwrap();
+        state["resources"][0]["instances"][0]["attributes"]["input"]["value"].clone()
+    };
+    assert_eq!(input(), "two");
+
+    it.shop.world.write("README", "x").commit();
+    it.build();
+    let unchanged = it.deploy();
+
+    assert_eq!(unchanged.exit, 0, "{unchanged}");
+    assert!(!unchanged.stderr.contains("terraform apply"), "{unchanged}");
+    let all = it.shop.world.run(["deploy", "-e", "dev", "--apply-all"]);
+    assert!(all.stderr.contains("api: terraform apply in api/terraform"), "{all}");
+}
+
+// issue 12: P3
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_would_be_thrown_away_is_refused_before_anything_is_written() {
+    let (it, _) = built("input = \"one\"").await;
+    it.shop.world.write("api/terraform/main.tf", "resource \"terraform_data\" \"it\" {}\n").commit();
+    it.build();
+
+    for arguments in [&["deploy", "-e", "dev", "--dry-run"][..], &["deploy", "-e", "dev"]] {
+        let refused: Answer = it.shop.world.command_of(arguments).output().unwrap().into();
+
+        assert_eq!(refused.exit, 2, "{refused}");
+        assert!(refused.stderr.contains("its state would be gone with this run"), "{refused}");
+    }
+    assert!(it.writes().is_empty());
+}
+
+// issue 12: P11
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_missing_is_seen_before_terraform_is_applied() {
+    let (it, bucket) = built("input = \"one\"").await;
+    let manifest = std::fs::read_to_string(it.shop.world.file("projects.toml")).unwrap();
+    let service = "service = { kind = \"ecs\", cluster = \"nowhere\", name = \"api\" }\n";
+    it.shop.world.write("projects.toml", format!("{manifest}{service}")).commit();
+    it.build();
+
+    for arguments in [&["deploy", "-e", "dev", "--dry-run"][..], &["deploy", "-e", "dev"]] {
+        let refused: Answer = it.shop.world.command_of(arguments).output().unwrap().into();
+
+        assert_eq!(refused.exit, 4, "{refused}");
+        assert!(
+            refused.stderr.contains("there is no ECS service `api` of the cluster `nowhere`"),
+            "{refused}"
+        );
+    }
+    assert!(!bucket.read("shop-dev/api").contains("terraform_data"));
+}
+
+// issue 12: P9
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_validates_in_one_line_and_runs_no_terraform_where_nothing_is_deployed() {
+    let (mut it, _) = built("input = \"one\"").await;
+    it.change("api");
+
+    let built = it.shop.world.run(["build"]);
+
+    let terraform = |answer: &Answer| answer.stderr.lines().filter(|line| line.contains("erraform")).count();
+    assert_eq!((built.exit, terraform(&built)), (0, 1), "{built}");
+    let manifest = std::fs::read_to_string(it.shop.world.file("projects.toml")).unwrap();
+    let (start, rest) = manifest.split_once("[deploy]").unwrap();
+    let (_, end) = rest.split_once("[projects.lib]").unwrap();
+    it.shop.world.write("projects.toml", format!("{start}[projects.lib]{end}"));
+    it.shop.world.write("api/terraform/main.tf", "no configuration {");
+    it.shop.world.set("CHINAMPA_TERRAFORM", "/nowhere/terraform");
+    it.change("api");
+
+    let without = it.shop.world.run(["build"]);
+
+    assert_eq!((without.exit, terraform(&without)), (0, 0), "{without}");
+}
+
 /// What was made when the signal came is in the state, and nothing has to be unlocked by hand.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_deployment_leaves_the_state_written_and_unlocked() {
@@ -106,7 +203,7 @@ async fn an_interrupted_deployment_leaves_the_state_written_and_unlocked() {
     let sent = Command::new("kill").args(["-INT", &deploy.id().to_string()]).status();
 
     assert!(sent.unwrap().success());
-    let answer: crate::world::Answer = deploy.wait_with_output().unwrap().into();
+    let answer: Answer = deploy.wait_with_output().unwrap().into();
     assert_eq!(answer.exit, 130, "{answer}");
     assert!(!bucket.list().contains("tflock"), "{}\n{answer}", bucket.list());
     let state: Value = serde_json::from_str(&bucket.read("shop-dev/api")).unwrap();

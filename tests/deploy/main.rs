@@ -7,7 +7,7 @@ mod scripted;
 #[path = "../support/world.rs"]
 pub mod world;
 
+mod ancestry;
 mod commands;
 mod ensure_terraform;
-mod standing;
 mod terraform;

@@ -18,6 +18,7 @@ mod affected;
 mod ancestry;
 mod changes;
 mod corpus;
+mod deploy;
 mod diff;
 mod graphs;
 mod infer;

@@ -16,7 +16,14 @@ use tokio::net::TcpListener;
 #[derive(Debug)]
 pub(crate) struct Scripted {
     pub(crate) asked: &'static str,
-    pub(crate) answers: Vec<(u16, Bytes)>,
+    answers: Vec<Scripting>,
+}
+
+#[derive(Clone, Debug)]
+struct Scripting {
+    status: u16,
+    headers: Vec<(&'static str, &'static str)>,
+    body: Bytes,
 }
 
 impl Scripted {
@@ -24,7 +31,16 @@ impl Scripted {
         asked: &'static str,
         answers: impl IntoIterator<Item = (u16, B)>,
     ) -> Self {
-        Self { asked, answers: answers.into_iter().map(|(status, body)| (status, body.into())).collect() }
+        Self::with_headers(asked, answers.into_iter().map(|(status, body)| (status, Vec::new(), body)))
+    }
+
+    pub(crate) fn with_headers<B: Into<Bytes>>(
+        asked: &'static str,
+        answers: impl IntoIterator<Item = (u16, Vec<(&'static str, &'static str)>, B)>,
+    ) -> Self {
+        let scripting =
+            |(status, headers, body): (u16, _, B)| Scripting { status, headers, body: body.into() };
+        Self { asked, answers: answers.into_iter().map(scripting).collect() }
     }
 }
 
@@ -84,10 +100,15 @@ async fn answer(
     record.lock().unwrap().push((line.clone(), body));
     let mut script = script.lock().unwrap();
     let matching = script.iter_mut().find(|scripted| line.contains(scripted.asked));
-    let (status, body) = match matching {
+    let Scripting { status, headers, body } = match matching {
         Some(Scripted { answers, .. }) if answers.len() > 1 => answers.remove(0),
         Some(Scripted { answers, .. }) => answers[0].clone(),
-        None => (404, Bytes::from_static(b"nothing is scripted for this")),
+        None => {
+            let body = Bytes::from_static(b"nothing is scripted for this");
+            Scripting { status: 404, headers: Vec::new(), body }
+        }
     };
-    Ok(Response::builder().status(status).body(Full::new(body)).unwrap())
+    let response = Response::builder().status(status);
+    let response = headers.into_iter().fold(response, |response, (name, value)| response.header(name, value));
+    Ok(response.body(Full::new(body)).unwrap())
 }

@@ -99,9 +99,19 @@ impl World {
         self
     }
 
+    /// Sets the same variables as in another world.
+    pub fn set_all_of(&mut self, other: &Self) {
+        self.environment.extend(other.environment.iter().cloned());
+    }
+
     /// The binary, ready to be run in the repository with nothing of this process's environment
     /// but what it needs to run at all.
     pub fn command<const N: usize>(&self, arguments: [&str; N]) -> Command {
+        self.command_of(&arguments)
+    }
+
+    /// The same with any number of arguments.
+    pub fn command_of(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chinampa"));
         command
             .args(arguments)

@@ -3,22 +3,63 @@
 //! `StartDeployment` would only look the configured tag up again; updating the image identifier pins the
 //! digest, and deploys by itself. Automatic deployments are turned off: they follow a tag.
 
+use std::fmt;
+
 use aws_sdk_apprunner::Client;
 use aws_sdk_apprunner::config::http::HttpResponse;
 use aws_sdk_apprunner::error::SdkError;
 use aws_sdk_apprunner::types::{OperationStatus, Service, ServiceStatus};
 
-use super::{Deployment, SdkCause, ServiceError, ServiceEvent, ServicePatience, TellService, Wait};
+use super::state::ServiceState;
+use super::{Deployment, Limit, OnServiceEvent, SdkCause, ServiceError, ServiceEvent, Wait};
 
 pub(super) struct AppRunnerService<'s> {
     pub(super) client: Client,
+    pub(super) known_by: KnownBy,
     pub(super) label: String,
-    pub(super) tell: &'s TellService<'s>,
+    pub(super) tell: &'s OnServiceEvent<'s>,
+}
+
+pub(super) enum KnownBy {
+    Name(String),
+    Arn(String),
+}
+
+impl fmt::Display for KnownBy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(text) | Self::Arn(text) => formatter.write_str(text),
+        }
+    }
 }
 
 impl AppRunnerService<'_> {
+    /// What the service runs.
+    pub(super) async fn state(&self) -> Result<ServiceState, ServiceError> {
+        let service = self.look(&self.arn().await?).await?;
+        let source = service.source_configuration().and_then(|source| source.image_repository());
+        Ok(match source {
+            Some(repository) => ServiceState::Runs { image: repository.image_identifier().to_owned() },
+            None => return Err(self.unsuitable("it is built from code, not run from an image".to_owned())),
+        })
+    }
+
+    async fn arn(&self) -> Result<String, ServiceError> {
+        match &self.known_by {
+            KnownBy::Name(name) => self.find(name).await,
+            KnownBy::Arn(arn) => Ok(arn.clone()),
+        }
+    }
+
+    async fn look(&self, arn: &str) -> Result<Service, ServiceError> {
+        let asked = self.client.describe_service().service_arn(arn).send().await;
+        let service = asked.map_err(|error| self.failed("look at", error))?.service;
+        let detail = String::new();
+        service.ok_or_else(|| ServiceError::NotThere { service: self.label.clone(), detail })
+    }
+
     /// The ARN of the service of this name: App Runner takes nothing else.
-    pub(super) async fn find(&self, name: &str) -> Result<String, ServiceError> {
+    async fn find(&self, name: &str) -> Result<String, ServiceError> {
         let mut pages = self.client.list_services().into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| self.failed("look for", error))?;
@@ -33,12 +74,12 @@ impl AppRunnerService<'_> {
 
     pub(super) async fn restart(
         &self,
-        arn: &str,
         deployment: &Deployment<'_>,
-        patience: ServicePatience,
+        limit: Limit,
     ) -> Result<(), ServiceError> {
-        let mut wait = Wait::new(patience);
-        let service = self.settled(arn, &mut wait, patience).await?;
+        let mut wait = Wait::new(limit);
+        let arn = &self.arn().await?;
+        let service = self.settled(arn, &mut wait, limit).await?;
         let image = deployment.image.to_string();
         let Some(source) = service.source_configuration() else {
             return Err(self.unsuitable("it has no source".to_owned()));
@@ -62,28 +103,18 @@ impl AppRunnerService<'_> {
         let update = self.client.update_service().service_arn(arn).source_configuration(source);
         let updated = update.send().await.map_err(|error| self.failed("update", error))?;
         (self.tell)(ServiceEvent::Note(format!("the {} is updated to {image}", self.label)));
-        self.finished(arn, updated.operation_id(), &mut wait, patience).await
+        self.finished(arn, updated.operation_id(), &mut wait, limit).await
     }
 
     /// The service as it is when nothing is being done to it.
-    async fn settled(
-        &self,
-        arn: &str,
-        wait: &mut Wait,
-        patience: ServicePatience,
-    ) -> Result<Service, ServiceError> {
+    async fn settled(&self, arn: &str, wait: &mut Wait, limit: Limit) -> Result<Service, ServiceError> {
         loop {
-            let asked = self.client.describe_service().service_arn(arn).send().await;
-            let service = asked.map_err(|error| self.failed("look at", error))?.service;
-            let service = service.ok_or_else(|| ServiceError::NotThere {
-                service: self.label.clone(),
-                detail: String::new(),
-            })?;
+            let service = self.look(arn).await?;
             if service.status() != &ServiceStatus::OperationInProgress {
                 return Ok(service);
             }
             if !wait.again().await {
-                return Err(self.timed_out(patience, "another operation is under way"));
+                return Err(self.timed_out(limit, "another operation is under way"));
             }
         }
     }
@@ -94,7 +125,7 @@ impl AppRunnerService<'_> {
         arn: &str,
         operation: &str,
         wait: &mut Wait,
-        patience: ServicePatience,
+        limit: Limit,
     ) -> Result<(), ServiceError> {
         loop {
             let asked = self.client.list_operations().service_arn(arn).send().await;
@@ -116,13 +147,13 @@ impl AppRunnerService<'_> {
                 }
             }
             if !wait.again().await {
-                return Err(self.timed_out(patience, "its update is still under way"));
+                return Err(self.timed_out(limit, "its update is still under way"));
             }
         }
     }
 
-    fn timed_out(&self, patience: ServicePatience, state: &str) -> ServiceError {
-        let (service, timeout) = (self.label.clone(), patience.timeout);
+    fn timed_out(&self, limit: Limit, state: &str) -> ServiceError {
+        let (service, timeout) = (self.label.clone(), limit.timeout);
         ServiceError::TimedOut { service, timeout, state: state.to_owned() }
     }
 

@@ -2,15 +2,15 @@
 
 use tokio::process::Command;
 
-use super::{Deployment, ServiceError, ServiceEvent, TellService};
+use super::{Deployment, OnServiceEvent, ServiceError, ServiceEvent};
 use crate::deploy::program::{self, Stop};
 
 /// Runs the program, without a shell; the deployment is in its environment.
 pub(super) async fn run(
     program: &str,
-    arguments: impl Iterator<Item = String>,
+    arguments: &[String],
     deployment: &Deployment<'_>,
-    tell: &TellService<'_>,
+    on_event: &OnServiceEvent<'_>,
 ) -> Result<(), ServiceError> {
     let mut command = Command::new(program);
     command
@@ -20,6 +20,6 @@ pub(super) async fn run(
         .env("CHINAMPA_COMMIT", deployment.commit.to_string())
         .env("CHINAMPA_PROJECT", deployment.project.as_str())
         .env("CHINAMPA_ENVIRONMENT", deployment.environment.as_str());
-    program::run(command, Stop::Terminate, &|line| tell(ServiceEvent::Line(line))).await?;
+    program::run(command, Stop::Terminate, &|line| on_event(ServiceEvent::Line(line))).await?;
     Ok(())
 }

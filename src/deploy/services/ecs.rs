@@ -4,16 +4,18 @@
 //! doesn't know yet can't be carried over.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::http::HttpResponse;
 use aws_sdk_ecs::error::SdkError;
 use aws_sdk_ecs::types::{
-    ContainerDefinition, Deployment as EcsDeployment, DeploymentController, DeploymentControllerType,
-    DeploymentRolloutState, Service, TaskDefinitionField,
+    CanaryConfiguration, ContainerDefinition, Deployment as EcsDeployment, DeploymentController,
+    DeploymentControllerType, DeploymentRolloutState, Service, TaskDefinition, TaskDefinitionField,
 };
 
-use super::{Deployment, SdkCause, ServiceError, ServiceEvent, ServicePatience, TellService, Wait};
+use super::state::ServiceState;
+use super::{Deployment, Limit, OnServiceEvent, SdkCause, ServiceError, ServiceEvent, Wait};
 use crate::model::{ImageRef, printable};
 
 pub(super) struct EcsService<'s> {
@@ -22,38 +24,67 @@ pub(super) struct EcsService<'s> {
     pub(super) name: String,
     /// How messages name it.
     pub(super) label: String,
-    pub(super) tell: &'s TellService<'s>,
+    pub(super) tell: &'s OnServiceEvent<'s>,
 }
 
 impl EcsService<'_> {
     pub(super) async fn restart(
         &self,
         deployment: &Deployment<'_>,
-        patience: ServicePatience,
+        limit: Limit,
     ) -> Result<(), ServiceError> {
         let service = self.look().await?;
-        let controller = service.deployment_controller().map(DeploymentController::r#type);
-        if let Some(other) = controller.filter(|kind| **kind != DeploymentControllerType::Ecs) {
-            let reason = format!("its deployments are controlled by {other}, not by ECS");
-            return Err(ServiceError::Unsuitable { service: self.label.clone(), reason });
-        }
+        self.ensure_suitable(&service)?;
         let known_events = event_ids(&service);
         let used = service.task_definition().unwrap_or_default();
         let updated = match self.new_revision(used, deployment).await? {
-            Some(revision) => self.update(&revision).await?,
+            Some(revision) => self.update(&revision, Start::IfChanged).await?,
+            None if primary(&service).is_some_and(is_given_up) => {
+                self.note(format!("the {} is deployed anew: its last deployment was given up", self.label));
+                self.update(used, Start::Forced).await?
+            }
             None => {
                 self.note(format!("the {} runs {} already", self.label, deployment.image));
                 service
             }
         };
         let Some(primary) = primary(&updated).and_then(EcsDeployment::id) else {
-            let reason = "it has no primary deployment".to_owned();
-            return Err(ServiceError::Refused { service: self.label.clone(), reason });
+            return Err(self.refused("it has no primary deployment".to_owned()));
         };
-        self.wait_until_steady(primary, known_events, patience).await
+        let limit = limit.with(bake_time(&updated));
+        self.wait_until_steady(primary, known_events, limit).await
     }
 
-    async fn look(&self) -> Result<Service, ServiceError> {
+    /// What the service runs, or was to run.
+    pub(super) async fn state(&self, deployment: &Deployment<'_>) -> Result<ServiceState, ServiceError> {
+        let service = self.look().await?;
+        self.ensure_suitable(&service)?;
+        let used = self.used(service.task_definition().unwrap_or_default(), deployment).await?;
+        // Of several containers that run it, one that runs another image is told.
+        let images = used.chosen.iter().filter_map(|&index| used.containers()[index].image());
+        let wanted = deployment.image.to_string();
+        let image = images.max_by_key(|image| **image != wanted).unwrap_or_default().to_owned();
+        Ok(match primary(&service).filter(|primary| is_given_up(primary)) {
+            Some(given_up) => {
+                let reason = given_up.rollout_state_reason().unwrap_or("ECS does not say why");
+                ServiceState::GivenUp { image, reason: printable(reason) }
+            }
+            None => ServiceState::Runs { image },
+        })
+    }
+
+    fn ensure_suitable(&self, service: &Service) -> Result<(), ServiceError> {
+        let controller = service.deployment_controller().map(DeploymentController::r#type);
+        match controller.filter(|kind| **kind != DeploymentControllerType::Ecs) {
+            None => Ok(()),
+            Some(other) => {
+                let reason = format!("its deployments are controlled by {other}, not by ECS");
+                Err(ServiceError::Unsuitable { service: self.label.clone(), reason })
+            }
+        }
+    }
+
+    pub(super) async fn look(&self) -> Result<Service, ServiceError> {
         let asked = self.client.describe_services().cluster(&self.cluster).services(&self.name).send().await;
         let answer = asked.map_err(|error| self.failed("look at", error))?;
         let service = answer.services.unwrap_or_default().into_iter().next();
@@ -65,25 +96,33 @@ impl EcsService<'_> {
         })
     }
 
+    /// The task definition that the service uses.
+    async fn used(&self, used: &str, deployment: &Deployment<'_>) -> Result<UsedTask, ServiceError> {
+        let describe = self.client.describe_task_definition().task_definition(used);
+        let asked = describe.include(TaskDefinitionField::Tags).send().await;
+        let answer = asked.map_err(|error| self.failed("read the task definition of", error))?;
+        // AWS gives such tags itself and takes them from nobody.
+        let is_own = |tag: &aws_sdk_ecs::types::Tag| !tag.key().is_some_and(|key| key.starts_with("aws:"));
+        let tags = answer.tags.unwrap_or_default().into_iter().filter(is_own).collect();
+        let Some(task) = answer.task_definition else {
+            let detail = format!(": its task definition `{}` is missing", printable(used));
+            return Err(ServiceError::NotThere { service: self.label.clone(), detail });
+        };
+        let chosen = containers_of(task.container_definitions(), deployment).map_err(|containers| {
+            let (service, repository) = (self.label.clone(), deployment.image.repository.clone());
+            ServiceError::WhichContainer { service, repository, containers }
+        })?;
+        Ok(UsedTask { task, tags, chosen })
+    }
+
     /// Registers a revision with the new image and returns its ARN; `None` when the one in use has it.
     async fn new_revision(
         &self,
         used: &str,
         deployment: &Deployment<'_>,
     ) -> Result<Option<String>, ServiceError> {
-        let describe = self.client.describe_task_definition().task_definition(used);
-        let asked = describe.include(TaskDefinitionField::Tags).send().await;
-        let answer = asked.map_err(|error| self.failed("read the task definition of", error))?;
-        let tags = answer.tags.filter(|tags| !tags.is_empty());
-        let Some(task) = answer.task_definition else {
-            let detail = format!(": its task definition `{}` is missing", printable(used));
-            return Err(ServiceError::NotThere { service: self.label.clone(), detail });
-        };
+        let UsedTask { task, tags, chosen } = self.used(used, deployment).await?;
         let mut containers = task.container_definitions.unwrap_or_default();
-        let chosen = containers_of(&containers, deployment).map_err(|containers| {
-            let (service, repository) = (self.label.clone(), deployment.image.repository.clone());
-            ServiceError::WhichContainer { service, repository, containers }
-        })?;
         let image = deployment.image.to_string();
         if chosen.iter().all(|&index| containers[index].image() == Some(&image)) {
             return Ok(None);
@@ -104,7 +143,7 @@ impl EcsService<'_> {
             .set_requires_compatibilities(task.requires_compatibilities)
             .set_cpu(task.cpu)
             .set_memory(task.memory)
-            .set_tags(tags)
+            .set_tags((!tags.is_empty()).then_some(tags))
             .set_pid_mode(task.pid_mode)
             .set_ipc_mode(task.ipc_mode)
             .set_proxy_configuration(task.proxy_configuration)
@@ -117,8 +156,12 @@ impl EcsService<'_> {
         Ok(registered.task_definition.and_then(|task| task.task_definition_arn))
     }
 
-    async fn update(&self, revision: &str) -> Result<Service, ServiceError> {
+    async fn update(&self, revision: &str, start: Start) -> Result<Service, ServiceError> {
         let update = self.client.update_service().cluster(&self.cluster).service(&self.name);
+        let update = match start {
+            Start::IfChanged => update,
+            Start::Forced => update.force_new_deployment(true),
+        };
         let updated = update.task_definition(revision).send().await;
         let updated = updated.map_err(|error| self.failed("update", error))?;
         self.note(format!("the {} is updated to `{}`", self.label, printable(revision)));
@@ -133,11 +176,10 @@ impl EcsService<'_> {
         &self,
         id: &str,
         mut known_events: BTreeSet<String>,
-        patience: ServicePatience,
+        limit: Limit,
     ) -> Result<(), ServiceError> {
-        let mut wait = Wait::new(patience);
+        let mut wait = Wait::new(limit);
         let mut was_seen = false;
-        let refused = |reason| ServiceError::Refused { service: self.label.clone(), reason };
         loop {
             let service = self.look().await?;
             self.tell_new_events(&service, &mut known_events);
@@ -145,11 +187,11 @@ impl EcsService<'_> {
             let state = match ours {
                 Some(deployment) => match rollout(deployment, service.deployments().len()) {
                     Rollout::Completed => return Ok(()),
-                    Rollout::Failed(reason) => return Err(refused(reason)),
+                    Rollout::Failed(reason) => return Err(self.refused(reason)),
                     Rollout::UnderWay(state) => state,
                 },
                 None if was_seen => {
-                    return Err(refused("another deployment has taken its place".to_owned()));
+                    return Err(self.refused("another deployment has taken its place".to_owned()));
                 }
                 // What was just written may take a moment to be read.
                 None => "its deployment is not listed yet".to_owned(),
@@ -160,7 +202,7 @@ impl EcsService<'_> {
                 let last = last.map(|message| format!("; {}", printable(message))).unwrap_or_default();
                 return Err(ServiceError::TimedOut {
                     service: self.label.clone(),
-                    timeout: patience.timeout,
+                    timeout: limit.timeout,
                     state: format!("{state}{last}"),
                 });
             }
@@ -178,13 +220,62 @@ impl EcsService<'_> {
         }
     }
 
-    fn note(&self, note: String) {
+    pub(super) fn refused(&self, reason: String) -> ServiceError {
+        ServiceError::Refused { service: self.label.clone(), reason }
+    }
+
+    pub(super) fn note(&self, note: String) {
         (self.tell)(ServiceEvent::Note(note));
     }
 
-    fn failed<E: SdkCause>(&self, action: &'static str, error: SdkError<E, HttpResponse>) -> ServiceError {
+    pub(super) fn failed<E: SdkCause>(
+        &self,
+        action: &'static str,
+        error: SdkError<E, HttpResponse>,
+    ) -> ServiceError {
         super::failed(action, &self.label, error)
     }
+}
+
+/// A task definition that a service uses.
+struct UsedTask {
+    task: TaskDefinition,
+    tags: Vec<aws_sdk_ecs::types::Tag>,
+    /// Which of its containers run the project.
+    chosen: Vec<usize>,
+}
+
+impl UsedTask {
+    fn containers(&self) -> &[ContainerDefinition] {
+        self.task.container_definitions()
+    }
+}
+
+/// Whether a deployment is begun.
+#[derive(Clone, Copy)]
+enum Start {
+    IfChanged,
+    Forced,
+}
+
+/// Whether nothing is tried any more, and nothing was put back.
+fn is_given_up(deployment: &EcsDeployment) -> bool {
+    deployment.rollout_state() == Some(&DeploymentRolloutState::Failed)
+}
+
+/// How long the service itself says that its deployments wait between their steps.
+fn bake_time(service: &Service) -> Duration {
+    let Some(configuration) = service.deployment_configuration() else { return Duration::ZERO };
+    let minutes = |minutes: Option<i32>| u64::try_from(minutes.unwrap_or_default()).unwrap_or_default();
+    let canary =
+        configuration.canary_configuration().and_then(CanaryConfiguration::canary_bake_time_in_minutes);
+    let linear = configuration.linear_configuration().map(|linear| {
+        let percent = linear.step_percent().filter(|percent| *percent > 0.0).unwrap_or(100.0);
+        let steps = (1..=100_u32).find(|steps| f64::from(*steps) * percent >= 100.0).unwrap_or(100);
+        minutes(linear.step_bake_time_in_minutes()) * u64::from(steps)
+    });
+    let total = minutes(configuration.bake_time_in_minutes()) + minutes(canary) + linear.unwrap_or_default();
+    Duration::from_secs(60 * total)
 }
 
 enum Rollout {

@@ -3,7 +3,9 @@
 mod apprunner;
 mod command;
 mod ecs;
+mod ecs_express;
 mod lambda;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +18,12 @@ use thiserror::Error;
 
 use super::program::{Line, ProgramError};
 use crate::aws::{self, AwsError, Endpoint};
-use crate::config::{AppRunner, EnvironmentName, Placeholder, Service, Template, WorkspaceName};
+use crate::config::{
+    AppRunner, EcsExpress, EnvironmentName, Placeholder, Service, ServiceConfig, Template, WorkspaceName,
+};
 use crate::model::{CommitId, ErrorKind, ImageRef, ProjectName, Region, RepositoryName, printable};
+
+pub use state::ServiceState;
 
 /// What a deployment brings to one project's service.
 #[derive(Clone, Copy, Debug)]
@@ -42,9 +48,9 @@ pub struct AwsPlace<'p> {
 
 /// How long services are waited for.
 #[derive(Clone, Copy, Debug)]
-pub struct ServicePatience {
-    /// From the update until the new image runs.
-    pub timeout: Duration,
+pub struct ServiceTimeouts {
+    /// From the update until the new image runs, where the manifest says nothing else.
+    pub default: Duration,
     /// Before the second look; each further delay is half as long again, 10 seconds at most.
     pub first_delay: Duration,
 }
@@ -59,7 +65,7 @@ pub enum ServiceEvent {
 }
 
 /// Gets the events.
-pub type TellService<'t> = dyn Fn(ServiceEvent) + Send + Sync + 't;
+pub type OnServiceEvent<'t> = dyn Fn(ServiceEvent) + Send + Sync + 't;
 
 /// Why a service does not run the new image.
 #[derive(Debug, Error)]
@@ -87,50 +93,56 @@ pub enum ServiceError {
     Program(#[from] ProgramError),
 }
 
-impl ServiceError {
-    /// What kind of trouble it is.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::NoRegion { .. } | Self::WhichContainer { .. } | Self::Unsuitable { .. } => ErrorKind::Input,
-            Self::Aws { source, .. } => source.kind(),
-            Self::NotThere { .. } | Self::Refused { .. } | Self::TimedOut { .. } => ErrorKind::Failed,
-            Self::Program(error) => error.kind(),
-        }
-    }
-
-    /// What the reader can do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Aws { source, .. } => source.hint(),
-            Self::Program(error) => error.hint(),
-            Self::NoRegion { .. }
-            | Self::NotThere { .. }
-            | Self::WhichContainer { .. }
-            | Self::Unsuitable { .. }
-            | Self::Refused { .. }
-            | Self::TimedOut { .. } => None,
-        }
-    }
-}
-
 /// The services that a deployment may restart.
 #[derive(Debug)]
 pub struct Services {
     config: Option<SdkConfig>,
-    patience: ServicePatience,
+    timeouts: ServiceTimeouts,
+}
+
+/// How long one service is waited for.
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    timeout: Duration,
+    /// Whether the manifest says so: then nothing is added to it.
+    is_given: bool,
+    first_delay: Duration,
 }
 
 impl Services {
     /// Asks nobody yet. Without a place, only services of kind `command` can be restarted.
-    pub async fn new(place: Option<AwsPlace<'_>>, patience: ServicePatience) -> Self {
+    pub async fn new(place: Option<AwsPlace<'_>>, timeouts: ServiceTimeouts) -> Self {
         let config = match place {
             Some(place) => Some(aws::config(place.region, place.endpoint).await),
             None => None,
         };
-        Self { config, patience }
+        Self { config, timeouts }
     }
 
-    /// Lets `service` run the deployment's image and waits until it does.
+    /// What a service answers before it is changed.
+    ///
+    /// # Errors
+    /// [`ServiceError`] when it can't be asked, or can't be told of an image.
+    pub async fn state(
+        &self,
+        config: &ServiceConfig,
+        deployment: &Deployment<'_>,
+    ) -> Result<ServiceState, ServiceError> {
+        let silent = |_| {};
+        let asked = match self.named(&config.service, deployment, &silent)? {
+            Named::Command { .. } => return Ok(ServiceState::Unknown),
+            Named::Ecs(service) => service.state(deployment).await,
+            Named::EcsExpress(service) => service.state().await,
+            Named::Lambda(function) => function.state().await,
+            Named::AppRunner(service) => service.state().await,
+        };
+        match asked {
+            Err(ServiceError::NotThere { service, .. }) => Ok(ServiceState::Missing { service }),
+            other => other,
+        }
+    }
+
+    /// Lets a service run the deployment's image and waits until it does.
     ///
     /// A service that runs it already is left as it is, except by `command`, which always runs.
     ///
@@ -138,49 +150,98 @@ impl Services {
     /// [`ServiceError`]; after [`ServiceError::TimedOut`] the update is still under way.
     pub async fn restart(
         &self,
+        config: &ServiceConfig,
+        deployment: &Deployment<'_>,
+        on_event: &OnServiceEvent<'_>,
+    ) -> Result<(), ServiceError> {
+        let limit = Limit {
+            timeout: config.timeout.unwrap_or(self.timeouts.default),
+            is_given: config.timeout.is_some(),
+            first_delay: self.timeouts.first_delay,
+        };
+        match self.named(&config.service, deployment, on_event)? {
+            Named::Command { program, arguments } => {
+                command::run(&program, &arguments, deployment, on_event).await
+            }
+            Named::Ecs(service) => service.restart(deployment, limit).await,
+            Named::EcsExpress(service) => service.restart(deployment, limit).await,
+            Named::Lambda(function) => function.restart(deployment, limit).await,
+            Named::AppRunner(service) => service.restart(deployment, limit).await,
+        }
+    }
+
+    /// The service that is meant, with all of its names filled in.
+    fn named<'s>(
+        &self,
         service: &Service,
         deployment: &Deployment<'_>,
-        tell: &TellService<'_>,
-    ) -> Result<(), ServiceError> {
+        tell: &'s OnServiceEvent<'s>,
+    ) -> Result<Named<'s>, ServiceError> {
         let fill = |template: &Template| deployment.fill(template);
-        match service {
+        Ok(match service {
             Service::Command { program, arguments } => {
-                command::run(&fill(program), arguments.iter().map(fill), deployment, tell).await
+                Named::Command { program: fill(program), arguments: arguments.iter().map(fill).collect() }
             }
-            Service::Ecs { cluster, name } => {
-                let (cluster, name) = (fill(cluster), fill(name));
-                let label = format!("ECS service `{name}` of the cluster `{cluster}`");
-                let client = aws_sdk_ecs::Client::new(self.config(&label)?);
-                let service = ecs::EcsService { client, cluster, name, label, tell };
-                service.restart(deployment, self.patience).await
+            Service::Ecs { cluster, name } => Named::Ecs(self.ecs(fill(cluster), fill(name), "", tell)?),
+            Service::EcsExpress(EcsExpress { cluster, name, roles }) => {
+                Named::EcsExpress(ecs_express::ExpressService {
+                    service: self.ecs(fill(cluster), fill(name), "Express ", tell)?,
+                    roles: roles.as_ref().map(|roles| ecs_express::Roles {
+                        execution: fill(&roles.execution),
+                        infrastructure: fill(&roles.infrastructure),
+                    }),
+                })
             }
             Service::Lambda { name } => {
                 let name = fill(name);
                 let label = format!("Lambda function `{name}`");
                 let client = aws_sdk_lambda::Client::new(self.config(&label)?);
-                lambda::Function { client, name, label, tell }.restart(deployment, self.patience).await
+                Named::Lambda(lambda::Function { client, name, label, tell })
             }
             Service::AppRunner(known_by) => {
-                let label = match known_by {
-                    AppRunner::Name(name) => format!("App Runner service `{}`", fill(name)),
-                    AppRunner::Arn(arn) => format!("App Runner service `{}`", fill(arn)),
+                let known_by = match known_by {
+                    AppRunner::Name(name) => apprunner::KnownBy::Name(fill(name)),
+                    AppRunner::Arn(arn) => apprunner::KnownBy::Arn(fill(arn)),
                 };
+                let label = format!("App Runner service `{known_by}`");
                 let client = aws_sdk_apprunner::Client::new(self.config(&label)?);
-                let service = apprunner::AppRunnerService { client, label, tell };
-                match known_by {
-                    AppRunner::Name(name) => {
-                        let arn = service.find(&fill(name)).await?;
-                        service.restart(&arn, deployment, self.patience).await
-                    }
-                    AppRunner::Arn(arn) => service.restart(&fill(arn), deployment, self.patience).await,
-                }
+                Named::AppRunner(apprunner::AppRunnerService { client, known_by, label, tell })
             }
-        }
+        })
+    }
+
+    fn ecs<'s>(
+        &self,
+        cluster: String,
+        name: String,
+        kind: &str,
+        tell: &'s OnServiceEvent<'s>,
+    ) -> Result<ecs::EcsService<'s>, ServiceError> {
+        let label = format!("ECS {kind}service `{name}` of the cluster `{cluster}`");
+        let client = aws_sdk_ecs::Client::new(self.config(&label)?);
+        Ok(ecs::EcsService { client, cluster, name, label, tell })
     }
 
     fn config(&self, label: &str) -> Result<&SdkConfig, ServiceError> {
         self.config.as_ref().ok_or_else(|| ServiceError::NoRegion { service: label.to_owned() })
     }
+}
+
+impl Limit {
+    /// As long again as the service itself says, unless the manifest says how long.
+    fn with(self, longer: Duration) -> Self {
+        let timeout = if self.is_given { self.timeout } else { self.timeout + longer };
+        Self { timeout, ..self }
+    }
+}
+
+/// A service, with all of its names filled in.
+enum Named<'s> {
+    Command { program: String, arguments: Vec<String> },
+    Ecs(ecs::EcsService<'s>),
+    EcsExpress(ecs_express::ExpressService<'s>),
+    Lambda(lambda::Function<'s>),
+    AppRunner(apprunner::AppRunnerService<'s>),
 }
 
 impl Deployment<'_> {
@@ -203,18 +264,51 @@ impl Deployment<'_> {
 }
 
 /// Fifteen minutes, as long as `aws ecs wait` and then half as long again.
-impl Default for ServicePatience {
+impl Default for ServiceTimeouts {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(15 * 60), first_delay: Duration::from_secs(1) }
+        Self { default: Duration::from_secs(15 * 60), first_delay: Duration::from_secs(1) }
     }
 }
 
 impl ServiceError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoRegion { .. } | Self::WhichContainer { .. } | Self::Unsuitable { .. } => ErrorKind::Input,
+            Self::Aws { source, .. } => source.kind(),
+            Self::NotThere { .. } | Self::Refused { .. } | Self::TimedOut { .. } => ErrorKind::Failed,
+            Self::Program(error) => error.kind(),
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Aws { source, .. } => source.hint(),
+            Self::Program(error) => error.hint(),
+            Self::TimedOut { .. } => Some(
+                "it may still come to run it; `timeout` in the project's `service` has it waited for longer"
+                    .to_owned(),
+            ),
+            Self::NoRegion { .. }
+            | Self::NotThere { .. }
+            | Self::WhichContainer { .. }
+            | Self::Unsuitable { .. }
+            | Self::Refused { .. } => None,
+        }
+    }
+
     /// The last lines of a program that failed, oldest first.
     pub fn log_tail(&self) -> &[String] {
         match self {
             Self::Program(error) => error.log_tail(),
-            _ => &[],
+            Self::NoRegion { .. }
+            | Self::Aws { .. }
+            | Self::NotThere { .. }
+            | Self::WhichContainer { .. }
+            | Self::Unsuitable { .. }
+            | Self::Refused { .. }
+            | Self::TimedOut { .. } => &[],
         }
     }
 }
@@ -243,10 +337,10 @@ struct Wait {
 }
 
 impl Wait {
-    const LONGEST_DELAY: Duration = Duration::from_secs(10);
+    const MAX_DELAY: Duration = Duration::from_secs(10);
 
-    fn new(patience: ServicePatience) -> Self {
-        Self { deadline: Instant::now() + patience.timeout, delay: patience.first_delay }
+    fn new(limit: Limit) -> Self {
+        Self { deadline: Instant::now() + limit.timeout, delay: limit.first_delay }
     }
 
     /// Whether there is time for one more look; if so, it is due when this returns.
@@ -256,7 +350,7 @@ impl Wait {
             return false;
         }
         tokio::time::sleep(self.delay.min(left)).await;
-        self.delay = (self.delay * 3 / 2).min(Self::LONGEST_DELAY);
+        self.delay = (self.delay * 3 / 2).min(Self::MAX_DELAY);
         true
     }
 }

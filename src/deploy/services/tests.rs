@@ -7,6 +7,7 @@ use aws_sdk_ecs::types::{ContainerDefinition, TaskDefinitionField};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::config::{EcsExpress, EcsExpressRoles};
 use crate::model::ObjectId;
 
 #[path = "../../../tests/support/bed.rs"]
@@ -26,9 +27,9 @@ fn services(endpoint: &str) -> Services {
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .endpoint_url(endpoint)
         .build();
-    let patience =
-        ServicePatience { timeout: Duration::from_secs(20), first_delay: Duration::from_millis(20) };
-    Services { config: Some(config), patience }
+    let timeouts =
+        ServiceTimeouts { default: Duration::from_secs(20), first_delay: Duration::from_millis(20) };
+    Services { config: Some(config), timeouts }
 }
 
 fn image() -> String {
@@ -37,15 +38,20 @@ fn image() -> String {
 
 /// Restarts a service and returns what was told.
 async fn restart(services: &Services, service: &Service) -> (Result<(), ServiceError>, Vec<String>) {
+    restart_for(services, service, None).await
+}
+
+/// Restarts a service that the manifest says to wait for so long.
+async fn restart_for(
+    services: &Services,
+    service: &Service,
+    timeout: Option<Duration>,
+) -> (Result<(), ServiceError>, Vec<String>) {
     let image = image().parse().unwrap();
-    let deployment = Deployment {
-        workspace: &"shop".parse().unwrap(),
-        environment: &"dev".parse().unwrap(),
-        project: &"api".parse().unwrap(),
-        repository: &"api".parse().unwrap(),
-        commit: CommitId(ObjectId::from_bytes([1; 20])),
-        image: &image,
-    };
+    let (workspace, environment) = ("shop".parse().unwrap(), "dev".parse().unwrap());
+    let (project, repository) = ("api".parse().unwrap(), "api".parse().unwrap());
+    let deployment = deployment(&workspace, &environment, &project, &repository, &image);
+    let service = &ServiceConfig { service: service.clone(), timeout };
     let told = Mutex::new(Vec::new());
     let tell = |event| {
         told.lock().unwrap().push(match event {
@@ -55,6 +61,26 @@ async fn restart(services: &Services, service: &Service) -> (Result<(), ServiceE
     };
     let result = services.restart(service, &deployment, &tell).await;
     (result, told.into_inner().unwrap())
+}
+
+fn deployment<'d>(
+    workspace: &'d WorkspaceName,
+    environment: &'d EnvironmentName,
+    project: &'d ProjectName,
+    repository: &'d RepositoryName,
+    image: &'d ImageRef,
+) -> Deployment<'d> {
+    let commit = CommitId(ObjectId::from_bytes([1; 20]));
+    Deployment { workspace, environment, project, repository, commit, image }
+}
+
+/// What a service answers before it is changed.
+async fn state(services: &Services, service: &Service) -> Result<ServiceState, ServiceError> {
+    let image = image().parse().unwrap();
+    let (workspace, environment) = ("shop".parse().unwrap(), "dev".parse().unwrap());
+    let (project, repository) = ("api".parse().unwrap(), "api".parse().unwrap());
+    let deployment = deployment(&workspace, &environment, &project, &repository, &image);
+    services.state(&ServiceConfig { service: service.clone(), timeout: None }, &deployment).await
 }
 
 fn ecs(cluster: &str) -> Service {
@@ -128,7 +154,7 @@ async fn a_service_that_never_gets_steady_is_given_up_with_what_ecs_says() {
     let begun = ecs_service(&json!([ecs_deployment("new", "PRIMARY", "IN_PROGRESS")]));
     let server = Server::start(ecs_script(vec![begun.clone()], begun)).await;
     let mut services = services(&server.url);
-    services.patience.timeout = Duration::from_millis(200);
+    services.timeouts.default = Duration::from_millis(200);
 
     let (result, _) = restart(&services, &ecs("c")).await;
 
@@ -173,6 +199,214 @@ async fn a_function_whose_update_fails_says_why() {
     );
     let code: Value = serde_json::from_str(&server.bodies("/code")[0]).unwrap();
     assert_eq!(code["ImageUri"], image());
+}
+
+/// A task definition whose only container runs the image that is deployed.
+fn up_to_date_task() -> (u16, String) {
+    (
+        200,
+        json!({ "taskDefinition": { "taskDefinitionArn": "api:2", "family": "api",
+        "containerDefinitions": [{ "name": "api", "image": image() }] } })
+        .to_string(),
+    )
+}
+
+// issue 12: P8
+#[tokio::test]
+async fn a_deployment_that_ecs_gave_up_is_begun_anew_though_the_image_is_the_same() {
+    let given_up = ecs_service(&json!([ecs_deployment("old", "PRIMARY", "FAILED")]));
+    let begun = ecs_service(&json!([
+        ecs_deployment("new", "PRIMARY", "IN_PROGRESS"),
+        ecs_deployment("old", "ACTIVE", "FAILED")
+    ]));
+    let done = ecs_service(&json!([ecs_deployment("new", "PRIMARY", "COMPLETED")]));
+    let server = Server::start([
+        Scripted::new("DescribeServices", [given_up.clone(), given_up, begun.clone(), done]),
+        Scripted::new("DescribeTaskDefinition", [up_to_date_task()]),
+        Scripted::new("UpdateService", [begun]),
+    ])
+    .await;
+    let services = services(&server.url);
+
+    let state = state(&services, &ecs("c")).await.unwrap();
+    let (result, _) = restart(&services, &ecs("c")).await;
+
+    assert!(matches!(state, ServiceState::GivenUp { image, .. } if image == super::tests::image()));
+    result.unwrap();
+    let update: Value = serde_json::from_str(&server.bodies("UpdateService")[0]).unwrap();
+    assert_eq!((&update["forceNewDeployment"], &update["taskDefinition"]), (&json!(true), &json!("api:1")));
+    assert!(server.bodies("RegisterTaskDefinition").is_empty());
+}
+
+// issue 12: P8
+#[tokio::test]
+async fn a_deployment_is_waited_for_as_much_longer_as_the_service_says_and_no_longer_than_the_manifest_says()
+{
+    let service = |state: &str| {
+        let service = json!({ "status": "ACTIVE", "taskDefinition": "api:1",
+            "deploymentConfiguration": { "strategy": "BLUE_GREEN", "bakeTimeInMinutes": 1 },
+            "deployments": [ecs_deployment("new", "PRIMARY", state)] });
+        (200, json!({ "services": [service], "service": service }).to_string())
+    };
+    let looks = || {
+        let under_way = std::iter::repeat_n(service("IN_PROGRESS"), 20);
+        under_way.chain([service("COMPLETED")]).collect::<Vec<_>>()
+    };
+    let mut server = Server::start(ecs_script(looks(), service("IN_PROGRESS"))).await;
+    let mut services = services(&server.url);
+    services.timeouts =
+        ServiceTimeouts { default: Duration::from_millis(50), first_delay: Duration::from_millis(5) };
+
+    let (result, _) = restart(&services, &ecs("c")).await;
+
+    result.unwrap();
+    server = Server::start(ecs_script(looks(), service("IN_PROGRESS"))).await;
+    services = Services { timeouts: services.timeouts, ..super::tests::services(&server.url) };
+    let (result, _) = restart_for(&services, &ecs("c"), Some(Duration::from_millis(50))).await;
+    assert!(matches!(result.unwrap_err(), ServiceError::TimedOut { .. }));
+}
+
+// issue 12: P8
+#[tokio::test]
+async fn a_function_that_is_being_made_or_updated_by_others_is_waited_for() {
+    let conflict = json!({ "Type": "User", "message": "an update is in progress" }).to_string();
+    let settled =
+        |state: &str, status: &str| (200, json!({ "State": state, "LastUpdateStatus": status }).to_string());
+    let server = Server::start([
+        Scripted::new(
+            "GET /2015-03-31/functions/shop-dev-api/configuration",
+            [
+                settled("Pending", "Successful"),
+                settled("Active", "Successful"),
+                settled("Active", "InProgress"),
+                settled("Active", "Successful"),
+            ],
+        ),
+        Scripted::with_headers(
+            "PUT /2015-03-31/functions/shop-dev-api/code",
+            [
+                (409, vec![("x-amzn-errortype", "ResourceConflictException")], conflict),
+                (200, vec![], "{}".to_owned()),
+            ],
+        ),
+    ])
+    .await;
+
+    let (result, _) = restart(&services(&server.url), &lambda()).await;
+
+    result.unwrap();
+    assert_eq!(server.bodies("/code").len(), 2);
+}
+
+fn express(roles: bool) -> Service {
+    let roles = roles.then(|| EcsExpressRoles {
+        execution: "arn:aws:iam::1:role/e".parse().unwrap(),
+        infrastructure: "arn:aws:iam::1:role/i".parse().unwrap(),
+    });
+    Service::EcsExpress(EcsExpress {
+        cluster: "c".parse().unwrap(),
+        name: "{deploy_tag}-api".parse().unwrap(),
+        roles,
+    })
+}
+
+fn express_service(image: &str, deployment: Option<&str>) -> (u16, String) {
+    let container =
+        json!({ "image": image, "containerPort": 8080, "environment": [{ "name": "A", "value": "b" }] });
+    let service = json!({ "serviceArn": "arn:express", "status": { "statusCode": "ACTIVE" },
+        "currentDeployment": deployment, "activeConfigurations": [{ "primaryContainer": container }] });
+    (200, json!({ "service": service }).to_string())
+}
+
+fn express_deployment(status: &str) -> (u16, String) {
+    (200, json!({ "serviceDeployments": [{ "status": status, "statusReason": "tasks failed" }] }).to_string())
+}
+
+fn express_script(looks: Vec<(u16, String)>, ends: Vec<(u16, String)>) -> Vec<Scripted> {
+    let known = json!({ "services": [{ "status": "ACTIVE", "serviceArn": "arn:express" }] }).to_string();
+    vec![
+        Scripted::new("DescribeServices", [(200, known)]),
+        Scripted::new("DescribeExpressGatewayService", looks),
+        Scripted::new("DescribeServiceDeployments", ends),
+        Scripted::new("UpdateExpressGatewayService", [(200, json!({ "service": {} }).to_string())]),
+    ]
+}
+
+#[tokio::test]
+async fn an_express_service_gets_the_digest_keeps_the_rest_and_is_waited_for() {
+    let looks = vec![
+        express_service("x/api:1", None),
+        express_service("x/api:1", Some("d")),
+        express_service(&image(), Some("d")),
+        express_service(&image(), None),
+    ];
+    let ends = vec![express_deployment("IN_PROGRESS"), express_deployment("SUCCESSFUL")];
+    let server = Server::start(express_script(looks, ends)).await;
+
+    let (result, _) = restart(&services(&server.url), &express(false)).await;
+
+    result.unwrap();
+    let update: Value = serde_json::from_str(&server.bodies("UpdateExpressGatewayService")[0]).unwrap();
+    let container = &update["primaryContainer"];
+    assert_eq!((&container["image"], &container["containerPort"]), (&json!(image()), &json!(8080)));
+    assert_eq!(container["environment"][0]["value"], "b");
+}
+
+#[tokio::test]
+async fn an_express_service_that_rolls_back_is_a_failure() {
+    let looks = vec![express_service("x/api:1", None), express_service("x/api:1", Some("d"))];
+    let server = Server::start(express_script(looks, vec![express_deployment("ROLLBACK_SUCCESSFUL")])).await;
+
+    let (result, _) = restart(&services(&server.url), &express(false)).await;
+
+    let error = result.unwrap_err().to_string();
+    assert!(error.ends_with("its deployment ended as ROLLBACK_SUCCESSFUL: tasks failed"), "{error}");
+}
+
+#[tokio::test]
+async fn an_express_service_that_is_not_there_is_created_only_where_its_roles_are_named() {
+    let created = json!({ "service": { "serviceArn": "arn:express" } }).to_string();
+    let script = || {
+        [
+            Scripted::new("DescribeServices", [(200, json!({ "services": [] }).to_string())]),
+            Scripted::new("DescribeExpressGatewayService", [express_service(&image(), None)]),
+            Scripted::new("CreateExpressGatewayService", [(200, created.clone())]),
+        ]
+    };
+    let server = Server::start(script()).await;
+
+    let (missing, _) = restart(&services(&server.url), &express(false)).await;
+    let (made, _) = restart(&services(&server.url), &express(true)).await;
+
+    assert!(matches!(missing.unwrap_err(), ServiceError::NotThere { .. }));
+    made.unwrap();
+    let create: Value = serde_json::from_str(&server.bodies("CreateExpressGatewayService")[0]).unwrap();
+    assert_eq!(create["primaryContainer"]["image"], image());
+    assert_eq!((&create["serviceName"], &create["cluster"]), (&json!("shop-dev-api"), &json!("c")));
+    assert_eq!(create["infrastructureRoleArn"], "arn:aws:iam::1:role/i");
+}
+
+// issue 12: P11
+#[tokio::test]
+async fn what_a_service_runs_is_asked_without_changing_it_and_one_that_is_missing_is_said() {
+    let steady = ecs_service(&json!([ecs_deployment("old", "PRIMARY", "COMPLETED")]));
+    let server = Server::start(ecs_script(vec![steady.clone()], steady)).await;
+    assert_eq!(
+        state(&services(&server.url), &ecs("c")).await.unwrap(),
+        ServiceState::Runs { image: "x/api:old".to_owned() }
+    );
+    assert!(server.bodies("UpdateService").is_empty() && server.bodies("Register").is_empty());
+
+    let nothing = json!({ "services": [], "failures": [{ "reason": "MISSING" }] }).to_string();
+    let server = Server::start([Scripted::new("DescribeServices", [(200, nothing)])]).await;
+    assert_eq!(
+        state(&services(&server.url), &ecs("c")).await.unwrap(),
+        ServiceState::Missing { service: "ECS service `shop-dev-api` of the cluster `c`".to_owned() }
+    );
+
+    let denied = json!({ "__type": "AccessDeniedException", "message": "not you" }).to_string();
+    let server = Server::start([Scripted::new("DescribeServices", [(400, denied)])]).await;
+    assert!(matches!(state(&services(&server.url), &ecs("c")).await, Err(ServiceError::Aws { .. })));
 }
 
 fn apprunner_service(status: &str, image: &str) -> (u16, String) {
@@ -242,7 +476,7 @@ async fn a_program_gets_the_deployment_in_its_environment() {
     let script = "echo $CHINAMPA_IMAGE $CHINAMPA_DEPLOY_TAG $CHINAMPA_COMMIT $CHINAMPA_PROJECT $CHINAMPA_ENVIRONMENT $0";
     let arguments = ["-c", script, "{deploy_tag}"].map(|text| text.parse().unwrap()).to_vec();
     let service = Service::Command { program: "sh".parse().unwrap(), arguments };
-    let services = Services::new(None, ServicePatience::default()).await;
+    let services = Services::new(None, ServiceTimeouts::default()).await;
 
     let (result, told) = restart(&services, &service).await;
 
@@ -252,7 +486,7 @@ async fn a_program_gets_the_deployment_in_its_environment() {
 
 #[tokio::test]
 async fn without_a_region_no_service_of_aws_can_be_restarted() {
-    let services = Services::new(None, ServicePatience::default()).await;
+    let services = Services::new(None, ServiceTimeouts::default()).await;
 
     let (result, _) = restart(&services, &lambda()).await;
 

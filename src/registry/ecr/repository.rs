@@ -76,7 +76,7 @@ impl Keeper {
             .set_image_scanning_configuration(self.policy.scan_on_push.map(scanning));
         let create = match self.policy.immutable_tags {
             Some(immutable) => {
-                let (mutability, filters) = self.mutability(immutable);
+                let (mutability, filters) = self.mutability(name, immutable);
                 create.image_tag_mutability(mutability).set_image_tag_mutability_exclusion_filters(filters)
             }
             None => create,
@@ -98,7 +98,7 @@ impl Keeper {
         let Some(immutable) = self.policy.immutable_tags else {
             return Ok(None);
         };
-        let (mutability, filters) = self.mutability(immutable);
+        let (mutability, filters) = self.mutability(name, immutable);
         let is_same = repository.image_tag_mutability.as_ref() == Some(&mutability)
             && patterns(repository.image_tag_mutability_exclusion_filters())
                 == patterns(filters.as_deref().unwrap_or_default());
@@ -109,11 +109,12 @@ impl Keeper {
             .put_image_tag_mutability()
             .set_registry_id(self.account.clone())
             .repository_name(name.as_str())
-            .image_tag_mutability(mutability)
+            .image_tag_mutability(mutability.clone())
             .set_image_tag_mutability_exclusion_filters(filters)
             .send()
             .await
             .map_err(|error| failed("set the tag mutability of", name, AwsError::new(error)))?;
+        let immutable = mutability != ImageTagMutability::Mutable;
         Ok(Some(Adjustment::TagMutability { immutable }))
     }
 
@@ -138,8 +139,10 @@ impl Keeper {
     }
 
     async fn adjust_lifecycle(&self, name: &RepositoryName) -> Result<Option<Adjustment>, RegistryError> {
-        let wanted = lifecycle::policy(self.policy.keep);
-        if self.lifecycle(name).await?.is_some_and(|there| lifecycle::is_same(&wanted, &there)) {
+        let Some(keep) = self.policy.keep else { return Ok(None) };
+        let wanted = lifecycle::policy(keep);
+        let replaced = self.lifecycle(name).await?;
+        if replaced.as_deref().is_some_and(|there| lifecycle::is_same(&wanted, there)) {
             return Ok(None);
         }
         self.client
@@ -150,7 +153,7 @@ impl Keeper {
             .send()
             .await
             .map_err(|error| failed("set the lifecycle policy of", name, AwsError::new(error)))?;
-        Ok(Some(Adjustment::Lifecycle { keep: self.policy.keep }))
+        Ok(Some(Adjustment::Lifecycle { keep, replaced }))
     }
 
     async fn lifecycle(&self, name: &RepositoryName) -> Result<Option<String>, RegistryError> {
@@ -172,9 +175,11 @@ impl Keeper {
 
     fn mutability(
         &self,
+        name: &RepositoryName,
         immutable: bool,
     ) -> (ImageTagMutability, Option<Vec<ImageTagMutabilityExclusionFilter>>) {
-        if !immutable {
+        // Records and locks are tags that move.
+        if !immutable || self.policy.records.contains(name) {
             return (ImageTagMutability::Mutable, None);
         }
         let filter = |pattern: &String| {

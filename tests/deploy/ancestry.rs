@@ -1,7 +1,7 @@
 use chinampa::ci::{CheckedOut, CiContext, CiEnvironment, CommitContext};
 use chinampa::config::EnvironmentRule;
-use chinampa::deploy::gate::Course;
-use chinampa::deploy::{candidate, course};
+use chinampa::deploy::gate::Relation;
+use chinampa::deploy::{History, candidate, relation};
 use chinampa::git::Repository;
 use chinampa::model::CommitId;
 
@@ -97,22 +97,22 @@ fn in_a_ci_the_branches_of_a_clone_count_only_if_it_is_one_of_the_cis_repository
 }
 
 #[test]
-fn every_course_is_told_apart() {
+fn every_relation_is_told_apart() {
     let world = World::new();
     let first = commit_new(&world, "f");
     let second = commit_new(&world, "g");
     world.git(["checkout", "-q", "--orphan", "other"]);
     let beside = commit_new(&world, "h");
     let repository = Repository::open(world.path()).unwrap();
-    let course =
-        |deployed: Option<&str>, id: &str| course(&repository, deployed.map(commit), commit(id)).unwrap();
+    let relation = |deployed: &str, id: &str| {
+        relation(&repository, commit(deployed), commit(id), History::AsItIs).unwrap()
+    };
 
-    assert_eq!(course(None, &first), Course::First);
-    assert_eq!(course(Some(&first), &first), Course::Same);
-    assert_eq!(course(Some(&first), &second), Course::Forward);
-    assert_eq!(course(Some(&second), &first), Course::Backward);
-    assert_eq!(course(Some(&second), &beside), Course::Sideways);
-    assert_eq!(course(Some(&"1".repeat(40)), &first), Course::Unknown);
+    assert_eq!(relation(&first, &first), Relation::Same);
+    assert_eq!(relation(&first, &second), Relation::FastForward);
+    assert_eq!(relation(&second, &first), Relation::Behind);
+    assert_eq!(relation(&second, &beside), Relation::Diverged);
+    assert_eq!(relation(&"1".repeat(40), &first), Relation::Unknown);
 }
 
 #[test]
@@ -128,7 +128,35 @@ fn a_history_that_is_cut_off_is_never_taken_for_a_whole_one() {
     let repository = Repository::open(clone.path()).unwrap();
     assert!(repository.is_shallow());
 
-    let sideways = course(&repository, Some(commit(&side)), commit(&newest)).unwrap();
+    let found = relation(&repository, commit(&side), commit(&newest), History::AsItIs).unwrap();
 
-    assert_eq!(sideways, Course::Unknown);
+    assert_eq!(found, Relation::Unknown);
+}
+
+// issue 12: P15
+#[test]
+fn history_that_a_shallow_clone_lacks_is_fetched_where_that_is_wanted() {
+    let origin = World::new();
+    let older = commit_new(&origin, "l");
+    for file in ["m", "n"] {
+        commit_new(&origin, file);
+    }
+    origin.git(["checkout", "-q", "-b", "side", &older]);
+    let side = commit_new(&origin, "o");
+    origin.git(["checkout", "-q", "main"]);
+    let newest = commit_new(&origin, "p");
+    origin.git(["config", "uploadpack.allowAnySHA1InWant", "true"]);
+    let source = format!("file://{}", origin.path().display());
+
+    for (deployed, expected) in
+        [(&older, Relation::FastForward), (&side, Relation::Diverged), (&newest, Relation::Same)]
+    {
+        let clone = World::cloned(["--depth=1", &source]);
+        let repository = Repository::open(clone.path()).unwrap();
+        assert!(repository.is_shallow());
+
+        let found = relation(&repository, commit(deployed), commit(&newest), History::Fetched).unwrap();
+
+        assert_eq!(found, expected, "{deployed}");
+    }
 }

@@ -1,0 +1,46 @@
+use clap::Args;
+
+use super::Call;
+use super::deployment;
+use super::environment_records::EnvironmentRecords;
+use super::wait_for;
+use crate::config::EnvironmentName;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::report::environment::{self, HistoryJson, StatusJson};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The environment, as `projects.toml` names it.
+    #[arg(short, long, value_name = "NAME")]
+    environment: EnvironmentName,
+}
+
+pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+    let workspace = deployment::workspace(call)?;
+    let (stored, claims) = wait_for(async {
+        let records = EnvironmentRecords::open(&call.environment, &workspace, &arguments.environment).await?;
+        let claims = records.claims().list().await.map_err(crate::deploy::DeployError::from)?;
+        Ok((records.read().await?, claims))
+    })?;
+    let claims: Vec<_> = claims.into_iter().map(|(_, claim)| claim).collect();
+    if call.options.json {
+        call.output.json(&StatusJson::new(&stored.record, &claims));
+    } else {
+        call.output.answer(&environment::status(&stored.record, &claims));
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) fn history(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+    let workspace = deployment::workspace(call)?;
+    let stored = wait_for(async {
+        EnvironmentRecords::open(&call.environment, &workspace, &arguments.environment).await?.read().await
+    })?;
+    if call.options.json {
+        call.output.json(&HistoryJson::new(&stored.record));
+    } else {
+        call.output.answer(&environment::history(&stored.record));
+    }
+    Ok(Exit::Done)
+}

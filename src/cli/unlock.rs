@@ -1,0 +1,38 @@
+use clap::Args;
+
+use super::Call;
+use super::deployment;
+use super::environment_records::EnvironmentRecords;
+use super::wait_for;
+use crate::config::EnvironmentName;
+use crate::deploy::DeployError;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::report::environment::{self, UnlockJson};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The environment, as `projects.toml` names it.
+    #[arg(short, long, value_name = "NAME")]
+    environment: EnvironmentName,
+}
+
+pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+    let workspace = deployment::workspace(call)?;
+    let removed = wait_for(async {
+        let records = EnvironmentRecords::open(&call.environment, &workspace, &arguments.environment).await?;
+        let claims = records.claims();
+        let mut removed = Vec::new();
+        for (tag, claim) in claims.list().await.map_err(DeployError::from)? {
+            claims.remove(&tag).await.map_err(DeployError::from)?;
+            removed.push(claim);
+        }
+        Ok(removed)
+    })?;
+    if call.options.json {
+        call.output.json(&UnlockJson::new(arguments.environment.as_str(), &removed));
+    } else {
+        call.output.answer(&environment::unlocked(arguments.environment.as_str(), &removed));
+    }
+    Ok(Exit::Done)
+}

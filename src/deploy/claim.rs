@@ -1,0 +1,105 @@
+//! A deployment's claim to the lock of an environment.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Timestamp, printable};
+
+/// How long a claim counts that isn't renewed, unless it says otherwise. Far longer than clocks of
+/// CI machines differ.
+pub const DEFAULT_LEASE: Duration = Duration::from_secs(15 * 60);
+
+/// The shortest lease: renewals and clocks need some room.
+pub const MIN_LEASE: Duration = Duration::from_secs(10);
+
+/// A deployment's claim to the lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockClaim {
+    pub commit: String,
+    /// Who deploys: a CI's job, or a user and a machine.
+    pub by: String,
+    pub begun: Timestamp,
+    pub renewed: Timestamp,
+    /// How long it counts without being renewed.
+    pub lease: Duration,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ClaimJson {
+    commit: String,
+    #[serde(default)]
+    by: String,
+    begun: u64,
+    renewed: u64,
+    #[serde(default)]
+    lease_millis: Option<u64>,
+}
+
+/// What tells the claims of two deployments apart that begin at the same moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimId(String);
+
+impl fmt::Display for ClaimId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl ClaimId {
+    /// 64 random bits.
+    pub fn random() -> Self {
+        use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+        // Each state has keys of its own, drawn from the operating system.
+        let bits = RandomState::new().build_hasher().finish();
+        Self::from_bits(bits)
+    }
+
+    pub fn from_bits(bits: u64) -> Self {
+        Self(format!("{bits:016x}"))
+    }
+}
+
+/// Says whose claim it is.
+impl fmt::Display for LockClaim {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { commit, by, begun, renewed, .. } = self;
+        write!(formatter, "commit {commit}")?;
+        if !by.is_empty() {
+            write!(formatter, " by {by}")?;
+        }
+        write!(formatter, ", since {begun}, last renewed {renewed}")
+    }
+}
+
+impl LockClaim {
+    /// Whether it was not renewed for its lease.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        now.since(self.renewed) > self.lease
+    }
+
+    pub(super) fn to_bytes(&self) -> Bytes {
+        let json = ClaimJson {
+            commit: self.commit.clone(),
+            by: self.by.clone(),
+            begun: self.begun.as_millis(),
+            renewed: self.renewed.as_millis(),
+            lease_millis: u64::try_from(self.lease.as_millis()).ok(),
+        };
+        serde_json::to_vec(&json).expect("a claim is plain JSON").into()
+    }
+
+    /// `None` for what is no claim, such as the document that a tag stands for while it is taken away.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let json: ClaimJson = serde_json::from_slice(bytes).ok()?;
+        Some(Self {
+            commit: printable(&json.commit),
+            by: printable(&json.by),
+            begun: Timestamp::from_millis(json.begun),
+            renewed: Timestamp::from_millis(json.renewed),
+            lease: json.lease_millis.map_or(DEFAULT_LEASE, Duration::from_millis),
+        })
+    }
+}

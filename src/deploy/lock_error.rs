@@ -1,0 +1,57 @@
+//! Why the lock of an environment could not be had, or was lost.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::claim::LockClaim;
+use crate::config::EnvironmentName;
+use crate::model::ErrorKind;
+use crate::registry::RegistryError;
+
+/// Why the lock could not be had, or was lost.
+#[derive(Debug, Error)]
+pub enum LockError {
+    #[error("cannot agree with other deployments to `{environment}` who goes first")]
+    Registry {
+        environment: EnvironmentName,
+        #[source]
+        source: RegistryError,
+    },
+    #[error("another deployment holds the lock of `{environment}`: {holder}")]
+    Held { environment: EnvironmentName, holder: LockClaim },
+    #[error("the lock of `{environment}` was taken away from this deployment, which stopped")]
+    TakenAway { environment: EnvironmentName },
+    #[error(
+        "the lock of `{environment}` could not be renewed for {}, so this deployment stopped",
+        humantime::format_duration(*.silence)
+    )]
+    Expired { environment: EnvironmentName, silence: Duration },
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl LockError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Registry { source, .. } => source.kind(),
+            Self::Held { .. } | Self::TakenAway { .. } | Self::Expired { .. } => ErrorKind::Environment,
+            Self::Interrupted => ErrorKind::Interrupted,
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Registry { source, .. } => source.hint(),
+            Self::Held { environment, .. } => Some(format!(
+                "wait longer with `--wait`; if that deployment is dead: `chinampa unlock -e {environment}`"
+            )),
+            Self::TakenAway { .. } | Self::Expired { .. } => {
+                Some("run it again: what is deployed already is left as it is".to_owned())
+            }
+            Self::Interrupted => None,
+        }
+    }
+}

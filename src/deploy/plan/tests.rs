@@ -1,0 +1,317 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::config::{EnvironmentRule, Service};
+use crate::deploy::gate::{Candidate, Relation, Rollback};
+use crate::deploy::request::BuiltProject;
+use crate::deploy::{Backend, Creates, TerraformFolder};
+use crate::model::{BranchName, Fingerprint, Fingerprinter, InputDigest, ObjectId, RepoPath, Timestamp};
+use crate::record::{InProgress, ProjectEnd};
+
+fn commit(byte: u8) -> CommitId {
+    CommitId(ObjectId::from_bytes([byte; 20]))
+}
+
+fn name(text: &str) -> ProjectName {
+    text.parse().unwrap()
+}
+
+fn image(content: &str) -> ManifestDigest {
+    ManifestDigest::of(content.as_bytes())
+}
+
+fn fingerprint(content: &str) -> Fingerprint {
+    Fingerprinter::new("test/1").field(content).finish()
+}
+
+fn root(content: &str) -> TerraformRoot {
+    TerraformRoot {
+        folder: TerraformFolder { path: RepoPath::new("api/terraform").unwrap(), name: None },
+        backend: Backend::new("s3", "shop-dev/api".to_owned()).unwrap(),
+        fingerprint: fingerprint(content),
+        reads_elsewhere: None,
+        creates: Creates::Known(BTreeSet::new()),
+    }
+}
+
+fn ecs(service: &str) -> ServiceConfig {
+    let (cluster, name) = ("c".parse().unwrap(), service.parse().unwrap());
+    ServiceConfig { service: Service::Ecs { cluster, name }, timeout: None }
+}
+
+/// One project with Terraform and a service, deployed to `dev`.
+struct Case {
+    request: DeployRequest,
+    image: ManifestDigest,
+    record: Option<DeployedRecord>,
+    relation: Relation,
+    state: ServiceState,
+}
+
+impl Case {
+    /// Commit 2 is deployed, where commit 1 runs with the same image, Terraform and service.
+    fn unchanged() -> Self {
+        let mut case = Self::first();
+        let project = &case.request.projects[0];
+        let settings = AppliedSettings {
+            terraform: [("api/terraform".to_owned(), project.terraform[0].fingerprint)].into(),
+            service: service_fingerprint(project.service.as_ref()),
+        };
+        let recorded = case.recorded();
+        let deployed = DeployedProject {
+            image: recorded,
+            commit: commit(1),
+            at: None,
+            state: ProjectState::Applied(settings),
+        };
+        let begun = DeployedRecord::new("dev".parse().unwrap()).begin(in_progress(1));
+        let end = [(name("api"), ProjectEnd::Deployed(Box::new(deployed)))];
+        let outcome = crate::record::DeploymentOutcome::Deployed;
+        case.record = Some(begun.end(outcome, Timestamp::from_millis(1), end));
+        case
+    }
+
+    /// Commit 2 is deployed where nothing was before.
+    fn first() -> Self {
+        let branches = [BranchName::new("main")].into();
+        let project = ProjectRequest {
+            name: name("api"),
+            source: "api".parse().unwrap(),
+            repository: "api".parse().unwrap(),
+            destination: "team/api".parse().unwrap(),
+            tags: Vec::new(),
+            terraform: vec![root("a")],
+            service: Some(ecs("api")),
+        };
+        Self {
+            request: DeployRequest {
+                workspace: "shop".parse().unwrap(),
+                environment: "dev".parse().unwrap(),
+                rule: EnvironmentRule { line: 1, branch: Some("main".parse().unwrap()), tag: None },
+                candidate: Candidate { commit: commit(2), branches, tags: BTreeSet::new() },
+                build_records: "shop-builds".parse().unwrap(),
+                deployed_records: "team/shop-builds".parse().unwrap(),
+                built: vec![BuiltProject {
+                    name: name("api"),
+                    inputs: InputDigest::from_bytes([1; 32]),
+                    repository: "api".parse().unwrap(),
+                }],
+                projects: vec![project],
+                rollback: Rollback::Refused,
+                apply: Apply::Changed,
+            },
+            image: image("a"),
+            record: None,
+            relation: Relation::FastForward,
+            state: ServiceState::Runs { image: format!("r/team/api@{}", image("a")) },
+        }
+    }
+
+    fn recorded(&self) -> RecordedImage {
+        let inputs = InputDigest::from_bytes([1; 32]);
+        RecordedImage { repository: "team/api".to_owned(), inputs, image: self.image }
+    }
+
+    fn plan(&self) -> Result<DeployPlan, GateError> {
+        let relations = self.record.iter().flat_map(DeployedRecord::commits);
+        let relations: BTreeMap<_, _> = relations.map(|commit| (commit, self.relation)).collect();
+        let observed = Observed {
+            images: [(name("api"), self.recorded())].into(),
+            deployed: self.record.clone().map(|record| StoredRecord { record, digest: image("record") }),
+            relations,
+            services: [(name("api"), self.state.clone())].into(),
+        };
+        plan(&self.request, &observed)
+    }
+
+    /// Why Terraform is applied and why the service is restarted.
+    fn reasons(&self) -> (Option<ApplyReason>, Option<RestartReason>) {
+        let plan = self.plan().unwrap();
+        let project = &plan.projects[0];
+        let apply = match &project.terraform[0] {
+            TerraformWork::Apply { reason, .. } => Some(reason.clone()),
+            TerraformWork::Unchanged { .. } => None,
+        };
+        let restart = match &project.service {
+            ServiceWork::Restart { reason, .. } => Some(reason.clone()),
+            ServiceWork::None | ServiceWork::Unchanged => None,
+        };
+        (apply, restart)
+    }
+}
+
+fn in_progress(byte: u8) -> InProgress {
+    let since = Timestamp::from_millis(0);
+    InProgress { commit: commit(byte), since, by: "ci".to_owned(), projects: [name("api")].into() }
+}
+
+#[test]
+fn what_is_recorded_as_applied_is_left_alone() {
+    let case = Case::unchanged();
+
+    assert_eq!(case.reasons(), (None, None));
+    assert!(!case.plan().unwrap().is_nothing(), "the record names another commit");
+}
+
+// issue 12: P2
+#[test]
+fn a_change_of_terraform_alone_is_applied_and_the_service_is_looked_after() {
+    let mut case = Case::unchanged();
+    case.request.projects[0].terraform = vec![root("b")];
+
+    let (apply, restart) = case.reasons();
+
+    assert_eq!(apply, Some(ApplyReason::FilesChanged));
+    assert_eq!(restart, Some(RestartReason::TerraformApplied));
+}
+
+// issue 12: P2
+#[test]
+fn a_change_of_the_service_table_alone_restarts_the_service() {
+    let mut case = Case::unchanged();
+    case.request.projects[0].service = Some(ecs("another"));
+
+    assert_eq!(case.reasons(), (None, Some(RestartReason::SettingsChanged)));
+}
+
+#[test]
+fn how_long_a_service_is_waited_for_is_no_change_of_it() {
+    let mut case = Case::unchanged();
+    case.request.projects[0].service.as_mut().unwrap().timeout = Some(std::time::Duration::from_secs(1));
+
+    assert_eq!(case.reasons(), (None, None));
+}
+
+#[test]
+fn a_new_image_is_deployed_with_all_that_it_has() {
+    let mut case = Case::unchanged();
+    case.image = image("b");
+
+    assert_eq!(case.reasons(), (Some(ApplyReason::ImageChanged), Some(RestartReason::ImageChanged)));
+    let plan = case.plan().unwrap();
+    let change = &plan.projects[0].image;
+    assert_eq!((change.old, change.new), (Some(image("a")), image("b")));
+}
+
+#[test]
+fn a_folder_that_reads_elsewhere_is_applied_each_time() {
+    let mut case = Case::unchanged();
+    case.request.projects[0].terraform[0].reads_elsewhere = Some("`x`".to_owned());
+
+    assert_eq!(case.reasons().0, Some(ApplyReason::ReadsElsewhere("`x`".to_owned())));
+}
+
+#[test]
+fn everything_is_applied_where_that_is_asked_for() {
+    let mut case = Case::unchanged();
+    case.request.apply = Apply::All;
+
+    assert_eq!(case.reasons(), (Some(ApplyReason::Requested), Some(RestartReason::TerraformApplied)));
+}
+
+// issue 12: P5
+#[test]
+fn of_what_a_deployment_that_died_was_changing_nothing_counts_as_unchanged() {
+    let mut case = Case::unchanged();
+    case.record = case.record.map(|record| record.begin(in_progress(3)));
+
+    let unknown = UnknownReason::InProgress { commit: commit(3) };
+    assert_eq!(case.reasons(), (Some(ApplyReason::Unknown(unknown)), Some(RestartReason::Unknown(unknown))));
+}
+
+// issue 12: P5
+#[test]
+fn while_a_record_is_in_progress_going_behind_either_commit_needs_rollback() {
+    let mut case = Case::unchanged();
+    case.record = case.record.map(|record| record.begin(in_progress(3)));
+    case.relation = Relation::Behind;
+
+    assert!(matches!(case.plan(), Err(GateError::GoesBack { .. })));
+    case.request.rollback = Rollback::Allowed;
+    assert!(case.plan().is_ok());
+}
+
+#[test]
+fn the_relation_to_each_commit_that_may_run_counts() {
+    let mut case = Case::unchanged();
+    case.record = case.record.map(|record| record.begin(in_progress(3)));
+    let observed = Observed {
+        images: [(name("api"), case.recorded())].into(),
+        deployed: case.record.clone().map(|record| StoredRecord { record, digest: image("record") }),
+        relations: [(commit(1), Relation::FastForward), (commit(3), Relation::Behind)].into(),
+        services: BTreeMap::new(),
+    };
+
+    let refused = plan(&case.request, &observed).unwrap_err();
+
+    assert!(matches!(refused, GateError::GoesBack { deployed, .. } if deployed == commit(3)));
+}
+
+#[test]
+fn a_record_of_the_first_schema_leaves_terraform_unknown() {
+    let mut case = Case::unchanged();
+    let record = case.record.as_mut().unwrap();
+    record.projects.get_mut(&name("api")).unwrap().state = ProjectState::ImageOnly;
+
+    assert_eq!(case.reasons().0, Some(ApplyReason::Unknown(UnknownReason::OlderRecord)));
+}
+
+// issue 12: P8
+#[test]
+fn a_service_that_was_given_up_or_runs_something_else_is_restarted_whatever_the_record_says() {
+    let mut case = Case::unchanged();
+    let given_up = "tasks failed".to_owned();
+    case.state = ServiceState::GivenUp { image: "x".to_owned(), reason: given_up.clone() };
+    assert_eq!(case.reasons(), (None, Some(RestartReason::GivenUp { reason: given_up })));
+
+    case.state = ServiceState::Runs { image: "r/team/api@sha256:0".to_owned() };
+    assert!(matches!(case.reasons(), (None, Some(RestartReason::RunsAnother { .. }))));
+}
+
+// issue 12: P11
+#[test]
+fn a_service_that_is_missing_is_refused_unless_terraform_that_is_applied_before_may_create_it() {
+    let mut case = Case::first();
+    case.state = ServiceState::Missing { service: "ECS service `api`".to_owned() };
+    assert!(matches!(case.plan(), Err(GateError::NoService { .. })));
+
+    for creates in [Creates::Unknown, Creates::Known(["aws_ecs_service".to_owned()].into())] {
+        case.request.projects[0].terraform[0].creates = creates;
+        let plan = case.plan().unwrap();
+        assert!(matches!(plan.projects[0].service, ServiceWork::Restart { is_missing: true, .. }));
+    }
+
+    let mut applied_already = Case::unchanged();
+    applied_already.state = case.state;
+    applied_already.request.projects[0].terraform[0].creates = Creates::Unknown;
+    assert!(matches!(applied_already.plan(), Err(GateError::NoService { .. })));
+}
+
+#[test]
+fn all_of_a_commit_that_is_recorded_is_nothing_to_do() {
+    let mut case = Case::unchanged();
+    case.request.candidate.commit = commit(1);
+    case.relation = Relation::Same;
+    assert!(case.plan().unwrap().is_nothing());
+
+    case.record = case.record.map(|record| record.begin(in_progress(1)));
+    assert!(!case.plan().unwrap().is_nothing());
+}
+
+#[test]
+fn the_commit_s_tag_is_for_images_that_are_new_here() {
+    let mut case = Case::unchanged();
+    case.request.candidate.tags = ["v1.2".to_owned(), "not/a/tag".to_owned()].into();
+    case.request.projects[0].tags = vec!["latest".parse().unwrap()];
+    let tags = |case: &Case| {
+        let plan = case.plan().unwrap();
+        let project = &plan.projects[0];
+        let texts = |tags: Vec<Tag>| tags.iter().map(ToString::to_string).collect::<Vec<_>>();
+        (texts(plan.fixed_tags(project)), texts(plan.moving_tags(project)))
+    };
+
+    let moving = vec!["latest".to_owned(), "shop-dev".to_owned()];
+    assert_eq!(tags(&case), (vec!["v1.2".to_owned()], moving.clone()));
+    case.image = image("b");
+    assert_eq!(tags(&case), (vec![commit(2).to_string(), "v1.2".to_owned()], moving));
+}

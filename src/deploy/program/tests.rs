@@ -1,0 +1,123 @@
+use std::sync::Mutex;
+
+use super::*;
+
+async fn shell(script: &str) -> (Result<(), ProgramError>, Vec<Line>) {
+    let lines = Mutex::new(Vec::new());
+    let mut command = Command::new("sh");
+    command.args(["-c", script]);
+    let result = run(command, Stop::Interrupt, &|line| lines.lock().unwrap().push(line)).await;
+    (result, lines.into_inner().unwrap())
+}
+
+#[tokio::test]
+async fn lines_come_from_both_streams_and_need_no_newline_at_the_end() {
+    let (result, lines) = shell("echo one; printf two; echo three >&2").await;
+
+    assert!(result.is_ok());
+    let texts = |stream| -> Vec<&str> {
+        let of_stream = lines.iter().filter(|line| line.stream == stream);
+        of_stream.map(|line| line.text.as_str()).collect()
+    };
+    assert_eq!(texts(Stream::Stdout), ["one", "two"]);
+    assert_eq!(texts(Stream::Stderr), ["three"]);
+}
+
+#[tokio::test]
+async fn a_failure_has_the_last_lines_and_no_more() {
+    let (result, _) = shell("seq 100 >&2; exit 3").await;
+
+    let error = result.unwrap_err();
+    assert_eq!(error.to_string(), "`sh` failed: exit status: 3");
+    assert_eq!(error.log_tail().len(), TAIL_LINES);
+    assert_eq!(error.log_tail().last().unwrap(), "100");
+}
+
+#[tokio::test]
+async fn an_endless_line_is_told_in_pieces() {
+    let (result, lines) = shell("head -c 40000 /dev/zero | tr '\\0' x").await;
+
+    assert!(result.is_ok());
+    let lengths: Vec<usize> = lines.iter().map(|line| line.text.len()).collect();
+    assert_eq!(lengths, [MAX_LINE_BYTES, MAX_LINE_BYTES, 40_000 - 2 * MAX_LINE_BYTES]);
+}
+
+#[tokio::test]
+async fn something_left_running_does_not_hold_up_the_end() {
+    let (result, lines) = shell("sleep 600 & echo $!").await;
+
+    assert!(result.is_ok());
+    let id = lines[0].text.parse().ok().and_then(Pid::from_raw).unwrap();
+    kill_process(id, Signal::KILL).unwrap();
+}
+
+#[tokio::test]
+async fn a_program_that_nobody_waits_for_is_interrupted_and_may_clean_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let cleaned = folder.path().join("cleaned");
+    let (ready, started) = tokio::sync::oneshot::channel();
+    let ready = Mutex::new(Some(ready));
+    let mut command = Command::new("sh");
+    let script = format!(
+        "trap 'sleep 0.3; echo stopping; touch {}; exit 1' INT; echo ready; while :; do sleep 0.05; done",
+        cleaned.display()
+    );
+    command.args(["-c", &script]);
+    let tell = |_| {
+        if let Some(ready) = ready.lock().unwrap().take() {
+            ready.send(()).unwrap();
+        }
+    };
+
+    tokio::select! {
+        _ = run(command, Stop::Interrupt, &tell) => panic!("it ended by itself"),
+        _ = started => {}
+    }
+
+    assert!(cleaned.exists());
+}
+
+/// What a program that writes to files says.
+async fn shell_to_its_end(
+    script: &str,
+    interruption: &Interruption,
+) -> (Result<(), ProgramError>, Vec<Line>) {
+    let (folder, lines) = (tempfile::tempdir().unwrap(), Mutex::new(Vec::new()));
+    let mut command = Command::new("sh");
+    command.args(["-c", script]);
+    let tell = |line| lines.lock().unwrap().push(line);
+    let result = run_to_its_end(command, folder.path(), interruption, &tell).await;
+    (result, lines.into_inner().unwrap())
+}
+
+#[tokio::test]
+async fn what_a_program_writes_to_files_is_told_too() {
+    let (result, lines) =
+        shell_to_its_end("echo one; echo two >&2; printf three; exit 3", &Interruption::new()).await;
+
+    let mut texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
+    texts.sort_unstable();
+    assert_eq!(texts, ["one", "three", "two"]);
+    assert_eq!(result.unwrap_err().log_tail().len(), 3);
+}
+
+#[tokio::test]
+async fn a_program_that_must_come_to_its_end_is_interrupted_once_and_waited_for() {
+    let interruption = Interruption::new();
+    let script = "trap 'echo asked; asked=1' INT; echo ready; \
+                  until [ \"$asked\" ]; do sleep 0.05; done; sleep 0.3; echo written; exit 1";
+    let (folder, lines) = (tempfile::tempdir().unwrap(), Mutex::new(Vec::new()));
+    let mut command = Command::new("sh");
+    command.args(["-c", script]);
+    let tell = |line: Line| {
+        if line.text == "ready" {
+            interruption.request();
+        }
+        lines.lock().unwrap().push(line.text);
+    };
+
+    let result = run_to_its_end(command, folder.path(), &interruption, &tell).await;
+
+    assert!(result.is_err());
+    assert_eq!(lines.into_inner().unwrap(), ["ready", "asked", "written"]);
+}

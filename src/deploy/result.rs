@@ -1,0 +1,96 @@
+//! What comes of a deployment.
+
+use super::plan::{DeployPlan, ProjectDeployment};
+use super::{DeployError, LockClaim, ProjectError, ServiceEvent, TerraformEvent};
+use crate::model::{ErrorKind, ImageRef, ProjectName, RepositoryName};
+use crate::registry::Adjustment;
+use crate::registry::copy::Copied;
+
+/// What a deployment did.
+#[derive(Debug)]
+pub struct DeployReport {
+    pub plan: DeployPlan,
+    /// A result for each project of the plan, in its order.
+    pub results: Vec<ProjectResult>,
+    /// What stopped it from outside, or what could not be written at its end.
+    pub error: Option<DeployError>,
+    /// Whether all of it ran already, so that nothing was written.
+    pub is_nothing: bool,
+}
+
+/// What came of a project.
+#[derive(Debug)]
+pub struct ProjectResult {
+    pub project: ProjectName,
+    /// The image that the environment runs now, as far as is known; `None` when it never ran one.
+    pub runs: Option<ImageRef>,
+    pub outcome: ProjectOutcome,
+}
+
+#[derive(Debug)]
+pub enum ProjectOutcome {
+    /// The environment ran all of it before.
+    Unchanged,
+    Deployed,
+    /// Whether the image before is still all of what runs, only the failed step can tell.
+    Failed(ProjectError),
+    /// It was changed in part when the deployment was stopped.
+    Interrupted,
+    /// Something before it failed, or the deployment was stopped.
+    Skipped,
+}
+
+/// Something that happened during a deployment.
+#[derive(Clone, Debug)]
+pub enum DeployEvent {
+    /// Another deployment holds the lock.
+    Waiting {
+        holder: LockClaim,
+    },
+    Repository {
+        repository: RepositoryName,
+        change: Adjustment,
+    },
+    Promoted {
+        project: ProjectName,
+        image: ImageRef,
+        copied: Copied,
+    },
+    Terraform {
+        project: ProjectName,
+        event: TerraformEvent,
+    },
+    Service {
+        project: ProjectName,
+        event: ServiceEvent,
+    },
+}
+
+/// Gets the events.
+pub type OnDeployEvent<'t> = dyn Fn(DeployEvent) + Send + Sync + 't;
+
+impl DeployReport {
+    pub(super) fn new(plan: DeployPlan, results: Vec<ProjectResult>, error: Option<DeployError>) -> Self {
+        Self { plan, results, error, is_nothing: false }
+    }
+
+    pub(super) fn nothing(plan: DeployPlan, runs: impl Fn(&ProjectDeployment) -> Option<ImageRef>) -> Self {
+        let result = |project: &ProjectDeployment| ProjectResult {
+            project: project.name.clone(),
+            runs: runs(project),
+            outcome: ProjectOutcome::Unchanged,
+        };
+        let results = plan.projects.iter().map(result).collect();
+        Self { plan, results, error: None, is_nothing: true }
+    }
+
+    /// What kind of trouble it ended with; `None` when all is deployed.
+    pub fn kind(&self) -> Option<ErrorKind> {
+        let has_failed = |it: &ProjectResult| matches!(it.outcome, ProjectOutcome::Failed(_));
+        match &self.error {
+            Some(error) => Some(error.kind()),
+            None if self.results.iter().any(has_failed) => Some(ErrorKind::Failed),
+            None => None,
+        }
+    }
+}

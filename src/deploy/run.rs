@@ -1,0 +1,335 @@
+//! Executes a plan under the lock of its environment: images, tags that stay, the record "in
+//! progress", tags that move, then project by project; at the end the record of what runs.
+//!
+//! Before each step the lock must still be held, and nobody must have asked to stop. A step is
+//! never cut off where that could leave something half-written.
+
+use std::cell::Cell;
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use super::clock::Clock;
+use super::observe::Endpoints;
+use super::plan::{DeployPlan, ProjectDeployment, ServiceWork};
+use super::result::{DeployEvent, DeployReport, OnDeployEvent, ProjectOutcome, ProjectResult};
+use super::{DeployError, Deployment, EnvironmentLock, LockError, ProjectError};
+use crate::interruption::Interruption;
+use crate::model::{ImageRef, ManifestDigest, RepositoryName, Tag};
+use crate::record::{
+    DEPLOYED_ARTIFACT_TYPE, DeployedProject, DeployedRecord, DeploymentOutcome, InProgress, ProjectEnd,
+    ProjectState, RecordedImage,
+};
+use crate::registry::{Registry, RegistryError};
+
+/// How many images are promoted at once; each sends several blobs at once.
+const MAX_CONCURRENT_IMAGES: usize = 4;
+
+/// How many images get their tags at once.
+const MAX_CONCURRENT_TAGS: usize = 16;
+
+/// The execution of one plan.
+pub(super) struct Run<'r> {
+    pub(super) plan: &'r DeployPlan,
+    pub(super) lock: &'r EnvironmentLock<'r>,
+    pub(super) endpoints: Endpoints<'r>,
+    pub(super) clock: &'r dyn Clock,
+    /// Who deploys.
+    pub(super) by: &'r str,
+    pub(super) interruption: &'r Interruption,
+    pub(super) on_event: &'r OnDeployEvent<'r>,
+    /// The record that may be written over: the one that was read or written last.
+    pub(super) stored: Cell<Option<ManifestDigest>>,
+}
+
+/// Why a project did not come to its end.
+enum Halt {
+    Failed(ProjectError),
+    Stopped(LockError),
+}
+
+impl Run<'_> {
+    /// Does all that the plan says.
+    ///
+    /// # Errors
+    /// [`DeployError`] when something failed before anything that runs was changed, or when what
+    /// runs could not be recorded as being changed. What fails later is in the report.
+    pub(super) async fn run(&self) -> Result<DeployReport, DeployError> {
+        let plan = self.plan;
+        if plan.is_nothing() {
+            return Ok(DeployReport::nothing(plan.clone(), |project| self.old_image(project)));
+        }
+        if plan.projects.iter().flat_map(|project| &project.terraform).any(|it| it.applied().is_some()) {
+            self.step()?;
+            self.endpoints.operations.prepare_terraform().await?;
+        }
+        self.step()?;
+        let promoted = self.interruption.unless_requested(self.promote()).await;
+        promoted.unwrap_or(Err(DeployError::Lock(LockError::Interrupted)))?;
+        self.tag_all(|project| plan.fixed_tags(project)).await?;
+        self.step()?;
+        let record = plan.record().cloned();
+        let record = record.unwrap_or_else(|| DeployedRecord::new(plan.environment.clone()));
+        let record = record.begin(InProgress {
+            commit: plan.commit,
+            since: self.clock.now(),
+            by: self.by.to_owned(),
+            projects: plan.changed(),
+        });
+        self.write(&record).await?;
+
+        let mut results: Vec<ProjectResult> = plan.projects.iter().map(|it| self.expected(it)).collect();
+        let stopped = match self.tag_all(|project| plan.moving_tags(project)).await {
+            Ok(()) => self.deploy_all(&mut results).await,
+            Err(error) => {
+                // Of what consists of its tags alone, some may have moved.
+                for (project, result) in plan.projects.iter().zip(&mut results) {
+                    if !project.is_unchanged() && !project.has_steps() {
+                        result.outcome = ProjectOutcome::Interrupted;
+                    }
+                }
+                Some(error)
+            }
+        };
+        let mut report = DeployReport::new(plan.clone(), results, stopped);
+        if let Err(error) = self.conclude(&record, &report).await {
+            report.error.get_or_insert(error);
+        }
+        Ok(report)
+    }
+
+    /// Writes what runs now, unless the lock is lost: then it is somebody else's to say.
+    async fn conclude(&self, record: &DeployedRecord, report: &DeployReport) -> Result<(), DeployError> {
+        self.lock.ensure_held()?;
+        let ends = self.plan.projects.iter().zip(&report.results);
+        let ends = ends.map(|(project, result)| (project.name.clone(), self.end(project, result)));
+        let record = record.clone().end(report.recorded_outcome(), self.clock.now(), ends);
+        self.write(&record).await?;
+        self.keep_in_cache(report).await
+    }
+
+    /// Whether the next step may be begun.
+    fn step(&self) -> Result<(), LockError> {
+        if self.interruption.is_requested() {
+            return Err(LockError::Interrupted);
+        }
+        self.lock.ensure_held()
+    }
+
+    /// Sends what the deploy registry lacks. No tag is written.
+    async fn promote(&self) -> Result<(), DeployError> {
+        let Endpoints { target, operations, .. } = self.endpoints;
+        let promotions = self.plan.projects.iter().map(|project| async move {
+            self.step()?;
+            for change in target.ensure_repository(&project.destination).await? {
+                (self.on_event)(DeployEvent::Repository { repository: project.destination.clone(), change });
+            }
+            self.step()?;
+            let copied = operations.promote(project).await?;
+            let image = self.image(project, project.image.new);
+            (self.on_event)(DeployEvent::Promoted { project: project.name.clone(), image, copied });
+            Ok::<_, DeployError>(())
+        });
+        stream::iter(promotions).buffer_unordered(MAX_CONCURRENT_IMAGES).try_collect().await
+    }
+
+    async fn tag_all(&self, tags: impl Fn(&ProjectDeployment) -> Vec<Tag>) -> Result<(), DeployError> {
+        let tagged = self.plan.projects.iter().map(|project| {
+            let tags = tags(project);
+            async move { self.tag(&project.destination, &project.image.new, tags).await }
+        });
+        // One that fails must not cut off the others: their tags might be written all the same.
+        let tagged: Vec<Result<(), DeployError>> =
+            stream::iter(tagged).buffer_unordered(MAX_CONCURRENT_TAGS).collect().await;
+        tagged.into_iter().collect()
+    }
+
+    /// Lets tags stand for an image. One that does already is left alone: where tags can't be moved,
+    /// writing it again is refused.
+    async fn tag(
+        &self,
+        repository: &RepositoryName,
+        digest: &ManifestDigest,
+        tags: Vec<Tag>,
+    ) -> Result<(), DeployError> {
+        let registry = self.endpoints.target;
+        let mut missing = Vec::new();
+        for tag in tags {
+            self.step()?;
+            if registry.find(repository, &tag).await?.as_ref() != Some(digest) {
+                missing.push(tag);
+            }
+        }
+        if !missing.is_empty() {
+            self.step()?;
+            registry.tag(repository, digest, &missing).await?;
+        }
+        Ok(())
+    }
+
+    /// Deploys project after project and stops at the first that fails. Returns why it was stopped
+    /// from outside.
+    async fn deploy_all(&self, results: &mut [ProjectResult]) -> Option<DeployError> {
+        for (project, result) in self.plan.projects.iter().zip(&mut *results) {
+            // Its tags are all that there is to it, and they were moved.
+            if !project.is_unchanged() && !project.has_steps() {
+                self.succeed(project, result);
+            }
+        }
+        for (project, result) in self.plan.projects.iter().zip(results) {
+            if !project.has_steps() {
+                continue;
+            }
+            if let Err(error) = self.step() {
+                return Some(error.into());
+            }
+            match self.deploy(project).await {
+                Ok(()) => self.succeed(project, result),
+                Err(Halt::Failed(_)) if self.interruption.is_requested() => {
+                    result.outcome = ProjectOutcome::Interrupted;
+                    return Some(LockError::Interrupted.into());
+                }
+                Err(Halt::Failed(error)) => {
+                    result.outcome = ProjectOutcome::Failed(error);
+                    return None;
+                }
+                Err(Halt::Stopped(error)) => {
+                    result.outcome = ProjectOutcome::Interrupted;
+                    return Some(error.into());
+                }
+            }
+        }
+        None
+    }
+
+    async fn deploy(&self, project: &ProjectDeployment) -> Result<(), Halt> {
+        let operations = self.endpoints.operations;
+        for root in project.terraform.iter().filter_map(|work| work.applied()) {
+            self.step().map_err(Halt::Stopped)?;
+            let applied = operations.apply_terraform(project, root, self.interruption).await;
+            applied.map_err(|error| Halt::Failed(error.into()))?;
+        }
+        if let ServiceWork::Restart { service, .. } = &project.service {
+            self.step().map_err(Halt::Stopped)?;
+            let image = self.image(project, project.image.new);
+            let deployment = Deployment {
+                workspace: &self.plan.workspace,
+                environment: &self.plan.environment,
+                project: &project.name,
+                repository: &project.repository,
+                commit: self.plan.commit,
+                image: &image,
+            };
+            let restart = operations.restart(project, service, &deployment);
+            let restarted = self.interruption.unless_requested(restart).await;
+            restarted.ok_or(Halt::Stopped(LockError::Interrupted))?.map_err(Halt::Failed)?;
+        }
+        Ok(())
+    }
+
+    fn succeed(&self, project: &ProjectDeployment, result: &mut ProjectResult) {
+        result.runs = Some(self.image(project, project.image.new));
+        result.outcome = ProjectOutcome::Deployed;
+    }
+
+    /// What there is to say of a project before it is touched.
+    fn expected(&self, project: &ProjectDeployment) -> ProjectResult {
+        let outcome =
+            if project.is_unchanged() { ProjectOutcome::Unchanged } else { ProjectOutcome::Skipped };
+        ProjectResult { project: project.name.clone(), runs: self.old_image(project), outcome }
+    }
+
+    fn end(&self, project: &ProjectDeployment, result: &ProjectResult) -> ProjectEnd {
+        let known = self.plan.record().and_then(|record| record.known(&project.name));
+        let at = match &result.outcome {
+            ProjectOutcome::Deployed => Some(self.clock.now()),
+            ProjectOutcome::Unchanged => known.and_then(|known| known.at),
+            ProjectOutcome::Failed(_) | ProjectOutcome::Interrupted => return ProjectEnd::Uncertain,
+            ProjectOutcome::Skipped => return ProjectEnd::Untouched,
+        };
+        ProjectEnd::Deployed(Box::new(DeployedProject {
+            image: RecordedImage {
+                repository: project.destination.to_string(),
+                inputs: project.inputs,
+                image: project.image.new,
+            },
+            commit: self.plan.commit,
+            at,
+            state: ProjectState::Applied(project.settings.clone()),
+        }))
+    }
+
+    /// Writes the record over the one that this deployment read or wrote, and over no other.
+    async fn write(&self, record: &DeployedRecord) -> Result<(), DeployError> {
+        let environment = &self.plan.environment;
+        let failed =
+            |source: RegistryError| DeployError::WriteRecord { environment: environment.clone(), source };
+        let Endpoints { target, .. } = self.endpoints;
+        let tag = Tag::deployed(environment.as_str());
+        if target.find(&self.plan.records, &tag).await.map_err(failed)? != self.stored.get() {
+            return Err(DeployError::RecordChanged { environment: environment.clone() });
+        }
+        self.lock.ensure_held()?;
+        let content = record.to_bytes()?.into();
+        let tags = std::slice::from_ref(&tag);
+        let written = target.put_artifact(&self.plan.records, DEPLOYED_ARTIFACT_TYPE, content, tags).await;
+        self.stored.set(Some(written.map_err(failed)?));
+        Ok(())
+    }
+
+    /// Gives what runs now a tag in the cache, which keeps it from being cleaned up there.
+    async fn keep_in_cache(&self, report: &DeployReport) -> Result<(), DeployError> {
+        let tag = Tag::deployed(self.plan.environment.as_str());
+        let running = self.plan.projects.iter().zip(&report.results);
+        let running = running.filter(|(_, result)| {
+            matches!(result.outcome, ProjectOutcome::Deployed | ProjectOutcome::Unchanged)
+        });
+        let tagged = running.map(|(project, _)| self.keep(&project.source, &project.image.new, &tag));
+        stream::iter(tagged).buffer_unordered(MAX_CONCURRENT_TAGS).try_collect().await
+    }
+
+    async fn keep(
+        &self,
+        repository: &RepositoryName,
+        digest: &ManifestDigest,
+        tag: &Tag,
+    ) -> Result<(), DeployError> {
+        let cache = self.endpoints.cache;
+        self.lock.ensure_held()?;
+        if cache.find(repository, tag).await?.as_ref() != Some(digest) {
+            self.lock.ensure_held()?;
+            cache.tag(repository, digest, std::slice::from_ref(tag)).await?;
+        }
+        Ok(())
+    }
+
+    fn old_image(&self, project: &ProjectDeployment) -> Option<ImageRef> {
+        project.image.old.map(|digest| self.image(project, digest))
+    }
+
+    fn image(&self, project: &ProjectDeployment, digest: ManifestDigest) -> ImageRef {
+        image(self.endpoints.target, self.plan, project, digest)
+    }
+}
+
+/// An image of a project in the deploy registry, by its digest.
+pub(super) fn image(
+    target: &dyn Registry,
+    plan: &DeployPlan,
+    project: &ProjectDeployment,
+    digest: ManifestDigest,
+) -> ImageRef {
+    target.image(&project.destination, &Tag::commit(&plan.commit)).pinned(digest)
+}
+
+impl DeployReport {
+    /// How the record calls the end of it.
+    fn recorded_outcome(&self) -> DeploymentOutcome {
+        let has_failed = |it: &ProjectResult| matches!(it.outcome, ProjectOutcome::Failed(_));
+        match &self.error {
+            Some(DeployError::Lock(LockError::Interrupted)) => DeploymentOutcome::Interrupted,
+            Some(_) => DeploymentOutcome::Failed,
+            None if self.results.iter().any(has_failed) => DeploymentOutcome::Failed,
+            None => DeploymentOutcome::Deployed,
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! What an environment runs, and what was deployed there before.
+
+use serde::Serialize;
+
+use crate::deploy::LockClaim;
+use crate::model::{ProjectName, printable};
+use crate::record::{DeployedProject, DeployedRecord, DeploymentOutcome, PastDeployment, ProjectState};
+
+/// `chinampa.status/1`
+#[derive(Debug, Serialize)]
+pub struct StatusJson {
+    schema: &'static str,
+    environment: String,
+    commit: Option<String>,
+    in_progress: Option<InProgressJson>,
+    locks: Vec<LockJson>,
+    projects: Vec<ProjectJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct InProgressJson {
+    commit: String,
+    since: String,
+    by: String,
+    projects: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct LockJson {
+    commit: String,
+    by: String,
+    since: String,
+    renewed: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ProjectJson {
+    name: String,
+    repository: String,
+    image: String,
+    commit: String,
+    since: Option<String>,
+    state: &'static str,
+}
+
+/// `chinampa.history/1`
+#[derive(Debug, Serialize)]
+pub struct HistoryJson {
+    schema: &'static str,
+    environment: String,
+    deployments: Vec<PastJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct PastJson {
+    commit: String,
+    began: String,
+    ended: Option<String>,
+    by: String,
+    outcome: &'static str,
+    changed: usize,
+    failed: Option<String>,
+}
+
+/// `chinampa.unlock/1`
+#[derive(Debug, Serialize)]
+pub struct UnlockJson {
+    schema: &'static str,
+    environment: String,
+    removed: Vec<LockJson>,
+}
+
+impl StatusJson {
+    pub fn new(record: &DeployedRecord, claims: &[LockClaim]) -> Self {
+        let in_progress = record.in_progress.as_ref().map(|it| InProgressJson {
+            commit: it.commit.to_string(),
+            since: it.since.to_string(),
+            by: it.by.clone(),
+            projects: it.projects.iter().map(ToString::to_string).collect(),
+        });
+        let project = |(name, project): (&ProjectName, &DeployedProject)| ProjectJson {
+            name: name.to_string(),
+            repository: project.image.repository.clone(),
+            image: project.image.image.to_string(),
+            commit: project.commit.to_string(),
+            since: project.at.map(|at| at.to_string()),
+            state: state(record, name, project),
+        };
+        Self {
+            schema: "chinampa.status/1",
+            environment: record.environment.to_string(),
+            commit: record.commit.map(|commit| commit.to_string()),
+            in_progress,
+            locks: claims.iter().map(lock).collect(),
+            projects: record.projects.iter().map(project).collect(),
+        }
+    }
+}
+
+impl HistoryJson {
+    pub fn new(record: &DeployedRecord) -> Self {
+        let past = |past: &PastDeployment| PastJson {
+            commit: past.commit.to_string(),
+            began: past.began.to_string(),
+            ended: past.ended.map(|ended| ended.to_string()),
+            by: past.by.clone(),
+            outcome: outcome(past.outcome),
+            changed: past.changed,
+            failed: past.failed.as_ref().map(ToString::to_string),
+        };
+        Self {
+            schema: "chinampa.history/1",
+            environment: record.environment.to_string(),
+            deployments: record.history.iter().map(past).collect(),
+        }
+    }
+}
+
+impl UnlockJson {
+    pub fn new(environment: &str, removed: &[LockClaim]) -> Self {
+        let removed = removed.iter().map(lock).collect();
+        Self { schema: "chinampa.unlock/1", environment: environment.to_owned(), removed }
+    }
+}
+
+fn lock(claim: &LockClaim) -> LockJson {
+    let LockClaim { commit, by, begun, renewed, .. } = claim;
+    LockJson {
+        commit: commit.clone(),
+        by: by.clone(),
+        since: begun.to_string(),
+        renewed: renewed.to_string(),
+    }
+}
+
+/// What an environment runs, a line for each project.
+pub fn status(record: &DeployedRecord, claims: &[LockClaim]) -> String {
+    let mut text = match record.commit {
+        Some(commit) => format!("`{}` runs {}:\n", record.environment, commit.short()),
+        None => format!("`{}`:\n", record.environment),
+    };
+    for (name, project) in &record.projects {
+        let since = project.at.map(|at| format!(", since {at}")).unwrap_or_default();
+        text.push_str(&format!(
+            "  {name}: {}@{} of {}{since}{}\n",
+            printable(&project.image.repository),
+            project.image.image,
+            project.commit.short(),
+            match state(record, name, project) {
+                "uncertain" => " (uncertain: its last deployment did not come to its end)",
+                _ => "",
+            }
+        ));
+    }
+    if let Some(it) = &record.in_progress {
+        let projects: Vec<&str> = it.projects.iter().map(ProjectName::as_str).collect();
+        text.push_str(&format!(
+            "in progress since {}: {} by {}, which changes {}\n",
+            it.since,
+            it.commit.short(),
+            it.by,
+            if projects.is_empty() { "nothing".to_owned() } else { projects.join(", ") }
+        ));
+    }
+    for claim in claims {
+        text.push_str(&format!("locked: {claim}\n"));
+    }
+    text
+}
+
+/// The deployments of an environment, newest first.
+pub fn history(record: &DeployedRecord) -> String {
+    let mut text = String::new();
+    for past in &record.history {
+        let failed = past.failed.as_ref().map(|it| format!(" at {it}")).unwrap_or_default();
+        text.push_str(&format!(
+            "{}  {}  {}{failed}, {} changed, by {}\n",
+            past.began,
+            past.commit.short(),
+            outcome(past.outcome),
+            past.changed,
+            past.by
+        ));
+    }
+    text
+}
+
+/// Whose claims were taken away.
+pub fn unlocked(environment: &str, removed: &[LockClaim]) -> String {
+    if removed.is_empty() {
+        return format!("`{environment}` is not locked\n");
+    }
+    removed.iter().map(|claim| format!("unlocked `{environment}`: {claim}\n")).collect()
+}
+
+fn state(record: &DeployedRecord, name: &ProjectName, project: &DeployedProject) -> &'static str {
+    match (record.known(name), &project.state) {
+        (None, _) | (_, ProjectState::Uncertain) => "uncertain",
+        (Some(_), ProjectState::Applied(_)) => "applied",
+        (Some(_), ProjectState::ImageOnly) => "image_only",
+    }
+}
+
+fn outcome(outcome: DeploymentOutcome) -> &'static str {
+    match outcome {
+        DeploymentOutcome::Deployed => "deployed",
+        DeploymentOutcome::Failed => "failed",
+        DeploymentOutcome::Interrupted => "interrupted",
+        DeploymentOutcome::Abandoned => "abandoned",
+    }
+}
