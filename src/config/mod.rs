@@ -36,7 +36,7 @@ pub use registry::{Ecr, RegistryConfig, RegistryKind};
 pub use service::{
     AppRunner, EcsExpress, EcsExpressRoles, InvalidTemplate, Placeholder, Service, ServiceConfig, Template,
 };
-pub use trust::Trust;
+pub use trust::{Trust, UNPROTECTED};
 pub use workspace::{InvalidWorkspaceName, Strategy, Switch, Workspace, WorkspaceName};
 
 use fields::Fields;
@@ -182,7 +182,11 @@ impl Common {
         for registry in [&mut cache, &mut deploy].into_iter().flatten() {
             if let RegistryKind::Ecr(ecr) = &mut registry.kind {
                 // A prefix that makes a name of this none is a problem of its own.
-                ecr.policy.records = workspace.name.builds_repository().with_prefix(&registry.prefix).ok();
+                let records = workspace.name.builds_repository();
+                let unprotected = format!("{}{UNPROTECTED}", registry.prefix);
+                let prefixes = [registry.prefix.as_str(), &unprotected];
+                ecr.policy.records =
+                    prefixes.into_iter().filter_map(|prefix| records.with_prefix(prefix).ok()).collect();
             }
         }
         if let (Some(item), Some(RegistryKind::Ecr(ecr))) =

@@ -29,14 +29,20 @@ pub struct Policy {
     pub moving_tags: Vec<String>,
     /// Whether images are scanned as they are pushed.
     pub scan_on_push: Option<bool>,
-    /// The repository of records and locks, with the prefix: its tags move, whatever others do.
-    pub records: Option<RepositoryName>,
+    /// The repositories of records and locks, with the prefix: their tags move, whatever others do.
+    pub records: Vec<RepositoryName>,
 }
 
 /// Leaves all as it is.
 impl Default for Policy {
     fn default() -> Self {
-        Self { keep: None, immutable_tags: None, moving_tags: Vec::new(), scan_on_push: None, records: None }
+        Self {
+            keep: None,
+            immutable_tags: None,
+            moving_tags: Vec::new(),
+            scan_on_push: None,
+            records: Vec::new(),
+        }
     }
 }
 

@@ -6,6 +6,9 @@ use crate::model::BranchName;
 
 pub(super) const KEYS: &[&str] = &["protected"];
 
+/// What stands, behind the cache's prefix, before the repositories that unprotected branches write to.
+pub const UNPROTECTED: &str = "unprotected/";
+
 /// Whose images are taken for those of the repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trust {
@@ -63,5 +66,17 @@ mod tests {
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
+    }
+
+    /// Their tags move also where `immutable_tags` keeps those of images.
+    #[test]
+    fn the_records_of_both_kinds_of_branches_are_records() {
+        let text = b"workspace.name = \"shop\"\n[cache]\nkind = \"ecr\"\nregion = \"eu-west-2\"\nprefix = \"team/\"\n";
+        let manifest = parse(text, "projects.toml").unwrap();
+        let crate::config::RegistryKind::Ecr(ecr) = &manifest.cache.kind else { panic!("{manifest:?}") };
+
+        let records: Vec<String> = ecr.policy.records.iter().map(ToString::to_string).collect();
+
+        assert_eq!(records, ["team/shop-builds", "team/unprotected/shop-builds"]);
     }
 }

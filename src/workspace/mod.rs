@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use crate::config::{
     self, EnvironmentName, EnvironmentRule, Manifest, ManifestErrors, ProjectConfig, RegistryConfig, Trust,
+    UNPROTECTED,
 };
 use crate::git::{GitError, Snapshot};
 use crate::graph::ProjectGraph;
@@ -154,9 +155,6 @@ impl PatternFile {
         }
     }
 }
-
-/// What stands, behind the cache's prefix, before the repositories that unprotected branches write to.
-const UNPROTECTED: &str = "unprotected/";
 
 impl Workspace {
     /// Where branches that aren't protected keep what others keep in `repository`, which is without the cache's prefix.

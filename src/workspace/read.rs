@@ -3,10 +3,8 @@
 use std::error::Error;
 
 use super::images::Names;
-use super::{
-    PATTERN_FILE, PatternFile, Project, UNPROTECTED, Variant, Workspace, WorkspaceError, ignore_files,
-};
-use crate::config::{Located, Manifest, ManifestErrors, Problem, ProjectConfig};
+use super::{PATTERN_FILE, PatternFile, Project, Variant, Workspace, WorkspaceError, ignore_files};
+use crate::config::{Located, Manifest, ManifestErrors, Problem, ProjectConfig, UNPROTECTED};
 use crate::dockerfile::Dockerfile;
 use crate::git::{Entry, EntryKind, GitError, Snapshot};
 use crate::graph::ProjectGraph;

@@ -179,7 +179,7 @@ impl Keeper {
         immutable: bool,
     ) -> (ImageTagMutability, Option<Vec<ImageTagMutabilityExclusionFilter>>) {
         // Records and locks are tags that move.
-        if !immutable || self.policy.records.as_ref() == Some(name) {
+        if !immutable || self.policy.records.contains(name) {
             return (ImageTagMutability::Mutable, None);
         }
         let filter = |pattern: &String| {
