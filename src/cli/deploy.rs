@@ -62,7 +62,6 @@ pub(super) fn run(call: &Call, signals: &Signals, arguments: &Arguments) -> Resu
     let on_event = |event| output.story(&deployment::event(&event));
     wait_for_copies(async {
         let registries = context.registries().await?;
-        let orderly = signals.orderly().map_err(Error::Start)?;
         let operations = context.operations(&registries, &request, &on_event).await?;
         let (cache, target) = (&*registries.cache, &*registries.target);
         let endpoints = Endpoints { cache, target, operations: &operations, relation: &context.relation() };
