@@ -46,7 +46,8 @@ fn shop_of_two_parents() -> Shop {
         of_one("amd", "amd64"),
         of_one("arm", "arm64"),
     );
-    let dockerfile = "FROM amd AS base-amd64\nFROM arm AS base-arm64\nFROM base-${TARGETARCH}\nCOPY own /own\n";
+    let dockerfile =
+        "FROM amd AS base-amd64\nFROM arm AS base-arm64\nFROM base-${TARGETARCH}\nCOPY own /own\n";
     shop.world
         .write("projects.toml", manifest)
         .write("svc/Dockerfile", dockerfile)
@@ -79,7 +80,8 @@ fn each_platform_is_built_from_its_own_parent() {
     assert!(!output.stderr.contains("docker.io"), "{output}");
     let report = output.json();
     let image = |name: &str| project(&report, name)["image"].as_str().unwrap().to_owned();
-    let only_layer = |name: &str| shop.manifest(&image(name))["layers"][0]["digest"].as_str().unwrap().to_owned();
+    let only_layer =
+        |name: &str| shop.manifest(&image(name))["layers"][0]["digest"].as_str().unwrap().to_owned();
     let expected =
         BTreeMap::from([("amd64".to_owned(), only_layer("amd")), ("arm64".to_owned(), only_layer("arm"))]);
     assert_eq!(first_layers(&shop, &image("svc")), expected);
