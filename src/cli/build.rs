@@ -121,6 +121,7 @@ pub(super) fn run(call: &Call, signals: &Signals, arguments: &Arguments) -> Resu
         let is_interrupted = report.is_interrupted || recorded.is_none();
         let report = BuildReport { is_interrupted, ..report };
         let recorded = recorded.unwrap_or(Ok(None));
+        drop(orderly);
         show_report(call, &plan, &report, recorded.as_ref().ok().and_then(Option::as_ref));
         recorded?;
         Ok(exit(&report))
@@ -143,8 +144,7 @@ fn show_report(call: &Call, plan: &Plan, report: &BuildReport, record: Option<&I
     }
 }
 
-/// Checks what a deployment would apply, before anything is built for it; only where something is deployed at
-/// all, and by trusted runs.
+/// Checks what a deployment would apply, before anything is built for it.
 async fn validate_terraform(
     call: &Call,
     signals: &Signals,
@@ -153,6 +153,7 @@ async fn validate_terraform(
     plan: &Plan,
 ) -> Result<Validated, Error> {
     let environment = &call.environment;
+    // Where nothing is deployed, nothing is applied.
     if workspace.deploy.is_none() {
         return Ok(Validated::Valid);
     }

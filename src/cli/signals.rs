@@ -45,7 +45,7 @@ impl Signals {
         Ok(Self { is_armed, pipe: Mutex::new(Some(pipe)), interruption: Interruption::new() })
     }
 
-    /// From here until it is dropped, a signal is a request, and only the second ends the process.
+    /// From here until it is dropped, the first signal is a request, and only the second ends the process.
     ///
     /// # Errors
     /// When no thread can be started to wait for it: signals end the process as before.
@@ -61,7 +61,9 @@ impl Signals {
             })?;
         }
         drop(pipe);
-        self.is_armed.store(false, Ordering::SeqCst);
+        if !self.interruption.is_requested() {
+            self.is_armed.store(false, Ordering::SeqCst);
+        }
         Ok(Orderly(self))
     }
 }

@@ -18,6 +18,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+    call.environment.check_trust("unlock")?;
     let workspace = deployment::workspace(call)?;
     let removed = wait_for(async {
         let records = EnvironmentRecords::open(&call.environment, &workspace, &arguments.environment).await?;

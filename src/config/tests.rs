@@ -39,12 +39,8 @@ fn the_documented_example_is_read_whole() {
 
     let api = &manifest.projects[&"api".parse().unwrap()];
     assert_snapshot!(format!("{:?}", manifest.workspace), @r#"Workspace { name: WorkspaceName("shop"), default_branch: BranchName("main"), strategy: Digest, rebuild_all: [Located { value: "toolchain/**", line: 5 }], message_switches: {} }"#);
-    assert_snapshot!(format!("{:?}", manifest.cache), @r#"
-    RegistryConfig { kind: Ecr(Ecr { region: Region("us-east-2"), account: Some("123456789012"), host: Some(Host("localhost:4566")), insecure: false, endpoint: Some("http://localhost:4566"), policy: Policy { keep: Some(100), immutable_tags: None, moving_tags: ["branch-*", "commit-*", "deployed-*", "pushed-*", "tainted"], scan_on_push: Some(true), records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds")] } }), prefix: "" }
-    "#);
-    assert_snapshot!(format!("{:?}", manifest.deploy), @r#"
-    Some(RegistryConfig { kind: Ecr(Ecr { region: Region("eu-west-2"), account: None, host: None, insecure: false, endpoint: None, policy: Policy { keep: None, immutable_tags: Some(true), moving_tags: ["latest", "shop-*"], scan_on_push: None, records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds")] } }), prefix: "" })
-    "#);
+    assert_snapshot!(format!("{:?}", manifest.cache), @r#"RegistryConfig { kind: Ecr(Ecr { region: Region("us-east-2"), account: Some("123456789012"), host: Some(Host("localhost:4566")), insecure: false, endpoint: Some("http://localhost:4566"), policy: Policy { keep: Some(100), immutable_tags: None, moving_tags: ["branch-*", "commit-*", "deployed-*", "pushed-*", "tainted"], scan_on_push: Some(true), records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds")] } }), prefix: "" }"#);
+    assert_snapshot!(format!("{:?}", manifest.deploy), @r#"Some(RegistryConfig { kind: Ecr(Ecr { region: Region("eu-west-2"), account: None, host: None, insecure: false, endpoint: None, policy: Policy { keep: None, immutable_tags: Some(true), moving_tags: ["latest", "shop-*"], scan_on_push: None, records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds")] } }), prefix: "" })"#);
     assert_snapshot!(format!("{:?}", manifest.environments), @r#"{EnvironmentName("dev"): EnvironmentRule { line: 20, branch: Some(RefPattern("main")), tag: None }, EnvironmentName("prod"): EnvironmentRule { line: 22, branch: None, tag: Some(RefPattern("v*")) }}"#);
     assert_snapshot!(format!("{api:#?}"), @r#"
     ProjectConfig {

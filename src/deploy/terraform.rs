@@ -61,7 +61,9 @@ impl Terraform {
     ) -> Result<(), TerraformError> {
         let folder = &root.folder.path;
         let place = checkout.path(folder)?;
-        self.init(&place, root, on_event).await?;
+        // Nothing is changed by it, so it may be dropped.
+        let ready = interruption.unless_requested(self.init(&place, root, on_event)).await;
+        ready.ok_or_else(|| TerraformError::Interrupted { folder: folder.clone() })??;
         let step = TerraformStep::Apply;
         let command = self.command(&place, &["apply", "-input=false", "-auto-approve", "-lock-timeout=10m"]);
         on_event(TerraformEvent::Started { folder: folder.clone(), step });

@@ -38,6 +38,8 @@ pub enum TerraformError {
         /// The kind of the backend that it names.
         kind: Option<String>,
     },
+    #[error("the deployment was stopped before Terraform was applied in `{folder}`")]
+    Interrupted { folder: RepoPath },
     #[error("`terraform {step}` failed in `{folder}`")]
     Step {
         folder: RepoPath,
@@ -52,6 +54,7 @@ impl TerraformError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NoFolder { .. } | Self::SharedFolder { .. } | Self::NoBackend { .. } => ErrorKind::Input,
+            Self::Interrupted { .. } => ErrorKind::Interrupted,
             Self::Git(error) => error.kind(),
             Self::Checkout(error) => error.kind(),
             Self::Install(error) => error.kind(),
@@ -73,7 +76,7 @@ impl TerraformError {
             Self::Git(error) => error.hint(),
             Self::Checkout(error) => error.hint(),
             Self::Install(error) => error.hint(),
-            Self::NoFolder { .. } => None,
+            Self::NoFolder { .. } | Self::Interrupted { .. } => None,
         }
     }
 
@@ -86,7 +89,8 @@ impl TerraformError {
             | Self::Install(_)
             | Self::NoFolder { .. }
             | Self::SharedFolder { .. }
-            | Self::NoBackend { .. } => &[],
+            | Self::NoBackend { .. }
+            | Self::Interrupted { .. } => &[],
         }
     }
 }

@@ -77,4 +77,16 @@ mod tests {
             assert_eq!(names(line), expected, "{line}");
         }
     }
+
+    #[test]
+    fn a_document_ends_at_its_word_alone() {
+        let document = |line: &str| of_line(line).unwrap().remove(0);
+
+        assert!(document("RUN <<EOF").is_ended_by(b"EOF"));
+        for line in [&b"EOFX"[..], b"EO", b" EOF", b"\tEOF", b"EOF "] {
+            assert!(!document("RUN <<EOF").is_ended_by(line), "{line:?}");
+        }
+        assert!(document("RUN <<-EOF").is_ended_by(b"\t\tEOF"));
+        assert!(!document("RUN <<-EOF").is_ended_by(b" EOF"));
+    }
 }

@@ -224,4 +224,15 @@ mod tests {
         assert_ne!(key([0; 32]), key([1; 32]));
         assert_eq!(key([0; 32]), key([0; 32]));
     }
+
+    #[test]
+    fn what_a_name_ends_with_is_never_what_a_content_begins_with() {
+        let key = |name: &str, content: &'static [u8]| {
+            let content = Content::Bytes(Bytes::from_static(content));
+            let file = ContextFile { path: path(name), mode: FileMode::Regular, content };
+            shared_key(&Context { files: vec![file] }, b"FROM a")
+        };
+
+        assert_ne!(key("a", b"bc"), key("ab", b"c"));
+    }
 }

@@ -398,6 +398,7 @@ fn each_variant_of_a_deployment_has_its_kind() {
             owners: Box::new([(project(), String::new()), (project(), String::new())]),
         } => Input,
         TerraformError::NoBackend { folder: path(), kind: None } => Input,
+        TerraformError::Interrupted { folder: path() } => Interrupted,
         step(failed()) => Failed,
         step(start()) => Environment,
     ]);
@@ -466,10 +467,6 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
     ]);
 }
 
-fn secret(source: SecretError) -> SecretsError {
-    SecretsError { project: project(), id: "npmrc".to_owned(), source }
-}
-
 fn held() -> LockError {
     let now = crate::model::Timestamp::from_millis(0);
     let holder = LockClaim {
@@ -480,6 +477,10 @@ fn held() -> LockError {
         lease: std::time::Duration::from_secs(1),
     };
     LockError::Held { environment: environment(), holder }
+}
+
+fn secret(source: SecretError) -> SecretsError {
+    SecretsError { project: project(), id: "npmrc".to_owned(), source }
 }
 
 fn environment() -> EnvironmentName {

@@ -328,6 +328,38 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_holds_more_or_less_than_its_header_says_is_no_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        git(folder.path(), &["init", "-q"]);
+        std::fs::write(folder.path().join("f"), "ten bytes.").unwrap();
+        let id: ObjectId = String::from_utf8(git(folder.path(), &["hash-object", "-w", "f"]))
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
+        git(folder.path(), &["update-index", "--add", "f"]);
+        git(folder.path(), &["commit", "-q", "-m", "c"]);
+        git(folder.path(), &["repack", "-adq"]);
+        let file = file_of_pack(folder.path(), "pack");
+        let pack = std::fs::read(&file).unwrap();
+        // Three bits of type and four of size: a blob of ten bytes.
+        let header = pack.iter().position(|&byte| byte == 3 << 4 | 10).unwrap();
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let read_with_size = |size: u8| {
+            let mut pack = pack.clone();
+            pack[header] = 3 << 4 | size;
+            std::fs::write(&file, &pack).unwrap();
+            Packs::open(&folder.path().join(".git/objects")).read(id, &mut Scratch::for_blobs())
+        };
+
+        let (kind, content) = read_with_size(10).unwrap();
+
+        assert_eq!((kind, content.as_slice()), (Kind::Blob, &b"ten bytes."[..]));
+        assert_eq!(read_with_size(9), None);
+        assert_eq!(read_with_size(11), None);
+    }
+
+    #[test]
     fn of_many_packs_only_some_are_held_open() {
         let folder = tempfile::tempdir().unwrap();
         git(folder.path(), &["init", "-q"]);

@@ -69,7 +69,7 @@ impl Deployed {
         self.shop.world.run(["deploy", "-e", "dev"])
     }
 
-    fn deployed(&self) {
+    pub(crate) fn deployed(&self) {
         let answer = self.deploy();
         assert_eq!(answer.exit, 0, "{answer}");
     }
@@ -90,12 +90,17 @@ impl Deployed {
     }
 
     /// The digest that the first region has for the last build of `main`.
-    fn built_digest(&self, repository: &str) -> String {
+    pub(crate) fn built_digest(&self, repository: &str) -> String {
         let request = json!({});
         let answer = self.shop.ask("DescribeImages", repository, request);
         let images = answer["imageDetails"].as_array().unwrap().clone();
         let has = |image: &Value| image["imageTags"].as_array().unwrap().contains(&"branch-main".into());
         images.iter().find(|image| has(image)).unwrap()["imageDigest"].as_str().unwrap().to_owned()
+    }
+
+    /// The reference of an image in the second region.
+    pub(crate) fn image(&self, repository: &str, tag: &str) -> String {
+        format!("{}/{}{repository}:{tag}", self.proxy.host(), self.shop.prefix)
     }
 
     /// What the second region says of a repository.

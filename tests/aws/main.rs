@@ -12,6 +12,7 @@ pub mod world;
 mod deployment;
 mod login;
 mod repository;
+mod services;
 mod support;
 mod terraform;
 mod trouble;

@@ -12,6 +12,7 @@ pub mod world;
 mod commands;
 mod contexts;
 mod engine_store;
+mod identity;
 mod monorepo;
 mod platforms;
 mod support;

@@ -24,13 +24,18 @@ impl Shop {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("e2e-{}-{number}/", std::process::id());
         let mut world = World::new();
-        let login = format!("{}:{}", setting("REGISTRY_1_USER"), setting("REGISTRY_1_PASSWORD"));
-        let auth =
-            serde_json::json!({ "auths": { setting("REGISTRY_1"): { "auth": base64(login.as_bytes()) } } });
-        world.write(".git/docker/config.json", auth.to_string());
         let docker_config = world.file(".git/docker").display().to_string();
         world.set("DOCKER_CONFIG", &docker_config).set("DOCKER_HOST", &setting("DOCKER_HOST_1"));
-        Self { world, prefix, read_log_bytes: 0 }
+        let shop = Self { world, prefix, read_log_bytes: 0 };
+        shop.log_in(&setting("REGISTRY_1"));
+        shop
+    }
+
+    /// Makes `host` the one host that the registry's password is known for.
+    pub(crate) fn log_in(&self, host: &str) {
+        let login = format!("{}:{}", setting("REGISTRY_1_USER"), setting("REGISTRY_1_PASSWORD"));
+        let auth = serde_json::json!({ "auths": { host: { "auth": base64(login.as_bytes()) } } });
+        self.world.write(".git/docker/config.json", auth.to_string());
     }
 
     /// The example monorepo of this project, with the registry as its cache.
@@ -62,6 +67,36 @@ impl Shop {
         let answer = Answer::from(output);
         assert_eq!(answer.exit, 0, "{answer}");
         answer.json()
+    }
+
+    /// The manifest of `<host>/<repository>@<digest>` or `<host>/<repository>:<tag>` in the registry.
+    pub(crate) fn manifest(&self, image: &str) -> Value {
+        let (name, reference) = image.split_once('@').unwrap_or_else(|| image.rsplit_once(':').unwrap());
+        self.get(name, &format!("manifests/{reference}"))
+    }
+
+    /// The configuration of an image.
+    pub(crate) fn configuration(&self, image: &str) -> Value {
+        let (name, _) = image.split_once('@').unwrap_or_else(|| image.rsplit_once(':').unwrap());
+        let digest = self.manifest(image)["config"]["digest"].as_str().unwrap().to_owned();
+        self.get(name, &format!("blobs/{digest}"))
+    }
+
+    fn get(&self, name: &str, path: &str) -> Value {
+        let repository = name.split_once('/').unwrap().1;
+        let (user, password) = (setting("REGISTRY_1_USER"), setting("REGISTRY_1_PASSWORD"));
+        // In a file: an argument could be read by other processes.
+        self.world.write(".git/curl", format!("user = \"{user}:{password}\"\n"));
+        let login = self.world.file(".git/curl").display().to_string();
+        let url = format!("http://{}/v2/{repository}/{path}", setting("REGISTRY_1"));
+        let mut curl = Command::new("curl");
+        curl.args(["-sfL", "--config", &login]);
+        for kind in ["oci.image.index.v1", "oci.image.manifest.v1", "docker.distribution.manifest.v2"] {
+            curl.args(["-H", &format!("Accept: application/vnd.{kind}+json")]);
+        }
+        let answer = curl.arg(&url).output().unwrap();
+        assert!(answer.status.success(), "{url}: {answer:?}");
+        serde_json::from_slice(&answer.stdout).unwrap()
     }
 
     /// What the registry was asked of this shop's repositories since the last call: `METHOD path`.

@@ -129,6 +129,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const PRIVATE: &[(&str, &[&str], &str)] = &[
     (r"\benv::(var|vars|args|current|home|temp)", &["cli"], "only `cli` reads the environment"),
     (r"\bio::(stdout|stderr|stdin)\b|\be?print(ln)?!", &["cli"], "only `cli` writes to the standard streams"),
+    (r"\bsignal_hook::|\btokio::signal\b", &["cli"], "only `cli` handles signals"),
     (r"\bgit2::", &["git"], "`git` reads repositories"),
     (r"\bgix_\w+::", &["git"], "`git` reads objects"),
     (r"\bpetgraph::", &["graph"], "`graph` has the only graph"),

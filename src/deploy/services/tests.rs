@@ -1,17 +1,14 @@
-//! Services of AWS as they answer when something goes wrong; and ECS and Lambda of the test bed.
+//! Services of AWS as they answer when something goes wrong.
 
 use std::sync::Mutex;
 
 use aws_sdk_ecs::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
-use aws_sdk_ecs::types::{ContainerDefinition, TaskDefinitionField};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::config::{EcsExpress, EcsExpressRoles};
 use crate::model::ObjectId;
 
-#[path = "../../../tests/support/bed.rs"]
-mod bed;
 #[path = "../../../tests/support/scripted.rs"]
 mod scripted;
 
@@ -491,63 +488,4 @@ async fn without_a_region_no_service_of_aws_can_be_restarted() {
     let (result, _) = restart(&services, &lambda()).await;
 
     assert!(matches!(result.unwrap_err(), ServiceError::NoRegion { .. }));
-}
-
-/// The emulator of AWS, and what else these tests write into it.
-fn bed() -> Services {
-    services(&format!("http://{}", bed::setting("AWS_2")))
-}
-
-#[tokio::test]
-async fn an_ecs_service_of_the_bed_runs_the_digest_and_a_second_time_changes_nothing() {
-    use aws_sdk_ecs::types::{KeyValuePair, Tag};
-    let services = bed();
-    let client = aws_sdk_ecs::Client::new(services.config.as_ref().unwrap());
-    let cluster = format!("cluster-{}", std::process::id());
-    client.create_cluster().cluster_name(&cluster).send().await.unwrap();
-    let variable = KeyValuePair::builder().name("A").value("b").build();
-    let api = ContainerDefinition::builder().name("api").image("x/api:old").memory(64).environment(variable);
-    let proxy = ContainerDefinition::builder().name("proxy").image("nginx").memory(64);
-    let register = client.register_task_definition().family(&cluster).cpu("256").task_role_arn("role");
-    let register = register.container_definitions(api.build()).container_definitions(proxy.build());
-    register.tags(Tag::builder().key("team").value("shop").build()).send().await.unwrap();
-    let create = client.create_service().cluster(&cluster).service_name("shop-dev-api");
-    create.task_definition(&cluster).desired_count(0).send().await.unwrap();
-
-    let (first, told_first) = restart(&services, &ecs(&cluster)).await;
-    let (second, told_second) = restart(&services, &ecs(&cluster)).await;
-
-    first.unwrap();
-    second.unwrap();
-    let described = client.describe_task_definition().task_definition(&cluster);
-    let described = described.include(TaskDefinitionField::Tags).send().await.unwrap();
-    let task = described.task_definition.as_ref().unwrap();
-    let [api, proxy] = task.container_definitions() else { panic!("{task:?}") };
-    assert_eq!((api.image(), proxy.image()), (Some(image().as_str()), Some("nginx")));
-    assert_eq!(api.environment()[0].value(), Some("b"));
-    assert_eq!((task.cpu(), task.task_role_arn(), task.revision()), (Some("256"), Some("role"), 2));
-    assert_eq!(described.tags()[0].value(), Some("shop"));
-    assert!(told_first.iter().any(|note| note.ends_with(&format!("task-definition/{cluster}:2`"))));
-    assert!(told_second.iter().any(|note| note.ends_with(" already")), "{told_second:?}");
-    let (missing, _) = restart(&services, &ecs("nowhere")).await;
-    assert!(matches!(missing.unwrap_err(), ServiceError::NotThere { .. }));
-}
-
-#[tokio::test]
-async fn a_lambda_function_of_the_bed_gets_the_digest() {
-    use aws_sdk_lambda::types::{FunctionCode, PackageType};
-    let services = bed();
-    let client = aws_sdk_lambda::Client::new(services.config.as_ref().unwrap());
-    let name = format!("function-{}", std::process::id());
-    let create = client.create_function().function_name(&name).role("arn:aws:iam::000000000000:role/x");
-    let create = create.package_type(PackageType::Image);
-    create.code(FunctionCode::builder().image_uri("x/api:old").build()).send().await.unwrap();
-
-    let (result, _) = restart(&services, &Service::Lambda { name: name.parse().unwrap() }).await;
-    let (missing, _) = restart(&services, &lambda()).await;
-
-    result.unwrap();
-    let function = client.get_function().function_name(&name).send().await.unwrap();
-    assert_eq!(function.code().unwrap().image_uri(), Some(image().as_str()));
-    assert!(matches!(missing.unwrap_err(), ServiceError::NotThere { .. }));
 }

@@ -75,6 +75,15 @@ fn what_could_be_read_in_two_ways_or_in_none_is_refused() {
         assert!(Named::read(&manifest(IMAGE, &broken)).is_err(), "{broken}");
     }
     assert!(Named::read(&manifest(OCI_IMAGE_INDEX_MEDIA_TYPE, &image)).is_err());
+    let index = |more: &[&str]| {
+        let mut index = json!({ "schemaVersion": 2, "manifests": [] });
+        more.iter().for_each(|key| index[key] = image[key].clone());
+        manifest(OCI_IMAGE_INDEX_MEDIA_TYPE, &index)
+    };
+    assert!(Named::read(&index(&[])).is_ok());
+    for more in [&["config"][..], &["layers"], &["config", "layers"]] {
+        assert!(Named::read(&index(more)).is_err(), "{more:?}");
+    }
 }
 
 #[test]
