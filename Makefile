@@ -1,6 +1,6 @@
 # Everything the scripts need besides Rust and Docker they install themselves.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bed bed-down bench fuzz mutants
+.PHONY: help demo test bed bed-down bench fuzz soak mutants
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -18,6 +18,10 @@ bed: ## start what the tests need: registries and a second engine
 
 bed-down: ## stop it and remove its data
 	scripts/testbed down
+
+soak: bed ## kill, stop and interrupt builds and deployments; SOAK=name for one of the tests
+	cargo test --test soak -- --test-threads 1 $(SOAK)
+	CHINAMPA_PAIRS=50 cargo test --test end_to_end -- $(or $(SOAK),identity)
 
 bench: bed ## compare planning with git itself, and promotion with skopeo and Docker
 	bash -euc '. scripts/setup && install_for git git && install_for python3 python3 && install_for skopeo skopeo'

@@ -7,6 +7,7 @@ use super::wait_for;
 use crate::config::EnvironmentName;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::model::Timestamp;
 use crate::report::environment::{self, HistoryJson, StatusJson};
 
 #[derive(Debug, Args)]
@@ -23,7 +24,9 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
         let claims = records.claims().list().await.map_err(crate::deploy::DeployError::from)?;
         Ok((records.read().await?, claims))
     })?;
-    let claims: Vec<_> = claims.into_iter().map(|(_, claim)| claim).collect();
+    let now = Timestamp::now();
+    let claims: Vec<_> =
+        claims.into_iter().map(|(_, claim)| claim).filter(|claim| !claim.has_expired(now)).collect();
     if call.options.json {
         call.output.json(&StatusJson::new(&stored.record, &claims));
     } else {

@@ -48,9 +48,21 @@ pub struct EnvironmentLock<'l> {
     is_taken_away: AtomicBool,
 }
 
+/// What came of a claim.
+enum Claim {
+    Holds {
+        expired: Vec<Tag>,
+    },
+    /// Another one goes first.
+    Waits {
+        behind: LockClaim,
+    },
+}
+
 /// What one look at the other claims showed.
 enum Contest {
-    Alone,
+    /// What deployments that died have left doesn't count.
+    Alone { expired: Vec<Tag> },
     /// An older one goes first.
     Behind(LockClaim),
     /// Younger ones will withdraw.
@@ -85,8 +97,11 @@ impl<'l> EnvironmentLock<'l> {
             }
             let lock = Self::announce(claims, clock, request, begun).await?;
             let holder = match lock.contend(request.wait, interruption).await {
-                Ok(None) => return Ok(lock),
-                Ok(Some(holder)) => holder,
+                Ok(Claim::Holds { expired }) => {
+                    lock.remove(&expired).await;
+                    return Ok(lock);
+                }
+                Ok(Claim::Waits { behind }) => behind,
                 Err(error) => {
                     lock.withdraw_after(&error).await;
                     return Err(error);
@@ -137,21 +152,16 @@ impl<'l> EnvironmentLock<'l> {
         }
     }
 
-    /// `None` when the claim holds the lock, else the claim that goes first.
-    async fn contend(
-        &self,
-        wait: Duration,
-        interruption: &Interruption,
-    ) -> Result<Option<LockClaim>, LockError> {
+    async fn contend(&self, wait: Duration, interruption: &Interruption) -> Result<Claim, LockError> {
         loop {
             let look = interruption.unless_requested(self.look()).await;
             let rival = match look.ok_or(LockError::Interrupted)?? {
-                Contest::Alone => return Ok(None),
-                Contest::Behind(rival) => return Ok(Some(rival)),
+                Contest::Alone { expired } => return Ok(Claim::Holds { expired }),
+                Contest::Behind(behind) => return Ok(Claim::Waits { behind }),
                 Contest::Ahead(rival) => rival,
             };
             if self.clock.now().since(self.claim.begun) >= wait {
-                return Ok(Some(rival));
+                return Ok(Claim::Waits { behind: rival });
             }
             interruption.unless_requested(self.clock.sleep(pause(self.claim.lease))).await;
             // A rival that was killed is waited for as long as its lease.
@@ -162,17 +172,20 @@ impl<'l> EnvironmentLock<'l> {
     }
 
     async fn look(&self) -> Result<Contest, LockError> {
-        let mut contest = Contest::Alone;
+        let (mut expired, mut ahead) = (Vec::new(), None);
         for (tag, claim) in self.claims.list().await? {
-            if tag == self.tag || claim.has_expired(self.clock.now()) {
+            if tag == self.tag {
                 continue;
             }
-            if tag < self.tag {
+            if claim.has_expired(self.clock.now()) {
+                expired.push(tag);
+            } else if tag < self.tag {
                 return Ok(Contest::Behind(claim));
+            } else {
+                ahead = Some(claim);
             }
-            contest = Contest::Ahead(claim);
         }
-        Ok(contest)
+        Ok(ahead.map_or(Contest::Alone { expired }, Contest::Ahead))
     }
 
     /// Whether the lock is still held, as far as is known here: asked before each step.
@@ -225,6 +238,15 @@ impl<'l> EnvironmentLock<'l> {
     /// [`LockError::Registry`]: then others wait until the lease has run out.
     pub async fn release(self) -> Result<(), LockError> {
         self.claims.remove(&self.tag).await
+    }
+
+    /// Takes away what deployments that died have left. It counts for nothing, so nothing depends on it.
+    async fn remove(&self, expired: &[Tag]) {
+        for tag in expired {
+            if let Err(error) = self.claims.remove(tag).await {
+                tracing::info!(%error, %tag, "an expired claim could not be taken away");
+            }
+        }
     }
 
     async fn renew(&self) -> Result<(), LockError> {

@@ -35,7 +35,7 @@ fn a_build_makes_its_repositories_and_the_next_one_finds_its_image() {
     assert_eq!(of_api(&built)["image"], of_api(&again)["image"]);
     let tags = shop.tags("api");
     let kinds: Vec<&str> = tags.iter().map(|tag| tag.split('-').next().unwrap()).collect();
-    assert_eq!(kinds, ["branch", "cache", "commit"]);
+    assert_eq!(kinds, ["branch", "cache", "commit", "pushed"]);
     assert_eq!(shop.tags("shop-builds").len(), 2);
 }
 
@@ -124,7 +124,7 @@ fn a_tag_that_is_taken_away_leaves_the_image() {
     assert!(again.stdout.contains("built     api"), "{again}");
     let kinds: Vec<String> =
         shop.tags("api").iter().map(|tag| tag.split('-').next().unwrap().to_owned()).collect();
-    assert_eq!(kinds, ["branch", "cache", "commit"]);
+    assert_eq!(kinds, ["branch", "cache", "commit", "pushed"]);
 }
 
 #[test]

@@ -138,34 +138,50 @@ fn writing_the_build_record_ends_after_what_was_built_is_reported() {
     }
 }
 
+/// A shop with a `[deploy]` whose Terraform writes to a log what happens to it.
+struct Terraformed {
+    shop: Shop,
+    tools: tempfile::TempDir,
+}
+
+impl Terraformed {
+    /// `on_signal` is what the shell does with SIGINT; it can't trap what it was started with as ignored.
+    fn new(on_signal: &str) -> Self {
+        let mut shop = Shop::in_engine(&[("api", "FROM chinampa/base:1\n", "")]);
+        let tools = tempfile::tempdir().unwrap();
+        let (program, temporary) = (tools.path().join("terraform"), tools.path().join("tmp"));
+        std::fs::create_dir(&temporary).unwrap();
+        let script = format!(
+            "#!/bin/sh\ntrap '{on_signal}' INT\ncd {}\necho started >>log\nwhile [ -e log ]; do sleep 0.05; done\n",
+            tools.path().display()
+        );
+        std::fs::write(&program, script).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let manifest = std::fs::read_to_string(shop.world.file("projects.toml")).unwrap();
+        let manifest = format!("{manifest}\n[deploy]\nkind = \"oci\"\nhost = \"localhost:1\"\n");
+        shop.world.write("projects.toml", manifest).write("api/terraform/main.tf", "").commit();
+        shop.world.set("CHINAMPA_TERRAFORM", &program.display().to_string());
+        shop.world.set("TMPDIR", &temporary.display().to_string());
+        Self { shop, tools }
+    }
+
+    fn has_logged(&self, log: &str) -> bool {
+        std::fs::read_to_string(self.tools.path().join("log")).is_ok_and(|text| text == log)
+    }
+}
+
 // issue 12: P16
 #[test]
 fn validating_terraform_ends_it_and_removes_the_commits_files() {
     for (start, signal) in WAYS {
-        // A shell can't trap what it was started with as ignored.
-        let terraform = "#!/bin/sh\ntrap 'echo interrupted >>log; exit 1' INT\necho started >fifo\nwhile :; do sleep 0.05; done\n";
-        let mut shop = Shop::in_engine(&[("api", "FROM chinampa/base:1\n", "")]);
-        let tools = tempfile::tempdir().unwrap();
-        let (program, temporary) = (tools.path().join("terraform"), tools.path().join("tmp"));
-        let script = terraform.replace("fifo", &tools.path().join("fifo").display().to_string());
-        let script = script.replace(">>log", &format!(">>{}", tools.path().join("log").display()));
-        std::fs::write(&program, script).unwrap();
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-        std::fs::create_dir(&temporary).unwrap();
-        fifo(&tools.path().join("fifo"));
-        shop.world.write("api/terraform/main.tf", "").commit();
-        shop.world.set("CHINAMPA_TERRAFORM", &program.display().to_string());
-        shop.world.set("TMPDIR", &temporary.display().to_string());
-        let run = Run::start(&shop.world, start, ["build"]);
-        let mut started = String::new();
-        let fifo = std::fs::File::open(tools.path().join("fifo")).unwrap();
-        BufReader::new(fifo).read_line(&mut started).unwrap();
+        let site = Terraformed::new("echo interrupted >>log; exit 1");
+        let run = Run::start(&site.shop.world, start, ["build"]);
+        until(|| site.has_logged("started\n"));
 
         run.ends_on(signal);
 
-        assert_eq!(started, "started\n");
-        assert_eq!(std::fs::read_to_string(tools.path().join("log")).unwrap(), "interrupted\n");
-        assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0);
+        assert!(site.has_logged("started\ninterrupted\n"), "{start:?} {signal}");
+        assert_eq!(std::fs::read_dir(site.tools.path().join("tmp")).unwrap().count(), 0);
     }
 }
 
@@ -192,23 +208,11 @@ fn a_running_build_is_reported_as_cancelled() {
 // issue 12: X5
 #[test]
 fn a_second_signal_ends_what_does_not_stop() {
-    let tools = tempfile::tempdir().unwrap();
-    let (program, ready) = (tools.path().join("terraform"), tools.path().join("fifo"));
-    let script = format!(
-        "#!/bin/sh\ntrap 'echo asked >{0}' INT TERM\necho started >{0}\nwhile [ -e {0} ]; do sleep 0.05; done\n",
-        ready.display()
-    );
-    std::fs::write(&program, script).unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-    fifo(&ready);
-    let mut shop = Shop::in_engine(&[("api", "FROM chinampa/base:1\n", "")]);
-    shop.world.write("api/terraform/main.tf", "").commit();
-    shop.world.set("CHINAMPA_TERRAFORM", &program.display().to_string());
-    let run = Run::start(&shop.world, Start::Usual, ["build"]);
-    let told = || std::fs::read_to_string(&ready).unwrap();
+    let site = Terraformed::new("echo asked >>log");
+    let run = Run::start(&site.shop.world, Start::Usual, ["build"]);
 
-    assert_eq!(told(), "started\n");
+    until(|| site.has_logged("started\n"));
     run.signal("INT");
-    assert_eq!(told(), "asked\n");
+    until(|| site.has_logged("started\nasked\n"));
     run.ends_on("TERM");
 }

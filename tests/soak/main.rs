@@ -1,5 +1,5 @@
-//! Deployments that are killed, stopped and interrupted at random moments, on the test bed. Takes minutes, and is
-//! therefore run by name only: `cargo test --test soak -- --test-threads 1`.
+//! Builds and deployments that are killed, stopped and interrupted at random moments, on the test bed. Takes minutes, and
+//! is therefore run by name only: `make soak`.
 
 #![expect(clippy::unwrap_used, reason = "a preparation that fails, fails the test")]
 
@@ -12,6 +12,8 @@ pub mod proxy;
 mod support;
 #[path = "../support/world.rs"]
 pub mod world;
+
+mod build;
 
 use std::fs::Permissions;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
