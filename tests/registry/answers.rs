@@ -4,7 +4,7 @@ use bytes::Bytes;
 use chinampa::registry::{Registry, RegistryError};
 use futures_util::future::join_all;
 
-use crate::proxy::Proxy;
+use crate::proxy::{Fault, Proxy, Rule};
 use crate::{TYPE, new_repository, put, registry, tag, upstream};
 
 #[tokio::test]
@@ -135,4 +135,19 @@ async fn all_tags_are_listed_and_an_unknown_repository_has_none() {
     listed.sort();
     tags.sort();
     assert_eq!(listed, tags);
+}
+
+#[tokio::test]
+async fn a_list_of_tags_goes_on_where_the_registry_says_that_it_does() {
+    let repository = new_repository();
+    put(&repository, "1", &[tag("on-the-next-page")]).await;
+    let next = format!("</v2/{repository}/tags/list?n=1000&last=first>; rel=\"next\"");
+    let headers = vec![("content-type", "application/json".to_owned()), ("link", next)];
+    let page = Fault::Status { code: 200, headers, body: r#"{"tags": ["first"]}"#.to_owned() };
+    let rule = Rule { method: "GET", path: "/tags/list", times: 1, fault: page };
+    let proxy = Proxy::start(&upstream(), [rule]).await;
+
+    let listed = registry(proxy.host()).tags(&repository).await.unwrap();
+
+    assert_eq!(listed, [tag("first"), tag("on-the-next-page")]);
 }
