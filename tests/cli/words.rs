@@ -26,8 +26,8 @@ fn help_lists_the_commands() {
                               project by project
       status                  Show what an environment runs, and who changes it
       history                 List the last deployments to an environment
-      unlock                  Take the lock of an environment away from whoever holds it, and say whose it
-                              was
+      unlock                  Take the lock of an environment away from whoever holds it, and say whose
+                              it was
       plan                    Shows what would be built, what reused, and why
       why                     Tells the whole story of one project: each file, the line that takes it,
                               the way through the graph

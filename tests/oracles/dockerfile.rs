@@ -81,7 +81,8 @@ fn the_official_parser_sees_nothing_but_references_change_when_they_are_pinned()
     let mut pinned = BTreeMap::new();
     for (name, path) in &files {
         let dockerfile = ours(path).unwrap();
-        parents.insert(name, dockerfile.parents().len());
+        // The flags of a trigger are not in the oracle's answer.
+        parents.insert(name, dockerfile.parents().iter().filter(|parent| !parent.in_trigger).count());
         let text = dockerfile.with_parents(|_| Some(PINNED.parse().unwrap()));
         std::fs::write(folder.path().join(name), text).unwrap();
         pinned.insert(name, folder.path().join(name));
