@@ -148,16 +148,11 @@ fn check(base: &State<'_>, head: &State<'_>) -> Result<(), TestCaseError> {
 /// How many edits a repository goes through.
 const EDITS: usize = 20;
 
-proptest! {
-    #![proptest_config(crate::config(500))]
-
-    /// Ten thousand edits.
-    #[test]
-    fn whatever_makes_another_digest_affects_the_project(
-        mut model in edits::model(),
-        edits in vec(edits::edit(), EDITS),
-    ) {
-        let store = Store::new();
+/// Ten thousand edits.
+#[test]
+fn whatever_makes_another_digest_affects_the_project() {
+    let store = Store::new();
+    proptest!(crate::config(500), |(mut model in edits::model(), edits in vec(edits::edit(), EDITS))| {
         let mut base = State::new(&store, &model);
         for edit in &edits {
             let mut edited = model.clone();
@@ -174,5 +169,5 @@ proptest! {
                 (model, base) = (edited, head);
             }
         }
-    }
+    });
 }

@@ -52,6 +52,11 @@ impl Store {
         ObjectId::from_bytes(self.folder(&paths).as_bytes().try_into().unwrap())
     }
 
+    /// Not by `git2::Repository::blob`, which writes a file and removes it again where the blob is there already.
+    fn blob(&self, content: &str) -> git2::Oid {
+        self.git.odb().unwrap().write(git2::ObjectType::Blob, content.as_bytes()).unwrap()
+    }
+
     fn folder(&self, files: &[(Vec<&str>, &Entry)]) -> git2::Oid {
         let mut builder = self.git.treebuilder(None).unwrap();
         let mut folders: BTreeMap<&str, Vec<(Vec<&str>, &Entry)>> = BTreeMap::new();
@@ -61,9 +66,9 @@ impl Store {
                     let (id, mode) = match entry {
                         Entry::File { content, executable } => {
                             let mode = if *executable { 0o100_755 } else { 0o100_644 };
-                            (self.git.blob(content.as_bytes()).unwrap(), mode)
+                            (self.blob(content), mode)
                         }
-                        Entry::Link(target) => (self.git.blob(target.as_bytes()).unwrap(), 0o120_000),
+                        Entry::Link(target) => (self.blob(target), 0o120_000),
                         Entry::Submodule(digit) => (git2::Oid::from_bytes(&[*digit; 20]).unwrap(), 0o160_000),
                     };
                     builder.insert(name, id, mode).unwrap();
