@@ -95,6 +95,8 @@ impl<'l> EnvironmentLock<'l> {
             if interruption.is_requested() {
                 return Err(LockError::Interrupted);
             }
+            // Whoever gives up has looked since it has waited long enough: it may have been stopped for long.
+            let is_last = clock.now().since(begun) >= request.wait;
             let lock = Self::announce(claims, clock, request, begun).await?;
             let holder = match lock.contend(request.wait, interruption).await {
                 Ok(Claim::Holds { expired }) => {
@@ -108,7 +110,7 @@ impl<'l> EnvironmentLock<'l> {
                 }
             };
             lock.release().await?;
-            if clock.now().since(begun) >= request.wait {
+            if is_last {
                 return Err(LockError::Held { environment: claims.environment.clone(), holder });
             }
             if !is_told {
@@ -154,13 +156,14 @@ impl<'l> EnvironmentLock<'l> {
 
     async fn contend(&self, wait: Duration, interruption: &Interruption) -> Result<Claim, LockError> {
         loop {
+            let is_last = self.clock.now().since(self.claim.begun) >= wait;
             let look = interruption.unless_requested(self.look()).await;
             let rival = match look.ok_or(LockError::Interrupted)?? {
                 Contest::Alone { expired } => return Ok(Claim::Holds { expired }),
                 Contest::Behind(behind) => return Ok(Claim::Waits { behind }),
                 Contest::Ahead(rival) => rival,
             };
-            if self.clock.now().since(self.claim.begun) >= wait {
+            if is_last {
                 return Ok(Claim::Waits { behind: rival });
             }
             interruption.unless_requested(self.clock.sleep(pause(self.claim.lease))).await;
