@@ -115,10 +115,11 @@ impl Shop {
 
     fn remove_images(&self, host: &str) {
         let images = docker(host, &["images", "--format", "{{.Repository}} {{.ID}}"]);
-        let ours = format!("{}/{}", setting("REGISTRY_1"), self.prefix);
+        // Whatever registry they are named after: some builds reach it by way of a proxy.
+        let ours = format!("/{}", self.prefix);
         let ours: BTreeSet<&str> = images
             .lines()
-            .filter(|image| image.starts_with(&ours))
+            .filter(|image| image.contains(&ours))
             .filter_map(|line| line.split(' ').nth(1))
             .collect();
         if !ours.is_empty() {
