@@ -114,6 +114,22 @@ fn with_at_most_three_switches_what_is_recorded_is_what_runs() {
     assert!(schedules > 10_000, "{schedules}");
 }
 
+/// One that was stopped between its look and its withdrawal, for longer than it wanted to wait, finds the lock free.
+#[test]
+fn a_lock_that_is_free_by_now_is_not_given_up() {
+    let versions = [ONE, OTHER];
+    let world = prepared(versions);
+    let turn = |turn: usize| match turn {
+        0..2 => 1,
+        2..6 => 0,
+        _ => 1,
+    };
+
+    let ended = interleave(&world, versions, turn).and_then(|_| check_end(&world, versions));
+
+    assert_eq!(ended, Ok(()));
+}
+
 // issue 12: P1
 #[test]
 fn in_whatever_order_two_deployments_go_what_is_recorded_is_what_runs() {
