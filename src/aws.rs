@@ -27,7 +27,7 @@ const ATTEMPT: Duration = Duration::from_secs(20);
 const CALL: Duration = Duration::from_secs(60);
 
 /// Of what AWS says, no more characters than this are shown.
-const MOST_SHOWN: usize = 400;
+const MAX_SHOWN: usize = 400;
 
 /// A call that AWS did not answer as hoped. What isn't there is no such trouble: it is an answer.
 #[derive(Debug, Error)]
@@ -165,9 +165,9 @@ fn answered(status: u16, code: Option<&str>, message: Option<&str>) -> AwsError 
     }
 }
 
-/// One line of at most [`MOST_SHOWN`] characters, and a bit for the code.
+/// One line of at most [`MAX_SHOWN`] characters, and a bit for the code.
 fn answer(status: u16, code: Option<&str>, message: Option<&str>) -> String {
-    let shown = |text: &str| excerpt(&text.split_whitespace().collect::<Vec<_>>().join(" "), MOST_SHOWN);
+    let shown = |text: &str| excerpt(&text.split_whitespace().collect::<Vec<_>>().join(" "), MAX_SHOWN);
     let said: Vec<String> = [code, message].into_iter().flatten().map(shown).collect();
     match said.is_empty() {
         true => format!("status {status}"),

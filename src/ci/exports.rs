@@ -7,7 +7,7 @@ use super::{CiContext, CommitContext, Target};
 /// Variables of our own for the later steps of a job.
 ///
 /// `CHINAMPA_COMMIT` says which commit the others are about: in a step that has checked out another one, they don't count.
-/// What was given in the environment for this very commit stays; what was given for another one is taken back. That a run is
+/// What the environment was told of this very commit stays; what was exported for another one is removed. That a run is
 /// untrusted is passed on, never that it is trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exports {

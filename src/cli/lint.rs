@@ -22,12 +22,12 @@ pub(super) struct Arguments {
 }
 
 /// Mending one thing can leave another with nothing to do; a chain of more than these is left as it is.
-const MOST_ROUNDS: usize = 5;
+const MAX_ROUNDS: usize = 5;
 
 pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     let Call { options, environment, .. } = call;
     let mut fixed = Vec::new();
-    let mut rounds = if arguments.fix { MOST_ROUNDS } else { 0 };
+    let mut rounds = if arguments.fix { MAX_ROUNDS } else { 0 };
     loop {
         let opened = Opened::new(options, environment, Uncommitted::Included)?;
         let work_dir = opened.repository.work_dir();

@@ -17,7 +17,7 @@ use crate::report::{json, text};
 const TICK: Duration = Duration::from_millis(120);
 
 /// Up to so many columns names are padded, so that what stands behind them begins in one column.
-const MOST_NAME_COLUMNS: usize = 24;
+const MAX_NAME_COLUMNS: usize = 24;
 
 pub(super) enum Display<'o> {
     /// A line for each running build, above which finished ones stay.
@@ -40,7 +40,7 @@ impl<'o> Display<'o> {
         match output.progress {
             ProgressKind::Tty => Self::Tty {
                 bars: MultiProgress::new(),
-                name_columns: longest.min(MOST_NAME_COLUMNS),
+                name_columns: longest.min(MAX_NAME_COLUMNS),
                 running: Mutex::default(),
             },
             ProgressKind::Json => Self::Lines { output, is_json: true },

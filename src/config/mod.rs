@@ -45,11 +45,11 @@ use read_project::Surroundings;
 use role::Role;
 
 /// The largest file that is read.
-const MOST_BYTES: usize = 16 * 1024 * 1024;
+const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// The largest file of which all syntax errors are listed: garbage has one a byte, and a
 /// hundred bytes of memory for each are affordable only so far.
-const MOST_BYTES_TO_RECOVER: usize = 1024 * 1024;
+const MAX_BYTES_TO_RECOVER: usize = 1024 * 1024;
 
 const KEYS: &[&str] = &["workspace", "cache", "deploy", "environments", "trust", "projects"];
 
@@ -87,10 +87,10 @@ fn whole(text: &[u8], file: &str) -> Result<Manifest, ManifestErrors> {
 }
 
 fn document<'t>(text: &'t [u8], problems: &Problems<'_>) -> Option<DeTable<'t>> {
-    if text.len() > MOST_BYTES {
+    if text.len() > MAX_BYTES {
         problems.add(
             0,
-            format_args!("the file has {} bytes; at most {MOST_BYTES} are read", text.len()),
+            format_args!("the file has {} bytes; at most {MAX_BYTES} are read", text.len()),
             None,
         );
         return None;
@@ -105,7 +105,7 @@ fn document<'t>(text: &'t [u8], problems: &Problems<'_>) -> Option<DeTable<'t>> 
     match DeTable::parse(text) {
         Ok(table) => Some(table.into_inner()),
         Err(first) => {
-            let errors = if text.len() <= MOST_BYTES_TO_RECOVER {
+            let errors = if text.len() <= MAX_BYTES_TO_RECOVER {
                 DeTable::parse_recoverable(text).1
             } else {
                 vec![first]

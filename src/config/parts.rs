@@ -13,7 +13,7 @@ use toml::de::DeTable;
 use super::fields::Fields;
 use super::problem::Problems;
 use super::read_project::{self, Surroundings};
-use super::{Common, KEYS, MOST_BYTES, Manifest, ProjectConfig, TerraformSetting};
+use super::{Common, KEYS, MAX_BYTES, Manifest, ProjectConfig, TerraformSetting};
 use crate::model::{ProjectName, RepoPath, RepositoryName};
 use crate::threads::{self, Queue};
 
@@ -36,7 +36,7 @@ type Projects = Vec<(ProjectName, Box<ProjectConfig>)>;
 
 /// The manifest, where it is large and nothing is wrong with it; else it may be read as a whole.
 pub(super) fn manifest(text: &[u8], file: &str) -> Option<Manifest> {
-    if !(4 * PART_BYTES..=MOST_BYTES).contains(&text.len()) {
+    if !(4 * PART_BYTES..=MAX_BYTES).contains(&text.len()) {
         return None;
     }
     manifest_of_parts(std::str::from_utf8(text).ok()?, PART_BYTES, file)

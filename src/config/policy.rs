@@ -10,10 +10,10 @@ use crate::model::RepositoryName;
 pub(super) const KEYS: &[&str] = &["keep", "immutable_tags", "scan_on_push"];
 
 /// As many images as a repository of ECR holds, unless AWS was asked for more.
-const MOST_KEPT: i64 = 100_000;
+const MAX_KEPT: i64 = 100_000;
 
 /// As many exceptions as ECR takes.
-const MOST_MOVING: usize = 5;
+const MAX_MOVING: usize = 5;
 
 /// How each repository is kept.
 ///
@@ -79,9 +79,9 @@ pub(super) fn read(item: Item<'_>, role: Role) -> Policy {
 
 fn keep(item: Item<'_>) -> Option<NonZeroU32> {
     let keep = item.integer()?;
-    let kept = u32::try_from(keep).ok().filter(|_| keep <= MOST_KEPT).and_then(NonZeroU32::new);
+    let kept = u32::try_from(keep).ok().filter(|_| keep <= MAX_KEPT).and_then(NonZeroU32::new);
     if kept.is_none() {
-        item.wrong(format_args!("a number from 1 to {MOST_KEPT} is expected, not {keep}"));
+        item.wrong(format_args!("a number from 1 to {MAX_KEPT} is expected, not {keep}"));
     }
     kept
 }
@@ -97,9 +97,9 @@ pub(super) fn add_deploy_tags<'p>(
     tags.push(format!("{workspace}-*"));
     tags.sort();
     tags.dedup();
-    if policy.immutable_tags == Some(true) && tags.len() > MOST_MOVING {
+    if policy.immutable_tags == Some(true) && tags.len() > MAX_MOVING {
         item.wrong(format_args!(
-            "with `immutable_tags` ECR lets at most {MOST_MOVING} tags move, and these are {}: `{}`",
+            "with `immutable_tags` ECR lets at most {MAX_MOVING} tags move, and these are {}: `{}`",
             tags.len(),
             tags.join("`, `")
         ));

@@ -6,16 +6,16 @@ use std::fmt;
 use crate::model::{ErrorKind, excerpt};
 
 /// The most problems that are kept; the rest is counted.
-const MOST_PROBLEMS: usize = 1000;
+const MAX_PROBLEMS: usize = 1000;
 
 /// The most characters that a message or hint shows.
-const MOST_CHARACTERS: usize = 400;
+const MAX_CHARACTERS: usize = 400;
 
 /// The longest text, in bytes, that a suggestion is looked for.
 const LONGEST_TYPO: usize = 64;
 
 /// The most names that a typo is compared with.
-const MOST_CANDIDATES: usize = 10_000;
+const MAX_CANDIDATES: usize = 10_000;
 
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,15 +126,15 @@ impl<'f> Problems<'f> {
 
     pub(super) fn add(&self, offset: usize, message: impl fmt::Display, hint: Option<String>) {
         let mut found = self.found.borrow_mut();
-        if found.kept.len() == MOST_PROBLEMS {
+        if found.kept.len() == MAX_PROBLEMS {
             found.more += 1;
             return;
         }
         found.kept.push(Problem {
-            file: excerpt(self.file, MOST_CHARACTERS),
+            file: excerpt(self.file, MAX_CHARACTERS),
             line: self.line(offset),
-            message: excerpt(&message.to_string(), MOST_CHARACTERS),
-            hint: hint.map(|hint| excerpt(&hint, MOST_CHARACTERS)),
+            message: excerpt(&message.to_string(), MAX_CHARACTERS),
+            hint: hint.map(|hint| excerpt(&hint, MAX_CHARACTERS)),
         });
     }
 
@@ -144,7 +144,7 @@ impl<'f> Problems<'f> {
         text: &str,
         candidates: impl IntoIterator<Item = &'c str>,
     ) -> Option<String> {
-        let is_shown = self.found.borrow().kept.len() < MOST_PROBLEMS;
+        let is_shown = self.found.borrow().kept.len() < MAX_PROBLEMS;
         if !is_shown || text.len() > LONGEST_TYPO {
             return None;
         }
@@ -153,7 +153,7 @@ impl<'f> Problems<'f> {
         candidates
             .into_iter()
             .filter(near_in_length)
-            .take(MOST_CANDIDATES)
+            .take(MAX_CANDIDATES)
             .map(|candidate| (strsim::osa_distance(text, candidate), candidate))
             .filter(|(edits, _)| *edits <= most_edits)
             .min()

@@ -411,7 +411,7 @@ fn syntax_errors_are_reported_once_a_line_and_alone() {
 #[test]
 fn what_is_no_text_is_one_problem() {
     assert_snapshot!(parse(b"a = 1\n\xff", "projects.toml").unwrap_err(), @"projects.toml:2: the file is not UTF-8");
-    assert_snapshot!(parse(&vec![b'#'; MOST_BYTES + 1], "projects.toml").unwrap_err(), @"projects.toml:1: the file has 16777217 bytes; at most 16777216 are read");
+    assert_snapshot!(parse(&vec![b'#'; MAX_BYTES + 1], "projects.toml").unwrap_err(), @"projects.toml:1: the file has 16777217 bytes; at most 16777216 are read");
     assert_snapshot!(parse(b"", "projects.toml").unwrap_err(), @"projects.toml:1: `workspace` is missing; it is a table with a `name`");
 }
 

@@ -21,10 +21,10 @@ use crate::model::{ErrorKind, printable};
 /// The only file of the archive that is unpacked.
 const PROGRAM: &str = "terraform";
 
-const MOST_SUMS_BYTES: u64 = 1 << 20;
+const MAX_SUMS_BYTES: u64 = 1 << 20;
 /// Archives have about 30 MB, the programs in them about 100 MB.
-const MOST_ARCHIVE_BYTES: u64 = 256 << 20;
-const MOST_PROGRAM_BYTES: u64 = 1 << 30;
+const MAX_ARCHIVE_BYTES: u64 = 256 << 20;
+const MAX_PROGRAM_BYTES: u64 = 1 << 30;
 
 /// Why Terraform could not be installed.
 #[derive(Debug, Error)]
@@ -139,7 +139,7 @@ impl TerraformInstall {
         let client = client(&url)?;
 
         let mut list = Vec::new();
-        download(&client, &sums, MOST_SUMS_BYTES, &mut list).await?;
+        download(&client, &sums, MAX_SUMS_BYTES, &mut list).await?;
         let expected =
             sum_of(&list, &archive).ok_or(InstallError::NoSum { url: sums.to_string(), archive })?;
 
@@ -147,7 +147,7 @@ impl TerraformInstall {
         let failed = |source| InstallError::Write { path: folder.clone(), source };
         fs::create_dir_all(&folder).map_err(failed)?;
         let mut archive = tempfile::tempfile_in(&folder).map_err(failed)?;
-        let found = download(&client, &url, MOST_ARCHIVE_BYTES, &mut archive).await?;
+        let found = download(&client, &url, MAX_ARCHIVE_BYTES, &mut archive).await?;
         for expected in [Some(expected), self.sum].into_iter().flatten() {
             if found != expected {
                 let (found, expected) = (found.to_string(), expected.to_string());
@@ -220,14 +220,14 @@ fn unpack(mut archive: File, url: &Url, program: &Path) -> Result<(), InstallErr
     if !packed.is_file() {
         return Err(broken(&"`terraform` is no file in it"));
     }
-    let too_long = format_args!("`terraform` in it has more than {MOST_PROGRAM_BYTES} bytes");
-    if packed.size() > MOST_PROGRAM_BYTES {
+    let too_long = format_args!("`terraform` in it has more than {MAX_PROGRAM_BYTES} bytes");
+    if packed.size() > MAX_PROGRAM_BYTES {
         return Err(broken(&too_long));
     }
     let folder = program.parent().unwrap_or(program);
     let mut unpacked = NamedTempFile::new_in(folder).map_err(failed)?;
     // The size that the archive tells may be wrong, so the bound is on what comes out, too.
-    let mut packed = packed.take(MOST_PROGRAM_BYTES + 1);
+    let mut packed = packed.take(MAX_PROGRAM_BYTES + 1);
     let mut buffer = vec![0; 1 << 16];
     loop {
         let read = packed.read(&mut buffer).map_err(|error| broken(&error))?;

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::{Docker, DockerError};
 
 /// How long one object may be. A report of a build's progress carries a second's worth of logs.
-const MOST_LINE_BYTES: usize = 16 * 1024 * 1024;
+const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
 
 pub(crate) struct JsonLines<'a> {
     docker: &'a Docker,
@@ -41,7 +41,7 @@ impl<'a> JsonLines<'a> {
                 return parse(&line.split()).map(Some);
             }
             self.searched = self.buffer.len();
-            if self.searched > MOST_LINE_BYTES {
+            if self.searched > MAX_LINE_BYTES {
                 return Err(DockerError::unexpected("its stream", "a line is too long"));
             }
             match self.body.frame().await {

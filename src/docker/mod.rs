@@ -33,7 +33,7 @@ const OLDEST_API: ClientVersion = ClientVersion { major_version: 1, minor_versio
 const ANSWER_SECONDS: u64 = 120;
 
 /// How much of an engine's refusal is read.
-const MOST_REFUSAL_BYTES: usize = 64 * 1024;
+const MAX_REFUSAL_BYTES: usize = 64 * 1024;
 
 type AnyError = Box<dyn StdError + Send + Sync>;
 type Body = UnsyncBoxBody<Bytes, AnyError>;
@@ -163,7 +163,7 @@ impl Docker {
         if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(answer);
         }
-        let text = Limited::new(answer.into_body(), MOST_REFUSAL_BYTES)
+        let text = Limited::new(answer.into_body(), MAX_REFUSAL_BYTES)
             .collect()
             .await
             .map_err(|error| self.broken(error))?

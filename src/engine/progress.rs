@@ -14,7 +14,7 @@ use super::{EngineError, Progress};
 
 /// How much of a step's output is kept in case it fails.
 const TAIL_LINES: usize = 20;
-const MOST_LINE_BYTES: usize = 4096;
+const MAX_LINE_BYTES: usize = 4096;
 
 /// What is known so far of one build.
 #[derive(Default)]
@@ -117,7 +117,7 @@ impl Tail {
             }
             let text = piece.strip_suffix(b"\n").unwrap_or(piece);
             if let Some(line) = self.lines.back_mut() {
-                let room = MOST_LINE_BYTES.saturating_sub(line.len());
+                let room = MAX_LINE_BYTES.saturating_sub(line.len());
                 line.extend_from_slice(&text[..text.len().min(room)]);
             }
             self.is_open = text.len() == piece.len();
@@ -246,6 +246,6 @@ mod tests {
 
         assert_eq!(lines.len(), TAIL_LINES);
         assert_eq!(lines[0], "line 11 goes on");
-        assert_eq!(lines[TAIL_LINES - 1].len(), MOST_LINE_BYTES);
+        assert_eq!(lines[TAIL_LINES - 1].len(), MAX_LINE_BYTES);
     }
 }

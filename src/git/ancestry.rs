@@ -15,7 +15,7 @@ use super::{GitError, Repository, commit_id, oid};
 use crate::model::CommitId;
 
 /// How many commits are read that the file doesn't have, to learn their generations: all that came since it was written.
-const MOST_OUTSIDE: usize = 256;
+const MAX_OUTSIDE: usize = 256;
 
 impl Repository {
     /// The best common ancestor of two commits, or `None` when the history here shows none.
@@ -186,8 +186,8 @@ impl Histories<'_> {
                 waiting.pop();
                 self.outside.insert(next, Commit { generation, parents });
             }
-            if self.outside.len() + waiting.len() > MOST_OUTSIDE {
-                return Err(Stop::Unhelpful(format!("more than {MOST_OUTSIDE} commits are newer")));
+            if self.outside.len() + waiting.len() > MAX_OUTSIDE {
+                return Err(Stop::Unhelpful(format!("more than {MAX_OUTSIDE} commits are newer")));
             }
         }
         Ok(self.outside[&id].clone())

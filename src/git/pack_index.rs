@@ -10,7 +10,7 @@ use gix_pack::MMap;
 use gix_pack::index::{EntryIndex, File};
 
 /// More than a search needs where ids are spread as those of a hash are, in an index of any size.
-const MOST_GUESSES: usize = 16;
+const MAX_GUESSES: usize = 16;
 
 /// The index of one pack.
 pub(super) struct PackIndex<D = MMap> {
@@ -53,7 +53,7 @@ impl<D: Deref<Target = [u8]>> PackIndex<D> {
     /// takes a dozen, most of them far from each other in memory. Whoever makes ids that are not even, gets the halving.
     fn find(&self, id: &oid) -> Option<EntryIndex> {
         let mut search = self.search(id, 0)?;
-        for _ in 0..MOST_GUESSES {
+        for _ in 0..MAX_GUESSES {
             search.look(&self.file);
             if let Some(end) = search.narrow(&self.file) {
                 return end;
@@ -67,7 +67,7 @@ impl<D: Deref<Target = [u8]>> PackIndex<D> {
         let mut found = vec![None; ids.len()];
         let mut searches: Vec<Search<'_>> =
             ids.iter().enumerate().filter_map(|(slot, id)| self.search(id, slot)).collect();
-        for _ in 0..MOST_GUESSES {
+        for _ in 0..MAX_GUESSES {
             // Nothing is decided here, so that the processor gets all of it from memory at the same time.
             searches.iter_mut().for_each(|search| search.look(&self.file));
             searches.retain_mut(|search| match search.narrow(&self.file) {

@@ -17,20 +17,20 @@ use super::window::Window;
 use crate::model::ObjectId;
 
 /// Of an entry without what it holds: the type and the size, and the base of a delta.
-const MOST_HEADER_BYTES: usize = 32;
+const MAX_HEADER_BYTES: usize = 32;
 
 /// The largest object that is read here: more takes a while anyway.
-const MOST_OBJECT_BYTES: usize = 16 << 20;
+const MAX_OBJECT_BYTES: usize = 16 << 20;
 
 /// The library is slow where less room is left than it may fill at once. Of small objects, that is all of them.
 const ROOM_BYTES: usize = 512;
-const MOST_SMALL_BYTES: usize = 4096;
+const MAX_SMALL_BYTES: usize = 4096;
 
 /// As many as git makes, at most, and some more.
-const MOST_DELTAS: usize = 64;
+const MAX_DELTAS: usize = 64;
 
 /// Each takes a file that is open. A repository that was never repacked has thousands, most of them small.
-const MOST_PACKS: usize = 32;
+const MAX_PACKS: usize = 32;
 
 /// The packs of a repository, as they were when they were opened.
 pub(super) struct Packs(Vec<Pack>);
@@ -69,7 +69,7 @@ impl Scratch {
     }
 
     fn with_window(bytes: usize) -> Self {
-        let small = vec![0; MOST_SMALL_BYTES + ROOM_BYTES].into();
+        let small = vec![0; MAX_SMALL_BYTES + ROOM_BYTES].into();
         Self { decompressor: Decompressor::new(), window: Window::new(bytes), small }
     }
 }
@@ -95,7 +95,7 @@ impl Packs {
         let mut indexes: Vec<(u64, PathBuf)> =
             indexes.filter_map(|index| Some((index.metadata().ok()?.len(), index.path()))).collect();
         indexes.sort_unstable_by(|one, other| other.cmp(one));
-        let packs = indexes.iter().take(MOST_PACKS).filter_map(|(_, index)| Pack::open(index));
+        let packs = indexes.iter().take(MAX_PACKS).filter_map(|(_, index)| Pack::open(index));
         Self(packs.zip(0..).map(|((index, data), number)| Pack { number, index, data }).collect())
     }
 
@@ -141,8 +141,7 @@ impl Pack {
         loop {
             match self.entry(offset, scratch)? {
                 Entry::Whole(kind, content) => {
-                    let apply =
-                        |base: Vec<u8>, delta: &Vec<u8>| delta::apply(&base, delta, MOST_OBJECT_BYTES);
+                    let apply = |base: Vec<u8>, delta: &Vec<u8>| delta::apply(&base, delta, MAX_OBJECT_BYTES);
                     return Some((kind, deltas.iter().rev().try_fold(content, apply)?));
                 }
                 Entry::Delta(base, delta) => {
@@ -151,7 +150,7 @@ impl Pack {
                         Base::Id(id) => self.index.offset_of(&gix_hash::ObjectId::Sha1(*id.as_bytes()))?,
                     };
                     deltas.push(delta);
-                    if deltas.len() > MOST_DELTAS {
+                    if deltas.len() > MAX_DELTAS {
                         return None;
                     }
                 }
@@ -161,7 +160,7 @@ impl Pack {
 
     fn entry(&self, offset: u64, scratch: &mut Scratch) -> Option<Entry> {
         let Scratch { decompressor, window, small } = scratch;
-        let bytes = window.bytes(self.number, &self.data, offset, MOST_HEADER_BYTES)?;
+        let bytes = window.bytes(self.number, &self.data, offset, MAX_HEADER_BYTES)?;
         let (kind, size, mut header) = entry_header(bytes)?;
         let base = match kind {
             6 => {
@@ -176,7 +175,7 @@ impl Pack {
             }
             _ => None,
         };
-        if size > MOST_OBJECT_BYTES {
+        if size > MAX_OBJECT_BYTES {
             return None;
         }
         // More than git's zlib makes of so many bytes.
@@ -186,7 +185,7 @@ impl Pack {
         let packed = bytes.get(header..)?;
         let mut inflate = |output: &mut [u8]| decompressor.zlib_decompress(packed, output).ok();
         let mut object = Vec::new();
-        let written = if size <= MOST_SMALL_BYTES {
+        let written = if size <= MAX_SMALL_BYTES {
             let written = inflate(&mut small[..size + ROOM_BYTES])?;
             object.extend_from_slice(&small[..size]);
             written
@@ -363,7 +362,7 @@ mod tests {
     fn of_many_packs_only_some_are_held_open() {
         let folder = tempfile::tempdir().unwrap();
         git(folder.path(), &["init", "-q"]);
-        for number in 0..MOST_PACKS + 8 {
+        for number in 0..MAX_PACKS + 8 {
             std::fs::write(folder.path().join("f"), number.to_string()).unwrap();
             git(folder.path(), &["add", "f"]);
             git(folder.path(), &["commit", "-q", "-m", "c"]);
@@ -372,9 +371,9 @@ mod tests {
 
         let packs = Packs::open(&folder.path().join(".git/objects"));
 
-        assert_eq!(packs.0.len(), MOST_PACKS);
+        assert_eq!(packs.0.len(), MAX_PACKS);
         let repository = crate::git::Repository::open(folder.path()).unwrap();
-        for revision in ["HEAD", &format!("HEAD~{}", MOST_PACKS + 7)] {
+        for revision in ["HEAD", &format!("HEAD~{}", MAX_PACKS + 7)] {
             let snapshot = repository.snapshot(repository.commit(revision).unwrap()).unwrap();
             assert!(snapshot.read(&crate::model::RepoPath::new("f").unwrap()).unwrap().is_some());
         }

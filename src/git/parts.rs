@@ -6,7 +6,7 @@ use super::{GitError, ObjectId};
 use crate::model::RepoPath;
 
 /// How deep a tree is taken apart.
-const MOST_FOLDERS_SPLIT: usize = 3;
+const MAX_FOLDERS_SPLIT: usize = 3;
 
 /// A part of a tree, of [`Snapshot::parts`].
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ impl Snapshot<'_> {
     /// As [`Snapshot::entry`].
     pub fn parts(&self, least: usize) -> Result<Vec<Part>, GitError> {
         let mut parts = vec![Part { folder: RepoPath::default(), tree: self.tree(), extent: Extent::Whole }];
-        for _ in 0..MOST_FOLDERS_SPLIT {
+        for _ in 0..MAX_FOLDERS_SPLIT {
             if parts.len() >= least {
                 break;
             }

@@ -8,7 +8,7 @@ use super::{EMPTY_TREE, GitError, Repository};
 use crate::model::{Change, ChangeKind, CommitId, FileMode, RepoPath};
 
 /// Deeper than people nest submodules; a bound against hostile ones.
-const MOST_SUBMODULES_DEEP: usize = 16;
+const MAX_SUBMODULES_DEEP: usize = 16;
 
 impl Snapshot<'_> {
     /// The changes on the way to `newer`, and after each change of a submodule what changed inside of it, in path order.
@@ -37,7 +37,7 @@ fn with_submodules(
     depth: usize,
 ) -> Result<Vec<Change>, GitError> {
     let changes = older.changes_to(newer)?;
-    let Some(work_dir) = work_dir.filter(|_| depth < MOST_SUBMODULES_DEEP) else { return Ok(changes) };
+    let Some(work_dir) = work_dir.filter(|_| depth < MAX_SUBMODULES_DEEP) else { return Ok(changes) };
     // Without the file that names them there are none, and most repositories have none.
     let gitmodules = RepoPath::new(".gitmodules").expect("the name of a file is a path");
     if newer.entry(&gitmodules)?.is_none() && older.entry(&gitmodules)?.is_none() {

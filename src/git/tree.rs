@@ -12,7 +12,7 @@ use super::{GitError, Repository};
 use crate::model::{FileMode, ObjectId, RepoPath};
 
 /// Deeper than any repository that people work in; a bound against hostile ones.
-const MOST_FOLDERS_DEEP: usize = 2_000;
+const MAX_FOLDERS_DEEP: usize = 2_000;
 
 /// Raw trees by their paths; `None` where no folder is.
 type KnownFolders = HashMap<RepoPath, Option<Rc<[u8]>>, RandomState>;
@@ -248,7 +248,7 @@ impl<'r> Snapshot<'r> {
 }
 
 pub(super) fn check_depth(folder: &RepoPath, depth: usize) -> Result<(), GitError> {
-    if depth > MOST_FOLDERS_DEEP {
+    if depth > MAX_FOLDERS_DEEP {
         let reason = "it lies more than 2,000 folders deep";
         return Err(GitError::MalformedTree { folder: folder.clone(), reason });
     }

@@ -10,7 +10,7 @@ use crate::model::{FileMode, RepoPath};
 use crate::patterns::Patterns;
 
 /// How many links one path may lead through.
-const MOST_LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 
 /// What the flags of a `COPY` or `ADD` change about its sources.
 #[derive(Clone, Copy, Debug, Default)]
@@ -118,7 +118,7 @@ impl<'r> Resolver<'r> {
             let Some(entry) = self.snapshot.entry(&path)? else { return Ok(None) };
             match entry.kind {
                 EntryKind::Folder => {}
-                EntryKind::File(FileMode::Symlink) if links < MOST_LINKS => {
+                EntryKind::File(FileMode::Symlink) if links < MAX_LINKS => {
                     links += 1;
                     let target = self.snapshot.blob(entry.id, &path)?;
                     found.takes.push(Takes::File(path));

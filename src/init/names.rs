@@ -9,7 +9,7 @@ use crate::model::{ProjectName, RepoPath};
 const GENERIC: &[&str] = &["docker", "dockerfiles", ".docker"];
 
 /// Longer names are cut off.
-const MOST_BYTES: usize = 60;
+const MAX_BYTES: usize = 60;
 
 /// The names that are given so far.
 pub(super) struct Names {
@@ -83,7 +83,7 @@ fn plain(text: &str) -> String {
             let kept = if matches!(letter, '.' | '_') { letter } else { '-' };
             separator = Some(if separator.is_some() { '-' } else { kept });
         }
-        if plain.len() >= MOST_BYTES {
+        if plain.len() >= MAX_BYTES {
             break;
         }
     }

@@ -10,13 +10,13 @@ use saphyr_parser::{Event, Parser, ScalarStyle};
 use thiserror::Error;
 
 /// Deeper than any file that people write.
-const MOST_LEVELS: usize = 64;
+const MAX_LEVELS: usize = 64;
 
 /// Longer than any, too.
-const MOST_BYTES: usize = 1 << 20;
+const MAX_BYTES: usize = 1 << 20;
 
 /// How many maps are looked through for one key.
-const MOST_MERGED: usize = 64;
+const MAX_MERGED: usize = 64;
 
 /// Why a text is no YAML, or none that is read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -25,9 +25,9 @@ pub(super) enum YamlError {
     Syntax { line: usize, reason: String },
     #[error("it is not UTF-8")]
     NotUtf8,
-    #[error("it is nested more than {MOST_LEVELS} deep")]
+    #[error("it is nested more than {MAX_LEVELS} deep")]
     TooDeep,
-    #[error("it has more than {MOST_BYTES} bytes")]
+    #[error("it has more than {MAX_BYTES} bytes")]
     TooLarge,
     #[error("it is empty")]
     Empty,
@@ -53,7 +53,7 @@ enum Value {
 impl Node {
     /// Reads the first document.
     pub(super) fn parse(text: &[u8]) -> Result<Rc<Self>, YamlError> {
-        if text.len() > MOST_BYTES {
+        if text.len() > MAX_BYTES {
             return Err(YamlError::TooLarge);
         }
         let text = std::str::from_utf8(text).map_err(|_| YamlError::NotUtf8)?;
@@ -90,7 +90,7 @@ impl Node {
         let mut members: Vec<(&str, &Rc<Self>)> = Vec::new();
         let mut seen = HashSet::new();
         let mut waiting = vec![self];
-        for _ in 0..MOST_MERGED {
+        for _ in 0..MAX_MERGED {
             let Some(node) = waiting.pop() else { break };
             match &node.value {
                 Value::Scalar(_) => {}
@@ -148,7 +148,7 @@ impl Builder {
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(Open { line, anchor, is_map, children }) = self.open.pop() else { return Ok(None) };
                 let levels = 1 + children.iter().map(|child| child.levels).max().unwrap_or(0);
-                if levels > MOST_LEVELS {
+                if levels > MAX_LEVELS {
                     return Err(YamlError::TooDeep);
                 }
                 let value = if is_map {
@@ -174,7 +174,7 @@ impl Builder {
     }
 
     fn open(&mut self, line: usize, anchor: usize, is_map: bool) -> Result<Option<Rc<Node>>, YamlError> {
-        if self.open.len() == MOST_LEVELS {
+        if self.open.len() == MAX_LEVELS {
             return Err(YamlError::TooDeep);
         }
         self.open.push(Open { line, anchor, is_map, children: Vec::new() });
@@ -224,7 +224,7 @@ mod tests {
             (1..1000).map(|level| format!("a{level}: &a{level} [*a{}]\n", level - 1)).collect();
         assert_eq!(Node::parse(format!("a0: &a0 x\n{chain}").as_bytes()).unwrap_err(), YamlError::TooDeep);
         assert!(Node::parse("[".repeat(1000).as_bytes()).is_err());
-        assert_eq!(Node::parse(&[b' '; MOST_BYTES + 1]).unwrap_err(), YamlError::TooLarge);
+        assert_eq!(Node::parse(&[b' '; MAX_BYTES + 1]).unwrap_err(), YamlError::TooLarge);
         assert_eq!(Node::parse(b"\xff").unwrap_err(), YamlError::NotUtf8);
         assert_eq!(Node::parse(b"").unwrap_err(), YamlError::Empty);
         assert!(matches!(Node::parse(b"a: [b\n"), Err(YamlError::Syntax { .. })));

@@ -13,7 +13,7 @@ use crate::patterns::{FolderCandidates, Index, Pattern, Patterns};
 use crate::workspace::{PATTERN_FILE, PatternFile, Project, Variant, Workspace};
 
 /// The most files of a source that are kept to be named.
-const MOST_NAMED: usize = 3;
+const MAX_NAMED: usize = 3;
 
 /// A project, and what the walk found of it.
 pub(super) struct Subject<'w> {
@@ -172,7 +172,7 @@ fn subjects_file(subject: &mut Subject<'_>, path: &RepoPath, hits: &[What], is_o
             taken.covered += 1;
         } else if taken_back {
             taken.taken_back += 1;
-        } else if taken.uncovered.len() < MOST_NAMED {
+        } else if taken.uncovered.len() < MAX_NAMED {
             taken.uncovered.push(path.clone());
         }
     }

@@ -12,8 +12,8 @@ use super::glob::Glob;
 use super::syntax::{self, GlobError, is_plain, is_plain_name};
 
 /// With one group of braces in so few bytes, far from what braces may stand for; with more, each multiplies the others.
-const MOST_BYTES: usize = 128;
-const MOST_GROUPS: usize = 1;
+const MAX_BYTES: usize = 128;
+const MAX_GROUPS: usize = 1;
 
 /// A glob that is known to be one, and what its braces stand for once it was asked.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ impl LazyGlobs {
     /// `None` for what has to be read to be known: that it is a glob, or below which folders it matches.
     pub(super) fn new(prefix: &[u8], rest: &[u8]) -> Option<Self> {
         let groups = rest.iter().filter(|&&byte| byte == b'{').count();
-        if groups > MOST_GROUPS || prefix.len() + rest.len() > MOST_BYTES || !is_plainly_a_glob(rest) {
+        if groups > MAX_GROUPS || prefix.len() + rest.len() > MAX_BYTES || !is_plainly_a_glob(rest) {
             return None;
         }
         let text = [prefix, rest].concat().into();

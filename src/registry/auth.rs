@@ -21,7 +21,7 @@ use super::http::{execute, read_body, refuse};
 use super::{CredentialsSource, RegistryError};
 use crate::model::{Credentials, Host, ImageRef, RepositoryName, Secret};
 
-const MOST_TOKEN_BYTES: usize = 1 << 20;
+const MAX_TOKEN_BYTES: usize = 1 << 20;
 
 /// What a request does to its repository.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -178,7 +178,7 @@ impl Auth {
         if !response.status().is_success() {
             return Err(refuse(image, response).await?);
         }
-        let body = read_body(image, response, MOST_TOKEN_BYTES).await?;
+        let body = read_body(image, response, MAX_TOKEN_BYTES).await?;
         let token: RegistryToken = serde_json::from_slice(&body)
             .map_err(|_| RegistryError::malformed(image, "the token service did not answer with a token"))?;
         Ok(Secret::new(token.token()))

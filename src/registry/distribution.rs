@@ -16,7 +16,7 @@ use super::transport::Transport;
 use crate::model::{ImageRef, ManifestDigest};
 
 /// The specification asks registries to accept manifests of this size, and few accept more.
-const MOST_MANIFEST_BYTES: usize = 4 << 20;
+const MAX_MANIFEST_BYTES: usize = 4 << 20;
 
 const MANIFEST_TYPES: [&str; 4] = [
     OCI_IMAGE_MEDIA_TYPE,
@@ -84,7 +84,7 @@ impl Transport {
         if !MANIFEST_TYPES.contains(&media_type.as_str()) {
             return Err(RegistryError::malformed(image, "the answer is not a manifest of a known type"));
         }
-        let bytes = read_body(image, response, MOST_MANIFEST_BYTES).await?;
+        let bytes = read_body(image, response, MAX_MANIFEST_BYTES).await?;
         for expected in [image.digest, stated_digest(&headers)].into_iter().flatten() {
             verify(image, &bytes, expected)?;
         }

@@ -16,7 +16,7 @@ use flate2::read::MultiGzDecoder;
 use futures_util::TryStreamExt;
 use serde::Deserialize;
 
-use super::{Adjustment, MOST_ARTIFACT_BYTES, Registry, RegistryError, Storage};
+use super::{Adjustment, MAX_ARTIFACT_BYTES, Registry, RegistryError, Storage};
 use crate::docker::Docker;
 use crate::model::{Credentials, ImageRef, ManifestDigest, Platform, RepositoryName, Tag};
 
@@ -27,7 +27,7 @@ const DOCUMENT: &str = "document.json";
 const TYPE_LABEL: &str = "dev.chinampa.artifact-type";
 
 /// What an export holds besides the document: the image's configuration and the framing of two archives.
-const MOST_FRAME_BYTES: usize = 1 << 20;
+const MAX_FRAME_BYTES: usize = 1 << 20;
 
 /// The engine's own store. Nothing has to be pushed, and nobody asks for a password.
 #[derive(Debug)]
@@ -173,8 +173,8 @@ impl Registry for EngineStore {
         tags: &[Tag],
     ) -> Result<ManifestDigest, RegistryError> {
         let image = ImageRef { host: None, repository: repository.clone(), tag: None, digest: None };
-        if content.len() > MOST_ARTIFACT_BYTES {
-            return Err(RegistryError::too_large(&image, MOST_ARTIFACT_BYTES));
+        if content.len() > MAX_ARTIFACT_BYTES {
+            return Err(RegistryError::too_large(&image, MAX_ARTIFACT_BYTES));
         }
         let id = self.import(&image, artifact_type, &content).await?;
         self.tag(repository, &id, tags).await?;
@@ -195,8 +195,8 @@ impl Registry for EngineStore {
         let mut export = std::pin::pin!(self.docker.export_image(&id));
         let mut archive = BytesMut::new();
         while let Some(chunk) = export.try_next().await.map_err(|error| engine_failed(&image, error))? {
-            if archive.len() + chunk.len() > MOST_ARTIFACT_BYTES + MOST_FRAME_BYTES {
-                return Err(RegistryError::too_large(&image, MOST_ARTIFACT_BYTES));
+            if archive.len() + chunk.len() > MAX_ARTIFACT_BYTES + MAX_FRAME_BYTES {
+                return Err(RegistryError::too_large(&image, MAX_ARTIFACT_BYTES));
             }
             archive.extend_from_slice(&chunk);
         }
@@ -264,9 +264,9 @@ fn document_in(saved: &[u8]) -> std::io::Result<Option<Bytes>> {
     Ok(document.map(Bytes::from))
 }
 
-/// Reads one file of an archive, of at most [`MOST_ARTIFACT_BYTES`] and a frame.
+/// Reads one file of an archive, of at most [`MAX_ARTIFACT_BYTES`] and a frame.
 fn file_in(archive: impl Read, path: &[u8]) -> std::io::Result<Option<Vec<u8>>> {
-    let limit = (MOST_ARTIFACT_BYTES + MOST_FRAME_BYTES) as u64;
+    let limit = (MAX_ARTIFACT_BYTES + MAX_FRAME_BYTES) as u64;
     let mut archive = tar::Archive::new(archive.take(limit));
     for entry in archive.entries()? {
         let mut entry = entry?;
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_layer_that_swells_is_cut_off() {
-        let bomb = archive_of(&vec![0; 2 * MOST_ARTIFACT_BYTES]).unwrap();
+        let bomb = archive_of(&vec![0; 2 * MAX_ARTIFACT_BYTES]).unwrap();
         let mut compressed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         compressed.write_all(&bomb).unwrap();
 

@@ -36,7 +36,7 @@ pub use oci::OciRegistry;
 pub use transport::Patience;
 
 /// The largest document that is stored as an artifact, and that is read back.
-const MOST_ARTIFACT_BYTES: usize = 16 << 20;
+const MAX_ARTIFACT_BYTES: usize = 16 << 20;
 
 /// A place where images are kept. Repository names are whole: a configured prefix is part of them.
 #[async_trait]

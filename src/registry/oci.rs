@@ -8,7 +8,7 @@ use oci_client::manifest::{
 
 use super::distribution::Manifest;
 use super::transport::{Patience, Transport};
-use super::{Adjustment, CredentialsSource, MOST_ARTIFACT_BYTES, Registry, RegistryError, Storage};
+use super::{Adjustment, CredentialsSource, MAX_ARTIFACT_BYTES, Registry, RegistryError, Storage};
 use crate::model::{Credentials, Host, ImageRef, ManifestDigest, Platform, RepositoryName, Tag};
 
 /// The configuration of an artifact that needs none, as the image specification writes it.
@@ -181,8 +181,8 @@ impl Registry for OciRegistry {
         tags: &[Tag],
     ) -> Result<ManifestDigest, RegistryError> {
         let repository = self.repository(repository);
-        if content.len() > MOST_ARTIFACT_BYTES {
-            return Err(RegistryError::too_large(&repository, MOST_ARTIFACT_BYTES));
+        if content.len() > MAX_ARTIFACT_BYTES {
+            return Err(RegistryError::too_large(&repository, MAX_ARTIFACT_BYTES));
         }
         self.transport.put_blob(&repository, &Bytes::from_static(EMPTY)).await?;
         self.transport.put_blob(&repository, &content).await?;
@@ -197,7 +197,7 @@ impl Registry for OciRegistry {
             return Ok(None);
         };
         let layer = only_layer(&image, &manifest)?;
-        let content = self.transport.blob(&image, layer, MOST_ARTIFACT_BYTES).await?;
+        let content = self.transport.blob(&image, layer, MAX_ARTIFACT_BYTES).await?;
         Ok(Some(content))
     }
 

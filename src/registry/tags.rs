@@ -11,10 +11,10 @@ use super::transport::Transport;
 use crate::model::{ImageRef, Tag};
 
 /// A page of a thousand tags of full length takes 135 KB.
-const MOST_PAGE_BYTES: usize = 4 << 20;
+const MAX_PAGE_BYTES: usize = 4 << 20;
 
 /// More tags than any registry keeps in one repository: ECR's limit is 100,000 images.
-const MOST_PAGES: usize = 1_000;
+const MAX_PAGES: usize = 1_000;
 
 #[derive(Deserialize)]
 struct Page {
@@ -31,7 +31,7 @@ impl Transport {
         let mut url = self.url(&format!("/v2/{}/tags/list", repository.repository));
         url.set_query(Some("n=1000"));
         let mut tags = Vec::new();
-        for _ in 0..MOST_PAGES {
+        for _ in 0..MAX_PAGES {
             let Some((page, next)) = self.retrying(async || self.page(repository, &url).await).await? else {
                 return Ok(tags);
             };
@@ -54,7 +54,7 @@ impl Transport {
         let next = next_page(url, response.headers());
         match response.status() {
             StatusCode::OK => {
-                let body = read_body(repository, response, MOST_PAGE_BYTES).await?;
+                let body = read_body(repository, response, MAX_PAGE_BYTES).await?;
                 let page = serde_json::from_slice(&body)
                     .map_err(|_| RegistryError::malformed(repository, "its list of tags is none"))?;
                 Ok(Some((page, next)))

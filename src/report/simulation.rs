@@ -7,18 +7,18 @@ use serde_json::{Value, json};
 use crate::simulate::Simulation;
 
 /// How many projects and lines people are shown.
-const MOST_ROWS: usize = 20;
+const MAX_ROWS: usize = 20;
 
 /// The projects and the lines that cost most, and what all cost together.
 pub fn text(simulation: &Simulation) -> String {
     let mut text = String::new();
     let mut line = |line: &str| writeln!(text, "{line}").expect("a string can be written to");
     line("declared  inferred  project");
-    for project in simulation.projects.iter().take(MOST_ROWS) {
+    for project in simulation.projects.iter().take(MAX_ROWS) {
         let guessed = if project.guessed { " (inferred: a guess)" } else { "" };
         line(&format!("{:>8}  {:>8}  `{}`{guessed}", project.declared, project.inferred, project.name));
     }
-    if let more @ 1.. = simulation.projects.len().saturating_sub(MOST_ROWS) {
+    if let more @ 1.. = simulation.projects.len().saturating_sub(MAX_ROWS) {
         line(&format!("and {more} more projects: `--json` has them all"));
     }
     let costly: Vec<_> = simulation.lines.iter().filter(|line| line.commits > 0).collect();
@@ -26,14 +26,14 @@ pub fn text(simulation: &Simulation) -> String {
         line("");
         line("  builds      only   commits  line");
     }
-    for cost in costly.iter().take(MOST_ROWS) {
+    for cost in costly.iter().take(MAX_ROWS) {
         let owner = cost.project.as_ref().map_or("all projects".to_owned(), |name| format!("`{name}`"));
         line(&format!(
             "{:>8}  {:>8}  {:>8}  `{}` ({}) of {owner}",
             cost.builds, cost.only, cost.commits, cost.pattern, cost.source
         ));
     }
-    if let more @ 1.. = costly.len().saturating_sub(MOST_ROWS) {
+    if let more @ 1.. = costly.len().saturating_sub(MAX_ROWS) {
         line(&format!("and {more} more lines: `--json` has them all"));
     }
     line("");

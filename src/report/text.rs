@@ -12,7 +12,7 @@ use crate::plan::{Action, Impact, Plan, ProjectImpact, Step};
 use super::Digests;
 
 /// How many reasons a project shows before "and … more".
-const MOST_REASONS: usize = 5;
+const MAX_REASONS: usize = 5;
 
 /// What a step of a plan takes, a reason or two included.
 const USUAL_STEP_BYTES: usize = 128;
@@ -165,7 +165,7 @@ fn reasons<'r>(text: &mut String, reasons: impl Iterator<Item = &'r Reason>) {
     // An unknown base is the same reason for all, and stands in the first line.
     let own: Vec<&Reason> = reasons.filter(|reason| !matches!(reason, Reason::BaseUnknown { .. })).collect();
     // A line that says there is one more is no shorter than that one.
-    let shown = if own.len() == MOST_REASONS + 1 { own.len() } else { MOST_REASONS };
+    let shown = if own.len() == MAX_REASONS + 1 { own.len() } else { MAX_REASONS };
     for reason in own.iter().take(shown) {
         line(text, format_args!("  because {reason}"));
     }

@@ -11,7 +11,7 @@ use crate::plan::Impact;
 use crate::workspace::{PatternFile, Project, Workspace};
 
 /// How many files of one project are listed in words.
-const MOST_FILES: usize = 20;
+const MAX_FILES: usize = 20;
 
 /// The changed files in the folders of a project, and of what it needs, that are no inputs.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ impl fmt::Display for NearMisses<'_> {
         }
         for (name, project, misses) in &self.by_project {
             let whose = if *name == self.project { String::new() } else { format!(" of `{name}`") };
-            for miss in misses.iter().take(MOST_FILES) {
+            for miss in misses.iter().take(MAX_FILES) {
                 match miss.excluded_by {
                     Some(pattern) => writeln!(
                         formatter,
@@ -115,7 +115,7 @@ impl fmt::Display for NearMisses<'_> {
                     },
                 }
             }
-            if let Some(more @ 1..) = misses.len().checked_sub(MOST_FILES) {
+            if let Some(more @ 1..) = misses.len().checked_sub(MAX_FILES) {
                 writeln!(formatter, "  and {more} more files in the folder{whose}")?;
             }
         }

@@ -13,7 +13,7 @@ use crate::patterns::{Patterns, PatternsError};
 use crate::threads;
 
 /// Fewer projects are read sooner than a thread has opened the repository.
-const LEAST_PROJECTS_A_THREAD: usize = 100;
+const MIN_PROJECTS_A_THREAD: usize = 100;
 
 /// What a thread takes at once.
 const PROJECTS_AT_ONCE: usize = 25;
@@ -71,7 +71,7 @@ pub(super) fn read_all(
     let read = |snapshot: &Snapshot<'_>, projects: &[(&ProjectName, &ProjectConfig)]| {
         Reader { snapshot, names, file, problems: Vec::new() }.projects(projects)
     };
-    let most_threads = projects.len() / LEAST_PROJECTS_A_THREAD;
+    let most_threads = projects.len() / MIN_PROJECTS_A_THREAD;
     // How many processors there are is a dozen calls, so it is asked only where it matters.
     let threads = if most_threads > 1 { threads::processors().min(most_threads) } else { 1 };
     let chunks: Vec<_> = projects.chunks(PROJECTS_AT_ONCE).collect();

@@ -15,11 +15,11 @@ use crate::registry::RegistryError;
 use crate::registry::distribution::Manifest;
 
 /// An index of indexes is rare, and anything deeper is made to waste time.
-const MOST_LEVELS: usize = 4;
-const MOST_MANIFESTS: usize = 512;
-const MOST_BLOBS: usize = 4096;
+const MAX_LEVELS: usize = 4;
+const MAX_MANIFESTS: usize = 512;
+const MAX_BLOBS: usize = 4096;
 /// Of all manifests together: they are in memory.
-const MOST_BYTES: usize = 32 << 20;
+const MAX_BYTES: usize = 32 << 20;
 
 /// An image, or an index with all that it names.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Contents {
     pub(super) async fn gather(source: &Side<'_>, root: &ManifestDigest) -> Result<Self, RegistryError> {
         let mut gathered = Gathered::default();
         let mut level = vec![(*root, None)];
-        for _ in 0..MOST_LEVELS {
+        for _ in 0..MAX_LEVELS {
             let fetched: Vec<(ManifestDigest, Manifest)> = stream::iter(level)
                 .map(|(digest, size_bytes)| fetch(source, digest, size_bytes))
                 .buffered(AT_ONCE)
@@ -107,7 +107,7 @@ impl Gathered {
         let new = named.manifests.into_iter().filter(|(child, _)| self.known.insert(*child));
         let new: Vec<_> = new.map(|(child, size)| (child, Some(size))).collect();
         self.manifests.insert(digest, (manifest, children));
-        if self.known.len() > MOST_MANIFESTS || self.blobs.len() > MOST_BLOBS || self.bytes > MOST_BYTES {
+        if self.known.len() > MAX_MANIFESTS || self.blobs.len() > MAX_BLOBS || self.bytes > MAX_BYTES {
             return Err(malformed("it names more than an image can be made of"));
         }
         Ok(new)

@@ -107,7 +107,7 @@ fn a_manifest_comes_after_all_that_it_names_however_often_they_are_named() {
 
 #[test]
 fn an_image_without_measure_is_refused() {
-    let layers: Vec<_> = (0..MOST_BLOBS).map(|number| descriptor(LAYER, &number.to_string())).collect();
+    let layers: Vec<_> = (0..MAX_BLOBS).map(|number| descriptor(LAYER, &number.to_string())).collect();
     let many = manifest(IMAGE, &image_of(&layers));
     let two_sizes = {
         let mut other = descriptor(LAYER, "a");
