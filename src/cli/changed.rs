@@ -1,7 +1,7 @@
 use clap::Args;
 
-use super::Call;
-use super::opened::{Opened, Uncommitted};
+use super::CommandContext;
+use super::repository_context::{RepositoryContext, Uncommitted};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::RepoPath;
@@ -18,10 +18,10 @@ pub(super) struct Arguments {
     patterns: Vec<String>,
 }
 
-pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
-    let Call { options, environment, output } = call;
+pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = call;
     let patterns = parse(&arguments.patterns)?;
-    let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
+    let opened = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
     let snapshot = opened.snapshot();
     let base = match opened.named_base(options)? {
         Some(base) => base,

@@ -1,8 +1,10 @@
 use clap::Args;
 
-use super::Call;
-use super::opened::{self, Opened, Uncommitted};
+use super::CommandContext;
+use super::observations;
 use super::options::Options;
+use super::repository_context::{RepositoryContext, Uncommitted};
+use super::selection;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::{ProjectName, RepoPath};
@@ -15,12 +17,12 @@ pub(super) struct Arguments {
     project: Option<String>,
 }
 
-pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
-    let Call { options, environment, output } = call;
-    let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
-    let mut offline = opened::offline(&opened, call)?;
+pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = call;
+    let opened = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
+    let mut offline = observations::offline(&opened, call)?;
     let project = match &arguments.project {
-        Some(name) => opened::project(&offline.workspace, name)?,
+        Some(name) => selection::project(&offline.workspace, name)?,
         None => project_here(&opened, options, &offline.workspace)?,
     };
 
@@ -40,7 +42,11 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
 }
 
 /// The project in whose folder the command was called.
-fn project_here(opened: &Opened, options: &Options, workspace: &Workspace) -> Result<ProjectName, Error> {
+fn project_here(
+    opened: &RepositoryContext,
+    options: &Options,
+    workspace: &Workspace,
+) -> Result<ProjectName, Error> {
     let read = |source| Error::Read { path: options.directory.clone(), source };
     let here = options.directory.canonicalize().map_err(read)?;
     let no_project = || Error::NoProjectHere { folder: here.display().to_string() };

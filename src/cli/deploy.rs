@@ -3,14 +3,15 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::Call;
+use super::CommandContext;
 use super::deployment::DeployContext;
-use super::opened::{self, Opened, Uncommitted};
+use super::repository_context::{RepositoryContext, Uncommitted};
+use super::selection;
 use super::signals::Signals;
 use super::wait_for_copies;
 use crate::config::EnvironmentName;
 use crate::deploy::gate::Rollback;
-use crate::deploy::{self, Apply, ClaimId, DeployChoice, DeployReport, Endpoints, LockRequest, SystemClock};
+use crate::deploy::{self, Apply, DeployChoice, Endpoints, SystemClock};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::ProjectName;
@@ -37,13 +38,13 @@ pub(super) struct Arguments {
     wait: Duration,
 }
 
-pub(super) fn run(call: &Call, signals: &Signals, arguments: &Arguments) -> Result<Exit, Error> {
-    let Call { options, environment, output } = call;
+pub(super) fn run(call: &CommandContext, signals: &Signals, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = call;
     environment.check_trust("deploy")?;
-    let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
+    let opened = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
     let snapshot = opened.snapshot();
     let context = DeployContext::new(call, &opened, &snapshot)?;
-    let named = arguments.projects.iter().map(|name| opened::project(&context.workspace, name));
+    let named = arguments.projects.iter().map(|name| selection::project(&context.workspace, name));
     let named = named.collect::<Result<BTreeSet<ProjectName>, _>>()?;
     let request = context.request(&DeployChoice {
         environment: &arguments.environment,
@@ -52,13 +53,7 @@ pub(super) fn run(call: &Call, signals: &Signals, arguments: &Arguments) -> Resu
         apply: if arguments.apply_all { Apply::All } else { Apply::Changed },
     })?;
     let is_dry_run = arguments.dry_run || opened.directives(&context.workspace)?.dry_deploy;
-    let lock = LockRequest {
-        commit: request.commit(),
-        by: environment.who(),
-        id: ClaimId::random(),
-        lease: environment.lock_lease()?,
-        wait: arguments.wait,
-    };
+    let lock = context.lock_request(&request, arguments.wait)?;
     let on_event = |event| output.story(&deployment::event(&event));
     wait_for_copies(async {
         let registries = context.registries().await?;
@@ -80,20 +75,10 @@ pub(super) fn run(call: &Call, signals: &Signals, arguments: &Arguments) -> Resu
         }
         let report =
             deploy::deploy(&request, &lock, endpoints, &SystemClock, orderly.requested(), &on_event).await?;
-        if options.json {
-            output.json(&DeployJson::of_report(&report));
-        } else {
-            output.answer(&deployment::results(&report));
+        call.answer(|| DeployJson::of_report(&report), || deployment::results(&report));
+        match (report.kind(), report.error) {
+            (_, Some(error)) => Err(error.into()),
+            (kind, None) => Ok(kind.map_or(Exit::Done, Exit::from)),
         }
-        exit(report)
     })
-}
-
-fn exit(report: DeployReport) -> Result<Exit, Error> {
-    let has_failed = report.kind().is_some();
-    match report.error {
-        Some(error) => Err(error.into()),
-        None if has_failed => Ok(Exit::Failed),
-        None => Ok(Exit::Done),
-    }
 }

@@ -1,13 +1,15 @@
 //! What the commands around deployments have in common: the deploy registry, and who does the work.
 
-use super::Call;
-use super::opened::Opened;
+use std::time::Duration;
+
+use super::CommandContext;
+use super::repository_context::RepositoryContext;
 use super::{ensure_terraform, registries};
 use crate::config::RegistryKind;
 use crate::deploy::gate::Relation;
 use crate::deploy::{
-    self, AwsPlace, DeployChoice, DeployError, DeployRequest, History, LiveOperations, OnDeployEvent,
-    ServiceTimeouts, Services, TerraformRunner,
+    self, AwsPlace, ClaimId, DeployChoice, DeployError, DeployRequest, History, LiveOperations, LockRequest,
+    OnDeployEvent, ServiceTimeouts, Services, TerraformRunner,
 };
 use crate::error::Error;
 use crate::git::{GitError, Snapshot};
@@ -18,8 +20,8 @@ use crate::workspace::Workspace;
 
 /// A commit that may be deployed.
 pub(super) struct DeployContext<'c> {
-    call: &'c Call,
-    opened: &'c Opened,
+    call: &'c CommandContext,
+    opened: &'c RepositoryContext,
     snapshot: &'c Snapshot<'c>,
     pub(super) workspace: Workspace,
 }
@@ -31,7 +33,11 @@ pub(super) struct Registries {
 }
 
 impl<'c> DeployContext<'c> {
-    pub(super) fn new(call: &'c Call, opened: &'c Opened, snapshot: &'c Snapshot<'c>) -> Result<Self, Error> {
+    pub(super) fn new(
+        call: &'c CommandContext,
+        opened: &'c RepositoryContext,
+        snapshot: &'c Snapshot<'c>,
+    ) -> Result<Self, Error> {
         let workspace = Workspace::read(snapshot, &opened.source)?;
         Ok(Self { call, opened, snapshot, workspace })
     }
@@ -48,6 +54,18 @@ impl<'c> DeployContext<'c> {
         let files = inputs::files(workspace, &with_needs, self.snapshot, work_dir)?;
         let digests = inputs::digests(workspace, &files);
         Ok(DeployRequest::read(workspace, self.snapshot, &digests, candidate, choice)?)
+    }
+
+    /// The claim to the environment's lock.
+    pub(super) fn lock_request(&self, request: &DeployRequest, wait: Duration) -> Result<LockRequest, Error> {
+        let environment = &self.call.environment;
+        Ok(LockRequest {
+            commit: request.commit(),
+            by: environment.who(),
+            id: ClaimId::random(),
+            lease: environment.lock_lease()?,
+            wait,
+        })
     }
 
     pub(super) async fn registries(&self) -> Result<Registries, Error> {
@@ -100,8 +118,9 @@ impl<'c> DeployContext<'c> {
 }
 
 /// Reads the manifest alone, which says where records are.
-pub(super) fn workspace(call: &Call) -> Result<Workspace, Error> {
-    let Call { options, environment, .. } = call;
-    let opened = Opened::new(options, environment, super::opened::Uncommitted::LeftOut)?;
+pub(super) fn workspace(call: &CommandContext) -> Result<Workspace, Error> {
+    let CommandContext { options, environment, .. } = call;
+    let opened =
+        RepositoryContext::new(options, environment, super::repository_context::Uncommitted::LeftOut)?;
     Ok(Workspace::read(&opened.snapshot(), &opened.source)?)
 }

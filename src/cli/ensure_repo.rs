@@ -1,8 +1,8 @@
 use clap::Args;
 
 use super::environment::Environment;
-use super::opened::{Opened, Uncommitted};
-use super::{Call, registries, wait_for};
+use super::repository_context::{RepositoryContext, Uncommitted};
+use super::{CommandContext, registries, wait_for};
 use crate::config::{RegistryConfig, RegistryKind};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -18,10 +18,10 @@ pub(super) struct Arguments {
     region: Region,
 }
 
-pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
-    let Call { options, environment, output } = call;
+pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = call;
     environment.check_trust("change a repository")?;
-    let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
+    let opened = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
     let (manifest, _) = workspace::manifest(&opened.snapshot(), &opened.source)?;
     let sides: Vec<&RegistryConfig> = [Some(&manifest.cache), manifest.deploy.as_ref()]
         .into_iter()

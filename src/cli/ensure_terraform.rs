@@ -1,6 +1,6 @@
 use clap::Args;
 
-use super::Call;
+use super::CommandContext;
 use super::environment::Environment;
 use super::wait_for;
 use crate::deploy::{
@@ -26,8 +26,8 @@ pub(super) struct Arguments {
     sha256: Option<ArchiveSum>,
 }
 
-pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
-    let Call { options, environment, output } = call;
+pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = call;
     environment.check_trust("install programs")?;
     let mirror = match &arguments.mirror {
         Some(mirror) => mirror.clone(),

@@ -2,8 +2,9 @@ use std::collections::BTreeSet;
 
 use clap::{Args, ValueEnum};
 
-use super::Call;
-use super::opened::{self, Opened, Uncommitted};
+use super::CommandContext;
+use super::observations;
+use super::repository_context::{RepositoryContext, Uncommitted};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::ProjectName;
@@ -26,10 +27,10 @@ enum Format {
     Json,
 }
 
-pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
-    let Call { options, environment, output } = call;
-    let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
-    let offline = opened::offline(&opened, call)?;
+pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = call;
+    let opened = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
+    let offline = observations::offline(&opened, call)?;
     let affected = offline.impact.projects.iter().filter(|project| project.is_affected);
     let affected: BTreeSet<&ProjectName> = affected.map(|project| &project.project).collect();
 

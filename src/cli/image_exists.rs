@@ -1,7 +1,7 @@
 use clap::Args;
 
-use super::Call;
-use super::opened::{Opened, Uncommitted};
+use super::CommandContext;
+use super::repository_context::{RepositoryContext, Uncommitted};
 use super::{registries, wait_for};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -14,9 +14,9 @@ pub(super) struct Arguments {
     tag: String,
 }
 
-pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
-    let Call { options, environment, output } = call;
-    let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
+pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = call;
+    let opened = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
     let (manifest, _) = workspace::manifest(&opened.snapshot(), &opened.source)?;
     let name = format!("{}{}", manifest.cache.prefix, arguments.repository);
     let (repository, tag) = (name.parse()?, arguments.tag.parse()?);

@@ -1,6 +1,6 @@
 use clap::Args;
 
-use super::Call;
+use super::CommandContext;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::git::{GitError, Repository};
@@ -16,8 +16,8 @@ pub(super) struct Arguments {
     force: bool,
 }
 
-pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
-    let Call { options, output, .. } = call;
+pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, output, .. } = call;
     let repository = Repository::open(&options.directory)?;
     let root = repository.work_dir().ok_or(GitError::Bare)?;
     let existing = if arguments.force { Existing::Replace } else { Existing::Keep };

@@ -1,7 +1,7 @@
 use clap::Args;
 
-use super::Call;
-use super::opened::{Opened, Uncommitted};
+use super::CommandContext;
+use super::repository_context::{RepositoryContext, Uncommitted};
 use super::{registries, wait_for};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -11,9 +11,9 @@ use crate::workspace::Workspace;
 #[derive(Debug, Args)]
 pub(super) struct Arguments {}
 
-pub(super) fn run(call: &Call) -> Result<Exit, Error> {
-    let Call { options, environment, output } = call;
-    let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
+pub(super) fn run(call: &CommandContext) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = call;
+    let opened = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
     let snapshot = opened.snapshot();
     let workspace = Workspace::read(&snapshot, &opened.source)?;
     let zone = opened.zone(&snapshot, &workspace)?;

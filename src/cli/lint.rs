@@ -2,8 +2,9 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 
-use super::Call;
-use super::opened::{self, Opened, Uncommitted};
+use super::CommandContext;
+use super::repository_context::{RepositoryContext, Uncommitted};
+use super::selection;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::git::{GitError, Snapshot};
@@ -24,12 +25,12 @@ pub(super) struct Arguments {
 /// Mending one thing can leave another with nothing to do; a chain of more than these is left as it is.
 const MAX_ROUNDS: usize = 5;
 
-pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
-    let Call { options, environment, .. } = call;
+pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, .. } = call;
     let mut fixed = Vec::new();
     let mut rounds = if arguments.fix { MAX_ROUNDS } else { 0 };
     loop {
-        let opened = Opened::new(options, environment, Uncommitted::Included)?;
+        let opened = RepositoryContext::new(options, environment, Uncommitted::Included)?;
         let work_dir = opened.repository.work_dir();
         let (mut lint, mut is_done) = (Lint::default(), true);
         let count = look(&opened, &arguments.projects, |workspace, found, snapshot| {
@@ -52,7 +53,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
 
 /// Looks at the named projects; returns how many there are.
 fn look(
-    opened: &Opened,
+    opened: &RepositoryContext,
     names: &[String],
     then: impl FnOnce(&Workspace, Lint, &Snapshot<'_>) -> Result<(), Error>,
 ) -> Result<usize, Error> {
@@ -60,7 +61,7 @@ fn look(
     let workspace = Workspace::read(&snapshot, &opened.source)?;
     let selected: BTreeSet<ProjectName> = match names {
         [] => workspace.projects.keys().cloned().collect(),
-        names => names.iter().map(|name| opened::project(&workspace, name)).collect::<Result<_, _>>()?,
+        names => names.iter().map(|name| selection::project(&workspace, name)).collect::<Result<_, _>>()?,
     };
     let found = lint::check(&workspace, &selected, &snapshot)?;
     then(&workspace, found, &snapshot)?;
@@ -69,7 +70,13 @@ fn look(
     Ok(selected.len())
 }
 
-fn answer(Call { options, output, .. }: &Call, opened: &Opened, count: usize, lint: &Lint, fixed: &[Edit]) {
+fn answer(
+    CommandContext { options, output, .. }: &CommandContext,
+    opened: &RepositoryContext,
+    count: usize,
+    lint: &Lint,
+    fixed: &[Edit],
+) {
     if options.json {
         let (head, is_dirty) = (opened.head.commit, opened.is_dirty);
         output.json(&report::LintJson::new(head, is_dirty, count, lint, fixed));

@@ -3,12 +3,14 @@
 //! Standard output is the answer, standard error the story.
 
 mod build;
+mod build_context;
 mod changed;
 mod check_rebuild;
 mod completions;
 mod deploy;
 mod deployed_base;
 mod deployment;
+mod durations_file;
 mod ensure_repo;
 mod ensure_terraform;
 mod environment;
@@ -18,13 +20,15 @@ mod image_exists;
 mod init;
 mod last_successful_commit;
 mod lint;
-mod opened;
+mod observations;
 mod options;
 mod output;
 mod plan;
 mod progress;
 mod promote;
 mod registries;
+mod repository_context;
+mod selection;
 mod setenv;
 mod shims;
 mod signals;
@@ -38,6 +42,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
+use serde::Serialize;
 
 use self::environment::Environment;
 use self::options::Options;
@@ -128,7 +133,7 @@ pub fn main() -> Exit {
         Err(error) => return output::usage(&error),
     };
     output::start_tracing(options.verbose);
-    let call = Call { output: Output::new(&options), environment: Environment::read(), options };
+    let call = CommandContext { output: Output::new(&options), environment: Environment::read(), options };
     let exit = signals.map_err(Error::Start).and_then(|signals| run(&call, &signals, &command));
     let exit = exit.unwrap_or_else(|error| {
         call.output.error(&error);
@@ -157,13 +162,24 @@ fn called_as(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
 }
 
 /// What all commands are given.
-struct Call {
+struct CommandContext {
     options: Options,
     environment: Environment,
     output: Output,
 }
 
-fn run(call: &Call, signals: &Signals, command: &Command) -> Result<Exit, Error> {
+impl CommandContext {
+    /// Writes the answer: with `--json` as a document, else as text.
+    fn answer<D: Serialize>(&self, document: impl FnOnce() -> D, text: impl FnOnce() -> String) {
+        if self.options.json {
+            self.output.json(&document());
+        } else {
+            self.output.answer(&text());
+        }
+    }
+}
+
+fn run(call: &CommandContext, signals: &Signals, command: &Command) -> Result<Exit, Error> {
     match command {
         Command::Init(arguments) => init::run(call, arguments),
         Command::Build(arguments) => build::run(call, signals, arguments),

@@ -1,7 +1,8 @@
 use clap::Args;
 
-use super::opened::{Opened, Uncommitted, selection};
-use super::{Call, registries, wait_for};
+use super::repository_context::{RepositoryContext, Uncommitted};
+use super::selection;
+use super::{CommandContext, registries, wait_for};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::observe;
@@ -22,24 +23,21 @@ pub(super) struct Arguments {
     digests: bool,
 }
 
-pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
-    let Call { options, environment, output } = call;
+pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, .. } = call;
     let uncommitted = if arguments.offline { Uncommitted::LeftOut } else { Uncommitted::Included };
-    let opened = Opened::new(options, environment, uncommitted)?;
+    let opened = RepositoryContext::new(options, environment, uncommitted)?;
     let snapshot = opened.snapshot();
     let workspace = Workspace::read(&snapshot, &opened.source)?;
-    let selected = selection(&workspace, &arguments.projects)?;
+    let selected = selection::selected(&workspace, &arguments.projects)?;
     if arguments.offline {
         let base = opened.base_by_git(call, &workspace.settings)?;
         let request = opened.request(&snapshot, &workspace);
         let changes = observe::changes(request, base)?;
         let digests = if arguments.digests { Some(observe::digests(request, &selected)?) } else { None };
         let impact = plan::impact(&workspace.graph, &changes, &selected);
-        if options.json {
-            output.json(&PlanJson::of_impact(&impact, digests.as_ref()));
-        } else {
-            output.answer(&text::impact(&impact, digests.as_ref()));
-        }
+        let digests = digests.as_ref();
+        call.answer(|| PlanJson::of_impact(&impact, digests), || text::impact(&impact, digests));
         // Freeing thousands of projects piece by piece takes longer than the end of the process.
         std::mem::forget((changes, impact, digests));
     } else {
@@ -49,11 +47,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
             let observed = opened.observe(call, &snapshot, &workspace, zone, &selected, &*cache).await?;
             Ok(plan::make(&workspace.graph, &observed, workspace.settings.strategy, &Force::None))
         })?;
-        if options.json {
-            output.json(&PlanJson::of_plan(&plan));
-        } else {
-            output.answer(&text::plan(&plan));
-        }
+        call.answer(|| PlanJson::of_plan(&plan), || text::plan(&plan));
     }
     std::mem::forget((snapshot, workspace));
     Ok(Exit::Done)

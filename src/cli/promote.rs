@@ -2,7 +2,7 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::Call;
+use super::CommandContext;
 use super::{registries, wait_for_copies};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -18,8 +18,8 @@ pub(super) struct Arguments {
     to: String,
 }
 
-pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
-    let Call { options, environment, output } = call;
+pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = call;
     let (from, to): (ImageRef, ImageRef) = (arguments.from.parse()?, arguments.to.parse()?);
     if to.digest.is_some() {
         return Err(Error::ChosenDigest(to));

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::Call;
-use super::opened::{Opened, Uncommitted};
+use super::CommandContext;
+use super::repository_context::{RepositoryContext, Uncommitted};
 use crate::ci::Exports;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -13,9 +13,9 @@ use crate::exit::Exit;
 #[derive(Debug, Args)]
 pub(super) struct Arguments {}
 
-pub(super) fn run(call: &Call) -> Result<Exit, Error> {
-    let Call { options, environment, output } = call;
-    let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
+pub(super) fn run(call: &CommandContext) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = call;
+    let opened = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
 
     let exports = Exports::new(&environment.ci, &opened.context, opened.repository.origin_url());
     match environment.bash_env() {

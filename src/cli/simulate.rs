@@ -2,8 +2,8 @@ use std::num::NonZeroUsize;
 
 use clap::Args;
 
-use super::Call;
-use super::opened::{Opened, Uncommitted};
+use super::CommandContext;
+use super::repository_context::{RepositoryContext, Uncommitted};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::git::{GitError, Repository};
@@ -22,9 +22,9 @@ pub(super) struct Arguments {
     most: NonZeroUsize,
 }
 
-pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
-    let Call { options, environment, output } = call;
-    let opened = Opened::new(options, environment, Uncommitted::Included)?;
+pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = call;
+    let opened = RepositoryContext::new(options, environment, Uncommitted::Included)?;
     let (newest, since) = range(&opened.repository, &arguments.range)?;
     let history = opened.repository.first_parents(newest, since, arguments.most.get())?;
     let snapshot = opened.snapshot();

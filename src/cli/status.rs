@@ -1,6 +1,6 @@
 use clap::Args;
 
-use super::Call;
+use super::CommandContext;
 use super::deployment;
 use super::environment_records::EnvironmentRecords;
 use super::wait_for;
@@ -17,7 +17,7 @@ pub(super) struct Arguments {
     environment: EnvironmentName,
 }
 
-pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
     let workspace = deployment::workspace(call)?;
     let (stored, claims) = wait_for(async {
         let records = EnvironmentRecords::open(&call.environment, &workspace, &arguments.environment).await?;
@@ -35,7 +35,7 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
-pub(super) fn history(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+pub(super) fn history(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
     let workspace = deployment::workspace(call)?;
     let stored = wait_for(async {
         EnvironmentRecords::open(&call.environment, &workspace, &arguments.environment).await?.read().await

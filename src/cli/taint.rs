@@ -1,8 +1,9 @@
 use bytes::Bytes;
 use clap::Args;
 
-use super::Call;
-use super::opened::{self, Opened, Uncommitted};
+use super::CommandContext;
+use super::repository_context::{RepositoryContext, Uncommitted};
+use super::selection;
 use super::{registries, wait_for};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -25,12 +26,12 @@ pub(super) enum Taint {
     TakeAway,
 }
 
-pub(super) fn run(call: &Call, arguments: &Arguments, taint: Taint) -> Result<Exit, Error> {
-    let Call { options, environment, output } = call;
+pub(super) fn run(call: &CommandContext, arguments: &Arguments, taint: Taint) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = call;
     environment.check_trust("write to the cache")?;
-    let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
+    let opened = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
     let workspace = Workspace::read(&opened.snapshot(), &opened.source)?;
-    let projects = arguments.projects.iter().map(|name| opened::project(&workspace, name));
+    let projects = arguments.projects.iter().map(|name| selection::project(&workspace, name));
     let projects = projects.collect::<Result<Vec<_>, _>>()?;
     wait_for(async {
         let registry = registries::registry(&workspace.cache, environment).await?;

@@ -1,6 +1,6 @@
 use clap::Args;
 
-use super::Call;
+use super::CommandContext;
 use super::deployment;
 use super::environment_records::EnvironmentRecords;
 use super::wait_for;
@@ -17,7 +17,7 @@ pub(super) struct Arguments {
     environment: EnvironmentName,
 }
 
-pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
+pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
     call.environment.check_trust("unlock")?;
     let workspace = deployment::workspace(call)?;
     let removed = wait_for(async {

@@ -1,8 +1,10 @@
 use clap::Args;
 
-use super::Call;
+use super::CommandContext;
 use super::deployed_base::DeployedBase;
-use super::opened::{self, Offline, Opened, Uncommitted};
+use super::observations::{self, Offline};
+use super::repository_context::{RepositoryContext, Uncommitted};
+use super::selection;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::observe::{self, Base};
@@ -22,14 +24,14 @@ pub(super) struct Arguments {
     against: Option<String>,
 }
 
-pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
-    let Call { options, environment, output } = call;
-    let opened = Opened::new(options, environment, Uncommitted::LeftOut)?;
+pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = call;
+    let opened = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
     let offline = match arguments.against.as_ref().or(options.base.as_ref()) {
-        None => opened::offline(&opened, call)?,
+        None => observations::offline(&opened, call)?,
         Some(against) => offline_against(&opened, call, against, &arguments.project)?,
     };
-    let project = opened::project(&offline.workspace, &arguments.project)?;
+    let project = selection::project(&offline.workspace, &arguments.project)?;
     let is_affected = offline.impact.project(&project).is_some_and(|project| project.is_affected);
     if arguments.not && !is_affected {
         let near_misses = NearMisses::new(&offline.workspace, &offline.changes.files, &project);
@@ -51,13 +53,18 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
 }
 
 /// Of what an environment runs, the project's own commit counts: others may run another one.
-fn offline_against(opened: &Opened, call: &Call, against: &str, project: &str) -> Result<Offline, Error> {
-    opened::offline_since(opened, call, |workspace| {
+fn offline_against(
+    opened: &RepositoryContext,
+    call: &CommandContext,
+    against: &str,
+    project: &str,
+) -> Result<Offline, Error> {
+    observations::offline_since(opened, call, |workspace| {
         let missing = opened.missing(&call.options);
         let read = || Ok(Workspace::read(&opened.snapshot(), &opened.source)?);
         match DeployedBase::read(against, read, &call.environment)? {
             Some(deployed) => {
-                let project = opened::project(workspace, project)?;
+                let project = selection::project(workspace, project)?;
                 deployed.base(&opened.repository, Some(&project), missing)
             }
             None if call.options.base.is_some() => {

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use crate::engine::Progress;
-use crate::model::{ImageRef, ManifestDigest, Platform, ProjectName};
+use crate::model::{ErrorKind, ImageRef, ManifestDigest, Platform, ProjectName};
 
 /// Something that happened while a plan was executed.
 #[derive(Clone, Debug)]
@@ -126,5 +126,14 @@ impl BuildReport {
     /// Whether every project has its image.
     pub fn is_complete(&self) -> bool {
         self.projects.values().all(|report| report.image().is_some())
+    }
+
+    /// What kind of trouble kept a project from its image; `None` when there was none.
+    pub fn kind(&self) -> Option<ErrorKind> {
+        match (self.is_interrupted, self.is_complete()) {
+            (true, _) => Some(ErrorKind::Interrupted),
+            (false, true) => None,
+            (false, false) => Some(ErrorKind::Failed),
+        }
     }
 }

@@ -341,8 +341,13 @@ mod tests {
         git(folder.path(), &["repack", "-adq"]);
         let file = file_of_pack(folder.path(), "pack");
         let pack = std::fs::read(&file).unwrap();
+        let index = file.with_extension("idx");
+        let entries = String::from_utf8(git(folder.path(), &["verify-pack", "-v", index.to_str().unwrap()]));
+        let entries = entries.unwrap();
+        let entry = entries.lines().find(|line| line.starts_with(&id.to_string())).unwrap();
+        let header: usize = entry.split(' ').next_back().unwrap().parse().unwrap();
         // Three bits of type and four of size: a blob of ten bytes.
-        let header = pack.iter().position(|&byte| byte == 3 << 4 | 10).unwrap();
+        assert_eq!(pack[header], 3 << 4 | 10);
         std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         let read_with_size = |size: u8| {
             let mut pack = pack.clone();

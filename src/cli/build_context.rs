@@ -1,0 +1,217 @@
+//! What `build` does with a plan: checks first, then jobs, then the record.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use super::durations_file::DurationsFile;
+use super::progress::Display;
+use super::repository_context::RepositoryContext;
+use super::signals::Signals;
+use super::{CommandContext, ensure_terraform, registries};
+use crate::ci::{Branch, Trust};
+use crate::deploy::{self, Validated, Validation};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::execute::{
+    self, BuildReport, Destination, Executor, Job, Preparation, Secrets, Tags, UntrustedRun,
+};
+use crate::git::Snapshot;
+use crate::interruption::Interruption;
+use crate::model::{CommitId, ImageRef, ProjectName, RepoPath, Tag};
+use crate::observe::{Observations, Zone};
+use crate::plan::Plan;
+use crate::registry::Registry;
+use crate::secrets::SecretReader;
+use crate::workspace::Workspace;
+
+/// A tree that is built, and where its images go.
+pub(super) struct BuildContext<'c> {
+    call: &'c CommandContext,
+    opened: &'c RepositoryContext,
+    snapshot: &'c Snapshot<'c>,
+    workspace: &'c Workspace,
+    pub(super) zone: Zone,
+    pub(super) destination: Destination,
+}
+
+impl<'c> BuildContext<'c> {
+    pub(super) fn new(
+        call: &'c CommandContext,
+        opened: &'c RepositoryContext,
+        snapshot: &'c Snapshot<'c>,
+        workspace: &'c Workspace,
+    ) -> Result<Self, Error> {
+        let zone = opened.zone(snapshot, workspace)?;
+        let destination = destination(opened);
+        Ok(Self { call, opened, snapshot, workspace, zone, destination })
+    }
+
+    /// Refuses uncommitted changes in a CI, which builds commits.
+    pub(super) fn check_dirty_in_ci(&self) -> Result<(), Error> {
+        let is_in_ci = self.call.environment.ci.is_ci();
+        if self.opened.is_dirty && is_in_ci { Err(Error::DirtyInCi) } else { Ok(()) }
+    }
+
+    /// Refuses to push images of uncommitted changes.
+    pub(super) fn check_dirty_push(&self, cache: &dyn Registry) -> Result<(), Error> {
+        // Without a host, images stay in the engine.
+        match cache.image(&self.workspace.records, &Tag::tainted()).host {
+            Some(host) if self.opened.is_dirty => Err(Error::DirtyPush { host: host.to_string() }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says which of the usual names and outputs this run doesn't write, and why.
+    pub(super) fn say_what_is_not_written(&self) {
+        let output = &self.call.output;
+        match (&self.opened.trust, self.opened.context.branch()) {
+            (Trust::Untrusted { why }, _) => output.story(&format!(
+                "this run is not trusted: {why}. Images stay in the engine, and there are no secrets"
+            )),
+            (Trust::Trusted, Branch::Unknown { why }) if self.call.environment.ci.is_ci() => {
+                output.story(&format!("nothing is named after a branch: {why}"));
+            }
+            (Trust::Trusted, _) => {}
+        }
+    }
+
+    /// Checks what a deployment would apply, before anything is built for it.
+    pub(super) async fn validate_terraform(
+        &self,
+        signals: &Signals,
+        plan: &Plan,
+    ) -> Result<Validated, Error> {
+        let environment = &self.call.environment;
+        // Where nothing is deployed, nothing is applied.
+        if self.workspace.deploy.is_none() {
+            return Ok(Validated::Valid);
+        }
+        let validation = Validation {
+            program: ensure_terraform::program(environment)?,
+            variables: environment.terraform_variables(),
+            temporary: environment.temporary_folder(),
+        };
+        let built = plan.builds().map(|step| step.impact.project.clone()).collect();
+        let on_valid = |project: &ProjectName, folder: &RepoPath| {
+            let output = &self.call.output;
+            output.story(&format!("{project}: the Terraform configuration in {folder} is valid"));
+        };
+        // Terraform is ended, and the commit's files are removed.
+        let orderly = signals.orderly().map_err(Error::Start)?;
+        let interrupted = orderly.requested();
+        let validated = deploy::validate_terraform(
+            &validation,
+            self.snapshot,
+            self.workspace,
+            &built,
+            interrupted,
+            &on_valid,
+        );
+        Ok(validated.await?)
+    }
+
+    pub(super) async fn prepare(
+        &self,
+        cache: &dyn Registry,
+        plan: &Plan,
+        observed: &Observations,
+        pull: bool,
+    ) -> Result<Vec<Job>, Error> {
+        let preparation = Preparation {
+            repository: &self.opened.repository,
+            snapshot: self.snapshot,
+            workspace: self.workspace,
+            registry: cache,
+            destination: &self.destination,
+            zone: self.zone,
+            branch_to_read: self.opened.context.branch_to_read(),
+            secrets: &self.secrets(plan)?,
+            pull,
+        };
+        let connect = async || {
+            let engine = registries::engine(&self.call.environment).await?;
+            Ok::<_, Error>(Arc::new(engine) as Arc<dyn Engine>)
+        };
+        execute::prepare(plan, observed, preparation, connect).await
+    }
+
+    pub(super) async fn execute(
+        &self,
+        cache: &dyn Registry,
+        jobs: &[Job],
+        parallelism: Option<NonZeroUsize>,
+        fail_fast: bool,
+        interruption: &Interruption,
+    ) -> BuildReport {
+        let mut durations = DurationsFile::read(&self.opened.repository);
+        let display = Display::new(&self.call.output, jobs);
+        let executor = Executor {
+            graph: &self.workspace.graph,
+            registry: cache,
+            parallelism: parallelism.unwrap_or_else(processors),
+            fail_fast,
+            durations: &durations.durations,
+            on_event: &|event| display.tell(&event),
+        };
+        let report = executor.execute(jobs, interruption.requested()).await;
+        display.finish();
+        if self.opened.trust.is_trusted() {
+            durations.update(&report);
+        }
+        report
+    }
+
+    /// Writes the build record, but for an untrusted run; returns where it is.
+    pub(super) async fn record(
+        &self,
+        cache: &dyn Registry,
+        plan: &Plan,
+        report: &BuildReport,
+    ) -> Result<Option<ImageRef>, Error> {
+        if let Destination::Untrusted(_) = self.destination {
+            return Ok(None);
+        }
+        let branch = self.opened.head.branch.as_ref();
+        let may_move = |recorded| self.may_move_record(recorded);
+        execute::record(cache, self.workspace, self.zone, plan, report, branch, may_move).await
+    }
+
+    /// A branch's record moves to descendants only, so that a build of an older commit, run again, doesn't move it back.
+    fn may_move_record(&self, recorded: CommitId) -> Result<bool, Error> {
+        let moves = self.opened.may_move_record(&self.call.options, recorded)?;
+        if let (Err(why), Some(branch)) = (&moves, self.opened.context.branch_name()) {
+            let recorded = recorded.short();
+            let output = &self.call.output;
+            output.story(&format!("the build record of `{branch}` stays at {recorded}: {why}"));
+        }
+        Ok(moves.is_ok())
+    }
+
+    /// The secrets of the projects that are built; none for an untrusted run.
+    fn secrets(&self, plan: &Plan) -> Result<Secrets, Error> {
+        let environment = &self.call.environment;
+        let access = environment.secret_access(&self.opened.trust);
+        let variable = |name: &str| environment.secret(name);
+        let reader = SecretReader { access, variable: &variable, snapshot: self.snapshot };
+        let secrets = |name: &ProjectName| {
+            let secrets = reader.read(name, &self.workspace.projects[name].config.secrets)?;
+            Ok((name.clone(), secrets))
+        };
+        plan.builds().map(|step| secrets(&step.impact.project)).collect()
+    }
+}
+
+/// Nothing that is named after a commit or a branch is made of uncommitted work, and nothing that others see by an untrusted run.
+fn destination(opened: &RepositoryContext) -> Destination {
+    match &opened.trust {
+        Trust::Untrusted { .. } => Destination::Untrusted(UntrustedRun::new()),
+        Trust::Trusted if opened.is_dirty => Destination::Shared(Tags::default()),
+        Trust::Trusted => {
+            Destination::Shared(Tags { commit: Some(opened.head.commit), branch: opened.head.branch.clone() })
+        }
+    }
+}
+
+fn processors() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}

@@ -1,0 +1,131 @@
+//! What a command asks git and the cache about the tree that it looks at: the base, the changes, the images.
+
+use std::collections::BTreeSet;
+
+use super::CommandContext;
+use super::environment::Environment;
+use super::options::Options;
+use super::repository_context::RepositoryContext;
+use crate::config::Workspace as Settings;
+use crate::error::Error;
+use crate::git::Snapshot;
+use crate::model::{CommitId, ProjectName};
+use crate::observe::{self, Base, BaseRequest, Changes, FoundBase, Observations, Records, Zone};
+use crate::plan::{self, Impact};
+use crate::registry::Registry;
+use crate::workspace::Workspace;
+
+impl RepositoryContext {
+    /// The base that a person named, for which no manifest is needed.
+    pub(super) fn named_base(&self, options: &Options) -> Result<Option<Base>, Error> {
+        let missing = self.missing(options);
+        if let Some(deployed) = &self.deployed_base {
+            return Ok(Some(deployed.base(&self.repository, None, missing)?));
+        }
+        let named =
+            options.base.as_deref().map(|revision| observe::named_base(&self.repository, revision, missing));
+        Ok(named.transpose()?)
+    }
+
+    /// Finds the base; `records` are what the cache knows of earlier builds.
+    pub(super) fn base(
+        &self,
+        options: &Options,
+        environment: &Environment,
+        settings: &Settings,
+        records: &Records,
+    ) -> Result<FoundBase, Error> {
+        if let Some(base) = self.named_base(options)? {
+            return Ok(FoundBase { base, records_might_say_more: false });
+        }
+        let request = BaseRequest {
+            from_environment: environment.base.as_deref(),
+            context: &self.context,
+            default_branch: &settings.default_branch,
+            strategy: settings.strategy,
+            records,
+            missing: self.missing(options),
+        };
+        Ok(observe::base(&self.repository, request)?)
+    }
+
+    /// Finds the base without asking a registry, and says so where a build record would have come first.
+    pub(super) fn base_by_git(&self, call: &CommandContext, settings: &Settings) -> Result<Base, Error> {
+        let found = self.base(&call.options, &call.environment, settings, &Records::NotAsked)?;
+        if found.records_might_say_more {
+            call.output.story(
+                "no registry is asked here: a build record, which `plan` looks for, might name a nearer base",
+            );
+        }
+        Ok(found.base)
+    }
+
+    /// Whether the branch's build record may move from an earlier commit to the head, or why not.
+    pub(super) fn may_move_record(
+        &self,
+        options: &Options,
+        recorded: CommitId,
+    ) -> Result<Result<(), String>, Error> {
+        Ok(observe::descends(&self.repository, self.head.commit, recorded, self.missing(options))?)
+    }
+
+    /// Asks the cache for the build records that the base may be taken from.
+    pub(super) async fn records(
+        &self,
+        cache: &dyn Registry,
+        workspace: &Workspace,
+        zone: Zone,
+    ) -> Result<Records, Error> {
+        let strategy = workspace.settings.strategy;
+        let commits = observe::commits_before(&self.repository, &self.context, strategy)?;
+        Ok(observe::records(cache, workspace, zone, &self.context, &commits).await?)
+    }
+
+    /// Asks git and the cache for all that a plan of builds needs.
+    pub(super) async fn observe(
+        &self,
+        call: &CommandContext,
+        snapshot: &Snapshot<'_>,
+        workspace: &Workspace,
+        zone: Zone,
+        selected: &BTreeSet<ProjectName>,
+        cache: &dyn Registry,
+    ) -> Result<Observations, Error> {
+        let find_base = async || {
+            let records = match call.options.base {
+                Some(_) => Records::NotAsked,
+                None => self.records(cache, workspace, zone).await?,
+            };
+            Ok::<_, Error>(self.base(&call.options, &call.environment, &workspace.settings, &records)?.base)
+        };
+        observe::observe(self.request(snapshot, workspace), zone, selected, cache, find_base).await
+    }
+}
+
+/// What changes affect by git alone, and what that was made from.
+pub(super) struct Offline {
+    pub(super) workspace: Workspace,
+    pub(super) changes: Changes,
+    pub(super) impact: Impact,
+}
+
+/// Looks at all projects by git alone and says on which base.
+pub(super) fn offline(opened: &RepositoryContext, call: &CommandContext) -> Result<Offline, Error> {
+    offline_since(opened, call, |workspace| opened.base_by_git(call, &workspace.settings))
+}
+
+/// The same since the base that `base` finds.
+pub(super) fn offline_since(
+    opened: &RepositoryContext,
+    call: &CommandContext,
+    base: impl FnOnce(&Workspace) -> Result<Base, Error>,
+) -> Result<Offline, Error> {
+    let snapshot = opened.snapshot();
+    let workspace = Workspace::read(&snapshot, &opened.source)?;
+    let base = base(&workspace)?;
+    let changes = observe::changes(opened.request(&snapshot, &workspace), base)?;
+    let all = workspace.projects.keys().cloned().collect();
+    let impact = plan::impact(&workspace.graph, &changes, &all);
+    call.output.story(&crate::report::text::base(impact.head, impact.is_dirty, &impact.base));
+    Ok(Offline { workspace, changes, impact })
+}

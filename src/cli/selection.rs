@@ -1,0 +1,55 @@
+//! The projects that a command is asked about.
+
+use std::collections::BTreeSet;
+
+use crate::ci::Directives;
+use crate::error::Error;
+use crate::model::ProjectName;
+use crate::plan::Force;
+use crate::workspace::{Project, Workspace};
+
+/// The named projects and what they need; all when none is named.
+pub(super) fn selected(workspace: &Workspace, names: &[String]) -> Result<BTreeSet<ProjectName>, Error> {
+    if names.is_empty() {
+        return Ok(workspace.projects.keys().cloned().collect());
+    }
+    let named: Vec<ProjectName> =
+        names.iter().map(|name| project(workspace, name)).collect::<Result<_, _>>()?;
+    Ok(workspace.graph.with_needs(&named).into_iter().cloned().collect())
+}
+
+/// Finds a project by the name that a person typed.
+pub(super) fn project(workspace: &Workspace, name: &str) -> Result<ProjectName, Error> {
+    let known = name.parse::<ProjectName>().ok().filter(|name| workspace.projects.contains_key(name));
+    known.ok_or_else(|| Error::UnknownProject {
+        name: name.to_owned(),
+        similar: workspace
+            .projects
+            .keys()
+            .map(|project| (strsim::jaro_winkler(name, project.as_str()), project))
+            .filter(|(likeness, _)| *likeness > 0.8)
+            .max_by(|one, other| one.0.total_cmp(&other.0))
+            .map(|(_, project)| project.clone()),
+    })
+}
+
+/// The projects that are built whatever the cache has: with `--force` the named ones without their dependencies, all when none is
+/// named. A commit's message can ask for the same.
+pub(super) fn forced(
+    workspace: &Workspace,
+    names: Option<&[String]>,
+    directives: &Directives,
+) -> Result<Force, Error> {
+    if directives.rebuild_all || names.is_some_and(<[String]>::is_empty) {
+        return Ok(Force::Only(workspace.projects.keys().cloned().collect()));
+    }
+    let named = names.unwrap_or_default().iter().map(|name| project(workspace, name));
+    let mut forced = named.collect::<Result<BTreeSet<ProjectName>, _>>()?;
+    for repository in &directives.rebuild {
+        let built_to = |project: &Project| project.config.repository.as_str() == repository;
+        let found = workspace.projects.iter().find(|(_, project)| built_to(project));
+        let (name, _) = found.ok_or_else(|| Error::SwitchRepository(repository.clone()))?;
+        forced.insert(name.clone());
+    }
+    Ok(if forced.is_empty() { Force::None } else { Force::Only(forced) })
+}
