@@ -83,8 +83,9 @@ async fn shell_to_its_end(
     interruption: &Interruption,
 ) -> (Result<(), ProgramError>, Vec<Line>) {
     let (folder, lines) = (tempfile::tempdir().unwrap(), Mutex::new(Vec::new()));
-    let mut command = Command::new("sh");
-    command.args(["-c", script]);
+    // A shell can't trap a signal that it was started to ignore, as it is when the tests run in the background of a script.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=INT", "sh", "-c", script]);
     let tell = |line| lines.lock().unwrap().push(line);
     let result = run_to_its_end(command, folder.path(), interruption, &tell).await;
     (result, lines.into_inner().unwrap())
@@ -107,8 +108,9 @@ async fn a_program_that_must_come_to_its_end_is_interrupted_once_and_waited_for(
     let script = "trap 'echo asked; asked=1' INT; echo ready; \
                   until [ \"$asked\" ]; do sleep 0.05; done; sleep 0.3; echo written; exit 1";
     let (folder, lines) = (tempfile::tempdir().unwrap(), Mutex::new(Vec::new()));
-    let mut command = Command::new("sh");
-    command.args(["-c", script]);
+    // A shell can't trap a signal that it was started to ignore, as it is when the tests run in the background of a script.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=INT", "sh", "-c", script]);
     let tell = |line: Line| {
         if line.text == "ready" {
             interruption.request();
