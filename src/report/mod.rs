@@ -1,5 +1,6 @@
 //! Makes what `cli` writes of what happened: text for people, JSON for programs. Decides nothing, and prints nothing.
 
+pub mod answers;
 pub mod deployment;
 pub mod environment;
 pub mod graph;
