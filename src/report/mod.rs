@@ -8,6 +8,8 @@ pub mod init;
 pub mod json;
 pub mod lint;
 pub mod simulation;
+#[cfg(test)]
+mod tests;
 pub mod text;
 pub mod why;
 pub mod why_not;

@@ -4,7 +4,11 @@
 
 mod circles;
 mod documented;
+#[path = "../support/reference.rs"]
+mod reference;
 mod sources;
+#[path = "../support/world.rs"]
+pub mod world;
 
 use std::collections::BTreeSet;
 
