@@ -7,6 +7,7 @@ mod documented;
 #[path = "../support/reference.rs"]
 mod reference;
 mod sources;
+mod words;
 #[path = "../support/world.rs"]
 pub mod world;
 
