@@ -9,6 +9,7 @@ use regex::Regex;
 use super::Arguments;
 
 const PAGE: &str = include_str!("../../docs/commands.md");
+const README: &str = include_str!("../../README.md");
 
 /// The commands, without the `help` that clap adds.
 fn commands() -> Vec<Command> {
@@ -83,6 +84,9 @@ fn each_command_has_a_section_with_its_usage_and_there_is_no_other() {
         let pattern = Regex::new(pattern).unwrap();
         pattern.captures_iter(PAGE).map(|found| found[1].to_owned()).collect()
     };
+    for name in &names {
+        assert!(README.contains(&format!("`{name}")), "README.md does not name `{name}`");
+    }
     assert_eq!(named(r"(?m)^## `(.*)`$"), names);
     assert_eq!(named(r"(?m)^\| \[`(\w+)`\]\(#\w+\) \|"), names, "the list of commands");
 }

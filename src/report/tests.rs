@@ -67,6 +67,38 @@ fn every_document_has_the_documented_fields_and_no_others() {
     assert_eq!(schemas, documented.keys().map(String::as_str).collect());
 }
 
+/// The tables that list the fields of each kind of reason and of event.
+#[test]
+fn every_kind_of_reason_and_event_has_the_fields_of_its_row() {
+    let reasons = reasons().iter().map(|reason| value(super::json::ReasonJson(reason))).collect::<Vec<_>>();
+
+    assert_eq!(kinds("| `kind` | fields | meaning |"), fields_by("kind", &["kind"], &reasons));
+    let besides = ["schema", "event", "project"];
+    assert_eq!(
+        kinds("| `event` | fields besides `project` | when |"),
+        fields_by("event", &besides, &events())
+    );
+}
+
+/// By the first column, the names in the second.
+fn kinds(header: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let page = include_str!("../../docs/commands.md");
+    let rows =
+        page.lines().skip_while(|line| *line != header).skip(2).take_while(|line| line.starts_with('|'));
+    let names = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let cells = rows.map(|row| row.split('|').map(names).collect::<Vec<_>>());
+    cells.map(|cells| (cells[1][0].clone(), cells[2].iter().cloned().collect())).collect()
+}
+
+/// By the value of a field, the names of the others but some.
+fn fields_by(kind: &str, but: &[&str], documents: &[Value]) -> BTreeMap<String, BTreeSet<String>> {
+    let fields = |document: &Value| {
+        let names = document.as_object().unwrap().keys().filter(|name| !but.contains(&name.as_str()));
+        (document[kind].as_str().unwrap().to_owned(), names.cloned().collect())
+    };
+    documents.iter().map(fields).collect()
+}
+
 /// Every kind of document, with every field in some document of its kind, and each optional one left out in another.
 fn documents() -> Vec<Value> {
     let mut all = plans();
