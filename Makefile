@@ -12,6 +12,7 @@ test: bed ## start the test bed, then run all checks and tests
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	cargo test
+	scripts/words
 
 bed: ## start what the tests need: registries and a second engine
 	scripts/testbed up

@@ -7,9 +7,8 @@ use crate::exit::Exit;
 use crate::model::RepoPath;
 use crate::observe::Base;
 use crate::patterns::{Patterns, PatternsError};
+use crate::report::answers;
 use crate::workspace;
-
-const SCHEMA: &str = "chinampa.changed/1";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -36,13 +35,7 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
         Base::Unknown { why } => {
             output.story(&format!("the base is unknown, so everything counts as changed: {why}"));
             if options.json {
-                output.json(&serde_json::json!({
-                    "schema": SCHEMA,
-                    "changed": true,
-                    "base": null,
-                    "base_unknown": why,
-                    "paths": [],
-                }));
+                output.json(&answers::changed(&base, &[]));
             }
             return Ok(Exit::Done);
         }
@@ -52,13 +45,7 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
     let matching: Vec<&RepoPath> =
         changes.iter().map(|change| &change.path).filter(|path| patterns.decide(path).is_some()).collect();
     if options.json {
-        let paths: Vec<String> = matching.iter().map(ToString::to_string).collect();
-        output.json(&serde_json::json!({
-            "schema": SCHEMA,
-            "changed": !paths.is_empty(),
-            "base": { "commit": commit.to_string(), "from": from },
-            "paths": paths,
-        }));
+        output.json(&answers::changed(&base, &matching));
     } else {
         matching.iter().for_each(|path| output.answer(&format!("{path}\n")));
     }

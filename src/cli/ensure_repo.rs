@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::{Region, RepositoryName, Tag};
 use crate::registry::Adjustment;
+use crate::report::answers;
 use crate::workspace;
 
 #[derive(Debug, Args)]
@@ -42,13 +43,7 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
     })?;
 
     if options.json {
-        let repositories = ensured.iter().map(|(repository, adjustments)| {
-            serde_json::json!({ "repository": repository, "adjustments": adjustments })
-        });
-        output.json(&serde_json::json!({
-            "schema": "chinampa.ensure_repo/1",
-            "repositories": repositories.collect::<Vec<_>>(),
-        }));
+        output.json(&answers::ensure_repo(&ensured));
     } else {
         for (repository, adjustments) in &ensured {
             if adjustments.is_empty() {

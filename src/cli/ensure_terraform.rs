@@ -9,6 +9,7 @@ use crate::deploy::{
 };
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::report::answers;
 
 // The version is Terraform's here, and not this program's.
 #[derive(Debug, Args)]
@@ -47,12 +48,7 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
     let program = wait_for(async { Ok(install.ensure().await?) })?;
 
     if options.json {
-        output.json(&serde_json::json!({
-            "schema": "chinampa.ensure_terraform/1",
-            "version": install.version.as_str(),
-            "program": program.display().to_string(),
-            "downloaded": !was_there,
-        }));
+        output.json(&answers::ensure_terraform(install.version.as_str(), &program, !was_there));
     } else {
         output.answer(&format!("{}\n", program.display()));
     }

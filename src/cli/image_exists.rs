@@ -5,6 +5,7 @@ use super::repository_context::{RepositoryContext, Uncommitted};
 use super::{registries, wait_for};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::report::answers;
 use crate::workspace;
 
 #[derive(Debug, Args)]
@@ -27,12 +28,7 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
     })?;
 
     if options.json {
-        output.json(&serde_json::json!({
-            "schema": "chinampa.image_exists/1",
-            "image": image,
-            "exists": found.is_some(),
-            "digest": found,
-        }));
+        output.json(&answers::image_exists(&image, found.as_ref()));
     } else {
         match found {
             Some(digest) => output.answer(&format!("{image} is {digest}\n")),

@@ -6,6 +6,7 @@ use super::{registries, wait_for};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::observe;
+use crate::report::answers;
 use crate::workspace::Workspace;
 
 #[derive(Debug, Args)]
@@ -30,11 +31,7 @@ pub(super) fn run(call: &CommandContext) -> Result<Exit, Error> {
         }
     }
     if options.json {
-        output.json(&serde_json::json!({
-            "schema": "chinampa.last_successful_commit/1",
-            "commit": found.as_ref().map(|(_, commit)| commit.to_string()),
-            "branch": found.as_ref().map(|(branch, _)| branch.to_string()),
-        }));
+        output.json(&answers::last_successful_commit(found.as_ref()));
     } else {
         match &found {
             Some((_, commit)) => output.answer(&format!("{commit}\n")),

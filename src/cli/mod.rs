@@ -35,6 +35,8 @@ mod signals;
 mod simulate;
 mod status;
 mod taint;
+#[cfg(test)]
+mod tests;
 mod unlock;
 mod why;
 

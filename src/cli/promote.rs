@@ -9,6 +9,7 @@ use crate::exit::Exit;
 use crate::model::{ImageRef, ManifestDigest, Tag};
 use crate::registry::copy::{self, Copied, Side};
 use crate::registry::{Registry, RegistryError};
+use crate::report::answers;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -40,14 +41,7 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
 
     let seconds = started.elapsed().as_secs_f64();
     if options.json {
-        output.json(&serde_json::json!({
-            "schema": "chinampa.promote/1",
-            "from": from,
-            "to": to,
-            "digest": digest,
-            "copied": copied,
-            "seconds": seconds,
-        }));
+        output.json(&answers::promote(&from, &to, &digest, &copied, seconds));
     } else {
         output.answer(&sentence(&to, &digest, &copied, seconds));
     }

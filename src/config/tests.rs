@@ -1,3 +1,5 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use insta::assert_snapshot;
 use proptest::prelude::{any, prop, proptest};
 
@@ -136,26 +138,76 @@ fn the_documented_example_is_read_whole() {
     "#);
 }
 
+/// The documented keys of the tables below a heading, and the default of each.
+fn documented(heading: &str) -> BTreeMap<&'static str, &'static str> {
+    let (_, section) = DOCUMENTATION.split_once(&format!("# {heading}\n")).unwrap();
+    let section = section.split("\n## ").next().unwrap().split("\n### ").next().unwrap();
+    let rows = section.lines().skip_while(|line| !line.starts_with("| key | type | default |")).skip(2);
+    let cells = rows.take_while(|line| line.starts_with('|')).map(|row| row.split(" | ").collect::<Vec<_>>());
+    cells.map(|cells| (cells[0].trim_matches(['|', ' ', '`']), cells[2])).collect()
+}
+
 #[test]
-fn every_key_is_documented() {
+fn exactly_the_keys_that_are_read_are_documented() {
     let tables = [
-        KEYS,
-        workspace::KEYS,
-        registry::KEYS,
-        policy::KEYS,
-        environment::KEYS,
-        trust::KEYS,
-        read_project::KEYS,
-        read_project::SECRET_KEYS,
-        service::KEYS,
+        ("Tables", KEYS),
+        ("`[workspace]`", workspace::KEYS),
+        ("`[cache]` and `[deploy]`", registry::KEYS),
+        ("`[cache.policy]` and `[deploy.policy]`", policy::KEYS),
+        ("`[environments.<name>]`", environment::KEYS),
+        ("`[trust]`", trust::KEYS),
+        ("`[projects.<name>]`", read_project::KEYS),
+        ("`secrets.<id>`", read_project::SECRET_KEYS),
+        ("`service`", service::KEYS),
     ];
 
-    for key in tables.concat() {
-        let is_documented = [format!("`{key}`"), format!("`[{key}"), format!("`{key}.<")]
-            .iter()
-            .any(|written| DOCUMENTATION.contains(written));
-        assert!(is_documented, "{key}");
+    for (heading, keys) in tables {
+        let documented: BTreeSet<&str> = documented(heading).into_keys().collect();
+        assert_eq!(documented, keys.iter().copied().collect(), "{heading}");
     }
+}
+
+/// A default that is written as TOML means the same as the key's absence; other defaults are words.
+#[test]
+fn a_documented_default_means_the_same_as_no_key() {
+    let cache = "[cache]\nkind = \"oci\"\nhost = \"registry.example\"\n";
+    let tables = [
+        ("`[workspace]`", "[workspace]\nname = \"shop\"\n"),
+        ("`[cache]` and `[deploy]`", cache),
+        ("`[projects.<name>]`", "[projects.api]\npath = \"services/api\"\n"),
+    ];
+    let read = |table: &str, line: &str| {
+        let workspace = if table.contains("[workspace]") { "" } else { "[workspace]\nname = \"shop\"\n" };
+        format!("{:?}", manifest(&format!("{table}{line}\n{workspace}")))
+    };
+
+    let mut tried = BTreeSet::new();
+    for (heading, table) in tables {
+        for (key, default) in documented(heading) {
+            let literal = default.strip_prefix('`').and_then(|default| default.strip_suffix('`'));
+            let Some(literal) = literal.filter(|it| it.starts_with(['"', '[', '{', 't', 'f'])) else {
+                continue;
+            };
+            assert_eq!(
+                without_lines(&read(table, &format!("{key} = {literal}"))),
+                without_lines(&read(table, "# none")),
+                "{key}"
+            );
+            tried.insert(key);
+        }
+    }
+
+    for key in
+        ["default_branch", "strategy", "insecure", "prefix", "dockerfile", "needs", "hermetic", "deploy"]
+    {
+        assert!(tried.contains(key), "{key} has no default of its own in {tried:?}");
+    }
+}
+
+/// Where something stands is no part of what it means.
+fn without_lines(text: &str) -> String {
+    let parts = text.split("line: ");
+    parts.map(|part| part.trim_start_matches(|it: char| it.is_ascii_digit())).collect()
 }
 
 #[test]

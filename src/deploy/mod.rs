@@ -1,7 +1,7 @@
 //! Deploys a commit that was built whole: images to the registry that production pulls from,
 //! Terraform, and the services that run them.
 //!
-//! A deployment is a line: take the lock of the environment, [`observe`], [`plan`](plan()), run. A dry
+//! A deployment is a line: take the lock of the environment, [`observe`](observe()), [`plan`](plan()), run. A dry
 //! run is a prefix of it.
 
 mod ancestry;

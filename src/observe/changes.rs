@@ -1,7 +1,7 @@
 //! Why projects differ from the base by themselves: the law is that whatever makes another digest is a reason.
 //!
 //! A file that changed is a reason exactly if it is an input in the base or now. Whatever else the digest covers is
-//! compared by [`inputs::differences`](crate::inputs::differences).
+//! compared by [`inputs::differences`].
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,6 @@
 //! Makes what `cli` writes of what happened: text for people, JSON for programs. Decides nothing, and prints nothing.
 
+pub mod answers;
 pub mod deployment;
 pub mod environment;
 pub mod graph;
@@ -7,6 +8,8 @@ pub mod init;
 pub mod json;
 pub mod lint;
 pub mod simulation;
+#[cfg(test)]
+mod tests;
 pub mod text;
 pub mod why;
 pub mod why_not;

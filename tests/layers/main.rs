@@ -4,7 +4,12 @@
 
 mod circles;
 mod documented;
+#[path = "../support/reference.rs"]
+mod reference;
 mod sources;
+mod words;
+#[path = "../support/world.rs"]
+pub mod world;
 
 use std::collections::BTreeSet;
 

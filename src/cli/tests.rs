@@ -1,0 +1,147 @@
+//! `docs/commands.md` and the command line say the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use clap::{Arg, Command, CommandFactory as _};
+use regex::Regex;
+
+use super::Arguments;
+
+const PAGE: &str = include_str!("../../docs/commands.md");
+const README: &str = include_str!("../../README.md");
+
+/// The commands, without the `help` that clap adds.
+fn commands() -> Vec<Command> {
+    let mut all = Arguments::command();
+    all.build();
+    all.get_subcommands().filter(|command| command.get_name() != "help").cloned().collect()
+}
+
+/// The text below a heading of the second level.
+fn section(heading: &str) -> &'static str {
+    let (_, rest) =
+        PAGE.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no `## {heading}`"));
+    rest.split("\n## ").next().unwrap()
+}
+
+/// The table of options of a section: what the first column has, and the rest of the row.
+fn options(section: &'static str) -> BTreeMap<&'static str, &'static str> {
+    let lines = section.lines().skip_while(|line| *line != "| option | meaning |").skip(2);
+    let rows = lines.take_while(|line| line.starts_with('|'));
+    rows.map(|row| row.trim_start_matches("| ").split_once(" | ").unwrap()).collect()
+}
+
+/// As the first column writes it: `-j`, `--jobs <N>`.
+fn written(option: &Arg) -> String {
+    let value = match option.get_value_names() {
+        Some([name]) if option.get_action().takes_values() => format!(" <{name}>"),
+        _ => String::new(),
+    };
+    let short = option.get_short().map(|short| format!("-{short}"));
+    let long = option.get_long().map(|long| format!("--{long}"));
+    let mut names: Vec<String> = short.into_iter().chain(long).collect();
+    names.last_mut().unwrap().push_str(&value);
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Compares a table with options: names, values, defaults, and nothing else.
+fn check_options<'a>(place: &str, section: &'static str, expected: impl Iterator<Item = &'a Arg>) {
+    let documented = options(section);
+    let expected: BTreeMap<String, &Arg> = expected.map(|option| (written(option), option)).collect();
+    let names: BTreeSet<&str> = expected.keys().map(String::as_str).collect();
+    assert_eq!(documented.keys().copied().collect::<BTreeSet<_>>(), names, "{place}");
+
+    let default = Regex::new(r"Default: `([^`]+)`").unwrap();
+    for (name, option) in expected {
+        let row = documented[name.as_str()];
+        let is_documented = default.captures(row).map(|found| found[1].to_owned());
+        let takes_values = option.get_action().takes_values();
+        let actual = option.get_default_values().first().filter(|_| takes_values);
+        assert_eq!(is_documented, actual.map(|it| it.to_string_lossy().into_owned()), "{place}: {name}");
+        for value in option.get_possible_values().iter().filter(|_| takes_values) {
+            assert!(
+                row.contains(&format!("`{}`", value.get_name())),
+                "{place}: {name}: {}",
+                value.get_name()
+            );
+        }
+    }
+}
+
+#[test]
+fn each_command_has_a_section_with_its_usage_and_there_is_no_other() {
+    let mut names = BTreeSet::new();
+    for mut command in commands() {
+        let usage = command.render_usage().to_string();
+        let usage = usage.trim_start_matches("Usage: ");
+        let text = section(&format!("`{}`", command.get_name()));
+        assert!(text.starts_with(&format!("\n```text\n{usage}\n```\n")), "the usage is\n{usage}");
+        names.insert(command.get_name().to_owned());
+    }
+
+    let named = |pattern: &str| -> BTreeSet<String> {
+        let pattern = Regex::new(pattern).unwrap();
+        pattern.captures_iter(PAGE).map(|found| found[1].to_owned()).collect()
+    };
+    for name in &names {
+        assert!(README.contains(&format!("`{name}")), "README.md does not name `{name}`");
+    }
+    assert_eq!(named(r"(?m)^## `(.*)`$"), names);
+    assert_eq!(named(r"(?m)^\| \[`(\w+)`\]\(#\w+\) \|"), names, "the list of commands");
+}
+
+#[test]
+fn each_option_is_documented_with_its_default_and_no_other_is() {
+    use clap::ArgAction::{Help, HelpLong, HelpShort, Version};
+    let all = Arguments::command();
+    let is_general = |option: &Arg| matches!(option.get_action(), Help | HelpLong | HelpShort | Version);
+
+    let mut built = all;
+    built.build();
+    let global = built.get_arguments().filter(|option| option.is_global_set() || is_general(option));
+    check_options("global options", section("Global options"), global);
+    for command in commands() {
+        let own =
+            command.get_opts().chain(command.get_arguments().filter(|it| !it.get_action().takes_values()));
+        let own = own.filter(|option| !option.is_global_set() && !is_general(option));
+        let own = own.filter(|option| !option.is_positional());
+        check_options(command.get_name(), section(&format!("`{}`", command.get_name())), own);
+        for argument in command.get_positionals() {
+            for value in argument.get_possible_values() {
+                let text = section(&format!("`{}`", command.get_name()));
+                assert!(text.contains(&format!("`{}`", value.get_name())), "{}", value.get_name());
+            }
+        }
+    }
+}
+
+/// "Names with `_` are accepted with `-` too", and no command has another name.
+#[test]
+fn the_only_aliases_are_those_with_a_hyphen() {
+    for command in commands() {
+        let aliases: Vec<&str> = command.get_all_aliases().collect();
+        let hyphenated = command.get_name().replace('_', "-");
+        let expected = if command.get_name().contains('_') { vec![hyphenated.as_str()] } else { Vec::new() };
+        assert_eq!(aliases, expected, "{}", command.get_name());
+    }
+}
+
+#[test]
+fn a_command_has_a_documented_json_answer_or_says_that_it_has_none() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli");
+    for command in commands() {
+        let name = command.get_name();
+        let file = match name {
+            "history" => "status",
+            "untaint" => "taint",
+            name => name,
+        };
+        let code = std::fs::read_to_string(folder.join(format!("{file}.rs"))).unwrap();
+        let text = section(&format!("`{name}`"));
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+
+        assert_eq!(text.contains("JSON answer: [`chinampa."), code.contains(".json("), "{name}");
+        assert_eq!(text.contains("no JSON answer"), !code.contains(".json("), "{name}");
+    }
+}

@@ -1,0 +1,588 @@
+//! Each document that can be produced has the fields that `docs/commands.md` lists, and no others.
+//!
+//! Only `chinampa.init/1` is missing here: `tests/layers` compares what the command prints.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::deployment::DeployJson;
+use super::environment::{HistoryJson, StatusJson, UnlockJson};
+use super::json::{BuildJson, PlanJson, event};
+use super::lint::LintJson;
+use super::why::Explanation;
+use super::why_not::NearMisses;
+use super::{answers, graph, simulation};
+use crate::config;
+use crate::deploy::{
+    ApplyReason, Backend, Creates, DeployError, DeployPlan, DeployReport, ImageChange, LockClaim,
+    ProjectDeployment, ProjectError, ProjectOutcome, ProjectResult, RestartReason, ServiceError, ServiceWork,
+    TerraformFolder, TerraformRoot, TerraformWork,
+};
+use crate::engine::Progress;
+use crate::execute::{BuildReport, Event, Outcome, ProjectReport};
+use crate::graph::ProjectGraph;
+use crate::inputs::ParentChange;
+use crate::lint::{Code, Edit, EditKind, Finding, Lint, Unchecked};
+use crate::model::{
+    BranchName, Change, ChangeKind, CommitId, Fingerprint, Fingerprinter, ImageRef, InputDigest,
+    ManifestDigest, ObjectId, ProjectName, RepoPath, Timestamp,
+};
+use crate::observe::{Base, Changes, Image, Reason};
+use crate::patterns::Patterns;
+use crate::plan::{Action, Build, Impact, Plan, ProjectImpact, Step};
+use crate::record::{
+    AppliedSettings, BuildRecord, DeployedProject, DeployedRecord, DeploymentOutcome, InProgress,
+    PastDeployment, ProjectState, RecordedImage,
+};
+use crate::registry::Adjustment;
+use crate::registry::copy::Copied;
+use crate::simulate::{LeftOut, LineCost, ProjectCost, Simulation};
+use crate::workspace::{ParentImage, PatternFile, Project, Workspace};
+
+#[path = "../../tests/support/reference.rs"]
+mod reference;
+
+#[test]
+fn every_document_has_the_documented_fields_and_no_others() {
+    let documented = reference::schemas(include_str!("../../docs/commands.md"));
+    let mut produced: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for document in documents() {
+        let schema = document["schema"].as_str().unwrap().to_owned();
+        produced.entry(schema).or_default().push(document);
+    }
+
+    let mut differences = Vec::new();
+    for (schema, documents) in &produced {
+        let fields = documented.get(schema).unwrap_or_else(|| panic!("`{schema}` is not documented"));
+        let found = reference::differences(fields, documents);
+        differences.extend(found.into_iter().map(|difference| format!("{schema}: {difference}")));
+    }
+
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    let mut schemas: BTreeSet<&str> = produced.keys().map(String::as_str).collect();
+    schemas.insert("chinampa.init/1");
+    assert_eq!(schemas, documented.keys().map(String::as_str).collect());
+}
+
+/// The tables that list the fields of each kind of reason and of event.
+#[test]
+fn every_kind_of_reason_and_event_has_the_fields_of_its_row() {
+    let reasons = reasons().iter().map(|reason| value(super::json::ReasonJson(reason))).collect::<Vec<_>>();
+
+    assert_eq!(kinds("| `kind` | fields | meaning |"), fields_by("kind", &["kind"], &reasons));
+    let besides = ["schema", "event", "project"];
+    assert_eq!(
+        kinds("| `event` | fields besides `project` | when |"),
+        fields_by("event", &besides, &events())
+    );
+}
+
+/// By the first column, the names in the second.
+fn kinds(header: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let page = include_str!("../../docs/commands.md");
+    let rows =
+        page.lines().skip_while(|line| *line != header).skip(2).take_while(|line| line.starts_with('|'));
+    let names = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let cells = rows.map(|row| row.split('|').map(names).collect::<Vec<_>>());
+    cells.map(|cells| (cells[1][0].clone(), cells[2].iter().cloned().collect())).collect()
+}
+
+/// By the value of a field, the names of the others but some.
+fn fields_by(kind: &str, but: &[&str], documents: &[Value]) -> BTreeMap<String, BTreeSet<String>> {
+    let fields = |document: &Value| {
+        let names = document.as_object().unwrap().keys().filter(|name| !but.contains(&name.as_str()));
+        (document[kind].as_str().unwrap().to_owned(), names.cloned().collect())
+    };
+    documents.iter().map(fields).collect()
+}
+
+/// Every kind of document, with every field in some document of its kind, and each optional one left out in another.
+fn documents() -> Vec<Value> {
+    let mut all = plans();
+    all.extend(whys());
+    all.extend(events());
+    all.extend(small_answers());
+    all.extend(lints());
+    all.extend(simulations());
+    all.extend(deployments());
+    all.extend(records());
+    all
+}
+
+fn value(document: impl serde::Serialize) -> Value {
+    serde_json::to_value(document).unwrap()
+}
+
+fn name(text: &str) -> ProjectName {
+    text.parse().unwrap()
+}
+
+fn path(text: &str) -> RepoPath {
+    RepoPath::new(text).unwrap()
+}
+
+fn commit() -> CommitId {
+    CommitId(ObjectId::from_bytes([1; 20]))
+}
+
+fn inputs() -> InputDigest {
+    InputDigest::from_bytes([1; 32])
+}
+
+fn digest() -> ManifestDigest {
+    ManifestDigest::of(b"image")
+}
+
+fn image() -> ImageRef {
+    "localhost:5000/api:1".parse().unwrap()
+}
+
+fn fingerprint() -> Fingerprint {
+    Fingerprinter::new("test/1").field("a").finish()
+}
+
+fn known() -> Base {
+    Base::Known { commit: commit(), from: "--base".to_owned() }
+}
+
+fn unknown() -> Base {
+    Base::Unknown { why: "no history".to_owned() }
+}
+
+fn graph() -> ProjectGraph {
+    let needs = [(name("lib"), vec![]), (name("api"), vec![name("lib")])];
+    ProjectGraph::new(&BTreeMap::from(needs)).unwrap()
+}
+
+/// One of each kind.
+fn reasons() -> Vec<Reason> {
+    let project = name("lib");
+    let parent = |before, now| ParentChange {
+        reference: "tool".to_owned(),
+        source: "lib/Dockerfile:1".to_owned(),
+        before,
+        now,
+    };
+    let all = vec![
+        Reason::File {
+            path: path("lib/a"),
+            change: ChangeKind::Added,
+            pattern: "lib/".to_owned(),
+            source: "lib/.rebuild_patterns:1".to_owned(),
+            project: project.clone(),
+        },
+        Reason::Patterns {
+            path: path("lib/.rebuild_patterns"),
+            change: ChangeKind::Modified,
+            project: project.clone(),
+        },
+        Reason::Entry { keys: vec!["target".to_owned()], project: project.clone() },
+        Reason::New { project: project.clone() },
+        Reason::Parents {
+            changes: vec![
+                parent(None, Some(ParentImage::External)),
+                parent(Some(ParentImage::Project(name("tool"))), None),
+                parent(Some(ParentImage::External), Some(ParentImage::Project(name("tool")))),
+            ],
+            project: project.clone(),
+        },
+        Reason::UnreadableInBase { why: "a bad pattern".to_owned(), project: project.clone() },
+        Reason::UnreadableBase { why: "no manifest".to_owned() },
+        Reason::Need { project },
+        Reason::NoImage,
+        Reason::NoImageOfDefaultBranch,
+        Reason::NoImageOfExtraInputs,
+        Reason::BaseUnknown { why: "no history".to_owned() },
+        Reason::Tainted,
+        Reason::Forced,
+    ];
+    // A new kind of reason is to be added above, and documented.
+    for reason in &all {
+        match reason {
+            Reason::File { .. }
+            | Reason::Patterns { .. }
+            | Reason::Entry { .. }
+            | Reason::New { .. }
+            | Reason::Parents { .. }
+            | Reason::UnreadableInBase { .. }
+            | Reason::UnreadableBase { .. }
+            | Reason::Need { .. }
+            | Reason::NoImage
+            | Reason::NoImageOfDefaultBranch
+            | Reason::NoImageOfExtraInputs
+            | Reason::BaseUnknown { .. }
+            | Reason::Tainted
+            | Reason::Forced => {}
+        }
+    }
+    all
+}
+
+fn project_impact(project: &str, needs: &[&str], reasons: Vec<Reason>) -> ProjectImpact {
+    ProjectImpact {
+        project: name(project),
+        is_changed: true,
+        is_affected: true,
+        needs: needs.iter().map(|need| name(need)).collect(),
+        reasons,
+    }
+}
+
+fn plan(base: Base) -> Plan {
+    let step = |impact, action| Step { impact, digest: inputs(), files: 3, action };
+    let build = |reasons| Action::Build(Build { reasons, clears_taint: false });
+    let reuse =
+        Image { repository: "lib".parse().unwrap(), digest: digest(), tag: "cache-1".parse().unwrap() };
+    Plan {
+        head: commit(),
+        is_dirty: false,
+        base,
+        steps: vec![
+            step(project_impact("lib", &[], Vec::new()), Action::Reuse(reuse)),
+            step(project_impact("api", &["lib"], reasons()), build(vec![Reason::NoImage])),
+            step(project_impact("failed", &[], Vec::new()), build(vec![Reason::Forced])),
+            step(project_impact("blocked", &["failed"], Vec::new()), build(vec![Reason::NoImage])),
+        ],
+    }
+}
+
+fn plans() -> Vec<Value> {
+    let offline = Impact {
+        head: commit(),
+        is_dirty: true,
+        base: unknown(),
+        projects: vec![project_impact("api", &["lib"], reasons())],
+    };
+    let report = |outcome| ProjectReport { outcome, took: Duration::from_millis(10) };
+    let built = Outcome::Built {
+        image: image(),
+        of_platforms: BTreeMap::new(),
+        digest: digest(),
+        steps: 2,
+        cached_steps: 1,
+    };
+    let failed =
+        Outcome::Failed { causes: vec!["it failed".to_owned()], log_tail: vec!["a line".to_owned()] };
+    let report = BuildReport {
+        projects: BTreeMap::from([
+            (name("lib"), report(Outcome::Reused { image: image(), digest: digest() })),
+            (name("api"), report(built)),
+            (name("failed"), report(failed)),
+            (name("blocked"), report(Outcome::Blocked { by: name("failed") })),
+        ]),
+        is_interrupted: false,
+    };
+    let (plan, without_base) = (plan(known()), plan(unknown()));
+    vec![
+        value(PlanJson::of_plan(&plan)),
+        value(PlanJson::of_impact(&offline, None)),
+        value(BuildJson::new(&plan, &report, Some(&image()))),
+        value(BuildJson::new(&without_base, &report, None)),
+    ]
+}
+
+fn whys() -> Vec<Value> {
+    let graph = graph();
+    let documents = [known(), unknown()].map(|base| {
+        let changes = Changes {
+            head: commit(),
+            is_dirty: false,
+            base: base.clone(),
+            files: Vec::new(),
+            direct: BTreeMap::from([(name("lib"), reasons())]),
+        };
+        let projects = vec![project_impact("api", &["lib"], vec![Reason::Need { project: name("lib") }])];
+        let impact = Impact { head: commit(), is_dirty: false, base, projects };
+        value(Explanation::new(&graph, &changes, &impact, &name("api")))
+    });
+
+    let workspace = workspace();
+    let changed =
+        ["lib/a.md", "api/elsewhere"].map(|file| Change { path: path(file), kind: ChangeKind::Added });
+    let impact = Impact { head: commit(), is_dirty: false, base: known(), projects: Vec::new() };
+    let api = name("api");
+    let near_misses = NearMisses::new(&workspace, &changed, &api);
+    documents.into_iter().chain([near_misses.to_json(&impact)]).collect()
+}
+
+/// `api`, which needs `lib`; the lines of both take `src` but for Markdown.
+fn workspace() -> Workspace {
+    let text =
+        b"[workspace]\nname = \"shop\"\n[projects.lib]\npath = \"lib\"\n[projects.api]\npath = \"api\"\n";
+    let manifest = config::parse(text, "projects.toml").unwrap();
+    let projects = manifest.projects.into_iter().map(|(name, config)| {
+        let file = config.path.value.join(&path(".rebuild_patterns"));
+        let project = Project {
+            patterns: Patterns::parse(b"./src/\n!**/*.md\n", &config.path.value).unwrap(),
+            pattern_file: PatternFile::There(file),
+            variants: Box::new([]),
+            repository: config.repository.clone(),
+            extra_inputs: Patterns::default(),
+            config,
+        };
+        (name, project)
+    });
+    Workspace {
+        records: manifest.workspace.name.builds_repository(),
+        settings: manifest.workspace,
+        cache: manifest.cache,
+        deploy: None,
+        environments: BTreeMap::new(),
+        trust: None,
+        manifest_file: "projects.toml".to_owned(),
+        projects: projects.collect(),
+        graph: graph(),
+        rebuild_all: Patterns::default(),
+    }
+}
+
+fn events() -> Vec<Value> {
+    let project = || name("api");
+    let progress = |progress| Event::Progress { project: project(), progress };
+    let step = || "[1/2] RUN make".to_owned();
+    let events = [
+        Event::Started { project: project() },
+        progress(Progress::StepStarted { step: step() }),
+        progress(Progress::StepDone { step: step(), cached: false, took: Duration::from_secs(1) }),
+        progress(Progress::Log { step: step(), text: "a line".to_owned() }),
+        Event::Pushing { project: project(), image: image() },
+        Event::Finished { project: project(), outcome: Outcome::Cancelled, took: Duration::ZERO },
+    ];
+    events.iter().map(event).collect()
+}
+
+fn small_answers() -> Vec<Value> {
+    let copied =
+        Copied { bytes_sent: 1, blobs_sent: 1, blobs_skipped: 0, blobs_mounted: 0, manifests_sent: 1 };
+    let keep = std::num::NonZeroU32::MIN;
+    let adjustments = vec![
+        Adjustment::Created,
+        Adjustment::Lifecycle { keep, replaced: Some("{}".to_owned()) },
+        Adjustment::TagMutability { immutable: true },
+        Adjustment::ScanOnPush { enabled: true },
+    ];
+    let affected = [name("api")];
+    vec![
+        answers::changed(&known(), &[&path("lib/a")]),
+        answers::changed(&unknown(), &[]),
+        answers::image_exists(&image(), Some(&digest())),
+        answers::image_exists(&image(), None),
+        answers::promote(&image(), &image(), &digest(), &copied, 0.5),
+        answers::ensure_repo(&[("localhost/api".to_owned(), adjustments)]),
+        answers::last_successful_commit(Some(&(BranchName::new("main"), commit()))),
+        answers::last_successful_commit(None),
+        answers::ensure_terraform("1.15.5", Path::new("/cache/terraform"), true),
+        graph::json(&graph(), &affected.iter().collect()),
+    ]
+}
+
+fn lints() -> Vec<Value> {
+    let edit = |line, kind| Edit { file: "lib/.rebuild_patterns".to_owned(), line, kind, by_itself: true };
+    let text = || "lib/".to_owned();
+    let edits = vec![
+        edit(None, EditKind::Add { lines: vec![text()] }),
+        edit(Some(1), EditKind::Remove { text: text() }),
+        edit(Some(1), EditKind::Replace { text: text() }),
+        edit(Some(1), EditKind::RemoveNeed { project: name("api"), need: name("lib") }),
+    ];
+    let pin = edit(Some(1), EditKind::Pin { reference: "node@sha256:…".to_owned() });
+    let finding = |suggestion| Finding {
+        project: name("api"),
+        file: "api/Dockerfile".to_owned(),
+        line: 1,
+        code: Code::ParentFloats,
+        message: "it floats".to_owned(),
+        suggestion,
+    };
+    let unchecked = Unchecked {
+        project: name("api"),
+        file: "api/Dockerfile".to_owned(),
+        line: 2,
+        source: "$FILES".to_owned(),
+    };
+    let suggestions = edits.iter().cloned().chain([pin]).map(Some).chain([None]);
+    let lint = Lint { findings: suggestions.map(finding).collect(), unchecked: vec![unchecked] };
+    vec![value(LintJson::new(commit(), false, 2, &lint, &edits))]
+}
+
+fn simulations() -> Vec<Value> {
+    let line = |project| LineCost {
+        project,
+        pattern: "lib/".to_owned(),
+        source: "lib/.rebuild_patterns:1".to_owned(),
+        commits: 1,
+        only: 1,
+        builds: 2,
+    };
+    let some = Simulation {
+        commits: 1,
+        oldest: Some(commit()),
+        newest: Some(commit()),
+        left_out: Some(LeftOut::Older { most: 1 }),
+        projects: vec![ProjectCost { name: name("api"), declared: 1, inferred: 1, guessed: false }],
+        lines: vec![line(Some(name("api"))), line(None)],
+    };
+    let none = Simulation {
+        commits: 0,
+        oldest: None,
+        newest: None,
+        left_out: None,
+        projects: Vec::new(),
+        lines: Vec::new(),
+    };
+    vec![simulation::json(&some), simulation::json(&none)]
+}
+
+fn deployments() -> Vec<Value> {
+    let plan = deploy_plan();
+    let result = |outcome, runs| ProjectResult { project: name("api"), runs, outcome };
+    let error = ProjectError::Service(ServiceError::NoRegion { service: "function".to_owned() });
+    let report = DeployReport {
+        plan: deploy_plan(),
+        results: vec![
+            result(ProjectOutcome::Deployed, Some(image())),
+            result(ProjectOutcome::Failed(error), None),
+            result(ProjectOutcome::Failed(failed_program()), Some(image())),
+        ],
+        error: Some(DeployError::NoDeployRegistry),
+        is_nothing: false,
+    };
+    vec![value(DeployJson::of_plan(&plan)), value(DeployJson::of_report(&report))]
+}
+
+/// A step of Terraform that wrote a line before it failed.
+fn failed_program() -> ProjectError {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    let source = crate::deploy::ProgramError::Failed {
+        program: "terraform".to_owned(),
+        status: std::process::ExitStatus::from_raw(1 << 8),
+        log_tail: vec!["a line".to_owned()],
+    };
+    let step = crate::deploy::TerraformStep::Apply;
+    crate::deploy::TerraformError::Step { folder: path("api/terraform"), step, source }.into()
+}
+
+fn deploy_plan() -> DeployPlan {
+    let root = || TerraformRoot {
+        folder: TerraformFolder { path: path("api/terraform"), name: None },
+        backend: Backend::new("s3", "shop-dev/api".to_owned()).unwrap(),
+        fingerprint: fingerprint(),
+        reads_elsewhere: None,
+        creates: Creates::Unknown,
+    };
+    let service = config::ServiceConfig {
+        service: config::Service::Lambda { name: "api".parse().unwrap() },
+        timeout: None,
+    };
+    let restart = ServiceWork::Restart { service, reason: RestartReason::Missing, is_missing: true };
+    let apply = TerraformWork::Apply { root: root(), reason: ApplyReason::Requested };
+    let unchanged = TerraformWork::Unchanged { root: root() };
+    let project = |old, terraform, service| ProjectDeployment {
+        name: name("api"),
+        source: "api".parse().unwrap(),
+        repository: "api".parse().unwrap(),
+        destination: "team/api".parse().unwrap(),
+        inputs: inputs(),
+        image: ImageChange { old, new: digest() },
+        tags: vec!["latest".parse().unwrap()],
+        terraform,
+        service,
+        settings: AppliedSettings { terraform: BTreeMap::new(), service: fingerprint() },
+    };
+    DeployPlan {
+        workspace: "shop".parse().unwrap(),
+        environment: "dev".parse().unwrap(),
+        commit: commit(),
+        records: "shop-builds".parse().unwrap(),
+        basis: None,
+        versions: vec!["v1".parse().unwrap()],
+        projects: vec![
+            project(None, vec![apply], restart),
+            project(Some(digest()), vec![unchanged], ServiceWork::None),
+        ],
+    }
+}
+
+fn records() -> Vec<Value> {
+    let image = || RecordedImage { repository: "team/api".to_owned(), inputs: inputs(), image: digest() };
+    let build = |branch: Option<&str>| BuildRecord {
+        commit: commit(),
+        branch: branch.map(str::to_owned),
+        projects: BTreeMap::from([(name("api"), image())]),
+    };
+    let at = Timestamp::from_millis(1_795_896_900_000);
+    let settings = AppliedSettings {
+        terraform: BTreeMap::from([("api/terraform".to_owned(), fingerprint())]),
+        service: fingerprint(),
+    };
+    let deployed = |at, state| DeployedProject { image: image(), commit: commit(), at, state };
+    let past = |ended, outcome, failed| PastDeployment {
+        commit: commit(),
+        began: at,
+        ended,
+        by: "job-7".to_owned(),
+        outcome,
+        changed: 1,
+        failed,
+    };
+    let new = DeployedRecord::new("dev".parse().unwrap());
+    let record = DeployedRecord {
+        commit: Some(commit()),
+        in_progress: Some(InProgress {
+            commit: commit(),
+            since: at,
+            by: "job-8".to_owned(),
+            projects: BTreeSet::from([name("api")]),
+        }),
+        projects: BTreeMap::from([
+            (name("api"), deployed(Some(at), ProjectState::Applied(settings))),
+            (name("lib"), deployed(None, ProjectState::ImageOnly)),
+        ]),
+        history: vec![
+            past(Some(at), DeploymentOutcome::Failed, Some(name("api"))),
+            past(None, DeploymentOutcome::Abandoned, None),
+        ],
+        ..new.clone()
+    };
+    let claim = LockClaim {
+        commit: commit().to_string(),
+        by: "job-8".to_owned(),
+        begun: at,
+        renewed: at,
+        lease: Duration::from_secs(60),
+    };
+    let stored = [build(Some("main")), build(None)].map(|record| record.to_bytes().unwrap());
+    let stored = stored.into_iter().chain([&record, &new].map(|record| record.to_bytes().unwrap()));
+    let stored = stored.map(|bytes| serde_json::from_slice(&bytes).unwrap());
+    let shown = [
+        value(StatusJson::new(&record, std::slice::from_ref(&claim))),
+        value(StatusJson::new(&new, &[])),
+        value(HistoryJson::new(&record)),
+        value(UnlockJson::new("dev", &[claim])),
+    ];
+    stored.chain(shown).collect()
+}
+
+/// A document that lacks a field, has one too many, or has one of another type, is noticed.
+#[test]
+fn differences_from_the_reference_are_found() {
+    let page = "\n## JSON\n\n### Reasons\n\n### `chinampa.a/1`\n\n| field | type | meaning |\n|---|---|---|\n\
+                | `a` | string | |\n| `b` | array of objects | |\n| `b[].c` | number or null | |\n";
+    let fields = &reference::schemas(page)["chinampa.a/1"];
+    let differences = |document: Value| reference::differences(fields, &[document]);
+
+    let right = json!({ "schema": "", "a": "x", "b": [{ "c": 1 }, { "c": null }] });
+    assert_eq!(differences(right), [""; 0]);
+    assert_eq!(differences(json!({ "schema": "", "b": [{ "c": 1 }, { "c": null }] })).len(), 1);
+    assert_eq!(differences(json!({ "schema": "", "a": 1, "b": [{ "c": 1 }, { "c": null }] })).len(), 1);
+    assert_eq!(differences(json!({ "schema": "", "a": "x", "b": [{ "c": 1 }] })).len(), 1);
+    assert_eq!(differences(json!({ "schema": "", "a": "x", "b": [{ "c": 1 }, { "c": null }, {}] })).len(), 1);
+    assert_eq!(
+        differences(json!({ "schema": "", "a": "x", "d": "", "b": [{ "c": 1 }, { "c": null }] })).len(),
+        1
+    );
+}
