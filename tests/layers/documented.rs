@@ -200,6 +200,24 @@ fn each_link_leads_to_a_file_and_a_heading() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
+/// Those of the repository: folders and files that are made by running something are in `target`.
+#[test]
+fn each_file_that_a_page_names_is_there() {
+    let name = Regex::new(r"`((?:src|tests|scripts|docs|\.cargo|\.ci)/[\w./-]+)`").unwrap();
+
+    let mut missing = Vec::new();
+    for (file, text) in pages() {
+        for found in name.captures_iter(&text) {
+            // What fuzzing leaves is no part of the repository.
+            if !root().join(&found[1]).exists() && &found[1] != "tests/fuzz/artifacts" {
+                missing.push(format!("{}: {}", file.strip_prefix(root()).unwrap().display(), &found[1]));
+            }
+        }
+    }
+
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
 #[test]
 fn headings_have_the_anchors_that_links_use() {
     let text = "# A\n## `chinampa.plan/1`\n## What is *not* done: a, b\n```\n# no heading\n```\n### `a`, `b`\n### `a`, `b`\n";
