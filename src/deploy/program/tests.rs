@@ -2,10 +2,16 @@ use std::sync::Mutex;
 
 use super::*;
 
+/// A shell that can trap SIGINT, though the tests may run in the background of a script, where it is ignored.
+fn shell_command(script: &str) -> Command {
+    let mut command = Command::new("env");
+    command.args(["--default-signal=INT", "sh", "-c", script]);
+    command
+}
+
 async fn shell(script: &str) -> (Result<(), ProgramError>, Vec<Line>) {
     let lines = Mutex::new(Vec::new());
-    let mut command = Command::new("sh");
-    command.args(["-c", script]);
+    let command = shell_command(script);
     let result = run(command, Stop::Interrupt, &|line| lines.lock().unwrap().push(line)).await;
     (result, lines.into_inner().unwrap())
 }
@@ -28,7 +34,7 @@ async fn a_failure_has_the_last_lines_and_no_more() {
     let (result, _) = shell("seq 100 >&2; exit 3").await;
 
     let error = result.unwrap_err();
-    assert_eq!(error.to_string(), "`sh` failed: exit status: 3");
+    assert_eq!(error.to_string(), "`env` failed: exit status: 3");
     assert_eq!(error.log_tail().len(), TAIL_LINES);
     assert_eq!(error.log_tail().last().unwrap(), "100");
 }
@@ -57,12 +63,11 @@ async fn a_program_that_nobody_waits_for_is_interrupted_and_may_clean_up() {
     let cleaned = folder.path().join("cleaned");
     let (ready, started) = tokio::sync::oneshot::channel();
     let ready = Mutex::new(Some(ready));
-    let mut command = Command::new("sh");
     let script = format!(
         "trap 'sleep 0.3; echo stopping; touch {}; exit 1' INT; echo ready; while :; do sleep 0.05; done",
         cleaned.display()
     );
-    command.args(["-c", &script]);
+    let command = shell_command(&script);
     let tell = |_| {
         if let Some(ready) = ready.lock().unwrap().take() {
             ready.send(()).unwrap();
@@ -83,9 +88,7 @@ async fn shell_to_its_end(
     interruption: &Interruption,
 ) -> (Result<(), ProgramError>, Vec<Line>) {
     let (folder, lines) = (tempfile::tempdir().unwrap(), Mutex::new(Vec::new()));
-    // A shell can't trap a signal that it was started to ignore, as it is when the tests run in the background of a script.
-    let mut command = Command::new("env");
-    command.args(["--default-signal=INT", "sh", "-c", script]);
+    let command = shell_command(script);
     let tell = |line| lines.lock().unwrap().push(line);
     let result = run_to_its_end(command, folder.path(), interruption, &tell).await;
     (result, lines.into_inner().unwrap())
@@ -108,9 +111,7 @@ async fn a_program_that_must_come_to_its_end_is_interrupted_once_and_waited_for(
     let script = "trap 'echo asked; asked=1' INT; echo ready; \
                   until [ \"$asked\" ]; do sleep 0.05; done; sleep 0.3; echo written; exit 1";
     let (folder, lines) = (tempfile::tempdir().unwrap(), Mutex::new(Vec::new()));
-    // A shell can't trap a signal that it was started to ignore, as it is when the tests run in the background of a script.
-    let mut command = Command::new("env");
-    command.args(["--default-signal=INT", "sh", "-c", script]);
+    let command = shell_command(script);
     let tell = |line: Line| {
         if line.text == "ready" {
             interruption.request();
