@@ -12,7 +12,7 @@ use crate::workspace;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Globs, or regular expressions that begin with `^`, against paths from the repository root.
+    /// Globs, or regular expressions that begin with `^`, to match against paths relative to the repository root.
     #[arg(required = true, value_name = "GLOB or ^REGEX")]
     patterns: Vec<String>,
 }

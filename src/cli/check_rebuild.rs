@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The project; in a project's folder it can be left out.
+    /// Project to check [default: the project that contains the current folder].
     project: Option<String>,
 }
 

@@ -19,21 +19,21 @@ use crate::report::deployment::{self, DeployJson};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The projects to deploy [default: all].
+    /// Projects to deploy [default: all].
     projects: Vec<String>,
-    /// The environment, as `projects.toml` names it.
+    /// Name of the environment in `projects.toml`.
     #[arg(short, long, value_name = "NAME")]
     environment: EnvironmentName,
-    /// Show what would be done and why, and write nothing; Terraform plans.
+    /// Show the deployment plan, with `terraform plan`, and change nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Allow a commit that is older than the one that is deployed.
+    /// Allow a commit that is an ancestor of the deployed one.
     #[arg(long)]
     rollback: bool,
-    /// Apply all Terraform, also where nothing changed: what was applied may have drifted.
+    /// Apply Terraform for every project, even if nothing changed, to correct drift.
     #[arg(long)]
     apply_all: bool,
-    /// How long to wait for another deployment to this environment.
+    /// Maximum time to wait for another deployment to the environment.
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = humantime::parse_duration)]
     wait: Duration,
 }

@@ -13,9 +13,9 @@ use crate::workspace;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Without the prefix that the manifest puts before it.
+    /// Name of the repository, without the prefix in `projects.toml`.
     repository: String,
-    /// Of `[cache]` or `[deploy]`, which must be of kind `ecr`.
+    /// AWS region of `[cache]` or `[deploy]`, whose kind must be `ecr`.
     region: Region,
 }
 

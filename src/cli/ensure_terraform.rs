@@ -15,14 +15,14 @@ use crate::report::answers;
 #[derive(Debug, Args)]
 #[command(disable_version_flag = true)]
 pub(super) struct Arguments {
-    /// Of Terraform.
+    /// Version of Terraform.
     #[arg(long, value_name = "VERSION", default_value = TERRAFORM_VERSION)]
     version: TerraformVersion,
-    /// The address that has `<version>/terraform_<version>_<os>_<architecture>.zip` and the
-    /// checksums [default: CHINAMPA_TERRAFORM_MIRROR, else where it is published].
+    /// Base URL of `<version>/terraform_<version>_<os>_<architecture>.zip` and the checksums
+    /// [default: CHINAMPA_TERRAFORM_MIRROR, or HashiCorp's release server].
     #[arg(long, value_name = "URL")]
     mirror: Option<Mirror>,
-    /// The SHA-256 that the archive must have, besides being the one that the mirror tells.
+    /// Expected SHA-256 of the archive, checked in addition to the mirror's checksums.
     #[arg(long, value_name = "HEX")]
     sha256: Option<ArchiveSum>,
 }

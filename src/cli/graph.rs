@@ -18,11 +18,11 @@ pub(super) struct Arguments {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// One line a project, after everything that it needs.
+    /// One line per project, dependencies first.
     Text,
-    /// For Graphviz.
+    /// Graphviz.
     Dot,
-    /// For Markdown pages that draw diagrams.
+    /// A Mermaid diagram for Markdown pages.
     Mermaid,
     Json,
 }

@@ -10,7 +10,7 @@ use crate::workspace;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Without the prefix that the manifest puts before it.
+    /// Name of the repository, without the prefix in `projects.toml`.
     repository: String,
     tag: String,
 }

@@ -11,7 +11,7 @@ use crate::workspace::{MANIFEST, ManifestSource, Workspace};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Replaces `projects.toml` and the pattern files of projects.
+    /// Overwrite an existing `projects.toml` and pattern files.
     #[arg(long)]
     force: bool,
 }

@@ -15,9 +15,9 @@ use crate::workspace::Workspace;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The projects that are looked at; none named: all.
+    /// Projects to check [default: all].
     projects: Vec<String>,
-    /// Changes the files of the work tree where no person has to decide, then looks again.
+    /// Apply the safe fixes to the work tree, then check again.
     #[arg(long, conflicts_with = "head")]
     fix: bool,
 }

@@ -54,7 +54,7 @@ use self::taint::Taint;
 use crate::error::Error;
 use crate::exit::Exit;
 
-/// Builds the container images of a monorepo, and only those whose inputs changed.
+/// Build the container images of a monorepo: only those whose inputs changed.
 #[derive(Debug, Parser)]
 #[command(
     name = "chinampa",
@@ -63,7 +63,7 @@ use crate::exit::Exit;
     propagate_version = true,
     subcommand_required = true
 )]
-#[command(after_help = "Exit status: 0 done or yes, 1 no, 2 wrong input, 3 the environment failed, \
+#[command(after_help = "Exit status: 0 success or yes, 1 no, 2 invalid input, 3 environment error (a retry may help), \
     4 a build or deployment failed, 130 interrupted.")]
 struct Arguments {
     #[command(flatten)]
@@ -74,56 +74,56 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Writes a first `projects.toml` and pattern files after what the repository builds, and says what it guessed.
+    /// Create `projects.toml` and pattern files from the Dockerfiles and compose files of a repository.
     Init(init::Arguments),
-    /// Builds the images that the cache does not have, needs first.
+    /// Build the images that are missing from the cache.
     Build(build::Arguments),
-    /// Promotes a commit's images, then applies Terraform and restarts services, project by project.
+    /// Promote the images of a commit, then apply Terraform and restart services, project by project.
     Deploy(deploy::Arguments),
-    /// Show what an environment runs, and who changes it.
+    /// Show what an environment runs and whether a deployment is in progress.
     Status(status::Arguments),
     /// List the last deployments to an environment.
     History(status::Arguments),
-    /// Take the lock of an environment away from whoever holds it, and say whose it was.
+    /// Release the lock of an environment, whoever holds it.
     Unlock(unlock::Arguments),
-    /// Shows what would be built, what reused, and why.
+    /// Show which images would be built or reused, and why.
     Plan(plan::Arguments),
-    /// Tells the whole story of one project: each file, the line that takes it, the way through the graph.
+    /// Explain why a project is affected: changed files, matching pattern lines, paths through the graph.
     Why(why::Arguments),
-    /// Answers whether a path that matches changed since the base.
+    /// Check whether a matching path changed since the base commit.
     Changed(changed::Arguments),
-    /// Answers whether a project must be rebuilt: it, or something it needs, changed since the base.
+    /// Check whether a project must be rebuilt: it or a dependency changed since the base commit.
     #[command(name = "check_rebuild", alias = "check-rebuild")]
     CheckRebuild(check_rebuild::Arguments),
-    /// Answers whether the cache has an image.
+    /// Check whether an image exists in the cache.
     #[command(name = "image_exists", alias = "image-exists")]
     ImageExists(image_exists::Arguments),
-    /// Makes sure that a repository of ECR is there and kept as the manifest says; prints what it changed.
+    /// Create an ECR repository, or reconcile its settings with `projects.toml`.
     #[command(name = "ensure_repo", alias = "ensure-repo")]
     EnsureRepo(ensure_repo::Arguments),
-    /// Copies an image from one registry to another, byte for byte and without an engine.
+    /// Copy an image from one registry to another, byte for byte, without an engine.
     Promote(promote::Arguments),
-    /// Finds where patterns, Dockerfiles and needs don't say the same.
+    /// Report where patterns, Dockerfiles and dependencies disagree.
     Lint(lint::Arguments),
-    /// Tells what the patterns would have built in past commits, and what each line costs.
+    /// Replay past commits: how many builds the patterns would have caused, and which lines caused them.
     Simulate(simulate::Arguments),
-    /// Shows which project needs which, and which are affected.
+    /// Show the dependency graph, with the affected projects marked.
     Graph(graph::Arguments),
-    /// Forces the next build of projects.
+    /// Mark projects for a rebuild, even if their images are cached.
     Taint(taint::Arguments),
-    /// Takes back what `taint` did.
+    /// Remove the marks that `taint` set.
     Untaint(taint::Arguments),
-    /// Prints the newest commit in the history here that was built whole.
+    /// Print the newest commit in this history that has a build record.
     #[command(name = "last_successful_commit", alias = "last-successful-commit")]
     LastSuccessfulCommit(last_successful_commit::Arguments),
-    /// Writes what the CI says of the commit, under names of our own, to the file that BASH_ENV names.
+    /// Write CI-independent variables about the commit to the file that BASH_ENV names.
     Setenv(setenv::Arguments),
-    /// Makes links named after the commands: called through one, this program is that command.
+    /// Create a symbolic link for each command; a link runs its command directly.
     Shims(shims::Arguments),
-    /// Downloads Terraform, unless it is there, and prints where it is.
+    /// Download Terraform if it is missing, and print its path.
     #[command(name = "ensure_terraform", alias = "ensure-terraform")]
     EnsureTerraform(ensure_terraform::Arguments),
-    /// Writes the completions of a shell.
+    /// Print a completion script for a shell.
     Completions(completions::Arguments),
 }
 

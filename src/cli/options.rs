@@ -7,33 +7,34 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Options {
-    /// The repository, or a folder in it; bare ones too.
+    /// Run in this repository or folder; bare repositories work too.
     #[arg(short = 'C', value_name = "DIR", global = true, default_value = ".", hide_default_value = true)]
     pub(super) directory: PathBuf,
-    /// The manifest, instead of `projects.toml` of the commit.
+    /// Read this file instead of the commit's `projects.toml`.
     #[arg(long, value_name = "FILE", global = true)]
     pub(super) manifest: Option<PathBuf>,
-    /// The commit that changes are counted from.
+    /// Compare with this commit, or with `deployed:<environment>`.
     #[arg(long, value_name = "REV", global = true)]
     pub(super) base: Option<String>,
-    /// Lets git fetch what a shallow or partial clone lacks to find the base.
+    /// Fetch missing history if a shallow or partial clone lacks the base commit.
     #[arg(long, global = true)]
     pub(super) fetch_base: bool,
-    /// The commit that is looked at, without uncommitted work [default: HEAD].
+    /// Examine this commit, without uncommitted changes [default: HEAD].
     #[arg(long, value_name = "REV", global = true)]
     pub(super) head: Option<String>,
-    /// Answers in JSON, with a `schema` field.
+    /// Print the answer as JSON, with a `schema` field.
     #[arg(long, global = true)]
     pub(super) json: bool,
+    /// When to use colour.
     #[arg(long, value_enum, default_value_t = Color::Auto, global = true, hide_default_value = true)]
     pub(super) color: Color,
-    /// Says more on standard error; twice says everything.
+    /// Log more to standard error; repeat for debug output.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub(super) verbose: u8,
-    /// Says nothing on standard error but errors.
+    /// Print nothing but errors to standard error.
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(super) quiet: bool,
-    /// How running builds are shown on standard error.
+    /// How to show running builds on standard error.
     #[arg(long, value_enum, default_value_t = ProgressKind::Auto, global = true, hide_default_value = true)]
     pub(super) progress: ProgressKind,
 }
@@ -47,13 +48,13 @@ pub(super) enum Color {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ProgressKind {
-    /// `tty` on a terminal, else `plain`.
+    /// `tty` on a terminal, otherwise `plain`.
     Auto,
-    /// A line for each running build, kept up to date.
+    /// One live line per running build.
     Tty,
-    /// A line for each thing that happened.
+    /// One line per event.
     Plain,
-    /// An object for each thing that happened, one a line.
+    /// One JSON object per event and line.
     Json,
     None,
 }

@@ -13,12 +13,12 @@ use crate::workspace::Workspace;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The projects and what they need; none named: all.
+    /// Projects to plan, with their dependencies [default: all].
     projects: Vec<String>,
-    /// Asks git alone: says what the changes affect, not what the cache has.
+    /// Ask git only: show what the changes affect, not what the cache has.
     #[arg(long)]
     offline: bool,
-    /// Adds each project's input digest to an offline plan.
+    /// Include each project's input digest in an offline plan.
     #[arg(long, requires = "offline")]
     digests: bool,
 }

@@ -13,9 +13,9 @@ use crate::report::answers;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// As `host/repository[:tag][@digest]`; the tag is `latest` if there is neither.
+    /// Image to copy: `host/repository[:tag][@digest]` [default tag: latest].
     from: String,
-    /// As `host/repository[:tag]`; without a tag the image is there by its digest alone.
+    /// Destination: `host/repository[:tag]`; without a tag, the image is reachable by its digest only.
     to: String,
 }
 

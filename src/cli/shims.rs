@@ -13,7 +13,7 @@ const WITHOUT_LINK: &[&str] = &["completions", "help", "init", "shims"];
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The folder for the links; to be put on PATH.
+    /// Folder for the links, to add to PATH.
     folder: PathBuf,
 }
 

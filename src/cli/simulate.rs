@@ -14,10 +14,10 @@ use crate::workspace::Workspace;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// `A..B`: the commits of B that A lacks; or one revision: all of its history. First parents only.
+    /// Commits to replay: `A..B`, or one revision for all of its history. First parents only.
     #[arg(value_name = "RANGE")]
     range: String,
-    /// The newest so many of them.
+    /// Maximum number of commits, newest first.
     #[arg(long, value_name = "N", default_value = "1000")]
     most: NonZeroUsize,
 }

@@ -12,7 +12,7 @@ use crate::report::environment::{self, HistoryJson, StatusJson};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The environment, as `projects.toml` names it.
+    /// Name of the environment in `projects.toml`.
     #[arg(short, long, value_name = "NAME")]
     environment: EnvironmentName,
 }

@@ -14,12 +14,12 @@ use crate::workspace::Workspace;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The project.
+    /// Project to explain.
     project: String,
-    /// Tells of a project that is not affected which files were not taken, and why; exit code 1 when it is affected.
+    /// Explain which changed files do not affect the project, and why; exit code 1 if it is affected.
     #[arg(long)]
     not: bool,
-    /// Counts the changes from a commit, or from what an environment runs: `deployed:<environment>`.
+    /// Compare with a commit, or with what an environment runs: `deployed:<environment>`.
     #[arg(long, value_name = "REV or deployed:ENVIRONMENT", conflicts_with = "base")]
     against: Option<String>,
 }

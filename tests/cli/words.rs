@@ -14,44 +14,41 @@ fn help_lists_the_commands() {
     let help = world.shown(["--help"]);
 
     assert_snapshot!(help, @"
-    Builds the container images of a monorepo, and only those whose inputs changed
+    Build the container images of a monorepo: only those whose inputs changed
 
     Usage: chinampa [OPTIONS] <COMMAND>
 
     Commands:
-      init                    Writes a first `projects.toml` and pattern files after what the repository
-                              builds, and says what it guessed
-      build                   Builds the images that the cache does not have, needs first
-      deploy                  Promotes a commit's images, then applies Terraform and restarts services,
+      init                    Create `projects.toml` and pattern files from the Dockerfiles and compose
+                              files of a repository
+      build                   Build the images that are missing from the cache
+      deploy                  Promote the images of a commit, then apply Terraform and restart services,
                               project by project
-      status                  Show what an environment runs, and who changes it
+      status                  Show what an environment runs and whether a deployment is in progress
       history                 List the last deployments to an environment
-      unlock                  Take the lock of an environment away from whoever holds it, and say whose
-                              it was
-      plan                    Shows what would be built, what reused, and why
-      why                     Tells the whole story of one project: each file, the line that takes it,
-                              the way through the graph
-      changed                 Answers whether a path that matches changed since the base
-      check_rebuild           Answers whether a project must be rebuilt: it, or something it needs,
-                              changed since the base
-      image_exists            Answers whether the cache has an image
-      ensure_repo             Makes sure that a repository of ECR is there and kept as the manifest
-                              says; prints what it changed
-      promote                 Copies an image from one registry to another, byte for byte and without an
+      unlock                  Release the lock of an environment, whoever holds it
+      plan                    Show which images would be built or reused, and why
+      why                     Explain why a project is affected: changed files, matching pattern lines,
+                              paths through the graph
+      changed                 Check whether a matching path changed since the base commit
+      check_rebuild           Check whether a project must be rebuilt: it or a dependency changed since
+                              the base commit
+      image_exists            Check whether an image exists in the cache
+      ensure_repo             Create an ECR repository, or reconcile its settings with `projects.toml`
+      promote                 Copy an image from one registry to another, byte for byte, without an
                               engine
-      lint                    Finds where patterns, Dockerfiles and needs don't say the same
-      simulate                Tells what the patterns would have built in past commits, and what each
-                              line costs
-      graph                   Shows which project needs which, and which are affected
-      taint                   Forces the next build of projects
-      untaint                 Takes back what `taint` did
-      last_successful_commit  Prints the newest commit in the history here that was built whole
-      setenv                  Writes what the CI says of the commit, under names of our own, to the file
-                              that BASH_ENV names
-      shims                   Makes links named after the commands: called through one, this program is
-                              that command
-      ensure_terraform        Downloads Terraform, unless it is there, and prints where it is
-      completions             Writes the completions of a shell
+      lint                    Report where patterns, Dockerfiles and dependencies disagree
+      simulate                Replay past commits: how many builds the patterns would have caused, and
+                              which lines caused them
+      graph                   Show the dependency graph, with the affected projects marked
+      taint                   Mark projects for a rebuild, even if their images are cached
+      untaint                 Remove the marks that `taint` set
+      last_successful_commit  Print the newest commit in this history that has a build record
+      setenv                  Write CI-independent variables about the commit to the file that BASH_ENV
+                              names
+      shims                   Create a symbolic link for each command; a link runs its command directly
+      ensure_terraform        Download Terraform if it is missing, and print its path
+      completions             Print a completion script for a shell
       help                    Print this message or the help of the given subcommand(s)
 
     Options:
@@ -63,44 +60,46 @@ fn help_lists_the_commands() {
 
     Global options:
       -C <DIR>
-              The repository, or a folder in it; bare ones too
+              Run in this repository or folder; bare repositories work too
 
           --manifest <FILE>
-              The manifest, instead of `projects.toml` of the commit
+              Read this file instead of the commit's `projects.toml`
 
           --base <REV>
-              The commit that changes are counted from
+              Compare with this commit, or with `deployed:<environment>`
 
           --fetch-base
-              Lets git fetch what a shallow or partial clone lacks to find the base
+              Fetch missing history if a shallow or partial clone lacks the base commit
 
           --head <REV>
-              The commit that is looked at, without uncommitted work [default: HEAD]
+              Examine this commit, without uncommitted changes [default: HEAD]
 
           --json
-              Answers in JSON, with a `schema` field
+              Print the answer as JSON, with a `schema` field
 
           --color <COLOR>
+              When to use colour
+
               [possible values: auto, always, never]
 
       -v, --verbose...
-              Says more on standard error; twice says everything
+              Log more to standard error; repeat for debug output
 
       -q, --quiet
-              Says nothing on standard error but errors
+              Print nothing but errors to standard error
 
           --progress <PROGRESS>
-              How running builds are shown on standard error
+              How to show running builds on standard error
 
               Possible values:
-              - auto:  `tty` on a terminal, else `plain`
-              - tty:   A line for each running build, kept up to date
-              - plain: A line for each thing that happened
-              - json:  An object for each thing that happened, one a line
+              - auto:  `tty` on a terminal, otherwise `plain`
+              - tty:   One live line per running build
+              - plain: One line per event
+              - json:  One JSON object per event and line
               - none
 
-    Exit status: 0 done or yes, 1 no, 2 wrong input, 3 the environment failed, 4 a build or deployment
-    failed, 130 interrupted.
+    Exit status: 0 success or yes, 1 no, 2 invalid input, 3 environment error (a retry may help), 4 a
+    build or deployment failed, 130 interrupted.
     [exit: 0]
     ");
 }
