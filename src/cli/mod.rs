@@ -63,8 +63,10 @@ use crate::exit::Exit;
     propagate_version = true,
     subcommand_required = true
 )]
-#[command(after_help = "Exit status: 0 success or yes, 1 no, 2 invalid input, 3 environment error (a retry may help), \
-    4 a build or deployment failed, 130 interrupted.")]
+#[command(
+    after_help = "Exit status: 0 success or yes, 1 no, 2 invalid input, 3 environment error (a retry may help), \
+    4 a build or deployment failed, 130 interrupted."
+)]
 struct Arguments {
     #[command(flatten)]
     options: Options,

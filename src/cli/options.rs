@@ -25,7 +25,7 @@ pub(super) struct Options {
     /// Print the answer as JSON, with a `schema` field.
     #[arg(long, global = true)]
     pub(super) json: bool,
-    /// When to use colour.
+    /// Colours on standard output and standard error.
     #[arg(long, value_enum, default_value_t = Color::Auto, global = true, hide_default_value = true)]
     pub(super) color: Color,
     /// Log more to standard error; repeat for debug output.

@@ -78,8 +78,8 @@ fn help_lists_the_commands() {
               Print the answer as JSON, with a `schema` field
 
           --color <COLOR>
-              When to use colour
-
+              Colours on standard output and standard error
+              
               [possible values: auto, always, never]
 
       -v, --verbose...
