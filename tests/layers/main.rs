@@ -19,7 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("interruption", &[]),
     ("threads", &[]),
     ("aws", &[]),
-    ("config", &["threads"]),
+    ("config", &[]),
     ("docker", &[]),
     ("dockerfile", &[]),
     ("dockerignore", &[]),
