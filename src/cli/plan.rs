@@ -40,8 +40,6 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
         } else {
             output.answer(&text::impact(&impact, digests.as_ref()));
         }
-        // Freeing thousands of projects piece by piece takes longer than the end of the process.
-        std::mem::forget((changes, impact, digests));
     } else {
         let zone = opened.zone(&snapshot, &workspace)?;
         let plan = wait_for(async {
@@ -55,6 +53,5 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
             output.answer(&text::plan(&plan));
         }
     }
-    std::mem::forget((snapshot, workspace));
     Ok(Exit::Done)
 }

@@ -38,8 +38,6 @@ pub(super) fn run(call: &Call, arguments: &Arguments) -> Result<Exit, Error> {
     } else {
         output.answer(&report::text(&simulation));
     }
-    // Freeing thousands of projects piece by piece takes longer than the end of the process.
-    std::mem::forget(workspace);
     Ok(Exit::Done)
 }
 
