@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
 
-use foldhash::fast::RandomState;
 use petgraph::Direction;
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -15,7 +14,7 @@ use crate::model::ProjectName;
 #[derive(Clone, Debug)]
 pub struct ProjectGraph {
     graph: DiGraph<ProjectName, ()>,
-    nodes: HashMap<ProjectName, NodeIndex, RandomState>,
+    nodes: HashMap<ProjectName, NodeIndex>,
     order: Vec<NodeIndex>,
 }
 
@@ -61,7 +60,7 @@ impl ProjectGraph {
         let (_, most) = needs.size_hint();
         let most = most.unwrap_or_default();
         let mut graph = DiGraph::with_capacity(most, 2 * most);
-        let mut nodes = HashMap::with_capacity_and_hasher(most, RandomState::default());
+        let mut nodes = HashMap::with_capacity(most);
         nodes.extend(needs.clone().map(|(name, _)| (name.clone(), graph.add_node(name.clone()))));
         let mut of_node = Vec::new();
         for (number, (_, needs)) in needs.enumerate() {

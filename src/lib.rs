@@ -38,5 +38,4 @@ pub mod registry;
 pub mod report;
 pub mod secrets;
 pub mod simulate;
-mod threads;
 pub mod workspace;

@@ -1,10 +1,5 @@
-/// Reading thousands of small objects is mostly allocation, in libgit2 and zlib too.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use std::process::ExitCode;
 
-fn main() {
-    let exit = chinampa::cli::main();
-    // At once: what libraries do at the end is to give memory back piece by piece, which the system does sooner. No answer
-    // is left in a buffer: help, which clap writes, is made of whole lines.
-    signal_hook::low_level::exit(exit.code().into());
+fn main() -> ExitCode {
+    chinampa::cli::main().code().into()
 }

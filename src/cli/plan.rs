@@ -38,8 +38,6 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
         let impact = plan::impact(&workspace.graph, &changes, &selected);
         let digests = digests.as_ref();
         call.answer(|| PlanJson::of_impact(&impact, digests), || text::impact(&impact, digests));
-        // Freeing thousands of projects piece by piece takes longer than the end of the process.
-        std::mem::forget((changes, impact, digests));
     } else {
         let zone = opened.zone(&snapshot, &workspace)?;
         let plan = wait_for(async {
@@ -49,6 +47,5 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
         })?;
         call.answer(|| PlanJson::of_plan(&plan), || text::plan(&plan));
     }
-    std::mem::forget((snapshot, workspace));
     Ok(Exit::Done)
 }

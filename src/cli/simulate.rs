@@ -38,8 +38,6 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
     } else {
         output.answer(&report::text(&simulation));
     }
-    // Freeing thousands of projects piece by piece takes longer than the end of the process.
-    std::mem::forget(workspace);
     Ok(Exit::Done)
 }
 

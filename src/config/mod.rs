@@ -6,7 +6,6 @@
 
 mod environment;
 mod fields;
-mod parts;
 mod policy;
 mod problem;
 mod project;
@@ -63,7 +62,7 @@ pub struct Manifest {
     pub deploy: Option<RegistryConfig>,
     pub environments: BTreeMap<EnvironmentName, EnvironmentRule>,
     pub trust: Option<Trust>,
-    /// Boxed, so that what moves them from one map to another copies a pointer.
+    /// Boxed: an entry is large.
     pub projects: BTreeMap<ProjectName, Box<ProjectConfig>>,
 }
 
@@ -73,13 +72,6 @@ pub struct Manifest {
 /// [`ManifestErrors`] with every problem of the file. Syntax errors, bytes that are no UTF-8 and a
 /// size above 16 MiB hide all others.
 pub fn parse(text: &[u8], file: &str) -> Result<Manifest, ManifestErrors> {
-    match parts::manifest(text, file) {
-        Some(manifest) => Ok(manifest),
-        None => whole(text, file),
-    }
-}
-
-fn whole(text: &[u8], file: &str) -> Result<Manifest, ManifestErrors> {
     let problems = Problems::new(file, text);
     let table = document(text, &problems);
     let manifest = table.as_ref().and_then(|table| read(table, &problems));
@@ -138,7 +130,7 @@ fn read(table: &DeTable<'_>, problems: &Problems<'_>) -> Option<Manifest> {
     let projects = fields.item("projects").map(|item| {
         let names = item.value().as_table().into_iter().flat_map(DeTable::keys);
         let names = names.map(|key| key.get_ref().as_ref()).collect();
-        let mut around = Surroundings::new(&common, Some(names));
+        let mut around = Surroundings::new(&common, names);
         item.members(|project| read_project::read(project, &mut around))
     });
     common.with(projects.unwrap_or_default().into_iter().collect(), &fields)

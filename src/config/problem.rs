@@ -73,13 +73,11 @@ impl fmt::Display for ManifestErrors {
     }
 }
 
-/// Collects the problems of one file, or of a part of it, while it is read.
+/// Collects the problems of one file while it is read.
 #[derive(Debug)]
 pub(super) struct Problems<'f> {
     file: &'f str,
     text: &'f [u8],
-    /// How many lines of the file come before the text.
-    lines_before: usize,
     /// Where each line begins.
     line_starts: Vec<usize>,
     found: RefCell<Found>,
@@ -93,33 +91,20 @@ struct Found {
 
 impl<'f> Problems<'f> {
     pub(super) fn new(file: &'f str, text: &'f [u8]) -> Self {
-        Self::of_part(file, text, 0)
-    }
-
-    /// Of a text before which the file has so many lines.
-    pub(super) fn of_part(file: &'f str, text: &'f [u8], lines_before: usize) -> Self {
         let after_newlines =
             text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
         let line_starts = std::iter::once(0).chain(after_newlines).collect();
-        Self { file, text, lines_before, line_starts, found: RefCell::default() }
+        Self { file, text, line_starts, found: RefCell::default() }
     }
 
     /// The line of a byte offset in the text, from 1.
     pub(super) fn line(&self, offset: usize) -> usize {
-        self.lines_before + self.line_of_text(offset)
-    }
-
-    fn line_of_text(&self, offset: usize) -> usize {
         self.line_starts.partition_point(|start| *start <= offset)
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.found.borrow().kept.is_empty()
     }
 
     /// The column of a byte offset in characters, from 1.
     pub(super) fn column(&self, offset: usize) -> usize {
-        let start = self.line_starts[self.line_of_text(offset) - 1];
+        let start = self.line_starts[self.line(offset) - 1];
         let before = &self.text[start..offset.min(self.text.len())];
         String::from_utf8_lossy(before).chars().count() + 1
     }

@@ -3,7 +3,6 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use foldhash::fast::RandomState;
 use toml::de::DeValue;
 
 use super::Common;
@@ -35,36 +34,32 @@ pub(super) const SECRET_KEYS: &[&str] = &["env", "file"];
 
 /// What a project is checked against.
 pub(super) struct Surroundings<'a> {
-    /// All projects of the file, those with mistakes in them too; `None` where they are not known yet, so that it is
-    /// checked later whether there is what a project needs.
-    names: Option<Names<'a>>,
+    /// All projects of the file, those with mistakes in them too.
+    names: HashSet<&'a str>,
+    /// The same in name order, for suggestions.
+    sorted_names: Vec<&'a str>,
     /// `None` where their own tables are wrong.
     cache: Option<&'a RegistryConfig>,
     deploy: Option<&'a RegistryConfig>,
     /// Where build records are kept.
     builds: Option<RepositoryName>,
     /// Who has each repository, and where that is said.
-    repositories: HashMap<RepositoryName, Located<String>, RandomState>,
+    repositories: HashMap<RepositoryName, Located<String>>,
     /// Who has each terraform folder that is named.
-    terraform: HashMap<RepoPath, Located<String>, RandomState>,
-}
-
-struct Names<'a> {
-    all: HashSet<&'a str, RandomState>,
-    /// In name order, for suggestions.
-    sorted: Vec<&'a str>,
+    terraform: HashMap<RepoPath, Located<String>>,
 }
 
 impl<'a> Surroundings<'a> {
-    /// With the names of all projects in their order, where they are known.
-    pub(super) fn new(common: &'a Common, names: Option<Vec<&'a str>>) -> Self {
+    /// With the names of all projects in their order.
+    pub(super) fn new(common: &'a Common, sorted_names: Vec<&'a str>) -> Self {
         Self {
-            names: names.map(|sorted| Names { all: sorted.iter().copied().collect(), sorted }),
+            names: sorted_names.iter().copied().collect(),
+            sorted_names,
             cache: common.cache.as_ref(),
             deploy: common.deploy.as_ref(),
             builds: common.workspace.as_ref().map(|workspace| workspace.name.builds_repository()),
-            repositories: HashMap::default(),
-            terraform: HashMap::default(),
+            repositories: HashMap::new(),
+            terraform: HashMap::new(),
         }
     }
 }
@@ -216,8 +211,8 @@ fn needs(item: Item<'_>, project: &str, around: &Surroundings<'_>) -> Vec<Locate
             item.wrong("a project can't need itself");
             return None;
         }
-        if let Some(names) = around.names.as_ref().filter(|names| !names.all.contains(name.as_str())) {
-            let hint = item.did_you_mean(name.as_str(), names.sorted.iter().copied());
+        if !around.names.contains(name.as_str()) {
+            let hint = item.did_you_mean(name.as_str(), around.sorted_names.iter().copied());
             item.wrong_with_hint(format_args!("there is no project `{name}`"), hint);
             return None;
         }

@@ -6,7 +6,6 @@
 
 use std::collections::{BinaryHeap, HashMap};
 
-use foldhash::fast::RandomState;
 use git2::Oid;
 use gix_commitgraph::Graph;
 
@@ -89,7 +88,7 @@ struct Histories<'r> {
     repository: &'r git2::Repository,
     graph: Graph,
     /// Commits that the file doesn't have.
-    outside: HashMap<Oid, Commit, RandomState>,
+    outside: HashMap<Oid, Commit>,
 }
 
 #[derive(Clone)]
@@ -118,7 +117,7 @@ enum Stop {
 impl Histories<'_> {
     /// All of them: more than one after merges in both directions.
     fn best_common_ancestors(&mut self, one: Oid, other: Oid) -> Result<Vec<Oid>, Stop> {
-        let mut reached: HashMap<Oid, Reached, RandomState> = HashMap::default();
+        let mut reached: HashMap<Oid, Reached> = HashMap::default();
         let mut waiting = BinaryHeap::new();
         // Of those that wait, how many were not reached from a common ancestor.
         let mut promising = 0_usize;

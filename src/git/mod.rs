@@ -5,36 +5,26 @@
 
 mod ancestry;
 mod blobs;
-mod delta;
 mod diff;
 mod entries;
 mod error;
 mod fetch;
 mod history;
 mod objects;
-mod pack_index;
-mod packs;
-mod parts;
 mod promised;
 mod submodules;
 mod tree;
-mod window;
 mod work_tree;
 
-use std::cell::OnceCell;
 use std::path::Path;
-use std::sync::Arc;
 
 pub use blobs::{BlobReader, Blobs};
 pub use entries::{EntryKind, RawEntry, entries as tree_entries};
 pub use error::{GitError, UnsupportedFormat};
 pub use fetch::{Depth, Wanted};
 pub use history::FirstParents;
-pub use parts::Part;
 pub use tree::{Entry, Snapshot, WalkedFile};
 pub use work_tree::WorkTree;
-
-use packs::Packs;
 
 use crate::model::{BranchName, CommitId, ObjectId};
 
@@ -47,7 +37,6 @@ const EMPTY_TREE: ObjectId = ObjectId::from_bytes([
 /// An open repository, bare or not.
 pub struct Repository {
     inner: git2::Repository,
-    packs: OnceCell<Arc<Packs>>,
 }
 
 impl std::fmt::Debug for Repository {
@@ -84,7 +73,7 @@ impl Repository {
         allow_partial_clones();
         let across_mounts = git2::RepositoryOpenFlags::CROSS_FS;
         match git2::Repository::open_ext(folder, across_mounts, [] as [&Path; 0]) {
-            Ok(inner) => Ok(Self { inner, packs: OnceCell::new() }),
+            Ok(inner) => Ok(Self { inner }),
             Err(source) if source.code() == git2::ErrorCode::NotFound => {
                 Err(GitError::NotARepository { folder: folder.to_owned() })
             }
@@ -93,19 +82,6 @@ impl Repository {
             }
             Err(source) => Err(unsupported(folder).unwrap_or_else(|| GitError::open(folder, source))),
         }
-    }
-
-    /// Opens the same repository in the thread that the function is called in: a handle is for one thread. It may not know
-    /// the folder of checked-out files, where that is not the one around the git folder.
-    ///
-    /// The function fails as [`Repository::open`] does.
-    pub fn for_another_thread(&self) -> impl Fn() -> Result<Self, GitError> + Send + Sync + use<> {
-        let (git_dir, packs) = (self.git_dir().to_owned(), self.packs());
-        move || Ok(Self { packs: OnceCell::from(Arc::clone(&packs)), ..Self::open(&git_dir)? })
-    }
-
-    fn packs(&self) -> Arc<Packs> {
-        Arc::clone(self.packs.get_or_init(|| Arc::new(Packs::open(&self.common_dir().join("objects")))))
     }
 
     /// The remote that a partial clone left objects with, or `None` when everything is here.

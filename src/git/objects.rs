@@ -1,4 +1,4 @@
-//! The object database, read without libgit2: its readers take turns at one lock, so that two threads are slower than one.
+//! The object database, read with `gix-odb`: libgit2's readers take turns at one lock.
 
 use std::cell::{OnceCell, RefCell};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,6 @@ use std::sync::Arc;
 use gix_object::{Find as _, FindHeader as _, Kind};
 
 use super::error::Cause;
-use super::packs::{Packs, Scratch};
 use super::promised::Promised;
 use super::{EMPTY_TREE, Repository};
 use crate::model::ObjectId;
@@ -15,35 +14,25 @@ use crate::model::ObjectId;
 /// Where the objects of a repository are, for any thread.
 #[derive(Clone)]
 pub(super) struct Location {
-    packs: Arc<Packs>,
-    folders: Arc<Folders>,
-}
-
-struct Folders {
-    git_dir: PathBuf,
-    common_dir: PathBuf,
+    git_dir: Arc<Path>,
+    objects: Arc<Path>,
 }
 
 impl Location {
     pub(super) fn of(repository: &Repository) -> Self {
-        let folders = Folders {
-            git_dir: repository.git_dir().to_owned(),
-            common_dir: repository.common_dir().to_owned(),
-        };
-        Self { packs: repository.packs(), folders: Arc::new(folders) }
+        let objects: PathBuf = repository.common_dir().join("objects");
+        Self { git_dir: repository.git_dir().into(), objects: objects.into() }
     }
 
     pub(super) fn git_dir(&self) -> &Path {
-        &self.folders.git_dir
+        &self.git_dir
     }
 }
 
 /// Reads objects by their ids, packed or loose, alternates included; for one thread.
 pub(super) struct Objects {
     location: Location,
-    trees: RefCell<Scratch>,
-    blobs: RefCell<Scratch>,
-    /// What has the objects that the packs don't, once there was one.
+    /// Opened when something is read.
     store: OnceCell<gix_odb::Handle>,
     /// What is asked for objects that aren't here, once there were such.
     promised: RefCell<Option<Promised>>,
@@ -51,13 +40,7 @@ pub(super) struct Objects {
 
 impl Objects {
     pub(super) fn at(location: Location) -> Self {
-        Self {
-            location,
-            trees: Scratch::for_trees().into(),
-            blobs: Scratch::for_blobs().into(),
-            store: OnceCell::new(),
-            promised: RefCell::default(),
-        }
+        Self { location, store: OnceCell::new(), promised: RefCell::default() }
     }
 
     pub(super) fn git_dir(&self) -> &Path {
@@ -65,7 +48,8 @@ impl Objects {
     }
 
     pub(super) fn tree(&self, id: ObjectId) -> Result<Vec<u8>, Cause> {
-        self.read(id, Kind::Tree)
+        // Git knows it without having it.
+        if id == EMPTY_TREE { Ok(Vec::new()) } else { self.read(id, Kind::Tree) }
     }
 
     pub(super) fn blob(&self, id: ObjectId) -> Result<Vec<u8>, Cause> {
@@ -74,54 +58,14 @@ impl Objects {
 
     /// How many bytes a blob has, from its header.
     pub(super) fn blob_size(&self, id: ObjectId) -> Result<u64, Cause> {
-        let header = self.store()?.try_header(&gix_hash::ObjectId::Sha1(*id.as_bytes()))?;
-        match header {
+        match self.store()?.try_header(&gix_hash::ObjectId::Sha1(*id.as_bytes()))? {
             Some(header) if header.kind == Kind::Blob => Ok(header.size),
             // What else it is, or where else: who reads it finds out.
             Some(_) | None => Ok(self.blob(id)?.len() as u64),
         }
     }
 
-    /// The same for several objects, in less time than for one after the other. Each is read when it is asked for.
-    pub(super) fn trees(&self, ids: Vec<ObjectId>) -> impl Iterator<Item = Result<Vec<u8>, Cause>> {
-        self.read_all(ids, Kind::Tree)
-    }
-
-    pub(super) fn blobs(&self, ids: Vec<ObjectId>) -> impl Iterator<Item = Result<Vec<u8>, Cause>> {
-        self.read_all(ids, Kind::Blob)
-    }
-
-    fn read_all(&self, ids: Vec<ObjectId>, kind: Kind) -> impl Iterator<Item = Result<Vec<u8>, Cause>> {
-        let places = self.location.packs.places(&ids);
-        ids.into_iter().zip(places).map(move |(id, place)| {
-            let read = |place| self.location.packs.read_at(place, &mut self.scratch(kind).borrow_mut());
-            self.packed_or_else(place.and_then(read), id, kind)
-        })
-    }
-
     fn read(&self, id: ObjectId, kind: Kind) -> Result<Vec<u8>, Cause> {
-        let packed = self.location.packs.read(id, &mut self.scratch(kind).borrow_mut());
-        self.packed_or_else(packed, id, kind)
-    }
-
-    fn scratch(&self, kind: Kind) -> &RefCell<Scratch> {
-        if kind == Kind::Tree { &self.trees } else { &self.blobs }
-    }
-
-    /// What was found in a pack, if it is what it should be; else what the library says, or the remote.
-    fn packed_or_else(
-        &self,
-        packed: Option<(Kind, Vec<u8>)>,
-        id: ObjectId,
-        kind: Kind,
-    ) -> Result<Vec<u8>, Cause> {
-        // Git knows it without having it.
-        if id == EMPTY_TREE && kind == Kind::Tree {
-            return Ok(Vec::new());
-        }
-        if let Some((_, content)) = packed.filter(|(found, _)| *found == kind) {
-            return Ok(content);
-        }
         let mut content = Vec::new();
         let found = self.store()?.try_find(&gix_hash::ObjectId::Sha1(*id.as_bytes()), &mut content)?;
         let found = match found.map(|found| found.kind) {
@@ -139,8 +83,7 @@ impl Objects {
         match self.store.get() {
             Some(store) => Ok(store),
             None => {
-                let store =
-                    gix_odb::at(self.location.folders.common_dir.join("objects"), gix_hash::Kind::Sha1)?;
+                let store = gix_odb::at(&*self.location.objects, gix_hash::Kind::Sha1)?;
                 Ok(self.store.get_or_init(|| store))
             }
         }
@@ -156,5 +99,115 @@ impl Objects {
             *promised = Some(Promised::start(self.git_dir())?);
         }
         promised.as_mut().map_or(Ok(None), |promised| promised.read(id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn git(folder: &Path, arguments: &[&str]) -> Vec<u8> {
+        let output = Command::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
+            .args(arguments)
+            .current_dir(folder)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+
+    /// A repository with one pack of trees and blobs, most of them deltas of others.
+    fn repository() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        git(folder.path(), &["init", "-q"]);
+        let mut text: Vec<u8> =
+            (0..4000_u32).flat_map(|number| format!("{number:x} line\n").into_bytes()).collect();
+        for version in 0..30_usize {
+            text.splice(version * 50..version * 50 + 3, format!("<{version}>").into_bytes());
+            for file in ["a/f", "a/g", "b/f"] {
+                let file = folder.path().join(file);
+                std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+                std::fs::write(&file, &text).unwrap();
+                text.rotate_left(70_000 / (version + 1) % 1000);
+            }
+            git(folder.path(), &["add", "-A"]);
+            git(folder.path(), &["commit", "-q", "-m", "c"]);
+        }
+        git(folder.path(), &["repack", "-adfq", "--depth=50", "--window=50"]);
+        folder
+    }
+
+    fn ids(folder: &Path) -> Vec<(ObjectId, Kind)> {
+        let all = git(folder, &["cat-file", "--batch-check", "--batch-all-objects"]);
+        let line = |line: &str| {
+            let words: Vec<&str> = line.split(' ').collect();
+            (words[0].parse().unwrap(), Kind::from_bytes(words[1].as_bytes()).unwrap())
+        };
+        String::from_utf8(all).unwrap().lines().map(line).collect()
+    }
+
+    /// The file of the one pack that ends so.
+    fn file_of_pack(folder: &Path, end: &str) -> PathBuf {
+        let files = std::fs::read_dir(folder.join(".git/objects/pack")).unwrap().flatten();
+        files.map(|file| file.path()).find(|file| file.extension().unwrap() == end).unwrap()
+    }
+
+    fn objects(folder: &Path) -> Objects {
+        Objects::at(Location::of(&Repository::open(folder).unwrap()))
+    }
+
+    #[test]
+    fn every_packed_tree_and_blob_is_what_git_says() {
+        let folder = repository();
+        let folder = folder.path();
+        let bases = git(folder, &["cat-file", "--batch-check=%(deltabase)", "--batch-all-objects"]);
+        let deltas = String::from_utf8(bases).unwrap();
+        assert!(deltas.lines().filter(|base| !base.starts_with("0000")).count() > 50, "no deltas");
+
+        for version in ["2", "1"] {
+            let pack = file_of_pack(folder, "pack");
+            std::fs::remove_file(file_of_pack(folder, "idx")).unwrap();
+            git(folder, &["index-pack", &format!("--index-version={version}"), pack.to_str().unwrap()]);
+            let objects = objects(folder);
+
+            for (id, kind) in ids(folder).into_iter().filter(|(_, kind)| *kind != Kind::Commit) {
+                let content = objects.read(id, kind).unwrap();
+                assert_eq!(content, git(folder, &["cat-file", &kind.to_string(), &id.to_string()]));
+            }
+        }
+    }
+
+    #[test]
+    fn a_damaged_pack_is_an_error_and_never_a_panic() {
+        let folder = repository();
+        let folder = folder.path();
+        let ids = ids(folder);
+        let repository = Repository::open(folder).unwrap();
+        // Behind what would not be opened at all.
+        for (end, from) in [("pack", 12), ("idx", 8 + 256 * 4)] {
+            let file = file_of_pack(folder, end);
+            let whole = std::fs::read(&file).unwrap();
+            std::fs::remove_file(&file).unwrap();
+            let mut errors = 0;
+
+            for round in 0..40_usize {
+                let mut damaged = whole.clone();
+                for place in (from + round * 7..damaged.len()).step_by(97 + round) {
+                    damaged[place] ^= 1 << (round % 8);
+                }
+                if round % 2 == 0 {
+                    damaged.truncate(damaged.len() - round * whole.len() / 50);
+                }
+                std::fs::write(&file, &damaged).unwrap();
+                let objects = Objects::at(Location::of(&repository));
+
+                errors += ids.iter().filter(|(id, kind)| objects.read(*id, *kind).is_err()).count();
+            }
+            assert!(errors > 0, "{end}");
+            std::fs::write(&file, whole).unwrap();
+        }
     }
 }

@@ -1,10 +1,8 @@
 //! The files of a tree, found by their paths or walked.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::rc::Rc;
-
-use foldhash::fast::RandomState;
 
 use super::entries::{EntryKind, entries, raw_entries};
 use super::objects::{Location, Objects};
@@ -15,7 +13,7 @@ use crate::model::{FileMode, ObjectId, RepoPath};
 const MAX_FOLDERS_DEEP: usize = 2_000;
 
 /// Raw trees by their paths; `None` where no folder is.
-type KnownFolders = HashMap<RepoPath, Option<Rc<[u8]>>, RandomState>;
+type KnownFolders = HashMap<RepoPath, Option<Rc<[u8]>>>;
 
 /// The files of one tree, read when they are asked for.
 pub struct Snapshot<'r> {
@@ -101,28 +99,6 @@ impl<'r> Snapshot<'r> {
         Ok(self.folder(path)?.is_some())
     }
 
-    /// Reads the trees of these folders, in less time than when they are looked into one after the other.
-    ///
-    /// # Errors
-    /// As [`Snapshot::entry`].
-    pub fn read_folders<'p>(&self, paths: impl IntoIterator<Item = &'p RepoPath>) -> Result<(), GitError> {
-        let (mut seen, mut found) = (HashSet::with_hasher(RandomState::default()), Vec::new());
-        for path in paths {
-            if !self.folders.borrow().contains_key(path)
-                && seen.insert(path)
-                && let Some(Entry { kind: EntryKind::Folder, id }) = self.entry(path)?
-            {
-                found.push((path, id));
-            }
-        }
-        let ids = found.iter().map(|(_, id)| *id).collect();
-        for ((path, id), tree) in found.into_iter().zip(self.objects.trees(ids)) {
-            let tree = tree.map_err(|source| GitError::object(id, path, source))?;
-            self.folders.borrow_mut().insert(path.clone(), Some(tree.into()));
-        }
-        Ok(())
-    }
-
     /// What a folder holds itself, in git's order; nothing when it isn't there.
     ///
     /// # Errors
@@ -138,23 +114,6 @@ impl<'r> Snapshot<'r> {
     /// As [`Snapshot::entry`].
     pub fn read(&self, path: &RepoPath) -> Result<Option<Vec<u8>>, GitError> {
         self.file(path)?.map(|id| self.blob(id, path)).transpose()
-    }
-
-    /// The same for several files, in less time than for one after the other. Each is read when it is asked for.
-    ///
-    /// # Errors
-    /// As [`Snapshot::entry`].
-    pub fn read_all<'s>(
-        &'s self,
-        paths: &'s [&RepoPath],
-    ) -> Result<impl Iterator<Item = Result<Option<Vec<u8>>, GitError>> + 's, GitError> {
-        let ids: Vec<Option<ObjectId>> =
-            paths.iter().map(|path| self.file(path)).collect::<Result<_, _>>()?;
-        let mut contents = self.objects.blobs(ids.iter().copied().flatten().collect());
-        Ok(paths.iter().zip(ids).map(move |(path, id)| {
-            let Some((id, content)) = id.and_then(|id| Some((id, contents.next()?))) else { return Ok(None) };
-            content.map(Some).map_err(|source| GitError::object(id, path, source))
-        }))
     }
 
     /// The blob of the regular file at `path`.
@@ -204,7 +163,7 @@ impl<'r> Snapshot<'r> {
         self.walk_folder(self.root, &RepoPath::default(), 0, enter, visit)
     }
 
-    pub(super) fn walk_folder(
+    fn walk_folder(
         &self,
         tree: ObjectId,
         folder: &RepoPath,
@@ -278,17 +237,12 @@ mod tests {
         let repository = Repository::open(folder.path()).unwrap();
         let path = |text: &str| RepoPath::new(text).unwrap();
 
-        for reads_before in [true, false] {
-            let snapshot = repository.snapshot_of_tree(tree.trim().parse().unwrap());
-            if reads_before {
-                snapshot.read_folders([&path("empty"), &path("absent")]).unwrap();
-            }
+        let snapshot = repository.snapshot_of_tree(tree.trim().parse().unwrap());
 
-            assert!(snapshot.has_folder(&path("empty")).unwrap());
-            assert!(!snapshot.has_folder(&path("absent")).unwrap());
-            let files = [path("empty/f"), path("absent/f")];
-            let files: Vec<&RepoPath> = files.iter().collect();
-            assert!(snapshot.read_all(&files).unwrap().all(|content| content.unwrap().is_none()));
+        assert!(snapshot.has_folder(&path("empty")).unwrap());
+        assert!(!snapshot.has_folder(&path("absent")).unwrap());
+        for file in ["empty/f", "absent/f"] {
+            assert_eq!(snapshot.read(&path(file)).unwrap(), None);
         }
     }
 }

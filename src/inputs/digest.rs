@@ -1,14 +1,12 @@
 //! The input digest (`docs/input-digest.md`).
 
 use std::collections::BTreeMap;
-use std::thread;
 
 use sha2::{Digest as _, Sha256};
 
 use super::definition::{Field, fields};
-use super::{InputContent, InputFile, InputFiles, MIN_PROJECTS_PER_THREAD};
+use super::{InputContent, InputFile, InputFiles};
 use crate::model::{InputDigest, ProjectName};
-use crate::threads::processors;
 use crate::workspace::{ParentImage, Project, Workspace};
 
 /// The format that the digest is of; another format gives other digests.
@@ -16,31 +14,23 @@ const FORMAT: &str = "chinampa-inputs/2";
 
 /// The digest of each project whose files are given; what a project needs must be among them.
 pub fn digests(workspace: &Workspace, files: &InputFiles) -> BTreeMap<ProjectName, InputDigest> {
-    let own: Vec<(&ProjectName, &Project, &Vec<InputFile>)> = workspace
-        .graph
-        .order()
-        .filter_map(|name| Some((name, workspace.projects.get(name)?, files.get(name)?)))
-        .collect();
-    let per_thread = own.len().div_ceil(processors()).max(MIN_PROJECTS_PER_THREAD);
-    // Files are most of the work, and the same whatever a project needs.
-    let begun: Vec<Records> = thread::scope(|scope| {
-        let begin = |own: &[(&ProjectName, &Project, &Vec<InputFile>)]| {
-            own.iter().map(|(_, _, files)| begin(files)).collect::<Vec<Records>>()
-        };
-        let running: Vec<_> = own.chunks(per_thread).map(|own| scope.spawn(move || begin(own))).collect();
-        running.into_iter().flat_map(|thread| thread.join().expect("a digest does not panic")).collect()
-    });
     let mut digests: BTreeMap<ProjectName, InputDigest> = BTreeMap::new();
-    for ((name, project, _), records) in own.into_iter().zip(begun) {
-        let digest = finish(records, project, |need| {
-            *digests.get(need).expect("a need comes first in the graph's order, and its files were given")
-        });
-        digests.insert(name.clone(), digest);
+    for name in workspace.graph.order() {
+        if let (Some(project), Some(files)) = (workspace.projects.get(name), files.get(name)) {
+            let digest = digest(project, files, |need| {
+                *digests.get(need).expect("a need comes first in the graph's order, and its files were given")
+            });
+            digests.insert(name.clone(), digest);
+        }
     }
     digests
 }
 
-fn begin(files: &[InputFile]) -> Records {
+fn digest(
+    project: &Project,
+    files: &[InputFile],
+    digest_of: impl Fn(&ProjectName) -> InputDigest,
+) -> InputDigest {
     let mut records = Records(Sha256::new());
     records.add([FORMAT]);
     for file in files {
@@ -55,14 +45,6 @@ fn begin(files: &[InputFile]) -> Records {
             }
         }
     }
-    records
-}
-
-fn finish(
-    mut records: Records,
-    project: &Project,
-    digest_of: impl Fn(&ProjectName) -> InputDigest,
-) -> InputDigest {
     for field in fields(project) {
         match field {
             Field::Context(path) => records.add_bytes([b"context", path.as_bytes()]),

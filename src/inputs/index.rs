@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use foldhash::fast::RandomState;
 
 use crate::dockerfile::Source;
 use crate::model::{ProjectName, RepoPath};
@@ -20,7 +19,7 @@ pub struct InputIndex<'w> {
     extra: Index<'w>,
     of_all: Index<'w>,
     /// Whose Dockerfile, or whose ignore file, a path is.
-    implied: HashMap<RepoPath, Vec<(usize, TakenBy<'w>)>, RandomState>,
+    implied: HashMap<RepoPath, Vec<(usize, TakenBy<'w>)>>,
 }
 
 /// What makes a path an input of a project.
@@ -62,7 +61,7 @@ impl<'w> InputIndex<'w> {
             None => Index::new(sets),
         };
         let is_asked = |path: &RepoPath| asked.is_none_or(|paths| paths.has_at_or_below(path));
-        let mut implied: HashMap<RepoPath, Vec<(usize, TakenBy<'w>)>, RandomState> = HashMap::default();
+        let mut implied: HashMap<RepoPath, Vec<(usize, TakenBy<'w>)>> = HashMap::default();
         for (number, (_, project)) in projects.iter().enumerate() {
             let dockerfile = &project.config.dockerfile.value;
             if is_asked(dockerfile) {

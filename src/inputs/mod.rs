@@ -11,8 +11,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
@@ -21,17 +19,10 @@ pub use compare::{Difference, ParentChange, differences};
 pub use digest::digests;
 pub use index::{InputIndex, InputWalk, Projects, TakenBy};
 
-use crate::git::{GitError, Part, Snapshot, WalkedFile};
+use crate::git::{GitError, Snapshot, WalkedFile};
 use crate::model::{ErrorKind, FileMode, ObjectId, ProjectName, RepoPath};
 use crate::patterns::Index;
-use crate::threads::processors;
 use crate::workspace::{Project, Workspace};
-
-/// Fewer projects are looked at sooner than a thread has begun.
-const MIN_PROJECTS_PER_THREAD: usize = 100;
-
-/// Parts of a tree differ in size: with several, no thread waits long for another.
-const PARTS_A_THREAD: usize = 16;
 
 /// One file that a project is made from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,43 +113,14 @@ fn complete(
     Ok(())
 }
 
-/// The committed inputs, for each project in the given order; of a large tree on several threads.
+/// The committed inputs, for each project in the given order.
 fn committed(
     workspace: &Workspace,
     projects: &Projects<'_>,
     snapshot: &Snapshot<'_>,
 ) -> Result<Vec<Vec<InputFile>>, GitError> {
     let index = InputIndex::new(projects, &workspace.rebuild_all);
-    let threads = processors().min(projects.len() / MIN_PROJECTS_PER_THREAD);
-    if threads <= 1 {
-        return walk(&index, projects.len(), &snapshot.parts(1)?, &AtomicUsize::new(0), snapshot);
-    }
-    let parts = snapshot.parts(threads * PARTS_A_THREAD)?;
-    let (open, tree, next) =
-        (snapshot.repository().for_another_thread(), snapshot.tree(), AtomicUsize::new(0));
-    let found: Vec<Result<Vec<Vec<InputFile>>, GitError>> = thread::scope(|scope| {
-        let walk = || walk(&index, projects.len(), &parts, &next, &open()?.snapshot_of_tree(tree));
-        let running: Vec<_> = (0..threads).map(|_| scope.spawn(walk)).collect();
-        running.into_iter().map(|thread| thread.join().expect("a walk does not panic")).collect()
-    });
     let mut files = vec![Vec::new(); projects.len()];
-    for found in found {
-        for (files, found) in files.iter_mut().zip(found?) {
-            files.extend(found);
-        }
-    }
-    Ok(files)
-}
-
-/// The files of those parts that are next as long as there are some.
-fn walk(
-    index: &InputIndex<'_>,
-    projects: usize,
-    parts: &[Part],
-    next: &AtomicUsize,
-    snapshot: &Snapshot<'_>,
-) -> Result<Vec<Vec<InputFile>>, GitError> {
-    let mut files = vec![Vec::new(); projects];
     // A walk tells of a folder here and of its files there.
     let walk = RefCell::new(index.walk());
     let mut enter = |path: &RepoPath| walk.borrow_mut().enter(path);
@@ -168,9 +130,7 @@ fn walk(
             files[project].push(InputFile { path: file.path.clone(), mode: file.mode, content });
         });
     };
-    while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
-        snapshot.walk_part(part, &mut enter, &mut visit)?;
-    }
+    snapshot.walk(&mut enter, &mut visit)?;
     Ok(files)
 }
 

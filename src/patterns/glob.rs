@@ -4,9 +4,9 @@
 //! `**` or `*` only: what stood before it can stay where it matched first. So the time is bounded by
 //! the product of the lengths.
 
-use super::syntax::{Class, GlobError, Token, is_plain_name};
+use super::syntax::{Class, GlobError, Token};
 
-/// A glob without braces, in the cheapest form that says the same.
+/// A glob without braces.
 #[derive(Clone, Debug)]
 pub(super) enum Glob {
     /// `lib`: this path and everything below it.
@@ -18,8 +18,6 @@ pub(super) enum Glob {
         /// What comes before the first component of `components`: empty, or with a `/` at its end.
         prefix: Box<[u8]>,
         components: Box<[Component]>,
-        /// What each path that matches ends with: rules most paths out at once.
-        suffix: Box<[u8]>,
     },
 }
 
@@ -45,36 +43,20 @@ impl Glob {
     /// # Errors
     /// [`GlobError`] for what can't be a path of the repository.
     pub(super) fn new(prefix: &[u8], tokens: &[Token]) -> Result<Self, GlobError> {
-        Self::below(prefix, tokens, &Token::Byte(b'/'), component)
-    }
-
-    /// The same for a text in which nothing but `*` is special: most lines, so it takes no tokens.
-    pub(super) fn of_stars(prefix: &[u8], text: &[u8]) -> Result<Self, GlobError> {
-        if is_plain_name(text) {
-            return Ok(Self::Path([prefix, text].concat().into()));
-        }
-        Self::below(prefix, text, &b'/', component_of_stars)
-    }
-
-    fn below<T: PartialEq>(
-        prefix: &[u8],
-        rest: &[T],
-        slash: &T,
-        component: fn(&[T]) -> Result<Component, GlobError>,
-    ) -> Result<Self, GlobError> {
-        if let Some(folder) = prefix.strip_suffix(b"/").filter(|_| rest.is_empty()) {
+        if let Some(folder) = prefix.strip_suffix(b"/").filter(|_| tokens.is_empty()) {
             return Ok(Self::Below(folder.into()));
         }
-        let (rest, folder_only) = match rest {
-            [before @ .., last] if last == slash && !before.is_empty() => (before, true),
-            _ => (rest, false),
+        let slash = Token::Byte(b'/');
+        let (tokens, folder_only) = match tokens {
+            [before @ .., last] if *last == slash && !before.is_empty() => (before, true),
+            _ => (tokens, false),
         };
-        if rest.first() == Some(slash) {
+        if tokens.first() == Some(&slash) {
             return Err(if prefix.is_empty() { GlobError::Absolute } else { GlobError::EmptyComponent });
         }
         let mut start = prefix.to_vec();
         let mut components: Vec<Component> = Vec::new();
-        for part in rest.split(|item| item == slash) {
+        for part in tokens.split(|token| *token == slash) {
             match component(part)? {
                 Component::Literal(name) if components.is_empty() => {
                     start.extend_from_slice(&name);
@@ -91,10 +73,7 @@ impl Glob {
         Ok(match &components[..] {
             [] => Self::Path(folder.into()),
             [Component::AnyDepth] => Self::Below(folder.into()),
-            _ => {
-                let suffix = suffix(&components).into();
-                Self::Wild { prefix: start.into(), components: components.into(), suffix }
-            }
+            _ => Self::Wild { prefix: start.into(), components: components.into() },
         })
     }
 
@@ -103,11 +82,8 @@ impl Glob {
             Self::Path(own) => path.strip_prefix(&**own).is_some_and(|rest| matches!(rest, [] | [b'/', ..])),
             Self::Below(folder) if folder.is_empty() => true,
             Self::Below(folder) => path.strip_prefix(&**folder).is_some_and(|rest| rest.starts_with(b"/")),
-            Self::Wild { prefix, components, suffix } => {
-                // A comparison with an empty box, which has a dangling pointer, takes 20 ns and more.
-                let rest = if prefix.is_empty() { Some(path) } else { path.strip_prefix(&**prefix) };
-                (suffix.is_empty() || path.ends_with(suffix))
-                    && rest.is_some_and(|rest| match_components(components, rest))
+            Self::Wild { prefix, components } => {
+                path.strip_prefix(&**prefix).is_some_and(|rest| match_components(components, rest))
             }
         }
     }
@@ -127,21 +103,6 @@ fn component(tokens: &[Token]) -> Result<Component, GlobError> {
             Token::Star => pieces.push(Piece::Star),
         }
     }
-    of_pieces(pieces)
-}
-
-fn component_of_stars(name: &[u8]) -> Result<Component, GlobError> {
-    if name.len() > 1 && name.iter().all(|&byte| byte == b'*') {
-        return Ok(Component::AnyDepth);
-    }
-    let mut pieces: Vec<Piece> = Vec::new();
-    for run in name.chunk_by(|a, b| (*a == b'*') == (*b == b'*')) {
-        pieces.push(if run[0] == b'*' { Piece::Star } else { Piece::Bytes(run.into()) });
-    }
-    of_pieces(pieces)
-}
-
-fn of_pieces(mut pieces: Vec<Piece>) -> Result<Component, GlobError> {
     match &mut pieces[..] {
         [] => Err(GlobError::EmptyComponent),
         [Piece::Bytes(name)] => match &**name {
@@ -150,17 +111,6 @@ fn of_pieces(mut pieces: Vec<Piece>) -> Result<Component, GlobError> {
             _ => Ok(Component::Literal(std::mem::take(name))),
         },
         _ => Ok(Component::Wild(pieces.into())),
-    }
-}
-
-fn suffix(components: &[Component]) -> &[u8] {
-    match components.last() {
-        Some(Component::Literal(name)) => name,
-        Some(Component::Wild(pieces)) => match pieces.last() {
-            Some(Piece::Bytes(bytes)) => bytes,
-            _ => b"",
-        },
-        _ => b"",
     }
 }
 

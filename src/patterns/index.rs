@@ -6,7 +6,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use foldhash::fast::RandomState;
 
 use super::glob::{Component, Glob};
 use super::line::Matcher;
@@ -28,7 +27,7 @@ pub struct Index<'a> {
 
 /// Some paths, with all folders above them.
 #[derive(Debug)]
-pub struct PathSet<'p>(HashSet<&'p [u8], RandomState>);
+pub struct PathSet<'p>(HashSet<&'p [u8]>);
 
 /// The sets that may take a file that lies directly in one folder.
 #[derive(Debug)]
@@ -66,7 +65,7 @@ impl<'a> Index<'a> {
             };
             patterns.lines().iter().for_each(|pattern| Key::of(pattern, &mut add));
         }
-        let mut usage: HashMap<&[u8], usize, RandomState> = HashMap::default();
+        let mut usage: HashMap<&[u8], usize> = HashMap::default();
         for name in components.iter().flat_map(|(_, key)| names(key)) {
             *usage.entry(name).or_default() += 1;
         }
@@ -185,13 +184,7 @@ impl<'a> Key<'a> {
             return;
         }
         match &pattern.matcher {
-            Matcher::Glob(glob) => key(Self::of_glob(glob)),
             Matcher::Globs(globs) => globs.iter().map(Self::of_glob).for_each(key),
-            Matcher::Lazy(globs) => match globs.prefix().strip_suffix(b"/") {
-                Some(folder) => key(Self::Path(folder)),
-                // The components are what they are found by.
-                None => globs.below_prefix().iter().map(Self::of_glob).for_each(key),
-            },
             Matcher::Regex(regex) => {
                 key(Self::Path(folders_above(regex.prefix()).next().unwrap_or_default()));
             }
@@ -201,7 +194,7 @@ impl<'a> Key<'a> {
     fn of_glob(glob: &'a Glob) -> Self {
         match glob {
             Glob::Path(path) | Glob::Below(path) => Self::Path(path),
-            Glob::Wild { prefix, components, .. } => match prefix.strip_suffix(b"/") {
+            Glob::Wild { prefix, components } => match prefix.strip_suffix(b"/") {
                 Some(folder) => Self::Path(folder),
                 None => Self::Components(components),
             },

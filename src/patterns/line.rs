@@ -1,35 +1,27 @@
 //! One line: what of it is ignored, what kind of pattern it is, and whether a path matches it.
 
-use std::borrow::Cow;
-
 use super::glob::Glob;
-use super::lazy::{self, LazyGlobs, has_only_stars};
 use super::regex::PathRegex;
-use super::syntax::{GlobError, SPECIAL};
+use super::syntax::{self, GlobError, SPECIAL, Token};
 use super::{MAX_LINE_BYTES, Pattern, PatternsError};
 use crate::model::{RepoPath, printable};
 
 #[derive(Clone, Debug)]
 pub(super) enum Matcher {
-    /// Most lines that are not left for later have no braces.
-    Glob(Glob),
-    /// What the braces stand for; any one of these.
+    /// One for each alternative of the braces; any one of them.
     Globs(Box<[Glob]>),
-    Lazy(LazyGlobs),
     Regex(Box<PathRegex>),
 }
 
 impl Matcher {
     /// Everything below `folder`.
     pub(super) fn below(folder: &RepoPath) -> Self {
-        Self::Glob(Glob::Below(folder.as_bytes().into()))
+        Self::Globs([Glob::Below(folder.as_bytes().into())].into())
     }
 
     pub(super) fn matches(&self, path: &[u8]) -> bool {
         match self {
-            Self::Glob(glob) => glob.matches(path),
             Self::Globs(globs) => globs.iter().any(|glob| glob.matches(path)),
-            Self::Lazy(globs) => globs.matches(path),
             Self::Regex(regex) => regex.matches(path),
         }
     }
@@ -40,9 +32,8 @@ impl Matcher {
     pub(super) fn is_path(&self, path: &[u8]) -> bool {
         let is_path = |glob: &Glob| matches!(glob, Glob::Path(this) if **this == *path);
         match self {
-            Self::Glob(glob) => is_path(glob),
             Self::Globs(globs) => globs.iter().any(is_path),
-            Self::Lazy(_) | Self::Regex(_) => false,
+            Self::Regex(_) => false,
         }
     }
 }
@@ -95,37 +86,18 @@ fn globs(body: &[u8], folder: &RepoPath) -> Result<Matcher, GlobError> {
     if body == b"." || body == b"./" {
         return Ok(Matcher::below(folder));
     }
-    let (above, body) = match body.strip_prefix(b"./") {
-        Some(relative) => (folder.as_bytes(), relative),
-        None => (&b""[..], body),
+    let (prefix, body) = match body.strip_prefix(b"./") {
+        Some(relative) if !folder.is_root() => ([folder.as_bytes(), b"/"].concat(), relative),
+        Some(relative) => (Vec::new(), relative),
+        None => (Vec::new(), body),
     };
-    // Most lines begin with folders that are no patterns: only what follows has to be parsed.
+    // Folders at the beginning are in each alternative, and do not count for how many there may be.
     let special = body.iter().position(|byte| SPECIAL.contains(byte)).unwrap_or(body.len());
     let folders = body[..special].iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
     let (folders, rest) = body.split_at(folders);
-    let folders = checked(folders)?;
-    let prefix = match above {
-        b"" => Cow::Borrowed(folders),
-        above => [above, b"/", folders].concat().into(),
-    };
-    match LazyGlobs::new(&prefix, rest) {
-        Some(globs) => Ok(Matcher::Lazy(globs)),
-        None if has_only_stars(rest) => Glob::of_stars(&prefix, rest).map(Matcher::Glob),
-        None => lazy::read(&prefix, rest).map(Matcher::Globs),
-    }
-}
-
-/// Passes on folders without patterns, each with a `/` at its end.
-fn checked(folders: &[u8]) -> Result<&[u8], GlobError> {
-    if folders.starts_with(b"/") {
-        return Err(GlobError::Absolute);
-    }
-    let mut names =
-        folders.strip_suffix(b"/").into_iter().flat_map(|names| names.split(|&byte| byte == b'/'));
-    match names.find(|name| matches!(*name, b"" | b"." | b"..")) {
-        None => Ok(folders),
-        Some(b"") => Err(GlobError::EmptyComponent),
-        Some(b".") => Err(GlobError::DotComponent),
-        Some(_) => Err(GlobError::ParentComponent),
-    }
+    let folders: Vec<Token> = folders.iter().copied().map(Token::Byte).collect();
+    let alternatives = syntax::parse(rest)?;
+    let globs: Result<_, GlobError> =
+        alternatives.into_iter().map(|tokens| Glob::new(&prefix, &[&folders[..], &tokens].concat())).collect();
+    globs.map(Matcher::Globs)
 }

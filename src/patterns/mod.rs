@@ -16,7 +16,6 @@
 
 mod glob;
 mod index;
-mod lazy;
 mod line;
 mod prefix_index;
 mod regex;

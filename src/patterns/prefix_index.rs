@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 
-use foldhash::fast::RandomState;
 
 /// Sets by a path that is a prefix of all that one of their patterns matches.
 #[derive(Debug)]
 pub(super) struct PrefixIndex<'a> {
     /// Those prefixes, and all folders above them.
-    nodes: HashMap<&'a [u8], Node, RandomState>,
+    nodes: HashMap<&'a [u8], Node>,
     lists: PostingLists,
 }
 
@@ -31,7 +30,7 @@ pub(super) enum Descendants {
 
 /// Builds a [`PrefixIndex`].
 pub(super) struct PrefixIndexBuilder<'a> {
-    nodes: HashMap<&'a [u8], Node, RandomState>,
+    nodes: HashMap<&'a [u8], Node>,
     lists: u32,
     /// Each list with each set in it, some more than once.
     numbered: Vec<(u32, u32)>,
@@ -39,7 +38,7 @@ pub(super) struct PrefixIndexBuilder<'a> {
 
 impl<'a> PrefixIndexBuilder<'a> {
     pub(super) fn with_capacity(about: usize) -> Self {
-        let nodes = HashMap::with_capacity_and_hasher(about, RandomState::default());
+        let nodes = HashMap::with_capacity(about);
         Self { nodes, lists: 0, numbered: Vec::with_capacity(about) }
     }
 
@@ -81,13 +80,13 @@ impl PrefixIndex<'_> {
 /// Sets by the name of a component that one of their patterns needs.
 #[derive(Debug)]
 pub(super) struct ComponentIndex<'a> {
-    names: HashMap<&'a [u8], u32, RandomState>,
+    names: HashMap<&'a [u8], u32>,
     lists: PostingLists,
 }
 
 impl<'a> ComponentIndex<'a> {
     pub(super) fn new(sets: &[(&'a [u8], usize)]) -> Self {
-        let mut names: HashMap<&[u8], u32, RandomState> = HashMap::default();
+        let mut names: HashMap<&[u8], u32> = HashMap::default();
         let list = |&(name, set): &(&'a [u8], usize)| {
             let next = number(names.len());
             (*names.entry(name).or_insert(next), number(set))

@@ -198,15 +198,6 @@ fn check_expanded(size: usize) -> Result<(), GlobError> {
     if size > MAX_EXPANDED { Err(GlobError::TooManyAlternatives) } else { Ok(()) }
 }
 
-/// Whether a component is a name of the usual letters, which stands for itself.
-pub(super) fn is_plain_name(name: &[u8]) -> bool {
-    name.iter().any(u8::is_ascii_alphanumeric) && name.iter().all(|&byte| is_plain(byte))
-}
-
-pub(super) fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

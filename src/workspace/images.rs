@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use foldhash::fast::RandomState;
-
 use super::ParentImage;
 use crate::config::{Manifest, ProjectConfig, RegistryConfig, RegistryKind};
 use crate::model::{ImageRef, ProjectName};
@@ -15,7 +13,7 @@ pub(super) struct Names<'m> {
     projects: Vec<(&'m ProjectName, &'m ProjectConfig)>,
     registries: [Option<&'m RegistryConfig>; 2],
     /// By repositories without a prefix; made when the first is asked for.
-    by_repository: OnceLock<HashMap<&'m str, &'m ProjectName, RandomState>>,
+    by_repository: OnceLock<HashMap<&'m str, &'m ProjectName>>,
 }
 
 impl<'m> Names<'m> {

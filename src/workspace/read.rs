@@ -1,4 +1,4 @@
-//! Reads what the manifest names, on several threads where there is much of it.
+//! Reads what the manifest names.
 
 use std::error::Error;
 
@@ -10,13 +10,6 @@ use crate::git::{Entry, EntryKind, GitError, Snapshot};
 use crate::graph::ProjectGraph;
 use crate::model::{FileMode, ProjectName, RepoPath, RepositoryName};
 use crate::patterns::{Patterns, PatternsError};
-use crate::threads;
-
-/// Fewer projects are read sooner than a thread has opened the repository.
-const MIN_PROJECTS_A_THREAD: usize = 100;
-
-/// What a thread takes at once.
-const PROJECTS_AT_ONCE: usize = 25;
 
 pub(super) fn workspace(
     snapshot: &Snapshot<'_>,
@@ -68,25 +61,14 @@ pub(super) fn read_all(
     names: &Names<'_>,
     file: &str,
 ) -> Result<Vec<Result<Found, Vec<Problem>>>, GitError> {
-    let read = |snapshot: &Snapshot<'_>, projects: &[(&ProjectName, &ProjectConfig)]| {
-        Reader { snapshot, names, file, problems: Vec::new() }.projects(projects)
-    };
-    let most_threads = projects.len() / MIN_PROJECTS_A_THREAD;
-    // How many processors there are is a dozen calls, so it is asked only where it matters.
-    let threads = if most_threads > 1 { threads::processors().min(most_threads) } else { 1 };
-    let chunks: Vec<_> = projects.chunks(PROJECTS_AT_ONCE).collect();
-    let (open, tree) = (snapshot.repository().for_another_thread(), snapshot.tree());
-    let all = threads::share(
-        &chunks,
-        threads,
-        |queue| queue.each(|projects| read(snapshot, projects)),
-        |queue| {
-            let repository = open()?;
-            let snapshot = repository.snapshot_of_tree(tree);
-            queue.each(|projects| read(&snapshot, projects))
-        },
-    )?;
-    Ok(all.into_iter().flatten().collect())
+    let mut reader = Reader { snapshot, names, file, problems: Vec::new() };
+    projects
+        .iter()
+        .map(|(name, config)| {
+            let found = reader.project(name, config)?;
+            Ok(found.ok_or_else(|| std::mem::take(&mut reader.problems)))
+        })
+        .collect()
 }
 
 fn graph(
@@ -119,13 +101,6 @@ pub(super) struct Found {
     extra_inputs: Patterns,
 }
 
-/// Where a project's patterns stand, and the contents of its files that are there.
-struct Files {
-    pattern_file: RepoPath,
-    patterns: Option<Vec<u8>>,
-    dockerfile: Option<Vec<u8>>,
-}
-
 struct Reader<'r, 'm> {
     snapshot: &'r Snapshot<'r>,
     names: &'r Names<'m>,
@@ -145,38 +120,11 @@ impl Reader<'_, '_> {
         self.problems.push(Problem { file: file.to_owned(), line, message, hint: None });
     }
 
-    /// Reads what each project's entry names.
-    fn projects(
-        &mut self,
-        projects: &[(&ProjectName, &ProjectConfig)],
-    ) -> Result<Vec<Result<Found, Vec<Problem>>>, GitError> {
-        let folders = projects.iter().flat_map(|(_, config)| [&config.path.value, &config.context.value]);
-        self.snapshot.read_folders(folders)?;
-        let pattern_file = |config: &ProjectConfig| config.path.value.join_component(PATTERN_FILE.as_bytes());
-        let pattern_files: Vec<RepoPath> = projects.iter().map(|(_, config)| pattern_file(config)).collect();
-        let dockerfiles = projects.iter().map(|(_, config)| &config.dockerfile.value);
-        // The two of a project are neighbours in most packs.
-        let files: Vec<&RepoPath> = pattern_files.iter().zip(dockerfiles).flat_map(<[_; 2]>::from).collect();
-        let mut texts = self.snapshot.read_all(&files)?.map(Result::transpose);
-        projects
-            .iter()
-            .zip(&pattern_files)
-            .map(|((name, config), pattern_file)| {
-                let mut text = || texts.next().flatten().transpose();
-                let (patterns, dockerfile) = (text()?, text()?);
-                let files = Files { pattern_file: pattern_file.clone(), patterns, dockerfile };
-                let found = self.project(name, config, files)?;
-                Ok(found.ok_or_else(|| std::mem::take(&mut self.problems)))
-            })
-            .collect()
-    }
-
-    /// The same of one project; `None` where a problem was noted.
+    /// Reads what a project's entry names; `None` where a problem was noted.
     fn project(
         &mut self,
         name: &ProjectName,
         config: &ProjectConfig,
-        files: Files,
     ) -> Result<Option<Found>, GitError> {
         let before = self.problems.len();
         let context =
@@ -191,9 +139,9 @@ impl Reader<'_, '_> {
         if self.problems.len() > before {
             return Ok(None);
         }
-        self.refuse_links(config, &files.pattern_file)?;
-        let Files { pattern_file, patterns, dockerfile } = files;
-        let (patterns, pattern_file) = match patterns {
+        let pattern_file = config.path.value.join_component(PATTERN_FILE.as_bytes());
+        self.refuse_links(config, &pattern_file)?;
+        let (patterns, pattern_file) = match self.snapshot.read(&pattern_file)? {
             Some(text) => {
                 let patterns = Patterns::parse(&text, &config.path.value)
                     .unwrap_or_else(|errors| self.bad_patterns(&pattern_file.to_string(), 1, &errors));
@@ -204,6 +152,7 @@ impl Reader<'_, '_> {
         let patterns = if config.hermetic { patterns } else { patterns.and_folder(&config.context.value) };
         let repository = self.repository(&config.repository, config.line);
         let extra_inputs = self.listed(&config.extra_inputs);
+        let dockerfile = self.snapshot.read(&config.dockerfile.value)?;
         let variants = self.variants(name, config, dockerfile);
         let (Some(repository), true) = (repository, self.problems.len() == before) else {
             return Ok(None);

@@ -17,10 +17,6 @@ use chinampa::model::RepoPath;
 use chinampa::patterns::Index;
 use chinampa::workspace::{ManifestSource, Workspace};
 
-/// As in the program itself.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() {
     // Cargo adds `--bench`.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();

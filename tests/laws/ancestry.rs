@@ -109,6 +109,26 @@ fn a_damaged_commit_graph_is_never_a_panic() {
     }
 }
 
+/// Commit 0 is an ancestor of commit 3, so it is not a best common ancestor of 3 and 4.
+///
+/// When this fails, `gix-revision` may give only the best ones without a commit-graph too. If the first law of this file holds with it, the
+/// walk in `src/git/ancestry.rs` can go.
+#[test]
+fn gix_revision_still_gives_an_ancestor_of_a_best_common_ancestor() {
+    let commits = vec![(vec![], 6), (vec![], 5), (vec![1, 0], 5), (vec![2, 1], 7), (vec![3, 0], 4)];
+    let world = World::new();
+    write_commits(&world, &commits, 0..commits.len());
+    let ids = ids(&world);
+    let [zero, three, four] = [0, 3, 4].map(|number| gix_hash::ObjectId::Sha1(*ids[number].0.as_bytes()));
+    let objects = gix_odb::at(world.file(".git/objects"), gix_hash::Kind::Sha1).unwrap();
+    let mut graph = gix_revision::Graph::new(objects, None);
+
+    let found = gix_revision::merge_base(three, &[four], &mut graph).unwrap();
+
+    assert_eq!(found.into_iter().flatten().collect::<Vec<_>>(), [three, zero]);
+    assert_eq!(Repository::open(world.path()).unwrap().merge_base(ids[3], ids[4]).unwrap(), Some(ids[3]));
+}
+
 /// So many commits, one after the other, and last one more that follows the one in the middle.
 fn chain_with_a_fork(length: usize) -> Commits {
     let parent = |number: usize| if number == length { Some(length / 2) } else { number.checked_sub(1) };
