@@ -5,6 +5,7 @@
 //! tries again what may pass (three times in all, unless `AWS_MAX_ATTEMPTS` says otherwise).
 
 mod hosts;
+mod http;
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -17,6 +18,8 @@ use aws_sdk_sts::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use thiserror::Error;
 
 pub use self::hosts::{AllowedHosts, Endpoint};
+#[cfg(test)]
+pub(crate) use self::http::client as http_client;
 use crate::model::{ErrorKind, Region, excerpt};
 
 /// For a connection.
@@ -186,6 +189,7 @@ pub(crate) async fn config(region: &Region, endpoint: Option<&Endpoint>) -> SdkC
         .build();
     let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .region(aws_config::Region::new(region.as_str().to_owned()))
+        .http_client(http::client())
         .timeout_config(timeouts);
     match endpoint {
         Some(endpoint) => loader.endpoint_url(endpoint.as_str()).load().await,

@@ -39,4 +39,5 @@ pub mod report;
 pub mod secrets;
 pub mod simulate;
 mod threads;
+mod tls;
 pub mod workspace;

@@ -498,5 +498,5 @@ fn cancelled() -> tokio::task::JoinError {
 }
 
 fn not_a_url() -> reqwest::Error {
-    reqwest::Client::new().get("not a URL").build().unwrap_err()
+    crate::tls::http_client().build().unwrap().get("not a URL").build().unwrap_err()
 }

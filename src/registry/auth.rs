@@ -5,15 +5,13 @@
 //! request. A 401 after that means that the token is old: it is renewed once. ECR's token goes as Basic
 //! credentials, and when it has expired the answer is 403.
 //!
-//! The token exchange is not `oci_client::Client::auth` because that hides the status of the
-//! token service: a throttled one could not be told from a wrong password.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use oci_client::token_cache::RegistryToken;
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 use reqwest::{Client, RequestBuilder, StatusCode, Url};
+use serde::Deserialize;
 use tokio::sync::OnceCell;
 
 use super::error::clean;
@@ -179,14 +177,26 @@ impl Auth {
             return Err(refuse(image, response).await?);
         }
         let body = read_body(image, response, MAX_TOKEN_BYTES).await?;
-        let token: RegistryToken = serde_json::from_slice(&body)
-            .map_err(|_| RegistryError::malformed(image, "the token service did not answer with a token"))?;
-        Ok(Secret::new(token.token()))
+        read_token(&body)
+            .ok_or_else(|| RegistryError::malformed(image, "the token service did not answer with a token"))
     }
 
     fn learned(&self) -> MutexGuard<'_, Learned> {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The answer of a token service, by the distribution specification's token authentication.
+#[derive(Deserialize)]
+struct TokenAnswer {
+    token: Option<String>,
+    /// The same, as OAuth 2.0 names it; either is there, or both.
+    access_token: Option<String>,
+}
+
+fn read_token(body: &[u8]) -> Option<Secret> {
+    let answer: TokenAnswer = serde_json::from_slice(body).ok()?;
+    answer.token.or(answer.access_token).map(Secret::new)
 }
 
 /// Whether a token may be asked of this address for the registry at `base`, which chose it.
@@ -265,6 +275,23 @@ mod tests {
         assert_eq!(challenge(&["basic realm=\"x\""]), Some(Challenge::Basic));
         assert_eq!(challenge(&["Bearer service=\"r\""]), None);
         assert_eq!(challenge(&["\"", ""]), None);
+    }
+
+    #[test]
+    fn a_token_may_have_either_name_or_both() {
+        for (body, expected) in [
+            (r#"{"token":"a","expires_in":300}"#, Some("a")),
+            (r#"{"access_token":"b"}"#, Some("b")),
+            (r#"{"token":"a","access_token":"b"}"#, Some("a")),
+            (r#"{"token":null,"access_token":"b"}"#, Some("b")),
+            (r#"{"token":1}"#, None),
+            ("{}", None),
+            ("a", None),
+        ] {
+            let token = read_token(body.as_bytes());
+
+            assert_eq!(token.as_ref().map(Secret::reveal), expected, "{body}");
+        }
     }
 
     // issue 12: S5

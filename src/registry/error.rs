@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use oci_client::errors::OciEnvelope;
+use serde::Deserialize;
 use thiserror::Error;
 
 use super::credentials_error::CredentialsError;
@@ -154,15 +154,27 @@ pub struct Answer {
     pub message: String,
 }
 
+/// An error's body, by the distribution specification, § Error Codes.
+#[derive(Deserialize)]
+struct Envelope {
+    errors: Vec<EnvelopeError>,
+}
+
+#[derive(Deserialize)]
+struct EnvelopeError {
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
 impl Answer {
     /// Reads an error's body: the envelope of the OCI distribution specification, or any text.
     pub(super) fn read(status: u16, body: &[u8]) -> Self {
-        let envelope: Option<OciEnvelope> = serde_json::from_slice(body).ok();
+        let envelope: Option<Envelope> = serde_json::from_slice(body).ok();
         let Some(first) = envelope.and_then(|envelope| envelope.errors.into_iter().next()) else {
             return Self { status, code: None, message: clean(&String::from_utf8_lossy(body)) };
         };
-        let code = serde_json::to_value(&first.code).ok().and_then(|code| code.as_str().map(clean));
-        Self { status, code, message: clean(&first.message) }
+        Self { status, code: Some(clean(&first.code)), message: clean(&first.message) }
     }
 }
 

@@ -13,6 +13,7 @@ mod ecr_login;
 mod engine_store;
 mod error;
 mod http;
+mod manifest;
 mod oci;
 mod tags;
 mod transport;

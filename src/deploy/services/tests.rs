@@ -23,6 +23,7 @@ fn services(endpoint: &str) -> Services {
         .region(Region::new("eu-west-2"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .endpoint_url(endpoint)
+        .http_client(crate::aws::http_client())
         .build();
     let timeouts =
         ServiceTimeouts { default: Duration::from_secs(20), first_delay: Duration::from_millis(20) };
