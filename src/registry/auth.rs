@@ -84,9 +84,9 @@ impl Auth {
     /// The credentials themselves: asked of their source once, unless they expire.
     pub(super) async fn credentials(&self) -> Result<Option<Credentials>, RegistryError> {
         let ask = || self.source.credentials(&self.host);
-        let credentials = match &self.source {
-            CredentialsSource::Ecr(_) => ask().await,
-            _ => self.credentials.get_or_try_init(ask).await.cloned(),
+        let credentials = match self.source.expire() {
+            true => ask().await,
+            false => self.credentials.get_or_try_init(ask).await.cloned(),
         };
         credentials.map_err(|source| RegistryError::Credentials { host: self.host.clone(), source })
     }
@@ -112,8 +112,7 @@ impl Auth {
 
     /// Whether other credentials may change an answer of this status: ECR says 403 to an expired token.
     pub(super) fn may_change(&self, status: StatusCode) -> bool {
-        status == StatusCode::UNAUTHORIZED
-            || status == StatusCode::FORBIDDEN && matches!(self.source, CredentialsSource::Ecr(_))
+        status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN && self.source.expire()
     }
 
     /// What to send instead of `used`, which was refused; `None` when there is nothing better.
@@ -127,8 +126,8 @@ impl Auth {
         let Some(challenge) = read_challenge(answer).or_else(|| self.learned().challenge.clone()) else {
             return Ok(None);
         };
-        if let (CredentialsSource::Ecr(login), Some(Authorization::Basic(refused))) = (&self.source, used) {
-            login.refuse(refused);
+        if let Some(Authorization::Basic(refused)) = used {
+            self.source.refuse(refused);
         }
         self.learned().challenge = Some(challenge.clone());
         let obtained = self.obtain(&challenge, image, scope).await?;

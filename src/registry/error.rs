@@ -56,6 +56,9 @@ pub enum RegistryError {
     /// Such as "create the repository `api`".
     #[error("cannot {doing}")]
     Aws { doing: String, source: AwsError },
+    /// The program has none of what talks to ECR.
+    #[error("this `chinampa` was built without the feature `ecr`, so it can't use the registry `{registry}`")]
+    NotBuiltIn { registry: String },
     #[error("`{image}`: the Docker engine failed")]
     Engine { image: Box<ImageRef>, source: Cause },
     #[error(transparent)]
@@ -84,7 +87,7 @@ impl RegistryError {
             | Self::UnsafeRealm { .. }
             | Self::Host { .. }
             | Self::Engine { .. } => ErrorKind::Environment,
-            Self::NotARegistry { .. } | Self::Name(_) => ErrorKind::Input,
+            Self::NotARegistry { .. } | Self::NotBuiltIn { .. } | Self::Name(_) => ErrorKind::Input,
             Self::Credentials { source, .. } => source.kind(),
             Self::Aws { source, .. } => source.kind(),
         }
@@ -107,6 +110,9 @@ impl RegistryError {
                 Some("let the registry name a token service at `https://`, or at its own host".to_owned())
             }
             Self::OtherImage { .. } => Some("build it again: nothing was tagged".to_owned()),
+            Self::NotBuiltIn { .. } => {
+                Some("install one with the feature `ecr`, which is there by default".to_owned())
+            }
             Self::Credentials { source, .. } => source.hint(),
             Self::Aws { source, .. } => source.hint(),
             Self::Throttled { .. }
