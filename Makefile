@@ -1,6 +1,6 @@
 # Everything the scripts need besides Rust and Docker they install themselves.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bed bed-down bench fuzz soak mutants
+.PHONY: help demo test features size bed bed-down bench fuzz soak mutants
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -11,8 +11,17 @@ demo: ## build the examples, change one file, see that only what it affects is b
 test: bed ## start the test bed, then run all checks and tests
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
+	scripts/deny
 	cargo test
 	scripts/words
+
+features: ## compile and test the program without its optional features
+	cargo clippy --no-default-features -- -D warnings
+	cargo test --lib --no-default-features
+	cargo test --lib --no-default-features --features ecr
+
+size: ## count crates, lines and bytes
+	scripts/size
 
 bed: ## start what the tests need: registries and a second engine
 	scripts/testbed up

@@ -38,4 +38,5 @@ pub mod registry;
 pub mod report;
 pub mod secrets;
 pub mod simulate;
+mod tls;
 pub mod workspace;

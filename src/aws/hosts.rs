@@ -74,7 +74,7 @@ impl AllowedHosts {
 pub struct Endpoint(String);
 
 impl Endpoint {
-    pub(super) fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }

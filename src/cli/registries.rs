@@ -6,7 +6,7 @@ use crate::docker::Docker;
 use crate::engine::DockerEngine;
 use crate::error::Error;
 use crate::model::{Host, ImageRef};
-use crate::registry::{CredentialsSource, EcrRegistry, EngineStore, OciRegistry, Patience, Registry};
+use crate::registry::{CredentialsSource, EngineStore, OciRegistry, Patience, Registry, ecr_registry};
 
 /// The registry that a table of the manifest describes. An engine's store needs the engine.
 pub(super) async fn registry(
@@ -19,7 +19,7 @@ pub(super) async fn registry(
             Ok(Box::new(EngineStore::new(&docker)))
         }
         RegistryKind::Oci { host, insecure } => Ok(Box::new(oci(host, *insecure, environment)?)),
-        RegistryKind::Ecr(ecr) => Ok(Box::new(self::ecr(ecr, environment).await?)),
+        RegistryKind::Ecr(ecr) => self::ecr(ecr, environment).await,
     }
 }
 
@@ -33,13 +33,13 @@ pub(super) async fn registry_of(
 ) -> Result<Box<dyn Registry>, Error> {
     let host = image.host.as_ref().ok_or_else(|| Error::NoHost(image.clone()))?;
     match Ecr::at(host) {
-        Some(ecr) => Ok(Box::new(self::ecr(&ecr, environment).await?)),
+        Some(ecr) => self::ecr(&ecr, environment).await,
         None => Ok(Box::new(oci(host, false, environment)?)),
     }
 }
 
-async fn ecr(ecr: &Ecr, environment: &Environment) -> Result<EcrRegistry, Error> {
-    Ok(EcrRegistry::connect(ecr, &environment.allowed_hosts()?, Patience::default()).await?)
+async fn ecr(ecr: &Ecr, environment: &Environment) -> Result<Box<dyn Registry>, Error> {
+    Ok(ecr_registry(ecr, &environment.allowed_hosts()?, Patience::default()).await?)
 }
 
 fn oci(host: &Host, insecure: bool, environment: &Environment) -> Result<OciRegistry, Error> {

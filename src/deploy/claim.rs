@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Timestamp, printable};
+use crate::model::{Timestamp, printable, random_bits};
 
 /// How long a claim counts that isn't renewed, unless it says otherwise. Far longer than clocks of
 /// CI machines differ.
@@ -51,10 +51,7 @@ impl fmt::Display for ClaimId {
 impl ClaimId {
     /// 64 random bits.
     pub fn random() -> Self {
-        use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-        // Each state has keys of its own, drawn from the operating system.
-        let bits = RandomState::new().build_hasher().finish();
-        Self::from_bits(bits)
+        Self::from_bits(random_bits())
     }
 
     pub fn from_bits(bits: u64) -> Self {

@@ -17,6 +17,7 @@ use thiserror::Error;
 
 use super::terraform_source::{ArchiveSum, Mirror, TerraformVersion};
 use crate::model::{ErrorKind, printable};
+use crate::tls::http_client;
 
 /// The only file of the archive that is unpacked.
 const PROGRAM: &str = "terraform";
@@ -160,7 +161,7 @@ impl TerraformInstall {
 }
 
 fn client(url: &Url) -> Result<Client, InstallError> {
-    Client::builder()
+    http_client()
         .user_agent(concat!("chinampa/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_secs(10))
         .read_timeout(Duration::from_secs(30))

@@ -293,6 +293,7 @@ fn each_variant_of_a_registry_has_its_kind() {
         RegistryError::Credentials { host: host(), source: CredentialsError::Interrupted(cancelled()) } => Interrupted,
         RegistryError::Host { host: host(), source: "no".into() } => Environment,
         RegistryError::Aws { doing: "x".to_owned(), source: unexpected() } => Environment,
+        RegistryError::NotBuiltIn { registry: "x".to_owned() } => Input,
         RegistryError::Engine { image: image(), source: "no".into() } => Environment,
         RegistryError::Name("?".parse::<ImageRef>().unwrap_err()) => Input,
     ]);
@@ -372,6 +373,7 @@ fn each_variant_of_a_deployment_has_its_kind() {
     ]);
     check!("deploy/services/mod.rs", ServiceError, [
         ServiceError::NoRegion { service: service() } => Input,
+        ServiceError::NotBuiltIn { service: "x" } => Input,
         ServiceError::Aws { action: "update", service: service(), source: unexpected() } => Environment,
         ServiceError::NotThere { service: service(), detail: String::new() } => Failed,
         ServiceError::WhichContainer {
@@ -498,5 +500,5 @@ fn cancelled() -> tokio::task::JoinError {
 }
 
 fn not_a_url() -> reqwest::Error {
-    reqwest::Client::new().get("not a URL").build().unwrap_err()
+    crate::tls::http_client().build().unwrap().get("not a URL").build().unwrap_err()
 }

@@ -6,10 +6,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::hash::{BuildHasher as _, RandomState};
 
 use crate::dockerfile::Dockerfile;
-use crate::model::{ImageRef, Platform, RepositoryName, Tag};
+use crate::model::{ImageRef, Platform, RepositoryName, Tag, random_bits};
 
 /// Set by the engine's frontend before the ids of all cache mounts.
 const CACHE_MOUNT_NAMESPACE: &str = "BUILDKIT_CACHE_MOUNT_NS";
@@ -30,8 +29,7 @@ pub struct UntrustedRun(String);
 impl UntrustedRun {
     /// A new name.
     pub fn new() -> Self {
-        let random = || RandomState::new().hash_one(std::process::id());
-        Self(format!("{:016x}", random()))
+        Self(format!("{:016x}", random_bits()))
     }
 
     /// How the engine names an image of this run; each platform's is an image of its own.

@@ -5,15 +5,13 @@
 //! request. A 401 after that means that the token is old: it is renewed once. ECR's token goes as Basic
 //! credentials, and when it has expired the answer is 403.
 //!
-//! The token exchange is not `oci_client::Client::auth` because that hides the status of the
-//! token service: a throttled one could not be told from a wrong password.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use oci_client::token_cache::RegistryToken;
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 use reqwest::{Client, RequestBuilder, StatusCode, Url};
+use serde::Deserialize;
 use tokio::sync::OnceCell;
 
 use super::error::clean;
@@ -86,9 +84,9 @@ impl Auth {
     /// The credentials themselves: asked of their source once, unless they expire.
     pub(super) async fn credentials(&self) -> Result<Option<Credentials>, RegistryError> {
         let ask = || self.source.credentials(&self.host);
-        let credentials = match &self.source {
-            CredentialsSource::Ecr(_) => ask().await,
-            _ => self.credentials.get_or_try_init(ask).await.cloned(),
+        let credentials = match self.source.expire() {
+            true => ask().await,
+            false => self.credentials.get_or_try_init(ask).await.cloned(),
         };
         credentials.map_err(|source| RegistryError::Credentials { host: self.host.clone(), source })
     }
@@ -114,8 +112,7 @@ impl Auth {
 
     /// Whether other credentials may change an answer of this status: ECR says 403 to an expired token.
     pub(super) fn may_change(&self, status: StatusCode) -> bool {
-        status == StatusCode::UNAUTHORIZED
-            || status == StatusCode::FORBIDDEN && matches!(self.source, CredentialsSource::Ecr(_))
+        status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN && self.source.expire()
     }
 
     /// What to send instead of `used`, which was refused; `None` when there is nothing better.
@@ -129,8 +126,8 @@ impl Auth {
         let Some(challenge) = read_challenge(answer).or_else(|| self.learned().challenge.clone()) else {
             return Ok(None);
         };
-        if let (CredentialsSource::Ecr(login), Some(Authorization::Basic(refused))) = (&self.source, used) {
-            login.refuse(refused);
+        if let Some(Authorization::Basic(refused)) = used {
+            self.source.refuse(refused);
         }
         self.learned().challenge = Some(challenge.clone());
         let obtained = self.obtain(&challenge, image, scope).await?;
@@ -179,14 +176,26 @@ impl Auth {
             return Err(refuse(image, response).await?);
         }
         let body = read_body(image, response, MAX_TOKEN_BYTES).await?;
-        let token: RegistryToken = serde_json::from_slice(&body)
-            .map_err(|_| RegistryError::malformed(image, "the token service did not answer with a token"))?;
-        Ok(Secret::new(token.token()))
+        read_token(&body)
+            .ok_or_else(|| RegistryError::malformed(image, "the token service did not answer with a token"))
     }
 
     fn learned(&self) -> MutexGuard<'_, Learned> {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The answer of a token service, by the distribution specification's token authentication.
+#[derive(Deserialize)]
+struct TokenAnswer {
+    token: Option<String>,
+    /// The same, as OAuth 2.0 names it; either is there, or both.
+    access_token: Option<String>,
+}
+
+fn read_token(body: &[u8]) -> Option<Secret> {
+    let answer: TokenAnswer = serde_json::from_slice(body).ok()?;
+    answer.token.or(answer.access_token).map(Secret::new)
 }
 
 /// Whether a token may be asked of this address for the registry at `base`, which chose it.
@@ -265,6 +274,23 @@ mod tests {
         assert_eq!(challenge(&["basic realm=\"x\""]), Some(Challenge::Basic));
         assert_eq!(challenge(&["Bearer service=\"r\""]), None);
         assert_eq!(challenge(&["\"", ""]), None);
+    }
+
+    #[test]
+    fn a_token_may_have_either_name_or_both() {
+        for (body, expected) in [
+            (r#"{"token":"a","expires_in":300}"#, Some("a")),
+            (r#"{"access_token":"b"}"#, Some("b")),
+            (r#"{"token":"a","access_token":"b"}"#, Some("a")),
+            (r#"{"token":null,"access_token":"b"}"#, Some("b")),
+            (r#"{"token":1}"#, None),
+            ("{}", None),
+            ("a", None),
+        ] {
+            let token = read_token(body.as_bytes());
+
+            assert_eq!(token.as_ref().map(Secret::reveal), expected, "{body}");
+        }
     }
 
     // issue 12: S5

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use docker_credential::{CredentialRetrievalError, DockerCredential};
 
 use super::credentials_error::CredentialsError;
+#[cfg(feature = "ecr")]
 use super::ecr_login::EcrLogin;
 use super::error::clean;
 use crate::model::{Credentials, Host, Secret};
@@ -24,6 +25,7 @@ pub enum CredentialsSource {
     /// Docker's configuration file, usually `~/.docker/config.json`, and the helpers it names. It may be absent.
     DockerConfig(PathBuf),
     /// AWS: a token that expires and is then replaced.
+    #[cfg(feature = "ecr")]
     Ecr(EcrLogin),
 }
 
@@ -42,7 +44,28 @@ impl CredentialsSource {
                     .await
                     .map_err(CredentialsError::Interrupted)?
             }
+            #[cfg(feature = "ecr")]
             Self::Ecr(login) => login.credentials().await.map(Some).map_err(CredentialsError::Aws),
+        }
+    }
+
+    /// Whether the credentials expire, so that they must be asked for again.
+    pub(super) fn expire(&self) -> bool {
+        match self {
+            Self::Nobody | Self::Known(_) | Self::DockerConfig(_) => false,
+            #[cfg(feature = "ecr")]
+            Self::Ecr(_) => true,
+        }
+    }
+
+    /// Forgets credentials that expire and that the registry has refused.
+    pub(super) fn refuse(&self, refused: &Credentials) {
+        match self {
+            Self::Nobody | Self::Known(_) | Self::DockerConfig(_) => {
+                tracing::debug!(user = %refused.username, "the registry has refused credentials that do not expire");
+            }
+            #[cfg(feature = "ecr")]
+            Self::Ecr(login) => login.refuse(refused),
         }
     }
 }

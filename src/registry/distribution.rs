@@ -1,42 +1,20 @@
 //! The requests of the OCI distribution specification that are needed, each tried until it is
 //! answered: manifests by tag or digest (`blobs` has those for the rest).
 
-use bytes::Bytes;
-use oci_client::manifest::{
-    IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE,
-    OCI_IMAGE_MEDIA_TYPE,
-};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 
 use super::auth::Scope;
 use super::error::{Answer, RegistryError};
 use super::http::{read_answer, read_body, refusal, refuse};
+use super::manifest::{DOCKER_IMAGE, DOCKER_LIST, Manifest, OCI_IMAGE, OCI_INDEX};
 use super::transport::Transport;
 use crate::model::{ImageRef, ManifestDigest};
 
 /// The specification asks registries to accept manifests of this size, and few accept more.
 const MAX_MANIFEST_BYTES: usize = 4 << 20;
 
-const MANIFEST_TYPES: [&str; 4] = [
-    OCI_IMAGE_MEDIA_TYPE,
-    OCI_IMAGE_INDEX_MEDIA_TYPE,
-    IMAGE_MANIFEST_MEDIA_TYPE,
-    IMAGE_MANIFEST_LIST_MEDIA_TYPE,
-];
-
-/// A manifest as it was stored, byte for byte.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Manifest {
-    pub(super) bytes: Bytes,
-    pub(super) media_type: String,
-}
-
-impl Manifest {
-    pub(super) fn digest(&self) -> ManifestDigest {
-        ManifestDigest::of(&self.bytes)
-    }
-}
+const MANIFEST_TYPES: [&str; 4] = [OCI_IMAGE, OCI_INDEX, DOCKER_IMAGE, DOCKER_LIST];
 
 impl Transport {
     /// The digest of the manifest that `image` names, or `None` when the registry says it isn't there.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use oci_client::errors::OciEnvelope;
+use serde::Deserialize;
 use thiserror::Error;
 
 use super::credentials_error::CredentialsError;
@@ -56,6 +56,9 @@ pub enum RegistryError {
     /// Such as "create the repository `api`".
     #[error("cannot {doing}")]
     Aws { doing: String, source: AwsError },
+    /// The program has none of what talks to ECR.
+    #[error("this `chinampa` was built without the feature `ecr`, so it can't use the registry `{registry}`")]
+    NotBuiltIn { registry: String },
     #[error("`{image}`: the Docker engine failed")]
     Engine { image: Box<ImageRef>, source: Cause },
     #[error(transparent)]
@@ -84,7 +87,7 @@ impl RegistryError {
             | Self::UnsafeRealm { .. }
             | Self::Host { .. }
             | Self::Engine { .. } => ErrorKind::Environment,
-            Self::NotARegistry { .. } | Self::Name(_) => ErrorKind::Input,
+            Self::NotARegistry { .. } | Self::NotBuiltIn { .. } | Self::Name(_) => ErrorKind::Input,
             Self::Credentials { source, .. } => source.kind(),
             Self::Aws { source, .. } => source.kind(),
         }
@@ -107,6 +110,9 @@ impl RegistryError {
                 Some("let the registry name a token service at `https://`, or at its own host".to_owned())
             }
             Self::OtherImage { .. } => Some("build it again: nothing was tagged".to_owned()),
+            Self::NotBuiltIn { .. } => {
+                Some("install one with the feature `ecr`, which is there by default".to_owned())
+            }
             Self::Credentials { source, .. } => source.hint(),
             Self::Aws { source, .. } => source.hint(),
             Self::Throttled { .. }
@@ -154,15 +160,27 @@ pub struct Answer {
     pub message: String,
 }
 
+/// An error's body, by the distribution specification, § Error Codes.
+#[derive(Deserialize)]
+struct Envelope {
+    errors: Vec<EnvelopeError>,
+}
+
+#[derive(Deserialize)]
+struct EnvelopeError {
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
 impl Answer {
     /// Reads an error's body: the envelope of the OCI distribution specification, or any text.
     pub(super) fn read(status: u16, body: &[u8]) -> Self {
-        let envelope: Option<OciEnvelope> = serde_json::from_slice(body).ok();
+        let envelope: Option<Envelope> = serde_json::from_slice(body).ok();
         let Some(first) = envelope.and_then(|envelope| envelope.errors.into_iter().next()) else {
             return Self { status, code: None, message: clean(&String::from_utf8_lossy(body)) };
         };
-        let code = serde_json::to_value(&first.code).ok().and_then(|code| code.as_str().map(clean));
-        Self { status, code, message: clean(&first.message) }
+        Self { status, code: Some(clean(&first.code)), message: clean(&first.message) }
     }
 }
 

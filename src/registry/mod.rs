@@ -8,11 +8,14 @@ pub mod copy;
 mod credentials;
 mod credentials_error;
 mod distribution;
+#[cfg(feature = "ecr")]
 mod ecr;
+#[cfg(feature = "ecr")]
 mod ecr_login;
 mod engine_store;
 mod error;
 mod http;
+mod manifest;
 mod oci;
 mod tags;
 mod transport;
@@ -24,11 +27,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::Serialize;
 
+use crate::aws::AllowedHosts;
+use crate::config::Ecr;
 use crate::model::{Credentials, ImageRef, ManifestDigest, Platform, RepositoryName, Tag, printable};
 
 pub use credentials::CredentialsSource;
 pub use credentials_error::CredentialsError;
+#[cfg(feature = "ecr")]
 pub use ecr::EcrRegistry;
+#[cfg(feature = "ecr")]
 pub use ecr_login::EcrLogin;
 pub use engine_store::EngineStore;
 pub use error::{Answer, RegistryError};
@@ -108,6 +115,37 @@ pub trait Registry: Send + Sync {
 
     /// What the engine needs to push here; `None` when nobody asks for a password.
     async fn credentials(&self) -> Result<Option<Credentials>, RegistryError>;
+}
+
+/// The registry of ECR that a table of the manifest describes.
+///
+/// # Errors
+/// [`RegistryError`] when AWS can't be asked, and in a program without the feature `ecr`.
+#[cfg(feature = "ecr")]
+pub async fn ecr_registry(
+    ecr: &Ecr,
+    allowed: &AllowedHosts,
+    patience: Patience,
+) -> Result<Box<dyn Registry>, RegistryError> {
+    Ok(Box::new(EcrRegistry::connect(ecr, allowed, patience).await?))
+}
+
+/// The registry of ECR that a table of the manifest describes.
+///
+/// # Errors
+/// [`RegistryError::NotBuiltIn`], always: this program has no feature `ecr`.
+#[cfg(not(feature = "ecr"))]
+#[expect(clippy::unused_async, reason = "as with the feature")]
+pub async fn ecr_registry(
+    ecr: &Ecr,
+    _: &AllowedHosts,
+    _: Patience,
+) -> Result<Box<dyn Registry>, RegistryError> {
+    let registry = match &ecr.host {
+        Some(host) => host.to_string(),
+        None => format!("ECR in {}", ecr.region),
+    };
+    Err(RegistryError::NotBuiltIn { registry })
 }
 
 /// Where a registry's images live.

@@ -14,6 +14,7 @@ use super::auth::{Auth, Authorization, Scope};
 use super::error::RegistryError;
 use super::http::{execute, unreachable};
 use crate::model::{Credentials, Host, ImageRef};
+use crate::tls::http_client;
 
 /// How long and how often a registry is asked before it counts as unreachable.
 #[derive(Clone, Copy, Debug)]
@@ -158,7 +159,7 @@ impl Transport {
 }
 
 fn client_for(host: &Host, patience: Patience) -> ClientBuilder {
-    let client = Client::builder()
+    let client = http_client()
         .user_agent(concat!("chinampa/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(patience.connect);
     if host.is_loopback() { client.no_proxy() } else { client }

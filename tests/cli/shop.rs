@@ -108,6 +108,7 @@ impl Shop {
         let host = self.host.as_deref().unwrap();
         let url = format!("http://{host}/v2/{}{repository}/tags/list", self.prefix);
         let (user, password) = (setting("REGISTRY_1_USER"), setting("REGISTRY_1_PASSWORD"));
+        rustls::crypto::ring::default_provider().install_default().ok();
         let answer = wait_for(async {
             let asked = reqwest::Client::new().get(url).basic_auth(user, Some(password));
             let answer = asked.send().await.unwrap();

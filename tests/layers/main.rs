@@ -22,6 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("exit", &[]),
     ("interruption", &[]),
+    ("tls", &[]),
     ("aws", &[]),
     ("config", &[]),
     ("docker", &[]),
@@ -32,13 +33,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("patterns", &[]),
     ("record", &["config"]),
     ("ci", &["git"]),
-    ("registry", &["aws", "config", "docker"]),
+    ("registry", &["aws", "config", "docker", "tls"]),
     ("engine", &["docker", "git"]),
     ("workspace", &["config", "dockerfile", "git", "graph", "patterns"]),
     ("infer", &["dockerfile", "dockerignore", "git", "patterns", "workspace"]),
     ("init", &["config", "dockerfile", "git", "infer", "patterns", "workspace"]),
     ("inputs", &["config", "dockerfile", "git", "patterns", "workspace"]),
-    ("deploy", &["aws", "ci", "config", "engine", "git", "interruption", "record", "registry", "workspace"]),
+    (
+        "deploy",
+        &["aws", "ci", "config", "engine", "git", "interruption", "record", "registry", "tls", "workspace"],
+    ),
     ("lint", &["config", "dockerfile", "dockerignore", "git", "infer", "patterns", "workspace"]),
     ("secrets", &["config", "git"]),
     ("simulate", &["dockerignore", "git", "infer", "inputs", "patterns", "workspace"]),
@@ -138,7 +142,7 @@ const PRIVATE: &[(&str, &[&str], &str)] = &[
     (r"\bgix_\w+::", &["git"], "`git` reads objects"),
     (r"\bpetgraph::", &["graph"], "`graph` has the only graph"),
     (r"\baws_\w+::", &["aws", "deploy", "registry"], "these talk to AWS"),
-    (r"\boci_client::", &["registry"], "`registry` talks to registries"),
+    (r"\brustls::", &["tls"], "`tls` chooses the cryptography of all clients"),
     (r"\bbollard\w*::", &["docker", "engine", "registry"], "these talk to the engine"),
     (
         r"\bCommand::new\b",
@@ -163,7 +167,7 @@ const PRIVATE: &[(&str, &[&str], &str)] = &[
 ];
 
 /// Libraries whose types appear in no public signature.
-const HIDDEN: &str = r"aws_\w+|bollard\w*|git2|gix_\w+|oci_client|petgraph";
+const HIDDEN: &str = r"aws_\w+|bollard\w*|git2|gix_\w+|petgraph";
 
 #[test]
 fn modules_import_only_what_the_table_allows_and_the_table_allows_nothing_else() {

@@ -72,6 +72,7 @@ fn request(method: Method, path: &str) -> RequestBuilder {
 }
 
 fn authorized(method: Method, url: Url) -> RequestBuilder {
+    rustls::crypto::ring::default_provider().install_default().ok();
     let client = Client::builder().no_proxy().build().unwrap();
     let (user, password) = (bed::setting("REGISTRY_1_USER"), bed::setting("REGISTRY_1_PASSWORD"));
     client.request(method, url).basic_auth(user, Some(password))

@@ -93,6 +93,7 @@ impl Proxy {
     pub async fn start(upstream: &str, rules: impl IntoIterator<Item = Rule>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
+        rustls::crypto::ring::default_provider().install_default().ok();
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         let shared = Arc::new(Shared {
             upstream: upstream.to_owned(),

@@ -10,7 +10,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-/// What is answered to requests whose method, path and `X-Amz-Target` contain `asked`.
+/// What is answered to requests whose method, path, `X-Amz-Target` and `Authorization` contain `asked`.
 ///
 /// Answers are given in their order, the last one again and again.
 #[derive(Debug)]
@@ -94,8 +94,9 @@ async fn answer(
     record: &Mutex<Vec<(String, Bytes)>>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok());
-    let line = format!("{} {} {}", request.method(), request.uri().path(), target.unwrap_or_default());
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (target, authorization) = (header("x-amz-target"), header("authorization"));
+    let line = format!("{} {} {target} {authorization}", request.method(), request.uri().path());
     let body = request.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default();
     record.lock().unwrap().push((line.clone(), body));
     let mut script = script.lock().unwrap();

@@ -1,27 +1,24 @@
 //! Lets what runs a project's image run a new one, by digest, and waits until it does.
 
-mod apprunner;
+#[cfg(feature = "deploy")]
+mod aws;
+#[cfg(not(feature = "deploy"))]
+#[path = "without_aws.rs"]
+mod aws;
 mod command;
-mod ecs;
-mod ecs_express;
-mod lambda;
 mod state;
 #[cfg(test)]
 mod tests;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use aws_config::SdkConfig;
-use aws_sdk_ecs::config::http::HttpResponse;
-use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
 use thiserror::Error;
 
+use self::aws::AwsServices;
 use super::program::{Line, ProgramError};
-use crate::aws::{self, AwsError, Endpoint};
-use crate::config::{
-    AppRunner, EcsExpress, EnvironmentName, Placeholder, Service, ServiceConfig, Template, WorkspaceName,
-};
-use crate::model::{CommitId, ErrorKind, ImageRef, ProjectName, Region, RepositoryName, printable};
+use crate::aws::{AwsError, Endpoint};
+use crate::config::{EnvironmentName, Placeholder, Service, ServiceConfig, Template, WorkspaceName};
+use crate::model::{CommitId, ErrorKind, ImageRef, ProjectName, Region, RepositoryName};
 
 pub use state::ServiceState;
 
@@ -72,6 +69,9 @@ pub type OnServiceEvent<'t> = dyn Fn(ServiceEvent) + Send + Sync + 't;
 pub enum ServiceError {
     #[error("no region is known to look for the {service} in: neither `[deploy]` nor `AWS_REGION` names one")]
     NoRegion { service: String },
+    /// The program has none of what talks to such services.
+    #[error("this `chinampa` was built without the feature `deploy`, so it can't restart {service}")]
+    NotBuiltIn { service: &'static str },
     #[error("cannot {action} the {service}")]
     Aws {
         action: &'static str,
@@ -96,27 +96,14 @@ pub enum ServiceError {
 /// The services that a deployment may restart.
 #[derive(Debug)]
 pub struct Services {
-    config: Option<SdkConfig>,
+    aws: AwsServices,
     timeouts: ServiceTimeouts,
-}
-
-/// How long one service is waited for.
-#[derive(Clone, Copy, Debug)]
-struct Limit {
-    timeout: Duration,
-    /// Whether the manifest says so: then nothing is added to it.
-    is_given: bool,
-    first_delay: Duration,
 }
 
 impl Services {
     /// Asks nobody yet. Without a place, only services of kind `command` can be restarted.
     pub async fn new(place: Option<AwsPlace<'_>>, timeouts: ServiceTimeouts) -> Self {
-        let config = match place {
-            Some(place) => Some(aws::config(place.region, place.endpoint).await),
-            None => None,
-        };
-        Self { config, timeouts }
+        Self { aws: AwsServices::new(place).await, timeouts }
     }
 
     /// What a service answers before it is changed.
@@ -128,13 +115,9 @@ impl Services {
         config: &ServiceConfig,
         deployment: &Deployment<'_>,
     ) -> Result<ServiceState, ServiceError> {
-        let silent = |_| {};
-        let asked = match self.named(&config.service, deployment, &silent)? {
-            Named::Command { .. } => return Ok(ServiceState::Unknown),
-            Named::Ecs(service) => service.state(deployment).await,
-            Named::EcsExpress(service) => service.state().await,
-            Named::Lambda(function) => function.state().await,
-            Named::AppRunner(service) => service.state().await,
+        let asked = match &config.service {
+            Service::Command { .. } => return Ok(ServiceState::Unknown),
+            of_aws => self.aws.state(of_aws, deployment).await,
         };
         match asked {
             Err(ServiceError::NotThere { service, .. }) => Ok(ServiceState::Missing { service }),
@@ -154,94 +137,14 @@ impl Services {
         deployment: &Deployment<'_>,
         on_event: &OnServiceEvent<'_>,
     ) -> Result<(), ServiceError> {
-        let limit = Limit {
-            timeout: config.timeout.unwrap_or(self.timeouts.default),
-            is_given: config.timeout.is_some(),
-            first_delay: self.timeouts.first_delay,
-        };
-        match self.named(&config.service, deployment, on_event)? {
-            Named::Command { program, arguments } => {
-                command::run(&program, &arguments, deployment, on_event).await
+        match &config.service {
+            Service::Command { program, arguments } => {
+                let arguments: Vec<String> = arguments.iter().map(|each| deployment.fill(each)).collect();
+                command::run(&deployment.fill(program), &arguments, deployment, on_event).await
             }
-            Named::Ecs(service) => service.restart(deployment, limit).await,
-            Named::EcsExpress(service) => service.restart(deployment, limit).await,
-            Named::Lambda(function) => function.restart(deployment, limit).await,
-            Named::AppRunner(service) => service.restart(deployment, limit).await,
+            _ => self.aws.restart(config, deployment, self.timeouts, on_event).await,
         }
     }
-
-    /// The service that is meant, with all of its names filled in.
-    fn named<'s>(
-        &self,
-        service: &Service,
-        deployment: &Deployment<'_>,
-        tell: &'s OnServiceEvent<'s>,
-    ) -> Result<Named<'s>, ServiceError> {
-        let fill = |template: &Template| deployment.fill(template);
-        Ok(match service {
-            Service::Command { program, arguments } => {
-                Named::Command { program: fill(program), arguments: arguments.iter().map(fill).collect() }
-            }
-            Service::Ecs { cluster, name } => Named::Ecs(self.ecs(fill(cluster), fill(name), "", tell)?),
-            Service::EcsExpress(EcsExpress { cluster, name, roles }) => {
-                Named::EcsExpress(ecs_express::ExpressService {
-                    service: self.ecs(fill(cluster), fill(name), "Express ", tell)?,
-                    roles: roles.as_ref().map(|roles| ecs_express::Roles {
-                        execution: fill(&roles.execution),
-                        infrastructure: fill(&roles.infrastructure),
-                    }),
-                })
-            }
-            Service::Lambda { name } => {
-                let name = fill(name);
-                let label = format!("Lambda function `{name}`");
-                let client = aws_sdk_lambda::Client::new(self.config(&label)?);
-                Named::Lambda(lambda::Function { client, name, label, tell })
-            }
-            Service::AppRunner(known_by) => {
-                let known_by = match known_by {
-                    AppRunner::Name(name) => apprunner::KnownBy::Name(fill(name)),
-                    AppRunner::Arn(arn) => apprunner::KnownBy::Arn(fill(arn)),
-                };
-                let label = format!("App Runner service `{known_by}`");
-                let client = aws_sdk_apprunner::Client::new(self.config(&label)?);
-                Named::AppRunner(apprunner::AppRunnerService { client, known_by, label, tell })
-            }
-        })
-    }
-
-    fn ecs<'s>(
-        &self,
-        cluster: String,
-        name: String,
-        kind: &str,
-        tell: &'s OnServiceEvent<'s>,
-    ) -> Result<ecs::EcsService<'s>, ServiceError> {
-        let label = format!("ECS {kind}service `{name}` of the cluster `{cluster}`");
-        let client = aws_sdk_ecs::Client::new(self.config(&label)?);
-        Ok(ecs::EcsService { client, cluster, name, label, tell })
-    }
-
-    fn config(&self, label: &str) -> Result<&SdkConfig, ServiceError> {
-        self.config.as_ref().ok_or_else(|| ServiceError::NoRegion { service: label.to_owned() })
-    }
-}
-
-impl Limit {
-    /// As long again as the service itself says, unless the manifest says how long.
-    fn with(self, longer: Duration) -> Self {
-        let timeout = if self.is_given { self.timeout } else { self.timeout + longer };
-        Self { timeout, ..self }
-    }
-}
-
-/// A service, with all of its names filled in.
-enum Named<'s> {
-    Command { program: String, arguments: Vec<String> },
-    Ecs(ecs::EcsService<'s>),
-    EcsExpress(ecs_express::ExpressService<'s>),
-    Lambda(lambda::Function<'s>),
-    AppRunner(apprunner::AppRunnerService<'s>),
 }
 
 impl Deployment<'_> {
@@ -274,7 +177,10 @@ impl ServiceError {
     /// What kind of trouble it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoRegion { .. } | Self::WhichContainer { .. } | Self::Unsuitable { .. } => ErrorKind::Input,
+            Self::NoRegion { .. }
+            | Self::NotBuiltIn { .. }
+            | Self::WhichContainer { .. }
+            | Self::Unsuitable { .. } => ErrorKind::Input,
             Self::Aws { source, .. } => source.kind(),
             Self::NotThere { .. } | Self::Refused { .. } | Self::TimedOut { .. } => ErrorKind::Failed,
             Self::Program(error) => error.kind(),
@@ -290,6 +196,9 @@ impl ServiceError {
                 "it may still come to run it; `timeout` in the project's `service` has it waited for longer"
                     .to_owned(),
             ),
+            Self::NotBuiltIn { .. } => {
+                Some("install one with the feature `deploy`, which is there by default".to_owned())
+            }
             Self::NoRegion { .. }
             | Self::NotThere { .. }
             | Self::WhichContainer { .. }
@@ -303,6 +212,7 @@ impl ServiceError {
         match self {
             Self::Program(error) => error.log_tail(),
             Self::NoRegion { .. }
+            | Self::NotBuiltIn { .. }
             | Self::Aws { .. }
             | Self::NotThere { .. }
             | Self::WhichContainer { .. }
@@ -310,47 +220,5 @@ impl ServiceError {
             | Self::Refused { .. }
             | Self::TimedOut { .. } => &[],
         }
-    }
-}
-
-/// What the SDK says of a call that failed.
-trait SdkCause: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static {}
-
-impl<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static> SdkCause for E {}
-
-/// Tells a service that isn't there from trouble.
-fn failed<E: SdkCause>(action: &'static str, label: &str, error: SdkError<E, HttpResponse>) -> ServiceError {
-    const NOT_THERE: &[&str] =
-        &["ResourceNotFoundException", "ServiceNotFoundException", "ClusterNotFoundException"];
-    let service = label.to_owned();
-    if error.code().is_some_and(|code| NOT_THERE.contains(&code)) {
-        let detail = error.message().map(|message| format!(": {}", printable(message))).unwrap_or_default();
-        return ServiceError::NotThere { service, detail };
-    }
-    ServiceError::Aws { action, service, source: AwsError::new(error) }
-}
-
-/// Waits between looks at something that takes its time.
-struct Wait {
-    deadline: Instant,
-    delay: Duration,
-}
-
-impl Wait {
-    const MAX_DELAY: Duration = Duration::from_secs(10);
-
-    fn new(limit: Limit) -> Self {
-        Self { deadline: Instant::now() + limit.timeout, delay: limit.first_delay }
-    }
-
-    /// Whether there is time for one more look; if so, it is due when this returns.
-    async fn again(&mut self) -> bool {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return false;
-        }
-        tokio::time::sleep(self.delay.min(left)).await;
-        self.delay = (self.delay * 3 / 2).min(Self::MAX_DELAY);
-        true
     }
 }

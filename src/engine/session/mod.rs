@@ -10,7 +10,6 @@ mod secrets;
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::hash::{BuildHasher as _, RandomState};
 
 use bytes::Bytes;
 use hyper::server::conn::http2;
@@ -22,6 +21,7 @@ use tonic::service::Routes;
 use self::file_sync::FileSync;
 use super::{BuildRequest, ContentError, EngineError, context};
 use crate::docker::{Docker, DockerError};
+use crate::model::random_bits;
 
 /// What the services here can be asked, as the engine wants to be told beforehand.
 const METHODS: [&str; 4] = [
@@ -75,8 +75,7 @@ pub(super) async fn open(
     Ok(Session { id, served, failures })
 }
 
-/// 128 bits that no other session has: hashes under keys that the standard library draws at random.
+/// 128 bits that no other session has.
 fn new_id() -> String {
-    let (one, other) = (RandomState::new(), RandomState::new());
-    format!("{:016x}{:016x}", one.hash_one(std::process::id()), other.hash_one(std::time::SystemTime::now()))
+    format!("{:016x}{:016x}", random_bits(), random_bits())
 }

@@ -6,13 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use oci_client::manifest::{IMAGE_MANIFEST_LIST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE};
 use serde::Deserialize;
 
 use super::{AT_ONCE, Side};
 use crate::model::{ImageRef, ManifestDigest};
 use crate::registry::RegistryError;
-use crate::registry::distribution::Manifest;
+use crate::registry::manifest::{DOCKER_LIST, Manifest, OCI_INDEX};
 
 /// An index of indexes is rare, and anything deeper is made to waste time.
 const MAX_LEVELS: usize = 4;
@@ -164,8 +163,7 @@ impl Named {
         if document.media_type.is_some_and(|stated| stated != manifest.media_type) {
             return Err("it is of another type than the registry says");
         }
-        let is_index =
-            [OCI_IMAGE_INDEX_MEDIA_TYPE, IMAGE_MANIFEST_LIST_MEDIA_TYPE].contains(&&*manifest.media_type);
+        let is_index = [OCI_INDEX, DOCKER_LIST].contains(&&*manifest.media_type);
         match (is_index, document.manifests, document.config, document.layers) {
             (true, Some(manifests), None, None) => {
                 Ok(Self { manifests: all(&manifests)?, blobs: Vec::new() })

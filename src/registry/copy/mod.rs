@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use self::contents::Contents;
 use self::courier::{Courier, Passage};
-use super::distribution::Manifest;
+use super::manifest::Manifest;
 use super::transport::Transport;
 use super::{Registry, RegistryError};
 use crate::model::{Host, ImageRef, ManifestDigest, RepositoryName};

@@ -26,7 +26,7 @@ fn index_of(manifests: &[&Manifest]) -> Manifest {
         .iter()
         .map(|each| json!({ "mediaType": IMAGE, "digest": each.digest(), "size": each.bytes.len() }))
         .collect();
-    manifest(OCI_IMAGE_INDEX_MEDIA_TYPE, &json!({ "schemaVersion": 2, "manifests": entries }))
+    manifest(OCI_INDEX, &json!({ "schemaVersion": 2, "manifests": entries }))
 }
 
 fn name() -> ImageRef {
@@ -63,7 +63,7 @@ fn what_could_be_read_in_two_ways_or_in_none_is_refused() {
 
     for broken in [
         with("manifests", json!([])),
-        with("mediaType", OCI_IMAGE_INDEX_MEDIA_TYPE.into()),
+        with("mediaType", OCI_INDEX.into()),
         with("config", Value::Null),
         with("layers", Value::Null),
         layer("digest", "sha512:00".into()),
@@ -74,11 +74,11 @@ fn what_could_be_read_in_two_ways_or_in_none_is_refused() {
     ] {
         assert!(Named::read(&manifest(IMAGE, &broken)).is_err(), "{broken}");
     }
-    assert!(Named::read(&manifest(OCI_IMAGE_INDEX_MEDIA_TYPE, &image)).is_err());
+    assert!(Named::read(&manifest(OCI_INDEX, &image)).is_err());
     let index = |more: &[&str]| {
         let mut index = json!({ "schemaVersion": 2, "manifests": [] });
         more.iter().for_each(|key| index[key] = image[key].clone());
-        manifest(OCI_IMAGE_INDEX_MEDIA_TYPE, &index)
+        manifest(OCI_INDEX, &index)
     };
     assert!(Named::read(&index(&[])).is_ok());
     for more in [&["config"][..], &["layers"], &["config", "layers"]] {

@@ -2,14 +2,12 @@
 //!
 //! A service that isn't there is created where the manifest names its roles.
 
-use aws_sdk_ecs::types::{
-    EcsExpressGatewayService, ExpressGatewayContainer, ExpressGatewayServiceConfiguration,
-    ExpressGatewayServiceStatusCode, ServiceDeploymentStatus,
-};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
 use super::ecs::EcsService;
-use super::state::ServiceState;
-use super::{Deployment, Limit, ServiceError, Wait};
+use super::ecs_types::nullable;
+use super::{Deployment, Limit, ServiceError, ServiceState, Wait};
 use crate::model::printable;
 
 pub(super) struct ExpressService<'s> {
@@ -47,36 +45,31 @@ impl ExpressService<'_> {
             (arn, _) => arn?,
         };
         let service = self.look(&arn).await?;
-        let Some(used) = newest(&service).and_then(|it| it.primary_container()) else {
+        let Some(used) = newest(&service).and_then(|it| it.primary_container.as_ref()) else {
             let reason = "it has no container".to_owned();
             return Err(ServiceError::Unsuitable { service: self.service.label.clone(), reason });
         };
-        if used.image() == wanted {
+        if used.image.as_deref() == Some(wanted.as_str()) {
             self.service.note(format!("the {} runs {wanted} already", self.service.label));
         } else {
             let mut container = used.clone();
-            container.image.clone_from(&wanted);
-            let update = self.service.client.update_express_gateway_service().service_arn(&arn);
-            let updated = update.primary_container(container).send().await;
-            updated.map_err(|error| self.service.failed("update", error))?;
+            container.image = Some(wanted.clone());
+            let input = json!({ "serviceArn": arn, "primaryContainer": container });
+            let _: Value = self.service.call("update", "UpdateExpressGatewayService", &input).await?;
             self.service.note(format!("the {} is updated to {wanted}", self.service.label));
         }
         self.wait_until_it_runs(&arn, &wanted, &mut wait, limit).await
     }
 
     async fn create(&self, wanted: &str, roles: &Roles) -> Result<String, ServiceError> {
-        let container = ExpressGatewayContainer::builder().image(wanted).build();
-        let container = container.expect("an image is all that a container needs");
-        let create = self
-            .service
-            .client
-            .create_express_gateway_service()
-            .cluster(&self.service.cluster)
-            .service_name(&self.service.name)
-            .execution_role_arn(&roles.execution)
-            .infrastructure_role_arn(&roles.infrastructure)
-            .primary_container(container);
-        let created = create.send().await.map_err(|error| self.service.failed("create", error))?;
+        let input = json!({
+            "cluster": self.service.cluster,
+            "serviceName": self.service.name,
+            "executionRoleArn": roles.execution,
+            "infrastructureRoleArn": roles.infrastructure,
+            "primaryContainer": { "image": wanted },
+        });
+        let created: Answer = self.service.call("create", "CreateExpressGatewayService", &input).await?;
         self.service.note(format!("the {} is created with {wanted}", self.service.label));
         let arn = created.service.and_then(|service| service.service_arn);
         arn.ok_or_else(|| self.service.refused("AWS does not say its ARN".to_owned()))
@@ -88,9 +81,9 @@ impl ExpressService<'_> {
         arn.ok_or_else(|| self.service.refused("AWS does not say its ARN".to_owned()))
     }
 
-    async fn look(&self, arn: &str) -> Result<EcsExpressGatewayService, ServiceError> {
-        let asked = self.service.client.describe_express_gateway_service().service_arn(arn).send().await;
-        let answer = asked.map_err(|error| self.service.failed("look at", error))?;
+    async fn look(&self, arn: &str) -> Result<ExpressServiceState, ServiceError> {
+        let input = json!({ "serviceArn": arn });
+        let answer: Answer = self.service.call("look at", "DescribeExpressGatewayService", &input).await?;
         let detail = String::new();
         answer.service.ok_or_else(|| ServiceError::NotThere { service: self.service.label.clone(), detail })
     }
@@ -105,17 +98,15 @@ impl ExpressService<'_> {
         let mut was_deploying = false;
         loop {
             let service = self.look(arn).await?;
-            if let Some(status) = service.status()
-                && let Some(
-                    ExpressGatewayServiceStatusCode::Draining | ExpressGatewayServiceStatusCode::Inactive,
-                ) = status.status_code()
+            if let Some(status) = &service.status
+                && let Some("DRAINING" | "INACTIVE") = status.status_code.as_deref()
             {
-                let reason = status.status_reason().unwrap_or("it is being removed");
+                let reason = status.status_reason.as_deref().unwrap_or("it is being removed");
                 return Err(self.service.refused(printable(reason)));
             }
-            let runs_it = !service.active_configurations().is_empty()
-                && service.active_configurations().iter().all(|it| image(it) == Some(wanted));
-            let state = match service.current_deployment() {
+            let runs_it = !service.active_configurations.is_empty()
+                && service.active_configurations.iter().all(|it| image(it) == Some(wanted));
+            let state = match service.current_deployment.as_deref() {
                 Some(deployment) => {
                     was_deploying = true;
                     self.deployment(deployment).await?
@@ -140,20 +131,18 @@ impl ExpressService<'_> {
     }
 
     async fn deployment(&self, arn: &str) -> Result<DeploymentState, ServiceError> {
-        let describe = self.service.client.describe_service_deployments().service_deployment_arns(arn);
-        let asked = describe.send().await.map_err(|error| self.service.failed("look at", error))?;
-        let Some(deployment) = asked.service_deployments().first() else {
+        let input = json!({ "serviceDeploymentArns": [arn] });
+        let answer: Deployments = self.service.call("look at", "DescribeServiceDeployments", &input).await?;
+        let Some(deployment) = answer.service_deployments.first() else {
             return Ok(DeploymentState::UnderWay("its deployment is not listed yet".to_owned()));
         };
-        let reason = || printable(deployment.status_reason().unwrap_or("ECS does not say why"));
-        match deployment.status() {
-            Some(ServiceDeploymentStatus::Successful) => Ok(DeploymentState::Over),
-            Some(
-                status @ (ServiceDeploymentStatus::Stopped
-                | ServiceDeploymentStatus::RollbackSuccessful
-                | ServiceDeploymentStatus::RollbackFailed),
-            ) => Err(self.service.refused(format!("its deployment ended as {status}: {}", reason()))),
-            Some(status) => Ok(DeploymentState::UnderWay(format!("its deployment is {status}"))),
+        let reason = || printable(deployment.status_reason.as_deref().unwrap_or("ECS does not say why"));
+        match deployment.status.as_deref() {
+            Some("SUCCESSFUL") => Ok(DeploymentState::Over),
+            Some(status @ ("STOPPED" | "ROLLBACK_SUCCESSFUL" | "ROLLBACK_FAILED")) => {
+                Err(self.service.refused(format!("its deployment ended as {status}: {}", reason())))
+            }
+            Some(status) => Ok(DeploymentState::UnderWay(format!("its deployment is {}", printable(status)))),
             None => Ok(DeploymentState::UnderWay("its deployment has no status".to_owned())),
         }
     }
@@ -164,13 +153,66 @@ enum DeploymentState {
     UnderWay(String),
 }
 
-/// The configuration that is being deployed, or the only one.
-fn newest(service: &EcsExpressGatewayService) -> Option<&ExpressGatewayServiceConfiguration> {
-    let made =
-        |it: &&ExpressGatewayServiceConfiguration| it.created_at().map(|at| (at.secs(), at.subsec_nanos()));
-    service.active_configurations().iter().max_by_key(made)
+/// The answer of `DescribeExpressGatewayService` and of `CreateExpressGatewayService`.
+#[derive(Deserialize)]
+struct Answer {
+    service: Option<ExpressServiceState>,
 }
 
-fn image(configuration: &ExpressGatewayServiceConfiguration) -> Option<&str> {
-    configuration.primary_container().map(ExpressGatewayContainer::image)
+/// A service as ECS describes it.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ExpressServiceState {
+    service_arn: Option<String>,
+    status: Option<Status>,
+    current_deployment: Option<String>,
+    #[serde(deserialize_with = "nullable")]
+    active_configurations: Vec<Configuration>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    status_code: Option<String>,
+    status_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Configuration {
+    /// Seconds since 1970.
+    created_at: Option<f64>,
+    primary_container: Option<Container>,
+}
+
+/// A container with all fields that ECS gives it, also those that are not known here.
+#[derive(Clone, Deserialize, serde::Serialize)]
+struct Container {
+    image: Option<String>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Deployments {
+    #[serde(deserialize_with = "nullable")]
+    service_deployments: Vec<Ended>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Ended {
+    status: Option<String>,
+    status_reason: Option<String>,
+}
+
+/// The configuration that is being deployed, or the only one.
+fn newest(service: &ExpressServiceState) -> Option<&Configuration> {
+    let made = |it: &Configuration| it.created_at.unwrap_or(f64::MIN);
+    service.active_configurations.iter().max_by(|one, other| made(one).total_cmp(&made(other)))
+}
+
+fn image(configuration: &Configuration) -> Option<&str> {
+    configuration.primary_container.as_ref()?.image.as_deref()
 }

@@ -1,0 +1,199 @@
+//! Services of AWS: what they run, and how they come to run something else.
+
+mod apprunner;
+mod ecs;
+mod ecs_express;
+mod ecs_types;
+mod lambda;
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, Instant};
+
+use aws_config::SdkConfig;
+
+use super::{
+    AwsPlace, Deployment, OnServiceEvent, ServiceError, ServiceEvent, ServiceState, ServiceTimeouts,
+};
+use crate::aws::{self, CallError, JsonClient, JsonService};
+use crate::config::{AppRunner, EcsExpress, Service, ServiceConfig, Template};
+use crate::model::printable;
+
+/// The services of one account in one region.
+#[derive(Debug)]
+pub(super) struct AwsServices {
+    config: Option<SdkConfig>,
+}
+
+/// A service, with all of its names filled in.
+enum AwsService<'s> {
+    Ecs(ecs::EcsService<'s>),
+    EcsExpress(ecs_express::ExpressService<'s>),
+    Lambda(lambda::Function<'s>),
+    AppRunner(apprunner::AppRunnerService<'s>),
+}
+
+/// How long one service is waited for.
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    timeout: Duration,
+    /// Whether the manifest says so: then nothing is added to it.
+    is_given: bool,
+    first_delay: Duration,
+}
+
+impl AwsServices {
+    /// Asks nobody yet. Without a place, there are none.
+    pub(super) async fn new(place: Option<AwsPlace<'_>>) -> Self {
+        let config = match place {
+            Some(place) => Some(aws::config(place.region, place.endpoint).await),
+            None => None,
+        };
+        Self { config }
+    }
+
+    /// What a service answers before it is changed.
+    pub(super) async fn state(
+        &self,
+        service: &Service,
+        deployment: &Deployment<'_>,
+    ) -> Result<ServiceState, ServiceError> {
+        let silent = |_| {};
+        match self.named(service, deployment, &silent)? {
+            None => Ok(ServiceState::Unknown),
+            Some(AwsService::Ecs(service)) => service.state(deployment).await,
+            Some(AwsService::EcsExpress(service)) => service.state().await,
+            Some(AwsService::Lambda(function)) => function.state().await,
+            Some(AwsService::AppRunner(service)) => service.state().await,
+        }
+    }
+
+    /// Lets a service run the deployment's image and waits until it does.
+    pub(super) async fn restart(
+        &self,
+        config: &ServiceConfig,
+        deployment: &Deployment<'_>,
+        timeouts: ServiceTimeouts,
+        on_event: &OnServiceEvent<'_>,
+    ) -> Result<(), ServiceError> {
+        let limit = Limit {
+            timeout: config.timeout.unwrap_or(timeouts.default),
+            is_given: config.timeout.is_some(),
+            first_delay: timeouts.first_delay,
+        };
+        match self.named(&config.service, deployment, on_event)? {
+            None => Ok(()),
+            Some(AwsService::Ecs(service)) => service.restart(deployment, limit).await,
+            Some(AwsService::EcsExpress(service)) => service.restart(deployment, limit).await,
+            Some(AwsService::Lambda(function)) => function.restart(deployment, limit).await,
+            Some(AwsService::AppRunner(service)) => service.restart(deployment, limit).await,
+        }
+    }
+
+    /// The service that is meant; `None` for what is no service of AWS.
+    fn named<'s>(
+        &self,
+        service: &Service,
+        deployment: &Deployment<'_>,
+        tell: &'s OnServiceEvent<'s>,
+    ) -> Result<Option<AwsService<'s>>, ServiceError> {
+        let fill = |template: &Template| deployment.fill(template);
+        Ok(Some(match service {
+            Service::Command { .. } => return Ok(None),
+            Service::Ecs { cluster, name } => {
+                AwsService::Ecs(self.ecs(fill(cluster), fill(name), "", tell)?)
+            }
+            Service::EcsExpress(EcsExpress { cluster, name, roles }) => {
+                AwsService::EcsExpress(ecs_express::ExpressService {
+                    service: self.ecs(fill(cluster), fill(name), "Express ", tell)?,
+                    roles: roles.as_ref().map(|roles| ecs_express::Roles {
+                        execution: fill(&roles.execution),
+                        infrastructure: fill(&roles.infrastructure),
+                    }),
+                })
+            }
+            Service::Lambda { name } => {
+                let name = fill(name);
+                let label = format!("Lambda function `{name}`");
+                let client = self.client(&lambda::LAMBDA, &label)?;
+                AwsService::Lambda(lambda::Function { client, name, label, tell })
+            }
+            Service::AppRunner(known_by) => {
+                let known_by = match known_by {
+                    AppRunner::Name(name) => apprunner::KnownBy::Name(fill(name)),
+                    AppRunner::Arn(arn) => apprunner::KnownBy::Arn(fill(arn)),
+                };
+                let label = format!("App Runner service `{known_by}`");
+                let client = self.client(&apprunner::APP_RUNNER, &label)?;
+                AwsService::AppRunner(apprunner::AppRunnerService { client, known_by, label, tell })
+            }
+        }))
+    }
+
+    fn ecs<'s>(
+        &self,
+        cluster: String,
+        name: String,
+        kind: &str,
+        tell: &'s OnServiceEvent<'s>,
+    ) -> Result<ecs::EcsService<'s>, ServiceError> {
+        let label = format!("ECS {kind}service `{name}` of the cluster `{cluster}`");
+        let client = self.client(&ecs::ECS, &label)?;
+        Ok(ecs::EcsService { client, cluster, name, label, tell })
+    }
+
+    fn client(&self, service: &'static JsonService, label: &str) -> Result<JsonClient, ServiceError> {
+        let label = label.to_owned();
+        let Some(config) = &self.config else { return Err(ServiceError::NoRegion { service: label }) };
+        JsonClient::new(service, config).map_err(|source| ServiceError::Aws {
+            action: "reach",
+            service: label,
+            source,
+        })
+    }
+}
+
+impl Limit {
+    /// As long again as the service itself says, unless the manifest says how long.
+    fn with(self, longer: Duration) -> Self {
+        let timeout = if self.is_given { self.timeout } else { self.timeout + longer };
+        Self { timeout, ..self }
+    }
+}
+
+/// Tells a service that isn't there from trouble.
+fn failed(action: &'static str, label: &str, error: CallError) -> ServiceError {
+    const NOT_THERE: &[&str] =
+        &["ResourceNotFoundException", "ServiceNotFoundException", "ClusterNotFoundException"];
+    let service = label.to_owned();
+    if error.code.is_some_and(|code| NOT_THERE.contains(&code.as_str())) {
+        let detail = error.message.map(|message| format!(": {}", printable(&message))).unwrap_or_default();
+        return ServiceError::NotThere { service, detail };
+    }
+    ServiceError::Aws { action, service, source: error.error }
+}
+
+/// Waits between looks at something that takes its time.
+struct Wait {
+    deadline: Instant,
+    delay: Duration,
+}
+
+impl Wait {
+    const MAX_DELAY: Duration = Duration::from_secs(10);
+
+    fn new(limit: Limit) -> Self {
+        Self { deadline: Instant::now() + limit.timeout, delay: limit.first_delay }
+    }
+
+    /// Whether there is time for one more look; if so, it is due when this returns.
+    async fn again(&mut self) -> bool {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        tokio::time::sleep(self.delay.min(left)).await;
+        self.delay = (self.delay * 3 / 2).min(Self::MAX_DELAY);
+        true
+    }
+}
