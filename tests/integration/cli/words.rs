@@ -1,0 +1,267 @@
+//! Usage, colour and streams.
+
+use std::io::Read as _;
+use std::process::Stdio;
+
+use insta::assert_snapshot;
+
+use crate::support::world::World;
+
+#[test]
+fn help_lists_the_commands() {
+    let world = World::new();
+
+    let help = world.shown(["--help"]);
+
+    assert_snapshot!(help, @"
+    Builds the container images of a monorepo, and only those whose inputs changed
+
+    Usage: chinampa [OPTIONS] <COMMAND>
+
+    Commands:
+      init                    Writes a first `projects.toml` and pattern files after what the repository
+                              builds, and says what it guessed
+      build                   Builds the images that the cache does not have, needs first
+      deploy                  Promotes a commit's images, then applies Terraform and restarts services,
+                              project by project
+      status                  Show what an environment runs, and who changes it
+      history                 List the last deployments to an environment
+      unlock                  Take the lock of an environment away from whoever holds it, and say whose
+                              it was
+      plan                    Shows what would be built, what reused, and why
+      why                     Tells the whole story of one project: each file, the line that takes it,
+                              the way through the graph
+      changed                 Answers whether a path that matches changed since the base
+      check_rebuild           Answers whether a project must be rebuilt: it, or something it needs,
+                              changed since the base
+      image_exists            Answers whether the cache has an image
+      ensure_repo             Makes sure that a repository of ECR is there and kept as the manifest
+                              says; prints what it changed
+      promote                 Copies an image from one registry to another, byte for byte and without an
+                              engine
+      lint                    Finds where patterns, Dockerfiles and needs don't say the same
+      simulate                Tells what the patterns would have built in past commits, and what each
+                              line costs
+      graph                   Shows which project needs which, and which are affected
+      taint                   Forces the next build of projects
+      untaint                 Takes back what `taint` did
+      last_successful_commit  Prints the newest commit in the history here that was built whole
+      setenv                  Writes what the CI says of the commit, under names of our own, to the file
+                              that BASH_ENV names
+      shims                   Makes links named after the commands: called through one, this program is
+                              that command
+      ensure_terraform        Downloads Terraform, unless it is there, and prints where it is
+      completions             Writes the completions of a shell
+      help                    Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Global options:
+      -C <DIR>
+              The repository, or a folder in it; bare ones too
+
+          --manifest <FILE>
+              The manifest, instead of `projects.toml` of the commit
+
+          --base <REV>
+              The commit that changes are counted from
+
+          --fetch-base
+              Lets git fetch what a shallow or partial clone lacks to find the base
+
+          --head <REV>
+              The commit that is looked at, without uncommitted work [default: HEAD]
+
+          --json
+              Answers in JSON, with a `schema` field
+
+          --color <COLOR>
+              [possible values: auto, always, never]
+
+      -v, --verbose...
+              Says more on standard error; twice says everything
+
+      -q, --quiet
+              Says nothing on standard error but errors
+
+          --progress <PROGRESS>
+              How running builds are shown on standard error
+
+              Possible values:
+              - auto:  `tty` on a terminal, else `plain`
+              - tty:   A line for each running build, kept up to date
+              - plain: A line for each thing that happened
+              - json:  An object for each thing that happened, one a line
+              - none
+
+    Exit status: 0 done or yes, 1 no, 2 wrong input, 3 the environment failed, 4 a build or deployment
+    failed, 130 interrupted.
+    [exit: 0]
+    ");
+}
+
+#[test]
+fn the_version_is_that_of_the_package() {
+    let answer = World::new().run(["--version"]);
+
+    assert_eq!(answer.stdout, format!("chinampa {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!((answer.stderr.as_str(), answer.exit), ("", 0));
+}
+
+#[test]
+fn wrong_usage_is_wrong_input() {
+    let world = World::new();
+
+    assert_snapshot!(world.shown(["bild"]), @"
+    stderr: error: unrecognized subcommand 'bild'
+    stderr: 
+    stderr:   tip: a similar subcommand exists: 'build'
+    stderr: 
+    stderr: Usage: chinampa [OPTIONS] <COMMAND>
+    stderr: 
+    stderr: For more information, try '--help'.
+    [exit: 2]
+    ");
+    assert_snapshot!(world.shown(["changed"]), @"
+    stderr: error: the following required arguments were not provided:
+    stderr:   <GLOB or ^REGEX>...
+    stderr: 
+    stderr: Usage: chinampa changed <GLOB or ^REGEX>...
+    stderr: 
+    stderr: For more information, try '--help'.
+    [exit: 2]
+    ");
+    assert_snapshot!(world.shown(["plan", "--digests"]), @"
+    stderr: error: the following required arguments were not provided:
+    stderr:   --offline
+    stderr: 
+    stderr: Usage: chinampa plan --offline --digests [PROJECTS]...
+    stderr: 
+    stderr: For more information, try '--help'.
+    [exit: 2]
+    ");
+    assert_snapshot!(world.shown(["build", "--jobs", "0"]), @"
+    stderr: error: invalid value '0' for '--jobs <N>': a number from 1 is expected
+    stderr: 
+    stderr: For more information, try '--help'.
+    [exit: 2]
+    ");
+    assert_eq!(world.run([]).exit, 2);
+}
+
+#[test]
+fn completions_are_a_script_of_the_shell() {
+    let world = World::new();
+
+    for shell in ["bash", "zsh", "fish"] {
+        let answer = world.run(["completions", shell]);
+
+        assert_eq!((answer.exit, answer.stderr.as_str()), (0, ""), "{shell}");
+        assert!(answer.stdout.contains("check_rebuild"), "{shell}");
+    }
+    assert_eq!(world.run(["completions", "cmd"]).exit, 2);
+}
+
+#[test]
+fn colour_is_there_only_where_it_is_wanted() {
+    let world = World::new();
+
+    let always = world.run(["why", "api", "--color", "always"]);
+    let never = world.run(["why", "api", "--color", "never"]);
+    let no_terminal = world.run(["why", "api"]);
+
+    assert!(always.stderr.contains("\u{1b}[1m\u{1b}[31merror:\u{1b}[0m"), "{:?}", always.stderr);
+    assert!(!never.stderr.contains('\u{1b}'), "{:?}", never.stderr);
+    assert_eq!(never.stderr, no_terminal.stderr);
+}
+
+#[test]
+fn quiet_leaves_errors_and_answers() {
+    let world = World::with_api();
+
+    let answer = world.shown(["check_rebuild", "api", "-q"]);
+    let error = world.shown(["check_rebuild", "app", "-q"]);
+
+    assert_snapshot!(answer, @"
+    rebuild api: the base is unknown: this commit is on `main` itself, and nothing says what was built before
+    [exit: 0]
+    ");
+    assert_snapshot!(error, @"
+    stderr: error: there is no project `app`
+    stderr:   hint: did you mean `api`?
+    [exit: 2]
+    ");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let world = World::with_api();
+    let mut child =
+        world.command(["completions", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+
+    drop(child.stdout.take());
+
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!((child.wait().unwrap().code(), stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn an_answer_that_can_not_be_written_is_none() {
+    let world = World::with_api();
+    world.write("api/f", "").commit();
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let only_readable = || std::fs::File::open("/dev/null").unwrap();
+    let run = |arguments: &[&str], stdout: std::fs::File| {
+        let output = world.command([]).args(arguments).stdout(stdout).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+
+    let yes_and_no = [
+        vec!["plan", "--offline"],
+        vec!["graph", "--json"],
+        vec!["completions", "bash"],
+        vec!["changed", "api/**", "--base", "HEAD~1"],
+        vec!["check_rebuild", "api", "--base", "HEAD"],
+    ];
+    for arguments in &yes_and_no {
+        for (stdout, cause) in [(full(), "No space left on device"), (only_readable(), "Bad file descriptor")]
+        {
+            let (code, stderr) = run(arguments, stdout);
+
+            assert_eq!(code, Some(3), "{arguments:?}: {stderr}");
+            assert!(
+                stderr.contains("error: cannot write the answer to standard output"),
+                "{arguments:?}: {stderr}"
+            );
+            assert!(stderr.contains(cause), "{arguments:?}: {stderr}");
+        }
+    }
+    for help in [["--help"].as_slice(), &["--version"], &["help", "plan"]] {
+        assert_eq!(run(help, full()).0, Some(3), "{help:?}");
+    }
+    assert_eq!(run(&["plan", "--offline", "nobody"], full()).0, Some(2));
+}
+
+#[test]
+fn closed_streams_are_no_panic() {
+    let world = World::with_api();
+    let binary = env!("CARGO_BIN_EXE_chinampa");
+
+    for script in ["plan --offline >&- 2>&-", "--help >&-", "plan --offline --json | :", "bild 2>&-"] {
+        let output = world.command([]);
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &format!("{binary} {script}")]).current_dir(world.path());
+        shell.env_clear().envs(output.get_envs().filter_map(|(name, value)| Some((name, value?))));
+
+        let output = shell.output().unwrap();
+
+        assert_ne!(output.status.code(), Some(101), "{script}");
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"), "{script}");
+    }
+}
