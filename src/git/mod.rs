@@ -32,7 +32,6 @@ pub use fetch::{Depth, Wanted};
 pub use history::FirstParents;
 pub use parts::Part;
 pub use tree::{Entry, Snapshot, WalkedFile};
-pub use work_tree::WorkTree;
 
 use packs::Packs;
 

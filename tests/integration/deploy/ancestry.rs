@@ -1,9 +1,9 @@
-use chinampa::ci::{CheckedOut, CiContext, CiEnvironment, CommitContext};
-use chinampa::config::EnvironmentRule;
-use chinampa::deploy::gate::Relation;
-use chinampa::deploy::{History, candidate, relation};
-use chinampa::git::Repository;
-use chinampa::model::CommitId;
+use chinampa::internals::ci::{CheckedOut, CiContext, CiEnvironment, CommitContext};
+use chinampa::internals::config::EnvironmentRule;
+use chinampa::internals::deploy::gate::Relation;
+use chinampa::internals::deploy::{History, candidate, relation};
+use chinampa::internals::git::Repository;
+use chinampa::internals::model::CommitId;
 
 use crate::support::world::World;
 

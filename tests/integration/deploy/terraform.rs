@@ -5,13 +5,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use chinampa::deploy::{
+use chinampa::internals::deploy::{
     Checkout, CheckoutError, Terraform, TerraformError, TerraformEvent, TerraformFolder, TerraformProgram,
     TerraformRoot, ValidateError, Validated, Validation, terraform_folders, validate_terraform,
 };
-use chinampa::git::Repository;
-use chinampa::interruption::Interruption;
-use chinampa::workspace::{ManifestSource, Workspace};
+use chinampa::internals::git::Repository;
+use chinampa::internals::interruption::Interruption;
+use chinampa::internals::workspace::{ManifestSource, Workspace};
 
 use crate::support::world::World;
 
@@ -452,7 +452,7 @@ fn a_tree_that_holds_a_git_folder_or_writes_through_a_link_is_refused() {
 
 /// An entry of a raw tree.
 fn entry(mode: &str, name: &str, id: &str) -> Vec<u8> {
-    let id: chinampa::model::ObjectId = id.parse().unwrap();
+    let id: chinampa::internals::model::ObjectId = id.parse().unwrap();
     [format!("{mode} {name}\0").as_bytes(), id.as_bytes()].concat()
 }
 
@@ -472,11 +472,11 @@ fn hash(repository: &Path, kind: &str, content: &[u8]) -> String {
 }
 
 trait ParsePath {
-    fn parse_path(&self) -> chinampa::model::RepoPath;
+    fn parse_path(&self) -> chinampa::internals::model::RepoPath;
 }
 
 impl ParsePath for str {
-    fn parse_path(&self) -> chinampa::model::RepoPath {
-        chinampa::model::RepoPath::new(self).unwrap()
+    fn parse_path(&self) -> chinampa::internals::model::RepoPath {
+        chinampa::internals::model::RepoPath::new(self).unwrap()
     }
 }

@@ -1,7 +1,7 @@
 //! What can be said about a build, and what becomes of it.
 
-use chinampa::engine::{Engine as _, Progress};
-use chinampa::model::Secret;
+use chinampa::internals::engine::{Engine as _, Progress};
+use chinampa::internals::model::Secret;
 
 use crate::engine::support::{self, BASE, Repository, request, unique};
 

@@ -1,8 +1,8 @@
 //! The ways to an engine, and what happens when one is cut.
 
-use chinampa::docker::{DockerError, DockerHost};
-use chinampa::engine::{DockerEngine, Engine as _, EngineError, Progress};
-use chinampa::model::ErrorKind;
+use chinampa::internals::docker::{DockerError, DockerHost};
+use chinampa::internals::engine::{DockerEngine, Engine as _, EngineError, Progress};
+use chinampa::internals::model::ErrorKind;
 use tokio::net::{TcpListener, UnixStream};
 use tokio::task::JoinSet;
 

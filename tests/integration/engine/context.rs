@@ -1,6 +1,6 @@
 //! What of the context arrives in the image.
 
-use chinampa::model::FileMode;
+use chinampa::internals::model::FileMode;
 use tar::EntryType;
 
 use crate::engine::support::{self, BASE, Found, Repository, request, unique};

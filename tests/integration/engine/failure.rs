@@ -3,11 +3,11 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use chinampa::docker::{DockerError, DockerHost};
-use chinampa::engine::{
+use chinampa::internals::docker::{DockerError, DockerHost};
+use chinampa::internals::engine::{
     Content, ContentError, ContextFile, DockerEngine, Engine as _, EngineError, Progress,
 };
-use chinampa::model::{ErrorKind, FileMode, RepoPath};
+use chinampa::internals::model::{ErrorKind, FileMode, RepoPath};
 use sha2::{Digest as _, Sha256};
 
 use crate::engine::support::{self, BASE, Repository, request, unique};

@@ -6,8 +6,8 @@ use std::sync::mpsc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chinampa::engine::{BuildRequest, DockerEngine, Engine as _, EngineError};
-use chinampa::model::{Credentials, Host, ImageRef, ManifestDigest, Secret};
+use chinampa::internals::engine::{BuildRequest, DockerEngine, Engine as _, EngineError};
+use chinampa::internals::model::{Credentials, Host, ImageRef, ManifestDigest, Secret};
 
 use crate::engine::support::{self, BASE, Repository, request, unique};
 use crate::support::bed;

@@ -1,10 +1,10 @@
 //! The engine's own store, as a registry of images and documents.
 
 use bytes::Bytes;
-use chinampa::docker::{Docker, DockerHost};
-use chinampa::engine::Engine as _;
-use chinampa::model::{ImageRef, RepositoryName, Tag};
-use chinampa::registry::{EngineStore, Registry as _, RegistryError};
+use chinampa::internals::docker::{Docker, DockerHost};
+use chinampa::internals::engine::Engine as _;
+use chinampa::internals::model::{ImageRef, RepositoryName, Tag};
+use chinampa::internals::registry::{EngineStore, Registry as _, RegistryError};
 
 use crate::engine::support::{self, Repository, request, unique};
 use crate::support::bed;

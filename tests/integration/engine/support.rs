@@ -10,12 +10,12 @@ use bollard::query_parameters::{
     RemoveImageOptionsBuilder,
 };
 use bytes::Bytes;
-use chinampa::docker::DockerHost;
-use chinampa::engine::{
+use chinampa::internals::docker::DockerHost;
+use chinampa::internals::engine::{
     BuildRequest, Built, Content, Context, ContextFile, DockerEngine, Engine as _, EngineError, Progress,
 };
-use chinampa::git::{self, Blobs};
-use chinampa::model::{FileMode, ManifestDigest, ObjectId, RepoPath};
+use chinampa::internals::git::{self, Blobs};
+use chinampa::internals::model::{FileMode, ManifestDigest, ObjectId, RepoPath};
 use futures_util::TryStreamExt as _;
 
 use crate::support::bed;

@@ -8,13 +8,13 @@ mod repository;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chinampa::config::Strategy as PlanStrategy;
-use chinampa::git::Snapshot;
-use chinampa::inputs::{self, InputContent};
-use chinampa::model::{InputDigest, ManifestDigest, ProjectName, RepoPath, Tag};
-use chinampa::observe::{self, Base, Changes, Image, Observations, Observed, Reason};
-use chinampa::plan::{self, Action, Force, Impact};
-use chinampa::workspace::{ManifestSource, Workspace};
+use chinampa::internals::config::Strategy as PlanStrategy;
+use chinampa::internals::git::Snapshot;
+use chinampa::internals::inputs::{self, InputContent};
+use chinampa::internals::model::{InputDigest, ManifestDigest, ProjectName, RepoPath, Tag};
+use chinampa::internals::observe::{self, Base, Changes, Image, Observations, Observed, Reason};
+use chinampa::internals::plan::{self, Action, Force, Impact};
+use chinampa::internals::workspace::{ManifestSource, Workspace};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -53,7 +53,7 @@ fn changes(base: &State<'_>, head: &State<'_>, read: &Read) -> Changes {
     let files = base.snapshot.changes_to(&head.snapshot).unwrap();
     let source = &ManifestSource::Tree;
     let direct = observe::direct_changes(&read.workspace, source, &base.snapshot, &files).unwrap();
-    let commit = chinampa::model::CommitId(base.snapshot.tree());
+    let commit = chinampa::internals::model::CommitId(base.snapshot.tree());
     Changes {
         head: commit,
         is_dirty: false,

@@ -6,8 +6,8 @@ use std::io::Write as _;
 use std::ops::Range;
 use std::process::{Command, Stdio};
 
-use chinampa::git::Repository;
-use chinampa::model::CommitId;
+use chinampa::internals::git::Repository;
+use chinampa::internals::model::CommitId;
 use proptest::collection::vec;
 use proptest::prelude::*;
 

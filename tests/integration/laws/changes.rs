@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chinampa::git::{Repository, Snapshot};
-use chinampa::graph::ProjectGraph;
-use chinampa::model::{Change, ChangeKind, CommitId, ProjectName, RepoPath};
-use chinampa::observe::{self, Base, Changes};
-use chinampa::plan;
-use chinampa::workspace::{ManifestSource, Workspace};
+use chinampa::internals::git::{Repository, Snapshot};
+use chinampa::internals::graph::ProjectGraph;
+use chinampa::internals::model::{Change, ChangeKind, CommitId, ProjectName, RepoPath};
+use chinampa::internals::observe::{self, Base, Changes};
+use chinampa::internals::plan;
+use chinampa::internals::workspace::{ManifestSource, Workspace};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};

@@ -7,8 +7,8 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use chinampa::git::Repository;
-use chinampa::model::{Change, ChangeKind, ObjectId, RepoPath};
+use chinampa::internals::git::Repository;
+use chinampa::internals::model::{Change, ChangeKind, ObjectId, RepoPath};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use proptest::collection::vec;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chinampa::model::ProjectName;
+use chinampa::internals::model::ProjectName;
 use proptest::prelude::*;
 use proptest::sample::Index;
 

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chinampa::dockerfile::Dockerfile;
-use chinampa::git::Repository;
-use chinampa::infer::{self, Source};
-use chinampa::lint::{self, Code, Edit, Finding};
-use chinampa::model::RepoPath;
-use chinampa::patterns::Patterns;
-use chinampa::workspace::{ManifestSource, Workspace};
+use chinampa::internals::dockerfile::Dockerfile;
+use chinampa::internals::git::Repository;
+use chinampa::internals::infer::{self, Source};
+use chinampa::internals::lint::{self, Code, Edit, Finding};
+use chinampa::internals::model::RepoPath;
+use chinampa::internals::patterns::Patterns;
+use chinampa::internals::workspace::{ManifestSource, Workspace};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 

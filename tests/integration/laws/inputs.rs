@@ -7,9 +7,9 @@ mod shop;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chinampa::git::Repository;
-use chinampa::inputs;
-use chinampa::workspace::{ManifestSource, Workspace};
+use chinampa::internals::git::Repository;
+use chinampa::internals::inputs;
+use chinampa::internals::workspace::{ManifestSource, Workspace};
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 
@@ -214,7 +214,7 @@ fn extra_inputs_without_a_work_tree_are_an_error_that_says_what_is_needed() {
 
     let error = inputs::files(&workspace, &all, &snapshot, None).unwrap_err();
 
-    assert_eq!(error.kind(), chinampa::model::ErrorKind::Input);
+    assert_eq!(error.kind(), chinampa::internals::model::ErrorKind::Input);
     assert_eq!(error.hint().as_deref(), Some("run it in a clone that has a work tree"));
 }
 

@@ -9,7 +9,6 @@
 //! ```
 
 #[path = "../../fuzz/any_bytes.rs"]
-#[expect(unreachable_pub, reason = "the crate of the fuzz targets is made of it too")]
 mod any_bytes;
 
 mod affected;

@@ -6,16 +6,16 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chinampa::dockerfile::Dockerfile;
-use chinampa::engine::{BuildRequest, Built, Context, Engine, EngineError, Progress};
-use chinampa::execute::{
+use chinampa::internals::dockerfile::Dockerfile;
+use chinampa::internals::engine::{BuildRequest, Built, Context, Engine, EngineError, Progress};
+use chinampa::internals::execute::{
     BuildReport, Destination, Durations, Executor, Job, Outcome, Tags, Task, TaskVariant, Work,
 };
-use chinampa::graph::ProjectGraph;
-use chinampa::model::{
+use chinampa::internals::graph::ProjectGraph;
+use chinampa::internals::model::{
     Credentials, ImageRef, InputDigest, ManifestDigest, Platform, ProjectName, RepositoryName, Tag,
 };
-use chinampa::registry::{Adjustment, Registry, RegistryError, Storage};
+use chinampa::internals::registry::{Adjustment, Registry, RegistryError, Storage};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
-use chinampa::model::RepoPath;
-use chinampa::patterns::{Index, PathSet, Pattern, Patterns};
+use chinampa::internals::model::RepoPath;
+use chinampa::internals::patterns::{Index, PathSet, Pattern, Patterns};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use chinampa::config::Strategy as PlanStrategy;
-use chinampa::graph::ProjectGraph;
-use chinampa::model::{
+use chinampa::internals::config::Strategy as PlanStrategy;
+use chinampa::internals::graph::ProjectGraph;
+use chinampa::internals::model::{
     ChangeKind, CommitId, InputDigest, ManifestDigest, ObjectId, ProjectName, RepoPath, Tag,
 };
-use chinampa::observe::{Base, Changes, Image, Observations, Observed, Reason};
-use chinampa::plan::{self, Action, Force, Impact, Plan, ProjectImpact};
+use chinampa::internals::observe::{Base, Changes, Image, Observations, Observed, Reason};
+use chinampa::internals::plan::{self, Action, Force, Impact, Plan, ProjectImpact};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use chinampa::git::Repository;
-use chinampa::model::{ProjectName, RepoPath};
-use chinampa::simulate::{self, Simulation};
-use chinampa::workspace::{ManifestSource, Workspace};
+use chinampa::internals::git::Repository;
+use chinampa::internals::model::{ProjectName, RepoPath};
+use chinampa::internals::simulate::{self, Simulation};
+use chinampa::internals::workspace::{ManifestSource, Workspace};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::subsequence;

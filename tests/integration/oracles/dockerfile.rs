@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use chinampa::dockerfile::{Dockerfile, DockerfileError, Instruction};
+use chinampa::internals::dockerfile::{Dockerfile, DockerfileError, Instruction};
 use serde_json::{Value, json};
 
 use crate::support::bed;

@@ -1,7 +1,7 @@
 //! What a registry answers when all is well, and how often it is asked for that.
 
 use bytes::Bytes;
-use chinampa::registry::{Registry, RegistryError};
+use chinampa::internals::registry::{Registry, RegistryError};
 use futures_util::future::join_all;
 
 use crate::registry::{TYPE, new_repository, put, registry, tag, upstream};

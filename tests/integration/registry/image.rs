@@ -1,7 +1,7 @@
 //! Images of random layers, pushed as any client pushes them.
 
 use bytes::Bytes;
-use chinampa::model::{ManifestDigest, RepositoryName};
+use chinampa::internals::model::{ManifestDigest, RepositoryName};
 use reqwest::{Client, Method, RequestBuilder, Url};
 use serde_json::{Value, json};
 

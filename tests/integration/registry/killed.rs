@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use chinampa::model::RepositoryName;
+use chinampa::internals::model::RepositoryName;
 
 use crate::registry::promote::logged_in;
 use crate::registry::{image, new_repository, upstream};

@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chinampa::config::EnvironmentName;
-use chinampa::deploy::{
+use chinampa::internals::config::EnvironmentName;
+use chinampa::internals::deploy::{
     ClaimId, DEFAULT_LEASE, EnvironmentLock, LockClaims, LockError, LockRequest, SystemClock,
 };
-use chinampa::interruption::Interruption;
-use chinampa::model::CommitId;
-use chinampa::registry::Registry;
+use chinampa::internals::interruption::Interruption;
+use chinampa::internals::model::CommitId;
+use chinampa::internals::registry::Registry;
 use futures_util::future::join_all;
 
 use crate::registry::{new_repository, registry, upstream};

@@ -1,7 +1,7 @@
 //! What is shown to whom.
 
-use chinampa::model::{Credentials, Secret};
-use chinampa::registry::{CredentialsSource, Registry, RegistryError};
+use chinampa::internals::model::{Credentials, Secret};
+use chinampa::internals::registry::{CredentialsSource, Registry, RegistryError};
 
 use crate::registry::{HURRIED, credentials, new_repository, put, registry, registry_with, tag, upstream};
 use crate::support::proxy::{Fault, Proxy, Rule};

@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use chinampa::model::{Credentials, Host, ManifestDigest, RepositoryName, Secret, Tag};
-use chinampa::registry::{CredentialsSource, OciRegistry, Patience, Registry};
+use chinampa::internals::model::{Credentials, Host, ManifestDigest, RepositoryName, Secret, Tag};
+use chinampa::internals::registry::{CredentialsSource, OciRegistry, Patience, Registry};
 
 use crate::support::bed;
 

@@ -1,6 +1,6 @@
 //! `promote` as a user meets it.
 
-use chinampa::registry::Registry as _;
+use chinampa::internals::registry::Registry as _;
 use serde_json::json;
 
 use crate::registry::image;

@@ -1,8 +1,8 @@
 //! Images are copied byte for byte, nothing is sent twice, and nothing is named before it is there.
 
-use chinampa::model::{ManifestDigest, Platform, RepositoryName};
-use chinampa::registry::copy::{self, Copied, Side};
-use chinampa::registry::{CredentialsSource, OciRegistry, Patience, Registry, RegistryError};
+use chinampa::internals::model::{ManifestDigest, Platform, RepositoryName};
+use chinampa::internals::registry::copy::{self, Copied, Side};
+use chinampa::internals::registry::{CredentialsSource, OciRegistry, Patience, Registry, RegistryError};
 
 use crate::registry::image::{self, Made};
 use crate::registry::{HURRIED, new_repository, other_credentials, registry, registry_with, tag, upstream};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use chinampa::registry::{CredentialsSource, Patience, Registry, RegistryError};
+use chinampa::internals::registry::{CredentialsSource, Patience, Registry, RegistryError};
 
 use crate::registry::{HURRIED, credentials, new_repository, put, registry, registry_with, tag, upstream};
 use crate::support::proxy::{Fault, Proxy, Rule};

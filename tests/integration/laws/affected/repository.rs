@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use chinampa::git::Repository;
-use chinampa::model::ObjectId;
+use chinampa::internals::git::Repository;
+use chinampa::internals::model::ObjectId;
 
 /// What a path holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

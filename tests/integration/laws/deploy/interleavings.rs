@@ -1,5 +1,5 @@
-use chinampa::deploy::gate::Rollback;
-use chinampa::deploy::{DeployError, LockError};
+use chinampa::internals::deploy::gate::Rollback;
+use chinampa::internals::deploy::{DeployError, LockError};
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
 

@@ -1,6 +1,6 @@
-use chinampa::deploy::DeployError;
-use chinampa::deploy::gate::Rollback;
-use chinampa::deploy::{DEFAULT_LEASE, LockError};
+use chinampa::internals::deploy::DeployError;
+use chinampa::internals::deploy::gate::Rollback;
+use chinampa::internals::deploy::{DEFAULT_LEASE, LockError};
 
 use super::recorder::{Turn, World};
 use super::{Version, check, claims, deploying, run, runs_all_of};

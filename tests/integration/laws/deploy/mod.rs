@@ -8,17 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::time::Duration;
 
-use chinampa::config::{EnvironmentRule, Service, ServiceConfig};
-use chinampa::deploy::gate::{Candidate, Relation, Rollback};
-use chinampa::deploy::{
+use chinampa::internals::config::{EnvironmentRule, Service, ServiceConfig};
+use chinampa::internals::deploy::gate::{Candidate, Relation, Rollback};
+use chinampa::internals::deploy::{
     self, Apply, Backend, BuiltProject, ClaimId, Creates, DEFAULT_LEASE, DeployError, DeployReport,
     DeployRequest, Endpoints, LockRequest, ProjectRequest, TerraformFolder, TerraformRoot,
 };
-use chinampa::model::{
+use chinampa::internals::model::{
     BranchName, CommitId, Fingerprint, Fingerprinter, InputDigest, ManifestDigest, ObjectId, ProjectName,
     RepoPath, Tag,
 };
-use chinampa::record::{DeployedRecord, ProjectState};
+use chinampa::internals::record::{DeployedRecord, ProjectState};
 
 use recorder::{Process, Turn, World};
 

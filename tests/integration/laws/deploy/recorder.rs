@@ -12,17 +12,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chinampa::config::ServiceConfig;
-use chinampa::deploy::{
+use chinampa::internals::config::ServiceConfig;
+use chinampa::internals::deploy::{
     Clock, Deployment, Operations, ProjectDeployment, ProjectError, ServiceError, ServiceState,
     TerraformError, TerraformRoot,
 };
-use chinampa::interruption::Interruption;
-use chinampa::model::{
+use chinampa::internals::interruption::Interruption;
+use chinampa::internals::model::{
     Credentials, Fingerprint, ImageRef, ManifestDigest, Platform, RepositoryName, Tag, Timestamp,
 };
-use chinampa::registry::copy::Copied;
-use chinampa::registry::{Adjustment, Registry, RegistryError, Storage};
+use chinampa::internals::registry::copy::Copied;
+use chinampa::internals::registry::{Adjustment, Registry, RegistryError, Storage};
 
 /// How long a step takes.
 const STEP: Duration = Duration::from_secs(1);

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use chinampa::git::Repository;
-use chinampa::inputs::{InputIndex, TakenBy};
-use chinampa::model::{ProjectName, RepoPath};
-use chinampa::patterns::PathSet;
-use chinampa::workspace::{ManifestSource, Project, Workspace};
+use chinampa::internals::git::Repository;
+use chinampa::internals::inputs::{InputIndex, TakenBy};
+use chinampa::internals::model::{ProjectName, RepoPath};
+use chinampa::internals::patterns::PathSet;
+use chinampa::internals::workspace::{ManifestSource, Project, Workspace};
 
 use crate::support::world::World;
 
