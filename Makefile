@@ -12,7 +12,7 @@ test: bed ## start the test bed, then run all checks and tests
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	scripts/deny
-	cargo test
+	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run; else cargo test; fi
 	scripts/words
 
 features: ## compile and test the program without its optional features
@@ -29,9 +29,8 @@ bed: ## start what the tests need: registries and a second engine
 bed-down: ## stop it and remove its data
 	scripts/testbed down
 
-soak: bed ## kill, stop and interrupt builds and deployments; SOAK=name for one of the tests
-	cargo test --test soak -- --test-threads 1 $(SOAK)
-	CHINAMPA_PAIRS=50 cargo test --test end_to_end -- $(or $(SOAK),identity)
+soak: bed ## run the laws at their full counts, and kill and stop builds and deployments; SOAK=name for some of the tests
+	scripts/soak $(SOAK)
 
 bench: bed ## compare planning with git itself, and promotion with skopeo and Docker
 	bash -euc '. scripts/setup && install_for git git && install_for python3 python3 && install_for skopeo skopeo'

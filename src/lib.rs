@@ -7,36 +7,157 @@
 //!
 //! A subcommand is a prefix of that line. Planning asks nothing, because observing has asked;
 //! executing decides nothing, because the plan has decided. Only `cli` reads the environment and
-//! writes to standard output and standard error. Imports go towards [`model`] only; `tests/layers.rs`
+//! writes to standard output and standard error. Imports go towards `model` only; `tests/layers`
 //! holds the table.
 
-pub mod aws;
-pub mod ci;
-pub mod cli;
-pub mod config;
-pub mod deploy;
-pub mod docker;
-pub mod dockerfile;
-pub mod dockerignore;
-pub mod engine;
-pub mod error;
-pub mod execute;
-pub mod exit;
-pub mod git;
-pub mod graph;
-pub mod infer;
-pub mod init;
-pub mod inputs;
-pub mod interruption;
-pub mod lint;
-pub mod model;
-pub mod observe;
-pub mod patterns;
-pub mod plan;
-pub mod record;
-pub mod registry;
-pub mod report;
-pub mod secrets;
-pub mod simulate;
+mod aws;
+mod ci;
+mod cli;
+mod config;
+mod deploy;
+mod docker;
+mod dockerfile;
+mod dockerignore;
+mod engine;
+mod error;
+mod execute;
+mod exit;
+mod git;
+mod graph;
+mod infer;
+mod init;
+mod inputs;
+mod interruption;
+mod lint;
+mod model;
+mod observe;
+mod patterns;
+mod plan;
+mod record;
+mod registry;
+mod report;
+mod secrets;
+mod simulate;
 mod tls;
-pub mod workspace;
+mod workspace;
+
+pub use cli::main;
+
+/// What the tests, the benchmarks and the fuzz targets use besides the program, and nothing else: no interface, it changes
+/// with the program. All that isn't here is private to the crate, so that the compiler says what nobody uses.
+#[doc(hidden)]
+pub mod internals {
+    pub mod ci {
+        pub use crate::ci::{CheckedOut, CiContext, CiEnvironment, CommitContext};
+    }
+
+    pub mod config {
+        pub use crate::config::{
+            EnvironmentName, EnvironmentRule, Manifest, ManifestErrors, Service, ServiceConfig, Strategy,
+            parse,
+        };
+    }
+
+    pub mod deploy {
+        pub use crate::deploy::{
+            Apply, Backend, BuiltProject, Checkout, CheckoutError, ClaimId, Clock, Creates, DEFAULT_LEASE,
+            DeployError, DeployReport, DeployRequest, Deployment, Endpoints, EnvironmentLock, History,
+            LockClaims, LockError, LockRequest, Operations, ProjectDeployment, ProjectError, ProjectRequest,
+            ServiceError, ServiceState, SystemClock, Terraform, TerraformError, TerraformEvent,
+            TerraformFolder, TerraformProgram, TerraformRoot, ValidateError, Validated, Validation,
+            candidate, deploy, relation, terraform_folders, validate_terraform,
+        };
+
+        pub mod gate {
+            pub use crate::deploy::gate::{Candidate, Relation, Rollback};
+        }
+    }
+
+    pub mod docker {
+        pub use crate::docker::{Docker, DockerError, DockerHost};
+    }
+
+    pub mod dockerfile {
+        pub use crate::dockerfile::{Dockerfile, DockerfileError, Instruction};
+    }
+
+    pub mod engine {
+        pub use crate::engine::{
+            BuildRequest, Built, Content, ContentError, Context, ContextFile, DockerEngine, Engine,
+            EngineError, Progress,
+        };
+    }
+
+    pub mod execute {
+        pub use crate::execute::{
+            BuildReport, Destination, Durations, Executor, Job, Outcome, Tags, Task, TaskVariant, Work,
+        };
+    }
+
+    pub mod git {
+        pub use crate::git::{Blobs, EntryKind, RawEntry, Repository, Snapshot, tree_entries};
+    }
+
+    pub mod graph {
+        pub use crate::graph::ProjectGraph;
+    }
+
+    pub mod infer {
+        pub use crate::infer::{Source, lines, sources};
+    }
+
+    pub mod inputs {
+        pub use crate::inputs::{InputContent, InputFiles, InputIndex, TakenBy, digests, files};
+    }
+
+    pub mod interruption {
+        pub use crate::interruption::Interruption;
+    }
+
+    pub mod lint {
+        pub use crate::lint::{Code, Edit, Finding, check, write};
+    }
+
+    pub mod model {
+        pub use crate::model::{
+            BranchName, Change, ChangeKind, CommitId, Credentials, ErrorKind, FileMode, Fingerprint,
+            Fingerprinter, Host, ImageRef, InputDigest, ManifestDigest, ObjectId, Platform, ProjectName,
+            RepoPath, RepositoryName, Secret, Tag, Timestamp,
+        };
+    }
+
+    pub mod observe {
+        pub use crate::observe::{Base, Changes, Image, Observations, Observed, Reason, direct_changes};
+    }
+
+    pub mod patterns {
+        pub use crate::patterns::{Index, PathSet, Pattern, Patterns};
+    }
+
+    pub mod plan {
+        pub use crate::plan::{Action, Force, Impact, Plan, ProjectImpact, impact, make};
+    }
+
+    pub mod record {
+        pub use crate::record::{DeployedRecord, ProjectState};
+    }
+
+    pub mod registry {
+        pub use crate::registry::{
+            Adjustment, CredentialsSource, EngineStore, OciRegistry, Patience, Registry, RegistryError,
+            Storage,
+        };
+
+        pub mod copy {
+            pub use crate::registry::copy::{Copied, Side, image};
+        }
+    }
+
+    pub mod simulate {
+        pub use crate::simulate::{LineCost, Simulation, run};
+    }
+
+    pub mod workspace {
+        pub use crate::workspace::{ManifestSource, Project, Workspace};
+    }
+}

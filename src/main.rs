@@ -1,5 +1,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    chinampa::cli::main().code().into()
+    chinampa::main().code().into()
 }

@@ -17,9 +17,11 @@ use thiserror::Error;
 
 use crate::model::{CommitId, ErrorKind, InputDigest, ManifestDigest, ProjectName, printable};
 
+#[cfg(test)]
+pub use deployed::MAX_HISTORY;
 pub use deployed::{
-    AppliedSettings, DeployedProject, DeployedRecord, DeploymentOutcome, InProgress, MAX_HISTORY,
-    PastDeployment, ProjectEnd, ProjectState,
+    AppliedSettings, DeployedProject, DeployedRecord, DeploymentOutcome, InProgress, PastDeployment,
+    ProjectEnd, ProjectState,
 };
 
 /// The media type of a build record.

@@ -15,7 +15,9 @@ mod trust;
 
 use std::fmt;
 
-pub use commit::{Branch, CheckedOut, CommitContext, GitRefs};
+#[cfg(test)]
+pub use commit::GitRefs;
+pub use commit::{Branch, CheckedOut, CommitContext};
 pub use directives::Directives;
 pub use environment::{CiEnvironment, PullRequestNumber, is_placeholder};
 pub use exports::Exports;

@@ -24,19 +24,17 @@ use toml::de::DeTable;
 
 use crate::model::ProjectName;
 
-pub use environment::{
-    EnvironmentName, EnvironmentRule, InvalidEnvironmentName, InvalidRefPattern, RefPattern,
-};
+pub use environment::{EnvironmentName, EnvironmentRule, InvalidEnvironmentName, RefPattern};
 pub use fields::Located;
 pub use policy::Policy;
 pub use problem::{ManifestErrors, Problem};
 pub use project::{ProjectConfig, SecretSource, TerraformSetting};
 pub use registry::{Ecr, RegistryConfig, RegistryKind};
-pub use service::{
-    AppRunner, EcsExpress, EcsExpressRoles, InvalidTemplate, Placeholder, Service, ServiceConfig, Template,
-};
+#[cfg(test)]
+pub use service::EcsExpressRoles;
+pub use service::{AppRunner, EcsExpress, Placeholder, Service, ServiceConfig, Template};
 pub use trust::{Trust, UNPROTECTED};
-pub use workspace::{InvalidWorkspaceName, Strategy, Switch, Workspace, WorkspaceName};
+pub use workspace::{Strategy, Switch, Workspace, WorkspaceName};
 
 use fields::Fields;
 use problem::Problems;

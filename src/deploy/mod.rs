@@ -46,27 +46,28 @@ pub use line::{deploy, dry_run};
 pub use live::{LiveOperations, TerraformRunner};
 pub use lock::{EnvironmentLock, LockRequest};
 pub use lock_error::LockError;
-pub use observe::{Endpoints, RelationOf, observe, read_record};
-pub use observed::{Observed, StoredRecord};
+pub use observe::{Endpoints, read_record};
+pub use observed::StoredRecord;
 pub use operations::Operations;
-pub use plan::{DeployPlan, ImageChange, ProjectDeployment, ServiceWork, TerraformWork, plan};
-pub use program::{Line, ProgramError, Stream};
-pub use reason::{ApplyReason, RestartReason, UnknownReason};
-pub use request::{
-    Apply, BuiltProject, DeployChoice, DeployRequest, ProjectRequest, deploy_tag, service_fingerprint, target,
-};
+#[cfg(test)]
+pub use plan::ImageChange;
+pub use plan::{DeployPlan, ProjectDeployment, ServiceWork, TerraformWork};
+#[cfg(test)]
+pub use program::ProgramError;
+#[cfg(test)]
+pub use reason::{ApplyReason, RestartReason};
+pub use request::{Apply, BuiltProject, DeployChoice, DeployRequest, ProjectRequest, target};
 pub use result::{DeployEvent, DeployReport, OnDeployEvent, ProjectOutcome, ProjectResult};
 pub use services::{
-    AwsPlace, Deployment, OnServiceEvent, ServiceError, ServiceEvent, ServiceState, ServiceTimeouts, Services,
+    AwsPlace, Deployment, ServiceError, ServiceEvent, ServiceState, ServiceTimeouts, Services,
 };
 pub use terraform::Terraform;
 pub use terraform_error::TerraformError;
-pub use terraform_event::{OnTerraformEvent, TerraformEvent, TerraformStep};
+pub use terraform_event::{TerraformEvent, TerraformStep};
 pub use terraform_folders::{TerraformFolder, terraform_folders};
 pub use terraform_install::{InstallError, TerraformInstall, TerraformProgram};
 pub use terraform_root::{Backend, Creates, TerraformRoot};
 pub use terraform_source::{
-    ArchiveSum, InvalidArchiveSum, InvalidMirror, InvalidTerraformVersion, Mirror, TERRAFORM_MIRROR,
-    TERRAFORM_VERSION, TerraformVersion,
+    ArchiveSum, InvalidMirror, Mirror, TERRAFORM_MIRROR, TERRAFORM_VERSION, TerraformVersion,
 };
 pub use validate::{ValidateError, Validated, Validation, validate_terraform};

@@ -25,7 +25,6 @@ use std::sync::OnceLock;
 
 pub use error::DockerfileError;
 pub use instruction::Instruction;
-pub use shell_error::ShellError;
 
 use crate::model::{ImageRef, Platform, StageName};
 use stages::Reader;

@@ -16,7 +16,6 @@ use crate::deploy::{
 use crate::dockerfile::DockerfileError;
 use crate::dockerignore::DockerIgnore;
 use crate::engine::{ContentError, ContextError};
-use crate::execute::ExecuteError;
 use crate::git::UnsupportedFormat;
 use crate::infer::InferError;
 use crate::model::{CommitId, ErrorKind, Host, ManifestDigest, RepoPath, RepositoryName};
@@ -239,16 +238,6 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
         RecordingError::Registry(missing()) => Environment,
         RecordingError::Content(RecordError::Value("x".to_owned())) => Environment,
         RecordingError::Before(ObserveError::Record(missing())) => Environment,
-    ]);
-    check!("execute/build.rs", ExecuteError, [
-        ExecuteError::Build(Box::new(failed())) => Failed,
-        ExecuteError::Build(Box::new(refused().into())) => Environment,
-        ExecuteError::BuildStage { stage: "a".parse().unwrap(), source: Box::new(failed()) } => Failed,
-        ExecuteError::Push { image: *image(), source: Box::new(failed()) } => Failed,
-        ExecuteError::Name { image: *image(), source: Box::new(failed()) } => Failed,
-        ExecuteError::Repository { repository: repository(), source: missing() } => Environment,
-        ExecuteError::Tag { repository: repository(), source: missing() } => Environment,
-        ExecuteError::Verify { repository: repository(), source: missing() } => Environment,
     ]);
 }
 

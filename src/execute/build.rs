@@ -9,9 +9,7 @@ use super::job::{Destination, Tags, Task, TaskVariant};
 use super::report::{Event, Needed, Outcome};
 use super::untrusted::{self, UntrustedRun};
 use crate::engine::{BuildRequest, Built, EngineError};
-use crate::model::{
-    ErrorKind, ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag,
-};
+use crate::model::{ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag};
 use crate::registry::{Registry, RegistryError, Storage};
 
 /// Why a project could not be built.
@@ -58,32 +56,6 @@ pub enum ExecuteError {
 }
 
 impl ExecuteError {
-    /// What kind of trouble it is.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Build(source)
-            | Self::BuildStage { source, .. }
-            | Self::Push { source, .. }
-            | Self::Name { source, .. } => source.kind(),
-            Self::Repository { source, .. } | Self::Tag { source, .. } | Self::Verify { source, .. } => {
-                source.kind()
-            }
-        }
-    }
-
-    /// What the reader can do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Build(source)
-            | Self::BuildStage { source, .. }
-            | Self::Push { source, .. }
-            | Self::Name { source, .. } => source.hint(),
-            Self::Repository { source, .. } | Self::Tag { source, .. } | Self::Verify { source, .. } => {
-                source.hint()
-            }
-        }
-    }
-
     /// The last lines that the failed step wrote, oldest first.
     pub fn log_tail(&self) -> &[String] {
         match self {

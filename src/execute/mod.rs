@@ -21,7 +21,6 @@ use std::time::{Duration, Instant};
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
-pub use build::ExecuteError;
 pub use job::{Destination, Job, Tags, Task, TaskVariant, Work};
 pub use prepare::{Preparation, PrepareError, Secrets, prepare};
 pub use record::{RecordingError, record};

@@ -24,7 +24,6 @@ pub use error::{GitError, UnsupportedFormat};
 pub use fetch::{Depth, Wanted};
 pub use history::FirstParents;
 pub use tree::{Entry, Snapshot, WalkedFile};
-pub use work_tree::WorkTree;
 
 use crate::model::{BranchName, CommitId, ObjectId};
 

@@ -17,7 +17,7 @@ use thiserror::Error;
 
 pub use compare::{Difference, ParentChange, differences};
 pub use digest::digests;
-pub use index::{InputIndex, InputWalk, Projects, TakenBy};
+pub use index::{InputIndex, Projects, TakenBy};
 
 use crate::git::{GitError, Snapshot, WalkedFile};
 use crate::model::{ErrorKind, FileMode, ObjectId, ProjectName, RepoPath};

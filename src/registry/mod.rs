@@ -32,13 +32,14 @@ use crate::config::Ecr;
 use crate::model::{Credentials, ImageRef, ManifestDigest, Platform, RepositoryName, Tag, printable};
 
 pub use credentials::CredentialsSource;
+#[cfg(test)]
 pub use credentials_error::CredentialsError;
 #[cfg(feature = "ecr")]
 pub use ecr::EcrRegistry;
-#[cfg(feature = "ecr")]
-pub use ecr_login::EcrLogin;
 pub use engine_store::EngineStore;
-pub use error::{Answer, RegistryError};
+#[cfg(test)]
+pub use error::Answer;
+pub use error::RegistryError;
 pub use oci::OciRegistry;
 pub use transport::Patience;
 

@@ -12,10 +12,10 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use chinampa::git::Repository;
-use chinampa::model::RepoPath;
-use chinampa::patterns::Index;
-use chinampa::workspace::{ManifestSource, Workspace};
+use chinampa::internals::git::Repository;
+use chinampa::internals::model::RepoPath;
+use chinampa::internals::patterns::Index;
+use chinampa::internals::workspace::{ManifestSource, Workspace};
 
 fn main() {
     // Cargo adds `--bench`.

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chinampa::config::{self, Manifest, ManifestErrors};
-use chinampa::dockerfile::Dockerfile;
-use chinampa::git::{EntryKind, RawEntry, tree_entries};
-use chinampa::model::{ImageRef, RepoPath};
-use chinampa::patterns::{Index, Pattern, Patterns};
+use chinampa::internals::config::{self, Manifest, ManifestErrors};
+use chinampa::internals::dockerfile::Dockerfile;
+use chinampa::internals::git::{EntryKind, RawEntry, tree_entries};
+use chinampa::internals::model::{ImageRef, RepoPath};
+use chinampa::internals::patterns::{Index, Pattern, Patterns};
 
 /// What a pinned parent becomes.
 const PINNED: &str =

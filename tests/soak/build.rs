@@ -3,8 +3,7 @@
 use std::process::Stdio;
 use std::time::Instant;
 
-use crate::bed::setting;
-use crate::support::Shop;
+use crate::support::shop::{Cache, Shop};
 use crate::{MOMENTS, moment};
 
 /// The tags that one commit's build ends with: the images of its inputs in both repositories, and the record.
@@ -20,7 +19,7 @@ fn is_whole(shop: &Shop, commit: &str) -> bool {
 
 #[test]
 fn a_build_that_is_killed_at_any_moment_is_whole_when_it_is_run_again() {
-    let shop = Shop::new(&setting("AWS_1"), ["lib", "api"]);
+    let shop = Shop::new().cache(Cache::ecr()).plain(["lib", "api"]);
     shop.world.write("api/Dockerfile", "FROM lib\nCOPY f /own\n");
     let version = |number: usize| {
         for project in ["lib", "api"] {

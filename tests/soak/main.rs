@@ -3,15 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a preparation that fails, fails the test")]
 
-#[path = "../support/bed.rs"]
-mod bed;
-#[path = "../support/proxy.rs"]
-pub mod proxy;
-#[path = "../aws/support.rs"]
-#[expect(dead_code, reason = "the tests of AWS use all of it")]
+#[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "the integration tests use all of it")]
 mod support;
-#[path = "../support/world.rs"]
-pub mod world;
 
 mod build;
 
@@ -23,9 +17,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use bed::setting;
-use support::Shop;
-use world::Answer;
+use support::bed::setting;
+use support::shop::{Cache, Shop};
+use support::world::Answer;
 
 /// How often each law is tried.
 const MOMENTS: usize = 40;
@@ -38,7 +32,7 @@ struct Deployed(Shop);
 
 impl Deployed {
     fn new() -> Self {
-        let mut shop = Shop::new(&setting("AWS_1"), ["lib", "api"]);
+        let mut shop = Shop::new().cache(Cache::ecr()).plain(["lib", "api"]);
         let (host, prefix) = (setting("AWS_2"), shop.prefix.clone());
         let manifest = std::fs::read_to_string(shop.world.file("projects.toml")).unwrap();
         let deploy = format!(

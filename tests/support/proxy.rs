@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 
 /// What happens to an answer.
 #[derive(Clone, Debug)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The server is not asked.
     Status { code: u16, headers: Vec<(&'static str, String)>, body: String },
     /// The server is asked with one of these `Authorization`s only. Without any the answer is 401 that asks for
@@ -43,7 +43,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub fn status(code: u16) -> Self {
+    pub(crate) fn status(code: u16) -> Self {
         Self::Status { code, headers: Vec::new(), body: String::new() }
     }
 }
@@ -51,28 +51,28 @@ impl Fault {
 /// Breaks the first `times` requests of `method`, any if it is empty, whose path and query, or whose
 /// operation of AWS, contain `path`.
 #[derive(Clone, Debug)]
-pub struct Rule {
-    pub method: &'static str,
-    pub path: &'static str,
-    pub times: usize,
-    pub fault: Fault,
+pub(crate) struct Rule {
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) times: usize,
+    pub(crate) fault: Fault,
 }
 
 /// One request as it passed, and the status of its answer; 0 where it got none.
 #[derive(Clone, Debug)]
-pub struct Passed {
-    pub method: String,
-    pub path: String,
+pub(crate) struct Passed {
+    pub(crate) method: String,
+    pub(crate) path: String,
     /// The operation of AWS, such as `CreateRepository`.
-    pub operation: Option<String>,
-    pub authorization: Option<String>,
-    pub status: u16,
-    pub at: Instant,
+    pub(crate) operation: Option<String>,
+    pub(crate) authorization: Option<String>,
+    pub(crate) status: u16,
+    pub(crate) at: Instant,
 }
 
 /// A running proxy.
 #[derive(Debug)]
-pub struct Proxy {
+pub(crate) struct Proxy {
     host: String,
     shared: Arc<Shared>,
     server: tokio::task::JoinHandle<()>,
@@ -90,7 +90,7 @@ type Body = BoxBody<Bytes, std::io::Error>;
 
 impl Proxy {
     /// Starts in front of `upstream`, a `host:port` that speaks plain HTTP.
-    pub async fn start(upstream: &str, rules: impl IntoIterator<Item = Rule>) -> Self {
+    pub(crate) async fn start(upstream: &str, rules: impl IntoIterator<Item = Rule>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
         rustls::crypto::ring::default_provider().install_default().ok();
@@ -106,17 +106,17 @@ impl Proxy {
     }
 
     /// The proxy's own `host:port`.
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
     /// Everything that passed so far, in the order of its arrival.
-    pub fn record(&self) -> Vec<Passed> {
+    pub(crate) fn record(&self) -> Vec<Passed> {
         self.shared.record.lock().unwrap().clone()
     }
 
     /// The record as `METHOD path status` lines.
-    pub fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.record().iter().map(|each| format!("{} {} {}", each.method, each.path, each.status)).collect()
     }
 }

@@ -23,7 +23,7 @@ impl World {
     /// An empty repository on the branch `main`, without a commit.
     pub fn new() -> Self {
         let world = Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() };
-        world.git(["init", "-q", "-b", "main"]);
+        world.git(["init", "-q", "-b", "main", "--template="]);
         world
     }
 

@@ -267,7 +267,8 @@ async fn a_deployment_is_waited_for_as_much_longer_as_the_service_says_and_no_lo
         (200, json!({ "services": [service], "service": service }).to_string())
     };
     let looks = || {
-        let under_way = std::iter::repeat_n(service("IN_PROGRESS"), 20);
+        // Five times the default, as each look comes after one and a half times the delay of the last.
+        let under_way = std::iter::repeat_n(service("IN_PROGRESS"), 8);
         under_way.chain([service("COMPLETED")]).collect::<Vec<_>>()
     };
     let mut server = Server::start(ecs_script(looks(), service("IN_PROGRESS"))).await;

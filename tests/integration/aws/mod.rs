@@ -1,0 +1,9 @@
+//! The shipped binary against an emulator of AWS, with a proxy between them that plays AWS's bad days.
+
+mod deployment;
+mod login;
+mod repository;
+mod rules;
+mod services;
+mod terraform;
+mod trouble;

@@ -1,0 +1,158 @@
+//! Repositories are there when they are needed, and as the manifest says.
+
+use serde_json::{Value, json};
+
+use crate::support::aws::REGION;
+use crate::support::bed::setting;
+use crate::support::proxy::Proxy;
+use crate::support::shop::{Cache, Shop};
+use crate::support::world::Answer;
+
+fn ensure(shop: &Shop) -> Answer {
+    shop.world.run(["ensure_repo", "api", REGION])
+}
+
+fn changes(answer: &Answer) -> Vec<String> {
+    assert_eq!(answer.exit, 0, "{answer}");
+    answer.stdout.lines().map(|line| line.split_once(": ").unwrap().1.to_owned()).collect()
+}
+
+fn lifecycle(shop: &Shop) -> Value {
+    let answer = shop.ask("GetLifecyclePolicy", "api", json!({}));
+    serde_json::from_str(answer["lifecyclePolicyText"].as_str().unwrap()).unwrap()
+}
+
+#[test]
+fn a_build_makes_its_repositories_and_the_next_one_finds_its_image() {
+    let shop = Shop::new().cache(Cache::ecr()).plain(["api"]);
+
+    let built = shop.world.run(["build", "--json"]);
+    assert_eq!(built.exit, 0, "{built}");
+    let again = shop.world.run(["build", "--json"]);
+
+    let (built, again) = (built.json(), again.json());
+    let of_api = |report: &Value| report["projects"][0].clone();
+    assert_eq!((&of_api(&built)["outcome"], &of_api(&again)["outcome"]), (&json!("built"), &json!("reused")));
+    assert_eq!(of_api(&built)["image"], of_api(&again)["image"]);
+    let tags = shop.tags("api");
+    let kinds: Vec<&str> = tags.iter().map(|tag| tag.split('-').next().unwrap()).collect();
+    assert_eq!(kinds, ["branch", "cache", "commit", "pushed"]);
+    assert_eq!(shop.tags("shop-builds").len(), 2);
+}
+
+#[test]
+fn what_is_as_it_should_be_is_not_written_again() {
+    let shop = Shop::new().cache(Cache::ecr()).policy("scan_on_push = true").plain([]);
+
+    let first = changes(&ensure(&shop));
+    let second = ensure(&shop);
+
+    assert_eq!(first, ["created", "lifecycle policy: 200 images with `cache-` tags are kept"]);
+    assert_eq!(changes(&second), [""; 0]);
+    assert!(second.stderr.contains("api is as it should be"), "{second}");
+    let there =
+        shop.ask("DescribeRepositories", "", json!({ "repositoryNames": [format!("{}api", shop.prefix)] }));
+    assert_eq!(there["repositories"][0]["imageScanningConfiguration"]["scanOnPush"], true);
+}
+
+#[test]
+fn what_the_manifest_says_anew_is_changed_and_what_it_leaves_out_is_not() {
+    let shop = Shop::new().cache(Cache::ecr()).policy("scan_on_push = true").plain([]);
+    changes(&ensure(&shop));
+
+    let manifest = std::fs::read_to_string(shop.world.file("projects.toml")).unwrap();
+    let manifest = manifest.replace("scan_on_push = true", "keep = 7, immutable_tags = true");
+    shop.world.write("projects.toml", manifest).commit();
+    let changed = changes(&ensure(&shop));
+
+    assert_eq!(changed[0], "tags can't be moved any more");
+    let replaced = "lifecycle policy: 7 images with `cache-` tags are kept; it replaces {";
+    assert!(changed[1].starts_with(replaced), "{changed:?}");
+    assert_eq!(lifecycle(&shop)["rules"][2]["selection"]["countNumber"], 7);
+    let there =
+        shop.ask("DescribeRepositories", "", json!({ "repositoryNames": [format!("{}api", shop.prefix)] }));
+    assert_eq!(there["repositories"][0]["imageTagMutability"], "IMMUTABLE_WITH_EXCLUSION");
+    assert_eq!(there["repositories"][0]["imageScanningConfiguration"]["scanOnPush"], true);
+}
+
+#[test]
+fn a_policy_that_somebody_else_wrote_is_replaced_and_its_layout_does_not_matter() {
+    let shop = Shop::new().cache(Cache::ecr()).plain([]);
+    changes(&ensure(&shop));
+    let ours = lifecycle(&shop);
+
+    shop.ask("PutLifecyclePolicy", "api", json!({ "lifecyclePolicyText": format!("{ours:#}") }));
+    assert_eq!(changes(&ensure(&shop)), [""; 0]);
+    shop.ask("PutLifecyclePolicy", "api", json!({ "lifecyclePolicyText": r#"{"rules":[]}"# }));
+    let changed = changes(&ensure(&shop));
+
+    assert_eq!(
+        changed,
+        ["lifecycle policy: 200 images with `cache-` tags are kept; it replaces {\"rules\":[]}"]
+    );
+    assert_eq!(lifecycle(&shop), ours);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_that_make_a_repository_at_once_both_succeed() {
+    // Both are told that it isn't there, so both try to make it.
+    let absent = r#"{"__type":"RepositoryNotFoundException","message":"no"}"#;
+    let rule = crate::aws::rules::answers(2, "DescribeRepositories", 400, absent);
+    let proxy = Proxy::start(&setting("AWS_1"), [rule]).await;
+    let shop = Shop::new().cache(Cache::Ecr(proxy.host().to_owned())).plain([]);
+
+    let running = [(); 2].map(|()| {
+        let mut command = shop.world.command(["ensure_repo", "api", REGION]);
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+    });
+    let answers = running.map(|child| Answer::from(child.wait_with_output().unwrap()));
+
+    let created = answers.iter().filter(|answer| changes(answer).contains(&"created".to_owned()));
+    assert_eq!(created.count(), 1, "{answers:?}");
+    assert_eq!(changes(&ensure(&shop)), [""; 0]);
+}
+
+#[test]
+fn a_tag_that_is_taken_away_leaves_the_image() {
+    let shop = Shop::new().cache(Cache::ecr()).plain(["api"]);
+    assert_eq!(shop.world.run(["build"]).exit, 0);
+    let tag = shop.tags("api").pop_first();
+    let image = shop.ask("BatchGetImage", "api", json!({ "imageIds": [{ "imageTag": tag }] }));
+    let manifest = image["images"][0]["imageManifest"].clone();
+    shop.ask("PutImage", "api", json!({ "imageManifest": manifest, "imageTag": "tainted" }));
+
+    let again = shop.world.run(["build"]);
+
+    assert_eq!(again.exit, 0, "{again}");
+    assert!(again.stdout.contains("built     api"), "{again}");
+    let kinds: Vec<String> =
+        shop.tags("api").iter().map(|tag| tag.split('-').next().unwrap().to_owned()).collect();
+    assert_eq!(kinds, ["branch", "cache", "commit", "pushed"]);
+}
+
+#[test]
+fn a_region_that_is_nobodys_is_wrong_input() {
+    let shop = Shop::new().cache(Cache::ecr()).plain([]);
+
+    insta::assert_snapshot!(shop.world.run(["ensure_repo", "api", "eu-west-1"]), @"
+    stderr: error: neither `[cache]` nor `[deploy]` is a registry of kind `ecr` in `eu-west-1`
+    [exit: 2]
+    ");
+}
+
+#[test]
+fn the_answer_is_json_where_it_is_asked_for() {
+    let shop = Shop::new().cache(Cache::ecr()).plain([]);
+
+    let answer = shop.world.run(["ensure_repo", "api", REGION, "--json"]).json();
+
+    let repository = format!("{}/{}api", setting("AWS_1"), shop.prefix);
+    let adjustments = json!([{ "kind": "created" }, { "kind": "lifecycle", "keep": 200 }]);
+    assert_eq!(
+        answer,
+        json!({
+            "schema": "chinampa.ensure_repo/1",
+            "repositories": [{ "repository": repository, "adjustments": adjustments }],
+        })
+    );
+}

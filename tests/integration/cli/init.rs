@@ -1,0 +1,415 @@
+//! A first `projects.toml`, for repositories of several kinds.
+
+use insta::assert_snapshot;
+
+use crate::support::world::World;
+
+/// Files that are there and not committed.
+fn with(files: &[(&str, &str)]) -> World {
+    let world = World::new();
+    files.iter().for_each(|(path, content)| {
+        world.write(path, content);
+    });
+    // Where the workspace's name comes from.
+    world.git(["remote", "add", "origin", "https://git.example/team/shop.git"]);
+    world
+}
+
+impl World {
+    fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.file(path)).unwrap()
+    }
+
+    /// Commits all and says how a plan begins: with the projects, needs first.
+    fn planned(&self) -> String {
+        self.commit();
+        let answer = self.run(["plan", "--offline", "--json"]);
+        assert_eq!(answer.exit, 0, "{answer}");
+        let plan: serde_json::Value = serde_json::from_str(&answer.stdout).unwrap();
+        let names =
+            plan["projects"].as_array().unwrap().iter().map(|project| project["name"].as_str().unwrap());
+        names.collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[test]
+fn services_of_a_compose_file_are_projects() {
+    let world = with(&[
+        (
+            "docker-compose.yml",
+            "x-build: &build\n  context: .\n  args: {PROFILE: release, TOKEN: $TOKEN}\n\
+             services:\n  \
+               api:\n    build: {<<: *build, dockerfile: services/api/Dockerfile, target: runtime}\n    image: shop/api:1\n    depends_on: [db]\n  \
+               worker:\n    build: {<<: *build, dockerfile: services/api/Dockerfile, target: runtime}\n  \
+               web:\n    build: ./web\n  \
+               db:\n    image: postgres:17\n  \
+               remote:\n    build: https://git.example/x.git\n  \
+               gone:\n    build: ./gone\n    # nothing\n",
+        ),
+        (
+            "services/api/Dockerfile",
+            "FROM rust:1 AS compile\nCOPY Cargo.* ./\nCOPY services/api/src src\nFROM scratch AS runtime\nCOPY --from=compile / /\nCOPY shared/proto /proto\n",
+        ),
+        ("services/api/src/main.rs", ""),
+        ("Cargo.toml", ""),
+        ("shared/proto/a.proto", ""),
+        ("web/Dockerfile", "FROM shop/api:1\nCOPY package.json .\nCOPY . .\nCOPY dist /dist\n"),
+        ("web/package.json", "{}"),
+    ]);
+
+    let answer = world.shown(["init"]);
+
+    assert_snapshot!(answer, @"
+    project `api` in `services/api`
+      because docker-compose.yml:6: service `api` builds it
+    project `web` in `web`
+      because docker-compose.yml:12: service `web` builds it
+    wrote `services/api/.rebuild_patterns`
+    wrote `web/.rebuild_patterns`
+    wrote `projects.toml`
+    guessed projects.toml: the workspace is called `shop`, after the repository
+    ignored docker-compose.yml:3: the argument `TOKEN` of service `api` comes from the environment: give it a default or a value
+    ignored docker-compose.yml:3: the argument `TOKEN` of service `worker` comes from the environment: give it a default or a value
+    ignored docker-compose.yml:16: the context `https://git.example/x.git` of service `remote` is no folder of the repository, or is not known here
+    ignored docker-compose.yml:10: service `worker` builds it, which is the image that docker-compose.yml:6 is about already
+    ignored docker-compose.yml:18: there is no file `gone/Dockerfile`
+    ignored web/Dockerfile:1: `shop/api:1` is what `api` is built as: write `api`, so that it is needed
+    ignored web/Dockerfile:4: COPY `dist`: git has no such file in `web`; if it is made before the build, name it in `extra_inputs`
+    stderr: read what was written, commit it, then `chinampa plan`
+    [exit: 0]
+    ");
+    assert_snapshot!(world.read("projects.toml"), @r#"
+    [workspace]
+    name = "shop"
+
+    [projects.api]
+    path = "services/api"
+    context = "."
+    target = "runtime"
+    build_args = { PROFILE = "release" }
+
+    [projects.web]
+    path = "web"
+    "#);
+    assert_snapshot!(world.read("services/api/.rebuild_patterns"), @"
+    # What is taken by `services/api/Dockerfile`.
+    Cargo.*
+    ./src/
+    shared/proto/
+    ");
+    assert_snapshot!(world.read("web/.rebuild_patterns"), @"
+    # What is taken by `web/Dockerfile`.
+    ./
+    ");
+    assert_eq!(world.planned(), "api web");
+}
+
+#[test]
+fn dockerfiles_that_nobody_names_are_projects_named_after_their_places() {
+    let world = with(&[
+        ("Dockerfile", "FROM lib\nCOPY main.go .\n"),
+        ("main.go", ""),
+        ("lib/Dockerfile", "FROM scratch\n"),
+        ("tools/lib/Dockerfile.dev", "FROM scratch\nADD https://example.com/x /x\nCOPY a* /\n"),
+        ("docker/proxy.Dockerfile", "FROM nginx\nCOPY docker/nginx.conf /etc/\nCOPY $CONF /etc/\n"),
+        ("docker/nginx.conf", ""),
+        ("broken/Dockerfile", "COPY a b\n"),
+        ("vendor/x/Dockerfile", "FROM scratch\n"),
+        ("ignored/Dockerfile", "FROM scratch\n"),
+        (".gitignore", "/ignored\n"),
+    ]);
+
+    let answer = world.shown(["init"]);
+
+    assert_snapshot!(answer, @"
+    project `lib` in `lib`
+      because lib/Dockerfile: a Dockerfile
+    project `lib-dev` in `tools/lib`
+      because tools/lib/Dockerfile.dev: a Dockerfile
+    project `proxy` in `docker`
+      because docker/proxy.Dockerfile: a Dockerfile
+    project `shop` in `.`
+      because Dockerfile: a Dockerfile
+    wrote `.rebuild_patterns`
+    wrote `docker/.rebuild_patterns`
+    wrote `lib/.rebuild_patterns`
+    wrote `tools/lib/.rebuild_patterns`
+    wrote `projects.toml`
+    guessed projects.toml: the workspace is called `shop`, after the repository
+    guessed docker/proxy.Dockerfile: the context is `.`: what it copies is there
+    guessed Dockerfile:1: `shop` needs the project `lib`: that is what `lib` names here
+    guessed docker/proxy.Dockerfile:3: COPY `$CONF` depends on a variable: it may take all of `./`
+    guessed tools/lib/Dockerfile.dev:3: COPY `a*` matches nothing yet
+    ignored broken/Dockerfile: it can't be used: line 1: COPY stands before the first `FROM`
+    stderr: read what was written, commit it, then `chinampa plan`
+    [exit: 0]
+    ");
+    assert_snapshot!(world.read("projects.toml"), @r#"
+    [workspace]
+    name = "shop"
+
+    [projects.lib]
+    path = "lib"
+
+    [projects.lib-dev]
+    path = "tools/lib"
+    dockerfile = "Dockerfile.dev"
+
+    [projects.proxy]
+    path = "docker"
+    context = "."
+    dockerfile = "proxy.Dockerfile"
+
+    [projects.shop]
+    path = "."
+    "#);
+    assert_snapshot!(world.read("docker/.rebuild_patterns"), @"
+    # What is taken by `docker/proxy.Dockerfile`.
+    **
+    ");
+    assert_eq!(world.planned(), "lib lib-dev proxy shop");
+}
+
+#[test]
+fn a_layout_of_the_older_scripts_keeps_its_pattern_files() {
+    let world = with(&[
+        (
+            "build_manifest.json",
+            "{\n\t\"Circuits\": {\n\t\t\"buildDir\": \"circuits/cpp\",\n\t\t\"dockerfile\": \"dockerfiles/Dockerfile.linux\",\n\t\t\"rebuildPatterns\": [\"^circuits/\"],\n\t\t\"multiarch\": \"buildx\"\n\t},\n\
+             \t\"api\": { \"buildDir\": \".\", \"projectDir\": \"yarn-project/api\", \"dockerfile\": \"yarn-project/api/Dockerfile\", \"rebuildPatterns\": \".rebuild_patterns\", \"dependencies\": [\"Circuits\", \"gone\"] },\n\
+             \t\"docs\": { \"runDir\": \"x\" }\n}\n",
+        ),
+        ("circuits/cpp/dockerfiles/Dockerfile.linux", "FROM ubuntu\nCOPY . .\n"),
+        ("circuits/cpp/src/a.cpp", ""),
+        ("yarn-project/api/Dockerfile", "FROM node\nCOPY yarn-project/api/src src\n"),
+        ("yarn-project/api/src/a.ts", ""),
+        ("yarn-project/api/.rebuild_patterns", "^yarn-project/api/.*\\.(ts|json)$\n^circuits/ts/\n"),
+        ("lib/Dockerfile", "FROM scratch\nCOPY a /\n"),
+        ("lib/a", ""),
+        ("lib/.rebuild_patterns", "^lib/\n"),
+    ]);
+    world.commit();
+    world.git(["branch", "-qM", "master"]);
+
+    let answer = world.shown(["init"]);
+
+    assert_snapshot!(answer, @"
+    project `api` in `yarn-project/api`
+      because build_manifest.json:8: `api` is one of its projects
+    project `circuits` in `circuits/cpp`
+      because build_manifest.json:2: `Circuits` is one of its projects
+    project `lib` in `lib`
+      because lib/Dockerfile: a Dockerfile
+    wrote `circuits/cpp/.rebuild_patterns`
+    wrote `projects.toml`
+    kept `lib/.rebuild_patterns`
+    kept `yarn-project/api/.rebuild_patterns`
+    guessed projects.toml: the workspace is called `shop`, after the repository
+    guessed projects.toml: `default_branch` is `master`: there is no `main`
+    guessed build_manifest.json:2: `Circuits` is called `circuits`: a name is lower-case, and one project's alone
+    ignored build_manifest.json:6: `multiarch` of `Circuits`: with a registry as `[cache]`, name its `platforms`
+    ignored build_manifest.json:9: `runDir` of `docs` has no counterpart
+    ignored build_manifest.json:9: `docs` has neither `buildDir` nor `dockerfile`
+    ignored build_manifest.json:8: `api` can't need `gone`: no other project is called so
+    stderr: read what was written, commit it, then `chinampa plan`
+    [exit: 0]
+    ");
+    assert_snapshot!(world.read("projects.toml"), @r#"
+    [workspace]
+    name = "shop"
+    default_branch = "master"
+
+    [projects.api]
+    path = "yarn-project/api"
+    context = "."
+    needs = ["circuits"]
+
+    [projects.circuits]
+    path = "circuits/cpp"
+    dockerfile = "dockerfiles/Dockerfile.linux"
+
+    [projects.lib]
+    path = "lib"
+    "#);
+    assert_eq!(world.read("lib/.rebuild_patterns"), "^lib/\n");
+    assert_eq!(world.planned(), "circuits api lib");
+}
+
+#[test]
+fn what_is_there_is_replaced_only_by_force() {
+    let world = World::with_api();
+    let manifest = world.read("projects.toml");
+    world
+        .write("api/.rebuild_patterns", "./\n")
+        .write("api/a", "")
+        .write("api/Dockerfile", "FROM scratch\nCOPY a /\n");
+
+    let refused = world.shown(["init"]);
+
+    assert_snapshot!(refused, @"
+    stderr: error: `projects.toml` is there already, so nothing was written
+    stderr:   hint: `--force` replaces it, and the pattern files of projects
+    [exit: 2]
+    ");
+    assert_eq!(world.read("projects.toml"), manifest);
+    assert_eq!(world.run(["init", "--force"]).exit, 0);
+    assert_ne!(world.read("projects.toml"), manifest);
+    assert_eq!(world.read("api/.rebuild_patterns"), "# What is taken by `api/Dockerfile`.\n./a\n");
+    assert_eq!(world.planned(), "api");
+}
+
+#[test]
+fn a_pattern_file_that_git_does_not_see_is_not_overwritten() {
+    let world = with(&[
+        ("Dockerfile", "FROM scratch\n"),
+        (".rebuild_patterns", "mine\n"),
+        (".gitignore", ".rebuild_patterns\n"),
+    ]);
+
+    let answer = world.shown(["init"]);
+
+    assert_snapshot!(answer, @"
+    stderr: error: `.rebuild_patterns` is there already, so nothing was written
+    stderr:   hint: `--force` replaces it, and the pattern files of projects
+    [exit: 2]
+    ");
+    assert_eq!(world.read(".rebuild_patterns"), "mine\n");
+    assert!(!world.file("projects.toml").exists());
+}
+
+#[test]
+fn nothing_is_written_where_it_could_not_be_used() {
+    let circle = with(&[("a/Dockerfile", "FROM b\n"), ("b/Dockerfile", "FROM a\n")]);
+    let nothing = with(&[("README.md", "\n"), ("Dockerfile", "FORM scratch\n")]);
+
+    let (circle_shown, nothing_shown) = (circle.shown(["init"]), nothing.shown(["init"]));
+
+    assert_snapshot!(circle_shown, @"
+    stderr: nothing was written: it could not be used
+    stderr: error: the projects can't be used as they are described
+    stderr:   projects.toml:4: projects need each other in a circle: `a` needs `b` needs `a`
+    [exit: 2]
+    ");
+    assert_snapshot!(nothing_shown, @"
+    stderr: ignored Dockerfile: it can't be used: line 1: unknown instruction `FORM`
+    stderr: error: there is nothing to build: no Dockerfile that can be used
+    [exit: 2]
+    ");
+    for world in [circle, nothing] {
+        assert_eq!(world.git(["status", "--porcelain", "--", "projects.toml", "*/.rebuild_patterns"]), "");
+    }
+}
+
+#[test]
+fn names_that_a_program_may_trip_over_are_written_so_that_they_can_be_read() {
+    let world = with(&[
+        ("a \"b\"\\c/Dockerfile", "FROM scratch\nCOPY [\"x y\", \"[z]\", \"/\"]\n"),
+        ("a \"b\"\\c/x y", ""),
+        ("a \"b\"\\c/[z]", ""),
+        ("#c/Dockerfile", "FROM scratch\nCOPY . /\n"),
+        ("v1.2/Dockerfile", "FROM scratch\nCOPY . /\n"),
+    ]);
+
+    let answer = world.run(["init"]);
+
+    assert_eq!(answer.exit, 0, "{answer}");
+    assert_eq!(world.planned(), "a-b-c c v1.2");
+    assert_eq!(world.run(["changed", "**", "--base", "HEAD"]).exit, 1);
+}
+
+#[test]
+fn the_answer_can_be_read_by_programs() {
+    let world = with(&[("api/Dockerfile", "ARG X\nFROM scratch\nCOPY ${X}/a /\n"), ("api/x/a", "")]);
+
+    let answer = world.shown(["init", "--json", "-q"]);
+
+    assert_snapshot!(answer, @r#"
+    {
+      "schema": "chinampa.init/1",
+      "workspace": "shop",
+      "default_branch": "main",
+      "written": [
+        "api/.rebuild_patterns",
+        "projects.toml"
+      ],
+      "projects": {
+        "api": {
+          "path": "api",
+          "context": "api",
+          "dockerfile": "api/Dockerfile",
+          "target": null,
+          "needs": [],
+          "build_args": {},
+          "found": {
+            "at": "api/Dockerfile",
+            "says": "a Dockerfile"
+          }
+        }
+      },
+      "kept": [],
+      "guesses": [
+        {
+          "at": "projects.toml",
+          "says": "the workspace is called `shop`, after the repository"
+        },
+        {
+          "at": "api/Dockerfile:3",
+          "says": "COPY `${X}/a` depends on a variable: it may take all of `./api/`"
+        }
+      ],
+      "ignored": []
+    }
+    [exit: 0]
+    "#);
+}
+
+#[test]
+fn a_bare_repository_has_nothing_to_look_at() {
+    let world = World::new();
+    world.git(["init", "-q", "--bare", "bare.git"]);
+
+    assert_snapshot!(world.shown(["-C", "bare.git", "init"]), @"
+    stderr: error: a bare repository has no work tree
+    [exit: 2]
+    ");
+}
+
+#[test]
+fn projects_in_one_folder_share_its_pattern_file() {
+    let world = with(&[
+        (
+            "compose.yaml",
+            "services:\n  api: {build: {context: ., target: api}}\n  job: {build: {context: ., target: job}}\n",
+        ),
+        ("deploy/compose.yml", "services:\n  cli: {build: {context: .., dockerfile: cli.Dockerfile}}\n"),
+        ("Dockerfile", "FROM scratch AS api\nCOPY api /\nFROM scratch AS job\nCOPY job /\n"),
+        ("cli.Dockerfile", "FROM scratch\nCOPY cli /\n"),
+        ("api/a", ""),
+        ("job/a", ""),
+        ("cli/a", ""),
+    ]);
+
+    let answer = world.shown(["init"]);
+
+    assert_snapshot!(answer, @"
+    project `api` in `.`
+      because compose.yaml:2: service `api` builds it
+    project `cli` in `.`
+      because deploy/compose.yml:2: service `cli` builds it
+    project `job` in `.`
+      because compose.yaml:3: service `job` builds it
+    wrote `.rebuild_patterns`
+    wrote `projects.toml`
+    guessed projects.toml: the workspace is called `shop`, after the repository
+    guessed .rebuild_patterns: 3 projects have their Dockerfiles here, so they share one list
+    stderr: read what was written, commit it, then `chinampa plan`
+    [exit: 0]
+    ");
+    assert_snapshot!(world.read(".rebuild_patterns"), @"
+    # What is taken by `Dockerfile`, `cli.Dockerfile`.
+    ./api/
+    ./job/
+    ./cli/
+    ");
+    assert_eq!(world.planned(), "api cli job");
+}

@@ -1,0 +1,195 @@
+//! `lint`: what it finds, what it mends, and what it leaves alone.
+
+use std::fs;
+
+use insta::assert_snapshot;
+
+use crate::support::world::World;
+
+const MANIFEST: &str = "\
+[workspace]
+name = \"shop\"
+
+[projects.base]
+path = \"base\"
+
+[projects.api]
+path = \"api\"
+needs = [\"base\"]
+";
+
+const PATTERNS: &str = "# inputs\r\n./src/\r\n./gone/*.x\r\nshared/\r\n^api/conf/[a-z]+$\r\n!**/*.md\r\n";
+
+/// What of each kind can be wrong, in `api`.
+fn world() -> World {
+    World::of(&[
+        ("projects.toml", MANIFEST),
+        ("base/Dockerfile", "FROM debian\n"),
+        (
+            "api/Dockerfile",
+            "FROM node:22 AS build\nARG WHICH\nCOPY package.json yarn.lock* ./\nCOPY src conf /app/\n\
+             COPY dist /\nCOPY lib-$WHICH /\nFROM scratch\nCOPY --from=build / /\nCOPY secret.txt /\nCOPY [z /\n",
+        ),
+        ("api/.dockerignore", "secret.txt\n**/*.tmp\n"),
+        ("api/.rebuild_patterns", PATTERNS),
+        ("api/package.json", "{}"),
+        ("api/secret.txt", ""),
+        ("api/src/a.ts", ""),
+        ("api/src/b.md", ""),
+        ("api/conf/y", ""),
+        ("api/conf/Z", ""),
+        ("api/conf/notes.md", ""),
+        ("api/conf/x.tmp", ""),
+        ("shared/s", ""),
+    ])
+}
+
+#[test]
+fn each_finding_says_where_it_is_and_what_would_mend_it() {
+    let answer = world().shown(["lint"]);
+
+    assert_snapshot!(answer, @"
+    `api`
+      api/.rebuild_patterns:3: `./gone/*.x`: this line matches no committed file (pattern-matches-nothing)
+        remove the line
+      api/.rebuild_patterns:4: `shared/`: nothing in the Dockerfile takes what this line matches, so each change of it builds `api` for nothing (pattern-not-used)
+        remove the line
+      api/.rebuild_patterns:5: `^api/conf/[a-z]+$`: read as an extended expression it matches 1 committed file; as a basic one, as `grep` without `-E` reads it, it would match no committed file (ambiguous-expression)
+        write `^api/conf/[a-z][a-z]*$`
+      api/Dockerfile:1: `node:22` can become another image: it has no digest (parent-not-pinned)
+        write `node:22@sha256:…`
+      api/Dockerfile:3: no pattern takes `package.json`, so the build can't find it (source-not-covered)
+        add `./package.json` to api/.rebuild_patterns
+      api/Dockerfile:4: no pattern takes 1 of the 3 files in `conf`, so they are not in the image: `api/conf/Z` (source-partly-covered)
+        add `./conf/` to api/.rebuild_patterns
+      api/Dockerfile:5: `dist` is not committed, nor named by `extra_inputs`, so the build can't find it (source-missing)
+      api/Dockerfile:9: `.dockerignore` leaves `secret.txt` out of the context, so the build can't find it (source-ignored)
+      api/Dockerfile:10: `[z` has wildcards that engines refuse (source-bad-wildcard)
+      projects.toml:9: the Dockerfile takes nothing from `base`, so each change of it builds `api` for nothing (need-not-used)
+        take `base` out of `needs`
+    `base`
+      base/Dockerfile:1: `debian` has neither tag nor digest, so it is whatever was pushed last: two builds of one commit can be made from different images (parent-floats)
+        write `debian@sha256:…`
+    11 findings in 2 of 2 projects; `--fix` mends 5 of them
+    stderr: api/Dockerfile:6: `lib-$WHICH` depends on a variable that only the build knows, so it is not checked
+    [exit: 1]
+    ");
+}
+
+#[test]
+fn nothing_found_is_a_yes() {
+    let world = World::of(&[
+        ("projects.toml", "workspace.name = 'shop'\n[projects.api]\npath = 'api'\n"),
+        ("api/Dockerfile", "FROM scratch\nCOPY a /\n"),
+        ("api/a", ""),
+    ]);
+
+    assert_snapshot!(world.shown(["lint"]), @"
+    nothing found in 1 project
+    [exit: 0]
+    ");
+    assert_snapshot!(world.shown(["lint", "apo"]), @"
+    stderr: error: there is no project `apo`
+    stderr:   hint: did you mean `api`?
+    [exit: 2]
+    ");
+}
+
+#[test]
+fn findings_in_json_are_for_other_programs() {
+    let world = world();
+
+    let json = world.run(["lint", "base", "--json"]);
+
+    assert_eq!(json.exit, 1);
+    assert_snapshot!(world.mask(&json), @r#"
+    {
+      "schema": "chinampa.lint/1",
+      "head": "<40 hex>",
+      "dirty": false,
+      "projects": 1,
+      "findings": [
+        {
+          "project": "base",
+          "file": "base/Dockerfile",
+          "line": 1,
+          "code": "parent-floats",
+          "message": "`debian` has neither tag nor digest, so it is whatever was pushed last: two builds of one commit can be made from different images",
+          "suggestion": {
+            "file": "base/Dockerfile",
+            "line": 1,
+            "action": "pin",
+            "reference": "debian@sha256:…",
+            "fixable": false
+          }
+        }
+      ],
+      "unchecked": [],
+      "fixed": []
+    }
+    [exit: 1]
+    "#);
+}
+
+#[test]
+fn what_was_mended_is_not_found_again_and_all_else_is_as_it_was() {
+    let world = world();
+
+    let fixed = world.shown(["lint", "api", "--fix"]);
+    let patterns = fs::read_to_string(world.file("api/.rebuild_patterns")).unwrap();
+    let manifest = fs::read_to_string(world.file("projects.toml")).unwrap();
+    let again = world.run(["lint", "api", "--fix"]);
+
+    assert_snapshot!(fixed, @"
+    fixed api/.rebuild_patterns:3: removed `./gone/*.x`
+    fixed api/.rebuild_patterns:4: removed `shared/`
+    fixed api/.rebuild_patterns:5: now `^api/conf/[a-z][a-z]*$`
+    fixed api/.rebuild_patterns: added `./package.json`
+    fixed projects.toml:9: took `base` out of the needs of `api`
+    `api`
+      api/Dockerfile:1: `node:22` can become another image: it has no digest (parent-not-pinned)
+        write `node:22@sha256:…`
+      api/Dockerfile:4: no pattern takes 1 of the 3 files in `conf`, so they are not in the image: `api/conf/Z` (source-partly-covered)
+        add `./conf/` to api/.rebuild_patterns
+      api/Dockerfile:5: `dist` is not committed, nor named by `extra_inputs`, so the build can't find it (source-missing)
+      api/Dockerfile:9: `.dockerignore` leaves `secret.txt` out of the context, so the build can't find it (source-ignored)
+      api/Dockerfile:10: `[z` has wildcards that engines refuse (source-bad-wildcard)
+    5 findings in 1 of 1 project
+    stderr: api/Dockerfile:6: `lib-$WHICH` depends on a variable that only the build knows, so it is not checked
+    [exit: 1]
+    ");
+    assert_eq!(patterns, "# inputs\r\n./src/\r\n^api/conf/[a-z][a-z]*$\r\n./package.json\r\n!**/*.md\r\n");
+    assert_eq!(manifest, MANIFEST.replace("[\"base\"]", "[]"));
+    assert!(!again.stdout.contains("fixed"), "{again}");
+    assert_eq!(again.exit, 1);
+    assert_eq!(world.git(["status", "--porcelain"]), "M api/.rebuild_patterns\n M projects.toml");
+}
+
+#[test]
+fn nothing_is_written_but_the_work_tree_that_was_looked_at() {
+    let world = world();
+
+    let head = world.run(["lint", "--fix", "--head", "HEAD"]);
+    let bare = tempfile::tempdir().unwrap();
+    world.git(["clone", "-q", "--bare", ".", &bare.path().display().to_string()]);
+    let bare = world.run(["-C", &bare.path().display().to_string(), "lint", "--fix"]);
+
+    let refused = "error: the argument '--fix' cannot be used with '--head <REV>'";
+    assert_eq!((head.exit, head.stderr.lines().next()), (2, Some(refused)));
+    assert_eq!(
+        (bare.exit, bare.stderr.lines().last()),
+        (2, Some("error: a bare repository has no work tree"))
+    );
+}
+
+#[test]
+fn a_file_that_is_not_the_one_that_was_looked_at_is_not_written() {
+    let world = world();
+    world.git(["update-index", "--assume-unchanged", "api/.rebuild_patterns"]);
+    world.write("api/.rebuild_patterns", "./\n");
+
+    let answer = world.run(["lint", "--fix"]);
+
+    assert_eq!(answer.exit, 2, "{answer}");
+    assert_eq!(fs::read_to_string(world.file("api/.rebuild_patterns")).unwrap(), "./\n");
+}

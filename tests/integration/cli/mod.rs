@@ -1,0 +1,23 @@
+//! The binary as a user meets it: what it answers, what it says when something is wrong, how it ends.
+
+mod answers;
+mod bad_input;
+mod base;
+mod builds;
+mod ci_environments;
+mod ci_events;
+mod ci_records;
+mod clones;
+mod failures;
+mod files;
+mod full_disk;
+mod hostile;
+mod init;
+mod lint;
+mod promises;
+mod protected;
+mod repositories;
+mod signals;
+mod simulate;
+mod untrusted;
+mod words;

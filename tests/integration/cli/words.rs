@@ -1,0 +1,266 @@
+//! Usage, colour and streams.
+
+use std::io::Read as _;
+use std::process::Stdio;
+
+use insta::assert_snapshot;
+
+use crate::support::world::World;
+
+#[test]
+fn help_lists_the_commands() {
+    let world = World::new();
+
+    let help = world.shown(["--help"]);
+
+    assert_snapshot!(help, @"
+    Build the container images of a monorepo: only those whose inputs changed
+
+    Usage: chinampa [OPTIONS] <COMMAND>
+
+    Commands:
+      init                    Create `projects.toml` and pattern files from the Dockerfiles and compose
+                              files of a repository
+      build                   Build the images that are missing from the cache
+      deploy                  Promote the images of a commit, then apply Terraform and restart services,
+                              project by project
+      status                  Show what an environment runs and whether a deployment is in progress
+      history                 List the last deployments to an environment
+      unlock                  Release the lock of an environment, whoever holds it
+      plan                    Show which images would be built or reused, and why
+      why                     Explain why a project is affected: changed files, matching pattern lines,
+                              paths through the graph
+      changed                 Check whether a matching path changed since the base commit
+      check_rebuild           Check whether a project must be rebuilt: it or a dependency changed since
+                              the base commit
+      image_exists            Check whether an image exists in the cache
+      ensure_repo             Create an ECR repository, or reconcile its settings with `projects.toml`
+      promote                 Copy an image from one registry to another, byte for byte, without an
+                              engine
+      lint                    Report where patterns, Dockerfiles and dependencies disagree
+      simulate                Replay past commits: how many builds the patterns would have caused, and
+                              which lines caused them
+      graph                   Show the dependency graph, with the affected projects marked
+      taint                   Mark projects for a rebuild, even if their images are cached
+      untaint                 Remove the marks that `taint` set
+      last_successful_commit  Print the newest commit in this history that has a build record
+      setenv                  Write CI-independent variables about the commit to the file that BASH_ENV
+                              names
+      shims                   Create a symbolic link for each command; a link runs its command directly
+      ensure_terraform        Download Terraform if it is missing, and print its path
+      completions             Print a completion script for a shell
+      help                    Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Global options:
+      -C <DIR>
+              Run in this repository or folder; bare repositories work too
+
+          --manifest <FILE>
+              Read this file instead of the commit's `projects.toml`
+
+          --base <REV>
+              Compare with this commit, or with `deployed:<environment>`
+
+          --fetch-base
+              Fetch missing history if a shallow or partial clone lacks the base commit
+
+          --head <REV>
+              Examine this commit, without uncommitted changes [default: HEAD]
+
+          --json
+              Print the answer as JSON, with a `schema` field
+
+          --color <COLOR>
+              Colours on standard output and standard error
+              
+              [possible values: auto, always, never]
+
+      -v, --verbose...
+              Log more to standard error; repeat for debug output
+
+      -q, --quiet
+              Print nothing but errors to standard error
+
+          --progress <PROGRESS>
+              How to show running builds on standard error
+
+              Possible values:
+              - auto:  `tty` on a terminal, otherwise `plain`
+              - tty:   One live line per running build
+              - plain: One line per event
+              - json:  One JSON object per event and line
+              - none
+
+    Exit status: 0 success or yes, 1 no, 2 invalid input, 3 environment error (a retry may help), 4 a
+    build or deployment failed, 130 interrupted.
+    [exit: 0]
+    ");
+}
+
+#[test]
+fn the_version_is_that_of_the_package() {
+    let answer = World::new().run(["--version"]);
+
+    assert_eq!(answer.stdout, format!("chinampa {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!((answer.stderr.as_str(), answer.exit), ("", 0));
+}
+
+#[test]
+fn wrong_usage_is_wrong_input() {
+    let world = World::new();
+
+    assert_snapshot!(world.shown(["bild"]), @"
+    stderr: error: unrecognized subcommand 'bild'
+    stderr: 
+    stderr:   tip: a similar subcommand exists: 'build'
+    stderr: 
+    stderr: Usage: chinampa [OPTIONS] <COMMAND>
+    stderr: 
+    stderr: For more information, try '--help'.
+    [exit: 2]
+    ");
+    assert_snapshot!(world.shown(["changed"]), @"
+    stderr: error: the following required arguments were not provided:
+    stderr:   <GLOB or ^REGEX>...
+    stderr: 
+    stderr: Usage: chinampa changed <GLOB or ^REGEX>...
+    stderr: 
+    stderr: For more information, try '--help'.
+    [exit: 2]
+    ");
+    assert_snapshot!(world.shown(["plan", "--digests"]), @"
+    stderr: error: the following required arguments were not provided:
+    stderr:   --offline
+    stderr: 
+    stderr: Usage: chinampa plan --offline --digests [PROJECTS]...
+    stderr: 
+    stderr: For more information, try '--help'.
+    [exit: 2]
+    ");
+    assert_snapshot!(world.shown(["build", "--jobs", "0"]), @"
+    stderr: error: invalid value '0' for '--jobs <N>': a number from 1 is expected
+    stderr: 
+    stderr: For more information, try '--help'.
+    [exit: 2]
+    ");
+    assert_eq!(world.run([]).exit, 2);
+}
+
+#[test]
+fn completions_are_a_script_of_the_shell() {
+    let world = World::new();
+
+    for shell in ["bash", "zsh", "fish"] {
+        let answer = world.run(["completions", shell]);
+
+        assert_eq!((answer.exit, answer.stderr.as_str()), (0, ""), "{shell}");
+        assert!(answer.stdout.contains("check_rebuild"), "{shell}");
+    }
+    assert_eq!(world.run(["completions", "cmd"]).exit, 2);
+}
+
+#[test]
+fn colour_is_there_only_where_it_is_wanted() {
+    let world = World::new();
+
+    let always = world.run(["why", "api", "--color", "always"]);
+    let never = world.run(["why", "api", "--color", "never"]);
+    let no_terminal = world.run(["why", "api"]);
+
+    assert!(always.stderr.contains("\u{1b}[1m\u{1b}[31merror:\u{1b}[0m"), "{:?}", always.stderr);
+    assert!(!never.stderr.contains('\u{1b}'), "{:?}", never.stderr);
+    assert_eq!(never.stderr, no_terminal.stderr);
+}
+
+#[test]
+fn quiet_leaves_errors_and_answers() {
+    let world = World::with_api();
+
+    let answer = world.shown(["check_rebuild", "api", "-q"]);
+    let error = world.shown(["check_rebuild", "app", "-q"]);
+
+    assert_snapshot!(answer, @"
+    rebuild api: the base is unknown: this commit is on `main` itself, and nothing says what was built before
+    [exit: 0]
+    ");
+    assert_snapshot!(error, @"
+    stderr: error: there is no project `app`
+    stderr:   hint: did you mean `api`?
+    [exit: 2]
+    ");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let world = World::with_api();
+    let mut child =
+        world.command(["completions", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+
+    drop(child.stdout.take());
+
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!((child.wait().unwrap().code(), stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn an_answer_that_can_not_be_written_is_none() {
+    let world = World::with_api();
+    world.write("api/f", "").commit();
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let only_readable = || std::fs::File::open("/dev/null").unwrap();
+    let run = |arguments: &[&str], stdout: std::fs::File| {
+        let output = world.command([]).args(arguments).stdout(stdout).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+
+    let yes_and_no = [
+        vec!["plan", "--offline"],
+        vec!["graph", "--json"],
+        vec!["completions", "bash"],
+        vec!["changed", "api/**", "--base", "HEAD~1"],
+        vec!["check_rebuild", "api", "--base", "HEAD"],
+    ];
+    for arguments in &yes_and_no {
+        for (stdout, cause) in [(full(), "No space left on device"), (only_readable(), "Bad file descriptor")]
+        {
+            let (code, stderr) = run(arguments, stdout);
+
+            assert_eq!(code, Some(3), "{arguments:?}: {stderr}");
+            assert!(
+                stderr.contains("error: cannot write the answer to standard output"),
+                "{arguments:?}: {stderr}"
+            );
+            assert!(stderr.contains(cause), "{arguments:?}: {stderr}");
+        }
+    }
+    for help in [["--help"].as_slice(), &["--version"], &["help", "plan"]] {
+        assert_eq!(run(help, full()).0, Some(3), "{help:?}");
+    }
+    assert_eq!(run(&["plan", "--offline", "nobody"], full()).0, Some(2));
+}
+
+#[test]
+fn closed_streams_are_no_panic() {
+    let world = World::with_api();
+    let binary = env!("CARGO_BIN_EXE_chinampa");
+
+    for script in ["plan --offline >&- 2>&-", "--help >&-", "plan --offline --json | :", "bild 2>&-"] {
+        let output = world.command([]);
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &format!("{binary} {script}")]).current_dir(world.path());
+        shell.env_clear().envs(output.get_envs().filter_map(|(name, value)| Some((name, value?))));
+
+        let output = shell.output().unwrap();
+
+        assert_ne!(output.status.code(), Some(101), "{script}");
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"), "{script}");
+    }
+}

@@ -1,0 +1,10 @@
+//! The shipped binary on the example repository, with real engines and a real registry.
+
+mod commands;
+mod contexts;
+mod engine_store;
+mod identity;
+mod monorepo;
+mod platforms;
+mod support;
+mod trouble;

@@ -1,0 +1,88 @@
+//! What a build reports, and what the bed's first registry has of it.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::bed::setting;
+use crate::support::shop::{Cache, Shop};
+use crate::support::world::Answer;
+
+/// The example monorepo of this project, with the registry as its cache. It isn't committed.
+pub(crate) fn examples() -> Shop {
+    let shop = Shop::new().cache(Cache::oci());
+    let root = env!("CARGO_MANIFEST_DIR");
+    let copied = Command::new("cp").args(["-r", &format!("{root}/examples")]).arg(shop.world.path()).status();
+    assert!(copied.unwrap().success());
+    let manifest = std::fs::read_to_string(format!("{root}/projects.toml")).unwrap();
+    let (before, after) = manifest.split_once("[cache]").unwrap();
+    let after = &after[after.find("\n[").unwrap()..];
+    shop.world.write("projects.toml", format!("{before}{}{after}", shop.cache_table()));
+    shop
+}
+
+impl Shop {
+    /// Runs `build --json`, which must succeed.
+    pub(crate) fn build<const N: usize>(&self, more: [&str; N]) -> Value {
+        let output = self.world.command(["build", "--json"]).args(more).output().unwrap();
+        let answer = Answer::from(output);
+        assert_eq!(answer.exit, 0, "{answer}");
+        answer.json()
+    }
+
+    /// The manifest of `<host>/<repository>@<digest>` or `<host>/<repository>:<tag>` in the registry.
+    pub(crate) fn manifest(&self, image: &str) -> Value {
+        let (name, reference) = image.split_once('@').unwrap_or_else(|| image.rsplit_once(':').unwrap());
+        self.get(name, &format!("manifests/{reference}"))
+    }
+
+    /// The configuration of an image.
+    pub(crate) fn configuration(&self, image: &str) -> Value {
+        let (name, _) = image.split_once('@').unwrap_or_else(|| image.rsplit_once(':').unwrap());
+        let digest = self.manifest(image)["config"]["digest"].as_str().unwrap().to_owned();
+        self.get(name, &format!("blobs/{digest}"))
+    }
+
+    fn get(&self, name: &str, path: &str) -> Value {
+        let repository = name.split_once('/').unwrap().1;
+        let (user, password) = (setting("REGISTRY_1_USER"), setting("REGISTRY_1_PASSWORD"));
+        // In a file: an argument could be read by other processes.
+        self.world.write(".git/curl", format!("user = \"{user}:{password}\"\n"));
+        let login = self.world.file(".git/curl").display().to_string();
+        let url = format!("http://{}/v2/{repository}/{path}", setting("REGISTRY_1"));
+        let mut curl = Command::new("curl");
+        curl.args(["-sfL", "--config", &login]);
+        for kind in ["oci.image.index.v1", "oci.image.manifest.v1", "docker.distribution.manifest.v2"] {
+            curl.args(["-H", &format!("Accept: application/vnd.{kind}+json")]);
+        }
+        let answer = curl.arg(&url).output().unwrap();
+        assert!(answer.status.success(), "{url}: {answer:?}");
+        serde_json::from_slice(&answer.stdout).unwrap()
+    }
+}
+
+/// Runs Debian's docker client, which must succeed, and returns what it wrote.
+pub(crate) fn docker(host: &str, arguments: &[&str]) -> String {
+    let output = Command::new("/usr/bin/docker").args(["-H", host]).args(arguments).output().unwrap();
+    assert!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The names of the projects with this outcome.
+pub(crate) fn with_outcome(report: &Value, outcome: &str) -> BTreeSet<String> {
+    let projects = report["projects"].as_array().unwrap().iter();
+    projects
+        .filter(|project| project["outcome"] == outcome)
+        .map(|project| project["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+pub(crate) fn project<'r>(report: &'r Value, name: &str) -> &'r Value {
+    let projects = report["projects"].as_array().unwrap();
+    projects.iter().find(|project| project["name"] == name).unwrap()
+}
+
+pub(crate) fn names<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
+    names.map(str::to_owned).into()
+}

@@ -1,0 +1,39 @@
+use crate::end_to_end::support::examples;
+use crate::support::bed::setting;
+use crate::support::proxy::{Fault, Proxy, Rule};
+use crate::support::world::World;
+
+#[test]
+fn what_was_built_is_reported_even_where_it_can_not_be_recorded() {
+    let shop = examples();
+    shop.world.commit();
+    shop.build([]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let denied = Rule { method: "PUT", path: "-builds/", times: usize::MAX, fault: Fault::status(403) };
+    let proxy = runtime.block_on(Proxy::start(&setting("REGISTRY_1"), [denied]));
+    for file in [shop.world.file("projects.toml"), shop.config_file()] {
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replace(&setting("REGISTRY_1"), proxy.host())).unwrap();
+    }
+    shop.world.commit();
+
+    let answer = shop.world.run(["build"]);
+
+    assert_eq!(answer.exit, 3, "{answer}");
+    assert!(answer.stdout.contains("0 built, 5 reused"), "{answer}");
+    assert!(answer.stderr.contains("cannot write the build record"), "{answer}");
+}
+
+#[test]
+fn an_engine_that_is_to_be_spoken_to_over_tls_is_never_spoken_to_without() {
+    let mut world = World::new();
+    world.write("projects.toml", "[workspace]\nname = \"shop\"\n[projects.app]\npath = \"app\"\n");
+    world.write("app/Dockerfile", "FROM scratch\n");
+    world.commit();
+    world.set("DOCKER_HOST", "tcp://127.0.0.1:1").set("DOCKER_TLS_VERIFY", "1");
+
+    let answer = world.run(["build"]);
+
+    assert_eq!(answer.exit, 2, "{answer}");
+    assert!(answer.stderr.contains("which is not supported"), "{answer}");
+}

@@ -1,0 +1,10 @@
+//! Builds on the machine's own Docker engine.
+
+mod build;
+mod cache;
+mod connection;
+mod context;
+mod failure;
+mod registry;
+mod store;
+mod support;

@@ -1,0 +1,59 @@
+//! The engine's own store, as a registry of images and documents.
+
+use bytes::Bytes;
+use chinampa::internals::docker::{Docker, DockerHost};
+use chinampa::internals::engine::Engine as _;
+use chinampa::internals::model::{ImageRef, RepositoryName, Tag};
+use chinampa::internals::registry::{EngineStore, Registry as _, RegistryError};
+
+use crate::engine::support::{self, Repository, request, unique};
+use crate::support::bed;
+
+async fn store() -> EngineStore {
+    let host: DockerHost = bed::setting("DOCKER_HOST_1").parse().unwrap();
+    EngineStore::new(&Docker::connect(&host).await.unwrap())
+}
+
+/// A name that no other test has.
+fn repository() -> RepositoryName {
+    format!("chinampa-test/store-{}", unique()).parse().unwrap()
+}
+
+fn tags<const N: usize>(names: [&str; N]) -> [Tag; N] {
+    names.map(|name| name.parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_document_comes_back_from_the_engine_under_each_tag() {
+    let (store, repository, tags) = (store().await, repository(), tags(["one", "two"]));
+    let content = Bytes::from_static(br#"{"a": 1}"#);
+    let absent = store.artifact(&repository, &tags[0]).await.unwrap();
+
+    let id = store.put_artifact(&repository, "application/x", content.clone(), &tags).await.unwrap();
+
+    assert_eq!(absent, None);
+    for tag in &tags {
+        assert_eq!(store.find(&repository, tag).await.unwrap(), Some(id));
+        assert_eq!(store.artifact(&repository, tag).await.unwrap(), Some(content.clone()));
+    }
+    for tag in &tags {
+        store.untag(&repository, tag).await.unwrap();
+        assert_eq!(store.find(&repository, tag).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn an_image_that_is_no_document_is_an_error_and_not_absent() {
+    let (store, repository, [tag]) = (store().await, repository(), tags(["one"]));
+    let file = Repository::new();
+    let engine = support::engine().await;
+    let request = request("FROM scratch\nCOPY . /\n", vec![file.file("a", unique())]);
+    let image = support::build(&engine, &request).await.unwrap();
+    let name: ImageRef = store.image(&repository, &tag);
+    engine.tag(&image.id(), &name).await.unwrap();
+
+    let error = store.artifact(&repository, &tag).await.unwrap_err();
+
+    assert!(matches!(error, RegistryError::Malformed { .. }), "{error}");
+    store.untag(&repository, &tag).await.unwrap();
+}

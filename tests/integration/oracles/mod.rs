@@ -1,0 +1,3 @@
+//! What we read, against what the programs that define the format read.
+
+mod dockerfile;

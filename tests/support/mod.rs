@@ -1,0 +1,14 @@
+//! What tests are made with: repositories, the test bed, and servers that record and fail on demand.
+
+pub(crate) mod aws;
+pub(crate) mod bed;
+pub(crate) mod proxy;
+pub(crate) mod scripted;
+pub(crate) mod shop;
+pub(crate) mod shown;
+pub(crate) mod world;
+
+/// Whether everything is tried as often as `make soak` tries it.
+pub(crate) fn is_soak() -> bool {
+    std::env::var_os("CHINAMPA_SOAK").is_some()
+}

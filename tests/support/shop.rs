@@ -1,0 +1,253 @@
+//! A monorepo whose images are kept somewhere real, under names that no other test and no earlier run has used.
+
+use std::collections::BTreeSet;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use bollard::query_parameters::{ListImagesOptionsBuilder, RemoveImageOptionsBuilder};
+use serde_json::{Value, json};
+
+use super::aws::{self, REGION};
+use super::bed::setting;
+use super::world::{Answer, World};
+
+/// Where images are kept.
+#[derive(Clone, Debug)]
+pub(crate) enum Cache {
+    /// The machine's own engine.
+    Engine,
+    /// A registry at this host, with the password of the bed's first one.
+    Oci(String),
+    /// ECR at this host, and so is the rest of AWS.
+    Ecr(String),
+}
+
+impl Cache {
+    /// The bed's first registry.
+    pub(crate) fn oci() -> Self {
+        Self::Oci(setting("REGISTRY_1"))
+    }
+
+    /// The bed's first region.
+    pub(crate) fn ecr() -> Self {
+        Self::Ecr(setting("AWS_1"))
+    }
+}
+
+/// A project's folder, its Dockerfile, and what stands in its table besides `path`.
+pub(crate) type Project = (&'static str, &'static str, &'static str);
+
+/// A repository whose images are kept somewhere real. Its images leave the engines with it.
+///
+/// ```ignore
+/// let shop = Shop::new().cache(Cache::oci()).projects(&[("api", "FROM chinampa/base:1\n", "")]);
+/// ```
+#[derive(Debug)]
+pub(crate) struct Shop {
+    pub(crate) world: World,
+    /// Stands before the name of every image, ends in `/`.
+    pub(crate) prefix: String,
+    cache: Cache,
+    policy: String,
+    docker_config: tempfile::TempDir,
+    read_log_bytes: u64,
+}
+
+impl Shop {
+    /// An empty repository, whose images stay in the machine's own engine.
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+        let (process, number) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let prefix = format!("t{now}-{process}-{number}/");
+        let docker_config = tempfile::tempdir().unwrap();
+        let mut world = World::new();
+        world.set("DOCKER_HOST", &setting("DOCKER_HOST_1"));
+        world.set("DOCKER_CONFIG", docker_config.path().to_str().unwrap());
+        Self { world, prefix, cache: Cache::Engine, policy: String::new(), docker_config, read_log_bytes: 0 }
+    }
+
+    /// Keeps the images there, with what it takes to be let in.
+    pub(crate) fn cache(mut self, cache: Cache) -> Self {
+        self.cache = cache;
+        match &self.cache {
+            Cache::Engine => {}
+            Cache::Oci(_) => self.log_in(&setting("REGISTRY_1_PASSWORD")),
+            Cache::Ecr(_) => {
+                self.world.set("AWS_ACCESS_KEY_ID", "test").set("AWS_SECRET_ACCESS_KEY", "s3cret-key");
+                self.world.set("AWS_EC2_METADATA_DISABLED", "true");
+            }
+        }
+        self
+    }
+
+    /// Keeps a policy in the cache's table.
+    pub(crate) fn policy(mut self, policy: &str) -> Self {
+        policy.clone_into(&mut self.policy);
+        self
+    }
+
+    /// Commits projects.
+    pub(crate) fn projects(self, projects: &[Project]) -> Self {
+        let mut manifest = self.empty_manifest();
+        for (name, dockerfile, more) in projects {
+            manifest += &format!("\n[projects.{name}]\npath = \"{name}\"\n{more}\n");
+            self.world.write(&format!("{name}/Dockerfile"), own(dockerfile, &self.prefix));
+        }
+        self.world.write("projects.toml", manifest).commit();
+        self
+    }
+
+    /// Commits projects whose image is the one file `f`, with a content of its own.
+    pub(crate) fn plain<const N: usize>(self, names: [&'static str; N]) -> Self {
+        for name in names {
+            self.world.write(&format!("{name}/f"), format!("{}{name}", self.prefix));
+        }
+        self.projects(&names.map(|name| (name, "FROM scratch\nCOPY f /f\n", "")))
+    }
+
+    /// A manifest without projects.
+    fn empty_manifest(&self) -> String {
+        format!("[workspace]\nname = \"shop\"\n\n{}", self.cache_table())
+    }
+
+    /// The manifest's table for the cache.
+    pub(crate) fn cache_table(&self) -> String {
+        let kind = match &self.cache {
+            Cache::Engine => "kind = \"engine\"".to_owned(),
+            Cache::Oci(host) => format!("kind = \"oci\"\nhost = \"{host}\""),
+            Cache::Ecr(host) => format!(
+                "kind = \"ecr\"\nregion = \"{REGION}\"\nhost = \"{host}\"\nendpoint = \"http://{host}\"\n\
+                 policy = {{ {} }}",
+                self.policy
+            ),
+        };
+        format!("[cache]\n{kind}\nprefix = \"{}\"\n", self.prefix)
+    }
+
+    /// Writes what `docker login` would.
+    pub(crate) fn log_in(&self, password: &str) {
+        let login = format!("{}:{password}", setting("REGISTRY_1_USER"));
+        let auth = base64::engine::general_purpose::STANDARD.encode(login);
+        let config = json!({ "auths": { self.host(): { "auth": auth } } });
+        std::fs::write(self.config_file(), config.to_string()).unwrap();
+    }
+
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.docker_config.path().join("config.json")
+    }
+
+    /// Where images are pushed to.
+    fn host(&self) -> &str {
+        match &self.cache {
+            Cache::Engine => panic!("images stay in the engine"),
+            Cache::Oci(host) | Cache::Ecr(host) => host,
+        }
+    }
+
+    /// Runs the binary and shows its answer with placeholders for what differs from run to run.
+    pub(crate) fn shown<const N: usize>(&self, arguments: [&str; N]) -> String {
+        self.mask(&self.world.run(arguments))
+    }
+
+    /// An answer with placeholders for what differs from run to run.
+    pub(crate) fn mask(&self, answer: &Answer) -> String {
+        let text = self.world.mask(answer).replace(&self.prefix, "<prefix>/");
+        match &self.cache {
+            Cache::Engine => text,
+            Cache::Oci(host) | Cache::Ecr(host) => text.replace(host, "<registry>"),
+        }
+    }
+
+    /// The names of this shop's images in the machine's own engine, without host and prefix.
+    pub(crate) fn engine_images(&self) -> BTreeSet<String> {
+        let names = self.names_in("DOCKER_HOST_1", |image| image.repo_tags);
+        names.iter().filter_map(|name| Some(name.split_once(&self.prefix)?.1.to_owned())).collect()
+    }
+
+    fn names_in(
+        &self,
+        engine: &str,
+        names: impl Fn(bollard::models::ImageSummary) -> Vec<String>,
+    ) -> BTreeSet<String> {
+        let options = ListImagesOptionsBuilder::new().all(true).build();
+        let images = wait_for(docker(engine).list_images(Some(options))).unwrap();
+        images.into_iter().flat_map(names).filter(|name| name.contains(&self.prefix)).collect()
+    }
+
+    /// The tags of one repository where images are pushed to; none when it has no such repository.
+    pub(crate) fn tags(&self, repository: &str) -> BTreeSet<String> {
+        if let Cache::Ecr(_) = &self.cache {
+            let answer = self.ask("DescribeImages", repository, json!({}));
+            let images = answer["imageDetails"].as_array().unwrap_or_else(|| panic!("{answer}"));
+            let tags = images.iter().flat_map(|image| image["imageTags"].as_array().unwrap());
+            return tags.map(|tag| tag.as_str().unwrap().to_owned()).collect();
+        }
+        let url = format!("http://{}/v2/{}{repository}/tags/list", self.host(), self.prefix);
+        let (user, password) = (setting("REGISTRY_1_USER"), setting("REGISTRY_1_PASSWORD"));
+        let answer = wait_for(async {
+            rustls::crypto::ring::default_provider().install_default().ok();
+            let asked = reqwest::Client::new().get(url).basic_auth(user, Some(password));
+            let answer = asked.send().await.unwrap();
+            assert!(matches!(answer.status().as_u16(), 200 | 404), "{answer:?}");
+            answer.bytes().await.unwrap()
+        });
+        let json: Value = serde_json::from_slice(&answer).unwrap();
+        let tags = json["tags"].as_array().into_iter().flatten();
+        tags.map(|tag| tag.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Asks the emulator of AWS itself about a repository of this shop.
+    pub(crate) fn ask(&self, operation: &str, repository: &str, mut request: Value) -> Value {
+        request["repositoryName"] = format!("{}{repository}", self.prefix).into();
+        aws::ask("AWS_1", REGION, "ecr", aws::ECR, operation, &request)
+    }
+
+    /// What the bed's first registry was asked of this shop's repositories since the last call: `METHOD path`.
+    pub(crate) fn asked(&mut self) -> Vec<String> {
+        let mut log = std::fs::File::open(setting("REGISTRY_1_LOG")).unwrap();
+        log.seek(SeekFrom::Start(self.read_log_bytes)).unwrap();
+        let mut text = String::new();
+        self.read_log_bytes += log.read_to_string(&mut text).unwrap() as u64;
+        let prefix = format!("/v2/{}", self.prefix);
+        text.lines()
+            .filter_map(|line| line.split('"').nth(1))
+            .filter(|request| request.contains(&prefix))
+            .map(|request| request.rsplit_once(' ').unwrap().0.to_owned())
+            .collect()
+    }
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        for engine in ["DOCKER_HOST_1", "DOCKER_HOST_2"] {
+            // What a build has pulled or pushed has no other name than its digest.
+            let named = |image: bollard::models::ImageSummary| [image.repo_tags, image.repo_digests].concat();
+            for name in self.names_in(engine, named) {
+                let options = RemoveImageOptionsBuilder::new().force(true).build();
+                // What another name still holds goes with that name.
+                let _ = wait_for(docker(engine).remove_image(&name, Some(options), None));
+            }
+        }
+    }
+}
+
+/// Makes steps differ from those of other shops: the engine tells of a step that two builds share
+/// to the first of them alone.
+fn own(dockerfile: &str, prefix: &str) -> String {
+    let (from, rest) = dockerfile.split_once('\n').unwrap();
+    format!("{from}\nENV SHOP={prefix}\n{rest}")
+}
+
+fn docker(engine: &str) -> bollard::Docker {
+    bollard::Docker::connect_with_host(&setting(engine)).unwrap()
+}
+
+/// Waits for work in a thread of its own: the test may be in a runtime, which can't wait.
+fn wait_for<T: Send>(work: impl Future<Output = T> + Send) -> T {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    std::thread::scope(|scope| scope.spawn(|| runtime().block_on(work)).join().unwrap())
+}

@@ -1,0 +1,46 @@
+//! What snapshots show of an answer: everything but what differs from run to run.
+
+use regex::Regex;
+
+use crate::support::world::{Answer, World};
+
+/// Worlds that tests begin with.
+impl World {
+    /// A commit of these files, on `main`.
+    pub(crate) fn of(files: &[(&str, &str)]) -> Self {
+        let world = Self::new();
+        files.iter().for_each(|(path, content)| {
+            world.write(path, content);
+        });
+        world.commit();
+        world
+    }
+
+    /// A commit with one project, `api`.
+    pub(crate) fn with_api() -> Self {
+        let manifest = "workspace.name = \"shop\"\n[projects.api]\npath = \"api\"\n";
+        Self::of(&[("projects.toml", manifest), ("api/Dockerfile", "FROM chinampa/base:1\n")])
+    }
+
+    /// Runs the binary and shows its answer with placeholders for this world's folder, for ids and times.
+    pub(crate) fn shown<const N: usize>(&self, arguments: [&str; N]) -> String {
+        self.mask(&self.run(arguments))
+    }
+
+    /// An answer with placeholders for this world's folder, for ids and times.
+    pub(crate) fn mask(&self, answer: &Answer) -> String {
+        let folder = self.path().display().to_string();
+        let mut text = answer.to_string().replace(&folder, "<world>");
+        for (pattern, placeholder) in [
+            (r"\b[0-9a-f]{64}\b", "<64 hex>"),
+            (r"\b[0-9a-f]{40}\b", "<40 hex>"),
+            (r"\b[0-9a-f]{12}\b", "<12 hex>"),
+            (r"\b[0-9a-f]{10}\b", "<10 hex>"),
+            (r"\b[0-9]+\.[0-9]s?\b s?", "<time> "),
+            (r#""seconds": [0-9.e-]+"#, r#""seconds": <time>"#),
+        ] {
+            text = Regex::new(pattern).unwrap().replace_all(&text, placeholder).into_owned();
+        }
+        text
+    }
+}
