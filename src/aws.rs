@@ -2,7 +2,7 @@
 //!
 //! Credentials come from where all tools of AWS find them: the environment, the profile with its
 //! roles, single sign-on and programs, a CI's web identity, the container, the machine. The SDK
-//! tries again what may pass (three times in all, unless `AWS_MAX_ATTEMPTS` says otherwise).
+//! retries transient errors (three times in all, unless `AWS_MAX_ATTEMPTS` says otherwise).
 
 #[cfg(feature = "deploy")]
 mod endpoint;

@@ -74,7 +74,7 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    #[error("`{folder}` is not in a git repository: CodePipeline handed over the files alone")]
+    #[error("`{folder}` is not in a git repository: CodePipeline provided the files without a clone")]
     PipelineWithoutClone { folder: PathBuf },
     #[error(transparent)]
     Secrets(#[from] SecretsError),
@@ -103,7 +103,7 @@ pub enum Error {
     #[error("cannot use `CHINAMPA_LOCK_LEASE`: {reason}")]
     Lease { reason: String },
     #[error("the commit's message asks to rebuild `{0}`, which is the repository of no project")]
-    SwitchRepository(String),
+    DirectiveRepository(String),
     #[error("cannot use `CHINAMPA_ALLOWED_HOSTS`")]
     AllowedHosts(#[source] InvalidImageRef),
     #[error("cannot use the `endpoint` of `[deploy]`")]
@@ -159,7 +159,7 @@ impl Error {
             | Self::NoHost(_)
             | Self::ChosenDigest(_)
             | Self::Lease { .. }
-            | Self::SwitchRepository(_)
+            | Self::DirectiveRepository(_)
             | Self::AllowedHosts(_)
             | Self::AwsRegion(_) => ErrorKind::Input,
             Self::Untrusted { .. } => ErrorKind::Failed,
@@ -218,7 +218,7 @@ impl Error {
             | Self::NoSuchRegion(_)
             | Self::ChosenDigest(_)
             | Self::Lease { .. }
-            | Self::SwitchRepository(_)
+            | Self::DirectiveRepository(_)
             | Self::AllowedHosts(_)
             | Self::AwsRegion(_)
             | Self::Start(_)

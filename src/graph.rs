@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::model::ProjectName;
 
-/// The projects of a workspace and their needs. An edge goes from a need to its dependent.
+/// The projects of a workspace and their dependencies. An edge goes from a dependency to its dependent.
 #[derive(Clone, Debug)]
 pub struct ProjectGraph {
     graph: DiGraph<ProjectName, ()>,
@@ -148,7 +148,7 @@ impl ProjectGraph {
         NeedsAmong(found)
     }
 
-    /// The shortest way from `name` to a need, `name` first; `None` when it doesn't need it.
+    /// The shortest way from `name` to a dependency, `name` first; `None` when it doesn't need it.
     pub fn path_to_need(&self, name: &ProjectName, need: &ProjectName) -> Option<Vec<ProjectName>> {
         let (start, end) = (*self.nodes.get(name)?, *self.nodes.get(need)?);
         let path = shortest_path(&self.graph, start, end, Direction::Incoming)?;
@@ -215,7 +215,7 @@ fn sort_by_name(nodes: &mut [NodeIndex]) {
     nodes.sort_unstable();
 }
 
-/// All nodes that no cycle holds back, needs first; of those that are ready the least name.
+/// All nodes that no cycle holds back, dependencies first; of those that are ready the least name.
 fn order_by_needs(graph: &DiGraph<ProjectName, ()>) -> Vec<NodeIndex> {
     let mut missing: Vec<usize> = graph
         .node_indices()
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn the_way_to_a_need_is_the_shortest() {
+    fn the_path_to_a_dependency_is_the_shortest() {
         let graph = ProjectGraph::new(&needs(&[
             ("api", &["lib", "tools"]),
             ("base", &[]),

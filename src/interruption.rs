@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Whether a person or the CI asked to stop. All clones say the same, and it is never taken back.
+/// Whether a person or the CI asked to stop. All clones say the same, and it is never withdrawn.
 #[derive(Clone, Debug)]
 pub struct Interruption(Arc<watch::Sender<bool>>);
 

@@ -144,12 +144,12 @@ pub mod internals {
 
     pub mod registry {
         pub use crate::registry::{
-            Adjustment, CredentialsSource, EngineStore, OciRegistry, Patience, Registry, RegistryError,
-            Storage,
+            CredentialsSource, EngineStore, OciRegistry, Registry, RegistryError, RepositoryChange,
+            RetryPolicy, Storage,
         };
 
         pub mod copy {
-            pub use crate::registry::copy::{Copied, Side, image};
+            pub use crate::registry::copy::{Copied, Endpoint, image};
         }
     }
 

@@ -1,4 +1,4 @@
-//! Build records and deployed records: which commit was built whole, into which images, and what
+//! Build records and deployed records: which commit was built completely, into which images, and what
 //! an environment runs.
 //!
 //! Each is stored as an OCI artifact next to the images. The same facts give the same bytes, so

@@ -57,10 +57,10 @@ pub(super) fn run(call: &CommandContext, signals: &Signals, arguments: &Argument
         let observed = opened.observe(call, &snapshot, &workspace, context.zone, &selected, cache).await?;
         let plan = plan::make(&workspace.graph, &observed, workspace.settings.strategy, &force);
         if arguments.dry_run {
-            call.answer(|| PlanJson::of_plan(&plan), || text::plan(&plan));
+            call.print(|| PlanJson::of_plan(&plan), || text::plan(&plan));
             return Ok(Exit::Done);
         }
-        output.story(&text::base(plan.head, plan.is_dirty, &plan.base));
+        output.status(&text::base(plan.head, plan.is_dirty, &plan.base));
         context.say_what_is_not_written();
         if let Destination::Shared(_) = context.destination {
             if !arguments.allow_dirty {
@@ -80,7 +80,7 @@ pub(super) fn run(call: &CommandContext, signals: &Signals, arguments: &Argument
         let recorded = recorded.unwrap_or(Ok(None));
         drop(orderly);
         let record = recorded.as_ref().ok().and_then(Option::as_ref);
-        call.answer(|| BuildJson::new(&plan, &report, record), || text::build(&plan, &report, record));
+        call.print(|| BuildJson::new(&plan, &report, record), || text::build(&plan, &report, record));
         recorded?;
         Ok(report.kind().map_or(Exit::Done, Exit::from))
     })

@@ -65,11 +65,11 @@ impl<'c> BuildContext<'c> {
     pub(super) fn say_what_is_not_written(&self) {
         let output = &self.call.output;
         match (&self.opened.trust, self.opened.context.branch()) {
-            (Trust::Untrusted { why }, _) => output.story(&format!(
+            (Trust::Untrusted { why }, _) => output.status(&format!(
                 "this run is not trusted: {why}. Images stay in the engine, and there are no secrets"
             )),
             (Trust::Trusted, Branch::Unknown { why }) if self.call.environment.ci.is_ci() => {
-                output.story(&format!("nothing is named after a branch: {why}"));
+                output.status(&format!("nothing is named after a branch: {why}"));
             }
             (Trust::Trusted, _) => {}
         }
@@ -94,7 +94,7 @@ impl<'c> BuildContext<'c> {
         let built = plan.builds().map(|step| step.impact.project.clone()).collect();
         let on_valid = |project: &ProjectName, folder: &RepoPath| {
             let output = &self.call.output;
-            output.story(&format!("{project}: the Terraform configuration in {folder} is valid"));
+            output.status(&format!("{project}: the Terraform configuration in {folder} is valid"));
         };
         // Terraform is ended, and the commit's files are removed.
         let orderly = signals.orderly().map_err(Error::Start)?;
@@ -151,7 +151,7 @@ impl<'c> BuildContext<'c> {
             parallelism: parallelism.unwrap_or_else(processors),
             fail_fast,
             durations: &durations.durations,
-            on_event: &|event| display.tell(&event),
+            on_event: &|event| display.on_event(&event),
         };
         let report = executor.execute(jobs, interruption.requested()).await;
         display.finish();
@@ -182,7 +182,7 @@ impl<'c> BuildContext<'c> {
         if let (Err(why), Some(branch)) = (&moves, self.opened.context.branch_name()) {
             let recorded = recorded.short();
             let output = &self.call.output;
-            output.story(&format!("the build record of `{branch}` stays at {recorded}: {why}"));
+            output.status(&format!("the build record of `{branch}` stays at {recorded}: {why}"));
         }
         Ok(moves.is_ok())
     }

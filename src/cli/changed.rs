@@ -33,21 +33,21 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
     let (commit, from) = match &base {
         Base::Known { commit, from } => (*commit, from),
         Base::Unknown { why } => {
-            output.story(&format!("the base is unknown, so everything counts as changed: {why}"));
+            output.status(&format!("the base is unknown, so everything counts as changed: {why}"));
             if options.json {
                 output.json(&answers::changed(&base, &[]));
             }
             return Ok(Exit::Done);
         }
     };
-    output.story(&format!("changes of {} since {} ({from})", opened.head.commit.short(), commit.short()));
+    output.status(&format!("changes of {} since {} ({from})", opened.head.commit.short(), commit.short()));
     let changes = opened.repository.snapshot(commit)?.changes_with_submodules_to(&snapshot)?;
     let matching: Vec<&RepoPath> =
         changes.iter().map(|change| &change.path).filter(|path| patterns.decide(path).is_some()).collect();
     if options.json {
         output.json(&answers::changed(&base, &matching));
     } else {
-        matching.iter().for_each(|path| output.answer(&format!("{path}\n")));
+        matching.iter().for_each(|path| output.stdout(&format!("{path}\n")));
     }
     Ok(if matching.is_empty() { Exit::No } else { Exit::Done })
 }

@@ -36,7 +36,7 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
     if options.json {
         output.json(&PlanJson::of_impact(&offline.impact, None));
     } else {
-        output.answer(&format!("{answer} {project}: {why}\n"));
+        output.stdout(&format!("{answer} {project}: {why}\n"));
     }
     Ok(if impact.is_affected { Exit::Done } else { Exit::No })
 }

@@ -54,7 +54,7 @@ pub(super) fn run(call: &CommandContext, signals: &Signals, arguments: &Argument
     })?;
     let is_dry_run = arguments.dry_run || opened.directives(&context.workspace)?.dry_deploy;
     let lock = context.lock_request(&request, arguments.wait)?;
-    let on_event = |event| output.story(&deployment::event(&event));
+    let on_event = |event| output.status(&deployment::event(&event));
     wait_for_copies(async {
         let registries = context.registries().await?;
         let operations = context.operations(&registries, &request, &on_event).await?;
@@ -64,7 +64,7 @@ pub(super) fn run(call: &CommandContext, signals: &Signals, arguments: &Argument
         if is_dry_run {
             let plan = deploy::dry_run(&request, endpoints, orderly.requested(), |plan| {
                 if !options.json {
-                    output.answer(&deployment::plan(plan));
+                    output.stdout(&deployment::plan(plan));
                 }
             });
             let plan = plan.await?;
@@ -75,7 +75,7 @@ pub(super) fn run(call: &CommandContext, signals: &Signals, arguments: &Argument
         }
         let report =
             deploy::deploy(&request, &lock, endpoints, &SystemClock, orderly.requested(), &on_event).await?;
-        call.answer(|| DeployJson::of_report(&report), || deployment::results(&report));
+        call.print(|| DeployJson::of_report(&report), || deployment::results(&report));
         match (report.kind(), report.error) {
             (_, Some(error)) => Err(error.into()),
             (kind, None) => Ok(kind.map_or(Exit::Done, Exit::from)),

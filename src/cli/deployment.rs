@@ -8,8 +8,8 @@ use super::{ensure_terraform, registries};
 use crate::config::RegistryKind;
 use crate::deploy::gate::Relation;
 use crate::deploy::{
-    self, AwsPlace, ClaimId, DeployChoice, DeployError, DeployRequest, History, LiveOperations, LockRequest,
-    OnDeployEvent, ServiceTimeouts, Services, TerraformRunner,
+    self, AwsEndpoint, ClaimId, DeployChoice, DeployError, DeployRequest, History, LiveOperations,
+    LockRequest, OnDeployEvent, ServiceTimeouts, Services, TerraformRunner,
 };
 use crate::error::Error;
 use crate::git::{GitError, Snapshot};
@@ -112,7 +112,7 @@ impl<'c> DeployContext<'c> {
         let allowed = self.call.environment.allowed_hosts()?;
         let endpoint = endpoint.map(|url| allowed.endpoint(url)).transpose().map_err(Error::Endpoint)?;
         let endpoint = endpoint.as_ref();
-        let place = region.map(|region| AwsPlace { region, endpoint });
+        let place = region.map(|region| AwsEndpoint { region, endpoint });
         Ok(Services::new(place, ServiceTimeouts::default()).await)
     }
 }

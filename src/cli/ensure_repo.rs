@@ -7,7 +7,7 @@ use crate::config::{RegistryConfig, RegistryKind};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::{Region, RepositoryName, Tag};
-use crate::registry::Adjustment;
+use crate::registry::RepositoryChange;
 use crate::report::answers;
 use crate::workspace;
 
@@ -45,12 +45,12 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
     if options.json {
         output.json(&answers::ensure_repo(&ensured));
     } else {
-        for (repository, adjustments) in &ensured {
-            if adjustments.is_empty() {
-                output.story(&format!("{repository} is as it should be"));
+        for (repository, changes) in &ensured {
+            if changes.is_empty() {
+                output.status(&format!("{repository} is as it should be"));
             }
-            for adjustment in adjustments {
-                output.answer(&format!("{repository}: {adjustment}\n"));
+            for change in changes {
+                output.stdout(&format!("{repository}: {change}\n"));
             }
         }
     }
@@ -62,10 +62,10 @@ async fn ensure(
     side: &RegistryConfig,
     repository: &RepositoryName,
     environment: &Environment,
-) -> Result<(String, Vec<Adjustment>), Error> {
+) -> Result<(String, Vec<RepositoryChange>), Error> {
     let registry = registries::registry(side, environment).await?;
-    // Who may change a repository may still not be let in.
+    // Who may change a repository may still be denied access to the registry.
     registry.credentials().await?;
-    let adjustments = registry.ensure_repository(repository).await?;
-    Ok((registry.image(repository, &Tag::tainted()).name(), adjustments))
+    let changes = registry.ensure_repository(repository).await?;
+    Ok((registry.image(repository, &Tag::tainted()).name(), changes))
 }

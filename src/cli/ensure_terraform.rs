@@ -42,7 +42,7 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
     };
     let was_there = install.program().is_file();
     if !was_there {
-        output.story(&format!("downloading Terraform {}", install.version));
+        output.status(&format!("downloading Terraform {}", install.version));
     }
 
     let program = wait_for(async { Ok(install.ensure().await?) })?;
@@ -50,7 +50,7 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
     if options.json {
         output.json(&answers::ensure_terraform(install.version.as_str(), &program, !was_there));
     } else {
-        output.answer(&format!("{}\n", program.display()));
+        output.stdout(&format!("{}\n", program.display()));
     }
     Ok(Exit::Done)
 }

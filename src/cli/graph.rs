@@ -38,9 +38,9 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
     match arguments.format {
         Format::Json => output.json(&graph::json(graph, &affected)),
         Format::Text if options.json => output.json(&graph::json(graph, &affected)),
-        Format::Text => output.answer(&graph::text(graph, &affected)),
-        Format::Dot => output.answer(&graph::dot(graph, &affected)),
-        Format::Mermaid => output.answer(&graph::mermaid(graph, &affected)),
+        Format::Text => output.stdout(&graph::text(graph, &affected)),
+        Format::Dot => output.stdout(&graph::dot(graph, &affected)),
+        Format::Mermaid => output.stdout(&graph::mermaid(graph, &affected)),
     }
     Ok(Exit::Done)
 }

@@ -31,8 +31,8 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
         output.json(&answers::image_exists(&image, found.as_ref()));
     } else {
         match found {
-            Some(digest) => output.answer(&format!("{image} is {digest}\n")),
-            None => output.story(&format!("{image} is not there")),
+            Some(digest) => output.stdout(&format!("{image} is {digest}\n")),
+            None => output.status(&format!("{image} is not there")),
         }
     }
     Ok(if found.is_some() { Exit::Done } else { Exit::No })

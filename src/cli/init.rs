@@ -31,14 +31,14 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
     let files = repository.snapshot_of_tree(repository.tree_of_all_files(&[])?);
     let proposed = init::propose(&files, workspace, default_branch(&repository), existing);
     if let Err(InitError::NothingToBuild { ignored }) = &proposed {
-        ignored.iter().for_each(|ignored| output.story(&format!("ignored {}: {}", ignored.at, ignored.why)));
+        ignored.iter().for_each(|ignored| output.status(&format!("ignored {}: {}", ignored.at, ignored.why)));
     }
     let proposal = proposed?;
 
     let written = proposal.files();
     let would_be = repository.snapshot_of_tree(repository.tree_of_all_files(&written)?);
     if let Err(error) = Workspace::read(&would_be, &ManifestSource::Tree) {
-        output.story("nothing was written: it could not be used");
+        output.status("nothing was written: it could not be used");
         return Err(error.into());
     }
     init::write(root, &written, existing)?;
@@ -47,9 +47,9 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
     if options.json {
         output.json(&initialised);
     } else {
-        output.answer(&initialised.to_string());
+        output.stdout(&initialised.to_string());
     }
-    output.story("read what was written, commit it, then `chinampa plan`");
+    output.status("read what was written, commit it, then `chinampa plan`");
     Ok(Exit::Done)
 }
 

@@ -34,8 +34,8 @@ pub(super) fn run(call: &CommandContext) -> Result<Exit, Error> {
         output.json(&answers::last_successful_commit(found.as_ref()));
     } else {
         match &found {
-            Some((_, commit)) => output.answer(&format!("{commit}\n")),
-            None => output.story("no commit in the history here has a build record"),
+            Some((_, commit)) => output.stdout(&format!("{commit}\n")),
+            None => output.status("no commit in the history here has a build record"),
         }
     }
     Ok(if found.is_some() { Exit::Done } else { Exit::No })

@@ -22,7 +22,7 @@ pub(super) struct Arguments {
     fix: bool,
 }
 
-/// Mending one thing can leave another with nothing to do; a chain of more than these is left as it is.
+/// Fixing one thing can leave another with nothing to do; a chain of more than these is left as it is.
 const MAX_ROUNDS: usize = 5;
 
 pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
@@ -45,7 +45,7 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
             Ok(())
         })?;
         if is_done {
-            answer(call, &opened, count, &lint, &fixed);
+            print(call, &opened, count, &lint, &fixed);
             return Ok(if lint.findings.is_empty() { Exit::Done } else { Exit::No });
         }
     }
@@ -68,7 +68,7 @@ fn look(
     Ok(selected.len())
 }
 
-fn answer(
+fn print(
     CommandContext { options, output, .. }: &CommandContext,
     opened: &RepositoryContext,
     count: usize,
@@ -79,7 +79,7 @@ fn answer(
         let (head, is_dirty) = (opened.head.commit, opened.is_dirty);
         output.json(&report::LintJson::new(head, is_dirty, count, lint, fixed));
     } else {
-        lint.unchecked.iter().for_each(|unchecked| output.story(&report::unchecked(unchecked)));
-        output.answer(&report::text(count, lint, fixed));
+        lint.unchecked.iter().for_each(|unchecked| output.status(&report::unchecked(unchecked)));
+        output.stdout(&report::text(count, lint, fixed));
     }
 }

@@ -1,6 +1,6 @@
 //! The command line: reads the environment, calls the library, writes what it answers.
 //!
-//! Standard output is the answer, standard error the story.
+//! Standard output is the answer, standard error status messages.
 
 mod build;
 mod build_context;
@@ -174,11 +174,11 @@ struct CommandContext {
 
 impl CommandContext {
     /// Writes the answer: with `--json` as a document, else as text.
-    fn answer<D: Serialize>(&self, document: impl FnOnce() -> D, text: impl FnOnce() -> String) {
+    fn print<D: Serialize>(&self, document: impl FnOnce() -> D, text: impl FnOnce() -> String) {
         if self.options.json {
             self.output.json(&document());
         } else {
-            self.output.answer(&text());
+            self.output.stdout(&text());
         }
     }
 }

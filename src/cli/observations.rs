@@ -53,7 +53,7 @@ impl RepositoryContext {
     pub(super) fn base_by_git(&self, call: &CommandContext, settings: &Settings) -> Result<Base, Error> {
         let found = self.base(&call.options, &call.environment, settings, &Records::NotAsked)?;
         if found.records_might_say_more {
-            call.output.story(
+            call.output.status(
                 "no registry is asked here: a build record, which `plan` looks for, might name a nearer base",
             );
         }
@@ -126,6 +126,6 @@ pub(super) fn offline_since(
     let changes = observe::changes(opened.request(&snapshot, &workspace), base)?;
     let all = workspace.projects.keys().cloned().collect();
     let impact = plan::impact(&workspace.graph, &changes, &all);
-    call.output.story(&crate::report::text::base(impact.head, impact.is_dirty, &impact.base));
+    call.output.status(&crate::report::text::base(impact.head, impact.is_dirty, &impact.base));
     Ok(Offline { workspace, changes, impact })
 }

@@ -1,4 +1,4 @@
-//! Where words go: answers to standard output, the story to standard error.
+//! Where words go: answers to standard output, status messages to standard error.
 
 use std::error::Error as _;
 use std::fs::File;
@@ -44,17 +44,17 @@ impl Output {
     }
 
     /// Writes an answer, which has no colours. A reader that has gone away wants no more of it.
-    pub(super) fn answer(&self, text: &str) {
-        self.write_answer(&printable_lines(text));
+    pub(super) fn stdout(&self, text: &str) {
+        self.write_stdout(&printable_lines(text));
     }
 
     /// Writes an answer that a shell reads, and nobody else: it stays as it is.
     pub(super) fn script(&self, text: &str) {
-        self.write_answer(text);
+        self.write_stdout(text);
     }
 
-    fn write_answer(&self, text: &str) {
-        match write_answer(text) {
+    fn write_stdout(&self, text: &str) {
+        match write_stdout(text) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 tracing::debug!(%error, "standard output is closed");
             }
@@ -75,11 +75,11 @@ impl Output {
     /// Writes an answer as one JSON document.
     pub(super) fn json(&self, document: &impl Serialize) {
         let text = serde_json::to_string_pretty(document).expect("reports hold nothing that JSON can't");
-        self.write_answer(&format!("{}\n", printable_json(&text)));
+        self.write_stdout(&format!("{}\n", printable_json(&text)));
     }
 
-    /// Writes a sentence of the story, unless nobody wants it or a program reads the events.
-    pub(super) fn story(&self, sentence: &str) {
+    /// Writes a sentence of status messages, unless nobody wants it or a program reads the events.
+    pub(super) fn status(&self, sentence: &str) {
         if !self.is_quiet && self.progress != ProgressKind::Json {
             self.write_error(&format!("{}\n", printable_lines(sentence)));
         }
@@ -125,7 +125,7 @@ impl Output {
 }
 
 /// The library's own handle takes what can't be written at all for written.
-fn write_answer(text: &str) -> io::Result<()> {
+fn write_stdout(text: &str) -> io::Result<()> {
     File::from(io::stdout().as_fd().try_clone_to_owned()?).write_all(text.as_bytes())
 }
 

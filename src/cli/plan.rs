@@ -37,7 +37,7 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
         let digests = if arguments.digests { Some(observe::digests(request, &selected)?) } else { None };
         let impact = plan::impact(&workspace.graph, &changes, &selected);
         let digests = digests.as_ref();
-        call.answer(|| PlanJson::of_impact(&impact, digests), || text::impact(&impact, digests));
+        call.print(|| PlanJson::of_impact(&impact, digests), || text::impact(&impact, digests));
     } else {
         let zone = opened.zone(&snapshot, &workspace)?;
         let plan = wait_for(async {
@@ -45,7 +45,7 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
             let observed = opened.observe(call, &snapshot, &workspace, zone, &selected, &*cache).await?;
             Ok(plan::make(&workspace.graph, &observed, workspace.settings.strategy, &Force::None))
         })?;
-        call.answer(|| PlanJson::of_plan(&plan), || text::plan(&plan));
+        call.print(|| PlanJson::of_plan(&plan), || text::plan(&plan));
     }
     Ok(Exit::Done)
 }

@@ -49,13 +49,13 @@ impl<'o> Display<'o> {
         }
     }
 
-    pub(super) fn tell(&self, event: &Event) {
+    pub(super) fn on_event(&self, event: &Event) {
         match self {
             Self::Nothing => {}
             Self::Lines { output, is_json: true } => output.event(&json::event(event)),
             Self::Lines { output, is_json: false } => {
                 if let Some(line) = text::event(event) {
-                    output.story(&line);
+                    output.status(&line);
                 }
             }
             Self::Tty { bars, name_columns, running } => {

@@ -7,7 +7,7 @@ use super::{registries, wait_for_copies};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::{ImageRef, ManifestDigest, Tag};
-use crate::registry::copy::{self, Copied, Side};
+use crate::registry::copy::{self, Copied, Endpoint};
 use crate::registry::{Registry, RegistryError};
 use crate::report::answers;
 
@@ -32,9 +32,9 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
         let source = registries::registry_of(&from, environment).await?;
         let destination = registries::registry_of(&to, environment).await?;
         let digest = digest_of(source.as_ref(), &from).await?;
-        let source = Side::new(source.as_ref(), &from.repository)?;
-        let side = Side::new(destination.as_ref(), &to.repository)?;
-        let copied = copy::image(&source, &side, &digest).await?;
+        let source = Endpoint::new(source.as_ref(), &from.repository)?;
+        let target = Endpoint::new(destination.as_ref(), &to.repository)?;
+        let copied = copy::image(&source, &target, &digest).await?;
         destination.tag(&to.repository, &digest, to.tag.as_slice()).await?;
         Ok((digest, copied))
     })?;
@@ -43,7 +43,7 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
     if options.json {
         output.json(&answers::promote(&from, &to, &digest, &copied, seconds));
     } else {
-        output.answer(&sentence(&to, &digest, &copied, seconds));
+        output.stdout(&sentence(&to, &digest, &copied, seconds));
     }
     Ok(Exit::Done)
 }

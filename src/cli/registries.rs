@@ -6,7 +6,7 @@ use crate::docker::Docker;
 use crate::engine::DockerEngine;
 use crate::error::Error;
 use crate::model::{Host, ImageRef};
-use crate::registry::{CredentialsSource, EngineStore, OciRegistry, Patience, Registry, ecr_registry};
+use crate::registry::{CredentialsSource, EngineStore, OciRegistry, Registry, RetryPolicy, ecr_registry};
 
 /// The registry that a table of the manifest describes. An engine's store needs the engine.
 pub(super) async fn registry(
@@ -39,7 +39,7 @@ pub(super) async fn registry_of(
 }
 
 async fn ecr(ecr: &Ecr, environment: &Environment) -> Result<Box<dyn Registry>, Error> {
-    Ok(ecr_registry(ecr, &environment.allowed_hosts()?, Patience::default()).await?)
+    Ok(ecr_registry(ecr, &environment.allowed_hosts()?, RetryPolicy::default()).await?)
 }
 
 fn oci(host: &Host, insecure: bool, environment: &Environment) -> Result<OciRegistry, Error> {
@@ -47,7 +47,7 @@ fn oci(host: &Host, insecure: bool, environment: &Environment) -> Result<OciRegi
         Some(path) => CredentialsSource::DockerConfig(path),
         None => CredentialsSource::Nobody,
     };
-    Ok(OciRegistry::new(host.clone(), insecure, credentials, Patience::default())?)
+    Ok(OciRegistry::new(host.clone(), insecure, credentials, RetryPolicy::default())?)
 }
 
 pub(super) async fn engine(environment: &Environment) -> Result<DockerEngine, Error> {

@@ -6,7 +6,7 @@ use super::deployed_base::DeployedBase;
 use super::environment::Environment;
 use super::options::Options;
 use crate::ci::{Branch, CheckedOut, CommitContext, Directives, Trust};
-use crate::config::Switch;
+use crate::config::Directive;
 use crate::error::Error;
 use crate::git::{GitError, Head, Repository, Snapshot};
 use crate::model::ObjectId;
@@ -88,10 +88,10 @@ impl RepositoryContext {
             return Ok(Directives::default());
         }
         let mut directives = Directives::read(&self.repository.message(self.head.commit)?);
-        if !allowed.contains(&Switch::Rebuild) {
+        if !allowed.contains(&Directive::Rebuild) {
             (directives.rebuild_all, directives.rebuild) = Default::default();
         }
-        directives.dry_deploy &= allowed.contains(&Switch::DryDeploy);
+        directives.dry_deploy &= allowed.contains(&Directive::DryDeploy);
         Ok(directives)
     }
 

@@ -48,7 +48,7 @@ pub(super) fn forced(
     for repository in &directives.rebuild {
         let built_to = |project: &Project| project.config.repository.as_str() == repository;
         let found = workspace.projects.iter().find(|(_, project)| built_to(project));
-        let (name, _) = found.ok_or_else(|| Error::SwitchRepository(repository.clone()))?;
+        let (name, _) = found.ok_or_else(|| Error::DirectiveRepository(repository.clone()))?;
         forced.insert(name.clone());
     }
     Ok(if forced.is_empty() { Force::None } else { Force::Only(forced) })

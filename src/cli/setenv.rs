@@ -22,7 +22,7 @@ pub(super) fn run(call: &CommandContext) -> Result<Exit, Error> {
         Some(file) => {
             append(&file, &exports.to_string())
                 .map_err(|source| Error::Write { path: file.clone(), source })?;
-            output.story(&format!("`{}` has the CI's variables now", file.display()));
+            output.status(&format!("`{}` has the CI's variables now", file.display()));
         }
         None => output.script(&exports.to_string()),
     }

@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Error>
         }
         let link = folder.join(name);
         put(&program, &link).map_err(|source| Error::Write { path: link.clone(), source })?;
-        output.answer(&format!("{}\n", link.display()));
+        output.stdout(&format!("{}\n", link.display()));
     }
     Ok(Exit::Done)
 }

@@ -19,24 +19,24 @@ pub(super) struct Arguments {
     range: String,
     /// Maximum number of commits, newest first.
     #[arg(long, value_name = "N", default_value = "1000")]
-    most: NonZeroUsize,
+    limit: NonZeroUsize,
 }
 
 pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
     let CommandContext { options, environment, output } = call;
     let opened = RepositoryContext::new(options, environment, Uncommitted::Included)?;
     let (newest, since) = range(&opened.repository, &arguments.range)?;
-    let history = opened.repository.first_parents(newest, since, arguments.most.get())?;
+    let history = opened.repository.first_parents(newest, since, arguments.limit.get())?;
     let snapshot = opened.snapshot();
     let workspace = Workspace::read(&snapshot, &opened.source)?;
     let simulation = simulate::run(&workspace, &opened.source, &snapshot, &opened.repository, &history)?;
     if let Some(left_out) = simulation.left_out {
-        output.story(&left_out.to_string());
+        output.status(&left_out.to_string());
     }
     if options.json {
         output.json(&report::json(&simulation));
     } else {
-        output.answer(&report::text(&simulation));
+        output.stdout(&report::text(&simulation));
     }
     Ok(Exit::Done)
 }

@@ -30,7 +30,7 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
     if call.options.json {
         call.output.json(&StatusJson::new(&stored.record, &claims));
     } else {
-        call.output.answer(&environment::status(&stored.record, &claims));
+        call.output.stdout(&environment::status(&stored.record, &claims));
     }
     Ok(Exit::Done)
 }
@@ -43,7 +43,7 @@ pub(super) fn history(call: &CommandContext, arguments: &Arguments) -> Result<Ex
     if call.options.json {
         call.output.json(&HistoryJson::new(&stored.record));
     } else {
-        call.output.answer(&environment::history(&stored.record));
+        call.output.stdout(&environment::history(&stored.record));
     }
     Ok(Exit::Done)
 }

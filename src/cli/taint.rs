@@ -42,11 +42,11 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments, taint: Taint) ->
                     registry.ensure_repository(repository).await?;
                     let content = Bytes::from_static(b"{}");
                     registry.put_artifact(repository, ARTIFACT_TYPE, content, &[Tag::tainted()]).await?;
-                    output.story(&format!("`{name}` is tainted: the next build builds it"));
+                    output.status(&format!("`{name}` is tainted: the next build builds it"));
                 }
                 Taint::TakeAway => {
                     registry.untag(repository, &Tag::tainted()).await?;
-                    output.story(&format!("`{name}` is not tainted"));
+                    output.status(&format!("`{name}` is not tainted"));
                 }
             }
         }

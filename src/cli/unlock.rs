@@ -33,7 +33,7 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
     if call.options.json {
         call.output.json(&UnlockJson::new(arguments.environment.as_str(), &removed));
     } else {
-        call.output.answer(&environment::unlocked(arguments.environment.as_str(), &removed));
+        call.output.stdout(&environment::unlocked(arguments.environment.as_str(), &removed));
     }
     Ok(Exit::Done)
 }

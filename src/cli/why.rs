@@ -38,7 +38,7 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
         if options.json {
             output.json(&near_misses.to_json(&offline.impact));
         } else {
-            output.answer(&near_misses.to_string());
+            output.stdout(&near_misses.to_string());
         }
         return Ok(Exit::Done);
     }
@@ -47,7 +47,7 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
     if options.json {
         output.json(&explanation);
     } else {
-        output.answer(&explanation.to_string());
+        output.stdout(&explanation.to_string());
     }
     Ok(if arguments.not { Exit::No } else { Exit::Done })
 }

@@ -9,7 +9,7 @@ use super::fields::Item;
 
 pub(super) const KEYS: &[&str] = &["branch", "tag"];
 
-/// Which commits may be deployed to an environment: those that either pattern lets in. One is there at least.
+/// Which commits may be deployed to an environment: those that either pattern allows. One is there at least.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvironmentRule {
     /// Of the environment's table, from 1.

@@ -34,11 +34,11 @@ pub use registry::{Ecr, RegistryConfig, RegistryKind};
 pub use service::EcsExpressRoles;
 pub use service::{AppRunner, EcsExpress, Placeholder, Service, ServiceConfig, Template};
 pub use trust::{Trust, UNPROTECTED};
-pub use workspace::{Strategy, Switch, Workspace, WorkspaceName};
+pub use workspace::{Directive, Strategy, Workspace, WorkspaceName};
 
 use fields::Fields;
 use problem::Problems;
-use read_project::Surroundings;
+use read_project::ManifestScope;
 use role::Role;
 
 /// The largest file that is read.
@@ -128,8 +128,8 @@ fn read(table: &DeTable<'_>, problems: &Problems<'_>) -> Option<Manifest> {
     let projects = fields.item("projects").map(|item| {
         let names = item.value().as_table().into_iter().flat_map(DeTable::keys);
         let names = names.map(|key| key.get_ref().as_ref()).collect();
-        let mut around = Surroundings::new(&common, names);
-        item.members(|project| read_project::read(project, &mut around))
+        let mut scope = ManifestScope::new(&common, names);
+        item.members(|project| read_project::read(project, &mut scope))
     });
     common.with(projects.unwrap_or_default().into_iter().collect(), &fields)
 }

@@ -20,7 +20,7 @@ const MAX_MOVING: usize = 5;
 /// What is `None` is left as it is in a repository that is there; a new one gets AWS's own choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// So many images with a `cache-` tag are kept, the newest. `None`: whatever lifecycle policy a
+    /// Maximum number of images with a `cache-` tag, the newest. `None`: whatever lifecycle policy a
     /// repository has is left alone.
     pub keep: Option<NonZeroU32>,
     /// Whether a tag stands for one image for good.

@@ -33,7 +33,7 @@ pub(super) const KEYS: &[&str] = &[
 pub(super) const SECRET_KEYS: &[&str] = &["env", "file"];
 
 /// What a project is checked against.
-pub(super) struct Surroundings<'a> {
+pub(super) struct ManifestScope<'a> {
     /// All projects of the file, those with mistakes in them too.
     names: HashSet<&'a str>,
     /// The same in name order, for suggestions.
@@ -49,7 +49,7 @@ pub(super) struct Surroundings<'a> {
     terraform: HashMap<RepoPath, Located<String>>,
 }
 
-impl<'a> Surroundings<'a> {
+impl<'a> ManifestScope<'a> {
     /// With the names of all projects in their order.
     pub(super) fn new(common: &'a Common, sorted_names: Vec<&'a str>) -> Self {
         Self {
@@ -66,7 +66,7 @@ impl<'a> Surroundings<'a> {
 
 pub(super) fn read(
     item: Item<'_>,
-    around: &mut Surroundings<'_>,
+    scope: &mut ManifestScope<'_>,
 ) -> Option<(ProjectName, Box<ProjectConfig>)> {
     let name = item.key().parse().map_err(|error: InvalidName| item.wrong(error)).ok();
     let fields = item.fields(KEYS)?;
@@ -81,11 +81,11 @@ pub(super) fn read(
         None => Some(Located { value: folder.value.join_component(b"Dockerfile"), line: fields.line() }),
     };
     let target = fields.item("target").and_then(|item| item.parse());
-    let repository = repository(&item, &fields, name.as_ref(), around);
-    let needs = fields.item("needs").map(|needs| self::needs(needs, item.key(), around)).unwrap_or_default();
+    let repository = repository(&item, &fields, name.as_ref(), scope);
+    let needs = fields.item("needs").map(|needs| self::needs(needs, item.key(), scope)).unwrap_or_default();
     let platforms = match fields.item("platforms") {
-        Some(item) => platforms(item, around.cache),
-        None => default_platforms(around.cache),
+        Some(item) => platforms(item, scope.cache),
+        None => default_platforms(scope.cache),
     };
     let build_args = fields.item("build_args").map(|item| item.members(build_arg)).unwrap_or_default();
     let secrets = fields.item("secrets").map(|item| item.members(secret)).unwrap_or_default();
@@ -95,7 +95,7 @@ pub(super) fn read(
     let is_deployed = fields.item("deploy").and_then(|item| item.flag()).unwrap_or(true);
     let terraform = match fields.item("terraform") {
         None => Some(TerraformSetting::Default),
-        Some(setting) => terraform(setting, &item, &folder.value, around),
+        Some(setting) => terraform(setting, &item, &folder.value, scope),
     };
     let service = fields.item("service").and_then(service::read);
     Some((
@@ -130,7 +130,7 @@ fn terraform(
     setting: Item<'_>,
     project: &Item<'_>,
     folder: &RepoPath,
-    around: &mut Surroundings<'_>,
+    scope: &mut ManifestScope<'_>,
 ) -> Option<TerraformSetting> {
     match setting.value() {
         DeValue::Boolean(false) => return Some(TerraformSetting::Off),
@@ -142,7 +142,7 @@ fn terraform(
     }
     let named = located_path(setting)?;
     let path = folder.join(&named.value);
-    match around.terraform.entry(path.clone()) {
+    match scope.terraform.entry(path.clone()) {
         Entry::Vacant(place) => drop(place.insert(setting.located(project.key().to_owned()))),
         Entry::Occupied(first) => {
             let Located { value: owner, line } = first.get();
@@ -169,7 +169,7 @@ fn repository(
     project: &Item<'_>,
     fields: &Fields<'_>,
     name: Option<&ProjectName>,
-    around: &mut Surroundings<'_>,
+    scope: &mut ManifestScope<'_>,
 ) -> Option<RepositoryName> {
     let (repository, item) = match fields.item("repository") {
         Some(item) => (item.parse::<RepositoryName>()?, item),
@@ -184,15 +184,15 @@ fn repository(
             }
         },
     };
-    for registry in [around.cache, around.deploy].into_iter().flatten() {
+    for registry in [scope.cache, scope.deploy].into_iter().flatten() {
         if let Err(error) = repository.with_prefix(&registry.prefix) {
             item.wrong(error);
         }
     }
-    if around.builds.as_ref() == Some(&repository) {
+    if scope.builds.as_ref() == Some(&repository) {
         item.wrong(format_args!("the repository `{repository}` is that of the workspace's build records"));
     }
-    match around.repositories.entry(repository.clone()) {
+    match scope.repositories.entry(repository.clone()) {
         Entry::Vacant(place) => drop(place.insert(item.located(project.key().to_owned()))),
         Entry::Occupied(first) => {
             let Located { value: owner, line } = first.get();
@@ -204,15 +204,15 @@ fn repository(
     Some(repository)
 }
 
-fn needs(item: Item<'_>, project: &str, around: &Surroundings<'_>) -> Vec<Located<ProjectName>> {
+fn needs(item: Item<'_>, project: &str, scope: &ManifestScope<'_>) -> Vec<Located<ProjectName>> {
     let need = |item: &Item<'_>| {
         let name: ProjectName = item.parse()?;
         if name.as_str() == project {
             item.wrong("a project can't need itself");
             return None;
         }
-        if !around.names.contains(name.as_str()) {
-            let hint = item.did_you_mean(name.as_str(), around.sorted_names.iter().copied());
+        if !scope.names.contains(name.as_str()) {
+            let hint = item.did_you_mean(name.as_str(), scope.sorted_names.iter().copied());
             item.wrong_with_hint(format_args!("there is no project `{name}`"), hint);
             return None;
         }

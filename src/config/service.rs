@@ -81,7 +81,7 @@ pub struct Template(Vec<Piece>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
     Text(String),
-    Place(Placeholder),
+    Placeholder(Placeholder),
 }
 
 /// What a deployment can fill in.
@@ -114,7 +114,7 @@ const PLACEHOLDERS: &[(&str, Placeholder)] = &[
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTemplate {
     #[error("`{{{0}}}` is none of {known}; `{{{{` and `}}}}` stand for the braces themselves", known = known_places())]
-    UnknownPlace(String),
+    UnknownPlaceholder(String),
     #[error("a brace has no partner; `{{{{` and `}}}}` stand for the braces themselves")]
     LoneBrace,
 }
@@ -129,7 +129,7 @@ impl Template {
     pub fn fill(&self, value: impl Fn(Placeholder) -> String) -> String {
         let filled = |piece: &Piece| match piece {
             Piece::Text(text) => text.clone(),
-            Piece::Place(place) => value(*place),
+            Piece::Placeholder(place) => value(*place),
         };
         self.0.iter().map(filled).collect()
     }
@@ -159,8 +159,8 @@ impl FromStr for Template {
                 let (_, place) = PLACEHOLDERS
                     .iter()
                     .find(|(known, _)| *known == name)
-                    .ok_or_else(|| InvalidTemplate::UnknownPlace(name.to_owned()))?;
-                pieces.push(Piece::Place(*place));
+                    .ok_or_else(|| InvalidTemplate::UnknownPlaceholder(name.to_owned()))?;
+                pieces.push(Piece::Placeholder(*place));
                 rest = tail;
             } else if rest.starts_with('}') {
                 return Err(InvalidTemplate::LoneBrace);
@@ -175,7 +175,7 @@ impl fmt::Display for Template {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|piece| match piece {
             Piece::Text(text) => formatter.write_str(&text.replace('{', "{{").replace('}', "}}")),
-            Piece::Place(place) => {
+            Piece::Placeholder(place) => {
                 let known = PLACEHOLDERS.iter().find(|(_, known)| known == place);
                 let (name, _) = known.expect("all places have names");
                 write!(formatter, "{{{name}}}")

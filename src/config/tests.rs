@@ -122,7 +122,7 @@ fn the_documented_example_is_read_whole() {
                     ),
                     name: Template(
                         [
-                            Place(
+                            Placeholder(
                                 DeployTag,
                             ),
                             Text(

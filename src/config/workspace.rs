@@ -19,12 +19,12 @@ pub struct Workspace {
     /// Patterns, not yet parsed, of files that are inputs of every project.
     pub rebuild_all: Vec<Located<String>>,
     /// What a commit's message may ask for.
-    pub message_switches: BTreeSet<Switch>,
+    pub message_switches: BTreeSet<Directive>,
 }
 
 /// What a commit's message can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Switch {
+pub enum Directive {
     /// `[ci rebuild]`, `[ci rebuild <repository>]`
     Rebuild,
     /// `[ci dry-deploy]`
@@ -93,8 +93,9 @@ pub(super) fn read(item: Item<'_>) -> Option<Workspace> {
         .and_then(|item| item.one_of(&[("digest", Strategy::Digest), ("diff", Strategy::Diff)]))
         .unwrap_or_default();
     let rebuild_all = fields.item("rebuild_all").map(|item| item.patterns()).unwrap_or_default();
-    let switch =
-        |item: Item<'_>| item.one_of(&[("rebuild", Switch::Rebuild), ("dry-deploy", Switch::DryDeploy)]);
+    let switch = |item: Item<'_>| {
+        item.one_of(&[("rebuild", Directive::Rebuild), ("dry-deploy", Directive::DryDeploy)])
+    };
     let switches = fields.item("message_switches").map(|item| item.list()).unwrap_or_default();
     let message_switches = switches.into_iter().filter_map(switch).collect();
     Some(Workspace { name: name?, default_branch: default_branch?, strategy, rebuild_all, message_switches })

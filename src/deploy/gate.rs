@@ -1,4 +1,4 @@
-//! Whether a commit may be deployed: to this environment, after what runs there, and built whole.
+//! Whether a commit may be deployed: to this environment, after what runs there, and built completely.
 //! Pure: what git and the registry say was asked before.
 //!
 //! These rules guard against mistakes. Whom AWS lets write to the deploy registry is what guards
@@ -47,16 +47,16 @@ pub enum Rollback {
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum GateError {
     #[error(
-        "{} may not be deployed to `{environment}`, which takes {taken}: it is {standing}",
+        "{} may not be deployed to `{environment}`, which takes {taken}: it is {found}",
         .commit.short()
     )]
     NotAllowed {
         environment: EnvironmentName,
         commit: CommitId,
-        /// What the rule lets in.
+        /// What the rule allows.
         taken: String,
         /// The branches and tags of the commit.
-        standing: String,
+        found: String,
     },
     #[error(
         "`{environment}` runs {}, which already has {} in its history",
@@ -68,7 +68,7 @@ pub enum GateError {
         .deployed.short(), .commit.short()
     )]
     HistoryCut { environment: EnvironmentName, deployed: CommitId, commit: CommitId },
-    #[error("{} was not built whole: there is no image of {}", .commit.short(), names(.missing))]
+    #[error("{} was not built completely: there is no image of {}", .commit.short(), names(.missing))]
     NotBuilt { commit: CommitId, missing: BTreeSet<ProjectName> },
     #[error(
         "`{project}` can't be deployed: there is no {service}, and no Terraform that is applied before creates one"
@@ -128,7 +128,7 @@ pub fn check_rule(
         environment: environment.clone(),
         commit: candidate.commit,
         taken: taken(rule),
-        standing: standing(candidate),
+        found: found(candidate),
     })
 }
 
@@ -194,7 +194,7 @@ fn taken(rule: &EnvironmentRule) -> String {
     patterns.into_iter().flatten().collect::<Vec<_>>().join(" or ")
 }
 
-fn standing(candidate: &Candidate) -> String {
+fn found(candidate: &Candidate) -> String {
     let branches = quoted(candidate.branches.iter().map(BranchName::as_str));
     let tags = quoted(candidate.tags.iter().map(String::as_str));
     let branches = if branches.is_empty() { "no branch that is known here".to_owned() } else { branches };

@@ -15,7 +15,7 @@ use super::{
 use crate::config::ServiceConfig;
 use crate::git::Snapshot;
 use crate::interruption::Interruption;
-use crate::registry::copy::{self, Copied, Side};
+use crate::registry::copy::{self, Copied, Endpoint};
 use crate::registry::{Registry, RegistryError};
 
 /// Does what a deployment is made of.
@@ -96,8 +96,8 @@ impl Operations for LiveOperations<'_> {
     }
 
     async fn promote(&self, project: &ProjectDeployment) -> Result<Copied, RegistryError> {
-        let from = Side::new(self.cache, &project.source)?;
-        let to = Side::new(self.target, &project.destination)?;
+        let from = Endpoint::new(self.cache, &project.source)?;
+        let to = Endpoint::new(self.target, &project.destination)?;
         copy::image(&from, &to, &project.image.new).await
     }
 

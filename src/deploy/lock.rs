@@ -3,7 +3,7 @@
 //! Registries have no compare-and-swap, but a tag that was written is listed from then on. So each
 //! deployment writes a claim under a tag of its own and then lists all claims to the environment.
 //! A claim that is alone holds the lock. Of several that see each other, all but the oldest
-//! withdraw and try again later, and the oldest waits until they are gone: whoever listed before
+//! withdraw and retry later, and the oldest waits until they are gone: whoever listed before
 //! could have been alone. Two that hold the lock at once would each have listed before the other
 //! had written, and both after they had written themselves, which can't be.
 //!
@@ -121,7 +121,7 @@ impl<'l> EnvironmentLock<'l> {
         }
     }
 
-    /// Writes a claim. Never dropped half-way: a claim that is on its way could not be taken back.
+    /// Writes a claim. Never dropped half-way: a claim that is on its way could not be removed.
     async fn announce(
         claims: LockClaims<'l>,
         clock: &'l dyn Clock,

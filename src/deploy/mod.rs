@@ -1,4 +1,4 @@
-//! Deploys a commit that was built whole: images to the registry that production pulls from,
+//! Deploys a commit that was built completely: images to the registry that production pulls from,
 //! Terraform, and the services that run them.
 //!
 //! A deployment is a line: take the lock of the environment, [`observe`](observe()), [`plan`](plan()), run. A dry
@@ -59,7 +59,7 @@ pub use reason::{ApplyReason, RestartReason};
 pub use request::{Apply, BuiltProject, DeployChoice, DeployRequest, ProjectRequest, target};
 pub use result::{DeployEvent, DeployReport, OnDeployEvent, ProjectOutcome, ProjectResult};
 pub use services::{
-    AwsPlace, Deployment, ServiceError, ServiceEvent, ServiceState, ServiceTimeouts, Services,
+    AwsEndpoint, Deployment, ServiceError, ServiceEvent, ServiceState, ServiceTimeouts, Services,
 };
 pub use terraform::Terraform;
 pub use terraform_error::TerraformError;

@@ -30,7 +30,7 @@ const TAIL_LINES: usize = 40;
 const MAX_LINE_BYTES: usize = 16 << 10;
 
 /// How long a program that was asked to stop may take before it is killed.
-const STOP_PATIENCE: Duration = Duration::from_secs(30);
+const GRACE_PERIOD: Duration = Duration::from_secs(30);
 
 /// How long output is read after the program has ended: something that it left running may hold it open.
 const AFTERGLOW: Duration = Duration::from_secs(2);
@@ -92,7 +92,7 @@ pub enum ProgramError {
 pub(super) async fn run(
     mut command: Command,
     stop: Stop,
-    tell: &(dyn Fn(Line) + Send + Sync),
+    on_line: &(dyn Fn(Line) + Send + Sync),
 ) -> Result<(), ProgramError> {
     let program = command.as_std().get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
@@ -100,27 +100,27 @@ pub(super) async fn run(
     let mut child = command.spawn().map_err(start)?;
     let mut stdout = Lines::new(Stream::Stdout, child.stdout.take());
     let mut stderr = Lines::new(Stream::Stderr, child.stderr.take());
-    let mut running = Running { child, stop, patience: Some(STOP_PATIENCE) };
+    let mut running = Running { child, stop, grace_period: Some(GRACE_PERIOD) };
     let mut tail = Tail::default();
 
-    let mut tell = |line: Line| {
+    let mut on_line = |line: Line| {
         tail.push(line.text.clone());
-        tell(line);
+        on_line(line);
     };
     let follow = |source| ProgramError::Follow { program: program.clone(), source };
     let status = loop {
         tokio::select! {
-            read = stdout.next(), if !stdout.is_over => read.map_err(follow)?.into_iter().for_each(&mut tell),
-            read = stderr.next(), if !stderr.is_over => read.map_err(follow)?.into_iter().for_each(&mut tell),
+            read = stdout.next(), if !stdout.is_over => read.map_err(follow)?.into_iter().for_each(&mut on_line),
+            read = stderr.next(), if !stderr.is_over => read.map_err(follow)?.into_iter().for_each(&mut on_line),
             status = running.child.wait() => break status.map_err(follow)?,
         }
     };
     let rest = async {
         while !stdout.is_over {
-            stdout.next().await?.into_iter().for_each(&mut tell);
+            stdout.next().await?.into_iter().for_each(&mut on_line);
         }
         while !stderr.is_over {
-            stderr.next().await?.into_iter().for_each(&mut tell);
+            stderr.next().await?.into_iter().for_each(&mut on_line);
         }
         Ok(())
     };
@@ -140,7 +140,7 @@ pub(super) async fn run_to_its_end(
     mut command: Command,
     output_folder: &Path,
     interruption: &Interruption,
-    tell: &(dyn Fn(Line) + Send + Sync),
+    on_line: &(dyn Fn(Line) + Send + Sync),
 ) -> Result<(), ProgramError> {
     let program = command.as_std().get_program().to_string_lossy().into_owned();
     let start = |source| ProgramError::Start { program: program.clone(), source };
@@ -149,7 +149,7 @@ pub(super) async fn run_to_its_end(
     let (stderr, stderr_file) = FileLines::new(Stream::Stderr, output_folder).map_err(start)?;
     command.stdin(Stdio::null()).stdout(stdout_file).stderr(stderr_file).process_group(0);
     let mut running =
-        Running { child: command.spawn().map_err(start)?, stop: Stop::Interrupt, patience: None };
+        Running { child: command.spawn().map_err(start)?, stop: Stop::Interrupt, grace_period: None };
     let mut streams = [stdout, stderr];
     let mut tail = Tail::default();
 
@@ -157,7 +157,7 @@ pub(super) async fn run_to_its_end(
         for stream in &mut streams {
             for line in stream.read(is_over)? {
                 tail.push(line.text.clone());
-                tell(line);
+                on_line(line);
             }
         }
         Ok::<_, std::io::Error>(())
@@ -186,7 +186,7 @@ struct Running {
     child: Child,
     stop: Stop,
     /// How long it may take to stop before it is killed; `None`: as long as it wants.
-    patience: Option<Duration>,
+    grace_period: Option<Duration>,
 }
 
 impl Running {
@@ -208,7 +208,7 @@ impl Drop for Running {
             return;
         }
         self.send_stop();
-        let deadline = self.patience.map(|patience| Instant::now() + patience);
+        let deadline = self.grace_period.map(|grace_period| Instant::now() + grace_period);
         while let Ok(None) = self.child.try_wait() {
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 let killed = self.child.start_kill();

@@ -3,7 +3,7 @@
 use super::plan::{DeployPlan, ProjectDeployment};
 use super::{DeployError, LockClaim, ProjectError, ServiceEvent, TerraformEvent};
 use crate::model::{ErrorKind, ImageRef, ProjectName, RepositoryName};
-use crate::registry::Adjustment;
+use crate::registry::RepositoryChange;
 use crate::registry::copy::Copied;
 
 /// What a deployment did.
@@ -49,7 +49,7 @@ pub enum DeployEvent {
     },
     Repository {
         repository: RepositoryName,
-        change: Adjustment,
+        change: RepositoryChange,
     },
     Promoted {
         project: ProjectName,

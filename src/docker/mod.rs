@@ -118,7 +118,7 @@ impl Docker {
         .negotiate_version()
         .await
         .map_err(|error| match from_bollard(host, "tell its version", error) {
-            // `ssh` is a connection even when nobody lets it in.
+            // `ssh` is a connection even when the login is refused.
             DockerError::Broken { host, source } => DockerError::Unreachable { host, source },
             other => other,
         })?;

@@ -2,7 +2,7 @@
 
 use super::shell;
 use super::shell_error::ShellError;
-use super::written::is_space;
+use super::source_text::is_space;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Heredoc {

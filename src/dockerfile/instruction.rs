@@ -1,10 +1,10 @@
 //! Instructions as others may see them: words, without their places.
 
 use super::error::DockerfileError;
+use super::source_text::{SourceText, is_space};
 use super::statement::Statement;
 use super::variables;
 use super::words::quoted_words;
-use super::written::{Written, is_space};
 
 /// One instruction as it is written; variables are not filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +67,6 @@ fn arguments(statement: &Statement<'_>, escape: char) -> Result<Vec<String>, Doc
     })
 }
 
-fn owned(text: &Written<'_>) -> String {
+fn owned(text: &SourceText<'_>) -> String {
     text.text().into_owned()
 }

@@ -1,7 +1,7 @@
 //! The lines of a file: where instructions begin, and which lines belong to one.
 
 use super::error::DockerfileError;
-use super::written::is_space;
+use super::source_text::is_space;
 
 pub(super) struct Lines<'a> {
     text: &'a [u8],

@@ -13,11 +13,11 @@ mod pattern;
 mod shell;
 mod shell_error;
 mod shown;
+mod source_text;
 mod stages;
 mod statement;
 mod variables;
 mod words;
-mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -73,7 +73,7 @@ pub struct Parent {
     /// such a build.
     pub in_trigger: bool,
     /// The bytes of the file that are the reference.
-    pieces: Vec<Range<usize>>,
+    spans: Vec<Range<usize>>,
 }
 
 /// Something of the build context that is copied or mounted.
@@ -181,11 +181,11 @@ impl Dockerfile {
         let mut copied = 0;
         for parent in &self.parents {
             let Some(image) = pin(parent) else { continue };
-            for piece in &parent.pieces {
-                text.extend_from_slice(&self.text[copied..piece.start]);
-                copied = piece.end;
+            for span in &parent.spans {
+                text.extend_from_slice(&self.text[copied..span.start]);
+                copied = span.end;
             }
-            // Behind the last piece: the others' lines are continued, and a line of which nothing is left would be too.
+            // Behind the last span: the others' lines are continued, and a line of which nothing is left would be too.
             text.extend_from_slice(image.to_string().as_bytes());
         }
         text.extend_from_slice(&self.text[copied..]);

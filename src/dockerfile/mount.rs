@@ -1,20 +1,20 @@
 //! `RUN --mount=…`: one record of comma-separated values.
 
-use super::written::{Joined, Written};
+use super::source_text::{SourceMap, SourceText};
 
 /// What a mount takes its files from.
 #[derive(Debug, Default)]
 pub(super) struct Mount<'t> {
     /// In lower case; a bind mount when there is none.
     pub(super) kind: Option<String>,
-    pub(super) from: Option<Written<'t>>,
-    pub(super) source: Option<Written<'t>>,
+    pub(super) from: Option<SourceText<'t>>,
+    pub(super) source: Option<SourceText<'t>>,
 }
 
 impl<'t> Mount<'t> {
     /// # Errors
     /// What is wrong with the quotes.
-    pub(super) fn parse(value: &Written<'t>) -> Result<Self, &'static str> {
+    pub(super) fn parse(value: &SourceText<'t>) -> Result<Self, &'static str> {
         let mut mount = Self::default();
         for field in fields(value)? {
             let Some((key, value)) = field.split_once(|byte| byte == b'=') else { continue };
@@ -34,11 +34,11 @@ impl<'t> Mount<'t> {
 }
 
 /// The fields of a record after RFC 4180; a quoted field may hold commas, and `""` for a quote.
-fn fields<'t>(record: &Written<'t>) -> Result<Vec<Written<'t>>, &'static str> {
+fn fields<'t>(record: &SourceText<'t>) -> Result<Vec<SourceText<'t>>, &'static str> {
     let mut fields = Vec::new();
     let mut bytes = record.bytes().iter().copied().enumerate().peekable();
     loop {
-        let mut field = Joined::default();
+        let mut field = SourceMap::default();
         let is_quoted = bytes.next_if(|(_, byte)| *byte == b'"').is_some();
         loop {
             match bytes.next() {

@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use super::error::DockerfileError;
 use super::mount::Mount;
+use super::source_text::SourceText;
 use super::statement::Statement;
 use super::variables::{self, Variables};
-use super::written::Written;
 use super::{Copy, CopyKind, Instruction, MAX_STAGES, Parent, Source, Stage, heredoc};
 use crate::model::{ImageRef, StageName};
 
@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The image that a `FROM` names, its variables filled in.
-    fn image(&self, image: &Written<'_>, line: usize) -> Result<String, DockerfileError> {
+    fn image(&self, image: &SourceText<'_>, line: usize) -> Result<String, DockerfileError> {
         let text = image.text();
         let written = || text.clone().into_owned();
         let expanded = self.variables.expand_global(&text, line)?;
@@ -191,15 +191,8 @@ impl<'a> Reader<'a> {
             if written.parse::<i64>().is_err() && !written.contains('$') && written != SCRATCH {
                 let line = self.line_starts.line_of(trigger, from);
                 let stage = self.stages.len() - 1;
-                let (reference, pieces) = (written, from.pieces());
-                self.parents.push(Parent {
-                    reference,
-                    platform: None,
-                    line,
-                    stage,
-                    in_trigger: true,
-                    pieces,
-                });
+                let (reference, spans) = (written, from.spans());
+                self.parents.push(Parent { reference, platform: None, line, stage, in_trigger: true, spans });
             }
         }
         Ok(())
@@ -210,7 +203,7 @@ impl<'a> Reader<'a> {
         &mut self,
         index: i64,
         statement: &Statement<'_>,
-        from: &Written<'_>,
+        from: &SourceText<'_>,
     ) -> Result<(), DockerfileError> {
         match usize::try_from(index) {
             Ok(index) if index < self.stages_in_file => {
@@ -222,7 +215,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Notes the stage or the image that `from` names.
-    fn take_from(&mut self, statement: &Statement<'_>, from: &Written<'_>) -> Result<(), DockerfileError> {
+    fn take_from(&mut self, statement: &Statement<'_>, from: &SourceText<'_>) -> Result<(), DockerfileError> {
         let (line, written) = (self.line_starts.line_of(statement, from), from.text().into_owned());
         if written.contains('$') {
             return Err(DockerfileError::VariableInFrom { line, written });
@@ -230,7 +223,7 @@ impl<'a> Reader<'a> {
         let stage = written.parse().ok().and_then(|name: StageName| self.by_name_in_file.get(&name));
         match stage {
             Some(&stage) => self.need(stage),
-            None => self.add_parent(written, None, line, || from.pieces()),
+            None => self.add_parent(written, None, line, || from.spans()),
         }
         Ok(())
     }
@@ -246,12 +239,12 @@ impl<'a> Reader<'a> {
         reference: String,
         platform: Option<String>,
         line: usize,
-        pieces: impl FnOnce() -> Vec<Range<usize>>,
+        spans: impl FnOnce() -> Vec<Range<usize>>,
     ) {
         if reference != SCRATCH {
             let stage = self.stages.len() - 1;
-            let pieces = pieces();
-            self.parents.push(Parent { reference, platform, line, stage, in_trigger: false, pieces });
+            let spans = spans();
+            self.parents.push(Parent { reference, platform, line, stage, in_trigger: false, spans });
         }
     }
 
@@ -276,7 +269,7 @@ struct LineStarts<'t> {
 
 impl LineStarts<'_> {
     /// The line on which a text of a statement begins.
-    fn line_of(&self, statement: &Statement<'_>, text: &Written<'_>) -> usize {
+    fn line_of(&self, statement: &Statement<'_>, text: &SourceText<'_>) -> usize {
         let (first, last) = statement.lines;
         let Some(start) = text.start().filter(|_| first < last) else { return first };
         let starts = self.starts.get_or_init(|| {
@@ -289,7 +282,7 @@ impl LineStarts<'_> {
 
 /// `FROM [--platform=…] <image> [AS <name>]`
 struct From<'t> {
-    image: Written<'t>,
+    image: SourceText<'t>,
     name: Option<StageName>,
 }
 

@@ -3,7 +3,7 @@
 use super::error::DockerfileError;
 use super::heredoc;
 use super::lines::{Directives, Lines};
-use super::written::{Joined, Written, is_space};
+use super::source_text::{SourceMap, SourceText, is_space};
 
 /// One instruction as it is written, its continuation lines joined.
 #[derive(Debug)]
@@ -13,9 +13,9 @@ pub(super) struct Statement<'t> {
     /// The first line and the last, here-documents included; both from 1.
     pub(super) lines: (usize, usize),
     /// Words that begin with `--`, without quotes.
-    pub(super) flags: Vec<Written<'t>>,
+    pub(super) flags: Vec<SourceText<'t>>,
     /// What follows the flags.
-    pub(super) rest: Written<'t>,
+    pub(super) rest: SourceText<'t>,
     /// The rest, where it is a JSON array of strings.
     pub(super) json: Option<Vec<String>>,
 }
@@ -46,7 +46,7 @@ pub(super) fn read(text: &[u8]) -> Result<(Vec<Statement<'_>>, char), Dockerfile
         let first = line.number;
         let whole = match directives.content(&line) {
             (content, true) => continued(content, line.start, &mut lines, &directives),
-            (content, false) => Written::as_is(content, line.start),
+            (content, false) => SourceText::as_is(content, line.start),
         };
         let mut statement = Statement::parse(&whole, first)?;
         skip_heredocs(&mut lines, &statement, &whole, &mut fruitless_searches)?;
@@ -57,8 +57,13 @@ pub(super) fn read(text: &[u8]) -> Result<(Vec<Statement<'_>>, char), Dockerfile
 }
 
 /// A line that stands from `start` on, and those that belong to it.
-fn continued<'t>(first: &[u8], start: usize, lines: &mut Lines<'_>, directives: &Directives) -> Written<'t> {
-    let mut joined = Joined::default();
+fn continued<'t>(
+    first: &[u8],
+    start: usize,
+    lines: &mut Lines<'_>,
+    directives: &Directives,
+) -> SourceText<'t> {
+    let mut joined = SourceMap::default();
     joined.add(first, start);
     while let Some(line) = lines.next() {
         if line.without_indent().is_comment_or_blank() {
@@ -77,7 +82,7 @@ fn continued<'t>(first: &[u8], start: usize, lines: &mut Lines<'_>, directives: 
 fn skip_heredocs(
     lines: &mut Lines<'_>,
     statement: &Statement<'_>,
-    whole: &Written<'_>,
+    whole: &SourceText<'_>,
     fruitless_searches: &mut usize,
 ) -> Result<(), DockerfileError> {
     let trigger = if statement.keyword == "ONBUILD" { Some(statement.trigger()?) } else { None };
@@ -105,7 +110,7 @@ fn skip_heredocs(
 }
 
 impl<'t> Statement<'t> {
-    fn parse(whole: &Written<'t>, line: usize) -> Result<Self, DockerfileError> {
+    fn parse(whole: &SourceText<'t>, line: usize) -> Result<Self, DockerfileError> {
         let whole = whole.trimmed();
         let length = whole.bytes().len();
         let (keyword, rest) =
@@ -154,11 +159,11 @@ impl<'t> Statement<'t> {
     }
 
     /// The value of the first flag with this name.
-    pub(super) fn flag(&self, name: &str) -> Option<Written<'t>> {
+    pub(super) fn flag(&self, name: &str) -> Option<SourceText<'t>> {
         self.flags_named(name).next()
     }
 
-    pub(super) fn flags_named(&self, name: &str) -> impl Iterator<Item = Written<'t>> {
+    pub(super) fn flags_named(&self, name: &str) -> impl Iterator<Item = SourceText<'t>> {
         self.flags.iter().filter_map(move |flag| {
             let (key, value) = flag.split_once(|byte| byte == b'=')?;
             (key.bytes().get(2..)? == name.as_bytes()).then_some(value)
@@ -167,7 +172,7 @@ impl<'t> Statement<'t> {
 }
 
 /// `None` where the text is no JSON array at all.
-fn json_array(text: &Written<'_>) -> Option<Result<Vec<String>, &'static str>> {
+fn json_array(text: &SourceText<'_>) -> Option<Result<Vec<String>, &'static str>> {
     if *text.bytes().first()? != b'[' {
         return None;
     }
@@ -180,7 +185,7 @@ fn json_array(text: &Written<'_>) -> Option<Result<Vec<String>, &'static str>> {
 }
 
 /// Takes the leading `--flags`; quotes and `\` lose their meaning on the way, as in BuildKit.
-fn take_flags<'t>(text: &Written<'t>) -> (Vec<Written<'t>>, Written<'t>) {
+fn take_flags<'t>(text: &SourceText<'t>) -> (Vec<SourceText<'t>>, SourceText<'t>) {
     let bytes = text.bytes();
     let mut flags = Vec::new();
     let mut at = 0;
@@ -199,8 +204,8 @@ fn take_flags<'t>(text: &Written<'t>) -> (Vec<Written<'t>>, Written<'t>) {
 }
 
 /// Reads a word up to an unquoted space; returns how many bytes it took.
-fn flag<'t>(text: &Written<'t>) -> (Written<'t>, usize) {
-    let mut flag = Joined::default();
+fn flag<'t>(text: &SourceText<'t>) -> (SourceText<'t>, usize) {
+    let mut flag = SourceMap::default();
     let mut quote = None;
     let mut at = 0;
     while let Some(&byte) = text.bytes().get(at) {

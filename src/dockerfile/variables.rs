@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use super::MAX_BYTES;
 use super::error::DockerfileError;
 use super::shell::{self, Expanded, Value};
+use super::source_text::is_space;
 use super::statement::Statement;
 use super::words::quoted_words;
-use super::written::is_space;
 use crate::model::Platform;
 
 /// How many bytes of values may be filled in while one file is read.
@@ -60,7 +60,7 @@ pub(super) struct Variables<'a> {
     escape: char,
     build_args: &'a BTreeMap<String, String>,
     platform: Option<&'a Platform>,
-    /// Those before the first `FROM`, which only `FROM` sees and `ARG` lets into a stage.
+    /// Those before the first `FROM`, which only `FROM` sees and `ARG` allowsto a stage.
     global: BTreeMap<String, Value>,
     stages: Vec<Stage>,
     expanded_bytes: Cell<usize>,

@@ -21,7 +21,7 @@ use crate::model::{ImageRef, ManifestDigest};
 pub(super) async fn run(
     docker: &Docker,
     request: &BuildRequest,
-    tell: &(dyn Fn(Progress) + Send + Sync),
+    on_progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Built, EngineError> {
     if !has_stage(&request.dockerfile) {
         return Err(EngineError::NoStage);
@@ -29,7 +29,7 @@ pub(super) async fn run(
     let Session { id, served, mut failures } = session::open(docker, request).await?;
     let build = async {
         let answer = docker.post("build", &format!("/build?{}", query(request, &id)), &[]).await?;
-        follow(docker, answer, tell).await
+        follow(docker, answer, on_progress).await
     };
     let serve = async {
         // A session that ends is no failure in itself: the build says what it means to it.
@@ -98,7 +98,7 @@ struct Line {
 async fn follow(
     docker: &Docker,
     answer: Response<Incoming>,
-    tell: &(dyn Fn(Progress) + Send + Sync),
+    on_progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Built, EngineError> {
     let mut lines = JsonLines::new(docker, answer);
     let mut trace = Trace::default();
@@ -109,7 +109,7 @@ async fn follow(
         }
         match (line.id.as_deref(), line.aux) {
             (Some("moby.buildkit.trace"), Some(Value::String(report))) => {
-                trace.update(decode(&report)?, tell);
+                trace.update(decode(&report)?, on_progress);
             }
             (Some("moby.image.id"), Some(aux)) => {
                 let id = aux.get("ID").and_then(Value::as_str).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The files of a build, and what the engine is told of them.
+//! The files of a build, and what the engine is reported of them.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
@@ -68,7 +68,7 @@ impl ContextError {
 
 /// Checks where a symbolic link leads; `path` is the link's own, from the repository root.
 ///
-/// The target is read as text: `..` takes back the component before it, links on the way are
+/// The target is read as text: `..` removes the component before it, links on the way are
 /// not followed.
 ///
 /// # Errors

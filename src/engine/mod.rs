@@ -62,7 +62,7 @@ pub struct BuildRequest {
     pub cache_from: Vec<ImageRef>,
     /// Whether the image carries what a later build needs to reuse its layers from a registry.
     pub inline_cache: bool,
-    /// Whether parents that the engine has are looked up again in their registry.
+    /// Whether external base images are pulled even if the engine has them.
     pub pull: bool,
     /// For pulling parents and cached layers.
     pub credentials: BTreeMap<Host, Credentials>,

@@ -40,21 +40,21 @@ struct Failure {
 
 impl Trace {
     /// Takes in one report and tells what is new in it.
-    pub(super) fn update(&mut self, status: StatusResponse, tell: &(dyn Fn(Progress) + Send + Sync)) {
+    pub(super) fn update(&mut self, status: StatusResponse, on_progress: &(dyn Fn(Progress) + Send + Sync)) {
         for vertex in status.vertexes {
-            self.see(vertex, tell);
+            self.see(vertex, on_progress);
         }
         for log in status.logs {
             let Some(seen) = self.vertices.get_mut(&log.vertex) else { continue };
             seen.tail.push(&log.msg);
-            tell(Progress::Log {
+            on_progress(Progress::Log {
                 step: seen.name.clone(),
                 text: String::from_utf8_lossy(&log.msg).into_owned(),
             });
         }
     }
 
-    fn see(&mut self, vertex: Vertex, tell: &(dyn Fn(Progress) + Send + Sync)) {
+    fn see(&mut self, vertex: Vertex, on_progress: &(dyn Fn(Progress) + Send + Sync)) {
         let seen = self.vertices.entry(vertex.digest).or_default();
         seen.name = vertex.name;
         seen.cached |= vertex.cached;
@@ -62,7 +62,7 @@ impl Trace {
         if vertex.started.is_some() && !seen.started {
             seen.started = true;
             if is_told {
-                tell(Progress::StepStarted { step: seen.name.clone() });
+                on_progress(Progress::StepStarted { step: seen.name.clone() });
             }
         }
         let Some(completed) = vertex.completed else { return };
@@ -73,7 +73,7 @@ impl Trace {
             seen.done = true;
             if is_told {
                 let took = vertex.started.map_or(Duration::ZERO, |started| between(&started, &completed));
-                tell(Progress::StepDone { step: seen.name.clone(), cached: seen.cached, took });
+                on_progress(Progress::StepDone { step: seen.name.clone(), cached: seen.cached, took });
             }
         }
     }
@@ -169,10 +169,10 @@ mod tests {
     }
 
     fn report(trace: &mut Trace, vertexes: Vec<Vertex>, logs: Vec<VertexLog>) -> Vec<Progress> {
-        let told = std::sync::Mutex::new(Vec::new());
+        let reported = std::sync::Mutex::new(Vec::new());
         let status = StatusResponse { vertexes, logs, ..StatusResponse::default() };
-        trace.update(status, &|progress| told.lock().unwrap().push(progress));
-        told.into_inner().unwrap()
+        trace.update(status, &|progress| reported.lock().unwrap().push(progress));
+        reported.into_inner().unwrap()
     }
 
     #[test]
@@ -197,12 +197,12 @@ mod tests {
         let started = Vertex { started: at(10), ..vertex("a", "[2/2] RUN x") };
         let done = Vertex { completed: at(12), cached: true, ..started.clone() };
 
-        let told = report(&mut trace, vec![started.clone(), started, done.clone(), done], vec![]);
+        let reported = report(&mut trace, vec![started.clone(), started, done.clone(), done], vec![]);
 
         let step = "[2/2] RUN x".to_owned();
         let took = Duration::from_secs(2);
         assert_eq!(
-            told,
+            reported,
             [Progress::StepStarted { step: step.clone() }, Progress::StepDone { step, cached: true, took }]
         );
         assert_eq!(trace.steps(), (1, 1));

@@ -71,20 +71,20 @@ pub(super) async fn build(
     task: &Task,
     needs: &BTreeMap<ProjectName, Needed>,
 ) -> Result<Outcome, ExecuteError> {
-    let building = Building { executor, project, task, needs };
+    let build = ProjectBuild { executor, project, task, needs };
     let tags = match &task.destination {
         Destination::Shared(tags) => tags,
-        Destination::Untrusted(run) => return building.keep_apart(run).await,
+        Destination::Untrusted(run) => return build.keep_apart(run).await,
     };
     let in_repository = |source| ExecuteError::Repository { repository: task.repository.clone(), source };
     executor.registry.ensure_repository(&task.repository).await.map_err(in_repository)?;
     let outcome = match executor.registry.storage() {
-        Storage::Engine => building.keep_in_engine(tags).await?,
-        Storage::Remote => building.push_to_registry(tags).await?,
+        Storage::Engine => build.keep_in_engine(tags).await?,
+        Storage::Remote => build.push_to_registry(tags).await?,
     };
     if task.clears_taint {
         let untagged = executor.registry.untag(&task.repository, &Tag::tainted()).await;
-        untagged.map_err(|source| building.tag_failed(source))?;
+        untagged.map_err(|source| build.tag_failed(source))?;
     }
     Ok(outcome)
 }
@@ -103,7 +103,7 @@ pub(super) fn pinned(
     }
 }
 
-struct Building<'b, 'e> {
+struct ProjectBuild<'b, 'e> {
     executor: &'b Executor<'e>,
     project: &'b ProjectName,
     task: &'b Task,
@@ -113,7 +113,7 @@ struct Building<'b, 'e> {
 /// Images of one target, one for each platform that has it.
 type Images<'b> = Vec<(&'b TaskVariant, ManifestDigest)>;
 
-impl<'b> Building<'b, '_> {
+impl<'b> ProjectBuild<'b, '_> {
     /// Builds and tags where the image already is. The engine's own cache primes the next build.
     async fn keep_in_engine(&self, tags: &Tags) -> Result<Outcome, ExecuteError> {
         let variant = self.task.variants.first().expect("a task has a variant");

@@ -31,7 +31,7 @@ pub enum Work {
     Build(Box<Task>),
 }
 
-/// All that a build takes; only the images of its needs are missing.
+/// All that a build takes; only the images of its dependencies are missing.
 #[derive(Clone)]
 pub struct Task {
     pub engine: Arc<dyn Engine>,

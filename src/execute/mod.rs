@@ -1,4 +1,4 @@
-//! Does what a plan says, needs first, and reports how it went. Decides nothing.
+//! Does what a plan says, dependencies first, and reports how it went. Decides nothing.
 //!
 //! A project that is built is pushed first and tagged last, its cache tag the very last, so that
 //! what has a cache tag is whole. When a project fails, what needs it is blocked; everything else
@@ -151,7 +151,7 @@ impl<'p> Progress<'p> {
         Self { graph, waiting, started: BTreeSet::new(), done }
     }
 
-    /// Takes the most urgent build all whose needs have an image.
+    /// Takes the most urgent build all whose dependencies have an image.
     fn next_ready(&mut self) -> Option<(&'p Job, &'p Task)> {
         let has_image =
             |need: &ProjectName| self.done.get(need).is_some_and(|report| report.image().is_some());

@@ -107,7 +107,7 @@ pub struct Preparation<'p> {
     pub branch_to_read: Option<&'p BranchName>,
     /// Of the projects that are built and have some.
     pub secrets: &'p Secrets,
-    /// Whether external parents are looked up again in their registry.
+    /// Whether external base images are pulled even if the engine has them.
     pub pull: bool,
 }
 
@@ -241,7 +241,7 @@ impl<'p> TaskBuilder<'p> {
         files: &[InputFile],
     ) -> Result<Context, PrepareError> {
         let committed = files.iter().filter(|file| file.mode != FileMode::Submodule);
-        self.preparation.repository.fetch_promised(committed.filter_map(|file| match file.content {
+        self.preparation.repository.fetch_from_promisor(committed.filter_map(|file| match file.content {
             InputContent::Committed(id) => Some(id),
             InputContent::Extra(_) => None,
         }))?;

@@ -12,7 +12,7 @@ use crate::record::{ARTIFACT_TYPE, BuildRecord, RecordError, RecordedImage};
 use crate::registry::{Registry, RegistryError};
 use crate::workspace::Workspace;
 
-/// Why a whole build could not be recorded.
+/// Why a complete build could not be recorded.
 #[derive(Debug, Error)]
 pub enum RecordingError {
     #[error("cannot write the build record")]

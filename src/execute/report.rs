@@ -40,7 +40,7 @@ pub enum Outcome {
         /// The last lines of the failed step, oldest first.
         log_tail: Vec<String>,
     },
-    /// A need failed.
+    /// A dependency failed.
     Blocked {
         by: ProjectName,
     },
@@ -64,8 +64,8 @@ impl Outcome {
         matches!(self, Self::Failed { .. })
     }
 
-    /// The word that stands for it in reports.
-    pub fn word(&self) -> &'static str {
+    /// The label of the outcome in reports.
+    pub fn label(&self) -> &'static str {
         match self {
             Self::Built { .. } => "built",
             Self::Reused { .. } => "reused",

@@ -12,7 +12,7 @@ use crate::model::{
     BranchName, CommitId, Credentials, ImageRef, InputDigest, ManifestDigest, ObjectId, Platform,
     RepositoryName, Tag,
 };
-use crate::registry::{Adjustment, RegistryError, Storage};
+use crate::registry::{RegistryError, RepositoryChange, Storage};
 
 /// Notes what it is asked, and fails or hangs for the images it is told to.
 #[derive(Default)]
@@ -101,7 +101,7 @@ impl Registry for Recorder {
         unreachable!("executing asks nothing that planning has not asked")
     }
 
-    async fn ensure_repository(&self, _: &RepositoryName) -> Result<Vec<Adjustment>, RegistryError> {
+    async fn ensure_repository(&self, _: &RepositoryName) -> Result<Vec<RepositoryChange>, RegistryError> {
         Ok(Vec::new())
     }
 
@@ -173,7 +173,7 @@ fn commit() -> CommitId {
     CommitId(ObjectId::from_bytes([1; 20]))
 }
 
-/// Some projects with their needs; those named `reused` are in the cache.
+/// Some projects with their dependencies; those named `reused` are in the cache.
 struct World {
     graph: ProjectGraph,
     recorder: Arc<Recorder>,
@@ -277,7 +277,7 @@ fn task(recorder: Arc<Recorder>, project: &ProjectName, needs: &[ProjectName]) -
 }
 
 fn outcomes(report: &BuildReport) -> Vec<(&str, &str)> {
-    report.projects.iter().map(|(name, report)| (name.as_str(), report.outcome.word())).collect()
+    report.projects.iter().map(|(name, report)| (name.as_str(), report.outcome.label())).collect()
 }
 
 #[tokio::test]
@@ -380,7 +380,7 @@ async fn a_parent_is_pinned_to_the_image_of_this_very_plan() {
 }
 
 #[tokio::test]
-async fn a_failed_need_blocks_its_dependents_and_spares_the_rest() {
+async fn a_failed_dependency_blocks_its_dependents_and_spares_the_rest() {
     let world = World::with(
         Recorder { failing: vec!["base"], ..Recorder::default() },
         &[("base", &[]), ("lib", &["base"]), ("api", &["lib"]), ("site", &[]), ("docs", &["site"])],

@@ -119,7 +119,7 @@ impl Histories<'_> {
     fn best_common_ancestors(&mut self, one: Oid, other: Oid) -> Result<Vec<Oid>, Stop> {
         let mut reached: HashMap<Oid, Reached> = HashMap::default();
         let mut waiting = BinaryHeap::new();
-        // Of those that wait, how many were not reached from a common ancestor.
+        // Of those that wait, how many are not reachable from a common ancestor.
         let mut promising = 0_usize;
         let mut best = Vec::new();
         for (start, from_one) in [(one, true), (other, false)] {

@@ -18,7 +18,7 @@ pub enum Wanted<'w> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
     One,
-    /// So many commits more than are here.
+    /// Maximum number of commits besides those that are here.
     More(u32),
     All,
 }
@@ -117,9 +117,9 @@ mod tests {
         let said =
             "fatal: unable to access 'https://user:p@ss@git.example/a/b/': refused (see https://x.example)";
 
-        let told = without_passwords(said);
+        let message = without_passwords(said);
 
         let expected = "fatal: unable to access 'https://git.example/a/b/': refused (see https://x.example)";
-        assert_eq!(told, expected);
+        assert_eq!(message, expected);
     }
 }

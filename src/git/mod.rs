@@ -11,7 +11,7 @@ mod error;
 mod fetch;
 mod history;
 mod objects;
-mod promised;
+mod promisor;
 mod submodules;
 mod tree;
 mod work_tree;
@@ -197,14 +197,14 @@ impl Repository {
     ///
     /// # Errors
     /// [`GitError::Fetch`] when the remote doesn't give them.
-    pub fn fetch_promised(&self, ids: impl IntoIterator<Item = ObjectId>) -> Result<(), GitError> {
+    pub fn fetch_from_promisor(&self, ids: impl IntoIterator<Item = ObjectId>) -> Result<(), GitError> {
         let Some(remote) = self.promisor() else { return Ok(()) };
         let objects = self.inner.odb().map_err(|source| GitError::read("the objects", source))?;
         let missing: Vec<ObjectId> = ids.into_iter().filter(|id| !objects.exists(oid(*id))).collect();
         if missing.is_empty() {
             return Ok(());
         }
-        promised::fetch_all(self.git(), &remote, &missing)
+        promisor::fetch_all(self.git(), &remote, &missing)
             .map_err(|source| GitError::Fetch { what: format!("{} objects", missing.len()), source })
     }
 

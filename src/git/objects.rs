@@ -7,7 +7,7 @@ use std::sync::Arc;
 use gix_object::{Find as _, FindHeader as _, Kind};
 
 use super::error::Cause;
-use super::promised::Promised;
+use super::promisor::PromisorReader;
 use super::{EMPTY_TREE, Repository};
 use crate::model::ObjectId;
 
@@ -35,12 +35,12 @@ pub(super) struct Objects {
     /// Opened when something is read.
     store: OnceCell<gix_odb::Handle>,
     /// What is asked for objects that aren't here, once there were such.
-    promised: RefCell<Option<Promised>>,
+    promisor: RefCell<Option<PromisorReader>>,
 }
 
 impl Objects {
     pub(super) fn at(location: Location) -> Self {
-        Self { location, store: OnceCell::new(), promised: RefCell::default() }
+        Self { location, store: OnceCell::new(), promisor: RefCell::default() }
     }
 
     pub(super) fn git_dir(&self) -> &Path {
@@ -70,7 +70,7 @@ impl Objects {
         let found = self.store()?.try_find(&gix_hash::ObjectId::Sha1(*id.as_bytes()), &mut content)?;
         let found = match found.map(|found| found.kind) {
             Some(found) => Some((found, content)),
-            None => self.promised(id)?,
+            None => self.promisor(id)?,
         };
         match found {
             Some((found, content)) if found == kind => Ok(content),
@@ -90,15 +90,15 @@ impl Objects {
     }
 
     /// An object that a partial clone left with its remote; `None` in a whole clone.
-    fn promised(&self, id: ObjectId) -> Result<Option<(Kind, Vec<u8>)>, Cause> {
-        let mut promised = self.promised.borrow_mut();
-        if promised.is_none() {
+    fn promisor(&self, id: ObjectId) -> Result<Option<(Kind, Vec<u8>)>, Cause> {
+        let mut promisor = self.promisor.borrow_mut();
+        if promisor.is_none() {
             if Repository::open(self.git_dir())?.promisor().is_none() {
                 return Ok(None);
             }
-            *promised = Some(Promised::start(self.git_dir())?);
+            *promisor = Some(PromisorReader::start(self.git_dir())?);
         }
-        promised.as_mut().map_or(Ok(None), |promised| promised.read(id))
+        promisor.as_mut().map_or(Ok(None), |promisor| promisor.read(id))
     }
 }
 

@@ -136,7 +136,7 @@ impl<'r> Snapshot<'r> {
     ///
     /// # Errors
     /// As [`Snapshot::entry`], and [`GitError::Fetch`] when the remote doesn't give them.
-    pub fn fetch_promised(&self, paths: impl IntoIterator<Item = RepoPath>) -> Result<(), GitError> {
+    pub fn fetch_from_promisor(&self, paths: impl IntoIterator<Item = RepoPath>) -> Result<(), GitError> {
         if self.repository.promisor().is_none() {
             return Ok(());
         }
@@ -148,7 +148,7 @@ impl<'r> Snapshot<'r> {
                 ids.push(id);
             }
         }
-        self.repository.fetch_promised(ids)
+        self.repository.fetch_from_promisor(ids)
     }
 
     /// Visits every file in path order, except in folders that `enter` refuses.

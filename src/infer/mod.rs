@@ -35,9 +35,9 @@ pub struct Source {
     pub line: usize,
     /// With its variables.
     pub written: String,
-    pub certainty: Certainty,
+    pub resolution: Resolution,
     /// What it takes, or would take if it were there.
-    pub takes: Vec<Takes>,
+    pub takes: Vec<CopiedPath>,
     /// Takes the same paths as `takes`.
     pub patterns: Patterns,
     /// Whether `--exclude` leaves out some of it.
@@ -46,7 +46,7 @@ pub struct Source {
 
 /// How sure it is that a source takes what is said of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Certainty {
+pub enum Resolution {
     /// Something in the tree is what it names.
     There,
     /// It has wildcards that match nothing in the tree, which no build minds.
@@ -61,7 +61,7 @@ pub enum Certainty {
 
 /// Paths that a source takes, from the repository root.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Takes {
+pub enum CopiedPath {
     File(RepoPath),
     /// Everything in this folder.
     Folder(RepoPath),
@@ -157,12 +157,12 @@ pub fn sources(
             if copy.kind == CopyKind::Add && source::is_remote(source.path.as_deref().unwrap_or_default()) {
                 continue;
             }
-            let (certainty, takes) = resolver.takes(source, copy.kind, flags)?;
+            let (resolution, takes) = resolver.takes(source, copy.kind, flags)?;
             sources.push(Source {
                 kind: copy.kind,
                 line: source.line,
                 written: source.written.clone(),
-                certainty,
+                resolution,
                 patterns: patterns(&takes, context),
                 takes,
                 has_exclusions: flags.exclude,
@@ -177,11 +177,12 @@ pub fn sources(
 ///
 /// What another line takes already has none of its own.
 pub fn lines(sources: &[Source], folder: &RepoPath) -> Vec<String> {
-    let all: Vec<&Takes> = sources.iter().flat_map(|source| &source.takes).collect();
+    let all: Vec<&CopiedPath> = sources.iter().flat_map(|source| &source.takes).collect();
     let mut lines = Vec::new();
     for takes in &all {
         let line = takes.line(folder);
-        let is_within = |other: &&&Takes| matches!(other, Takes::Folder(_)) && other.holds(takes);
+        let is_within =
+            |other: &&&CopiedPath| matches!(other, CopiedPath::Folder(_)) && other.contains(takes);
         if !lines.contains(&line) && !all.iter().any(|other| is_within(&other) && other != takes) {
             lines.push(line);
         }
@@ -189,7 +190,7 @@ pub fn lines(sources: &[Source], folder: &RepoPath) -> Vec<String> {
     lines
 }
 
-impl Takes {
+impl CopiedPath {
     /// How a pattern file in `folder` says it: with `./` for what is in that folder, else from the root.
     pub fn line(&self, folder: &RepoPath) -> String {
         let (path, rest) = match self {
@@ -216,7 +217,7 @@ impl Takes {
     }
 
     /// Whether it is a folder that holds all that `other` takes.
-    fn holds(&self, other: &Self) -> bool {
+    fn contains(&self, other: &Self) -> bool {
         let Self::Folder(folder) = self else { return false };
         match other {
             Self::File(path) => path.is_within(folder) && path != folder,
@@ -226,7 +227,7 @@ impl Takes {
 }
 
 /// What takes the same paths; everything in the context where a line would be too long.
-fn patterns(takes: &[Takes], context: &RepoPath) -> Patterns {
+fn patterns(takes: &[CopiedPath], context: &RepoPath) -> Patterns {
     let root = RepoPath::default();
     let lines = takes.iter().map(|takes| takes.line(&root)).zip(1..);
     Patterns::from_list(lines).unwrap_or_else(|_| Patterns::whole_folder(context))

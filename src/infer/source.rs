@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::wildcard;
-use super::{Certainty, Takes};
+use super::{CopiedPath, Resolution};
 use crate::dockerfile::{self, Copy, CopyKind, Dockerfile};
 use crate::git::{EntryKind, GitError, Snapshot};
 use crate::model::{FileMode, RepoPath};
@@ -53,9 +53,9 @@ impl<'r> Resolver<'r> {
         source: &dockerfile::Source,
         kind: CopyKind,
         flags: Flags,
-    ) -> Result<(Certainty, Vec<Takes>), GitError> {
+    ) -> Result<(Resolution, Vec<CopiedPath>), GitError> {
         let Some(path) = &source.path else {
-            return Ok((Certainty::UnknownVariable, vec![self.before_variable(&source.written)]));
+            return Ok((Resolution::UnknownVariable, vec![self.before_variable(&source.written)]));
         };
         let parts = clean(path.split('/'));
         let is_wild = |part: &&str| wildcard::is_wild(part);
@@ -70,9 +70,9 @@ impl<'r> Resolver<'r> {
             return Ok(match place {
                 Some(place) => {
                     found.takes.push(place);
-                    (Certainty::There, found.takes)
+                    (Resolution::There, found.takes)
                 }
-                None => (Certainty::Missing, self.path(folders).map(Takes::File).into_iter().collect()),
+                None => (Resolution::Missing, self.path(folders).map(CopiedPath::File).into_iter().collect()),
             });
         }
         let globs: Option<Vec<String>> = wild
@@ -83,23 +83,23 @@ impl<'r> Resolver<'r> {
             })
             .collect();
         let folder = match place {
-            Some(Takes::Folder(folder)) => folder,
+            Some(CopiedPath::Folder(folder)) => folder,
             _ => self.path(folders).unwrap_or_default(),
         };
         let Some(globs) = globs else {
-            return Ok((Certainty::BadWildcard, vec![Takes::Folder(folder)]));
+            return Ok((Resolution::BadWildcard, vec![CopiedPath::Folder(folder)]));
         };
         self.wild(folder, &globs, found)
     }
 
     /// Everything in the folder that is named before the first variable: what comes after can be anything.
-    fn before_variable(&self, written: &str) -> Takes {
+    fn before_variable(&self, written: &str) -> CopiedPath {
         let certain = written.split('$').next().unwrap_or_default();
         let folders = certain.rsplit_once('/').map_or("", |(folders, _)| folders);
         let parts = clean(folders.split('/'));
         let is_plain = !parts.iter().any(|part| wildcard::is_wild(part));
         let folder = if is_plain { self.path(&parts) } else { None };
-        Takes::Folder(folder.unwrap_or_else(|| self.context.clone()))
+        CopiedPath::Folder(folder.unwrap_or_else(|| self.context.clone()))
     }
 
     fn path(&self, parts: &[&str]) -> Option<RepoPath> {
@@ -107,7 +107,7 @@ impl<'r> Resolver<'r> {
     }
 
     /// What is at the end of a path; the links that it leads through go to `found`. `None`: nothing is there.
-    fn follow(&self, parts: &[&str], found: &mut Found) -> Result<Option<Takes>, GitError> {
+    fn follow(&self, parts: &[&str], found: &mut Found) -> Result<Option<CopiedPath>, GitError> {
         let mut rest: VecDeque<String> = parts.iter().map(|&part| part.to_owned()).collect();
         let mut place: Vec<String> = Vec::new();
         let mut links = 0;
@@ -121,7 +121,7 @@ impl<'r> Resolver<'r> {
                 EntryKind::File(FileMode::Symlink) if links < MAX_LINKS => {
                     links += 1;
                     let target = self.snapshot.blob(entry.id, &path)?;
-                    found.takes.push(Takes::File(path));
+                    found.takes.push(CopiedPath::File(path));
                     let Ok(target) = String::from_utf8(target) else { return Ok(None) };
                     place.pop();
                     // As in the engine, the context is the root that a link can't leave.
@@ -132,11 +132,11 @@ impl<'r> Resolver<'r> {
                     rest = whole.into_iter().map(str::to_owned).collect();
                 }
                 EntryKind::File(FileMode::Symlink) => return Ok(None),
-                EntryKind::File(_) => return Ok(rest.is_empty().then_some(Takes::File(path))),
+                EntryKind::File(_) => return Ok(rest.is_empty().then_some(CopiedPath::File(path))),
             }
         }
         let names: Vec<&str> = place.iter().map(String::as_str).collect();
-        Ok(self.path(&names).map(Takes::Folder))
+        Ok(self.path(&names).map(CopiedPath::Folder))
     }
 
     /// What wildcards below a folder match: files as they are, folders with everything in them.
@@ -145,10 +145,10 @@ impl<'r> Resolver<'r> {
         folder: RepoPath,
         globs: &[String],
         mut found: Found,
-    ) -> Result<(Certainty, Vec<Takes>), GitError> {
+    ) -> Result<(Resolution, Vec<CopiedPath>), GitError> {
         self.look(&folder, globs, &mut found)?;
-        let certainty =
-            if found.files || found.folders { Certainty::There } else { Certainty::MatchesNothing };
+        let resolution =
+            if found.files || found.folders { Resolution::There } else { Resolution::MatchesNothing };
         // `*` matches whatever is there, so that is the whole folder, with what it will hold one day.
         let (glob, is_whole) = match globs {
             [before @ .., last] if last == "*" || last == "**" => (before.join("/"), true),
@@ -156,18 +156,18 @@ impl<'r> Resolver<'r> {
         };
         let mut takes = found.takes;
         match (is_whole, glob.is_empty()) {
-            (true, true) => takes.push(Takes::Folder(folder)),
-            (true, false) => takes.push(Takes::Glob { folder, glob: format!("{glob}/") }),
+            (true, true) => takes.push(CopiedPath::Folder(folder)),
+            (true, false) => takes.push(CopiedPath::Glob { folder, glob: format!("{glob}/") }),
             (false, _) => {
                 if found.files || !found.folders {
-                    takes.push(Takes::Glob { folder: folder.clone(), glob: glob.clone() });
+                    takes.push(CopiedPath::Glob { folder: folder.clone(), glob: glob.clone() });
                 }
                 if found.folders {
-                    takes.push(Takes::Glob { folder, glob: format!("{glob}/") });
+                    takes.push(CopiedPath::Glob { folder, glob: format!("{glob}/") });
                 }
             }
         }
-        Ok((certainty, takes))
+        Ok((resolution, takes))
     }
 
     fn look(&self, folder: &RepoPath, globs: &[String], found: &mut Found) -> Result<(), GitError> {
@@ -216,7 +216,7 @@ impl<'r> Resolver<'r> {
 #[derive(Default)]
 struct Found {
     /// Links on the way, and what they lead to.
-    takes: Vec<Takes>,
+    takes: Vec<CopiedPath>,
     files: bool,
     folders: bool,
 }

@@ -46,9 +46,9 @@ fn lines_of(copies: &str, files: &[&str]) -> Vec<String> {
     lines(&infer(&format!("FROM a\n{copies}"), None, "services/api", &files), &path("services/api"))
 }
 
-fn certainties(copies: &str, files: &[&str]) -> Vec<Certainty> {
+fn resolutions(copies: &str, files: &[&str]) -> Vec<Resolution> {
     let sources = infer(&format!("FROM a\n{copies}"), None, "", files);
-    sources.iter().map(|source| source.certainty).collect()
+    sources.iter().map(|source| source.resolution).collect()
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_link_is_taken_with_what_it_leads_to() {
     assert_eq!(lines_of("COPY to/a /", &files), ["./to", "./real/a"]);
     assert_eq!(lines_of("COPY up /", &files), ["./up", "./to", "./real/a"]);
     assert_eq!(lines_of("COPY u* /", &files), ["./up", "./to", "./real/a", "./u*"]);
-    assert_eq!(certainties("COPY a /\nCOPY b /", &["a -> b", "b -> a"]), [Certainty::Missing; 2]);
+    assert_eq!(resolutions("COPY a /\nCOPY b /", &["a -> b", "b -> a"]), [Resolution::Missing; 2]);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_variable_that_nobody_sets_is_a_guess_that_takes_enough() {
     assert_eq!(lines_of("ARG A=src\nCOPY $A /", &["src/a"]), ["./src/"]);
     assert_eq!(lines_of("ARG A\nCOPY $A/b /", &["src/a"]), ["./"]);
     assert_eq!(lines_of("ARG A\nCOPY src/bin-$A/b /", &["src/a"]), ["./src/"]);
-    assert_eq!(certainties("ARG A\nCOPY $A /", &[]), [Certainty::UnknownVariable]);
+    assert_eq!(resolutions("ARG A\nCOPY $A /", &[]), [Resolution::UnknownVariable]);
 }
 
 #[test]
@@ -152,15 +152,15 @@ fn what_is_not_there_is_told_from_wildcards_that_may_match_nothing() {
     let files = ["a", "b/c"];
 
     assert_eq!(
-        certainties("COPY a x b/c b/d a/e *.z [ /", &files),
+        resolutions("COPY a x b/c b/d a/e *.z [ /", &files),
         [
-            Certainty::There,
-            Certainty::Missing,
-            Certainty::There,
-            Certainty::Missing,
-            Certainty::Missing,
-            Certainty::MatchesNothing,
-            Certainty::BadWildcard,
+            Resolution::There,
+            Resolution::Missing,
+            Resolution::There,
+            Resolution::Missing,
+            Resolution::Missing,
+            Resolution::MatchesNothing,
+            Resolution::BadWildcard,
         ]
     );
     assert_eq!(lines_of("COPY yarn.lock* gone/ /", &["a"]), ["./yarn.lock*", "./gone"]);

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::yaml::{Node, YamlError};
-use super::{Build, Ignored, Place, resolve};
+use super::{Build, Ignored, SourceLocation, resolve};
 use crate::model::RepoPath;
 use crate::workspace::PATTERN_FILE;
 
@@ -22,7 +22,7 @@ pub(super) fn builds(
     let file = Node::parse(text)?;
     let mut builds = Vec::new();
     for (name, entry) in file.map().unwrap_or_default() {
-        let mut ignore = |line, why| ignored.push(Ignored { at: Place::new(path, line), why });
+        let mut ignore = |line, why| ignored.push(Ignored { at: SourceLocation::new(path, line), why });
         let Some(members) = entry.map() else {
             ignore(entry.line, format!("`{name}` is no project"));
             continue;
@@ -76,6 +76,6 @@ fn entry_of(path: &RepoPath, name: &str, entry: &Rc<Node>) -> Result<Build, Stri
         needs: texts("dependencies"),
         pattern_lines: texts("rebuildPatterns"),
         pattern_file,
-        ..Build::of(dockerfile, Place::new(path, entry.line))
+        ..Build::of(dockerfile, SourceLocation::new(path, entry.line))
     })
 }

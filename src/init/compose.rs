@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::yaml::{Node, YamlError};
-use super::{Build, Ignored, Place, resolve};
+use super::{Build, Ignored, SourceLocation, resolve};
 use crate::model::RepoPath;
 
 pub(super) const NAMES: &[&str] =
@@ -39,7 +39,7 @@ struct Reader<'r> {
 
 impl Reader<'_> {
     fn build(&mut self, build: &Rc<Node>) -> Option<Build> {
-        let found = Place::new(self.path, build.line);
+        let found = SourceLocation::new(self.path, build.line);
         if build.get("dockerfile_inline").is_some() {
             return self.ignore(build, format!("service `{}` has no Dockerfile of its own", self.service));
         }
@@ -126,7 +126,7 @@ impl Reader<'_> {
     }
 
     fn note(&mut self, node: &Node, why: String) {
-        self.ignored.push(Ignored { at: Place::new(self.path, node.line), why });
+        self.ignored.push(Ignored { at: SourceLocation::new(self.path, node.line), why });
     }
 
     fn ignore<T>(&mut self, node: &Node, why: String) -> Option<T> {

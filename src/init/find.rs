@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Build, Ignored, InitError, Place, build_manifest, compose};
+use super::{Build, Ignored, InitError, SourceLocation, build_manifest, compose};
 use crate::git::Snapshot;
 use crate::model::{FileMode, RepoPath};
 use crate::workspace::PATTERN_FILE;
@@ -60,12 +60,12 @@ pub(super) fn builds(
         let text = snapshot.read(path)?.unwrap_or_default();
         match read(path, &text, ignored) {
             Ok(found) => builds.extend(found),
-            Err(error) => ignored.push(Ignored { at: Place::file(path), why: error.to_string() }),
+            Err(error) => ignored.push(Ignored { at: SourceLocation::file(path), why: error.to_string() }),
         }
     }
     let named: BTreeSet<RepoPath> = builds.iter().map(|build| build.dockerfile.clone()).collect();
     let unnamed = found.dockerfiles.iter().filter(|path| !named.contains(*path));
-    builds.extend(unnamed.map(|path| Build::of(path.clone(), Place::file(path))));
+    builds.extend(unnamed.map(|path| Build::of(path.clone(), SourceLocation::file(path))));
     Ok(builds)
 }
 

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::find::Found;
 use super::names::{Names, is_in_generic_folder};
-use super::{Build, Existing, Guess, Ignored, InitError, Place, Project, Proposal};
+use super::{Build, Existing, Guess, Ignored, InitError, Project, Proposal, SourceLocation};
 use crate::dockerfile::{CopyKind, Dockerfile};
 use crate::git::{EntryKind, Snapshot};
-use crate::infer::{self, Certainty, Source, Takes};
+use crate::infer::{self, CopiedPath, Resolution, Source};
 use crate::model::{ProjectName, RepoPath, StageName};
 use crate::patterns::Patterns;
 use crate::workspace::PATTERN_FILE;
@@ -110,7 +110,7 @@ fn candidate(
             let own = path.parent().unwrap_or_default();
             if context != own {
                 let says = format!("the context is `{context}`: what it copies is there");
-                guesses.push(Guess { at: Place::file(&path), says });
+                guesses.push(Guess { at: SourceLocation::file(&path), says });
             }
             (context, sources)
         }
@@ -134,7 +134,7 @@ fn guessed_context(
     let mut best: Option<(usize, RepoPath, Vec<Source>)> = None;
     for folder in folders {
         let sources = sources(&folder)?;
-        let missing = sources.iter().filter(|source| source.certainty == Certainty::Missing).count();
+        let missing = sources.iter().filter(|source| source.resolution == Resolution::Missing).count();
         if best.as_ref().is_none_or(|(least, ..)| missing < *least) {
             best = Some((missing, folder, sources));
         }
@@ -184,7 +184,7 @@ fn paths(proposal: &mut Proposal, candidates: &[Candidate]) -> Vec<RepoPath> {
     paths
 }
 
-/// The needs that are written down, and a note of those that the Dockerfile names.
+/// The dependencies that are written down, and a note of those that the Dockerfile names.
 fn needs(
     proposal: &mut Proposal,
     candidate: &Candidate,
@@ -209,7 +209,7 @@ fn needs(
         }
     }
     for parent in candidate.dockerfile.parents() {
-        let at = Place::new(&candidate.build.dockerfile, parent.line);
+        let at = SourceLocation::new(&candidate.build.dockerfile, parent.line);
         let built = candidates.iter().position(|other| other.build.image.as_ref() == Some(&parent.reference));
         if let Some(need) = built.map(|built| &names[built]).filter(|need| need.as_str() != parent.reference)
         {
@@ -252,7 +252,7 @@ fn pattern_files(
         if candidates.len() > 1 {
             let says =
                 format!("{} projects have their Dockerfiles here, so they share one list", candidates.len());
-            proposal.guesses.push(Guess { at: Place::file(&file), says });
+            proposal.guesses.push(Guess { at: SourceLocation::file(&file), says });
         }
         let lines = lines(proposal, snapshot, &candidates, path)?;
         proposal.pattern_files.insert(file, lines);
@@ -284,7 +284,8 @@ fn lines(
     lines.extend(infer::lines(&sources, path));
     if lines.iter().all(|line| line.starts_with('#')) {
         // A file needs a line; these are inputs anyway.
-        let dockerfile = |candidate: &&Candidate| Takes::File(candidate.build.dockerfile.clone()).line(path);
+        let dockerfile =
+            |candidate: &&Candidate| CopiedPath::File(candidate.build.dockerfile.clone()).line(path);
         lines.extend(candidates.iter().map(dockerfile).collect::<BTreeSet<_>>());
     }
     Ok(lines)
@@ -320,12 +321,12 @@ fn notes(proposal: &mut Proposal, candidate: &Candidate) {
         };
         let takes: Vec<String> = source.takes.iter().map(|takes| takes.line(&RepoPath::default())).collect();
         let (written, takes) = (&source.written, takes.join("`, `"));
-        let at = Place::new(&candidate.build.dockerfile, source.line);
+        let at = SourceLocation::new(&candidate.build.dockerfile, source.line);
         let mut guess = |says: String| proposal.guesses.push(Guess { at: at.clone(), says });
-        match source.certainty {
-            Certainty::There => {}
-            Certainty::MatchesNothing => guess(format!("{keyword} `{written}` matches nothing yet")),
-            Certainty::Missing => {
+        match source.resolution {
+            Resolution::There => {}
+            Resolution::MatchesNothing => guess(format!("{keyword} `{written}` matches nothing yet")),
+            Resolution::Missing => {
                 let why = format!(
                     "{keyword} `{written}`: git has no such file in `{}`; if it is made before the build, \
                      name it in `extra_inputs`",
@@ -334,10 +335,10 @@ fn notes(proposal: &mut Proposal, candidate: &Candidate) {
                 proposal.ignored.push(Ignored { at, why });
                 continue;
             }
-            Certainty::UnknownVariable => {
+            Resolution::UnknownVariable => {
                 guess(format!("{keyword} `{written}` depends on a variable: it may take all of `{takes}`"));
             }
-            Certainty::BadWildcard => {
+            Resolution::BadWildcard => {
                 guess(format!(
                     "{keyword} `{written}` is no wildcard of an engine: it may take all of `{takes}`"
                 ));

@@ -67,7 +67,7 @@ pub struct Project {
 
 /// Where something stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct SourceLocation {
     file: RepoPath,
     /// From 1; `None` for the file as a whole.
     line: Option<usize>,
@@ -76,14 +76,14 @@ pub struct Place {
 /// What was concluded, and from what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Guess {
-    pub at: Place,
+    pub at: SourceLocation,
     pub says: String,
 }
 
 /// What stays unused, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Ignored {
-    pub at: Place,
+    pub at: SourceLocation,
     pub why: String,
 }
 
@@ -144,7 +144,7 @@ impl InitError {
 /// An image that is built, as somebody wrote it.
 #[derive(Clone, Debug)]
 struct Build {
-    found: Place,
+    found: SourceLocation,
     /// Why it counts.
     says: String,
     dockerfile: RepoPath,
@@ -163,7 +163,7 @@ struct Build {
 }
 
 impl Build {
-    fn of(dockerfile: RepoPath, found: Place) -> Self {
+    fn of(dockerfile: RepoPath, found: SourceLocation) -> Self {
         Self {
             found,
             says: "a Dockerfile".to_owned(),
@@ -203,7 +203,7 @@ pub fn propose(
         ignored: Vec::new(),
     };
     let manifest = RepoPath::new(MANIFEST).expect("the manifest's name is a path");
-    let mut guess = |says: String| proposal.guesses.push(Guess { at: Place::file(&manifest), says });
+    let mut guess = |says: String| proposal.guesses.push(Guess { at: SourceLocation::file(&manifest), says });
     guess(format!("the workspace is called `{}`, after the repository", proposal.workspace));
     if let Some(branch) = &proposal.default_branch {
         guess(format!("`default_branch` is `{branch}`: there is no `main`"));
@@ -228,7 +228,7 @@ impl Proposal {
     }
 }
 
-impl Place {
+impl SourceLocation {
     fn new(file: &RepoPath, line: usize) -> Self {
         Self { file: file.clone(), line: Some(line) }
     }
@@ -239,7 +239,7 @@ impl Place {
 }
 
 /// `file:line`
-impl fmt::Display for Place {
+impl fmt::Display for SourceLocation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
             Some(line) => write!(formatter, "{}:{line}", self.file),
@@ -248,7 +248,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl Serialize for Place {
+impl Serialize for SourceLocation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }

@@ -49,7 +49,7 @@ fn prepared(target: &Path, content: &[u8]) -> io::Result<TempPath> {
     Ok(file.into_temp_path())
 }
 
-/// A file that is in its place, and how to take it back.
+/// A file that is in its place, and how to remove it again.
 struct Done {
     target: PathBuf,
     before: Option<TempPath>,

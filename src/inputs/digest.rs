@@ -18,7 +18,9 @@ pub fn digests(workspace: &Workspace, files: &InputFiles) -> BTreeMap<ProjectNam
     for name in workspace.graph.order() {
         if let (Some(project), Some(files)) = (workspace.projects.get(name), files.get(name)) {
             let digest = digest(project, files, |need| {
-                *digests.get(need).expect("a need comes first in the graph's order, and its files were given")
+                *digests
+                    .get(need)
+                    .expect("a dependency comes first in the graph's order, and its files were given")
             });
             digests.insert(name.clone(), digest);
         }

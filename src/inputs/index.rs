@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-
 use crate::dockerfile::Source;
 use crate::model::{ProjectName, RepoPath};
 use crate::patterns::{Index, IndexWalk, PathSet, Pattern, Patterns};

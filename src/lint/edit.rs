@@ -1,4 +1,4 @@
-//! What would mend a finding, as a change of one file that leaves all its other bytes as they are.
+//! What would fix a finding, as a change of one file that leaves all its other bytes as they are.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -32,7 +32,7 @@ pub enum EditKind {
     Remove { text: String },
     /// Another text for a line of a pattern file.
     Replace { text: String },
-    /// Takes a need out of a project's entry in the manifest.
+    /// Takes a dependency out of a project's entry in the manifest.
     RemoveNeed { project: ProjectName, need: ProjectName },
     /// Another reference in a Dockerfile.
     Pin { reference: String },
@@ -78,7 +78,7 @@ fn shown(lines: &[String]) -> String {
 /// A pattern file in `folder` after these edits, and those of them that were made.
 ///
 /// The last line that takes anything is not removed. Lines are added before the first that takes something
-/// back, so that what is taken back stays so.
+/// back, so that what is excluded stays so.
 pub(super) fn patterns(text: &[u8], folder: &RepoPath, edits: &[&Edit]) -> Option<(Vec<u8>, Vec<Edit>)> {
     let mut made = without_redundant(edits);
     loop {
@@ -170,8 +170,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Before the first line that takes something back, and the comments that stand over it; else the end.
 fn place_to_add(lines: &[&[u8]], removed: &BTreeSet<usize>) -> usize {
-    let takes_back = |nth: &usize| lines[*nth].starts_with(b"!") && !removed.contains(&(nth + 1));
-    let Some(first) = (0..lines.len()).find(takes_back) else { return lines.len() };
+    let is_negated = |nth: &usize| lines[*nth].starts_with(b"!") && !removed.contains(&(nth + 1));
+    let Some(first) = (0..lines.len()).find(is_negated) else { return lines.len() };
     let comments = lines[..first].iter().rev().take_while(|line| line.starts_with(b"#")).count();
     first - comments
 }
@@ -185,7 +185,7 @@ fn end_of(line: &[u8]) -> &[u8] {
     &line[line.len() - length..]
 }
 
-/// The manifest without a need of a project that stands on `line`; `None` where that can't be done
+/// The manifest without a dependency of a project that stands on `line`; `None` where that can't be done
 /// without touching something else.
 pub(super) fn without_need(
     text: &[u8],
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn an_added_line_takes_nothing_that_was_taken_back() {
+    fn an_added_line_takes_nothing_that_was_excluded() {
         check("a\n# no text\n!**/*.md\nb\n", &[add("./src/")], "a\n./src/\n# no text\n!**/*.md\nb\n");
         check("a\n!x\nb\n!y\n", &[add("./src/"), remove(2, "!x")], "a\nb\n./src/\n!y\n");
     }
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_need_is_taken_out_of_its_list() {
+    fn a_dependency_is_removed_from_its_list() {
         check_need("needs = [\"lib\"]\n", Some("needs = []\n"));
         check_need("needs = [\"lib\", \"base\"] # two\n", Some("needs = [\"base\"] # two\n"));
         check_need("needs = [\"base\", \"lib\"]", Some("needs = [\"base\"]"));
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_need_that_does_not_stand_alone_on_its_line_is_left() {
+    fn a_dependency_that_does_not_stand_alone_on_its_line_is_left() {
         check_need("needs = ['lib'] # 'lib'\n", None);
     }
 }

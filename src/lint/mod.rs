@@ -1,4 +1,4 @@
-//! Finds where patterns, Dockerfiles and needs don't say the same.
+//! Reports where patterns, Dockerfiles and dependencies disagree.
 //!
 //! One walk over the tree looks each file up among all lines and all sources of all projects at once; what
 //! a Dockerfile takes is [`infer`](crate::infer)'s answer. Nothing is written here but by [`mod@write`].
@@ -19,7 +19,7 @@ use thiserror::Error;
 pub use edit::{Edit, EditKind};
 
 use crate::git::{GitError, Snapshot};
-use crate::infer::{Certainty, InferError};
+use crate::infer::{InferError, Resolution};
 use crate::model::{ErrorKind, ProjectName};
 use crate::workspace::Workspace;
 
@@ -42,7 +42,7 @@ pub struct Finding {
     pub line: usize,
     pub code: Code,
     pub message: String,
-    /// What would mend it, if that is known.
+    /// What would fix it, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suggestion: Option<Edit>,
 }
@@ -154,7 +154,8 @@ pub fn check(
         lint.findings[from..].sort_by(|one, other| {
             (&one.file, one.line, one.code).cmp(&(&other.file, other.line, other.code))
         });
-        let unknown = subject.sources.iter().filter(|source| source.certainty == Certainty::UnknownVariable);
+        let unknown =
+            subject.sources.iter().filter(|source| source.resolution == Resolution::UnknownVariable);
         lint.unchecked.extend(unknown.map(|source| Unchecked {
             project: subject.name.clone(),
             file: subject.project.config.dockerfile.value.to_string(),

@@ -1,4 +1,4 @@
-//! What a project is built on: images of others, projects that it needs, a context that is not declared.
+//! What a project is built on: external images, projects that it needs, a context that is not declared.
 
 use std::collections::BTreeSet;
 

@@ -3,7 +3,7 @@
 use super::walk::{Ambiguity, Line, Subject, Taken};
 use super::{Code, Edit, EditKind, Finding};
 use crate::dockerfile::CopyKind;
-use crate::infer::{self, Certainty, Source, Takes};
+use crate::infer::{self, CopiedPath, Resolution, Source};
 use crate::model::{RepoPath, printable};
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
@@ -19,33 +19,33 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 
 fn of_source(subject: &Subject<'_>, source: &Source, taken: &Taken) -> Option<Finding> {
     let written = printable(&source.written);
-    let Taken { files, covered, taken_back, ignored, uncovered } = taken;
-    let is_literal = matches!(source.takes.last(), Some(Takes::File(_) | Takes::Folder(_)));
-    let (code, message, suggestion) = match source.certainty {
-        Certainty::UnknownVariable | Certainty::MatchesNothing => return None,
-        Certainty::BadWildcard => {
+    let Taken { files, covered, excluded, ignored, uncovered } = taken;
+    let is_literal = matches!(source.takes.last(), Some(CopiedPath::File(_) | CopiedPath::Folder(_)));
+    let (code, message, suggestion) = match source.resolution {
+        Resolution::UnknownVariable | Resolution::MatchesNothing => return None,
+        Resolution::BadWildcard => {
             (Code::SourceBadWildcard, format!("`{written}` has wildcards that engines refuse"), None)
         }
-        Certainty::Missing if has_extra_input(subject, source) => return None,
-        Certainty::Missing => (
+        Resolution::Missing if has_extra_input(subject, source) => return None,
+        Resolution::Missing => (
             Code::SourceMissing,
             format!("`{written}` is not committed, nor named by `extra_inputs`, so the build can't find it"),
             None,
         ),
-        Certainty::There if *files == 0 && *ignored > 0 && is_literal => (
+        Resolution::There if *files == 0 && *ignored > 0 && is_literal => (
             Code::SourceIgnored,
             format!("`.dockerignore` leaves `{written}` out of the context, so the build can't find it"),
             None,
         ),
-        Certainty::There if *files == 0 || uncovered.is_empty() => return None,
-        Certainty::There if *covered == 0 && *taken_back == 0 => (
+        Resolution::There if *files == 0 || uncovered.is_empty() => return None,
+        Resolution::There if *covered == 0 && *excluded == 0 => (
             Code::SourceNotCovered,
             format!("no pattern takes `{written}`, so the build can't find it"),
             add(subject, source, true),
         ),
-        Certainty::There if source.kind == CopyKind::Mount || source.has_exclusions => return None,
-        Certainty::There => {
-            let missing = files - covered - taken_back;
+        Resolution::There if source.kind == CopyKind::Mount || source.has_exclusions => return None,
+        Resolution::There => {
+            let missing = files - covered - excluded;
             let named: Vec<String> = uncovered.iter().map(|path| format!("`{path}`")).collect();
             let more = if missing > named.len() { ", …" } else { "" };
             let message = format!(
@@ -63,7 +63,7 @@ fn of_source(subject: &Subject<'_>, source: &Source, taken: &Taken) -> Option<Fi
 fn has_extra_input(subject: &Subject<'_>, source: &Source) -> bool {
     let extra = crate::patterns::Index::new([&subject.project.extra_inputs]);
     source.takes.iter().any(|takes| match takes {
-        Takes::File(path) | Takes::Folder(path) | Takes::Glob { folder: path, .. } => {
+        CopiedPath::File(path) | CopiedPath::Folder(path) | CopiedPath::Glob { folder: path, .. } => {
             extra.can_match_below(path) || subject.project.extra_inputs.decide(path).is_some()
         }
     })
@@ -101,7 +101,7 @@ fn of_line(subject: &Subject<'_>, line: &Line<'_>) -> Option<Finding> {
             edit(EditKind::Replace { text: expression }, false),
         )
     } else if line.files == 0 && is_negated {
-        let message = "there is nothing that this line takes back".to_owned();
+        let message = "this line excludes nothing".to_owned();
         (
             Code::PatternMatchesNothing,
             message,
@@ -183,12 +183,12 @@ fn is_asked_for(subject: &Subject<'_>, line: &Line<'_>) -> bool {
         Some(own) => RepoPath::new(own).map(|own| folder.join(&own)),
         None => RepoPath::new(text),
     };
-    subject.sources.iter().filter(|source| source.certainty != Certainty::There).any(|source| {
+    subject.sources.iter().filter(|source| source.resolution != Resolution::There).any(|source| {
         let is_its_line = source.takes.iter().any(|takes| {
             plain(&takes.line(folder)) == text
                 || plain(&takes.line(&RepoPath::default())) == format!("./{text}")
         });
-        let is_one_of_its = matches!(source.certainty, Certainty::MatchesNothing | Certainty::Missing)
+        let is_one_of_its = matches!(source.resolution, Resolution::MatchesNothing | Resolution::Missing)
             && path.as_ref().is_ok_and(|path| source.patterns.decide(path).is_some());
         is_its_line || is_one_of_its
     })

@@ -34,7 +34,7 @@ pub(super) struct Subject<'w> {
 /// A line of the pattern file.
 pub(super) struct Line<'w> {
     pub(super) pattern: &'w Pattern,
-    /// Files that it takes; for a negated line those that it takes back, or that it keeps a source from.
+    /// Files that it takes; for a negated line those that it excludes, or that it keeps a source from.
     pub(super) files: usize,
     /// Whether one of them can be used in a build.
     pub(super) is_used: bool,
@@ -59,8 +59,8 @@ pub(super) struct Taken {
     pub(super) files: usize,
     /// Those of them that a pattern takes.
     pub(super) covered: usize,
-    /// Those of them that a negated line takes back.
-    pub(super) taken_back: usize,
+    /// Those of them that a negated line excludes.
+    pub(super) excluded: usize,
     /// Files that `.dockerignore` leaves out.
     pub(super) ignored: usize,
     /// The first that no line says anything of.
@@ -160,7 +160,7 @@ fn subjects_file(subject: &mut Subject<'_>, path: &RepoPath, hits: &[What], is_o
     if path.file_name() == PATTERN_FILE.as_bytes() {
         return;
     }
-    let taken_back = last.is_some_and(|last| subject.lines[last].pattern.is_negated());
+    let excluded = last.is_some_and(|last| subject.lines[last].pattern.is_negated());
     for source in sources {
         let taken = &mut subject.taken[source];
         if is_ignored {
@@ -168,10 +168,10 @@ fn subjects_file(subject: &mut Subject<'_>, path: &RepoPath, hits: &[What], is_o
             continue;
         }
         taken.files += 1;
-        if is_implied || is_of_all || (last.is_some() && !taken_back) {
+        if is_implied || is_of_all || (last.is_some() && !excluded) {
             taken.covered += 1;
-        } else if taken_back {
-            taken.taken_back += 1;
+        } else if excluded {
+            taken.excluded += 1;
         } else if taken.uncovered.len() < MAX_NAMED {
             taken.uncovered.push(path.clone());
         }

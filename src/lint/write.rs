@@ -1,4 +1,4 @@
-//! Writes what mends itself into the work tree: each file whole or not at all, and only if it is what was
+//! Writes what fixes itself into the work tree: each file whole or not at all, and only if it is what was
 //! looked at.
 
 use std::collections::BTreeMap;
@@ -148,7 +148,7 @@ mod tests {
     use crate::git::Repository;
     use crate::workspace::ManifestSource;
 
-    /// Looks at a project whose pattern file has a line too much, then lets `act` do something, then mends.
+    /// Looks at a project whose pattern file has a line too much, then lets `act` do something, then fixes.
     fn fixed_after(act: impl FnOnce(&Path)) -> (tempfile::TempDir, Result<Vec<Edit>, WriteError>) {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();

@@ -237,7 +237,7 @@ fn candidates(
         revision: Revision::Commit(*commit),
         relation: Relation::Ancestor,
         rank: Rank::Record,
-        from: format!("the last whole build of `{branch}`"),
+        from: format!("the last complete build of `{branch}`"),
     });
     let previous = context.previous().map(|previous| Candidate {
         revision: Revision::Named(&previous.value),

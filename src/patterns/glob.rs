@@ -12,7 +12,7 @@ pub(super) enum Glob {
     /// `lib`: this path and everything below it.
     Path(Box<[u8]>),
     /// `lib/`, `lib/**`: everything below this folder; everything at all when it is empty.
-    Below(Box<[u8]>),
+    Descendants(Box<[u8]>),
     /// With at least one `*`, `?` or class before a last `**`.
     Wild {
         /// What comes before the first component of `components`: empty, or with a `/` at its end.
@@ -44,7 +44,7 @@ impl Glob {
     /// [`GlobError`] for what can't be a path of the repository.
     pub(super) fn new(prefix: &[u8], tokens: &[Token]) -> Result<Self, GlobError> {
         if let Some(folder) = prefix.strip_suffix(b"/").filter(|_| tokens.is_empty()) {
-            return Ok(Self::Below(folder.into()));
+            return Ok(Self::Descendants(folder.into()));
         }
         let slash = Token::Byte(b'/');
         let (tokens, folder_only) = match tokens {
@@ -72,7 +72,7 @@ impl Glob {
         let folder = start.strip_suffix(b"/").unwrap_or(&start);
         Ok(match &components[..] {
             [] => Self::Path(folder.into()),
-            [Component::AnyDepth] => Self::Below(folder.into()),
+            [Component::AnyDepth] => Self::Descendants(folder.into()),
             _ => Self::Wild { prefix: start.into(), components: components.into() },
         })
     }
@@ -80,8 +80,10 @@ impl Glob {
     pub(super) fn matches(&self, path: &[u8]) -> bool {
         match self {
             Self::Path(own) => path.strip_prefix(&**own).is_some_and(|rest| matches!(rest, [] | [b'/', ..])),
-            Self::Below(folder) if folder.is_empty() => true,
-            Self::Below(folder) => path.strip_prefix(&**folder).is_some_and(|rest| rest.starts_with(b"/")),
+            Self::Descendants(folder) if folder.is_empty() => true,
+            Self::Descendants(folder) => {
+                path.strip_prefix(&**folder).is_some_and(|rest| rest.starts_with(b"/"))
+            }
             Self::Wild { prefix, components } => {
                 path.strip_prefix(&**prefix).is_some_and(|rest| match_components(components, rest))
             }

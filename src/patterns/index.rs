@@ -6,7 +6,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-
 use super::glob::{Component, Glob};
 use super::line::Matcher;
 use super::prefix_index::{
@@ -193,7 +192,7 @@ impl<'a> Key<'a> {
 
     fn of_glob(glob: &'a Glob) -> Self {
         match glob {
-            Glob::Path(path) | Glob::Below(path) => Self::Path(path),
+            Glob::Path(path) | Glob::Descendants(path) => Self::Path(path),
             Glob::Wild { prefix, components } => match prefix.strip_suffix(b"/") {
                 Some(folder) => Self::Path(folder),
                 None => Self::Components(components),

@@ -16,7 +16,7 @@ pub(super) enum Matcher {
 impl Matcher {
     /// Everything below `folder`.
     pub(super) fn below(folder: &RepoPath) -> Self {
-        Self::Globs([Glob::Below(folder.as_bytes().into())].into())
+        Self::Globs([Glob::Descendants(folder.as_bytes().into())].into())
     }
 
     pub(super) fn matches(&self, path: &[u8]) -> bool {
@@ -97,7 +97,9 @@ fn globs(body: &[u8], folder: &RepoPath) -> Result<Matcher, GlobError> {
     let (folders, rest) = body.split_at(folders);
     let folders: Vec<Token> = folders.iter().copied().map(Token::Byte).collect();
     let alternatives = syntax::parse(rest)?;
-    let globs: Result<_, GlobError> =
-        alternatives.into_iter().map(|tokens| Glob::new(&prefix, &[&folders[..], &tokens].concat())).collect();
+    let globs: Result<_, GlobError> = alternatives
+        .into_iter()
+        .map(|tokens| Glob::new(&prefix, &[&folders[..], &tokens].concat()))
+        .collect();
     globs.map(Matcher::Globs)
 }

@@ -152,7 +152,7 @@ impl Patterns {
         self.last_match(path).filter(|last| !last.negated)
     }
 
-    /// The last line that matches, whether it takes `path` or takes it back.
+    /// The last line that matches, whether it includes or excludes `path`.
     pub fn last_match(&self, path: &RepoPath) -> Option<&Pattern> {
         self.0.iter().rev().find(|pattern| pattern.matcher.matches(path.as_bytes()))
     }
@@ -178,7 +178,7 @@ impl Pattern {
         self.negated
     }
 
-    /// Whether it is a line about this path, to take it or to take it back.
+    /// Whether it is a line about this path, to include or exclude it.
     pub fn matches(&self, path: &RepoPath) -> bool {
         self.matcher.matches(path.as_bytes())
     }
@@ -188,7 +188,7 @@ impl Pattern {
         self.matcher.is_path(path.as_bytes())
     }
 
-    /// A set of this line alone, which takes all that the line matches, also if the line takes that back.
+    /// A set of this line alone, which takes all that the line matches, also if the line excludes it.
     pub fn alone(&self) -> Patterns {
         Patterns([Self { negated: false, ..self.clone() }].into())
     }

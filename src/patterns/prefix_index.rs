@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-
 /// Sets by a path that is a prefix of all that one of their patterns matches.
 #[derive(Debug)]
 pub(super) struct PrefixIndex<'a> {

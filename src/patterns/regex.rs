@@ -33,12 +33,12 @@ pub(super) struct PathRegex {
     /// What each path that matches begins with.
     prefix: Box<[u8]>,
     /// `None` when the prefix says it all, as in `^barretenberg/`.
-    whole: Option<Lazy>,
+    whole: Option<Deferred>,
 }
 
 /// A checked expression, compiled when first used: that takes 100 times as long as checking it.
 #[derive(Clone, Debug)]
-struct Lazy {
+struct Deferred {
     text: Box<str>,
     compiled: OnceLock<Regex>,
 }
@@ -53,7 +53,8 @@ impl PathRegex {
         if states(&hir) > MAX_STATES {
             return Err(RegexError::TooLarge);
         }
-        let whole = (!is_prefix_alone(&hir)).then(|| Lazy { text: text.into(), compiled: OnceLock::new() });
+        let whole =
+            (!is_prefix_alone(&hir)).then(|| Deferred { text: text.into(), compiled: OnceLock::new() });
         Ok(Self { prefix: prefix(&hir), whole })
     }
 
@@ -66,7 +67,7 @@ impl PathRegex {
     }
 }
 
-impl Lazy {
+impl Deferred {
     fn get(&self) -> &Regex {
         self.compiled.get_or_init(|| {
             let mut builder = RegexBuilder::new(&self.text);

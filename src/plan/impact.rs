@@ -12,7 +12,7 @@ pub struct Impact {
     pub head: CommitId,
     pub is_dirty: bool,
     pub base: Base,
-    /// The selected projects, needs first.
+    /// The selected projects, dependencies first.
     pub projects: Vec<ProjectImpact>,
 }
 
@@ -26,7 +26,7 @@ pub struct ProjectImpact {
     pub is_affected: bool,
     /// What it needs itself, in name order.
     pub needs: Vec<ProjectName>,
-    /// Its own changes, and the first of each changed project that it needs. Empty exactly if it is not affected.
+    /// Its direct changes, and the first of each changed project that it needs. Empty exactly if it is not affected.
     pub reasons: Vec<Reason>,
 }
 

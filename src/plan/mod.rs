@@ -23,7 +23,7 @@ pub enum Force {
     Only(BTreeSet<ProjectName>),
 }
 
-/// What to do about each project, needs first.
+/// What to do about each project, dependencies first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     pub head: CommitId,

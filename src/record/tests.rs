@@ -125,7 +125,7 @@ fn what_a_deployment_that_died_was_changing_stays_uncertain_until_it_is_deployed
 }
 
 #[test]
-fn a_project_that_failed_is_uncertain_and_one_that_was_not_reached_runs_what_it_ran() {
+fn a_project_that_failed_is_uncertain_and_one_that_was_skipped_runs_what_it_ran() {
     let record = deployed_record().begin(in_progress(2, &["api", "web"]));
     let ends = [(name("api"), ProjectEnd::Uncertain), (name("web"), ProjectEnd::Untouched)];
 

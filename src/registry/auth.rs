@@ -65,20 +65,20 @@ pub(super) struct Auth {
     client: Client,
     source: CredentialsSource,
     credentials: OnceCell<Option<Credentials>>,
-    learned: Mutex<Learned>,
+    cache: Mutex<TokenCache>,
 }
 
 #[derive(Debug, Default)]
-struct Learned {
+struct TokenCache {
     /// `None` until the registry first asked.
     challenge: Option<Challenge>,
     /// The tokens of a token service.
-    granted: BTreeMap<(RepositoryName, Scope), Authorization>,
+    tokens: BTreeMap<(RepositoryName, Scope), Authorization>,
 }
 
 impl Auth {
     pub(super) fn new(host: Host, base: Url, client: Client, source: CredentialsSource) -> Self {
-        Self { host, base, client, source, credentials: OnceCell::new(), learned: Mutex::default() }
+        Self { host, base, client, source, credentials: OnceCell::new(), cache: Mutex::default() }
     }
 
     /// The credentials themselves: asked of their source once, unless they expire.
@@ -98,11 +98,11 @@ impl Auth {
         scope: &Scope,
     ) -> Result<Option<Authorization>, RegistryError> {
         let challenge = {
-            let learned = self.learned();
-            if let Some(granted) = learned.granted.get(&(image.repository.clone(), scope.clone())) {
-                return Ok(Some(granted.clone()));
+            let cache = self.cache();
+            if let Some(authorization) = cache.tokens.get(&(image.repository.clone(), scope.clone())) {
+                return Ok(Some(authorization.clone()));
             }
-            learned.challenge.clone()
+            cache.challenge.clone()
         };
         match challenge {
             Some(challenge) => self.obtain(&challenge, image, scope).await,
@@ -123,13 +123,13 @@ impl Auth {
         answer: &HeaderMap,
         used: Option<&Authorization>,
     ) -> Result<Option<Authorization>, RegistryError> {
-        let Some(challenge) = read_challenge(answer).or_else(|| self.learned().challenge.clone()) else {
+        let Some(challenge) = read_challenge(answer).or_else(|| self.cache().challenge.clone()) else {
             return Ok(None);
         };
         if let Some(Authorization::Basic(refused)) = used {
             self.source.refuse(refused);
         }
-        self.learned().challenge = Some(challenge.clone());
+        self.cache().challenge = Some(challenge.clone());
         let obtained = self.obtain(&challenge, image, scope).await?;
         Ok(obtained.filter(|obtained| Some(obtained) != used))
     }
@@ -155,9 +155,9 @@ impl Auth {
                 self.fetch_token(url, credentials, image).await?
             }
         };
-        let granted = Authorization::Bearer(token);
-        self.learned().granted.insert((image.repository.clone(), scope.clone()), granted.clone());
-        Ok(Some(granted))
+        let authorization = Authorization::Bearer(token);
+        self.cache().tokens.insert((image.repository.clone(), scope.clone()), authorization.clone());
+        Ok(Some(authorization))
     }
 
     async fn fetch_token(
@@ -180,8 +180,8 @@ impl Auth {
             .ok_or_else(|| RegistryError::malformed(image, "the token service did not answer with a token"))
     }
 
-    fn learned(&self) -> MutexGuard<'_, Learned> {
-        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    fn cache(&self) -> MutexGuard<'_, TokenCache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -16,7 +16,7 @@ use flate2::read::MultiGzDecoder;
 use futures_util::TryStreamExt;
 use serde::Deserialize;
 
-use super::{Adjustment, MAX_ARTIFACT_BYTES, Registry, RegistryError, Storage};
+use super::{MAX_ARTIFACT_BYTES, Registry, RegistryError, RepositoryChange, Storage};
 use crate::docker::Docker;
 use crate::model::{Credentials, ImageRef, ManifestDigest, Platform, RepositoryName, Tag};
 
@@ -113,7 +113,7 @@ impl Registry for EngineStore {
     }
 
     /// Nothing to do: the engine has no repositories.
-    async fn ensure_repository(&self, _: &RepositoryName) -> Result<Vec<Adjustment>, RegistryError> {
+    async fn ensure_repository(&self, _: &RepositoryName) -> Result<Vec<RepositoryChange>, RegistryError> {
         Ok(Vec::new())
     }
 

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_pass_is_temporary() {
+    fn only_transient_errors_are_temporary() {
         let image: ImageRef = "r.example/api".parse().unwrap();
         for status in 400..600 {
             let answer = Answer { status, code: None, message: String::new() };

@@ -41,7 +41,7 @@ pub use engine_store::EngineStore;
 pub use error::Answer;
 pub use error::RegistryError;
 pub use oci::OciRegistry;
-pub use transport::Patience;
+pub use transport::RetryPolicy;
 
 /// The largest document that is stored as an artifact, and that is read back.
 const MAX_ARTIFACT_BYTES: usize = 16 << 20;
@@ -73,7 +73,10 @@ pub trait Registry: Send + Sync {
 
     /// Makes sure that the repository can be pushed to and is kept as the manifest says; returns what
     /// had to be changed for that.
-    async fn ensure_repository(&self, repository: &RepositoryName) -> Result<Vec<Adjustment>, RegistryError>;
+    async fn ensure_repository(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<Vec<RepositoryChange>, RegistryError>;
 
     /// Lets each of `tags`, in their order, stand for the image that is there under `digest`.
     async fn tag(
@@ -126,9 +129,9 @@ pub trait Registry: Send + Sync {
 pub async fn ecr_registry(
     ecr: &Ecr,
     allowed: &AllowedHosts,
-    patience: Patience,
+    retry_policy: RetryPolicy,
 ) -> Result<Box<dyn Registry>, RegistryError> {
-    Ok(Box::new(EcrRegistry::connect(ecr, allowed, patience).await?))
+    Ok(Box::new(EcrRegistry::connect(ecr, allowed, retry_policy).await?))
 }
 
 /// The registry of ECR that a table of the manifest describes.
@@ -140,7 +143,7 @@ pub async fn ecr_registry(
 pub async fn ecr_registry(
     ecr: &Ecr,
     _: &AllowedHosts,
-    _: Patience,
+    _: RetryPolicy,
 ) -> Result<Box<dyn Registry>, RegistryError> {
     let registry = match &ecr.host {
         Some(host) => host.to_string(),
@@ -161,9 +164,9 @@ pub enum Storage {
 /// One thing that was changed so that a repository is as the manifest says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Adjustment {
+pub enum RepositoryChange {
     Created,
-    /// So many images with a `cache-` tag are kept.
+    /// Maximum number of images with a `cache-` tag.
     Lifecycle {
         keep: NonZeroU32,
         /// The policy that was there before.
@@ -178,7 +181,7 @@ pub enum Adjustment {
     },
 }
 
-impl fmt::Display for Adjustment {
+impl fmt::Display for RepositoryChange {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Created => formatter.write_str("created"),

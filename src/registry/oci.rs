@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::manifest::{EMPTY, Manifest};
-use super::transport::{Patience, Transport};
-use super::{Adjustment, CredentialsSource, MAX_ARTIFACT_BYTES, Registry, RegistryError, Storage};
+use super::transport::{RetryPolicy, Transport};
+use super::{CredentialsSource, MAX_ARTIFACT_BYTES, Registry, RegistryError, RepositoryChange, Storage};
 use crate::model::{Credentials, Host, ImageRef, ManifestDigest, Platform, RepositoryName, Tag};
 
 /// What a tag stands for while it is taken away.
@@ -27,9 +27,9 @@ impl OciRegistry {
         host: Host,
         insecure: bool,
         credentials: CredentialsSource,
-        patience: Patience,
+        retry_policy: RetryPolicy,
     ) -> Result<Self, RegistryError> {
-        let transport = Transport::new(&host, insecure, credentials, patience)?;
+        let transport = Transport::new(&host, insecure, credentials, retry_policy)?;
         Ok(Self { host, transport })
     }
 
@@ -47,7 +47,7 @@ impl OciRegistry {
     }
 
     /// Lets a tag stand for a document of its own; returns that one's digest, `None` when the tag isn't there.
-    pub(super) async fn move_away(
+    pub(super) async fn retarget(
         &self,
         repository: &RepositoryName,
         tag: &Tag,
@@ -101,7 +101,7 @@ impl Registry for OciRegistry {
     }
 
     /// Nothing to do: a repository comes with its first push.
-    async fn ensure_repository(&self, _: &RepositoryName) -> Result<Vec<Adjustment>, RegistryError> {
+    async fn ensure_repository(&self, _: &RepositoryName) -> Result<Vec<RepositoryChange>, RegistryError> {
         Ok(Vec::new())
     }
 
@@ -154,7 +154,7 @@ impl Registry for OciRegistry {
     /// Not all registries delete a tag by itself, and deleting a manifest takes all its tags along. So
     /// the tag is first moved to a document of its own, and that is deleted.
     async fn untag(&self, repository: &RepositoryName, tag: &Tag) -> Result<(), RegistryError> {
-        match self.move_away(repository, tag).await? {
+        match self.retarget(repository, tag).await? {
             Some(moved) => self.transport.delete_manifest(&self.repository(repository).pinned(moved)).await,
             None => Ok(()),
         }

@@ -1,6 +1,6 @@
-//! Requests to one registry: where it is, how long to wait, when to try again.
+//! Requests to one registry: where it is, how long to wait, when to retry.
 //!
-//! Only trouble that may pass is tried again: no connection, no answer in time, 408, 429, 500,
+//! Only transient errors are retried: no connection, no answer in time, 408, 429, 500,
 //! 502, 503 and 504. Delays grow and are spread at random, so that many callers don't come back
 //! together; `Retry-After` comes on top of them.
 
@@ -18,7 +18,7 @@ use crate::tls::http_client;
 
 /// How long and how often a registry is asked before it counts as unreachable.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// For a connection.
     pub connect: Duration,
     /// For the next bytes of an answer. Sending a request's body counts as waiting.
@@ -32,7 +32,7 @@ pub struct Patience {
 }
 
 /// Gives up after about 15 seconds of delays, unless the registry asks for longer ones.
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
@@ -50,7 +50,7 @@ pub(super) struct Transport {
     client: Client,
     base: Url,
     auth: Auth,
-    patience: Patience,
+    retry_policy: RetryPolicy,
 }
 
 impl Transport {
@@ -62,7 +62,7 @@ impl Transport {
         host: &Host,
         insecure: bool,
         source: CredentialsSource,
-        patience: Patience,
+        retry_policy: RetryPolicy,
     ) -> Result<Self, RegistryError> {
         let scheme = if insecure || host.is_loopback() { "http" } else { "https" };
         let address = match host.as_str() {
@@ -71,10 +71,10 @@ impl Transport {
         };
         let unusable = |source| RegistryError::Host { host: host.clone(), source };
         let base = Url::parse(&format!("{scheme}://{address}")).map_err(|error| unusable(error.into()))?;
-        let client = client_for(host, patience).read_timeout(patience.idle).build();
+        let client = client_for(host, retry_policy).read_timeout(retry_policy.idle).build();
         let client = client.map_err(|error| unusable(error.into()))?;
         let auth = Auth::new(host.clone(), base.clone(), client.clone(), source);
-        Ok(Self { client, base, auth, patience })
+        Ok(Self { client, base, auth, retry_policy })
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -84,13 +84,13 @@ impl Transport {
     /// A client for requests with a long body, which waits for any answer without end: who uses it watches over
     /// the progress.
     pub(super) fn uploader(&self, host: &Host) -> Result<Client, RegistryError> {
-        let client = client_for(host, self.patience).build();
+        let client = client_for(host, self.retry_policy).build();
         client.map_err(|error| RegistryError::Host { host: host.clone(), source: error.into() })
     }
 
     /// How long nothing may happen.
     pub(super) fn idle(&self) -> Duration {
-        self.patience.idle
+        self.retry_policy.idle
     }
 
     /// Whether both speak to the same registry.
@@ -108,20 +108,20 @@ impl Transport {
         self.auth.credentials().await
     }
 
-    /// Asks again while the trouble may pass, at most [`Patience::tries`] times.
+    /// Asks again while the trouble may pass, at most [`RetryPolicy::tries`] times.
     pub(super) async fn retrying<T, Asked>(&self, ask: impl FnMut() -> Asked) -> Result<T, RegistryError>
     where
         Asked: Future<Output = Result<T, RegistryError>>,
     {
         let delays = ExponentialBuilder::new()
-            .with_min_delay(self.patience.first_delay)
-            .with_max_times(self.patience.tries.saturating_sub(1))
+            .with_min_delay(self.retry_policy.first_delay)
+            .with_max_times(self.retry_policy.tries.saturating_sub(1))
             .with_jitter();
-        let longest = self.patience.longest_retry_after;
+        let longest = self.retry_policy.longest_retry_after;
         ask.retry(delays)
             .when(RegistryError::is_temporary)
             .adjust(|error, delay| Some(delay? + error.retry_after().unwrap_or_default().min(longest)))
-            .notify(|error, delay| tracing::debug!(%error, ?delay, "trying again"))
+            .notify(|error, delay| tracing::debug!(%error, ?delay, "retrying"))
             .await
     }
 
@@ -158,10 +158,10 @@ impl Transport {
     }
 }
 
-fn client_for(host: &Host, patience: Patience) -> ClientBuilder {
+fn client_for(host: &Host, retry_policy: RetryPolicy) -> ClientBuilder {
     let client = http_client()
         .user_agent(concat!("chinampa/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(patience.connect);
+        .connect_timeout(retry_policy.connect);
     if host.is_loopback() { client.no_proxy() } else { client }
 }
 
@@ -186,7 +186,7 @@ mod tests {
         ] {
             let host = host.parse().unwrap();
             let transport =
-                Transport::new(&host, insecure, CredentialsSource::Nobody, Patience::default()).unwrap();
+                Transport::new(&host, insecure, CredentialsSource::Nobody, RetryPolicy::default()).unwrap();
 
             assert_eq!(transport.url("/v2/a").as_str(), expected);
         }
@@ -196,7 +196,8 @@ mod tests {
     fn a_host_that_is_no_address_is_an_error() {
         let host: Host = "1.2.3.999".parse().unwrap();
 
-        let error = Transport::new(&host, false, CredentialsSource::Nobody, Patience::default()).unwrap_err();
+        let error =
+            Transport::new(&host, false, CredentialsSource::Nobody, RetryPolicy::default()).unwrap_err();
 
         assert!(matches!(error, RegistryError::Host { .. }), "{error}");
     }

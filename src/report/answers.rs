@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::json::BaseJson;
 use crate::model::{BranchName, CommitId, ImageRef, ManifestDigest, RepoPath};
 use crate::observe::Base;
-use crate::registry::Adjustment;
+use crate::registry::RepositoryChange;
 use crate::registry::copy::Copied;
 
 /// `chinampa.changed/1`
@@ -58,13 +58,12 @@ pub fn promote(
     })
 }
 
-/// `chinampa.ensure_repo/1`
-pub fn ensure_repo(ensured: &[(String, Vec<Adjustment>)]) -> Value {
-    let repositories = ensured
-        .iter()
-        .map(|(repository, adjustments)| json!({ "repository": repository, "adjustments": adjustments }));
+/// `chinampa.ensure_repo/2`
+pub fn ensure_repo(ensured: &[(String, Vec<RepositoryChange>)]) -> Value {
+    let repositories =
+        ensured.iter().map(|(repository, changes)| json!({ "repository": repository, "changes": changes }));
     json!({
-        "schema": "chinampa.ensure_repo/1",
+        "schema": "chinampa.ensure_repo/2",
         "repositories": repositories.collect::<Vec<_>>(),
     })
 }

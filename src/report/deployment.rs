@@ -121,7 +121,7 @@ fn planned<'r>(plan: &DeployPlan, project: &'r ProjectDeployment) -> PlannedJson
 fn result(result: &ProjectResult) -> ResultJson<'_> {
     let (error, log_tail) = failure(result).unzip();
     let ProjectResult { project: name, runs, outcome } = result;
-    ResultJson { name, outcome: word(outcome), runs: runs.as_ref(), error, log_tail }
+    ResultJson { name, outcome: label(outcome), runs: runs.as_ref(), error, log_tail }
 }
 
 /// What went wrong, then its causes; and the last lines of the program that failed.
@@ -135,7 +135,7 @@ fn failure(result: &ProjectResult) -> Option<(Vec<String>, Vec<String>)> {
     }
 }
 
-fn word(outcome: &ProjectOutcome) -> &'static str {
+fn label(outcome: &ProjectOutcome) -> &'static str {
     match outcome {
         ProjectOutcome::Unchanged => "unchanged",
         ProjectOutcome::Deployed => "deployed",
@@ -234,7 +234,7 @@ pub fn results(report: &DeployReport) -> String {
     let mut text = format!("`{environment}` runs:\n");
     for result in &report.results {
         let image = result.runs.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
-        text.push_str(&format!("  {}: {image} ({})\n", result.project, word(&result.outcome)));
+        text.push_str(&format!("  {}: {image} ({})\n", result.project, label(&result.outcome)));
     }
     for result in &report.results {
         let Some((causes, log_tail)) = failure(result) else { continue };

@@ -18,7 +18,7 @@ pub fn text(graph: &ProjectGraph, affected: &BTreeSet<&ProjectName>) -> String {
     })
 }
 
-/// For Graphviz: an arrow goes from a need to its dependent.
+/// For Graphviz: an arrow goes from a dependency to its dependent.
 pub fn dot(graph: &ProjectGraph, affected: &BTreeSet<&ProjectName>) -> String {
     let body = lines(graph, |name, needs| {
         let style = if affected.contains(name) { " [style=filled, fillcolor=orange]" } else { "" };
@@ -28,7 +28,7 @@ pub fn dot(graph: &ProjectGraph, affected: &BTreeSet<&ProjectName>) -> String {
     format!("digraph projects {{\n  rankdir=LR\n{body}}}\n")
 }
 
-/// For Markdown: an arrow goes from a need to its dependent.
+/// For Markdown: an arrow goes from a dependency to its dependent.
 pub fn mermaid(graph: &ProjectGraph, affected: &BTreeSet<&ProjectName>) -> String {
     let numbers: std::collections::BTreeMap<&ProjectName, usize> = graph.order().zip(0..).collect();
     let body = lines(graph, |name, needs| {

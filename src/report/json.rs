@@ -12,7 +12,7 @@ use crate::observe::{Base, Reason};
 use crate::plan::{Action, Impact, Plan, ProjectImpact, Step};
 use crate::workspace::ParentImage;
 
-/// `chinampa.plan/1`
+/// `chinampa.plan/2`
 #[derive(Debug, Serialize)]
 pub struct PlanJson<'p> {
     schema: &'static str,
@@ -42,12 +42,12 @@ struct StepJson<'p> {
     needs: &'p [ProjectName],
     #[serde(skip_serializing_if = "Option::is_none")]
     inputs: Option<usize>,
-    because: Vec<ReasonJson<'p>>,
+    reasons: Vec<ReasonJson<'p>>,
     #[serde(flatten)]
     result: Option<ResultJson<'p>>,
 }
 
-/// What `chinampa.build/1` has more than the plan.
+/// What `chinampa.build/2` has more than the plan.
 #[derive(Debug, Serialize)]
 struct ResultJson<'p> {
     outcome: &'static str,
@@ -65,7 +65,7 @@ struct ResultJson<'p> {
     blocked_by: Option<&'p ProjectName>,
 }
 
-/// `chinampa.build/1`
+/// `chinampa.build/2`
 #[derive(Debug, Serialize)]
 pub struct BuildJson<'p> {
     #[serde(flatten)]
@@ -90,7 +90,7 @@ impl<'p> BaseJson<'p> {
 
 impl<'p> PlanJson<'p> {
     pub fn of_plan(plan: &'p Plan) -> Self {
-        Self::with_results(plan, "chinampa.plan/1", |_| None)
+        Self::with_results(plan, "chinampa.plan/2", |_| None)
     }
 
     pub fn of_impact(impact: &'p Impact, digests: Option<&Digests>) -> Self {
@@ -100,7 +100,7 @@ impl<'p> PlanJson<'p> {
             StepJson::new(project, action, inputs, project.reasons.iter())
         };
         let projects = impact.projects.iter().map(project).collect();
-        Self::new("chinampa.plan/1", impact.head.to_string(), impact.is_dirty, &impact.base, projects)
+        Self::new("chinampa.plan/2", impact.head.to_string(), impact.is_dirty, &impact.base, projects)
     }
 
     fn with_results(
@@ -150,7 +150,7 @@ impl<'p> StepJson<'p> {
             affected: impact.is_affected,
             needs: &impact.needs,
             inputs: inputs.map(|(_, files)| files),
-            because: reasons.map(ReasonJson).collect(),
+            reasons: reasons.map(ReasonJson).collect(),
             result: None,
         }
     }
@@ -161,7 +161,7 @@ impl<'p> BuildJson<'p> {
         let result = |name: &ProjectName| {
             let project = report.projects.get(name)?;
             let mut json = ResultJson {
-                outcome: project.outcome.word(),
+                outcome: project.outcome.label(),
                 seconds: project.took.as_secs_f64(),
                 image: project.image(),
                 cached_steps: None,
@@ -185,7 +185,7 @@ impl<'p> BuildJson<'p> {
             Some(json)
         };
         Self {
-            plan: PlanJson::with_results(plan, "chinampa.build/1", result),
+            plan: PlanJson::with_results(plan, "chinampa.build/2", result),
             interrupted: report.is_interrupted,
             record,
         }
@@ -284,7 +284,7 @@ pub fn event(event: &Event) -> serde_json::Value {
         Event::Finished { project, outcome, took } => {
             set("event", "finished".into());
             set("project", project.as_str().into());
-            set("outcome", outcome.word().into());
+            set("outcome", outcome.label().into());
             set("seconds", took.as_secs_f64().into());
         }
         Event::Progress { project, progress } => {

@@ -1,4 +1,4 @@
-//! What was found wrong with patterns and Dockerfiles, and what was mended.
+//! What was found wrong with patterns and Dockerfiles, and what was fixed.
 
 use std::fmt::Write as _;
 
@@ -34,7 +34,7 @@ impl<'l> LintJson<'l> {
     }
 }
 
-/// The findings, project by project, after what was mended.
+/// The findings, project by project, after what was fixed.
 pub fn text(projects: usize, lint: &Lint, fixed: &[Edit]) -> String {
     let mut text = String::new();
     let mut line = |line: &str| writeln!(text, "{line}").expect("a string can be written to");
@@ -57,13 +57,13 @@ pub fn text(projects: usize, lint: &Lint, fixed: &[Edit]) -> String {
 }
 
 fn summary(projects: usize, with_findings: usize, lint: &Lint) -> String {
-    let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    let plural = |count: usize, label: &str| format!("{count} {label}{}", if count == 1 { "" } else { "s" });
     if lint.findings.is_empty() {
         return format!("nothing found in {}", plural(projects, "project"));
     }
     let fixable = lint.findings.iter().filter_map(|finding| finding.suggestion.as_ref());
     let fixable = fixable.filter(|edit| edit.by_itself).count();
-    let fixable = if fixable > 0 { format!("; `--fix` mends {fixable} of them") } else { String::new() };
+    let fixable = if fixable > 0 { format!("; `--fix` fixes {fixable} of them") } else { String::new() };
     format!(
         "{} in {with_findings} of {}{fixable}",
         plural(lint.findings.len(), "finding"),

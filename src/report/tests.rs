@@ -37,7 +37,7 @@ use crate::record::{
     AppliedSettings, BuildRecord, DeployedProject, DeployedRecord, DeploymentOutcome, InProgress,
     PastDeployment, ProjectState, RecordedImage,
 };
-use crate::registry::Adjustment;
+use crate::registry::RepositoryChange;
 use crate::registry::copy::Copied;
 use crate::simulate::{LeftOut, LineCost, ProjectCost, Simulation};
 use crate::workspace::{ParentImage, PatternFile, Project, Workspace};
@@ -358,11 +358,11 @@ fn small_answers() -> Vec<Value> {
     let copied =
         Copied { bytes_sent: 1, blobs_sent: 1, blobs_skipped: 0, blobs_mounted: 0, manifests_sent: 1 };
     let keep = std::num::NonZeroU32::MIN;
-    let adjustments = vec![
-        Adjustment::Created,
-        Adjustment::Lifecycle { keep, replaced: Some("{}".to_owned()) },
-        Adjustment::TagMutability { immutable: true },
-        Adjustment::ScanOnPush { enabled: true },
+    let changes = vec![
+        RepositoryChange::Created,
+        RepositoryChange::Lifecycle { keep, replaced: Some("{}".to_owned()) },
+        RepositoryChange::TagMutability { immutable: true },
+        RepositoryChange::ScanOnPush { enabled: true },
     ];
     let affected = [name("api")];
     vec![
@@ -371,7 +371,7 @@ fn small_answers() -> Vec<Value> {
         answers::image_exists(&image(), Some(&digest())),
         answers::image_exists(&image(), None),
         answers::promote(&image(), &image(), &digest(), &copied, 0.5),
-        answers::ensure_repo(&[("localhost/api".to_owned(), adjustments)]),
+        answers::ensure_repo(&[("localhost/api".to_owned(), changes)]),
         answers::last_successful_commit(Some(&(BranchName::new("main"), commit()))),
         answers::last_successful_commit(None),
         answers::ensure_terraform("1.15.5", Path::new("/cache/terraform"), true),
@@ -421,7 +421,7 @@ fn simulations() -> Vec<Value> {
         commits: 1,
         oldest: Some(commit()),
         newest: Some(commit()),
-        left_out: Some(LeftOut::Older { most: 1 }),
+        left_out: Some(LeftOut::Older { limit: 1 }),
         projects: vec![ProjectCost { name: name("api"), declared: 1, inferred: 1, guessed: false }],
         lines: vec![line(Some(name("api"))), line(None)],
     };

@@ -39,10 +39,10 @@ pub fn impact(impact: &Impact, digests: Option<&Digests>) -> String {
     let mut text = String::with_capacity(impact.projects.len() * USUAL_STEP_BYTES);
     line(&mut text, base(impact.head, impact.is_dirty, &impact.base));
     for ProjectImpact { project, is_affected, reasons, .. } in &impact.projects {
-        let word = if *is_affected { "affected" } else { "unaffected" };
+        let label = if *is_affected { "affected" } else { "unaffected" };
         let digest = digests.and_then(|digests| digests.get(project));
         let digest = digest.map(|(digest, _)| format!(" {}", digest.short())).unwrap_or_default();
-        line(&mut text, format_args!("{word} `{project}`{digest}"));
+        line(&mut text, format_args!("{label} `{project}`{digest}"));
         self::reasons(&mut text, reasons.iter());
     }
     let affected = impact.projects.iter().filter(|project| project.is_affected).count();
@@ -92,7 +92,7 @@ pub fn build(plan: &Plan, report: &BuildReport, record: Option<&ImageRef>) -> St
         let Some(project) = report.projects.get(name) else { continue };
         line(
             &mut text,
-            format_args!("{:<9} {}{}", project.outcome.word(), name, detail(&project.outcome, project.took)),
+            format_args!("{:<9} {}{}", project.outcome.label(), name, detail(&project.outcome, project.took)),
         );
         if let Outcome::Built { image, .. } | Outcome::Reused { image, .. } = &project.outcome {
             line(&mut text, format_args!("  as {image}"));
@@ -113,8 +113,8 @@ pub fn build(plan: &Plan, report: &BuildReport, record: Option<&ImageRef>) -> St
 
 fn failure(text: &mut String, causes: &[String], log_tail: &[String]) {
     for (depth, cause) in causes.iter().enumerate() {
-        let word = if depth == 0 { "error" } else { "  because" };
-        line(text, format_args!("  {word}: {}", printable(cause)));
+        let label = if depth == 0 { "error" } else { "  reasons" };
+        line(text, format_args!("  {label}: {}", printable(cause)));
     }
     if !log_tail.is_empty() {
         line(text, "  the failed step's last lines:");
@@ -125,14 +125,14 @@ fn failure(text: &mut String, causes: &[String], log_tail: &[String]) {
 }
 
 fn totals(report: &BuildReport) -> String {
-    let count = |word: &str| {
-        let with_word = |project: &&ProjectReport| project.outcome.word() == word;
+    let count = |label: &str| {
+        let with_word = |project: &&ProjectReport| project.outcome.label() == label;
         report.projects.values().filter(with_word).count()
     };
     let mut parts = Vec::new();
-    for word in ["built", "reused", "failed", "blocked", "cancelled"] {
-        if count(word) > 0 || matches!(word, "built" | "reused") {
-            parts.push(format!("{} {word}", count(word)));
+    for label in ["built", "reused", "failed", "blocked", "cancelled"] {
+        if count(label) > 0 || matches!(label, "built" | "reused") {
+            parts.push(format!("{} {label}", count(label)));
         }
     }
     let end = if report.is_interrupted { "; interrupted" } else { "" };
@@ -145,7 +145,7 @@ fn finished(outcome: &Outcome, took: Duration) -> String {
             let causes: Vec<String> = causes.iter().map(|cause| printable(cause)).collect();
             format!("failed after {}: {}", seconds(took), causes.join(": "))
         }
-        outcome => format!("{}{}", outcome.word(), detail(outcome, took)),
+        outcome => format!("{}{}", outcome.label(), detail(outcome, took)),
     }
 }
 

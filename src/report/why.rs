@@ -74,10 +74,10 @@ impl fmt::Display for Explanation<'_> {
     }
 }
 
-/// `chinampa.why/1`
+/// `chinampa.why/2`
 impl Serialize for Explanation<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let because: Vec<serde_json::Value> = self
+        let causes: Vec<serde_json::Value> = self
             .causes
             .iter()
             .map(|cause| {
@@ -86,12 +86,12 @@ impl Serialize for Explanation<'_> {
             })
             .collect();
         json!({
-            "schema": "chinampa.why/1",
+            "schema": "chinampa.why/2",
             "project": self.project,
             "head": self.impact.head.to_string(),
             "base": BaseJson::new(&self.impact.base),
             "affected": !self.causes.is_empty(),
-            "because": because,
+            "causes": causes,
         })
         .serialize(serializer)
     }

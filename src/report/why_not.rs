@@ -50,7 +50,7 @@ impl<'w> NearMisses<'w> {
         Self { project, changed_files: changes.len(), needs, by_project }
     }
 
-    /// `chinampa.why/1` with `near_misses`.
+    /// `chinampa.why/2` with `near_misses`.
     pub fn to_json(&self, impact: &Impact) -> serde_json::Value {
         let near_misses = self.by_project.iter().flat_map(|(name, project, misses)| {
             misses.iter().map(move |miss| {
@@ -63,12 +63,12 @@ impl<'w> NearMisses<'w> {
             })
         });
         json!({
-            "schema": "chinampa.why/1",
+            "schema": "chinampa.why/2",
             "project": self.project,
             "head": impact.head.to_string(),
             "base": BaseJson::new(&impact.base),
             "affected": false,
-            "because": [],
+            "causes": [],
             "changed_files": self.changed_files,
             "needs": self.needs,
             "near_misses": near_misses.collect::<Vec<_>>(),

@@ -53,7 +53,7 @@ impl Causes {
     }
 }
 
-/// The needs of each project, projects being numbered by their names.
+/// The dependencies of each project, projects being numbered by their names.
 pub(super) struct Graph {
     /// Each after everything that it needs.
     order: Vec<usize>,

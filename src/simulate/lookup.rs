@@ -6,7 +6,7 @@ use super::SimulateError;
 use super::causes::{Cause, Causes};
 use crate::dockerignore::DockerIgnore;
 use crate::git::{GitError, Snapshot};
-use crate::infer::{self, Certainty, Source};
+use crate::infer::{self, Resolution, Source};
 use crate::inputs::{self, InputIndex, Projects, TakenBy};
 use crate::model::{Change, ProjectName, RepoPath};
 use crate::patterns::{Index, Pattern, Patterns};
@@ -28,7 +28,7 @@ impl Inferred {
         for (number, (name, project)) in workspace.projects.iter().enumerate() {
             let failed = |source| SimulateError::Infer { project: name.clone(), source };
             let taken = infer::of_project(project, snapshot).map_err(failed)?;
-            is_guess.push(taken.iter().any(|source| source.certainty == Certainty::UnknownVariable));
+            is_guess.push(taken.iter().any(|source| source.resolution == Resolution::UnknownVariable));
             sources.extend(taken.into_iter().map(|source| (number, source)));
             ignored.push(infer::ignored(project, snapshot).map_err(failed)?);
         }
@@ -87,7 +87,7 @@ impl<'w> Lookup<'w> {
         self.projects.iter().map(|(name, _)| *name).zip(self.inferred.is_guess.iter().copied())
     }
 
-    /// Whose a line is, what it says, and where it stands; `None` for one that takes back.
+    /// Whose a line is, what it says, and where it stands; `None` for a negated one.
     pub(super) fn line(&self, line: usize) -> Option<(Option<ProjectName>, String, String)> {
         // A project without lines has the same first line as the next.
         let owner = self.first_lines.partition_point(|first| *first <= line) - 1;

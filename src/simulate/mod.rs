@@ -37,7 +37,7 @@ pub struct Simulation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeftOut {
     /// All but the newest commits: so many were asked for.
-    Older { most: usize },
+    Older { limit: usize },
     /// This commit and all before it, because the parents of this one are missing.
     Cut { at: CommitId },
 }
@@ -45,8 +45,8 @@ pub enum LeftOut {
 impl fmt::Display for LeftOut {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Older { most } => {
-                write!(formatter, "there are older commits, which `--most {most}` leaves out")
+            Self::Older { limit } => {
+                write!(formatter, "there are older commits, which `--limit {limit}` leaves out")
             }
             Self::Cut { at } => write!(
                 formatter,
@@ -169,7 +169,7 @@ pub fn run(
         oldest: seen.first().map(|(commit, _)| *commit),
         newest: seen.last().map(|(commit, _)| *commit),
         left_out: match history {
-            FirstParents { has_more: true, commits, .. } => Some(LeftOut::Older { most: commits.len() }),
+            FirstParents { has_more: true, commits, .. } => Some(LeftOut::Older { limit: commits.len() }),
             FirstParents { cut, .. } => cut.map(|at| LeftOut::Cut { at }),
         },
         projects: projects(&lookup, &tally),

@@ -1,6 +1,6 @@
 //! The projects of a base, as far as changes since then have to be compared with them.
 //!
-//! A base is history: what is wrong with it can't be mended any more. So a project that can't be read there is no
+//! A base is history: what is wrong with it can't be fixed any more. So a project that can't be read there is no
 //! error but a value, and counts as changed.
 
 use std::borrow::Cow;
@@ -125,7 +125,7 @@ fn read<'w>(
     configs: Vec<(&'w ProjectName, &ProjectConfig)>,
     names: &Names<'_>,
 ) -> Result<BTreeMap<&'w ProjectName, BaseProject>, GitError> {
-    base.fetch_promised(configs.iter().flat_map(|(_, config)| {
+    base.fetch_from_promisor(configs.iter().flat_map(|(_, config)| {
         [config.dockerfile.value.clone(), config.path.value.join_component(PATTERN_FILE.as_bytes())]
     }))?;
     let found = read_all(base, &configs, names, MANIFEST)?;

@@ -17,7 +17,7 @@ pub(super) fn workspace(
     file: String,
 ) -> Result<Workspace, WorkspaceError> {
     let names = Names::new(&manifest);
-    snapshot.fetch_promised(manifest.projects.values().flat_map(|config| {
+    snapshot.fetch_from_promisor(manifest.projects.values().flat_map(|config| {
         [config.dockerfile.value.clone(), config.path.value.join_component(PATTERN_FILE.as_bytes())]
     }))?;
     let all: Vec<_> = manifest.projects.iter().map(|(name, config)| (name, &**config)).collect();
@@ -121,11 +121,7 @@ impl Reader<'_, '_> {
     }
 
     /// Reads what a project's entry names; `None` where a problem was noted.
-    fn project(
-        &mut self,
-        name: &ProjectName,
-        config: &ProjectConfig,
-    ) -> Result<Option<Found>, GitError> {
+    fn project(&mut self, name: &ProjectName, config: &ProjectConfig) -> Result<Option<Found>, GitError> {
         let before = self.problems.len();
         let context =
             Some(("context", &config.context)).filter(|_| config.context.value != config.path.value);

@@ -220,7 +220,7 @@ fn each_file_that_a_page_names_is_there() {
 
 #[test]
 fn headings_have_the_anchors_that_links_use() {
-    let text = "# A\n## `chinampa.plan/1`\n## What is *not* done: a, b\n```\n# no heading\n```\n### `a`, `b`\n### `a`, `b`\n";
+    let text = "# A\n## `chinampa.plan/2`\n## What is *not* done: a, b\n```\n# no heading\n```\n### `a`, `b`\n### `a`, `b`\n";
 
     let anchors = anchors(text);
 

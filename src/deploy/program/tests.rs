@@ -68,14 +68,14 @@ async fn a_program_that_nobody_waits_for_is_interrupted_and_may_clean_up() {
         cleaned.display()
     );
     let command = shell_command(&script);
-    let tell = |_| {
+    let on_line = |_| {
         if let Some(ready) = ready.lock().unwrap().take() {
             ready.send(()).unwrap();
         }
     };
 
     tokio::select! {
-        _ = run(command, Stop::Interrupt, &tell) => panic!("it ended by itself"),
+        _ = run(command, Stop::Interrupt, &on_line) => panic!("it ended by itself"),
         _ = started => {}
     }
 
@@ -89,8 +89,8 @@ async fn shell_to_its_end(
 ) -> (Result<(), ProgramError>, Vec<Line>) {
     let (folder, lines) = (tempfile::tempdir().unwrap(), Mutex::new(Vec::new()));
     let command = shell_command(script);
-    let tell = |line| lines.lock().unwrap().push(line);
-    let result = run_to_its_end(command, folder.path(), interruption, &tell).await;
+    let on_line = |line| lines.lock().unwrap().push(line);
+    let result = run_to_its_end(command, folder.path(), interruption, &on_line).await;
     (result, lines.into_inner().unwrap())
 }
 
@@ -112,14 +112,14 @@ async fn a_program_that_must_come_to_its_end_is_interrupted_once_and_waited_for(
                   until [ \"$asked\" ]; do sleep 0.05; done; sleep 0.3; echo written; exit 1";
     let (folder, lines) = (tempfile::tempdir().unwrap(), Mutex::new(Vec::new()));
     let command = shell_command(script);
-    let tell = |line: Line| {
+    let on_line = |line: Line| {
         if line.text == "ready" {
             interruption.request();
         }
         lines.lock().unwrap().push(line.text);
     };
 
-    let result = run_to_its_end(command, folder.path(), &interruption, &tell).await;
+    let result = run_to_its_end(command, folder.path(), &interruption, &on_line).await;
 
     assert!(result.is_err());
     assert_eq!(lines.into_inner().unwrap(), ["ready", "asked", "written"]);

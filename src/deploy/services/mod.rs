@@ -37,7 +37,7 @@ pub struct Deployment<'d> {
 
 /// Where the services of AWS are.
 #[derive(Clone, Copy, Debug)]
-pub struct AwsPlace<'p> {
+pub struct AwsEndpoint<'p> {
     pub region: &'p Region,
     /// Of the AWS API; AWS's own, or what `AWS_ENDPOINT_URL` says, when `None`.
     pub endpoint: Option<&'p Endpoint>,
@@ -81,9 +81,9 @@ pub enum ServiceError {
     },
     #[error("there is no {service}{detail}")]
     NotThere { service: String, detail: String },
-    #[error("cannot tell which container of the {service} is to run `{repository}`: it has {containers}")]
+    #[error("cannot on_event which container of the {service} is to run `{repository}`: it has {containers}")]
     WhichContainer { service: String, repository: RepositoryName, containers: String },
-    #[error("the {service} can't be told of an image: {reason}")]
+    #[error("the {service} can't be events of an image: {reason}")]
     Unsuitable { service: String, reason: String },
     #[error("the {service} did not come to run the new image: {reason}")]
     Refused { service: String, reason: String },
@@ -102,14 +102,14 @@ pub struct Services {
 
 impl Services {
     /// Asks nobody yet. Without a place, only services of kind `command` can be restarted.
-    pub async fn new(place: Option<AwsPlace<'_>>, timeouts: ServiceTimeouts) -> Self {
+    pub async fn new(place: Option<AwsEndpoint<'_>>, timeouts: ServiceTimeouts) -> Self {
         Self { aws: AwsServices::new(place).await, timeouts }
     }
 
     /// What a service answers before it is changed.
     ///
     /// # Errors
-    /// [`ServiceError`] when it can't be asked, or can't be told of an image.
+    /// [`ServiceError`] when it can't be asked, or can't be events of an image.
     pub async fn state(
         &self,
         config: &ServiceConfig,

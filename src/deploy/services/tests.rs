@@ -7,7 +7,7 @@ fn image() -> String {
     format!("r.example/api@sha256:{}", "a".repeat(64))
 }
 
-/// Restarts a service and returns what was told.
+/// Restarts a service and returns what was events.
 async fn restart(services: &Services, service: Service) -> (Result<(), ServiceError>, Vec<String>) {
     let deployment = Deployment {
         workspace: &"shop".parse().unwrap(),
@@ -17,15 +17,15 @@ async fn restart(services: &Services, service: Service) -> (Result<(), ServiceEr
         commit: CommitId(ObjectId::from_bytes([1; 20])),
         image: &image().parse().unwrap(),
     };
-    let told = Mutex::new(Vec::new());
-    let tell = |event| {
-        told.lock().unwrap().push(match event {
+    let events = Mutex::new(Vec::new());
+    let on_event = |event| {
+        events.lock().unwrap().push(match event {
             ServiceEvent::Note(note) => note,
             ServiceEvent::Line(line) => line.text,
         });
     };
-    let result = services.restart(&ServiceConfig { service, timeout: None }, &deployment, &tell).await;
-    (result, told.into_inner().unwrap())
+    let result = services.restart(&ServiceConfig { service, timeout: None }, &deployment, &on_event).await;
+    (result, events.into_inner().unwrap())
 }
 
 #[tokio::test]
@@ -35,10 +35,10 @@ async fn a_program_gets_the_deployment_in_its_environment() {
     let service = Service::Command { program: "sh".parse().unwrap(), arguments };
     let services = Services::new(None, ServiceTimeouts::default()).await;
 
-    let (result, told) = restart(&services, service).await;
+    let (result, events) = restart(&services, service).await;
 
     result.unwrap();
-    assert_eq!(told, [format!("{} shop-dev {} api dev shop-dev", image(), "01".repeat(20))]);
+    assert_eq!(events, [format!("{} shop-dev {} api dev shop-dev", image(), "01".repeat(20))]);
 }
 
 #[cfg(not(feature = "deploy"))]

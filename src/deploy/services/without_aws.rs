@@ -1,6 +1,6 @@
 //! Services of AWS in a program that has nothing to talk to them with.
 
-use super::{AwsPlace, Deployment, OnServiceEvent, ServiceError, ServiceState, ServiceTimeouts};
+use super::{AwsEndpoint, Deployment, OnServiceEvent, ServiceError, ServiceState, ServiceTimeouts};
 use crate::config::{Service, ServiceConfig};
 
 #[derive(Debug)]
@@ -8,7 +8,7 @@ pub(super) struct AwsServices;
 
 impl AwsServices {
     #[expect(clippy::unused_async, reason = "as with the feature `deploy`")]
-    pub(super) async fn new(_: Option<AwsPlace<'_>>) -> Self {
+    pub(super) async fn new(_: Option<AwsEndpoint<'_>>) -> Self {
         Self
     }
 

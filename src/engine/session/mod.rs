@@ -23,7 +23,7 @@ use super::{BuildRequest, ContentError, EngineError, context};
 use crate::docker::{Docker, DockerError};
 use crate::model::random_bits;
 
-/// What the services here can be asked, as the engine wants to be told beforehand.
+/// What the services here can be asked, as the engine wants to be reported beforehand.
 const METHODS: [&str; 4] = [
     "/moby.filesync.v1.FileSync/DiffCopy",
     "/moby.filesync.v1.Auth/Credentials",

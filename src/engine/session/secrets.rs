@@ -53,7 +53,7 @@ impl Auth for ByHost {
         Ok(Response::new(answer))
     }
 
-    // Tokens are the engine's own business: told that we can't, it asks for the credentials.
+    // Tokens are the engine's own business: reported that we can't, it asks for the credentials.
 
     async fn fetch_token(
         &self,

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Deserialize;
 
-use super::{AT_ONCE, Side};
+use super::{AT_ONCE, Endpoint};
 use crate::model::{ImageRef, ManifestDigest};
 use crate::registry::RegistryError;
 use crate::registry::manifest::{DOCKER_LIST, Manifest, OCI_INDEX};
@@ -31,7 +31,7 @@ pub(super) struct Contents {
 
 impl Contents {
     /// Reads all manifests from the source.
-    pub(super) async fn gather(source: &Side<'_>, root: &ManifestDigest) -> Result<Self, RegistryError> {
+    pub(super) async fn gather(source: &Endpoint<'_>, root: &ManifestDigest) -> Result<Self, RegistryError> {
         let mut gathered = Gathered::default();
         let mut level = vec![(*root, None)];
         for _ in 0..MAX_LEVELS {
@@ -61,7 +61,7 @@ impl Contents {
 
 /// A manifest that must be there, of this size if one was promised.
 async fn fetch(
-    source: &Side<'_>,
+    source: &Endpoint<'_>,
     digest: ManifestDigest,
     size_bytes: Option<u64>,
 ) -> Result<(ManifestDigest, Manifest), RegistryError> {

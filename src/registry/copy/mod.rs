@@ -4,14 +4,14 @@
 //! that names what isn't there, and what is there is not sent again. No tag is written: callers copy all their
 //! images, then tag them.
 
+mod blob_copier;
 mod contents;
-mod courier;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 
+use self::blob_copier::{BlobCopier, BlobOutcome};
 use self::contents::Contents;
-use self::courier::{Courier, Passage};
 use super::manifest::Manifest;
 use super::transport::Transport;
 use super::{Registry, RegistryError};
@@ -22,13 +22,13 @@ const AT_ONCE: usize = 5;
 
 /// A repository that is copied from or to.
 #[derive(Clone, Debug)]
-pub struct Side<'a> {
+pub struct Endpoint<'a> {
     transport: &'a Transport,
     host: &'a Host,
     repository: ImageRef,
 }
 
-impl<'a> Side<'a> {
+impl<'a> Endpoint<'a> {
     /// # Errors
     /// [`RegistryError::NotARegistry`] for the engine's own store.
     pub fn new(registry: &'a dyn Registry, repository: &RepositoryName) -> Result<Self, RegistryError> {
@@ -57,18 +57,18 @@ pub struct Copied {
 /// # Errors
 /// [`RegistryError::Missing`] when the source lacks any of it, [`RegistryError::DigestMismatch`] when something there
 /// is not what its digest says, [`RegistryError::Malformed`] for manifests that are broken or without measure, and
-/// any trouble with either registry that outlasts its patience. What has been copied by then stays.
+/// any trouble with either registry that outlasts its retry_policy. What has been copied by then stays.
 pub async fn image(
-    source: &Side<'_>,
-    destination: &Side<'_>,
+    source: &Endpoint<'_>,
+    destination: &Endpoint<'_>,
     digest: &ManifestDigest,
 ) -> Result<Copied, RegistryError> {
     let contents = Contents::gather(source, digest).await?;
-    let courier = Courier::new(source, destination)?;
+    let copier = BlobCopier::new(source, destination)?;
     let mut copied = stream::iter(contents.largest_first())
-        .map(|(digest, size_bytes)| courier.bring(digest, size_bytes))
+        .map(|(digest, size_bytes)| copier.copy(digest, size_bytes))
         .buffer_unordered(AT_ONCE)
-        .try_fold(Copied::default(), async |copied, passage| Ok(copied.and(passage)))
+        .try_fold(Copied::default(), async |copied, outcome| Ok(copied.and(outcome)))
         .await?;
     for (digest, manifest) in contents.manifests {
         if put_unless_there(destination, digest, &manifest).await? {
@@ -80,7 +80,7 @@ pub async fn image(
 
 /// Whether it had to be put there.
 async fn put_unless_there(
-    destination: &Side<'_>,
+    destination: &Endpoint<'_>,
     digest: ManifestDigest,
     manifest: &Manifest,
 ) -> Result<bool, RegistryError> {
@@ -93,14 +93,14 @@ async fn put_unless_there(
 }
 
 impl Copied {
-    fn and(mut self, passage: Passage) -> Self {
-        match passage {
-            Passage::Sent { bytes } => {
+    fn and(mut self, outcome: BlobOutcome) -> Self {
+        match outcome {
+            BlobOutcome::Sent { bytes } => {
                 self.blobs_sent += 1;
                 self.bytes_sent += bytes;
             }
-            Passage::Skipped => self.blobs_skipped += 1,
-            Passage::Mounted => self.blobs_mounted += 1,
+            BlobOutcome::Skipped => self.blobs_skipped += 1,
+            BlobOutcome::Mounted => self.blobs_mounted += 1,
         }
         self
     }
@@ -115,7 +115,7 @@ mod tests {
     fn the_engines_own_store_is_no_side_of_a_copy() {
         let store = EngineStore::without_an_engine();
 
-        let error = Side::new(&store, &"api".parse().unwrap()).unwrap_err();
+        let error = Endpoint::new(&store, &"api".parse().unwrap()).unwrap_err();
 
         assert_eq!(
             error.to_string(),

@@ -9,9 +9,11 @@ use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{ImageFailureCode, ImageIdentifier};
 use bytes::Bytes;
 
-use self::repository::Keeper;
+use self::repository::RepositoryReconciler;
 use super::ecr_login::{EcrLogin, Receiver};
-use super::{Adjustment, CredentialsSource, OciRegistry, Patience, Registry, RegistryError, Storage};
+use super::{
+    CredentialsSource, OciRegistry, Registry, RegistryError, RepositoryChange, RetryPolicy, Storage,
+};
 use crate::aws::{self, AllowedHosts, AwsError};
 use crate::config::Ecr;
 use crate::model::{Credentials, ImageRef, ManifestDigest, Platform, RepositoryName, Tag};
@@ -20,7 +22,7 @@ use crate::model::{Credentials, ImageRef, ManifestDigest, Platform, RepositoryNa
 #[derive(Debug)]
 pub struct EcrRegistry {
     oci: OciRegistry,
-    keeper: Keeper,
+    reconciler: RepositoryReconciler,
 }
 
 impl EcrRegistry {
@@ -31,7 +33,7 @@ impl EcrRegistry {
     pub async fn connect(
         ecr: &Ecr,
         allowed: &AllowedHosts,
-        patience: Patience,
+        retry_policy: RetryPolicy,
     ) -> Result<Self, RegistryError> {
         let accept = |url: &String| {
             let refused = |source| RegistryError::Aws { doing: format!("use the endpoint `{url}`"), source };
@@ -53,8 +55,8 @@ impl EcrRegistry {
         let is_allowed = allowed.permits(&host, is_encrypted);
         let receiver = Receiver { host: host.clone(), is_encrypted, is_allowed };
         let login = CredentialsSource::Ecr(EcrLogin::new(client.clone(), receiver));
-        let oci = OciRegistry::new(host, ecr.insecure, login, patience)?;
-        Ok(Self { oci, keeper: Keeper { client, account, policy: ecr.policy.clone() } })
+        let oci = OciRegistry::new(host, ecr.insecure, login, retry_policy)?;
+        Ok(Self { oci, reconciler: RepositoryReconciler { client, account, policy: ecr.policy.clone() } })
     }
 }
 
@@ -84,8 +86,11 @@ impl Registry for EcrRegistry {
         self.oci.tags(repository).await
     }
 
-    async fn ensure_repository(&self, repository: &RepositoryName) -> Result<Vec<Adjustment>, RegistryError> {
-        self.keeper.ensure(repository).await
+    async fn ensure_repository(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<Vec<RepositoryChange>, RegistryError> {
+        self.reconciler.ensure(repository).await
     }
 
     async fn tag(
@@ -116,16 +121,16 @@ impl Registry for EcrRegistry {
 
     /// ECR deletes an image with its last tag, so here too the tag is first moved to a document of its own.
     async fn untag(&self, repository: &RepositoryName, tag: &Tag) -> Result<(), RegistryError> {
-        if self.oci.move_away(repository, tag).await?.is_none() {
+        if self.oci.retarget(repository, tag).await?.is_none() {
             return Ok(());
         }
         let failed =
             |source| RegistryError::Aws { doing: format!("take `{tag}` away from `{repository}`"), source };
         let answer = self
-            .keeper
+            .reconciler
             .client
             .batch_delete_image()
-            .set_registry_id(self.keeper.account.clone())
+            .set_registry_id(self.reconciler.account.clone())
             .repository_name(repository.as_str())
             .image_ids(ImageIdentifier::builder().image_tag(tag.as_str()).build())
             .send()

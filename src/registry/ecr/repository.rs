@@ -15,38 +15,38 @@ use super::lifecycle;
 use crate::aws::AwsError;
 use crate::config::Policy;
 use crate::model::RepositoryName;
-use crate::registry::{Adjustment, RegistryError};
+use crate::registry::{RegistryError, RepositoryChange};
 
 /// What is needed to look after the repositories of one registry.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(super) struct RepositoryReconciler {
     pub(super) client: Client,
     /// The account of the credentials when `None`.
     pub(super) account: Option<String>,
     pub(super) policy: Policy,
 }
 
-impl Keeper {
+impl RepositoryReconciler {
     /// Makes the repository if it isn't there, and changes what isn't as the policy says.
     ///
     /// Safe to be called by many at once: what another one has just done is done.
-    pub(super) async fn ensure(&self, name: &RepositoryName) -> Result<Vec<Adjustment>, RegistryError> {
-        let mut adjustments = Vec::new();
+    pub(super) async fn ensure(&self, name: &RepositoryName) -> Result<Vec<RepositoryChange>, RegistryError> {
+        let mut changes = Vec::new();
         let there = match self.describe(name).await? {
             None if self.create(name).await? => {
-                adjustments.push(Adjustment::Created);
+                changes.push(RepositoryChange::Created);
                 None
             }
             None => self.describe(name).await?,
             there => there,
         };
         if let Some(there) = there {
-            adjustments.extend(self.adjust_mutability(name, &there).await?);
-            adjustments.extend(self.adjust_scanning(name, &there).await?);
+            changes.extend(self.adjust_mutability(name, &there).await?);
+            changes.extend(self.adjust_scanning(name, &there).await?);
         }
-        adjustments.extend(self.adjust_lifecycle(name).await?);
-        tracing::info!(repository = %name, ?adjustments, "looked after");
-        Ok(adjustments)
+        changes.extend(self.adjust_lifecycle(name).await?);
+        tracing::info!(repository = %name, ?changes, "looked after");
+        Ok(changes)
     }
 
     async fn describe(&self, name: &RepositoryName) -> Result<Option<Repository>, RegistryError> {
@@ -94,7 +94,7 @@ impl Keeper {
         &self,
         name: &RepositoryName,
         repository: &Repository,
-    ) -> Result<Option<Adjustment>, RegistryError> {
+    ) -> Result<Option<RepositoryChange>, RegistryError> {
         let Some(immutable) = self.policy.immutable_tags else {
             return Ok(None);
         };
@@ -115,14 +115,14 @@ impl Keeper {
             .await
             .map_err(|error| failed("set the tag mutability of", name, AwsError::new(error)))?;
         let immutable = mutability != ImageTagMutability::Mutable;
-        Ok(Some(Adjustment::TagMutability { immutable }))
+        Ok(Some(RepositoryChange::TagMutability { immutable }))
     }
 
     async fn adjust_scanning(
         &self,
         name: &RepositoryName,
         repository: &Repository,
-    ) -> Result<Option<Adjustment>, RegistryError> {
+    ) -> Result<Option<RepositoryChange>, RegistryError> {
         let there = repository.image_scanning_configuration.as_ref().is_some_and(|there| there.scan_on_push);
         let Some(scan_on_push) = self.policy.scan_on_push.filter(|wanted| *wanted != there) else {
             return Ok(None);
@@ -135,10 +135,13 @@ impl Keeper {
             .send()
             .await
             .map_err(|error| failed("set the scanning of", name, AwsError::new(error)))?;
-        Ok(Some(Adjustment::ScanOnPush { enabled: scan_on_push }))
+        Ok(Some(RepositoryChange::ScanOnPush { enabled: scan_on_push }))
     }
 
-    async fn adjust_lifecycle(&self, name: &RepositoryName) -> Result<Option<Adjustment>, RegistryError> {
+    async fn adjust_lifecycle(
+        &self,
+        name: &RepositoryName,
+    ) -> Result<Option<RepositoryChange>, RegistryError> {
         let Some(keep) = self.policy.keep else { return Ok(None) };
         let wanted = lifecycle::policy(keep);
         let replaced = self.lifecycle(name).await?;
@@ -153,7 +156,7 @@ impl Keeper {
             .send()
             .await
             .map_err(|error| failed("set the lifecycle policy of", name, AwsError::new(error)))?;
-        Ok(Some(Adjustment::Lifecycle { keep, replaced }))
+        Ok(Some(RepositoryChange::Lifecycle { keep, replaced }))
     }
 
     async fn lifecycle(&self, name: &RepositoryName) -> Result<Option<String>, RegistryError> {

@@ -173,7 +173,7 @@ async fn what_was_built_in_one_region_is_deployed_in_the_other_and_a_second_time
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_not_built_whole_is_not_deployed() {
+async fn what_was_not_built_completely_is_not_deployed() {
     let it = Deployed::new("").await;
     it.shop.world.write("api/Dockerfile", "FROM lib\nCOPY missing /g\n").commit();
     let built = it.shop.world.run(["build", "-q"]);
@@ -182,7 +182,7 @@ async fn what_was_not_built_whole_is_not_deployed() {
     let answer = it.deploy();
 
     assert_eq!(answer.exit, 4, "{answer}");
-    assert!(answer.stderr.contains("was not built whole: there is no image of `api`"), "{answer}");
+    assert!(answer.stderr.contains("was not built completely: there is no image of `api`"), "{answer}");
     // The lock needs a repository.
     let written: Vec<_> = it.writes().into_iter().map(|passed| passed.operation).collect();
     assert_eq!(written, [Some("CreateRepository".to_owned())]);

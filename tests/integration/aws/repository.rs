@@ -147,12 +147,12 @@ fn the_answer_is_json_where_it_is_asked_for() {
     let answer = shop.world.run(["ensure_repo", "api", REGION, "--json"]).json();
 
     let repository = format!("{}/{}api", setting("AWS_1"), shop.prefix);
-    let adjustments = json!([{ "kind": "created" }, { "kind": "lifecycle", "keep": 200 }]);
+    let changes = json!([{ "kind": "created" }, { "kind": "lifecycle", "keep": 200 }]);
     assert_eq!(
         answer,
         json!({
-            "schema": "chinampa.ensure_repo/1",
-            "repositories": [{ "repository": repository, "adjustments": adjustments }],
+            "schema": "chinampa.ensure_repo/2",
+            "repositories": [{ "repository": repository, "changes": changes }],
         })
     );
 }

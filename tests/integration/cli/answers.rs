@@ -41,7 +41,7 @@ fn changed_answers_whether_a_path_that_matches_changed() {
 
     let yes = world.shown(["changed", "lib/**", "--base", &base]);
     let no = world.shown(["changed", "site/", "^.*[.]rs$", "--base", &base]);
-    let taken_back = world.shown(["changed", "lib/*", "!**/*.md", "--base", &base, "--json"]);
+    let excluded = world.shown(["changed", "lib/*", "!**/*.md", "--base", &base, "--json"]);
 
     assert_snapshot!(yes, @"
     lib/a.txt
@@ -53,7 +53,7 @@ fn changed_answers_whether_a_path_that_matches_changed() {
     stderr: changes of <10 hex> since <10 hex> (--base)
     [exit: 1]
     ");
-    assert_snapshot!(taken_back, @r#"
+    assert_snapshot!(excluded, @r#"
     {
       "base": {
         "commit": "<40 hex>",
@@ -152,7 +152,7 @@ fn in_a_projects_folder_check_rebuild_needs_no_name() {
 }
 
 #[test]
-fn why_tells_the_whole_story() {
+fn why_tells_the_full_explanation() {
     let (world, base) = world();
 
     let affected = world.shown(["why", "api", "--base", &base]);
@@ -177,7 +177,7 @@ fn why_tells_the_whole_story() {
         "commit": "<40 hex>",
         "from": "--base"
       },
-      "because": [
+      "causes": [
         {
           "path": [
             "api",
@@ -197,7 +197,7 @@ fn why_tells_the_whole_story() {
       ],
       "head": "<40 hex>",
       "project": "api",
-      "schema": "chinampa.why/1"
+      "schema": "chinampa.why/2"
     }
     [exit: 0]
     "#);
@@ -311,7 +311,10 @@ fn an_offline_plan_as_json_is_the_interface_to_other_programs() {
         {
           "action": "affected",
           "affected": true,
-          "because": [
+          "changed": true,
+          "name": "lib",
+          "needs": [],
+          "reasons": [
             {
               "change": "modified",
               "kind": "file",
@@ -320,15 +323,17 @@ fn an_offline_plan_as_json_is_the_interface_to_other_programs() {
               "project": "lib",
               "source": "lib/.rebuild_patterns:2"
             }
-          ],
-          "changed": true,
-          "name": "lib",
-          "needs": []
+          ]
         },
         {
           "action": "affected",
           "affected": true,
-          "because": [
+          "changed": false,
+          "name": "api",
+          "needs": [
+            "lib"
+          ],
+          "reasons": [
             {
               "change": "modified",
               "kind": "file",
@@ -341,23 +346,18 @@ fn an_offline_plan_as_json_is_the_interface_to_other_programs() {
               "kind": "need",
               "project": "lib"
             }
-          ],
-          "changed": false,
-          "name": "api",
-          "needs": [
-            "lib"
           ]
         },
         {
           "action": "unaffected",
           "affected": false,
-          "because": [],
           "changed": false,
           "name": "site",
-          "needs": []
+          "needs": [],
+          "reasons": []
         }
       ],
-      "schema": "chinampa.plan/1"
+      "schema": "chinampa.plan/2"
     }
     "#);
 }
@@ -382,7 +382,7 @@ fn an_unknown_base_is_null_in_json() {
 
     assert_snapshot!(plan, @r#"
     {
-      "schema": "chinampa.plan/1",
+      "schema": "chinampa.plan/2",
       "head": "<40 hex>",
       "dirty": false,
       "base": null,
@@ -394,7 +394,7 @@ fn an_unknown_base_is_null_in_json() {
           "changed": true,
           "affected": true,
           "needs": [],
-          "because": [
+          "reasons": [
             {
               "kind": "base-unknown",
               "why": "this commit is on `main` itself, and nothing says what was built before"

@@ -386,7 +386,7 @@ fn files_without_a_repository_in_a_pipeline_say_what_to_set() {
     let answer = world.run(["-C", folder.path().to_str().unwrap(), "plan", "--offline"]);
 
     assert_snapshot!(answer.to_string().replace(folder.path().to_str().unwrap(), "<folder>"), @r#"
-    stderr: error: `<folder>` is not in a git repository: CodePipeline handed over the files alone
+    stderr: error: `<folder>` is not in a git repository: CodePipeline provided the files without a clone
     stderr:   hint: let the pipeline's source action have the output artifact format "Full clone"
     [exit: 2]
     "#);

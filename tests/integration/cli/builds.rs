@@ -48,7 +48,7 @@ fn what_is_built_once_is_reused() {
     [exit: 0]
     ");
     assert_snapshot!(planned_again, @"
-    changes of <10 hex> since <10 hex> (the last whole build of `main`)
+    changes of <10 hex> since <10 hex> (the last complete build of `main`)
     reuse `lib` <12 hex>
     reuse `api` <12 hex>
     0 to build, 2 to reuse
@@ -109,7 +109,7 @@ fn json_progress_is_one_object_a_line() {
 
     let answer = shop.world.run(["build", "--progress", "json", "--json"]);
 
-    assert_eq!(answer.json()["schema"], "chinampa.build/1");
+    assert_eq!(answer.json()["schema"], "chinampa.build/2");
     let lines: Vec<serde_json::Value> =
         answer.stderr.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     assert_eq!(lines.len(), answer.stderr.lines().count(), "{answer}");
@@ -126,7 +126,7 @@ fn build_as_json_says_what_became_of_each_project() {
 
     assert_snapshot!(answer, @r#"
     {
-      "schema": "chinampa.build/1",
+      "schema": "chinampa.build/2",
       "head": "<40 hex>",
       "dirty": false,
       "base": null,
@@ -140,7 +140,7 @@ fn build_as_json_says_what_became_of_each_project() {
           "affected": true,
           "needs": [],
           "inputs": 1,
-          "because": [
+          "reasons": [
             {
               "kind": "no-image"
             },
@@ -165,7 +165,7 @@ fn build_as_json_says_what_became_of_each_project() {
             "lib"
           ],
           "inputs": 1,
-          "because": [
+          "reasons": [
             {
               "kind": "no-image"
             },
@@ -197,7 +197,7 @@ fn plan_as_json_says_what_would_be_built_and_reused() {
 
     assert_snapshot!(answer, @r#"
     {
-      "schema": "chinampa.plan/1",
+      "schema": "chinampa.plan/2",
       "head": "<40 hex>",
       "dirty": false,
       "base": null,
@@ -211,7 +211,7 @@ fn plan_as_json_says_what_would_be_built_and_reused() {
           "affected": true,
           "needs": [],
           "inputs": 1,
-          "because": []
+          "reasons": []
         },
         {
           "name": "api",
@@ -223,7 +223,7 @@ fn plan_as_json_says_what_would_be_built_and_reused() {
             "lib"
           ],
           "inputs": 1,
-          "because": [
+          "reasons": [
             {
               "kind": "no-image"
             },

@@ -1,4 +1,4 @@
-//! `lint`: what it finds, what it mends, and what it leaves alone.
+//! `lint`: what it finds, what it fixes, and what it leaves alone.
 
 use std::fs;
 
@@ -45,7 +45,7 @@ fn world() -> World {
 }
 
 #[test]
-fn each_finding_says_where_it_is_and_what_would_mend_it() {
+fn each_finding_says_where_it_is_and_what_would_fix_it() {
     let answer = world().shown(["lint"]);
 
     assert_snapshot!(answer, @"
@@ -70,7 +70,7 @@ fn each_finding_says_where_it_is_and_what_would_mend_it() {
     `base`
       base/Dockerfile:1: `debian` has neither tag nor digest, so it is whatever was pushed last: two builds of one commit can be made from different images (parent-floats)
         write `debian@sha256:…`
-    11 findings in 2 of 2 projects; `--fix` mends 5 of them
+    11 findings in 2 of 2 projects; `--fix` fixes 5 of them
     stderr: api/Dockerfile:6: `lib-$WHICH` depends on a variable that only the build knows, so it is not checked
     [exit: 1]
     ");
@@ -132,7 +132,7 @@ fn findings_in_json_are_for_other_programs() {
 }
 
 #[test]
-fn what_was_mended_is_not_found_again_and_all_else_is_as_it_was() {
+fn what_was_fixed_is_not_found_again_and_all_else_is_as_it_was() {
     let world = world();
 
     let fixed = world.shown(["lint", "api", "--fix"]);

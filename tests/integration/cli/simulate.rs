@@ -134,11 +134,11 @@ fn what_of_the_history_is_not_looked_at_is_said() {
     shallow.git(["fetch", "-q", "--depth", "3", &source, "main"]);
     shallow.git(["reset", "-q", "--hard", "FETCH_HEAD"]);
 
-    let most = world.shown(["simulate", "HEAD", "--most", "1", "--json"]);
+    let limit = world.shown(["simulate", "HEAD", "--limit", "1", "--json"]);
     let shallow = shallow.run(["simulate", "HEAD"]);
     let whole = world.run(["simulate", "HEAD"]);
 
-    assert_snapshot!(most, @r#"
+    assert_snapshot!(limit, @r#"
     {
       "builds": {
         "all": 2,
@@ -146,7 +146,7 @@ fn what_of_the_history_is_not_looked_at_is_said() {
         "inferred": 2
       },
       "commits": 1,
-      "left_out": "there are older commits, which `--most 1` leaves out",
+      "left_out": "there are older commits, which `--limit 1` leaves out",
       "lines": [
         {
           "builds": 2,
@@ -191,7 +191,7 @@ fn what_of_the_history_is_not_looked_at_is_said() {
       ],
       "schema": "chinampa.simulate/1"
     }
-    stderr: there are older commits, which `--most 1` leaves out
+    stderr: there are older commits, which `--limit 1` leaves out
     [exit: 0]
     "#);
     assert_snapshot!(world.mask(&shallow), @"

@@ -26,7 +26,7 @@ fn setenv_gives_later_steps_what_the_ci_says_and_no_secret() {
 
 // issue 12: N1, N8
 #[test]
-fn setenv_keeps_what_was_given_for_this_commit_and_takes_back_what_was_given_for_another() {
+fn setenv_keeps_what_was_given_for_this_commit_and_excludes_what_was_given_for_another() {
     let mut world = World::new();
     let [older, commit] = [world.commit(), world.commit()];
     world.set("CIRCLECI", "true").set("CIRCLE_SHA1", &older).set("CIRCLE_BRANCH", "main");

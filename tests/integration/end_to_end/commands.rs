@@ -20,7 +20,7 @@ fn action(world: &World) -> String {
 }
 
 #[test]
-fn a_taint_forces_the_next_build_unless_it_is_taken_back() {
+fn a_taint_forces_the_next_build_unless_it_is_excluded() {
     let shop = shop();
     let world = &shop.world;
     assert_eq!(world.run(["build"]).exit, 0);
@@ -39,7 +39,7 @@ fn a_taint_forces_the_next_build_unless_it_is_taken_back() {
 }
 
 #[test]
-fn the_last_successful_commit_is_the_newest_in_this_history_that_was_built_whole() {
+fn the_last_successful_commit_is_the_newest_in_this_history_that_was_built_completely() {
     let shop = shop();
     let world = &shop.world;
     let none = world.run(["last_successful_commit"]);

@@ -28,7 +28,7 @@ fn only_what_changed_is_built_and_all_else_is_found_by_its_digest() {
     let changed = shop.build([]);
     assert_eq!(with_outcome(&changed, "built"), names(["api", "lib", "worker"]));
     assert_eq!(with_outcome(&changed, "reused"), names(["base", "site"]));
-    assert_eq!(changed["base"]["from"], "the last whole build of `main`");
+    assert_eq!(changed["base"]["from"], "the last complete build of `main`");
 
     shop.world.git(["revert", "--no-edit", "HEAD"]);
     let reverted = shop.build([]);
@@ -93,7 +93,7 @@ fn a_dry_run_shows_the_plan_and_writes_nothing() {
 
     let answer = shop.world.run(["build", "--dry-run", "--json"]);
 
-    assert_eq!(answer.json()["schema"], "chinampa.plan/1");
+    assert_eq!(answer.json()["schema"], "chinampa.plan/2");
     let asked = shop.asked();
     assert!(
         asked.iter().all(|request| request.starts_with("HEAD ") || request.starts_with("GET ")),

@@ -233,7 +233,7 @@ proptest! {
     }
 
     #[test]
-    fn what_lint_mends_it_does_not_find_again(
+    fn what_lint_fixes_it_does_not_find_again(
         files in subsequence(FILES, 1..FILES.len()),
         sources in subsequence(SOURCES, 1..4),
         lines in subsequence(LINES, 1..LINES.len()).prop_shuffle(),
@@ -242,14 +242,14 @@ proptest! {
         world.write("api/Dockerfile", dockerfile(&sources));
         world.write("api/.rebuild_patterns", format!("b\n{}", lines.join("\n"))).commit();
 
-        let mended = fix(&world);
+        let fixed = fix(&world);
         world.commit();
         // A line that took something back has nothing to take it from when that line is gone.
         let mended_then = fix(&world);
         world.commit();
 
         let left: Vec<_> = lint(&world).into_iter().filter(is_fixable).collect();
-        prop_assert!(left.is_empty(), "{mended:?}\n{mended_then:?}\n{left:?}");
+        prop_assert!(left.is_empty(), "{fixed:?}\n{mended_then:?}\n{left:?}");
     }
 
     /// Nothing is missing in them, and nothing is too much.

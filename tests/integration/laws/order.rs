@@ -15,7 +15,7 @@ use chinampa::internals::graph::ProjectGraph;
 use chinampa::internals::model::{
     Credentials, ImageRef, InputDigest, ManifestDigest, Platform, ProjectName, RepositoryName, Tag,
 };
-use chinampa::internals::registry::{Adjustment, Registry, RegistryError, Storage};
+use chinampa::internals::registry::{Registry, RegistryError, RepositoryChange, Storage};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -124,7 +124,7 @@ proptest! {
     #![proptest_config(crate::laws::config(1_000))]
 
     #[test]
-    fn each_is_built_once_after_all_its_needs_and_never_more_at_once_than_jobs(case in case(), jobs in 1_usize..=8) {
+    fn each_is_built_once_after_its_dependencies_and_never_more_at_once_than_jobs(case in case(), jobs in 1_usize..=8) {
         let (_, events) = case.run(jobs);
 
         let (mut started, mut done, mut running) = (Names::new(), case.reused.clone(), 0);
@@ -152,7 +152,7 @@ proptest! {
 
         let builds: Needs = case.needs.iter().filter(|(name, _)| !case.reused.contains(*name))
             .map(|(name, needs)| (name.clone(), needs.clone())).collect();
-        // What is reused is there, whatever becomes of its needs.
+        // What is reused is there, whatever becomes of its dependencies.
         let hit = graphs::with_dependents(&builds, &case.failing);
         let of = |is: fn(&Outcome) -> bool| -> Names {
             report.projects.iter().filter(|(_, report)| is(&report.outcome)).map(|(name, _)| name.clone()).collect()
@@ -166,7 +166,7 @@ proptest! {
             let Outcome::Blocked { by } = &report.projects[name].outcome else { unreachable!() };
             prop_assert!(failed.contains(by) && graphs::with_needs(&case.needs, &[name.clone()].into()).contains(by));
         }
-        // A project that could have failed is blocked only when a need of its own is hit.
+        // A project that could have failed is blocked only when a dependency of its own is hit.
         for name in &case.failing & &blocked {
             prop_assert!(!case.needs[&name].is_disjoint(&hit));
         }
@@ -244,7 +244,7 @@ impl Registry for Recorder {
         unreachable!("executing asks nothing that planning has not asked")
     }
 
-    async fn ensure_repository(&self, _: &RepositoryName) -> Result<Vec<Adjustment>, RegistryError> {
+    async fn ensure_repository(&self, _: &RepositoryName) -> Result<Vec<RepositoryChange>, RegistryError> {
         Ok(Vec::new())
     }
 

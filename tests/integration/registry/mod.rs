@@ -14,12 +14,12 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use chinampa::internals::model::{Credentials, Host, ManifestDigest, RepositoryName, Secret, Tag};
-use chinampa::internals::registry::{CredentialsSource, OciRegistry, Patience, Registry};
+use chinampa::internals::registry::{CredentialsSource, OciRegistry, Registry, RetryPolicy};
 
 use crate::support::bed;
 
 /// As many tries as by default, without their long delays.
-const HURRIED: Patience = Patience {
+const HURRIED: RetryPolicy = RetryPolicy {
     connect: Duration::from_secs(5),
     idle: Duration::from_secs(5),
     tries: 5,
@@ -45,9 +45,9 @@ fn other_credentials() -> Credentials {
     }
 }
 
-fn registry_with(host: &str, source: CredentialsSource, patience: Patience) -> OciRegistry {
+fn registry_with(host: &str, source: CredentialsSource, retry_policy: RetryPolicy) -> OciRegistry {
     let host: Host = host.parse().unwrap();
-    OciRegistry::new(host, false, source, patience).unwrap()
+    OciRegistry::new(host, false, source, retry_policy).unwrap()
 }
 
 /// The bed's registry, seen through `host`.

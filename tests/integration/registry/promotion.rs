@@ -1,8 +1,8 @@
 //! Images are copied byte for byte, nothing is sent twice, and nothing is named before it is there.
 
 use chinampa::internals::model::{ManifestDigest, Platform, RepositoryName};
-use chinampa::internals::registry::copy::{self, Copied, Side};
-use chinampa::internals::registry::{CredentialsSource, OciRegistry, Patience, Registry, RegistryError};
+use chinampa::internals::registry::copy::{self, Copied, Endpoint};
+use chinampa::internals::registry::{CredentialsSource, OciRegistry, Registry, RegistryError, RetryPolicy};
 
 use crate::registry::image::{self, Made};
 use crate::registry::{HURRIED, new_repository, other_credentials, registry, registry_with, tag, upstream};
@@ -26,7 +26,8 @@ async fn copy(
     to: &RepositoryName,
     digest: &ManifestDigest,
 ) -> Result<Copied, RegistryError> {
-    let (source, destination) = (Side::new(source, from).unwrap(), Side::new(destination, to).unwrap());
+    let (source, destination) =
+        (Endpoint::new(source, from).unwrap(), Endpoint::new(destination, to).unwrap());
     copy::image(&source, &destination, digest).await
 }
 
@@ -136,7 +137,7 @@ async fn what_was_interrupted_is_finished_without_sending_anything_twice() {
     // At most five are under way, so some are finished before the seventh begins.
     let dies = [first(6, "PUT", "/blobs/", Fault::Pass), always("PUT", "", Fault::Refuse)];
     let proxy = Proxy::start(&other(), dies).await;
-    let hasty = Patience { tries: 1, ..HURRIED };
+    let hasty = RetryPolicy { tries: 1, ..HURRIED };
     let broken = registry_with(proxy.host(), CredentialsSource::Known(other_credentials()), hasty);
     let source = registry(&upstream());
     let error = copy(&source, &repository, &broken, &repository, &made.digest).await.unwrap_err();
@@ -196,7 +197,7 @@ async fn content_that_is_not_what_its_digest_says_is_never_stored() {
 async fn a_registry_that_denies_or_stays_silent_is_an_error() {
     let repository = new_repository();
     let made = image::push(&repository, &[5000]).await;
-    let patience = Patience { idle: std::time::Duration::from_millis(300), tries: 2, ..HURRIED };
+    let retry_policy = RetryPolicy { idle: std::time::Duration::from_millis(300), tries: 2, ..HURRIED };
     for (method, fault, is_denied) in [
         ("HEAD", Fault::status(403), true),
         ("POST", Fault::status(403), true),
@@ -204,7 +205,7 @@ async fn a_registry_that_denies_or_stays_silent_is_an_error() {
         ("PUT", Fault::Silence, false),
     ] {
         let proxy = Proxy::start(&other(), [always(method, "/blobs/", fault)]).await;
-        let to = registry_with(proxy.host(), CredentialsSource::Known(other_credentials()), patience);
+        let to = registry_with(proxy.host(), CredentialsSource::Known(other_credentials()), retry_policy);
 
         let error =
             copy(&registry(&upstream()), &repository, &to, &repository, &made.digest).await.unwrap_err();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use chinampa::internals::registry::{CredentialsSource, Patience, Registry, RegistryError};
+use chinampa::internals::registry::{CredentialsSource, Registry, RegistryError, RetryPolicy};
 
 use crate::registry::{HURRIED, credentials, new_repository, put, registry, registry_with, tag, upstream};
 use crate::support::proxy::{Fault, Proxy, Rule};
@@ -35,8 +35,8 @@ async fn a_long_retry_after_is_cut() {
     let headers = vec![("retry-after", "86400".to_owned())];
     let throttled = Fault::Status { code: 429, headers, body: String::new() };
     let proxy = Proxy::start(&upstream(), [always("HEAD", "", throttled)]).await;
-    let patience = Patience { longest_retry_after: Duration::from_millis(10), ..HURRIED };
-    let registry = registry_with(proxy.host(), CredentialsSource::Nobody, patience);
+    let retry_policy = RetryPolicy { longest_retry_after: Duration::from_millis(10), ..HURRIED };
+    let registry = registry_with(proxy.host(), CredentialsSource::Nobody, retry_policy);
 
     let error = registry.find(&new_repository(), &tag("a")).await.unwrap_err();
 
@@ -189,8 +189,8 @@ async fn a_slow_answer_is_waited_for_and_silence_is_not() {
     let proxy = Proxy::start(&upstream(), [slow]).await;
     assert_eq!(registry(proxy.host()).find(&repository, &tag("a")).await.unwrap(), Some(digest));
     let proxy = Proxy::start(&upstream(), [always("HEAD", "", Fault::Silence)]).await;
-    let patience = Patience { idle: Duration::from_millis(100), tries: 2, ..HURRIED };
-    let registry = registry_with(proxy.host(), CredentialsSource::Known(credentials()), patience);
+    let retry_policy = RetryPolicy { idle: Duration::from_millis(100), tries: 2, ..HURRIED };
+    let registry = registry_with(proxy.host(), CredentialsSource::Known(credentials()), retry_policy);
 
     let error = registry.find(&repository, &tag("a")).await.unwrap_err();
 

@@ -22,7 +22,7 @@ pub(super) struct AppRunnerService<'s> {
     pub(super) client: JsonClient,
     pub(super) known_by: KnownBy,
     pub(super) label: String,
-    pub(super) tell: &'s OnServiceEvent<'s>,
+    pub(super) on_event: &'s OnServiceEvent<'s>,
 }
 
 pub(super) enum KnownBy {
@@ -100,14 +100,14 @@ impl AppRunnerService<'_> {
             status => return Err(self.unsuitable(format!("its status is {}", printable(status)))),
         }
         if repository.image_identifier == image {
-            (self.tell)(ServiceEvent::Note(format!("the {} runs {image} already", self.label)));
+            (self.on_event)(ServiceEvent::Note(format!("the {} runs {image} already", self.label)));
             return Ok(());
         }
         repository.image_identifier.clone_from(&image);
         source.auto_deployments_enabled = Some(false);
         let input = json!({ "ServiceArn": arn, "SourceConfiguration": source });
         let updated: Updated = self.call("update", "UpdateService", &input).await?;
-        (self.tell)(ServiceEvent::Note(format!("the {} is updated to {image}", self.label)));
+        (self.on_event)(ServiceEvent::Note(format!("the {} is updated to {image}", self.label)));
         self.finished(arn, &updated.operation_id, &mut wait, limit).await
     }
 
@@ -162,7 +162,7 @@ impl AppRunnerService<'_> {
         ServiceError::Unsuitable { service: self.label.clone(), reason }
     }
 
-    /// Calls an operation of App Runner; `action` is how a failure of it is told.
+    /// Calls an operation of App Runner; `action` is how a failure of it is events.
     async fn call<T: DeserializeOwned>(
         &self,
         action: &'static str,

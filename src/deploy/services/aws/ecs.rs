@@ -23,7 +23,7 @@ pub(super) struct EcsService<'s> {
     pub(super) name: String,
     /// How messages name it.
     pub(super) label: String,
-    pub(super) tell: &'s OnServiceEvent<'s>,
+    pub(super) on_event: &'s OnServiceEvent<'s>,
 }
 
 impl EcsService<'_> {
@@ -59,7 +59,7 @@ impl EcsService<'_> {
         let service = self.look().await?;
         self.ensure_suitable(&service)?;
         let used = self.used(service.task_definition.as_deref().unwrap_or_default(), deployment).await?;
-        // Of several containers that run it, one that runs another image is told.
+        // Of several containers that run it, one that runs another image is events.
         let images = used.chosen.iter().filter_map(|&index| text(&used.task.containers()[index], "image"));
         let wanted = deployment.image.to_string();
         let image = images.max_by_key(|image| **image != wanted).unwrap_or_default().to_owned();
@@ -203,10 +203,10 @@ impl EcsService<'_> {
     }
 
     pub(super) fn note(&self, note: String) {
-        (self.tell)(ServiceEvent::Note(note));
+        (self.on_event)(ServiceEvent::Note(note));
     }
 
-    /// Calls an operation of ECS; `action` is how a failure of it is told.
+    /// Calls an operation of ECS; `action` is how a failure of it is events.
     pub(super) async fn call<T: DeserializeOwned>(
         &self,
         action: &'static str,

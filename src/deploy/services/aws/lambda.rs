@@ -15,7 +15,7 @@ pub(super) struct Function<'f> {
     pub(super) client: JsonClient,
     pub(super) name: String,
     pub(super) label: String,
-    pub(super) tell: &'f OnServiceEvent<'f>,
+    pub(super) on_event: &'f OnServiceEvent<'f>,
 }
 
 impl Function<'_> {
@@ -55,7 +55,7 @@ impl Function<'_> {
                 Err(error) => return Err(self.failed("update", error)),
             }
         }
-        (self.tell)(ServiceEvent::Note(format!("the {} is updated to {image}", self.label)));
+        (self.on_event)(ServiceEvent::Note(format!("the {} is updated to {image}", self.label)));
         let configuration = self.settled(&mut wait, limit).await?;
         match configuration.last_update_status.as_deref() {
             Some("Successful") => Ok(()),

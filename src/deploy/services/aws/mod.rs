@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use aws_config::SdkConfig;
 
 use super::{
-    AwsPlace, Deployment, OnServiceEvent, ServiceError, ServiceEvent, ServiceState, ServiceTimeouts,
+    AwsEndpoint, Deployment, OnServiceEvent, ServiceError, ServiceEvent, ServiceState, ServiceTimeouts,
 };
 use crate::aws::{self, CallError, JsonClient, JsonService};
 use crate::config::{AppRunner, EcsExpress, Service, ServiceConfig, Template};
@@ -44,7 +44,7 @@ struct Limit {
 
 impl AwsServices {
     /// Asks nobody yet. Without a place, there are none.
-    pub(super) async fn new(place: Option<AwsPlace<'_>>) -> Self {
+    pub(super) async fn new(place: Option<AwsEndpoint<'_>>) -> Self {
         let config = match place {
             Some(place) => Some(aws::config(place.region, place.endpoint).await),
             None => None,
@@ -95,17 +95,17 @@ impl AwsServices {
         &self,
         service: &Service,
         deployment: &Deployment<'_>,
-        tell: &'s OnServiceEvent<'s>,
+        on_event: &'s OnServiceEvent<'s>,
     ) -> Result<Option<AwsService<'s>>, ServiceError> {
         let fill = |template: &Template| deployment.fill(template);
         Ok(Some(match service {
             Service::Command { .. } => return Ok(None),
             Service::Ecs { cluster, name } => {
-                AwsService::Ecs(self.ecs(fill(cluster), fill(name), "", tell)?)
+                AwsService::Ecs(self.ecs(fill(cluster), fill(name), "", on_event)?)
             }
             Service::EcsExpress(EcsExpress { cluster, name, roles }) => {
                 AwsService::EcsExpress(ecs_express::ExpressService {
-                    service: self.ecs(fill(cluster), fill(name), "Express ", tell)?,
+                    service: self.ecs(fill(cluster), fill(name), "Express ", on_event)?,
                     roles: roles.as_ref().map(|roles| ecs_express::Roles {
                         execution: fill(&roles.execution),
                         infrastructure: fill(&roles.infrastructure),
@@ -116,7 +116,7 @@ impl AwsServices {
                 let name = fill(name);
                 let label = format!("Lambda function `{name}`");
                 let client = self.client(&lambda::LAMBDA, &label)?;
-                AwsService::Lambda(lambda::Function { client, name, label, tell })
+                AwsService::Lambda(lambda::Function { client, name, label, on_event })
             }
             Service::AppRunner(known_by) => {
                 let known_by = match known_by {
@@ -125,7 +125,7 @@ impl AwsServices {
                 };
                 let label = format!("App Runner service `{known_by}`");
                 let client = self.client(&apprunner::APP_RUNNER, &label)?;
-                AwsService::AppRunner(apprunner::AppRunnerService { client, known_by, label, tell })
+                AwsService::AppRunner(apprunner::AppRunnerService { client, known_by, label, on_event })
             }
         }))
     }
@@ -135,11 +135,11 @@ impl AwsServices {
         cluster: String,
         name: String,
         kind: &str,
-        tell: &'s OnServiceEvent<'s>,
+        on_event: &'s OnServiceEvent<'s>,
     ) -> Result<ecs::EcsService<'s>, ServiceError> {
         let label = format!("ECS {kind}service `{name}` of the cluster `{cluster}`");
         let client = self.client(&ecs::ECS, &label)?;
-        Ok(ecs::EcsService { client, cluster, name, label, tell })
+        Ok(ecs::EcsService { client, cluster, name, label, on_event })
     }
 
     fn client(&self, service: &'static JsonService, label: &str) -> Result<JsonClient, ServiceError> {

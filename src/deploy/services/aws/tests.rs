@@ -36,7 +36,7 @@ fn image() -> String {
     format!("123456789012.dkr.ecr.eu-west-2.amazonaws.com/api@sha256:{}", "a".repeat(64))
 }
 
-/// Restarts a service and returns what was told.
+/// Restarts a service and returns what was events.
 async fn restart(services: &Services, service: &Service) -> (Result<(), ServiceError>, Vec<String>) {
     restart_for(services, service, None).await
 }
@@ -52,15 +52,15 @@ async fn restart_for(
     let (project, repository) = ("api".parse().unwrap(), "api".parse().unwrap());
     let deployment = deployment(&workspace, &environment, &project, &repository, &image);
     let service = &ServiceConfig { service: service.clone(), timeout };
-    let told = Mutex::new(Vec::new());
-    let tell = |event| {
-        told.lock().unwrap().push(match event {
+    let events = Mutex::new(Vec::new());
+    let on_event = |event| {
+        events.lock().unwrap().push(match event {
             ServiceEvent::Note(note) => note,
             ServiceEvent::Line(line) => line.text,
         });
     };
-    let result = services.restart(service, &deployment, &tell).await;
-    (result, told.into_inner().unwrap())
+    let result = services.restart(service, &deployment, &on_event).await;
+    (result, events.into_inner().unwrap())
 }
 
 fn deployment<'d>(
@@ -180,7 +180,7 @@ async fn a_refusal_is_told_in_aws_s_words_and_is_not_taken_for_absence() {
 }
 
 #[tokio::test]
-async fn trouble_that_may_pass_is_tried_again_and_every_try_is_signed_for_its_region_and_service() {
+async fn transient_errors_are_retried_and_each_attempt_is_signed_for_its_region_and_service() {
     let trouble = (500, json!({ "message": "later" }).to_string());
     let throttled = (400, json!({ "__type": "ThrottlingException" }).to_string());
     let steady = ecs_service(&json!([ecs_deployment("old", "PRIMARY", "COMPLETED")]));

@@ -22,7 +22,7 @@ use chinampa::internals::model::{
     Credentials, Fingerprint, ImageRef, ManifestDigest, Platform, RepositoryName, Tag, Timestamp,
 };
 use chinampa::internals::registry::copy::Copied;
-use chinampa::internals::registry::{Adjustment, Registry, RegistryError, Storage};
+use chinampa::internals::registry::{Registry, RegistryError, RepositoryChange, Storage};
 
 /// How long a step takes.
 const STEP: Duration = Duration::from_secs(1);
@@ -221,7 +221,10 @@ impl Registry for Process {
         Ok(self.step(format!("list {repository}"), of_it).await)
     }
 
-    async fn ensure_repository(&self, repository: &RepositoryName) -> Result<Vec<Adjustment>, RegistryError> {
+    async fn ensure_repository(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<Vec<RepositoryChange>, RegistryError> {
         Ok(self.step(format!("ensure {repository}"), |_| Vec::new()).await)
     }
 

@@ -39,7 +39,7 @@ pub(super) fn hash(records: &[Record]) -> String {
     hex(&bytes)
 }
 
-/// The records of one project, or `None` while a need has no digest.
+/// The records of one project, or `None` while a dependency has no digest.
 fn records(
     world: &World,
     manifest: &Table,

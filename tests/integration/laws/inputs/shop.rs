@@ -127,8 +127,8 @@ pub(super) const CHANGES: &[Change] = &[
     ("a build argument", |shop| shop.set("build_args", "{ PROFILE = 'release', A = '' }")),
     ("a secret's id", |shop| shop.secret_id = "token"),
     ("where a secret comes from", |shop| shop.secret_source = "{ file = 'services/api/token' }"),
-    ("a need that no Dockerfile names", |shop| shop.set("needs", "['docs']")),
-    ("a need's file", |shop| shop.write("lib/a", "b\n")),
+    ("a dependency that no Dockerfile names", |shop| shop.set("needs", "['docs']")),
+    ("a dependency's file", |shop| shop.write("lib/a", "b\n")),
     ("an extra input's content", |shop| shop.write("services/api/dist/app.js", "2;\n")),
     ("an extra input's mode", |shop| {
         fs::set_permissions(shop.api("dist/run"), Permissions::from_mode(0o755)).unwrap();

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::Side;
+use super::Endpoint;
 use crate::model::{ImageRef, ManifestDigest};
 use crate::registry::RegistryError;
 use crate::registry::auth::Scope;
@@ -27,7 +27,7 @@ const CHUNKS_AHEAD: usize = 1;
 
 /// How a blob came to be on the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Passage {
+pub(super) enum BlobOutcome {
     Sent { bytes: u64 },
     Mounted,
     Skipped,
@@ -35,46 +35,49 @@ pub(super) enum Passage {
 
 /// Between two repositories.
 #[derive(Debug)]
-pub(super) struct Courier<'a> {
-    source: &'a Side<'a>,
-    destination: &'a Side<'a>,
+pub(super) struct BlobCopier<'a> {
+    source: &'a Endpoint<'a>,
+    destination: &'a Endpoint<'a>,
     uploader: Client,
 }
 
-impl<'a> Courier<'a> {
-    pub(super) fn new(source: &'a Side<'_>, destination: &'a Side<'_>) -> Result<Self, RegistryError> {
+impl<'a> BlobCopier<'a> {
+    pub(super) fn new(
+        source: &'a Endpoint<'_>,
+        destination: &'a Endpoint<'_>,
+    ) -> Result<Self, RegistryError> {
         let uploader = destination.transport.uploader(destination.host)?;
         Ok(Self { source, destination, uploader })
     }
 
     /// Makes sure that a blob is at the destination. Trouble with either side is waited out.
-    pub(super) async fn bring(
+    pub(super) async fn copy(
         &self,
         digest: ManifestDigest,
         size_bytes: u64,
-    ) -> Result<Passage, RegistryError> {
-        self.destination.transport.retrying(|| self.bring_once(digest, size_bytes)).await
+    ) -> Result<BlobOutcome, RegistryError> {
+        self.destination.transport.retrying(|| self.copy_once(digest, size_bytes)).await
     }
 
     /// An upload that failed can't be taken up again: each try opens its own.
-    async fn bring_once(&self, digest: ManifestDigest, size_bytes: u64) -> Result<Passage, RegistryError> {
+    async fn copy_once(&self, digest: ManifestDigest, size_bytes: u64) -> Result<BlobOutcome, RegistryError> {
         let blob = self.destination.repository.pinned(digest);
         let transport = self.destination.transport;
         if transport.has_blob(&blob, &digest, size_bytes).await? {
-            return Ok(Passage::Skipped);
+            return Ok(BlobOutcome::Skipped);
         }
         let (location, scope) = if self.source.transport.is_same(transport) {
             let from = &self.source.repository.repository;
             match transport.mount(&blob, &digest, from).await? {
-                None => return Ok(Passage::Mounted),
+                None => return Ok(BlobOutcome::Mounted),
                 Some(location) => (location, Scope::MountFrom(from.clone())),
             }
         } else {
             (transport.open_upload(&blob).await?, Scope::Push)
         };
-        let freight = Freight::open(self.source, digest, size_bytes).await?;
-        self.upload(&blob, location, scope, freight).await?;
-        Ok(Passage::Sent { bytes: size_bytes })
+        let stream = BlobStream::open(self.source, digest, size_bytes).await?;
+        self.upload(&blob, location, scope, stream).await?;
+        Ok(BlobOutcome::Sent { bytes: size_bytes })
     }
 
     async fn upload(
@@ -82,19 +85,19 @@ impl<'a> Courier<'a> {
         blob: &ImageRef,
         mut location: Url,
         scope: Scope,
-        freight: Freight,
+        stream: BlobStream,
     ) -> Result<(), RegistryError> {
-        let (digest, idle) = (freight.digest, self.destination.transport.idle());
+        let (digest, idle) = (stream.digest, self.destination.transport.idle());
         location.query_pairs_mut().append_pair("digest", &digest.to_string());
         let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
         let request = self
             .uploader
             .put(location)
             .header(CONTENT_TYPE, "application/octet-stream")
-            .header(CONTENT_LENGTH, freight.size_bytes)
-            .body(body(receiver, freight.size_bytes));
+            .header(CONTENT_LENGTH, stream.size_bytes)
+            .body(body(receiver, stream.size_bytes));
         let answered = pin!(self.destination.transport.send(blob, scope, request));
-        let passed = pin!(freight.pass_on(sender, blob, idle));
+        let passed = pin!(stream.forward(sender, blob, idle));
         let response = match select(passed, answered).await {
             Either::Left((passed, answered)) => {
                 passed?;
@@ -111,17 +114,21 @@ impl<'a> Courier<'a> {
 }
 
 /// A blob as it comes from the source.
-struct Freight {
+struct BlobStream {
     blob: ImageRef,
     digest: ManifestDigest,
     size_bytes: u64,
     response: Response,
 }
 
-impl Freight {
+impl BlobStream {
     /// # Errors
     /// [`RegistryError::Malformed`] when the source announces another size than the manifest.
-    async fn open(source: &Side<'_>, digest: ManifestDigest, size_bytes: u64) -> Result<Self, RegistryError> {
+    async fn open(
+        source: &Endpoint<'_>,
+        digest: ManifestDigest,
+        size_bytes: u64,
+    ) -> Result<Self, RegistryError> {
         let blob = source.repository.pinned(digest);
         let response = source.transport.open_blob(&blob, &digest).await?;
         if stated_size(response.headers()).is_some_and(|stated| stated != size_bytes) {
@@ -133,7 +140,7 @@ impl Freight {
     /// Hands all chunks over, the last one only once the whole is what its digest says.
     ///
     /// Never ends when the receiver is gone: why that is, the answer to the upload tells.
-    async fn pass_on(
+    async fn forward(
         mut self,
         sender: mpsc::Sender<Bytes>,
         destination: &ImageRef,
@@ -145,9 +152,9 @@ impl Freight {
             hash.update(&chunk);
             if missing == 0 {
                 compare(&self.blob, digest_of(hash), self.digest)?;
-                return hand_over(chunk, &sender, destination, idle).await;
+                return forward_last(chunk, &sender, destination, idle).await;
             }
-            hand_over(chunk, &sender, destination, idle).await?;
+            forward_last(chunk, &sender, destination, idle).await?;
         }
         match missing {
             0 => compare(&self.blob, digest_of(hash), self.digest),
@@ -162,7 +169,7 @@ impl Freight {
 }
 
 /// Waits until the other side has taken enough of what it was handed before.
-async fn hand_over(
+async fn forward_last(
     chunk: Bytes,
     sender: &mpsc::Sender<Bytes>,
     destination: &ImageRef,

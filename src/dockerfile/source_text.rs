@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 /// Text, or a part of it; parts share what they are parts of.
 #[derive(Clone, Debug)]
-pub(super) struct Written<'t> {
+pub(super) struct SourceText<'t> {
     all: Origin<'t>,
     part: Range<usize>,
 }
@@ -21,25 +21,25 @@ enum Origin<'t> {
         bytes: &'t [u8],
         start: usize,
     },
-    Joined(Rc<Joined>),
+    Mapped(Rc<SourceMap>),
 }
 
-/// Text that was put together from what stands in several places.
+/// Text that was put together from what stands in several spans.
 #[derive(Debug, Default)]
-pub(super) struct Joined {
+pub(super) struct SourceMap {
     bytes: Vec<u8>,
     /// Of each byte.
-    places: Vec<Place>,
+    spans: Vec<Span>,
 }
 
 /// The bytes of the file that say one byte of text: more than one after an escape.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct Span {
     start: u32,
     end: u32,
 }
 
-impl Place {
+impl Span {
     fn of_byte(at: usize) -> Self {
         let start = u32::try_from(at).expect("a Dockerfile has at most a mebibyte");
         Self { start, end: start + 1 }
@@ -55,27 +55,27 @@ impl Place {
     }
 }
 
-impl Joined {
-    pub(super) fn push(&mut self, byte: u8, place: Place) {
+impl SourceMap {
+    pub(super) fn push(&mut self, byte: u8, place: Span) {
         self.bytes.push(byte);
-        self.places.push(place);
+        self.spans.push(place);
     }
 
     /// Adds what stands in the file as it is, from `start` on.
     pub(super) fn add(&mut self, bytes: &[u8], start: usize) {
         self.bytes.extend_from_slice(bytes);
-        self.places.extend((start..start + bytes.len()).map(Place::of_byte));
+        self.spans.extend((start..start + bytes.len()).map(Span::of_byte));
     }
 }
 
-impl From<Joined> for Written<'_> {
-    fn from(joined: Joined) -> Self {
+impl From<SourceMap> for SourceText<'_> {
+    fn from(joined: SourceMap) -> Self {
         let part = 0..joined.bytes.len();
-        Self { all: Origin::Joined(joined.into()), part }
+        Self { all: Origin::Mapped(joined.into()), part }
     }
 }
 
-impl<'t> Written<'t> {
+impl<'t> SourceText<'t> {
     /// What stands in the file as it is, from `start` on.
     pub(super) fn as_is(bytes: &'t [u8], start: usize) -> Self {
         Self { all: Origin::AsIs { bytes, start }, part: 0..bytes.len() }
@@ -84,17 +84,17 @@ impl<'t> Written<'t> {
     pub(super) fn bytes(&self) -> &[u8] {
         let all = match &self.all {
             Origin::AsIs { bytes, .. } => bytes,
-            Origin::Joined(joined) => &joined.bytes[..],
+            Origin::Mapped(joined) => &joined.bytes[..],
         };
         &all[self.part.clone()]
     }
 
     /// Where one of the bytes stands.
-    pub(super) fn place(&self, at: usize) -> Place {
+    pub(super) fn place(&self, at: usize) -> Span {
         let at = self.part.start + at;
         match &self.all {
-            Origin::AsIs { start, .. } => Place::of_byte(start + at),
-            Origin::Joined(joined) => joined.places[at],
+            Origin::AsIs { start, .. } => Span::of_byte(start + at),
+            Origin::Mapped(joined) => joined.spans[at],
         }
     }
 
@@ -119,15 +119,15 @@ impl<'t> Written<'t> {
     }
 
     /// Exactly the bytes of the text, as few ranges as there can be.
-    pub(super) fn pieces(&self) -> Vec<Range<usize>> {
-        let mut pieces: Vec<Range<usize>> = Vec::new();
+    pub(super) fn spans(&self) -> Vec<Range<usize>> {
+        let mut spans: Vec<Range<usize>> = Vec::new();
         for place in (0..self.part.len()).map(|at| self.place(at).range()) {
-            match pieces.last_mut() {
-                Some(piece) if piece.end == place.start => piece.end = place.end,
-                _ => pieces.push(place),
+            match spans.last_mut() {
+                Some(span) if span.end == place.start => span.end = place.end,
+                _ => spans.push(place),
             }
         }
-        pieces
+        spans
     }
 
     /// The part of these bytes of the text.

@@ -13,13 +13,13 @@ use super::fetch;
 use crate::model::ObjectId;
 
 /// One process that answers for all objects, one after another.
-pub(super) struct Promised {
+pub(super) struct PromisorReader {
     process: Child,
     requests: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
 }
 
-impl Promised {
+impl PromisorReader {
     /// # Errors
     /// When git can't be run.
     pub(super) fn start(git_dir: &Path) -> Result<Self, Cause> {
@@ -77,7 +77,7 @@ impl Promised {
     }
 }
 
-impl Drop for Promised {
+impl Drop for PromisorReader {
     fn drop(&mut self) {
         // Without requests it ends.
         self.requests = None;
