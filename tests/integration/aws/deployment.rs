@@ -150,7 +150,7 @@ async fn what_was_built_in_one_region_is_deployed_in_the_other_and_a_second_time
     }
     assert_eq!(it.digest("api", "latest"), it.digest("api", "shop-dev"));
     assert_eq!(it.digest("lib", "latest"), None);
-    assert!(it.shop.tags("api").contains(&"deployed-dev".to_owned()), "the cache may forget what runs");
+    assert!(it.shop.tags("api").contains("deployed-dev"), "the cache may forget what runs");
 
     let before = it.writes().len();
     let again = it.deploy();
