@@ -17,6 +17,8 @@ test: bed ## start the test bed, then run all checks and tests
 
 features: ## compile and test the program without its optional features
 	cargo clippy --no-default-features -- -D warnings
+	cargo clippy --no-default-features --features ecr -- -D warnings
+	cargo clippy --no-default-features --features deploy -- -D warnings
 	cargo test --lib --no-default-features
 	cargo test --lib --no-default-features --features ecr
 

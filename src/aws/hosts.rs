@@ -74,6 +74,7 @@ impl AllowedHosts {
 pub struct Endpoint(String);
 
 impl Endpoint {
+    #[cfg(any(test, feature = "_aws"))]
     pub fn as_str(&self) -> &str {
         &self.0
     }

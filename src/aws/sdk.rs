@@ -123,6 +123,7 @@ pub(crate) async fn config(region: &Region, endpoint: Option<&Endpoint>) -> SdkC
 }
 
 /// The account that the credentials are of: twelve digits.
+#[cfg(feature = "ecr")]
 pub(crate) async fn account(config: &SdkConfig) -> Result<String, AwsError> {
     let identity =
         aws_sdk_sts::Client::new(config).get_caller_identity().send().await.map_err(AwsError::new)?;

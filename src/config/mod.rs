@@ -26,13 +26,16 @@ use crate::model::ProjectName;
 
 pub use environment::{EnvironmentName, EnvironmentRule, InvalidEnvironmentName, RefPattern};
 pub use fields::Located;
+#[cfg(feature = "ecr")]
 pub use policy::Policy;
 pub use problem::{ManifestErrors, Problem};
 pub use project::{ProjectConfig, SecretSource, TerraformSetting};
 pub use registry::{Ecr, RegistryConfig, RegistryKind};
-#[cfg(test)]
+#[cfg(feature = "deploy")]
+pub use service::EcsExpress;
+#[cfg(all(test, feature = "deploy"))]
 pub use service::EcsExpressRoles;
-pub use service::{AppRunner, EcsExpress, Placeholder, Service, ServiceConfig, Template};
+pub use service::{AppRunner, Placeholder, Service, ServiceConfig, Template};
 pub use trust::{Trust, UNPROTECTED};
 pub use workspace::{Directive, Strategy, Workspace, WorkspaceName};
 

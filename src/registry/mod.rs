@@ -139,7 +139,6 @@ pub async fn ecr_registry(
 /// # Errors
 /// [`RegistryError::NotBuiltIn`], always: this program has no feature `ecr`.
 #[cfg(not(feature = "ecr"))]
-#[expect(clippy::unused_async, reason = "as with the feature")]
 pub async fn ecr_registry(
     ecr: &Ecr,
     _: &AllowedHosts,

@@ -37,6 +37,7 @@ pub struct Deployment<'d> {
 
 /// Where the services of AWS are.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "deploy"), expect(dead_code, reason = "only services of AWS are found by it"))]
 pub struct AwsEndpoint<'p> {
     pub region: &'p Region,
     /// Of the AWS API; AWS's own, or what `AWS_ENDPOINT_URL` says, when `None`.
@@ -45,6 +46,7 @@ pub struct AwsEndpoint<'p> {
 
 /// How long services are waited for.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "deploy"), expect(dead_code, reason = "only services of AWS are waited for"))]
 pub struct ServiceTimeouts {
     /// From the update until the new image runs, where the manifest says nothing else.
     pub default: Duration,

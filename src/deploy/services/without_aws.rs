@@ -7,12 +7,10 @@ use crate::config::{Service, ServiceConfig};
 pub(super) struct AwsServices;
 
 impl AwsServices {
-    #[expect(clippy::unused_async, reason = "as with the feature `deploy`")]
     pub(super) async fn new(_: Option<AwsEndpoint<'_>>) -> Self {
         Self
     }
 
-    #[expect(clippy::unused_async, reason = "as with the feature `deploy`")]
     pub(super) async fn state(
         &self,
         service: &Service,
@@ -24,7 +22,6 @@ impl AwsServices {
         }
     }
 
-    #[expect(clippy::unused_async, reason = "as with the feature `deploy`")]
     pub(super) async fn restart(
         &self,
         config: &ServiceConfig,

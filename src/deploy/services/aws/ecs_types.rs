@@ -106,7 +106,7 @@ pub(super) struct TaskAnswer {
 pub(super) struct TaskDefinition(Map<String, Value>);
 
 impl TaskDefinition {
-    /// What ECS adds itself and doesn't accept in a request.
+    /// Fields that ECS adds itself and does not accept.
     const ADDED: [&str; 8] = [
         "taskDefinitionArn",
         "revision",

@@ -180,7 +180,7 @@ async fn a_refusal_is_told_in_aws_s_words_and_is_not_taken_for_absence() {
 }
 
 #[tokio::test]
-async fn transient_errors_are_retried_and_each_attempt_is_signed_for_its_region_and_service() {
+async fn transient_errors_are_retried_and_every_attempt_is_signed_for_its_region_and_service() {
     let trouble = (500, json!({ "message": "later" }).to_string());
     let throttled = (400, json!({ "__type": "ThrottlingException" }).to_string());
     let steady = ecs_service(&json!([ecs_deployment("old", "PRIMARY", "COMPLETED")]));
