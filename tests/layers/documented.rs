@@ -224,7 +224,7 @@ fn headings_have_the_anchors_that_links_use() {
 
     let anchors = anchors(text);
 
-    let expected = ["a", "chinampaplan1", "what-is-not-done-a-b", "a-b", "a-b-1"];
+    let expected = ["a", "chinampaplan2", "what-is-not-done-a-b", "a-b", "a-b-1"];
     assert_eq!(anchors, expected.map(str::to_owned).into());
 }
 

@@ -20,19 +20,19 @@ fn terms_are_found_in_identifiers_texts_pages_and_names_of_tests() {
     let world = World::new();
     world.write(
         "src/registry/courier.rs",
-        "/// Two parents of\n/// others are fixed.\nfn way() { let r = r#\"a \" glance\"#; }\n",
+        "/// Two parents of\n/// others are mended.\nfn way() { let r = r#\"a \" glance\"#; }\n",
     );
     world.write("src/a.rs", "#[test]\nfn a_need_is_built() {}\n");
-    world.write("tests/b/c.rs", "#[tokio::test]\nasync fn what_is_fixed_stays() {}\nfn way() {}\n");
+    world.write("tests/b/c.rs", "#[tokio::test]\nasync fn what_is_mended_stays() {}\nfn way() {}\n");
     world.write("docs/page.md", "The needs are built, needs\nfirst.\n");
 
     assert_snapshot!(words(&world), @r"
-    src/a.rs:2: `a dependency`: dependencies
+    src/a.rs:2: `a need`: dependencies
     src/registry/courier.rs:1: `courier (the file's name)`: BlobCopier, BlobStream, BlobOutcome
     src/registry/courier.rs:1: `parents of others`: external images
-    src/registry/courier.rs:2: `fixed`: fix
+    src/registry/courier.rs:2: `mended`: fix
     src/registry/courier.rs:3: `way`: path
-    tests/b/c.rs:2: `fixed`: fix
+    tests/b/c.rs:2: `mended`: fix
     docs/page.md:1: `The needs`: dependencies
     docs/page.md:1: `needs first`: dependencies
     8 in 4 files
