@@ -113,7 +113,7 @@ pub fn build(plan: &Plan, report: &BuildReport, record: Option<&ImageRef>) -> St
 
 fn failure(text: &mut String, causes: &[String], log_tail: &[String]) {
     for (depth, cause) in causes.iter().enumerate() {
-        let label = if depth == 0 { "error" } else { "  reasons" };
+        let label = if depth == 0 { "error" } else { "  because" };
         line(text, format_args!("  {label}: {}", printable(cause)));
     }
     if !log_tail.is_empty() {
