@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use super::objects::{Location, Objects};
+use super::objects::{Database, Objects};
 use super::{GitError, Repository};
 use crate::model::ObjectId;
 
 /// The blobs of a repository: what each thread that reads some makes a [`BlobReader`] from.
 #[derive(Clone)]
-pub struct Blobs(Location);
+pub struct Blobs(Database);
 
 /// Reads blobs by their ids, as [`Snapshot`](super::Snapshot) reads files; for one thread.
 pub struct BlobReader(Objects);
@@ -28,7 +28,7 @@ impl std::fmt::Debug for BlobReader {
 impl Repository {
     /// The repository's blobs, also those that are written later.
     pub fn blobs(&self) -> Blobs {
-        Blobs(Location::of(self))
+        Blobs(self.database.clone())
     }
 }
 
@@ -40,7 +40,7 @@ impl Blobs {
 
     /// Opens nothing before something is read.
     pub fn reader(&self) -> BlobReader {
-        BlobReader(Objects::at(self.0.clone()))
+        BlobReader(Objects::of(self.0.clone()))
     }
 }
 

@@ -11,6 +11,7 @@ mod error;
 mod fetch;
 mod history;
 mod objects;
+mod parallel;
 mod promisor;
 mod submodules;
 mod tree;
@@ -25,6 +26,8 @@ pub use fetch::{Depth, Wanted};
 pub use history::FirstParents;
 pub use tree::{Entry, Snapshot, WalkedFile};
 
+use objects::{Database, Objects};
+
 use crate::model::{BranchName, CommitId, ObjectId};
 
 /// The tree without entries, which git knows whether or not it was written (`git hash-object -t tree /dev/null`).
@@ -36,6 +39,7 @@ const EMPTY_TREE: ObjectId = ObjectId::from_bytes([
 /// An open repository, bare or not.
 pub struct Repository {
     inner: git2::Repository,
+    database: Database,
 }
 
 impl std::fmt::Debug for Repository {
@@ -72,7 +76,7 @@ impl Repository {
         allow_partial_clones();
         let across_mounts = git2::RepositoryOpenFlags::CROSS_FS;
         match git2::Repository::open_ext(folder, across_mounts, [] as [&Path; 0]) {
-            Ok(inner) => Ok(Self { inner }),
+            Ok(inner) => Ok(Self { database: Database::of(&inner), inner }),
             Err(source) if source.code() == git2::ErrorCode::NotFound => {
                 Err(GitError::NotARepository { folder: folder.to_owned() })
             }
@@ -81,6 +85,19 @@ impl Repository {
             }
             Err(source) => Err(unsupported(folder).unwrap_or_else(|| GitError::open(folder, source))),
         }
+    }
+
+    /// Opens the same repository for another thread: a handle is for one.
+    ///
+    /// It may not know the folder of checked-out files, if that is not the one around the git folder. The function fails as
+    /// [`Repository::open`] does.
+    fn for_another_thread(&self) -> impl Fn() -> Result<Self, GitError> + Send + Sync + use<> {
+        let database = self.database.clone();
+        move || Ok(Self { database: database.clone(), ..Self::open(database.git_dir())? })
+    }
+
+    fn objects(&self) -> Objects {
+        Objects::of(self.database.clone())
     }
 
     /// The remote that a partial clone left objects with, or `None` when everything is here.

@@ -2,7 +2,7 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use gix_object::{Find as _, FindHeader as _, Kind};
 
@@ -11,40 +11,53 @@ use super::promisor::PromisorReader;
 use super::{EMPTY_TREE, Repository};
 use crate::model::ObjectId;
 
-/// Where the objects of a repository are, for any thread.
+/// The object database of a repository, for any thread: packs are mapped once.
 #[derive(Clone)]
-pub(super) struct Location {
-    git_dir: Arc<Path>,
-    objects: Arc<Path>,
+pub(super) struct Database(Arc<Shared>);
+
+struct Shared {
+    git_dir: PathBuf,
+    objects: PathBuf,
+    /// Opened when something is read.
+    store: OnceLock<Arc<gix_odb::Store>>,
 }
 
-impl Location {
-    pub(super) fn of(repository: &Repository) -> Self {
-        let objects: PathBuf = repository.common_dir().join("objects");
-        Self { git_dir: repository.git_dir().into(), objects: objects.into() }
+impl Database {
+    pub(super) fn of(repository: &git2::Repository) -> Self {
+        let (git_dir, objects) = (repository.path().to_owned(), repository.commondir().join("objects"));
+        Self(Arc::new(Shared { git_dir, objects, store: OnceLock::new() }))
     }
 
     pub(super) fn git_dir(&self) -> &Path {
-        &self.git_dir
+        &self.0.git_dir
+    }
+
+    fn handle(&self) -> Result<gix_odb::HandleArc, Cause> {
+        let Shared { objects, store, .. } = &*self.0;
+        if let Some(store) = store.get() {
+            return Ok(store.to_cache_arc());
+        }
+        let (sha1, options) = (gix_hash::Kind::Sha1, gix_odb::store::init::Options::default());
+        let opened = gix_odb::Store::at_opts(objects.clone(), sha1, &mut std::iter::empty(), options)?;
+        Ok(store.get_or_init(|| Arc::new(opened)).to_cache_arc())
     }
 }
 
 /// Reads objects by their ids, packed or loose, alternates included; for one thread.
 pub(super) struct Objects {
-    location: Location,
-    /// Opened when something is read.
-    store: OnceCell<gix_odb::Handle>,
+    database: Database,
+    handle: OnceCell<gix_odb::HandleArc>,
     /// What is asked for objects that aren't here, once there were such.
     promisor: RefCell<Option<PromisorReader>>,
 }
 
 impl Objects {
-    pub(super) fn at(location: Location) -> Self {
-        Self { location, store: OnceCell::new(), promisor: RefCell::default() }
+    pub(super) fn of(database: Database) -> Self {
+        Self { database, handle: OnceCell::new(), promisor: RefCell::default() }
     }
 
     pub(super) fn git_dir(&self) -> &Path {
-        self.location.git_dir()
+        self.database.git_dir()
     }
 
     pub(super) fn tree(&self, id: ObjectId) -> Result<Vec<u8>, Cause> {
@@ -58,7 +71,7 @@ impl Objects {
 
     /// How many bytes a blob has, from its header.
     pub(super) fn blob_size(&self, id: ObjectId) -> Result<u64, Cause> {
-        match self.store()?.try_header(&gix_hash::ObjectId::Sha1(*id.as_bytes()))? {
+        match self.handle()?.try_header(&gix_hash::ObjectId::Sha1(*id.as_bytes()))? {
             Some(header) if header.kind == Kind::Blob => Ok(header.size),
             // What else it is, or where else: who reads it finds out.
             Some(_) | None => Ok(self.blob(id)?.len() as u64),
@@ -67,7 +80,7 @@ impl Objects {
 
     fn read(&self, id: ObjectId, kind: Kind) -> Result<Vec<u8>, Cause> {
         let mut content = Vec::new();
-        let found = self.store()?.try_find(&gix_hash::ObjectId::Sha1(*id.as_bytes()), &mut content)?;
+        let found = self.handle()?.try_find(&gix_hash::ObjectId::Sha1(*id.as_bytes()), &mut content)?;
         let found = match found.map(|found| found.kind) {
             Some(found) => Some((found, content)),
             None => self.promisor(id)?,
@@ -79,12 +92,12 @@ impl Objects {
         }
     }
 
-    fn store(&self) -> Result<&gix_odb::Handle, Cause> {
-        match self.store.get() {
-            Some(store) => Ok(store),
+    fn handle(&self) -> Result<&gix_odb::HandleArc, Cause> {
+        match self.handle.get() {
+            Some(handle) => Ok(handle),
             None => {
-                let store = gix_odb::at(&*self.location.objects, gix_hash::Kind::Sha1)?;
-                Ok(self.store.get_or_init(|| store))
+                let handle = self.database.handle()?;
+                Ok(self.handle.get_or_init(|| handle))
             }
         }
     }
@@ -156,7 +169,7 @@ mod tests {
     }
 
     fn objects(folder: &Path) -> Objects {
-        Objects::at(Location::of(&Repository::open(folder).unwrap()))
+        Repository::open(folder).unwrap().objects()
     }
 
     #[test]
@@ -185,7 +198,6 @@ mod tests {
         let folder = repository();
         let folder = folder.path();
         let ids = ids(folder);
-        let repository = Repository::open(folder).unwrap();
         // Behind what would not be opened at all.
         for (end, from) in [("pack", 12), ("idx", 8 + 256 * 4)] {
             let file = file_of_pack(folder, end);
@@ -202,7 +214,7 @@ mod tests {
                     damaged.truncate(damaged.len() - round * whole.len() / 50);
                 }
                 std::fs::write(&file, &damaged).unwrap();
-                let objects = Objects::at(Location::of(&repository));
+                let objects = objects(folder);
 
                 errors += ids.iter().filter(|(id, kind)| objects.read(*id, *kind).is_err()).count();
             }

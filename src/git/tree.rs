@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::entries::{EntryKind, entries, raw_entries};
-use super::objects::{Location, Objects};
+use super::objects::Objects;
 use super::{GitError, Repository};
 use crate::model::{FileMode, ObjectId, RepoPath};
 
@@ -47,7 +47,7 @@ impl std::fmt::Debug for Snapshot<'_> {
 
 impl<'r> Snapshot<'r> {
     pub(super) fn new(repository: &'r Repository, root: ObjectId) -> Self {
-        Self { repository, objects: Objects::at(Location::of(repository)), root, folders: RefCell::default() }
+        Self { repository, objects: repository.objects(), root, folders: RefCell::default() }
     }
 
     /// The id of the root tree.
@@ -160,7 +160,29 @@ impl<'r> Snapshot<'r> {
         enter: &mut dyn FnMut(&RepoPath) -> bool,
         visit: &mut dyn FnMut(WalkedFile<'_>),
     ) -> Result<(), GitError> {
-        self.walk_folder(self.root, &RepoPath::default(), 0, enter, visit)
+        self.walk_from(&RepoPath::default(), enter, visit)
+    }
+
+    /// As [`Snapshot::walk`], of the file or folder at `path` alone.
+    ///
+    /// # Errors
+    /// As [`Snapshot::entry`].
+    pub fn walk_from(
+        &self,
+        path: &RepoPath,
+        enter: &mut dyn FnMut(&RepoPath) -> bool,
+        visit: &mut dyn FnMut(WalkedFile<'_>),
+    ) -> Result<(), GitError> {
+        match self.entry(path)? {
+            Some(Entry { kind: EntryKind::Folder, id }) => {
+                self.walk_folder(id, path, path.components().count(), enter, visit)
+            }
+            Some(Entry { kind: EntryKind::File(mode), id }) => {
+                visit(WalkedFile { path, mode, id });
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 
     fn walk_folder(

@@ -19,10 +19,13 @@ pub use compare::{Difference, ParentChange, differences};
 pub use digest::digests;
 pub use index::{InputIndex, Projects, TakenBy};
 
-use crate::git::{GitError, Snapshot, WalkedFile};
+use crate::git::{EntryKind, GitError, Snapshot, WalkedFile};
 use crate::model::{ErrorKind, FileMode, ObjectId, ProjectName, RepoPath};
 use crate::patterns::Index;
 use crate::workspace::{Project, Workspace};
+
+/// With fewer, a walk has ended sooner than a thread has opened the repository.
+const MIN_PROJECTS_FOR_THREADS: usize = 200;
 
 /// One file that a project is made from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -120,17 +123,28 @@ fn committed(
     snapshot: &Snapshot<'_>,
 ) -> Result<Vec<Vec<InputFile>>, GitError> {
     let index = InputIndex::new(projects, &workspace.rebuild_all);
-    let mut files = vec![Vec::new(); projects.len()];
-    // A walk tells of a folder here and of its files there.
-    let walk = RefCell::new(index.walk());
-    let mut enter = |path: &RepoPath| walk.borrow_mut().enter(path);
-    let mut visit = |file: WalkedFile<'_>| {
-        walk.borrow_mut().matches(file.path, |project, _| {
-            let content = InputContent::Committed(file.id);
-            files[project].push(InputFile { path: file.path.clone(), mode: file.mode, content });
-        });
+    let walk = |snapshot: &Snapshot<'_>, entries: &[(RepoPath, EntryKind)]| {
+        let mut files = vec![Vec::new(); projects.len()];
+        // A walk tells of a folder here and of its files there.
+        let walk = RefCell::new(index.walk());
+        let mut enter = |path: &RepoPath| walk.borrow_mut().enter(path);
+        let mut visit = |file: WalkedFile<'_>| {
+            walk.borrow_mut().matches(file.path, |project, _| {
+                let content = InputContent::Committed(file.id);
+                files[project].push(InputFile { path: file.path.clone(), mode: file.mode, content });
+            });
+        };
+        for (path, _) in entries {
+            snapshot.walk_from(path, &mut enter, &mut visit)?;
+        }
+        Ok(files)
     };
-    snapshot.walk(&mut enter, &mut visit)?;
+    let entries = snapshot.children(&RepoPath::default())?;
+    let min_entries = if projects.len() < MIN_PROJECTS_FOR_THREADS { entries.len().max(1) } else { 1 };
+    let mut files = vec![Vec::new(); projects.len()];
+    for found in snapshot.in_parallel(&entries, min_entries, walk)? {
+        files.iter_mut().zip(found).for_each(|(files, found)| files.extend(found));
+    }
     Ok(files)
 }
 

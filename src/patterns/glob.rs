@@ -85,7 +85,9 @@ impl Glob {
                 path.strip_prefix(&**folder).is_some_and(|rest| rest.starts_with(b"/"))
             }
             Self::Wild { prefix, components } => {
-                path.strip_prefix(&**prefix).is_some_and(|rest| match_components(components, rest))
+                // To compare with an empty box takes 20 ns and more: its pointer dangles.
+                let rest = if prefix.is_empty() { Some(path) } else { path.strip_prefix(&**prefix) };
+                rest.is_some_and(|rest| match_components(components, rest))
             }
         }
     }

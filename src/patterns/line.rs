@@ -2,7 +2,7 @@
 
 use super::glob::Glob;
 use super::regex::PathRegex;
-use super::syntax::{self, GlobError, SPECIAL, Token};
+use super::syntax::{self, GlobError, SPECIAL};
 use super::{MAX_LINE_BYTES, Pattern, PatternsError};
 use crate::model::{RepoPath, printable};
 
@@ -86,20 +86,33 @@ fn globs(body: &[u8], folder: &RepoPath) -> Result<Matcher, GlobError> {
     if body == b"." || body == b"./" {
         return Ok(Matcher::below(folder));
     }
-    let (prefix, body) = match body.strip_prefix(b"./") {
+    let (above, body) = match body.strip_prefix(b"./") {
         Some(relative) if !folder.is_root() => ([folder.as_bytes(), b"/"].concat(), relative),
         Some(relative) => (Vec::new(), relative),
         None => (Vec::new(), body),
     };
-    // Folders at the beginning are in each alternative, and do not count for how many there may be.
+    // Folders at the beginning are checked once, and do not count for how many alternatives there may be.
     let special = body.iter().position(|byte| SPECIAL.contains(byte)).unwrap_or(body.len());
     let folders = body[..special].iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
     let (folders, rest) = body.split_at(folders);
-    let folders: Vec<Token> = folders.iter().copied().map(Token::Byte).collect();
-    let alternatives = syntax::parse(rest)?;
-    let globs: Result<_, GlobError> = alternatives
-        .into_iter()
-        .map(|tokens| Glob::new(&prefix, &[&folders[..], &tokens].concat()))
-        .collect();
+    check_folders(folders)?;
+    let prefix = [&above, folders].concat();
+    let globs: Result<_, GlobError> =
+        syntax::parse(rest)?.iter().map(|tokens| Glob::new(&prefix, tokens)).collect();
     globs.map(Matcher::Globs)
+}
+
+/// Checks folders without patterns, each with a `/` at its end.
+fn check_folders(folders: &[u8]) -> Result<(), GlobError> {
+    if folders.starts_with(b"/") {
+        return Err(GlobError::Absolute);
+    }
+    let mut names =
+        folders.strip_suffix(b"/").into_iter().flat_map(|names| names.split(|&byte| byte == b'/'));
+    names.try_for_each(|name| match name {
+        b"" => Err(GlobError::EmptyComponent),
+        b"." => Err(GlobError::DotComponent),
+        b".." => Err(GlobError::ParentComponent),
+        _ => Ok(()),
+    })
 }

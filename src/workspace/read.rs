@@ -11,6 +11,9 @@ use crate::graph::ProjectGraph;
 use crate::model::{FileMode, ProjectName, RepoPath, RepositoryName};
 use crate::patterns::{Patterns, PatternsError};
 
+/// Fewer projects are read sooner than a thread has opened the repository.
+const MIN_PROJECTS_PER_THREAD: usize = 100;
+
 pub(super) fn workspace(
     snapshot: &Snapshot<'_>,
     manifest: Manifest,
@@ -61,14 +64,15 @@ pub(super) fn read_all(
     names: &Names<'_>,
     file: &str,
 ) -> Result<Vec<Result<Found, Vec<Problem>>>, GitError> {
-    let mut reader = Reader { snapshot, names, file, problems: Vec::new() };
-    projects
-        .iter()
-        .map(|(name, config)| {
+    let read = |snapshot: &Snapshot<'_>, projects: &[(&ProjectName, &ProjectConfig)]| {
+        let mut reader = Reader { snapshot, names, file, problems: Vec::new() };
+        let mut read = |(name, config): &(&ProjectName, &ProjectConfig)| {
             let found = reader.project(name, config)?;
             Ok(found.ok_or_else(|| std::mem::take(&mut reader.problems)))
-        })
-        .collect()
+        };
+        projects.iter().map(&mut read).collect::<Result<Vec<_>, GitError>>()
+    };
+    Ok(snapshot.in_parallel(projects, MIN_PROJECTS_PER_THREAD, read)?.into_iter().flatten().collect())
 }
 
 fn graph(
