@@ -4,7 +4,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
     let exit = chinampa::main();
-    // Without exit handlers: the allocator's would collect memory that the system takes back anyway. No answer is left in a buffer: help,
+    // Without exit handlers: the allocator's would collect memory that the system frees anyway. No answer is left in a buffer: help,
     // which clap writes, ends with a whole line.
     signal_hook::low_level::exit(exit.code().into());
 }
