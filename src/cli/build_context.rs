@@ -10,7 +10,8 @@ use super::signals::Signals;
 use super::{CommandContext, ensure_terraform, registries};
 use crate::ci::{Branch, Trust};
 use crate::deploy::{self, Validated, Validation};
-use crate::engine::Engine;
+use crate::docker::DockerConfig;
+use crate::engine::{Engine, Logins};
 use crate::error::Error;
 use crate::execute::{
     self, BuildReport, Destination, Executor, Job, Preparation, Secrets, Tags, UntrustedRun,
@@ -127,6 +128,7 @@ impl<'c> BuildContext<'c> {
             branch_to_read: self.opened.context.branch_to_read(),
             secrets: &self.secrets(plan)?,
             pull,
+            logins: &self.logins(),
         };
         let connect = async || {
             let engine = registries::engine(&self.call.environment).await?;
@@ -185,6 +187,14 @@ impl<'c> BuildContext<'c> {
             output.status(&format!("the build record of `{branch}` stays at {recorded}: {why}"));
         }
         Ok(moves.is_ok())
+    }
+
+    /// What the user has logged in to with the docker CLI.
+    fn logins(&self) -> Logins {
+        match self.call.environment.docker_config() {
+            Some(path) => Logins::of(DockerConfig::new(path)),
+            None => Logins::none(),
+        }
     }
 
     /// The secrets of the projects that are built; none for an untrusted run.

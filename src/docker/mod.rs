@@ -3,6 +3,7 @@
 //! One HTTP client opens streams to the engine. `bollard` speaks through it wherever it has the
 //! call; what it has not (a build with a session, a push whose password survives) is sent here.
 
+mod config;
 mod host;
 mod json_lines;
 mod stream;
@@ -23,6 +24,8 @@ use thiserror::Error;
 use self::stream::Connector;
 
 use crate::model::ErrorKind;
+pub(crate) use config::Login;
+pub use config::{DockerConfig, DockerConfigError};
 pub use host::{DockerHost, InvalidDockerHost};
 pub(crate) use json_lines::JsonLines;
 

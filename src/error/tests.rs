@@ -13,6 +13,7 @@ use crate::deploy::{
     CheckoutError, LockClaim, LockError, ProgramError, ProjectError, ServiceError, TerraformError,
     TerraformStep,
 };
+use crate::docker::DockerConfigError;
 use crate::dockerfile::DockerfileError;
 use crate::dockerignore::DockerIgnore;
 use crate::engine::{ContentError, ContextError};
@@ -218,7 +219,9 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
         EngineError::NoBuildKit { source: refused() } => Environment,
         EngineError::NoStage => Input,
         failed() => Failed,
+        EngineError::PullFailed { host: String::new(), login: String::new(), source: failed().into() } => Failed,
         EngineError::Content(link().into()) => Input,
+        EngineError::Login { host: String::new(), source: DockerConfigError::NotAConfig { path: "/a".into() } } => Environment,
         EngineError::PushFailed { image: image(), message: String::new() } => Failed,
     ]);
     check!("engine/content.rs", ContentError, [
@@ -255,16 +258,19 @@ fn each_variant_of_a_registry_has_its_kind() {
         AwsError::Request { source: "no".into() } => Environment,
         AwsError::HostNotAllowed { host: "x".to_owned() } => Input,
     ]);
+    check!("docker/config.rs", DockerConfigError, [
+        DockerConfigError::Unreadable { path: "/a".into(), source: io() } => Environment,
+        DockerConfigError::NotAConfig { path: "/a".into() } => Environment,
+        DockerConfigError::HelperFailed { helper: "x".to_owned(), output: String::new() } => Environment,
+        DockerConfigError::NoHelper { path: "/a".into() } => Environment,
+        DockerConfigError::MalformedHelper { path: "/a".into() } => Environment,
+        DockerConfigError::Broken { path: "/a".into() } => Environment,
+        DockerConfigError::Interrupted(cancelled()) => Interrupted,
+    ]);
     check!("registry/credentials_error.rs", CredentialsError, [
-        CredentialsError::Unreadable { path: "/a".into(), source: io() } => Environment,
-        CredentialsError::NotAConfig { path: "/a".into() } => Environment,
-        CredentialsError::HelperFailed { helper: "x".to_owned(), output: String::new() } => Environment,
-        CredentialsError::NoHelper { path: "/a".into() } => Environment,
-        CredentialsError::MalformedHelper { path: "/a".into() } => Environment,
-        CredentialsError::Broken { path: "/a".into() } => Environment,
+        CredentialsError::DockerConfig(DockerConfigError::NotAConfig { path: "/a".into() }) => Environment,
         CredentialsError::IdentityToken { path: "/a".into() } => Environment,
         CredentialsError::Aws(unexpected()) => Environment,
-        CredentialsError::Interrupted(cancelled()) => Interrupted,
     ]);
     check!("registry/error.rs", RegistryError, [
         RegistryError::Denied { image: image(), answer: answer() } => Environment,
@@ -279,7 +285,7 @@ fn each_variant_of_a_registry_has_its_kind() {
         missing() => Environment,
         RegistryError::UnsafeRealm { image: image(), realm: String::new() } => Environment,
         RegistryError::NotARegistry { repository: repository() } => Input,
-        RegistryError::Credentials { host: host(), source: CredentialsError::Interrupted(cancelled()) } => Interrupted,
+        RegistryError::Credentials { host: host(), source: DockerConfigError::Interrupted(cancelled()).into() } => Interrupted,
         RegistryError::Host { host: host(), source: "no".into() } => Environment,
         RegistryError::Aws { doing: "x".to_owned(), source: unexpected() } => Environment,
         RegistryError::NotBuiltIn { registry: "x".to_owned() } => Input,

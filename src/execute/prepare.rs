@@ -15,12 +15,12 @@ use super::job::{Destination, Job, Task, TaskVariant, Work};
 use super::untrusted;
 use crate::dockerfile::DockerfileError;
 use crate::dockerignore::{DockerIgnore, DockerIgnoreError};
-use crate::engine::{BuildRequest, Content, Context, ContextError, ContextFile, Engine, check_link};
+use crate::engine::{BuildRequest, Content, Context, ContextError, ContextFile, Engine, Logins, check_link};
 use crate::git::{GitError, Repository, Snapshot};
 use crate::inputs::{InputContent, InputFile};
 use crate::model::{
-    BranchName, CommitId, Credentials, ErrorKind, FileMode, Host, ImageRef, InputDigest, ProjectName,
-    RepoPath, Secret, StageName, Tag,
+    BranchName, CommitId, ErrorKind, FileMode, ImageRef, InputDigest, ProjectName, RepoPath, Secret,
+    StageName, Tag,
 };
 use crate::observe::{Observations, Observed, Zone};
 use crate::plan::{Action, Build, Plan, Step};
@@ -109,6 +109,8 @@ pub struct Preparation<'p> {
     pub secrets: &'p Secrets,
     /// Whether external base images are pulled even if the engine has them.
     pub pull: bool,
+    /// For base images of registries other than the cache. An untrusted run uses none of them.
+    pub logins: &'p Logins,
 }
 
 impl std::fmt::Debug for Preparation<'_> {
@@ -155,8 +157,7 @@ struct TaskBuilder<'p> {
     preparation: Preparation<'p>,
     commit: CommitId,
     engine: Arc<dyn Engine>,
-    /// For pulling parents and cached layers.
-    credentials: BTreeMap<Host, Credentials>,
+    logins: Logins,
 }
 
 impl<'p> TaskBuilder<'p> {
@@ -168,7 +169,16 @@ impl<'p> TaskBuilder<'p> {
         let Preparation { registry, workspace, .. } = preparation;
         let host = registry.image(&workspace.records, &Tag::tainted()).host;
         let credentials = registry.credentials().await.map_err(PrepareError::Credentials)?;
-        Ok(Self { preparation, commit, engine, credentials: host.zip(credentials).into_iter().collect() })
+        // A pull request must not read with the logins of this machine what its author can't.
+        let logins = match preparation.destination {
+            Destination::Shared(_) => preparation.logins.clone(),
+            Destination::Untrusted(_) => Logins::none(),
+        };
+        let logins = match host.zip(credentials) {
+            Some((host, credentials)) => logins.with_cache(&host, credentials),
+            None => logins,
+        };
+        Ok(Self { preparation, commit, engine, logins })
     }
 
     fn task(&self, name: &ProjectName, observed: &Observed, build: &Build) -> Result<Task, PrepareError> {
@@ -199,7 +209,7 @@ impl<'p> TaskBuilder<'p> {
             inline_cache: !stays_in_engine,
             // A parent of ours that only the engine has would be looked for in a registry of others.
             pull: pull && (!stays_in_engine || variants.iter().all(|variant| variant.parents.is_empty())),
-            credentials: self.credentials.clone(),
+            logins: self.logins.clone(),
         };
         Ok(Task {
             engine: self.engine.clone(),

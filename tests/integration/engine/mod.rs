@@ -5,6 +5,7 @@ mod cache;
 mod connection;
 mod context;
 mod failure;
+mod private;
 mod registry;
 mod store;
 mod support;
