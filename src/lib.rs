@@ -74,7 +74,9 @@ pub mod internals {
     }
 
     pub mod docker {
-        pub use crate::docker::{Docker, DockerError, DockerHost};
+        pub use crate::docker::{
+            AddressError, Docker, DockerError, DockerHost, EngineAddress, EngineSettings,
+        };
     }
 
     pub mod dockerfile {

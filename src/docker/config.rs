@@ -1,14 +1,15 @@
-//! Docker's configuration file: logins for registries.
+//! Docker's configuration file: logins for registries, and the current context.
 //!
 //! Logins are looked up as the docker CLI does it: the helper of the host, then what the file
 //! itself holds, then the helper of all hosts. Only "nobody knows that host" means no
 //! login; a helper that fails, or a file that can't be read, is an error.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use docker_credential::{CredentialRetrievalError, DockerCredential};
+use serde::Deserialize;
 use thiserror::Error;
 
 use crate::model::{Credentials, ErrorKind, Secret, excerpt};
@@ -23,6 +24,13 @@ const MAX_OUTPUT_CHARACTERS: usize = 200;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DockerConfig {
     path: PathBuf,
+}
+
+/// What the docker CLI is told in its configuration besides logins.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Settings {
+    pub(super) current_context: Option<String>,
 }
 
 /// What the docker CLI would log in to a registry with.
@@ -74,6 +82,19 @@ impl DockerConfig {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Reads the settings; a file that isn't there has none.
+    ///
+    /// # Errors
+    /// [`DockerConfigError`] when the file can't be read.
+    pub(super) fn settings(&self) -> Result<Settings, DockerConfigError> {
+        match fs::read(&self.path) {
+            Ok(text) => serde_json::from_slice(&text)
+                .map_err(|_| DockerConfigError::NotAConfig { path: self.path.clone() }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Settings::default()),
+            Err(source) => Err(DockerConfigError::Unreadable { path: self.path.clone(), source }),
+        }
     }
 
     /// Looks up the login for a registry's host; `None` when nobody knows one.

@@ -79,7 +79,9 @@ impl EngineError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Docker(error) => error.hint(),
-            Self::NoBuildKit { .. } => Some("Docker 20.10 or newer is needed".to_owned()),
+            Self::NoBuildKit { .. } => {
+                Some("Docker 20.10 or newer is needed; the Docker API of Podman has no BuildKit".to_owned())
+            }
             Self::Content(error) => error.hint(),
             Self::PullFailed { host, .. } => Some(format!("log in with `docker login {host}`")),
             Self::NoStage | Self::Login { .. } | Self::BuildFailed { .. } | Self::PushFailed { .. } => None,

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
+use std::sync::Arc;
 
 use super::*;
 use crate::config::EnvironmentName;
@@ -13,7 +14,7 @@ use crate::deploy::{
     CheckoutError, LockClaim, LockError, ProgramError, ProjectError, ServiceError, TerraformError,
     TerraformStep,
 };
-use crate::docker::DockerConfigError;
+use crate::docker::{DockerConfigError, DockerHost};
 use crate::dockerfile::DockerfileError;
 use crate::dockerignore::DockerIgnore;
 use crate::engine::{ContentError, ContextError};
@@ -22,6 +23,7 @@ use crate::infer::InferError;
 use crate::model::{CommitId, ErrorKind, Host, ManifestDigest, RepoPath, RepositoryName};
 use crate::registry::{Answer, CredentialsError};
 use crate::secrets::SecretError;
+use crate::tls::TlsError;
 use ErrorKind::{Environment, Failed, Input, Interrupted};
 
 /// Compares the rows with the kinds that the errors have, and with the variants in the source.
@@ -207,10 +209,24 @@ fn each_variant_of_each_error_has_its_kind() {
 fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
     let refused = || DockerError::Refused { request: "build", status: 500, message: String::new() };
     let failed = || EngineError::BuildFailed { step: None, log_tail: Vec::new(), message: String::new() };
+    let address = || Arc::new(DockerHost::default().into());
+    let text = || "x".to_owned();
+    check!("docker/address_error.rs", AddressError, [
+        AddressError::Host { chosen_by: text(), source: "x".parse::<DockerHost>().unwrap_err() } => Input,
+        AddressError::UnknownContext { name: text(), by: text(), known: Vec::new() } => Input,
+        AddressError::NoEndpoint { name: text() } => Input,
+        AddressError::NotAContext { path: "/a".into(), source: serde_json::from_str::<u8>("").unwrap_err() } => Input,
+        AddressError::Read { path: "/a".into(), source: io() } => Environment,
+        AddressError::Read { path: "/a".into(), source: io::ErrorKind::NotFound.into() } => Input,
+        AddressError::Tls { folder: "/a".into(), source: TlsError::BadKey } => Input,
+        AddressError::NoCertificates => Input,
+        AddressError::Config(DockerConfigError::NotAConfig { path: "/a".into() }) => Environment,
+    ]);
     check!("docker/mod.rs", DockerError, [
-        DockerError::Unreachable { host: crate::docker::DockerHost::default(), source: "no".into() } => Environment,
-        DockerError::Broken { host: crate::docker::DockerHost::default(), source: "no".into() } => Environment,
-        DockerError::TooOld { host: crate::docker::DockerHost::default(), api: "1.0".to_owned() } => Environment,
+        DockerError::Unreachable { engine: address(), source: "no".into() } => Environment,
+        DockerError::NotAnEngine { engine: address(), source: "no".into() } => Environment,
+        DockerError::Broken { engine: address(), source: "no".into() } => Environment,
+        DockerError::TooOld { engine: address(), api: "1.0".to_owned() } => Environment,
         refused() => Environment,
         DockerError::Unexpected { about: "itself", source: "no".into() } => Environment,
     ]);
@@ -428,7 +444,7 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::Registry(missing()) => Environment,
         Error::Engine(EngineError::NoStage) => Input,
         Error::Docker(DockerError::Unexpected { about: "itself", source: "no".into() }) => Environment,
-        Error::DockerHost("x".parse::<crate::docker::DockerHost>().unwrap_err()) => Input,
+        Error::EngineAddress(AddressError::NoCertificates) => Input,
         Error::Pattern { pattern: "[".to_owned(), source: "no".into() } => Input,
         Error::Image("?".parse::<ImageRef>().unwrap_err()) => Input,
         Error::Recording(missing().into()) => Environment,

@@ -1,5 +1,6 @@
 //! Builds on the machine's own Docker engine.
 
+mod bridge;
 mod build;
 mod cache;
 mod connection;
@@ -9,3 +10,4 @@ mod private;
 mod registry;
 mod store;
 mod support;
+mod tls;

@@ -37,7 +37,7 @@ pub(crate) async fn other_engine() -> DockerEngine {
 
 async fn connect(setting: &str) -> DockerEngine {
     let host: DockerHost = bed::setting(setting).parse().unwrap();
-    DockerEngine::connect(&host).await.expect("no engine answers: run `scripts/testbed up`")
+    DockerEngine::connect(&host.into()).await.expect("no engine answers: run `scripts/testbed up`")
 }
 
 /// For looking into the machine's own engine.
