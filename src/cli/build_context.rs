@@ -1,5 +1,6 @@
 //! What `build` does with a plan: checks first, then jobs, then the record.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use super::signals::Signals;
 use super::{CommandContext, ensure_terraform, registries};
 use crate::ci::{Branch, Trust};
 use crate::deploy::{self, Validated, Validation};
-use crate::docker::DockerConfig;
+use crate::docker::{AddressError, DockerConfig};
 use crate::engine::{Engine, Logins};
 use crate::error::Error;
 use crate::execute::{
@@ -129,6 +130,7 @@ impl<'c> BuildContext<'c> {
             secrets: &self.secrets(plan)?,
             pull,
             logins: &self.logins(),
+            proxies: &self.proxies(plan)?,
         };
         let connect = async || {
             let engine = registries::engine(&self.call.environment).await?;
@@ -194,6 +196,18 @@ impl<'c> BuildContext<'c> {
         match self.call.environment.docker_config() {
             Some(path) => Logins::of(DockerConfig::new(path)),
             None => Logins::none(),
+        }
+    }
+
+    /// The proxies that the docker CLI would hand to builds; none where nothing is built, which needs no engine.
+    fn proxies(&self, plan: &Plan) -> Result<BTreeMap<String, String>, Error> {
+        let environment = &self.call.environment;
+        match environment.docker_config() {
+            Some(path) if plan.builds().next().is_some() => {
+                let proxies = DockerConfig::new(path).proxy_arguments(environment.engine()?.host());
+                Ok(proxies.map_err(AddressError::Config)?)
+            }
+            _ => Ok(BTreeMap::new()),
         }
     }
 

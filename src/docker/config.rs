@@ -1,9 +1,10 @@
-//! Docker's configuration file: logins for registries, and the current context.
+//! Docker's configuration file: logins for registries, proxies, and the current context.
 //!
 //! Logins are looked up as the docker CLI does it: the helper of the host, then what the file
 //! itself holds, then the helper of all hosts. Only "nobody knows that host" means no
 //! login; a helper that fails, or a file that can't be read, is an error.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use docker_credential::{CredentialRetrievalError, DockerCredential};
 use serde::Deserialize;
 use thiserror::Error;
 
+use super::DockerHost;
 use crate::model::{Credentials, ErrorKind, Secret, excerpt};
 
 /// The name under which Docker keeps the login for Docker Hub, whichever host is asked for.
@@ -31,6 +33,20 @@ pub struct DockerConfig {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Settings {
     pub(super) current_context: Option<String>,
+    /// By the address of an engine, or `default`.
+    #[serde(default)]
+    proxies: BTreeMap<String, Proxies>,
+}
+
+/// The proxies that commands in builds get.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Proxies {
+    http_proxy: Option<String>,
+    https_proxy: Option<String>,
+    no_proxy: Option<String>,
+    ftp_proxy: Option<String>,
+    all_proxy: Option<String>,
 }
 
 /// What the docker CLI would log in to a registry with.
@@ -95,6 +111,34 @@ impl DockerConfig {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Settings::default()),
             Err(source) => Err(DockerConfigError::Unreadable { path: self.path.clone(), source }),
         }
+    }
+
+    /// The build arguments with which the docker CLI hands the configured proxies to builds of an engine.
+    ///
+    /// Those for the engine's address if there are any, else the default ones; each in capital and in small letters.
+    /// They may hold passwords.
+    ///
+    /// # Errors
+    /// [`DockerConfigError`] when the file can't be read.
+    pub fn proxy_arguments(
+        &self,
+        engine: &DockerHost,
+    ) -> Result<BTreeMap<String, String>, DockerConfigError> {
+        let mut settings = self.settings()?;
+        let of_engine = settings.proxies.remove(&engine.to_string());
+        let proxies = of_engine.or_else(|| settings.proxies.remove("default")).unwrap_or_default();
+        let arguments = [
+            ("HTTP_PROXY", proxies.http_proxy),
+            ("HTTPS_PROXY", proxies.https_proxy),
+            ("NO_PROXY", proxies.no_proxy),
+            ("FTP_PROXY", proxies.ftp_proxy),
+            ("ALL_PROXY", proxies.all_proxy),
+        ];
+        let set = arguments.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let set = set.filter(|(_, value)| !value.is_empty());
+        Ok(set
+            .flat_map(|(name, value)| [(name.to_owned(), value.clone()), (name.to_ascii_lowercase(), value)])
+            .collect())
     }
 
     /// Looks up the login for a registry's host; `None` when nobody knows one.
@@ -210,6 +254,37 @@ mod tests {
         let found = ask(r#"{"auths": {"registry.example:5000": {"identitytoken": "t0ken"}}}"#).unwrap();
 
         assert_eq!(found, Some(Login::IdentityToken(Secret::new("t0ken"))));
+    }
+
+    #[test]
+    fn proxies_are_those_of_the_engine_or_the_default_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.json");
+        let content = r#"{"proxies": {
+            "default": {"httpProxy": "http://default:1", "noProxy": "*.example", "ftpProxy": ""},
+            "tcp://a.example:2375": {"httpsProxy": "http://a:1"}
+        }}"#;
+        std::fs::write(&path, content).unwrap();
+        let of = |host: &str| {
+            let engine = host.parse().unwrap();
+            DockerConfig::new(path.clone()).proxy_arguments(&engine).unwrap()
+        };
+        let expected = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+
+        let (named, default): (BTreeMap<_, _>, BTreeMap<_, _>) = (of("tcp://a.example"), of("unix:///a"));
+
+        assert_eq!(named, expected(&[("HTTPS_PROXY", "http://a:1"), ("https_proxy", "http://a:1")]));
+        assert_eq!(
+            default,
+            expected(&[
+                ("HTTP_PROXY", "http://default:1"),
+                ("NO_PROXY", "*.example"),
+                ("http_proxy", "http://default:1"),
+                ("no_proxy", "*.example"),
+            ])
+        );
     }
 
     #[test]

@@ -111,6 +111,8 @@ pub struct Preparation<'p> {
     pub pull: bool,
     /// For base images of registries other than the cache. An untrusted run uses none of them.
     pub logins: &'p Logins,
+    /// Build arguments for the proxies that commands need here. They are no inputs, and an untrusted run gets none.
+    pub proxies: &'p BTreeMap<String, String>,
 }
 
 impl std::fmt::Debug for Preparation<'_> {
@@ -182,7 +184,8 @@ impl<'p> TaskBuilder<'p> {
     }
 
     fn task(&self, name: &ProjectName, observed: &Observed, build: &Build) -> Result<Task, PrepareError> {
-        let Preparation { registry, workspace, destination, zone, secrets, pull, .. } = self.preparation;
+        let Preparation { registry, workspace, destination, zone, secrets, pull, proxies, .. } =
+            self.preparation;
         let project = &workspace.projects[name];
         let config = &project.config;
         let variants: Vec<TaskVariant> = project
@@ -191,7 +194,11 @@ impl<'p> TaskBuilder<'p> {
             .map(|variant| self.variant(project, variant))
             .collect::<Result<_, _>>()?;
         let (build_args, stays_in_engine) = match destination {
-            Destination::Shared(_) => (config.build_args.clone(), registry.storage() == Storage::Engine),
+            Destination::Shared(_) => {
+                let mut build_args = proxies.clone();
+                build_args.extend(config.build_args.clone());
+                (build_args, registry.storage() == Storage::Engine)
+            }
             Destination::Untrusted(_) => {
                 check_frontends(name, &variants)?;
                 (untrusted::build_args(&config.build_args), true)

@@ -7,6 +7,7 @@ mod connection;
 mod context;
 mod failure;
 mod private;
+mod proxies;
 mod registry;
 mod store;
 mod support;
