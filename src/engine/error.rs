@@ -6,6 +6,9 @@ use super::ContentError;
 use crate::docker::{DockerConfigError, DockerError};
 use crate::model::{ErrorKind, ImageRef};
 
+/// By this name the engine asks for Docker Hub.
+pub(super) const DOCKER_HUB_REGISTRY: &str = "registry-1.docker.io";
+
 #[derive(Debug, Error)]
 pub enum EngineError {
     /// Trouble between us and the engine.
@@ -83,6 +86,10 @@ impl EngineError {
                 Some("Docker 20.10 or newer is needed; the Docker API of Podman has no BuildKit".to_owned())
             }
             Self::Content(error) => error.hint(),
+            // Docker Hub has another name there than the one that the engine asks for.
+            Self::PullFailed { host, .. } if host == DOCKER_HUB_REGISTRY => {
+                Some("log in with `docker login`".to_owned())
+            }
             Self::PullFailed { host, .. } => Some(format!("log in with `docker login {host}`")),
             Self::NoStage | Self::Login { .. } | Self::BuildFailed { .. } | Self::PushFailed { .. } => None,
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::EngineError;
+use super::error::DOCKER_HUB_REGISTRY;
 use crate::docker::{DockerConfig, DockerConfigError, Login};
 use crate::model::{Credentials, Host, Secret};
 
@@ -52,10 +53,10 @@ impl Logins {
     }
 }
 
-/// The engine asks for Docker Hub by the name of its registry.
+/// The name of a host as the engine asks for it.
 fn asked_name(host: &str) -> &str {
     match host {
-        "docker.io" | "index.docker.io" => "registry-1.docker.io",
+        "docker.io" | "index.docker.io" => DOCKER_HUB_REGISTRY,
         host => host,
     }
 }
@@ -109,7 +110,7 @@ impl Offer {
     /// Whether a failed build is about an image of this host.
     fn is_named_in(&self, step: Option<&str>, message: &str) -> bool {
         let names: &[&str] = match asked_name(&self.host) {
-            "registry-1.docker.io" => &["registry-1.docker.io", "docker.io/"],
+            DOCKER_HUB_REGISTRY => &[DOCKER_HUB_REGISTRY, "docker.io/"],
             host => &[host],
         };
         // What a command of the Dockerfile does at a host is not done with this login.
@@ -204,5 +205,16 @@ mod tests {
             explained(Some("[2/2] RUN curl a.example"), "exit code: 1"),
             "step `[2/2] RUN curl a.example` failed: exit code: 1"
         );
+    }
+
+    #[test]
+    fn docker_hub_is_logged_in_to_without_a_name() {
+        let hint = |host: &str| {
+            let source = Box::new(EngineError::NoStage);
+            EngineError::PullFailed { host: host.to_owned(), login: String::new(), source }.hint().unwrap()
+        };
+
+        assert_eq!(hint("registry-1.docker.io"), "log in with `docker login`");
+        assert_eq!(hint("a.example"), "log in with `docker login a.example`");
     }
 }

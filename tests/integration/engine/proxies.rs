@@ -26,12 +26,12 @@ fn commands_get_the_proxies_and_neither_image_nor_digest_has_them() {
 
     let built = shop.world.run(["build", "--progress", "plain", "-vv"]);
     configure(&shop, "http://other.example:1");
-    let again = shop.world.run(["build"]);
+    let again = shop.world.run(["plan"]);
 
     assert_eq!(built.exit, 0, "{built}");
     assert!(!built.to_string().contains("pr0xy-s3cret"), "{built}");
     assert_eq!(again.exit, 0, "{again}");
-    assert!(again.stdout.contains("0 built, 1 reused"), "{again}");
+    assert!(again.stdout.contains("0 to build, 1 to reuse"), "{again}");
     let engine = bollard::Docker::connect_with_host(&setting("DOCKER_HOST_1")).unwrap();
     let name = shop.engine_images().into_iter().find(|name| name.contains("cache-")).unwrap();
     let name = format!("{}{name}", shop.prefix);
