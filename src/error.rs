@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::aws::AwsError;
 use crate::deploy::{DeployError, InstallError, InvalidMirror, ValidateError};
-use crate::docker::{DockerError, InvalidDockerHost};
+use crate::docker::{AddressError, DockerError};
 use crate::engine::EngineError;
 use crate::execute::{PrepareError, RecordingError};
 use crate::git::GitError;
@@ -44,8 +44,8 @@ pub enum Error {
     Engine(#[from] EngineError),
     #[error(transparent)]
     Docker(#[from] DockerError),
-    #[error("cannot use the engine that `DOCKER_HOST` names")]
-    DockerHost(#[source] InvalidDockerHost),
+    #[error(transparent)]
+    EngineAddress(#[from] AddressError),
     #[error("cannot use the pattern `{pattern}`")]
     Pattern {
         pattern: String,
@@ -135,6 +135,7 @@ impl Error {
             Self::Secrets(error) => error.kind(),
             Self::Engine(error) => error.kind(),
             Self::Docker(error) => error.kind(),
+            Self::EngineAddress(error) => error.kind(),
             Self::Registry(error) => error.kind(),
             Self::Recording(error) => error.kind(),
             Self::RecordContent(error) => error.kind(),
@@ -145,8 +146,7 @@ impl Error {
             Self::Fix(error) => error.kind(),
             Self::Simulate(error) => error.kind(),
             Self::Endpoint(error) => error.kind(),
-            Self::DockerHost(_)
-            | Self::Pattern { .. }
+            Self::Pattern { .. }
             | Self::Image(_)
             | Self::UnknownProject { .. }
             | Self::NoProjectHere { .. }
@@ -183,6 +183,7 @@ impl Error {
             Self::Secrets(error) => error.hint(),
             Self::Engine(error) => error.hint(),
             Self::Docker(error) => error.hint(),
+            Self::EngineAddress(error) => error.hint(),
             Self::Registry(error) => error.hint(),
             Self::Recording(error) => error.hint(),
             Self::RecordContent(error) => error.hint(),
@@ -207,8 +208,7 @@ impl Error {
                 Some("a job that vouches for what it runs sets `CHINAMPA_TRUST=trusted`".to_owned())
             }
             Self::NoHost(_) => Some("put its host before it, as in `docker.io/library/nginx`".to_owned()),
-            Self::DockerHost(_)
-            | Self::Pattern { .. }
+            Self::Pattern { .. }
             | Self::Image(_)
             | Self::NoProjectHere { .. }
             | Self::Read { .. }

@@ -74,7 +74,9 @@ pub mod internals {
     }
 
     pub mod docker {
-        pub use crate::docker::{Docker, DockerError, DockerHost};
+        pub use crate::docker::{
+            AddressError, Docker, DockerError, DockerHost, EngineAddress, EngineSettings,
+        };
     }
 
     pub mod dockerfile {
@@ -84,7 +86,7 @@ pub mod internals {
     pub mod engine {
         pub use crate::engine::{
             BuildRequest, Built, Content, ContentError, Context, ContextFile, DockerEngine, Engine,
-            EngineError, Progress,
+            EngineError, Logins, Progress,
         };
     }
 

@@ -1,5 +1,6 @@
 //! What `build` does with a plan: checks first, then jobs, then the record.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -10,7 +11,8 @@ use super::signals::Signals;
 use super::{CommandContext, ensure_terraform, registries};
 use crate::ci::{Branch, Trust};
 use crate::deploy::{self, Validated, Validation};
-use crate::engine::Engine;
+use crate::docker::{AddressError, DockerConfig};
+use crate::engine::{Engine, Logins};
 use crate::error::Error;
 use crate::execute::{
     self, BuildReport, Destination, Executor, Job, Preparation, Secrets, Tags, UntrustedRun,
@@ -127,6 +129,8 @@ impl<'c> BuildContext<'c> {
             branch_to_read: self.opened.context.branch_to_read(),
             secrets: &self.secrets(plan)?,
             pull,
+            logins: &self.logins(),
+            proxies: &self.proxies(plan)?,
         };
         let connect = async || {
             let engine = registries::engine(&self.call.environment).await?;
@@ -185,6 +189,26 @@ impl<'c> BuildContext<'c> {
             output.status(&format!("the build record of `{branch}` stays at {recorded}: {why}"));
         }
         Ok(moves.is_ok())
+    }
+
+    /// What the user has logged in to with the docker CLI.
+    fn logins(&self) -> Logins {
+        match self.call.environment.docker_config() {
+            Some(path) => Logins::of(DockerConfig::new(path)),
+            None => Logins::none(),
+        }
+    }
+
+    /// The proxies that the docker CLI would hand to builds; none where nothing is built, which needs no engine.
+    fn proxies(&self, plan: &Plan) -> Result<BTreeMap<String, String>, Error> {
+        let environment = &self.call.environment;
+        match environment.docker_config() {
+            Some(path) if plan.builds().next().is_some() => {
+                let proxies = DockerConfig::new(path).proxy_arguments(environment.engine()?.host());
+                Ok(proxies.map_err(AddressError::Config)?)
+            }
+            _ => Ok(BTreeMap::new()),
+        }
     }
 
     /// The secrets of the projects that are built; none for an untrusted run.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::aws::AllowedHosts;
 use crate::ci::{CiContext, CiEnvironment, Trust};
 use crate::deploy::{DEFAULT_LEASE, MIN_LEASE};
-use crate::docker::DockerHost;
+use crate::docker::{EngineAddress, EngineSettings};
 use crate::error::Error;
 use crate::model::{Region, Secret};
 use crate::secrets::SecretAccess;
@@ -50,13 +50,23 @@ impl Environment {
         }
     }
 
-    /// The engine that `DOCKER_HOST` names, else the one on this machine.
+    /// The engine that the docker CLI would use.
     ///
     /// # Errors
-    /// [`Error::DockerHost`] when it names none, or one that `DOCKER_TLS_VERIFY` wants TLS for.
-    pub(super) fn docker_host(&self) -> Result<DockerHost, Error> {
-        let (host, tls_verify) = (env::var("DOCKER_HOST").ok(), env::var("DOCKER_TLS_VERIFY").ok());
-        DockerHost::from_settings(host.as_deref(), tls_verify.as_deref()).map_err(Error::DockerHost)
+    /// [`Error::EngineAddress`] when variables, contexts or certificates can't be used.
+    pub(super) fn engine(&self) -> Result<EngineAddress, Error> {
+        let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+        let folder = |name: &str| env::var_os(name).filter(|folder| !folder.is_empty()).map(PathBuf::from);
+        let settings = EngineSettings {
+            host: env::var("DOCKER_HOST").ok(),
+            context: env::var("DOCKER_CONTEXT").ok(),
+            tls_verify: is_set("DOCKER_TLS_VERIFY"),
+            tls: is_set("DOCKER_TLS"),
+            certificates: folder("DOCKER_CERT_PATH"),
+            config: self.docker_config().and_then(|file| Some(file.parent()?.to_owned())),
+            runtime: folder("XDG_RUNTIME_DIR"),
+        };
+        Ok(EngineAddress::choose(&settings)?)
     }
 
     /// The hosts that AWS's credentials may go to besides AWS's own: `CHINAMPA_ALLOWED_HOSTS`.

@@ -15,7 +15,7 @@ pub(super) async fn registry(
 ) -> Result<Box<dyn Registry>, Error> {
     match &config.kind {
         RegistryKind::Engine => {
-            let docker = Docker::connect(&environment.docker_host()?).await?;
+            let docker = Docker::connect(&environment.engine()?).await?;
             Ok(Box::new(EngineStore::new(&docker)))
         }
         RegistryKind::Oci { host, insecure } => Ok(Box::new(oci(host, *insecure, environment)?)),
@@ -51,5 +51,5 @@ fn oci(host: &Host, insecure: bool, environment: &Environment) -> Result<OciRegi
 }
 
 pub(super) async fn engine(environment: &Environment) -> Result<DockerEngine, Error> {
-    Ok(DockerEngine::connect(&environment.docker_host()?).await?)
+    Ok(DockerEngine::connect(&environment.engine()?).await?)
 }

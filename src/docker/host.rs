@@ -1,4 +1,4 @@
-//! Where a Docker engine listens, as `DOCKER_HOST` says it.
+//! Where a Docker engine listens, as `DOCKER_HOST` and contexts say it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,12 +8,12 @@ use thiserror::Error;
 
 /// The address of a Docker engine.
 ///
-/// `unix:///path`, `tcp://host:port` (plain HTTP) or `ssh://[user@]host[:port]`.
+/// `unix:///path`, `tcp://host[:port]` or `ssh://[user@]host[:port]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DockerHost {
     /// A socket on this machine.
     Unix(PathBuf),
-    /// Plain HTTP: whoever can reach the port owns the machine behind it.
+    /// Without TLS, whoever can reach the port owns the machine behind it.
     Tcp { host: String, port: u16 },
     /// The engine of another machine, through `ssh` and `docker system dial-stdio` there.
     Ssh { destination: String, port: Option<u16> },
@@ -35,30 +35,11 @@ impl Default for DockerHost {
 }
 
 impl DockerHost {
-    /// Reads what `DOCKER_HOST` and `DOCKER_TLS_VERIFY` say; unset and empty are the same.
+    /// Reads an address; `default_port` is that of `tcp://` without one.
     ///
     /// # Errors
-    /// [`InvalidDockerHost`] for an address that is none, and for one that wants TLS: it isn't
-    /// spoken here, and going on without would be worse.
-    pub fn from_settings(host: Option<&str>, tls_verify: Option<&str>) -> Result<Self, InvalidDockerHost> {
-        let Some(text) = host.filter(|text| !text.is_empty()) else {
-            return Ok(Self::default());
-        };
-        let host: Self = text.parse()?;
-        match host {
-            Self::Tcp { .. } if tls_verify.is_some_and(|value| !value.is_empty()) => Err(InvalidDockerHost {
-                text: text.to_owned(),
-                reason: "`DOCKER_TLS_VERIFY` asks for TLS, which is not supported: use `ssh://` or `unix://`",
-            }),
-            _ => Ok(host),
-        }
-    }
-}
-
-impl FromStr for DockerHost {
-    type Err = InvalidDockerHost;
-
-    fn from_str(text: &str) -> Result<Self, InvalidDockerHost> {
+    /// [`InvalidDockerHost`] for a text that is no address.
+    pub(super) fn parse(text: &str, default_port: u16) -> Result<Self, InvalidDockerHost> {
         let invalid = |reason| InvalidDockerHost { text: text.to_owned(), reason };
         let (scheme, rest) = text
             .split_once("://")
@@ -68,8 +49,12 @@ impl FromStr for DockerHost {
             "unix" => Err(invalid("the path of a socket is absolute")),
             "tcp" => {
                 let (host, port) = split_port(rest.trim_end_matches('/'));
-                let port = port.ok_or_else(|| invalid("`tcp://host:port` is expected"))?;
-                let port = port.parse().map_err(|_| invalid("its port is not a number up to 65535"))?;
+                let port = match port {
+                    Some(port) => {
+                        port.parse().map_err(|_| invalid("its port is not a number up to 65535"))?
+                    }
+                    None => default_port,
+                };
                 if !is_host(host) {
                     return Err(invalid("it has no host name"));
                 }
@@ -96,6 +81,15 @@ impl FromStr for DockerHost {
             }
             _ => Err(invalid("only `unix`, `tcp` and `ssh` are spoken")),
         }
+    }
+}
+
+/// Without TLS, which has another port.
+impl FromStr for DockerHost {
+    type Err = InvalidDockerHost;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDockerHost> {
+        Self::parse(text, 2375)
     }
 }
 
@@ -150,14 +144,10 @@ mod tests {
     }
 
     #[test]
-    fn tls_is_refused_and_never_left_out() {
-        let host = |text, tls| DockerHost::from_settings(text, tls);
-
-        assert!(host(Some("tcp://a:2376"), Some("1")).is_err());
-        assert!(host(Some("tcp://a:2375"), Some("")).is_ok());
-        assert!(host(Some("ssh://a"), Some("1")).is_ok());
-        assert_eq!(host(None, Some("1")), Ok(DockerHost::default()));
-        assert_eq!(host(Some(""), None), Ok(DockerHost::default()));
+    fn a_port_that_is_left_out_is_the_default() {
+        assert_eq!("tcp://a".parse::<DockerHost>().unwrap().to_string(), "tcp://a:2375");
+        assert_eq!(DockerHost::parse("tcp://[::1]", 2376).unwrap().to_string(), "tcp://[::1]:2376");
+        assert_eq!(DockerHost::parse("tcp://a:1", 2376).unwrap().to_string(), "tcp://a:1");
     }
 
     #[test]
@@ -166,7 +156,7 @@ mod tests {
             "",
             "docker",
             "unix://relative",
-            "tcp://host",
+            "tcp://",
             "tcp://:1",
             "tcp://h:99999",
             "npipe:////./pipe",

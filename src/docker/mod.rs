@@ -3,6 +3,10 @@
 //! One HTTP client opens streams to the engine. `bollard` speaks through it wherever it has the
 //! call; what it has not (a build with a session, a push whose password survives) is sent here.
 
+mod address;
+mod address_error;
+mod config;
+mod context;
 mod host;
 mod json_lines;
 mod stream;
@@ -23,6 +27,10 @@ use thiserror::Error;
 use self::stream::Connector;
 
 use crate::model::ErrorKind;
+pub use address::{EngineAddress, EngineSettings};
+pub use address_error::AddressError;
+pub(crate) use config::Login;
+pub use config::{DockerConfig, DockerConfigError};
 pub use host::{DockerHost, InvalidDockerHost};
 pub(crate) use json_lines::JsonLines;
 
@@ -42,13 +50,16 @@ type Body = UnsyncBoxBody<Bytes, AnyError>;
 #[derive(Debug, Error)]
 pub enum DockerError {
     /// Nobody listens there, or nobody lets us in.
-    #[error("cannot reach the Docker engine at `{host}`")]
-    Unreachable { host: DockerHost, source: AnyError },
+    #[error("cannot reach the Docker engine at {engine}")]
+    Unreachable { engine: Arc<EngineAddress>, source: AnyError },
+    /// Somebody listens there, and does not answer as an engine does.
+    #[error("there is no answer of a Docker engine at {engine}")]
+    NotAnEngine { engine: Arc<EngineAddress>, source: AnyError },
     /// The connection was there and broke.
-    #[error("the connection to the Docker engine at `{host}` broke")]
-    Broken { host: DockerHost, source: AnyError },
-    #[error("the Docker engine at `{host}` speaks API {api}, but API {OLDEST_API} (Docker 20.10) is needed")]
-    TooOld { host: DockerHost, api: String },
+    #[error("the connection to the Docker engine at {engine} broke")]
+    Broken { engine: Arc<EngineAddress>, source: AnyError },
+    #[error("the Docker engine at {engine} speaks API {api}, but API {OLDEST_API} (Docker 20.10) is needed")]
+    TooOld { engine: Arc<EngineAddress>, api: String },
     /// The engine understood and said no.
     #[error("the Docker engine refused to {request} ({status}): {message}")]
     Refused { request: &'static str, status: u16, message: String },
@@ -66,6 +77,7 @@ impl DockerError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Unreachable { .. }
+            | Self::NotAnEngine { .. }
             | Self::Broken { .. }
             | Self::TooOld { .. }
             | Self::Refused { .. }
@@ -76,12 +88,8 @@ impl DockerError {
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Unreachable { host: DockerHost::Unix(_), .. } => {
-                Some("start it (`systemctl start docker`), or let your user use its socket".to_owned())
-            }
-            Self::Unreachable { host: DockerHost::Tcp { .. } | DockerHost::Ssh { .. }, .. } => {
-                Some("see whether `DOCKER_HOST` is right and the engine is running".to_owned())
-            }
+            Self::Unreachable { engine, .. } => Some(engine.hint()),
+            Self::NotAnEngine { engine, .. } => Some(engine.hint_if_no_engine()),
             Self::TooOld { .. } => Some("install Docker 20.10 or newer".to_owned()),
             Self::Broken { .. } | Self::Refused { .. } | Self::Unexpected { .. } => None,
         }
@@ -91,7 +99,7 @@ impl DockerError {
 /// A connection to an engine that answered, and that is new enough. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Docker {
-    host: DockerHost,
+    engine: Arc<EngineAddress>,
     client: Client<Connector, Body>,
     bollard: bollard::Docker,
 }
@@ -100,9 +108,12 @@ impl Docker {
     /// Connects and asks the engine for its version.
     ///
     /// # Errors
-    /// [`DockerError::Unreachable`] when nobody answers there, [`DockerError::TooOld`] below API 1.41.
-    pub async fn connect(host: &DockerHost) -> Result<Self, DockerError> {
-        let client = Client::builder(TokioExecutor::new()).build::<_, Body>(Connector { host: host.clone() });
+    /// [`DockerError::Unreachable`] when nobody answers there, [`DockerError::NotAnEngine`] when something else does,
+    /// [`DockerError::TooOld`] below API 1.41.
+    pub async fn connect(engine: &EngineAddress) -> Result<Self, DockerError> {
+        let engine = Arc::new(engine.clone());
+        let connector = Connector { engine: Arc::clone(&engine) };
+        let client = Client::builder(TokioExecutor::new()).build::<_, Body>(connector);
         let transport = Arc::new(client.clone());
         let send = move |request: bollard::BollardRequest| {
             let client = Arc::clone(&transport);
@@ -110,23 +121,20 @@ impl Docker {
         };
         let bollard = bollard::Docker::connect_with_custom_transport(
             send,
-            Some(base_url(host)),
+            Some(base_url(&engine)),
             ANSWER_SECONDS,
             bollard::API_DEFAULT_VERSION,
         )
-        .map_err(|error| from_bollard(host, "connect", error))?
+        .map_err(|error| from_bollard(&engine, "connect", error))?
         .negotiate_version()
         .await
-        .map_err(|error| match from_bollard(host, "tell its version", error) {
-            // `ssh` is a connection even when the login is refused.
-            DockerError::Broken { host, source } => DockerError::Unreachable { host, source },
-            other => other,
-        })?;
+        .map_err(|error| no_version(&engine, from_bollard(&engine, "tell its version", error)))?;
         let api = bollard.client_version();
         if api < OLDEST_API {
-            return Err(DockerError::TooOld { host: host.clone(), api: api.to_string() });
+            return Err(DockerError::TooOld { engine, api: api.to_string() });
         }
-        Ok(Self { host: host.clone(), client, bollard })
+        tracing::info!("using the Docker engine at {engine}, API {api}");
+        Ok(Self { engine, client, bollard })
     }
 
     /// The library for everything that it does well.
@@ -136,12 +144,12 @@ impl Docker {
 
     /// Puts an error of the library into ours; `request` completes "refused to …".
     pub(crate) fn error(&self, request: &'static str, error: bollard::errors::Error) -> DockerError {
-        from_bollard(&self.host, request, error)
+        from_bollard(&self.engine, request, error)
     }
 
     /// The connection broke while an answer was read.
     pub(crate) fn broken(&self, source: impl Into<AnyError>) -> DockerError {
-        DockerError::Broken { host: self.host.clone(), source: source.into() }
+        DockerError::Broken { engine: Arc::clone(&self.engine), source: source.into() }
     }
 
     /// Posts to `path_and_query`, which begins with `/`, and returns the answer if it is a yes.
@@ -151,14 +159,14 @@ impl Docker {
         path_and_query: &str,
         headers: &[(&str, &str)],
     ) -> Result<Response<Incoming>, DockerError> {
-        let uri = format!("{}/v{}{path_and_query}", base_url(&self.host), self.bollard.client_version());
+        let uri = format!("{}/v{}{path_and_query}", base_url(&self.engine), self.bollard.client_version());
         let mut builder = Request::post(uri);
         for (name, value) in headers {
             builder = builder.header(*name, *value);
         }
         let body = Full::default().map_err(|never| match never {}).boxed_unsync();
         let message = builder.body(body).map_err(|error| DockerError::unexpected(request, error))?;
-        let answer = self.client.request(message).await.map_err(|error| from_client(&self.host, error))?;
+        let answer = self.client.request(message).await.map_err(|error| from_client(&self.engine, error))?;
         let status = answer.status();
         if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(answer);
@@ -172,35 +180,62 @@ impl Docker {
     }
 }
 
-/// What stands before a path; the engine on a socket doesn't care for the name.
-fn base_url(host: &DockerHost) -> String {
-    match host {
+/// What stands before a path; the engine on a socket doesn't care for the name. TLS is the connector's business.
+fn base_url(engine: &EngineAddress) -> String {
+    match &engine.host {
         DockerHost::Tcp { host, port } => format!("http://{host}:{port}"),
         DockerHost::Unix(_) | DockerHost::Ssh { .. } => "http://docker".to_owned(),
     }
 }
 
-fn from_client(host: &DockerHost, error: hyper_util::client::legacy::Error) -> DockerError {
-    let (host, is_connect) = (host.clone(), error.is_connect());
+/// What it means that an engine doesn't tell its version.
+fn no_version(engine: &Arc<EngineAddress>, error: DockerError) -> DockerError {
+    let engine = Arc::clone(engine);
+    match error {
+        // `ssh` is a connection even when the login is refused, and TLS when the client's certificate is.
+        DockerError::Broken { source, .. } if engine.tls.is_some() || engine.is_ssh() => {
+            DockerError::Unreachable { engine, source }
+        }
+        DockerError::Broken { source, .. } | DockerError::Unexpected { source, .. } => {
+            DockerError::NotAnEngine { engine, source }
+        }
+        // No engine refuses this question so; one that expects TLS answers 400 without it.
+        DockerError::Refused { status: 400..=499, message, .. } => {
+            DockerError::NotAnEngine { engine, source: message.into() }
+        }
+        other => other,
+    }
+}
+
+fn from_client(engine: &Arc<EngineAddress>, error: hyper_util::client::legacy::Error) -> DockerError {
+    let (engine, is_connect) = (Arc::clone(engine), error.is_connect());
     // The client's own message says no more than "client error (Connect)".
     let source = match StdError::source(&error) {
         Some(cause) if is_connect => cause.to_string().into(),
         _ => Box::new(error) as AnyError,
     };
-    if is_connect { DockerError::Unreachable { host, source } } else { DockerError::Broken { host, source } }
+    if is_connect {
+        DockerError::Unreachable { engine, source }
+    } else {
+        DockerError::Broken { engine, source }
+    }
 }
 
-fn from_bollard(host: &DockerHost, request: &'static str, error: bollard::errors::Error) -> DockerError {
+fn from_bollard(
+    engine: &Arc<EngineAddress>,
+    request: &'static str,
+    error: bollard::errors::Error,
+) -> DockerError {
     use bollard::errors::Error;
     match error {
-        Error::HyperLegacyError { err } => from_client(host, err),
+        Error::HyperLegacyError { err } => from_client(engine, err),
         Error::DockerResponseServerError { status_code: status, message } => {
             DockerError::Refused { request, status, message }
         }
         other @ (Error::JsonDataError { .. }
         | Error::JsonSerdeError { .. }
         | Error::APIVersionParseError {}) => DockerError::unexpected(request, other),
-        other => DockerError::Broken { host: host.clone(), source: Box::new(other) },
+        other => DockerError::Broken { engine: Arc::clone(engine), source: Box::new(other) },
     }
 }
 

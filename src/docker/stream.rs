@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
@@ -14,7 +15,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::process::Command;
 use tower_service::Service;
 
-use super::DockerHost;
+use super::{DockerHost, EngineAddress};
 
 /// Bytes both ways, whatever carries them.
 pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -30,7 +31,7 @@ impl Connection for Box<dyn Duplex> {
 /// Opens a stream for each connection that the HTTP client wants.
 #[derive(Clone, Debug)]
 pub(super) struct Connector {
-    pub(super) host: DockerHost,
+    pub(super) engine: Arc<EngineAddress>,
 }
 
 impl Service<Uri> for Connector {
@@ -44,19 +45,22 @@ impl Service<Uri> for Connector {
 
     /// The request's own address is not looked at: there is one engine.
     fn call(&mut self, _: Uri) -> Self::Future {
-        let host = self.host.clone();
-        Box::pin(async move { open(&host).await.map(TokioIo::new) })
+        let engine = Arc::clone(&self.engine);
+        Box::pin(async move { open(&engine).await.map(TokioIo::new) })
     }
 }
 
-async fn open(host: &DockerHost) -> io::Result<Box<dyn Duplex>> {
-    match host {
+async fn open(engine: &EngineAddress) -> io::Result<Box<dyn Duplex>> {
+    match &engine.host {
         DockerHost::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
         DockerHost::Tcp { host, port } => {
             let name = host.trim_start_matches('[').trim_end_matches(']');
             let stream = TcpStream::connect((name, *port)).await?;
             stream.set_nodelay(true)?;
-            Ok(Box::new(stream))
+            match &engine.tls {
+                None => Ok(Box::new(stream)),
+                Some(tls) => Ok(Box::new(tls.connect(name, stream)?.await?)),
+            }
         }
         DockerHost::Ssh { destination, port } => dial_over_ssh(destination, *port),
     }

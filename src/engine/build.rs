@@ -1,6 +1,7 @@
 //! One build: the request, the session beside it, and what the engine says meanwhile.
 
 use std::convert::Infallible;
+use std::sync::Mutex;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +14,7 @@ use serde_json::Value;
 
 use super::progress::Trace;
 use super::session::{self, Session};
-use super::{BuildRequest, Built, EngineError, Progress};
+use super::{BuildRequest, Built, EngineError, Progress, logins};
 use crate::docker::{Docker, DockerError, JsonLines};
 use crate::model::{ImageRef, ManifestDigest};
 
@@ -26,7 +27,7 @@ pub(super) async fn run(
     if !has_stage(&request.dockerfile) {
         return Err(EngineError::NoStage);
     }
-    let Session { id, served, mut failures } = session::open(docker, request).await?;
+    let Session { id, served, mut failures, mut offers } = session::open(docker, request).await?;
     let build = async {
         let answer = docker.post("build", &format!("/build?{}", query(request, &id)), &[]).await?;
         follow(docker, answer, on_progress).await
@@ -38,13 +39,26 @@ pub(super) async fn run(
         }
         std::future::pending::<Infallible>().await
     };
-    tokio::select! {
+    let given = Mutex::new(Vec::new());
+    let give = async {
+        while let Some(offer) = offers.recv().await {
+            match offer {
+                Ok(offer) => given.lock().expect("nobody panics while adding to a list").push(offer),
+                Err(error) => return error,
+            }
+        }
+        std::future::pending().await
+    };
+    let built = tokio::select! {
         biased;
         // Our own failure is why the engine's build fails, and the engine doesn't know it: it wins.
-        Some(error) = failures.recv() => Err(error.into()),
+        Some(error) = failures.recv() => return Err(error.into()),
+        error = give => return Err(error),
         built = build => built,
         never = serve => match never {},
-    }
+    };
+    let given = given.into_inner().expect("nobody panics while adding to a list");
+    built.map_err(|error| logins::explain(error, &given))
 }
 
 /// Whether some line looks like a `FROM`.

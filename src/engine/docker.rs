@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bollard::query_parameters::TagImageOptionsBuilder;
 
 use super::{BuildRequest, Built, Engine, EngineError, Progress, build, push};
-use crate::docker::{Docker, DockerHost};
+use crate::docker::{Docker, EngineAddress};
 use crate::model::{Credentials, ImageRef, ManifestDigest, Tag};
 
 /// Cheap to clone; builds can run side by side.
@@ -19,8 +19,8 @@ impl DockerEngine {
     /// # Errors
     /// [`DockerError::Unreachable`](crate::docker::DockerError::Unreachable) when nobody answers
     /// there, [`TooOld`](crate::docker::DockerError::TooOld) before Docker 20.10.
-    pub async fn connect(host: &DockerHost) -> Result<Self, EngineError> {
-        Ok(Self { docker: Docker::connect(host).await? })
+    pub async fn connect(address: &EngineAddress) -> Result<Self, EngineError> {
+        Ok(Self { docker: Docker::connect(address).await? })
     }
 }
 

@@ -3,8 +3,11 @@
 use thiserror::Error;
 
 use super::ContentError;
-use crate::docker::DockerError;
+use crate::docker::{DockerConfigError, DockerError};
 use crate::model::{ErrorKind, ImageRef};
+
+/// By this name the engine asks for Docker Hub.
+pub(super) const DOCKER_HUB_REGISTRY: &str = "registry-1.docker.io";
 
 #[derive(Debug, Error)]
 pub enum EngineError {
@@ -26,6 +29,17 @@ pub enum EngineError {
         log_tail: Vec<String>,
         message: String,
     },
+    /// The build failed at a registry for which the engine had asked us for a login.
+    #[error("cannot pull from `{host}` {login}")]
+    PullFailed {
+        host: String,
+        /// What the engine was given, and from where: completes the sentence.
+        login: String,
+        source: Box<EngineError>,
+    },
+    /// Whether there is a login for a registry that the engine asked for can't be told.
+    #[error("cannot look up the login for `{host}`")]
+    Login { host: String, source: DockerConfigError },
     /// A file of the context could not be given to the engine.
     #[error("the build can't go on without a file of its context")]
     Content(#[from] ContentError),
@@ -46,6 +60,7 @@ impl EngineError {
     pub fn log_tail(&self) -> &[String] {
         match self {
             Self::BuildFailed { log_tail, .. } => log_tail,
+            Self::PullFailed { source, .. } => source.log_tail(),
             _ => &[],
         }
     }
@@ -57,6 +72,8 @@ impl EngineError {
             Self::NoBuildKit { .. } => ErrorKind::Environment,
             Self::NoStage => ErrorKind::Input,
             Self::BuildFailed { .. } | Self::PushFailed { .. } => ErrorKind::Failed,
+            Self::PullFailed { source, .. } => source.kind(),
+            Self::Login { source, .. } => source.kind(),
             Self::Content(error) => error.kind(),
         }
     }
@@ -65,9 +82,16 @@ impl EngineError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Docker(error) => error.hint(),
-            Self::NoBuildKit { .. } => Some("Docker 20.10 or newer is needed".to_owned()),
+            Self::NoBuildKit { .. } => {
+                Some("Docker 20.10 or newer is needed; the Docker API of Podman has no BuildKit".to_owned())
+            }
             Self::Content(error) => error.hint(),
-            Self::NoStage | Self::BuildFailed { .. } | Self::PushFailed { .. } => None,
+            // Docker Hub has another name there than the one that the engine asks for.
+            Self::PullFailed { host, .. } if host == DOCKER_HUB_REGISTRY => {
+                Some("log in with `docker login`".to_owned())
+            }
+            Self::PullFailed { host, .. } => Some(format!("log in with `docker login {host}`")),
+            Self::NoStage | Self::Login { .. } | Self::BuildFailed { .. } | Self::PushFailed { .. } => None,
         }
     }
 }

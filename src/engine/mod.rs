@@ -8,6 +8,7 @@ mod content;
 mod context;
 mod docker;
 mod error;
+mod logins;
 mod progress;
 mod push;
 mod session;
@@ -17,12 +18,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::model::{Credentials, Host, ImageRef, ManifestDigest, Platform, Secret, StageName};
+use crate::model::{Credentials, ImageRef, ManifestDigest, Platform, Secret, StageName};
 
 pub use content::ContentError;
 pub use context::{Content, Context, ContextError, ContextFile, check_link};
 pub use docker::DockerEngine;
 pub use error::EngineError;
+pub use logins::Logins;
 
 /// A builder of images that also keeps them, until they are pushed.
 #[async_trait]
@@ -64,8 +66,8 @@ pub struct BuildRequest {
     pub inline_cache: bool,
     /// Whether external base images are pulled even if the engine has them.
     pub pull: bool,
-    /// For pulling parents and cached layers.
-    pub credentials: BTreeMap<Host, Credentials>,
+    /// For pulling base images and cached layers.
+    pub logins: Logins,
 }
 
 /// What a build made.

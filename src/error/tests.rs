@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
+use std::sync::Arc;
 
 use super::*;
 use crate::config::EnvironmentName;
@@ -13,6 +14,7 @@ use crate::deploy::{
     CheckoutError, LockClaim, LockError, ProgramError, ProjectError, ServiceError, TerraformError,
     TerraformStep,
 };
+use crate::docker::{DockerConfigError, DockerHost};
 use crate::dockerfile::DockerfileError;
 use crate::dockerignore::DockerIgnore;
 use crate::engine::{ContentError, ContextError};
@@ -21,6 +23,7 @@ use crate::infer::InferError;
 use crate::model::{CommitId, ErrorKind, Host, ManifestDigest, RepoPath, RepositoryName};
 use crate::registry::{Answer, CredentialsError};
 use crate::secrets::SecretError;
+use crate::tls::TlsError;
 use ErrorKind::{Environment, Failed, Input, Interrupted};
 
 /// Compares the rows with the kinds that the errors have, and with the variants in the source.
@@ -206,10 +209,24 @@ fn each_variant_of_each_error_has_its_kind() {
 fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
     let refused = || DockerError::Refused { request: "build", status: 500, message: String::new() };
     let failed = || EngineError::BuildFailed { step: None, log_tail: Vec::new(), message: String::new() };
+    let address = || Arc::new(DockerHost::default().into());
+    let text = || "x".to_owned();
+    check!("docker/address_error.rs", AddressError, [
+        AddressError::Host { chosen_by: text(), source: "x".parse::<DockerHost>().unwrap_err() } => Input,
+        AddressError::UnknownContext { name: text(), by: text(), known: Vec::new() } => Input,
+        AddressError::NoEndpoint { name: text() } => Input,
+        AddressError::NotAContext { path: "/a".into(), source: serde_json::from_str::<u8>("").unwrap_err() } => Input,
+        AddressError::Read { path: "/a".into(), source: io() } => Environment,
+        AddressError::Read { path: "/a".into(), source: io::ErrorKind::NotFound.into() } => Input,
+        AddressError::Tls { folder: "/a".into(), source: TlsError::BadKey } => Input,
+        AddressError::NoCertificates => Input,
+        AddressError::Config(DockerConfigError::NotAConfig { path: "/a".into() }) => Environment,
+    ]);
     check!("docker/mod.rs", DockerError, [
-        DockerError::Unreachable { host: crate::docker::DockerHost::default(), source: "no".into() } => Environment,
-        DockerError::Broken { host: crate::docker::DockerHost::default(), source: "no".into() } => Environment,
-        DockerError::TooOld { host: crate::docker::DockerHost::default(), api: "1.0".to_owned() } => Environment,
+        DockerError::Unreachable { engine: address(), source: "no".into() } => Environment,
+        DockerError::NotAnEngine { engine: address(), source: "no".into() } => Environment,
+        DockerError::Broken { engine: address(), source: "no".into() } => Environment,
+        DockerError::TooOld { engine: address(), api: "1.0".to_owned() } => Environment,
         refused() => Environment,
         DockerError::Unexpected { about: "itself", source: "no".into() } => Environment,
     ]);
@@ -218,7 +235,9 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
         EngineError::NoBuildKit { source: refused() } => Environment,
         EngineError::NoStage => Input,
         failed() => Failed,
+        EngineError::PullFailed { host: String::new(), login: String::new(), source: failed().into() } => Failed,
         EngineError::Content(link().into()) => Input,
+        EngineError::Login { host: String::new(), source: DockerConfigError::NotAConfig { path: "/a".into() } } => Environment,
         EngineError::PushFailed { image: image(), message: String::new() } => Failed,
     ]);
     check!("engine/content.rs", ContentError, [
@@ -255,16 +274,19 @@ fn each_variant_of_a_registry_has_its_kind() {
         AwsError::Request { source: "no".into() } => Environment,
         AwsError::HostNotAllowed { host: "x".to_owned() } => Input,
     ]);
+    check!("docker/config.rs", DockerConfigError, [
+        DockerConfigError::Unreadable { path: "/a".into(), source: io() } => Environment,
+        DockerConfigError::NotAConfig { path: "/a".into() } => Environment,
+        DockerConfigError::HelperFailed { helper: "x".to_owned(), output: String::new() } => Environment,
+        DockerConfigError::NoHelper { path: "/a".into() } => Environment,
+        DockerConfigError::MalformedHelper { path: "/a".into() } => Environment,
+        DockerConfigError::Broken { path: "/a".into() } => Environment,
+        DockerConfigError::Interrupted(cancelled()) => Interrupted,
+    ]);
     check!("registry/credentials_error.rs", CredentialsError, [
-        CredentialsError::Unreadable { path: "/a".into(), source: io() } => Environment,
-        CredentialsError::NotAConfig { path: "/a".into() } => Environment,
-        CredentialsError::HelperFailed { helper: "x".to_owned(), output: String::new() } => Environment,
-        CredentialsError::NoHelper { path: "/a".into() } => Environment,
-        CredentialsError::MalformedHelper { path: "/a".into() } => Environment,
-        CredentialsError::Broken { path: "/a".into() } => Environment,
+        CredentialsError::DockerConfig(DockerConfigError::NotAConfig { path: "/a".into() }) => Environment,
         CredentialsError::IdentityToken { path: "/a".into() } => Environment,
         CredentialsError::Aws(unexpected()) => Environment,
-        CredentialsError::Interrupted(cancelled()) => Interrupted,
     ]);
     check!("registry/error.rs", RegistryError, [
         RegistryError::Denied { image: image(), answer: answer() } => Environment,
@@ -279,7 +301,7 @@ fn each_variant_of_a_registry_has_its_kind() {
         missing() => Environment,
         RegistryError::UnsafeRealm { image: image(), realm: String::new() } => Environment,
         RegistryError::NotARegistry { repository: repository() } => Input,
-        RegistryError::Credentials { host: host(), source: CredentialsError::Interrupted(cancelled()) } => Interrupted,
+        RegistryError::Credentials { host: host(), source: DockerConfigError::Interrupted(cancelled()).into() } => Interrupted,
         RegistryError::Host { host: host(), source: "no".into() } => Environment,
         RegistryError::Aws { doing: "x".to_owned(), source: unexpected() } => Environment,
         RegistryError::NotBuiltIn { registry: "x".to_owned() } => Input,
@@ -422,7 +444,7 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::Registry(missing()) => Environment,
         Error::Engine(EngineError::NoStage) => Input,
         Error::Docker(DockerError::Unexpected { about: "itself", source: "no".into() }) => Environment,
-        Error::DockerHost("x".parse::<crate::docker::DockerHost>().unwrap_err()) => Input,
+        Error::EngineAddress(AddressError::NoCertificates) => Input,
         Error::Pattern { pattern: "[".to_owned(), source: "no".into() } => Input,
         Error::Image("?".parse::<ImageRef>().unwrap_err()) => Input,
         Error::Recording(missing().into()) => Environment,

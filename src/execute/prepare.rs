@@ -15,12 +15,12 @@ use super::job::{Destination, Job, Task, TaskVariant, Work};
 use super::untrusted;
 use crate::dockerfile::DockerfileError;
 use crate::dockerignore::{DockerIgnore, DockerIgnoreError};
-use crate::engine::{BuildRequest, Content, Context, ContextError, ContextFile, Engine, check_link};
+use crate::engine::{BuildRequest, Content, Context, ContextError, ContextFile, Engine, Logins, check_link};
 use crate::git::{GitError, Repository, Snapshot};
 use crate::inputs::{InputContent, InputFile};
 use crate::model::{
-    BranchName, CommitId, Credentials, ErrorKind, FileMode, Host, ImageRef, InputDigest, ProjectName,
-    RepoPath, Secret, StageName, Tag,
+    BranchName, CommitId, ErrorKind, FileMode, ImageRef, InputDigest, ProjectName, RepoPath, Secret,
+    StageName, Tag,
 };
 use crate::observe::{Observations, Observed, Zone};
 use crate::plan::{Action, Build, Plan, Step};
@@ -109,6 +109,10 @@ pub struct Preparation<'p> {
     pub secrets: &'p Secrets,
     /// Whether external base images are pulled even if the engine has them.
     pub pull: bool,
+    /// For base images of registries other than the cache. An untrusted run uses none of them.
+    pub logins: &'p Logins,
+    /// Build arguments for the proxies that commands need here. They are no inputs, and an untrusted run gets none.
+    pub proxies: &'p BTreeMap<String, String>,
 }
 
 impl std::fmt::Debug for Preparation<'_> {
@@ -155,8 +159,7 @@ struct TaskBuilder<'p> {
     preparation: Preparation<'p>,
     commit: CommitId,
     engine: Arc<dyn Engine>,
-    /// For pulling parents and cached layers.
-    credentials: BTreeMap<Host, Credentials>,
+    logins: Logins,
 }
 
 impl<'p> TaskBuilder<'p> {
@@ -168,11 +171,21 @@ impl<'p> TaskBuilder<'p> {
         let Preparation { registry, workspace, .. } = preparation;
         let host = registry.image(&workspace.records, &Tag::tainted()).host;
         let credentials = registry.credentials().await.map_err(PrepareError::Credentials)?;
-        Ok(Self { preparation, commit, engine, credentials: host.zip(credentials).into_iter().collect() })
+        // A pull request must not read with the logins of this machine what its author can't.
+        let logins = match preparation.destination {
+            Destination::Shared(_) => preparation.logins.clone(),
+            Destination::Untrusted(_) => Logins::none(),
+        };
+        let logins = match host.zip(credentials) {
+            Some((host, credentials)) => logins.with_cache(&host, credentials),
+            None => logins,
+        };
+        Ok(Self { preparation, commit, engine, logins })
     }
 
     fn task(&self, name: &ProjectName, observed: &Observed, build: &Build) -> Result<Task, PrepareError> {
-        let Preparation { registry, workspace, destination, zone, secrets, pull, .. } = self.preparation;
+        let Preparation { registry, workspace, destination, zone, secrets, pull, proxies, .. } =
+            self.preparation;
         let project = &workspace.projects[name];
         let config = &project.config;
         let variants: Vec<TaskVariant> = project
@@ -181,7 +194,11 @@ impl<'p> TaskBuilder<'p> {
             .map(|variant| self.variant(project, variant))
             .collect::<Result<_, _>>()?;
         let (build_args, stays_in_engine) = match destination {
-            Destination::Shared(_) => (config.build_args.clone(), registry.storage() == Storage::Engine),
+            Destination::Shared(_) => {
+                let mut build_args = proxies.clone();
+                build_args.extend(config.build_args.clone());
+                (build_args, registry.storage() == Storage::Engine)
+            }
             Destination::Untrusted(_) => {
                 check_frontends(name, &variants)?;
                 (untrusted::build_args(&config.build_args), true)
@@ -199,7 +216,7 @@ impl<'p> TaskBuilder<'p> {
             inline_cache: !stays_in_engine,
             // A parent of ours that only the engine has would be looked for in a registry of others.
             pull: pull && (!stays_in_engine || variants.iter().all(|variant| variant.parents.is_empty())),
-            credentials: self.credentials.clone(),
+            logins: self.logins.clone(),
         };
         Ok(Task {
             engine: self.engine.clone(),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::dockerfile::Dockerfile;
-use crate::engine::{BuildRequest, Built, Context, Engine, EngineError, Progress as BuildProgress};
+use crate::engine::{BuildRequest, Built, Context, Engine, EngineError, Logins, Progress as BuildProgress};
 use crate::model::{
     BranchName, CommitId, Credentials, ImageRef, InputDigest, ManifestDigest, ObjectId, Platform,
     RepositoryName, Tag,
@@ -264,7 +264,7 @@ fn task(recorder: Arc<Recorder>, project: &ProjectName, needs: &[ProjectName]) -
             cache_from: Vec::new(),
             inline_cache: true,
             pull: false,
-            credentials: BTreeMap::new(),
+            logins: Logins::none(),
         },
         variants: vec![variant(None, needs.first())],
         digest: digest(project.as_str()),

@@ -1,20 +1,12 @@
 //! Where the password for a registry comes from.
-//!
-//! Docker's configuration file is read as Docker reads it: helpers of one host, then what the
-//! file itself holds, then the helper of all hosts. Only "nobody knows that host" means no
-//! credentials; a helper that fails, or a file that can't be read, is an error.
 
-use std::fs::File;
-use std::io::{self, BufReader};
-use std::path::{Path, PathBuf};
-
-use docker_credential::{CredentialRetrievalError, DockerCredential};
+use std::path::PathBuf;
 
 use super::credentials_error::CredentialsError;
 #[cfg(feature = "ecr")]
 use super::ecr_login::EcrLogin;
-use super::error::clean;
-use crate::model::{Credentials, Host, Secret};
+use crate::docker::{DockerConfig, Login};
+use crate::model::{Credentials, Host};
 
 /// Who knows the credentials for a host.
 #[derive(Clone, Debug)]
@@ -38,12 +30,11 @@ impl CredentialsSource {
         match self {
             Self::Nobody => Ok(None),
             Self::Known(credentials) => Ok(Some(credentials.clone())),
-            Self::DockerConfig(path) => {
-                let (path, key) = (path.clone(), config_key(host));
-                tokio::task::spawn_blocking(move || from_docker_config(&path, &key))
-                    .await
-                    .map_err(CredentialsError::Interrupted)?
-            }
+            Self::DockerConfig(path) => match DockerConfig::new(path.clone()).login(host.as_str()).await? {
+                None => Ok(None),
+                Some(Login::Password(credentials)) => Ok(Some(credentials)),
+                Some(Login::IdentityToken(_)) => Err(CredentialsError::IdentityToken { path: path.clone() }),
+            },
             #[cfg(feature = "ecr")]
             Self::Ecr(login) => login.credentials().await.map(Some).map_err(CredentialsError::Aws),
         }
@@ -70,99 +61,19 @@ impl CredentialsSource {
     }
 }
 
-/// What Docker files the host under.
-fn config_key(host: &Host) -> String {
-    match host.as_str() {
-        "docker.io" => "https://index.docker.io/v1/".to_owned(),
-        host => host.to_owned(),
-    }
-}
-
-/// Blocks: reads a file, and may run a helper program.
-fn from_docker_config(path: &Path, key: &str) -> Result<Option<Credentials>, CredentialsError> {
-    let owned = || path.to_owned();
-    let file = match File::open(path) {
-        Ok(file) => BufReader::new(file),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(CredentialsError::Unreadable { path: owned(), source }),
-    };
-    match docker_credential::get_credential_from_reader(file, key) {
-        Ok(DockerCredential::UsernamePassword(username, password)) => {
-            Ok(Some(Credentials { username, password: Secret::new(password) }))
-        }
-        Ok(DockerCredential::IdentityToken(_)) => Err(CredentialsError::IdentityToken { path: owned() }),
-        Err(CredentialRetrievalError::NoCredentialConfigured) => Ok(None),
-        Err(CredentialRetrievalError::HelperFailure { stdout, .. }) if is_not_found(&stdout) => Ok(None),
-        Err(CredentialRetrievalError::HelperFailure { helper, stdout, stderr }) => {
-            Err(CredentialsError::HelperFailed { helper, output: clean(&format!("{stdout} {stderr}")) })
-        }
-        Err(CredentialRetrievalError::HelperCommunicationError) => {
-            Err(CredentialsError::NoHelper { path: owned() })
-        }
-        Err(CredentialRetrievalError::MalformedHelperResponse) => {
-            Err(CredentialsError::MalformedHelper { path: owned() })
-        }
-        Err(
-            CredentialRetrievalError::CredentialDecodingError
-            | CredentialRetrievalError::CredentialMismatchError,
-        ) => Err(CredentialsError::Broken { path: owned() }),
-        Err(CredentialRetrievalError::ConfigNotFound | CredentialRetrievalError::ConfigReadError) => {
-            Err(CredentialsError::NotAConfig { path: owned() })
-        }
-    }
-}
-
-/// The one sentence with which a helper says that it knows nothing of a host.
-fn is_not_found(output: &str) -> bool {
-    output.trim() == "credentials not found in native keychain"
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn ask(config: &str) -> Result<Option<Credentials>, CredentialsError> {
+    #[tokio::test]
+    async fn an_identity_token_is_refused_and_not_shown() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.json");
-        std::fs::write(&path, config).unwrap();
-        from_docker_config(&path, "registry.example:5000")
-    }
+        std::fs::write(&path, r#"{"auths": {"a.example": {"identitytoken": "t0ken"}}}"#).unwrap();
 
-    #[test]
-    fn no_file_and_no_entry_mean_no_credentials() {
-        let absent = from_docker_config(Path::new("/nonexistent/config.json"), "registry.example");
+        let found = CredentialsSource::DockerConfig(path).credentials(&"a.example".parse().unwrap()).await;
 
-        assert!(matches!(absent, Ok(None)), "{absent:?}");
-        assert!(matches!(ask(r#"{"auths": {"other.example": {"auth": "dTpw"}}}"#), Ok(None)));
-        assert!(matches!(ask("{}"), Ok(None)));
-    }
-
-    #[test]
-    fn a_password_may_hold_colons() {
-        let found = ask(r#"{"auths": {"registry.example:5000": {"auth": "dTpwOnE="}}}"#).unwrap().unwrap();
-
-        assert_eq!((found.username.as_str(), found.password.reveal()), ("u", "p:q"));
-    }
-
-    #[test]
-    fn doubt_about_credentials_is_an_error() {
-        for (config, expected) in [
-            ("{", "is not a Docker configuration"),
-            (r#"{"credsStore": "chinampa-nonexistent"}"#, "cannot be run"),
-            (r#"{"auths": {"registry.example:5000": {"auth": "!"}}}"#, "broken credentials"),
-            (r#"{"auths": {"registry.example:5000": {"identitytoken": "t0ken"}}}"#, "identity token"),
-        ] {
-            let error = ask(config).unwrap_err().to_string();
-
-            assert!(error.contains(expected), "{error}");
-            assert!(!error.contains("t0ken"), "{error}");
-        }
-    }
-
-    #[test]
-    fn only_the_words_for_not_found_mean_that_a_helper_knows_nothing() {
-        assert!(is_not_found("credentials not found in native keychain\n"));
-        assert!(!is_not_found("credentials not found: keychain is locked"));
-        assert!(!is_not_found(""));
+        let error = found.unwrap_err().to_string();
+        assert!(error.contains("identity token") && !error.contains("t0ken"), "{error}");
     }
 }

@@ -25,7 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tls", &[]),
     ("aws", &[]),
     ("config", &[]),
-    ("docker", &[]),
+    ("docker", &["tls"]),
     ("dockerfile", &[]),
     ("dockerignore", &[]),
     ("git", &[]),

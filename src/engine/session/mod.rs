@@ -3,12 +3,12 @@
 //! A session is a connection that the engine talks back over: a POST to `/session` that is
 //! upgraded, after which the engine is the client of gRPC services that are served here.
 
+mod auth;
 mod file_sync;
 mod filter;
 mod packet;
 mod secrets;
 
-use std::collections::BTreeMap;
 use std::future::Future;
 
 use bytes::Bytes;
@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use tonic::service::Routes;
 
 use self::file_sync::FileSync;
+use super::logins::Offer;
 use super::{BuildRequest, ContentError, EngineError, context};
 use crate::docker::{Docker, DockerError};
 use crate::model::random_bits;
@@ -39,6 +40,8 @@ pub(super) struct Session<S> {
     pub(super) served: S,
     /// Why a file could not be given to the engine. The first one is what made the build fail.
     pub(super) failures: mpsc::UnboundedReceiver<ContentError>,
+    /// Each login that the engine asked for and was given, or why it can't be told.
+    pub(super) offers: mpsc::UnboundedReceiver<Result<Offer, EngineError>>,
 }
 
 /// Opens a session that serves exactly what is in `request`.
@@ -64,15 +67,14 @@ pub(super) async fn open(
 
     let (failed, failures) = mpsc::unbounded_channel();
     let files = FileSync::new(request.context.clone(), Bytes::from(request.dockerfile.clone()), failed);
-    let credentials: BTreeMap<String, _> =
-        request.credentials.iter().map(|(host, them)| (host.to_string(), them.clone())).collect();
+    let (offered, offers) = mpsc::unbounded_channel();
     let services = Routes::new(files)
-        .add_service(secrets::auth(credentials))
+        .add_service(auth::service(request.logins.clone(), offered))
         .add_service(secrets::secrets(request.secrets.clone()))
         .add_service(secrets::health());
     let served = http2::Builder::new(TokioExecutor::new())
         .serve_connection(stream, TowerToHyperService::new(services.prepare()));
-    Ok(Session { id, served, failures })
+    Ok(Session { id, served, failures, offers })
 }
 
 /// 128 bits that no other session has.

@@ -37,13 +37,13 @@ fn without_an_engine_there_is_a_hint() {
     let not_a_host = shop.shown(["plan"]);
 
     assert_snapshot!(socket, @"
-    stderr: error: cannot reach the Docker engine at `unix:///nonexistent/docker.sock`
+    stderr: error: cannot reach the Docker engine at `unix:///nonexistent/docker.sock` (from `DOCKER_HOST`)
     stderr:   because: No such file or directory (os error 2)
     stderr:   hint: start it (`systemctl start docker`), or let your user use its socket
     [exit: 3]
     ");
     assert_snapshot!(port, @"
-    stderr: error: cannot reach the Docker engine at `tcp://localhost:1`
+    stderr: error: cannot reach the Docker engine at `tcp://localhost:1` (from `DOCKER_HOST`)
     stderr:   because: Connection refused (os error 111)
     stderr:   hint: see whether `DOCKER_HOST` is right and the engine is running
     [exit: 3]

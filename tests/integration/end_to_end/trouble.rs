@@ -30,10 +30,13 @@ fn an_engine_that_is_to_be_spoken_to_over_tls_is_never_spoken_to_without() {
     world.write("projects.toml", "[workspace]\nname = \"shop\"\n[projects.app]\npath = \"app\"\n");
     world.write("app/Dockerfile", "FROM scratch\n");
     world.commit();
+    let certificates = world.path().join("certificates").display().to_string();
     world.set("DOCKER_HOST", "tcp://127.0.0.1:1").set("DOCKER_TLS_VERIFY", "1");
+    world.set("DOCKER_CERT_PATH", &certificates);
 
     let answer = world.run(["build"]);
 
     assert_eq!(answer.exit, 2, "{answer}");
-    assert!(answer.stderr.contains("which is not supported"), "{answer}");
+    let missing = format!("cannot read `{certificates}/ca.pem`");
+    assert!(answer.stderr.contains(&missing), "{answer}");
 }

@@ -98,7 +98,7 @@ async fn an_engine_that_is_not_there_is_unreachable_and_the_hint_says_how_to_sta
     let folder = tempfile::tempdir().unwrap();
     let host = DockerHost::Unix(folder.path().join("docker.sock"));
 
-    let error = DockerEngine::connect(&host).await.unwrap_err();
+    let error = DockerEngine::connect(&host.into()).await.unwrap_err();
 
     assert!(matches!(error, EngineError::Docker(DockerError::Unreachable { .. })), "{error:?}");
     assert_eq!(error.kind(), ErrorKind::Environment);

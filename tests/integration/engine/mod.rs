@@ -1,10 +1,14 @@
 //! Builds on the machine's own Docker engine.
 
+mod bridge;
 mod build;
 mod cache;
 mod connection;
 mod context;
 mod failure;
+mod private;
+mod proxies;
 mod registry;
 mod store;
 mod support;
+mod tls;

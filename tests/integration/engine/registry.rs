@@ -6,7 +6,7 @@ use std::sync::mpsc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chinampa::internals::engine::{BuildRequest, DockerEngine, Engine as _, EngineError};
+use chinampa::internals::engine::{BuildRequest, DockerEngine, Engine as _, EngineError, Logins};
 use chinampa::internals::model::{Credentials, Host, ImageRef, ManifestDigest, Secret};
 
 use crate::engine::support::{self, BASE, Repository, request, unique};
@@ -139,10 +139,13 @@ async fn a_private_parent_is_pulled_with_the_requests_credentials_only() {
     let other = support::other_engine().await;
 
     let denied = other.build(&child, &|_| ()).await.unwrap_err();
-    child.credentials.insert(host(), credentials());
+    child.logins = Logins::none().with_cache(&host(), credentials());
     let built = other.build(&child, &|_| ()).await.unwrap();
 
-    assert!(matches!(denied, EngineError::BuildFailed { .. }), "{denied:?}");
+    assert!(
+        matches!(&denied, EngineError::PullFailed { host: at, .. } if *at == host().as_str()),
+        "{denied:?}"
+    );
     assert_eq!((built.steps, built.cached_steps), (1, 0));
     support::remove("DOCKER_HOST_2", &built.image.to_string()).await;
 }
@@ -158,12 +161,12 @@ async fn another_machine_takes_the_layers_from_the_registry() {
     let files = |late: &str| vec![repository.file("a", base.to_string()), repository.file("late", late)];
     let mut request_1 = request(&dockerfile, files("one"));
     request_1.inline_cache = true;
-    request_1.credentials.insert(host(), credentials());
+    request_1.logins = Logins::none().with_cache(&host(), credentials());
     let (image, _) = build_and_push(&engine, &request_1).await;
     let other = support::other_engine().await;
     let absent = new_image();
     let mut request_2 = request(&dockerfile, files("two"));
-    request_2.credentials = request_1.credentials.clone();
+    request_2.logins = request_1.logins.clone();
     request_2.cache_from = vec![absent, image];
 
     let built = other.build(&request_2, &|_| ()).await.unwrap();

@@ -11,7 +11,7 @@ use crate::support::bed;
 
 async fn store() -> EngineStore {
     let host: DockerHost = bed::setting("DOCKER_HOST_1").parse().unwrap();
-    EngineStore::new(&Docker::connect(&host).await.unwrap())
+    EngineStore::new(&Docker::connect(&host.into()).await.unwrap())
 }
 
 /// A name that no other test has.

@@ -12,7 +12,8 @@ use bollard::query_parameters::{
 use bytes::Bytes;
 use chinampa::internals::docker::DockerHost;
 use chinampa::internals::engine::{
-    BuildRequest, Built, Content, Context, ContextFile, DockerEngine, Engine as _, EngineError, Progress,
+    BuildRequest, Built, Content, Context, ContextFile, DockerEngine, Engine as _, EngineError, Logins,
+    Progress,
 };
 use chinampa::internals::git::{self, Blobs};
 use chinampa::internals::model::{FileMode, ManifestDigest, ObjectId, RepoPath};
@@ -36,7 +37,7 @@ pub(crate) async fn other_engine() -> DockerEngine {
 
 async fn connect(setting: &str) -> DockerEngine {
     let host: DockerHost = bed::setting(setting).parse().unwrap();
-    DockerEngine::connect(&host).await.expect("no engine answers: run `scripts/testbed up`")
+    DockerEngine::connect(&host.into()).await.expect("no engine answers: run `scripts/testbed up`")
 }
 
 /// For looking into the machine's own engine.
@@ -103,7 +104,7 @@ pub(crate) fn request(dockerfile: &str, mut files: Vec<ContextFile>) -> BuildReq
         cache_from: Vec::new(),
         inline_cache: false,
         pull: false,
-        credentials: BTreeMap::new(),
+        logins: Logins::none(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use chinampa::internals::dockerfile::Dockerfile;
-use chinampa::internals::engine::{BuildRequest, Built, Context, Engine, EngineError, Progress};
+use chinampa::internals::engine::{BuildRequest, Built, Context, Engine, EngineError, Logins, Progress};
 use chinampa::internals::execute::{
     BuildReport, Destination, Durations, Executor, Job, Outcome, Tags, Task, TaskVariant, Work,
 };
@@ -87,7 +87,7 @@ impl Case {
                 cache_from: Vec::new(),
                 inline_cache: true,
                 pull: false,
-                credentials: BTreeMap::new(),
+                logins: Logins::none(),
             },
             variants: vec![TaskVariant {
                 platform: None,

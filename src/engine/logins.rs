@@ -1,0 +1,220 @@
+//! Logins for the registries that the engine asks for while it builds.
+
+use std::collections::BTreeMap;
+
+use super::EngineError;
+use super::error::DOCKER_HUB_REGISTRY;
+use crate::docker::{DockerConfig, DockerConfigError, Login};
+use crate::model::{Credentials, Host, Secret};
+
+/// Where the logins for registries come from. The engine gets one when it asks for it, and no others.
+#[derive(Clone, Debug, Default)]
+pub struct Logins {
+    /// The cache's; by the name that the engine asks for.
+    cache: BTreeMap<String, Credentials>,
+    /// For all other hosts.
+    config: Option<DockerConfig>,
+}
+
+impl Logins {
+    /// No login for any host.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// The logins in Docker's configuration and its helpers.
+    pub fn of(config: DockerConfig) -> Self {
+        Self { cache: BTreeMap::new(), config: Some(config) }
+    }
+
+    /// Adds the login for the cache, which comes before any other for this host.
+    #[must_use]
+    pub fn with_cache(mut self, host: &Host, credentials: Credentials) -> Self {
+        self.cache.insert(asked_name(host.as_str()).to_owned(), credentials);
+        self
+    }
+
+    /// Looks up what to log in to `host` with.
+    ///
+    /// # Errors
+    /// [`DockerConfigError`] when Docker's configuration or a helper fails.
+    pub(super) async fn find(&self, host: &str) -> Result<Offer, DockerConfigError> {
+        let offer = |login, origin| Offer { host: host.to_owned(), login, origin };
+        if let Some(credentials) = self.cache.get(asked_name(host)) {
+            return Ok(offer(Some(Login::Password(credentials.clone())), Origin::Cache));
+        }
+        match &self.config {
+            None => Ok(offer(None, Origin::Nowhere)),
+            Some(config) => {
+                let path = config.path().display().to_string();
+                Ok(offer(config.login(host).await?, Origin::Config(path)))
+            }
+        }
+    }
+}
+
+/// The name of a host as the engine asks for it.
+fn asked_name(host: &str) -> &str {
+    match host {
+        "docker.io" | "index.docker.io" => DOCKER_HUB_REGISTRY,
+        host => host,
+    }
+}
+
+/// What the engine was given when it asked for a host's login.
+#[derive(Debug)]
+pub(super) struct Offer {
+    host: String,
+    login: Option<Login>,
+    origin: Origin,
+}
+
+/// Where a login was looked for.
+#[derive(Debug)]
+enum Origin {
+    Cache,
+    Config(String),
+    /// An untrusted run, or a user without a home.
+    Nowhere,
+}
+
+impl Offer {
+    /// User name and secret, as the engine wants them. Both empty: there is no login, and the registry is asked without.
+    /// An identity token has no user name.
+    pub(super) fn answer(&self) -> (String, Secret) {
+        match &self.login {
+            Some(Login::Password(credentials)) => {
+                (credentials.username.clone(), credentials.password.clone())
+            }
+            Some(Login::IdentityToken(token)) => (String::new(), token.clone()),
+            None => (String::new(), Secret::new("")),
+        }
+    }
+
+    /// What happened, for a person who reads that the registry refused.
+    fn describe(&self) -> String {
+        let login = match &self.login {
+            None => "without a login".to_owned(),
+            Some(Login::IdentityToken(_)) => "with an identity token".to_owned(),
+            Some(Login::Password(credentials)) => format!("as `{}`", credentials.username),
+        };
+        match (&self.login, &self.origin) {
+            (Some(_), Origin::Cache) => format!("{login}, with the login of the cache"),
+            (Some(_), Origin::Config(path)) => format!("{login}, with the login from `{path}`"),
+            (None, Origin::Config(path)) => format!("{login}: `{path}` has none for it"),
+            (_, Origin::Nowhere) => format!("{login}: only the cache's is used here"),
+            (None, Origin::Cache) => login,
+        }
+    }
+
+    /// Whether a failed build is about an image of this host.
+    fn is_named_in(&self, step: Option<&str>, message: &str) -> bool {
+        let names: &[&str] = match asked_name(&self.host) {
+            DOCKER_HUB_REGISTRY => &[DOCKER_HUB_REGISTRY, "docker.io/"],
+            host => &[host],
+        };
+        // What a command of the Dockerfile does at a host is not done with this login.
+        let is_command = step.is_some_and(|step| step.contains("] RUN "));
+        !is_command
+            && names.iter().any(|name| message.contains(name) || step.is_some_and(|step| step.contains(name)))
+    }
+}
+
+/// Adds to the error of a failed build which login was used for the registry that it names.
+///
+/// Engines differ in their texts, and say neither that a password was wrong nor where it came from.
+pub(super) fn explain(error: EngineError, offers: &[Offer]) -> EngineError {
+    let EngineError::BuildFailed { step, message, .. } = &error else { return error };
+    match offers.iter().find(|offer| offer.is_named_in(step.as_deref(), message)) {
+        None => error,
+        Some(offer) => EngineError::PullFailed {
+            host: offer.host.clone(),
+            login: offer.describe(),
+            source: Box::new(error),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn credentials(username: &str) -> Credentials {
+        Credentials { username: username.to_owned(), password: Secret::new("hunter2") }
+    }
+
+    fn config(content: &str) -> (tempfile::TempDir, DockerConfig) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.json");
+        std::fs::write(&path, content).unwrap();
+        (folder, DockerConfig::new(path))
+    }
+
+    async fn user(logins: &Logins, host: &str) -> String {
+        logins.find(host).await.unwrap().answer().0
+    }
+
+    #[tokio::test]
+    async fn the_caches_login_comes_before_the_configurations() {
+        let (_folder, config) =
+            config(r#"{"auths": {"a.example": {"auth": "YTpw"}, "b.example": {"auth": "YjpwOnE="}}}"#);
+        let logins = Logins::of(config).with_cache(&"a.example".parse().unwrap(), credentials("cache"));
+
+        assert_eq!(user(&logins, "a.example").await, "cache");
+        assert_eq!(user(&logins, "b.example").await, "b");
+        assert_eq!(user(&logins, "c.example").await, "");
+    }
+
+    #[tokio::test]
+    async fn a_cache_at_docker_hub_is_known_by_the_name_that_the_engine_asks_for() {
+        let logins = Logins::none().with_cache(&"docker.io".parse().unwrap(), credentials("hub"));
+
+        assert_eq!(user(&logins, "registry-1.docker.io").await, "hub");
+    }
+
+    #[tokio::test]
+    async fn an_identity_token_is_given_without_a_user() {
+        let (_folder, config) = config(r#"{"auths": {"a.example": {"identitytoken": "t0ken"}}}"#);
+
+        let offer = Logins::of(config).find("a.example").await.unwrap();
+
+        let (user, secret) = offer.answer();
+        assert_eq!((user.as_str(), secret.reveal()), ("", "t0ken"));
+    }
+
+    #[tokio::test]
+    async fn a_failure_names_the_login_of_its_registry_and_no_password() {
+        let logins = Logins::none().with_cache(&"a.example".parse().unwrap(), credentials("u"));
+        let offers = [logins.find("a.example").await.unwrap(), logins.find("b.example").await.unwrap()];
+        let explained = |step: Option<&str>, message: &str| {
+            let (step, message) = (step.map(str::to_owned), message.to_owned());
+            let failed = EngineError::BuildFailed { step, log_tail: Vec::new(), message };
+            explain(failed, &offers).to_string()
+        };
+
+        assert_eq!(
+            explained(Some("[internal] load metadata for a.example/x:1"), "401"),
+            "cannot pull from `a.example` as `u`, with the login of the cache"
+        );
+        assert_eq!(
+            explained(None, "pulling from host b.example failed"),
+            "cannot pull from `b.example` without a login: only the cache's is used here"
+        );
+        assert_eq!(explained(None, "no space"), "the build failed: no space");
+        assert_eq!(
+            explained(Some("[2/2] RUN curl a.example"), "exit code: 1"),
+            "step `[2/2] RUN curl a.example` failed: exit code: 1"
+        );
+    }
+
+    #[test]
+    fn docker_hub_is_logged_in_to_without_a_name() {
+        let hint = |host: &str| {
+            let source = Box::new(EngineError::NoStage);
+            EngineError::PullFailed { host: host.to_owned(), login: String::new(), source }.hint().unwrap()
+        };
+
+        assert_eq!(hint("registry-1.docker.io"), "log in with `docker login`");
+        assert_eq!(hint("a.example"), "log in with `docker login a.example`");
+    }
+}
