@@ -42,6 +42,25 @@ fn failed(step: Option<&str>, message: &str) -> String {
 }
 
 impl EngineError {
+    /// The step that failed, as the engine names it.
+    pub fn step(&self) -> Option<&str> {
+        match self {
+            Self::BuildFailed { step, .. } => step.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The exit code of the program that the failed step ran. Only the end of the message has it, in the same words in
+    /// all engines.
+    pub fn exit_code(&self) -> Option<u32> {
+        match self {
+            Self::BuildFailed { step: Some(_), message, .. } => {
+                message.rsplit_once("exit code: ")?.1.trim().parse().ok()
+            }
+            _ => None,
+        }
+    }
+
     /// The last lines that the failed step wrote, oldest first.
     pub fn log_tail(&self) -> &[String] {
         match self {

@@ -3,6 +3,9 @@
 //! BuildKit reports vertices of its graph; one is reported again whenever something about it
 //! changes, so they are merged by digest. A vertex that runs or copies is a step; the others
 //! (loading the Dockerfile, resolving parents, exporting) are work without a number.
+//!
+//! A vertex that fails need not fail the build: a cache source that does not exist is reported as a
+//! failed import, and the build continues.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -85,9 +88,20 @@ impl Trace {
     }
 
     /// The error of a build that failed; `message` is the engine's own, for a failure outside of any step.
+    ///
+    /// The failed step is the one whose error the engine's message repeats. Where it repeats none or
+    /// several, it is the earliest of them: the others were cancelled because of it.
     pub(super) fn failure(self, message: String) -> EngineError {
-        let failed = self.vertices.into_values().filter_map(|mut seen| Some((seen.failed.take()?, seen)));
-        match failed.min_by_key(|(failure, seen)| (failure.at, seen.name.clone())) {
+        let failed = self
+            .vertices
+            .into_values()
+            .filter(|seen| !is_cache_import(&seen.name))
+            .filter_map(|mut seen| Some((seen.failed.take()?, seen)));
+        let order = |(failure, seen): &(Failure, Seen)| {
+            let is_repeated = message.contains(&failure.message);
+            (!is_repeated, failure.at, seen.name.clone())
+        };
+        match failed.min_by_key(order) {
             Some((failure, seen)) => EngineError::BuildFailed {
                 step: Some(seen.name),
                 log_tail: seen.tail.into_lines(),
@@ -130,6 +144,11 @@ impl Tail {
             .map(|line| String::from_utf8_lossy(line).trim_end_matches('\r').to_owned())
             .collect()
     }
+}
+
+/// Whether a vertex reads a cache source. The engine builds without a source that cannot be read.
+fn is_cache_import(name: &str) -> bool {
+    name.starts_with("importing cache manifest from ")
 }
 
 fn is_internal(name: &str) -> bool {
@@ -231,6 +250,61 @@ mod tests {
 
         assert_eq!(step.as_deref(), Some("[a 2/2] RUN a"));
         assert_eq!(message, "exit code: 3");
+    }
+
+    // issue 14: E5
+    #[test]
+    fn a_cache_source_that_does_not_exist_is_not_the_cause() {
+        let mut trace = Trace::default();
+        let failed = |digest, name, time, error: &str| Vertex {
+            completed: at(time),
+            error: error.to_owned(),
+            ..vertex(digest, name)
+        };
+        let import = "importing cache manifest from r.example/api:branch-main";
+        report(
+            &mut trace,
+            vec![
+                failed("i", import, 10, "not found"),
+                failed("s", "[2/2] RUN x", 20, "executor failed running [/bin/sh -c x]: exit code: 3"),
+            ],
+            vec![],
+        );
+
+        let error = trace.failure("executor failed running [/bin/sh -c x]: exit code: 3".to_owned());
+
+        assert_eq!(error.step(), Some("[2/2] RUN x"));
+        assert_eq!(error.exit_code(), Some(3));
+
+        let mut trace = Trace::default();
+        report(&mut trace, vec![failed("i", import, 10, "not found")], vec![]);
+
+        let error = trace.failure("dockerfile parse error line 2".to_owned());
+
+        assert_eq!(error.step(), None);
+        assert_eq!(error.to_string(), "the build failed: dockerfile parse error line 2");
+    }
+
+    #[test]
+    fn a_step_whose_error_the_engine_repeats_is_the_cause_though_another_failed_earlier() {
+        let mut trace = Trace::default();
+        let failed = |digest, name, time, error: &str| Vertex {
+            completed: at(time),
+            error: error.to_owned(),
+            ..vertex(digest, name)
+        };
+        report(
+            &mut trace,
+            vec![
+                failed("o", "[auth] r.example/api:pull", 10, "denied"),
+                failed("s", "[2/2] RUN x", 20, "exit code: 3"),
+            ],
+            vec![],
+        );
+
+        let error = trace.failure("failed to solve: exit code: 3".to_owned());
+
+        assert_eq!(error.step(), Some("[2/2] RUN x"));
     }
 
     #[test]

@@ -56,11 +56,14 @@ pub enum ExecuteError {
 }
 
 impl ExecuteError {
-    /// The last lines that the failed step wrote, oldest first.
-    pub fn log_tail(&self) -> &[String] {
+    /// The error of the engine, if that is what failed.
+    pub fn engine_error(&self) -> Option<&EngineError> {
         match self {
-            Self::Build(source) | Self::BuildStage { source, .. } => source.log_tail(),
-            _ => &[],
+            Self::Build(source)
+            | Self::BuildStage { source, .. }
+            | Self::Push { source, .. }
+            | Self::Name { source, .. } => Some(source),
+            Self::Repository { .. } | Self::Tag { .. } | Self::Verify { .. } => None,
         }
     }
 }

@@ -24,7 +24,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 pub use job::{Destination, Job, Tags, Task, TaskVariant, Work};
 pub use prepare::{Preparation, PrepareError, Secrets, prepare};
 pub use record::{RecordingError, record};
-pub use report::{BuildReport, Event, Outcome, ProjectReport};
+pub use report::{BuildReport, Event, Failure, Outcome, ProjectReport};
 pub use schedule::Durations;
 pub use untrusted::UntrustedRun;
 
@@ -102,7 +102,7 @@ impl Executor<'_> {
         Box::pin(async move {
             let started = Instant::now();
             let outcome = build::build(self, project, task, &needs).await;
-            let outcome = outcome.unwrap_or_else(|error| Outcome::failed(&error, error.log_tail()));
+            let outcome = outcome.unwrap_or_else(|error| Outcome::Failed(Failure::new(&error)));
             (project.clone(), outcome, started.elapsed())
         })
     }

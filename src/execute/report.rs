@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::Duration;
 
-use crate::engine::Progress;
+use super::build::ExecuteError;
+use crate::engine::{EngineError, Progress};
 use crate::model::{ErrorKind, ImageRef, ManifestDigest, Platform, ProjectName};
 
 /// Something that happened while a plan was executed.
@@ -34,12 +35,7 @@ pub enum Outcome {
         image: ImageRef,
         digest: ManifestDigest,
     },
-    Failed {
-        /// What went wrong, then its causes.
-        causes: Vec<String>,
-        /// The last lines of the failed step, oldest first.
-        log_tail: Vec<String>,
-    },
+    Failed(Failure),
     /// A dependency failed.
     Blocked {
         by: ProjectName,
@@ -48,18 +44,38 @@ pub enum Outcome {
     Cancelled,
 }
 
-impl Outcome {
-    /// Makes the outcome of a build that ended with this error, and with these last lines of a step.
-    pub fn failed(error: &dyn Error, log_tail: &[String]) -> Self {
+/// Why a project has no image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What went wrong, then its causes.
+    pub causes: Vec<String>,
+    /// The step that failed, as the engine names it; `None` for a failure outside of any.
+    pub step: Option<String>,
+    /// The exit code of the program that the step ran.
+    pub exit_code: Option<u32>,
+    /// The last lines of the failed step, oldest first.
+    pub log_tail: Vec<String>,
+}
+
+impl Failure {
+    pub(super) fn new(error: &ExecuteError) -> Self {
         let mut causes = vec![error.to_string()];
         let mut source = error.source();
         while let Some(cause) = source {
             causes.push(cause.to_string());
             source = cause.source();
         }
-        Self::Failed { causes, log_tail: log_tail.to_vec() }
+        let engine = error.engine_error();
+        Self {
+            causes,
+            step: engine.and_then(EngineError::step).map(str::to_owned),
+            exit_code: engine.and_then(EngineError::exit_code),
+            log_tail: engine.map(EngineError::log_tail).unwrap_or_default().to_vec(),
+        }
     }
+}
 
+impl Outcome {
     pub fn is_failure(&self) -> bool {
         matches!(self, Self::Failed { .. })
     }

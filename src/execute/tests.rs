@@ -393,7 +393,7 @@ async fn a_failed_dependency_blocks_its_dependents_and_spares_the_rest() {
         outcomes(&report),
         [("api", "blocked"), ("base", "failed"), ("docs", "built"), ("lib", "blocked"), ("site", "built")]
     );
-    let Outcome::Failed { log_tail, .. } = &report.projects[&name("base")].outcome else { panic!() };
+    let Outcome::Failed(Failure { log_tail, .. }) = &report.projects[&name("base")].outcome else { panic!() };
     assert_eq!(log_tail, &["make: ***"]);
     assert!(!report.is_complete());
 }

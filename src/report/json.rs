@@ -5,7 +5,7 @@ use serde::ser::{SerializeMap as _, Serializer};
 
 use super::Digests;
 use crate::engine::Progress;
-use crate::execute::{BuildReport, Event, Outcome};
+use crate::execute::{BuildReport, Event, Failure, Outcome};
 use crate::inputs::ParentChange;
 use crate::model::{ImageRef, InputDigest, ProjectName};
 use crate::observe::{Base, Reason};
@@ -59,6 +59,10 @@ struct ResultJson<'p> {
     steps: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'p [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed_step: Option<&'p str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     log_tail: Option<&'p [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -167,6 +171,8 @@ impl<'p> BuildJson<'p> {
                 cached_steps: None,
                 steps: None,
                 error: None,
+                failed_step: None,
+                exit_code: None,
                 log_tail: None,
                 blocked_by: None,
             };
@@ -175,8 +181,10 @@ impl<'p> BuildJson<'p> {
                     json.steps = Some(*steps);
                     json.cached_steps = Some(*cached_steps);
                 }
-                Outcome::Failed { causes, log_tail } => {
+                Outcome::Failed(Failure { causes, step, exit_code, log_tail }) => {
                     json.error = Some(causes);
+                    json.failed_step = step.as_deref();
+                    json.exit_code = *exit_code;
                     json.log_tail = Some(log_tail);
                 }
                 Outcome::Blocked { by } => json.blocked_by = Some(by),

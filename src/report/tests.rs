@@ -22,7 +22,7 @@ use crate::deploy::{
     TerraformFolder, TerraformRoot, TerraformWork,
 };
 use crate::engine::Progress;
-use crate::execute::{BuildReport, Event, Outcome, ProjectReport};
+use crate::execute::{BuildReport, Event, Failure, Outcome, ProjectReport};
 use crate::graph::ProjectGraph;
 use crate::inputs::ParentChange;
 use crate::lint::{Code, Edit, EditKind, Finding, Lint, Unchecked};
@@ -264,8 +264,12 @@ fn plans() -> Vec<Value> {
         steps: 2,
         cached_steps: 1,
     };
-    let failed =
-        Outcome::Failed { causes: vec!["it failed".to_owned()], log_tail: vec!["a line".to_owned()] };
+    let failed = Outcome::Failed(Failure {
+        causes: vec!["it failed".to_owned()],
+        step: Some("[2/2] RUN make".to_owned()),
+        exit_code: Some(2),
+        log_tail: vec!["a line".to_owned()],
+    });
     let report = BuildReport {
         projects: BTreeMap::from([
             (name("lib"), report(Outcome::Reused { image: image(), digest: digest() })),

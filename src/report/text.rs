@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::engine::Progress;
-use crate::execute::{BuildReport, Event, Outcome, ProjectReport};
+use crate::execute::{BuildReport, Event, Failure, Outcome, ProjectReport};
 use crate::model::{CommitId, ImageRef, printable, printable_log};
 use crate::observe::{Base, Reason};
 use crate::plan::{Action, Impact, Plan, ProjectImpact, Step};
@@ -100,8 +100,8 @@ pub fn build(plan: &Plan, report: &BuildReport, record: Option<&ImageRef>) -> St
         if !matches!(project.outcome, Outcome::Reused { .. }) {
             reasons(&mut text, step.reasons());
         }
-        if let Outcome::Failed { causes, log_tail } = &project.outcome {
-            failure(&mut text, causes, log_tail);
+        if let Outcome::Failed(cause) = &project.outcome {
+            failure(&mut text, cause);
         }
     }
     line(&mut text, totals(report));
@@ -111,7 +111,7 @@ pub fn build(plan: &Plan, report: &BuildReport, record: Option<&ImageRef>) -> St
     text
 }
 
-fn failure(text: &mut String, causes: &[String], log_tail: &[String]) {
+fn failure(text: &mut String, Failure { causes, log_tail, .. }: &Failure) {
     for (depth, cause) in causes.iter().enumerate() {
         let label = if depth == 0 { "error" } else { "  because" };
         line(text, format_args!("  {label}: {}", printable(cause)));
@@ -141,7 +141,7 @@ fn totals(report: &BuildReport) -> String {
 
 fn finished(outcome: &Outcome, took: Duration) -> String {
     match outcome {
-        Outcome::Failed { causes, .. } => {
+        Outcome::Failed(Failure { causes, .. }) => {
             let causes: Vec<String> = causes.iter().map(|cause| printable(cause)).collect();
             format!("failed after {}: {}", seconds(took), causes.join(": "))
         }

@@ -8,6 +8,7 @@ mod ci_environments;
 mod ci_events;
 mod ci_records;
 mod clones;
+mod failed_builds;
 mod failures;
 mod files;
 mod full_disk;
