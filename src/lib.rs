@@ -84,7 +84,7 @@ pub mod internals {
     pub mod engine {
         pub use crate::engine::{
             BuildRequest, Built, Content, ContentError, Context, ContextFile, DockerEngine, Engine,
-            EngineError, Progress,
+            EngineError, Progress, Step,
         };
     }
 

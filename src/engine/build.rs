@@ -121,8 +121,7 @@ async fn follow(
         }
     }
     let image = image.ok_or_else(|| DockerError::unexpected("the build", "it ended without an image"))?;
-    let (steps, cached_steps) = trace.steps();
-    Ok(Built { image, steps, cached_steps })
+    Ok(Built { image, steps: trace.steps() })
 }
 
 fn decode(report: &str) -> Result<StatusResponse, DockerError> {

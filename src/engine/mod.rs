@@ -11,6 +11,7 @@ mod error;
 mod progress;
 mod push;
 mod session;
+mod step;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub use content::ContentError;
 pub use context::{Content, Context, ContextError, ContextFile, check_link};
 pub use docker::DockerEngine;
 pub use error::EngineError;
+pub use step::{Step, StepLabel};
 
 /// A builder of images that also keeps them, until they are pushed.
 #[async_trait]
@@ -72,10 +74,8 @@ pub struct BuildRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Built {
     pub image: ManifestDigest,
-    /// Steps that run or copy something, each counted once.
-    pub steps: usize,
-    /// Those of them that were taken from the layer cache.
-    pub cached_steps: usize,
+    /// Steps that run or copy something, each of them once.
+    pub steps: Vec<Step>,
 }
 
 /// What happens inside a build.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bollard_buildkit_proto::google::protobuf::Timestamp;
 use bollard_buildkit_proto::moby::buildkit::v1::{StatusResponse, Vertex};
 
-use super::{EngineError, Progress};
+use super::{EngineError, Progress, Step, StepLabel};
 
 /// How much of a step's output is kept in case it fails.
 const TAIL_LINES: usize = 20;
@@ -81,10 +81,13 @@ impl Trace {
         }
     }
 
-    /// How many steps are done, and how many of them were taken from the cache.
-    pub(super) fn steps(&self) -> (usize, usize) {
-        let steps = || self.vertices.values().filter(|seen| seen.done && is_step(&seen.name));
-        (steps().count(), steps().filter(|seen| seen.cached).count())
+    /// The steps that are done, by name.
+    pub(super) fn steps(self) -> Vec<Step> {
+        let is_step = |name: &str| StepLabel::parse(name).is_some_and(|label| label.is_step());
+        let done = self.vertices.into_values().filter(|seen| seen.done && is_step(&seen.name));
+        let mut steps: Vec<Step> = done.map(|seen| Step { name: seen.name, cached: seen.cached }).collect();
+        steps.sort_by(|one, other| one.name.cmp(&other.name));
+        steps
     }
 
     /// The error of a build that failed; `message` is the engine's own, for a failure outside of any step.
@@ -155,17 +158,6 @@ fn is_internal(name: &str) -> bool {
     name.starts_with("[internal]")
 }
 
-/// Whether a vertex runs or copies: `[2/3] RUN …`, `[linux/amd64 build 2/3] COPY …`, but not `[1/3] FROM …`.
-fn is_step(name: &str) -> bool {
-    let Some((label, instruction)) = name.strip_prefix('[').and_then(|rest| rest.split_once("] ")) else {
-        return false;
-    };
-    let is_count = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = label.rsplit(' ').next().unwrap_or(label);
-    let is_numbered = number.split_once('/').is_some_and(|(step, of)| is_count(step) && is_count(of));
-    is_numbered && !instruction.starts_with("FROM ")
-}
-
 /// Zero when the clock went back.
 fn between(started: &Timestamp, completed: &Timestamp) -> Duration {
     let nanoseconds = |time: &Timestamp| i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanos);
@@ -195,22 +187,6 @@ mod tests {
     }
 
     #[test]
-    fn only_what_runs_or_copies_is_a_step() {
-        for (name, expected) in [
-            ("[2/3] RUN make", true),
-            ("[build 2/3] COPY . .", true),
-            ("[linux/amd64 build 12/13] WORKDIR /a", true),
-            ("[1/3] FROM docker.io/library/a", false),
-            ("[internal] load build definition from Dockerfile", false),
-            ("exporting to image", false),
-            ("[auth] a/b:pull token for a.example", false),
-            ("[1/] RUN", false),
-        ] {
-            assert_eq!(is_step(name), expected, "{name}");
-        }
-    }
-
-    #[test]
     fn a_step_that_is_reported_often_counts_once() {
         let mut trace = Trace::default();
         let started = Vertex { started: at(10), ..vertex("a", "[2/2] RUN x") };
@@ -224,7 +200,7 @@ mod tests {
             reported,
             [Progress::StepStarted { step: step.clone() }, Progress::StepDone { step, cached: true, took }]
         );
-        assert_eq!(trace.steps(), (1, 1));
+        assert_eq!(trace.steps(), [Step { name: "[2/2] RUN x".to_owned(), cached: true }]);
     }
 
     #[test]

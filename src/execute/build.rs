@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::Executor;
 use super::job::{Destination, Tags, Task, TaskVariant};
 use super::report::{Event, Needed, Outcome};
+use super::steps::{StepCount, Steps};
 use super::untrusted::{self, UntrustedRun};
 use crate::engine::{BuildRequest, Built, EngineError};
 use crate::model::{ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag};
@@ -120,10 +121,11 @@ impl<'b> ProjectBuild<'b, '_> {
     /// Builds and tags where the image already is. The engine's own cache primes the next build.
     async fn keep_in_engine(&self, tags: &Tags) -> Result<Outcome, ExecuteError> {
         let variant = self.task.variants.first().expect("a task has a variant");
-        let built = self.image(variant).await?;
+        let mut steps = Steps::default();
+        let built = self.image(variant, &mut steps).await?;
         let tags: Vec<Tag> = branch_tag(tags).into_iter().chain([self.cache_tag()]).collect();
         self.tag(&built.image, &tags).await?;
-        Ok(self.built(built.image, &[built]))
+        Ok(self.built(built.image, steps.count()))
     }
 
     /// Builds each platform by itself and names it in the engine, for this run alone. Nothing is written anywhere else.
@@ -131,33 +133,35 @@ impl<'b> ProjectBuild<'b, '_> {
         let mut of_platforms = BTreeMap::new();
         let mut builds = Vec::new();
         for variant in &self.task.variants {
-            let built = self.image(variant).await?;
+            let mut steps = Steps::default();
+            let built = self.image(variant, &mut steps).await?;
             let name = run.image(&self.task.repository, variant.platform.as_ref());
             let named = self.task.engine.tag(&built.image, &name).await;
             named.map_err(|source| ExecuteError::Name { image: name.clone(), source: Box::new(source) })?;
             of_platforms.extend(variant.platform.clone().map(|platform| (platform, name.clone())));
-            builds.push((name, built));
+            builds.push((name, built.image, steps.count()));
         }
-        let (image, first) = builds.first().expect("a task has a variant").clone();
-        let (steps, cached_steps) = steps(builds.iter().map(|(_, built)| built));
-        Ok(Outcome::Built { image, of_platforms, digest: first.image, steps, cached_steps })
+        let (image, digest, _) = builds.first().expect("a task has a variant").clone();
+        let StepCount { all, cached } = builds.iter().map(|(_, _, count)| *count).sum();
+        Ok(Outcome::Built { image, of_platforms, digest, steps: all, cached_steps: cached })
     }
 
     /// Builds and pushes stages and images of all platforms, then writes the tags.
     async fn push_to_registry(&self, named: &Tags) -> Result<Outcome, ExecuteError> {
-        let (mut stages, mut images, mut builds) =
+        let (mut stages, mut images, mut counts) =
             (Vec::<(&StageName, Images<'_>)>::new(), Vec::new(), Vec::new());
         for variant in &self.task.variants {
+            let mut steps = Steps::default();
             for stage in &variant.stages {
-                let digest = self.push(&self.stage(variant, stage).await?).await?;
+                let digest = self.push(&self.stage(variant, stage, &mut steps).await?).await?;
                 match stages.iter_mut().find(|(name, _)| *name == stage) {
                     Some((_, images)) => images.push((variant, digest)),
                     None => stages.push((stage, vec![(variant, digest)])),
                 }
             }
-            let built = self.image(variant).await?;
+            let built = self.image(variant, &mut steps).await?;
             images.push((variant, self.push(&built).await?));
-            builds.push(built);
+            counts.push(steps.count());
         }
         for (stage, images) in stages {
             let digest = self.index(images).await?;
@@ -170,7 +174,7 @@ impl<'b> ProjectBuild<'b, '_> {
         let commit = named.commit.as_ref().map(Tag::commit);
         let tags: Vec<Tag> = commit.into_iter().chain(branch_tag(named)).chain([self.cache_tag()]).collect();
         self.tag(&digest, &tags).await?;
-        Ok(self.built(digest, &builds))
+        Ok(self.built(digest, counts.into_iter().sum()))
     }
 
     /// One image as it is, several as an index of them.
@@ -185,15 +189,20 @@ impl<'b> ProjectBuild<'b, '_> {
         index.map_err(|source| self.tag_failed(source))
     }
 
-    async fn image(&self, variant: &TaskVariant) -> Result<Built, ExecuteError> {
+    async fn image(&self, variant: &TaskVariant, steps: &mut Steps) -> Result<Built, ExecuteError> {
         let request = self.request(variant);
-        self.run(&request).await.map_err(|source| ExecuteError::Build(Box::new(source)))
+        self.run(&request, steps).await.map_err(|source| ExecuteError::Build(Box::new(source)))
     }
 
-    async fn stage(&self, variant: &TaskVariant, stage: &StageName) -> Result<Built, ExecuteError> {
+    async fn stage(
+        &self,
+        variant: &TaskVariant,
+        stage: &StageName,
+        steps: &mut Steps,
+    ) -> Result<Built, ExecuteError> {
         let request = BuildRequest { target: Some(stage.clone()), ..self.request(variant) };
         let failed = |source| ExecuteError::BuildStage { stage: stage.clone(), source: Box::new(source) };
-        self.run(&request).await.map_err(failed)
+        self.run(&request, steps).await.map_err(failed)
     }
 
     /// The task's request for one platform, with every parent of ours pinned to its image of this very plan.
@@ -214,11 +223,16 @@ impl<'b> ProjectBuild<'b, '_> {
         }
     }
 
-    async fn run(&self, request: &BuildRequest) -> Result<Built, EngineError> {
+    async fn run(&self, request: &BuildRequest, steps: &mut Steps) -> Result<Built, EngineError> {
+        let target = request.target.as_ref();
         let on_progress = |progress| {
-            (self.executor.on_event)(Event::Progress { project: self.project.clone(), progress });
+            if steps.is_news(target, &progress) {
+                (self.executor.on_event)(Event::Progress { project: self.project.clone(), progress });
+            }
         };
-        self.task.engine.build(request, &on_progress).await
+        let built = self.task.engine.build(request, &on_progress).await?;
+        steps.add(target, &built);
+        Ok(built)
     }
 
     /// Pushes what was built, under a name that no other image can have: what moves between the engine and the registry
@@ -253,18 +267,13 @@ impl<'b> ProjectBuild<'b, '_> {
         Tag::cache(&self.task.digest)
     }
 
-    fn built(&self, digest: ManifestDigest, builds: &[Built]) -> Outcome {
+    fn built(&self, digest: ManifestDigest, count: StepCount) -> Outcome {
         let image = pinned(self.executor.registry, &self.task.repository, &self.cache_tag(), digest);
-        let (steps, cached_steps) = steps(builds.iter());
-        Outcome::Built { image, of_platforms: BTreeMap::new(), digest, steps, cached_steps }
+        let StepCount { all, cached } = count;
+        Outcome::Built { image, of_platforms: BTreeMap::new(), digest, steps: all, cached_steps: cached }
     }
 }
 
 fn branch_tag(tags: &Tags) -> Option<Tag> {
     tags.branch.as_ref().map(Tag::branch)
-}
-
-/// How many steps builds had, and how many of them came from the layer cache.
-fn steps<'b>(builds: impl Iterator<Item = &'b Built>) -> (usize, usize) {
-    builds.fold((0, 0), |(steps, cached), built| (steps + built.steps, cached + built.cached_steps))
 }

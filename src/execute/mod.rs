@@ -10,6 +10,7 @@ mod prepare;
 mod record;
 mod report;
 mod schedule;
+mod steps;
 mod untrusted;
 
 use std::collections::{BTreeMap, BTreeSet};

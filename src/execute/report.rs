@@ -26,9 +26,9 @@ pub enum Outcome {
         /// How dependents name it on each platform, where those are images of their own.
         of_platforms: BTreeMap<Platform, ImageRef>,
         digest: ManifestDigest,
-        /// Steps that run or copy something.
+        /// Steps that run or copy something, in stages too, each counted once for each platform.
         steps: usize,
-        /// Those of them that came from the layer cache.
+        /// Those of them that no build had to run, because the layer cache has them.
         cached_steps: usize,
     },
     Reused {

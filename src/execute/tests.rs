@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::dockerfile::Dockerfile;
-use crate::engine::{BuildRequest, Built, Context, Engine, EngineError, Progress as BuildProgress};
+use crate::engine::{BuildRequest, Built, Context, Engine, EngineError, Progress as BuildProgress, Step};
 use crate::model::{
     BranchName, CommitId, Credentials, ImageRef, InputDigest, ManifestDigest, ObjectId, Platform,
     RepositoryName, Tag,
@@ -65,7 +65,9 @@ impl Engine for Recorder {
             let log_tail = vec!["make: ***".to_owned()];
             return Err(EngineError::BuildFailed { step: None, log_tail, message: "exit 2".to_owned() });
         }
-        Ok(Built { image: ManifestDigest::of(project.as_bytes()), steps: 2, cached_steps: 1 })
+        let step = |name: &str, cached| Step { name: name.to_owned(), cached };
+        let steps = vec![step("[2/3] COPY a /a", true), step("[3/3] RUN make", false)];
+        Ok(Built { image: ManifestDigest::of(project.as_bytes()), steps })
     }
 
     async fn tag(&self, _image: &ManifestDigest, name: &ImageRef) -> Result<(), EngineError> {

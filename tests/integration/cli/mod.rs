@@ -3,6 +3,7 @@
 mod answers;
 mod bad_input;
 mod base;
+mod build_progress;
 mod builds;
 mod ci_environments;
 mod ci_events;
