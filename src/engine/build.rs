@@ -110,6 +110,9 @@ async fn follow(
         match (line.id.as_deref(), line.aux) {
             (Some("moby.buildkit.trace"), Some(Value::String(report))) => {
                 trace.update(decode(&report)?, on_progress);
+                if let Some(message) = trace.other_platform() {
+                    return Err(EngineError::BasePlatform { message });
+                }
             }
             (Some("moby.image.id"), Some(aux)) => {
                 let id = aux.get("ID").and_then(Value::as_str).unwrap_or_default();

@@ -26,6 +26,9 @@ pub enum EngineError {
         log_tail: Vec<String>,
         message: String,
     },
+    /// The engine would go on, and give the image a platform that its programs don't have.
+    #[error("a base image is for another platform: {message}")]
+    BasePlatform { message: String },
     /// A file of the context could not be given to the engine.
     #[error("the build can't go on without a file of its context")]
     Content(#[from] ContentError),
@@ -75,7 +78,9 @@ impl EngineError {
             Self::Docker(error) => error.kind(),
             Self::NoBuildKit { .. } => ErrorKind::Environment,
             Self::NoStage => ErrorKind::Input,
-            Self::BuildFailed { .. } | Self::PushFailed { .. } => ErrorKind::Failed,
+            Self::BuildFailed { .. } | Self::BasePlatform { .. } | Self::PushFailed { .. } => {
+                ErrorKind::Failed
+            }
             Self::Content(error) => error.kind(),
         }
     }
@@ -86,6 +91,10 @@ impl EngineError {
             Self::Docker(error) => error.hint(),
             Self::NoBuildKit { .. } => Some("Docker 20.10 or newer is needed".to_owned()),
             Self::Content(error) => error.hint(),
+            Self::BasePlatform { .. } => Some(
+                "use a base image that exists for the platform, or change `platforms` of the project"
+                    .to_owned(),
+            ),
             Self::NoStage | Self::BuildFailed { .. } | Self::PushFailed { .. } => None,
         }
     }

@@ -89,6 +89,12 @@ pub enum Progress {
         cached: bool,
         took: Duration,
     },
+    /// What the engine warns of.
+    Warning {
+        text: String,
+        /// Where it is explained.
+        url: Option<String>,
+    },
     /// Output of a step, as it came: any bytes that are text, possibly part of a line.
     Log {
         step: String,

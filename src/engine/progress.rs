@@ -19,10 +19,15 @@ use super::{EngineError, Progress, Step, StepLabel};
 const TAIL_LINES: usize = 20;
 const MAX_LINE_BYTES: usize = 4096;
 
+/// The build check of the engine's frontend that compares the platform of a base image. Its name begins the warning.
+const BASE_PLATFORM_RULE: &str = "InvalidBaseImagePlatform:";
+
 /// What is known so far of one build.
 #[derive(Default)]
 pub(super) struct Trace {
     vertices: HashMap<String, Seen>,
+    /// The warning about a base image of another platform.
+    other_platform: Option<String>,
 }
 
 #[derive(Default)]
@@ -46,6 +51,14 @@ impl Trace {
     pub(super) fn update(&mut self, status: StatusResponse, on_progress: &(dyn Fn(Progress) + Send + Sync)) {
         for vertex in status.vertexes {
             self.see(vertex, on_progress);
+        }
+        for warning in status.warnings {
+            let text = String::from_utf8_lossy(&warning.short).into_owned();
+            if text.starts_with(BASE_PLATFORM_RULE) {
+                self.other_platform.get_or_insert_with(|| text.clone());
+            }
+            let url = Some(warning.url).filter(|url| !url.is_empty());
+            on_progress(Progress::Warning { text, url });
         }
         for log in status.logs {
             let Some(seen) = self.vertices.get_mut(&log.vertex) else { continue };
@@ -79,6 +92,11 @@ impl Trace {
                 on_progress(Progress::StepDone { step: seen.name.clone(), cached: seen.cached, took });
             }
         }
+    }
+
+    /// The engine's warning about a base image of another platform than the one that is built for.
+    pub(super) fn other_platform(&mut self) -> Option<String> {
+        self.other_platform.take()
     }
 
     /// The steps that are done, by name.
@@ -167,7 +185,7 @@ fn between(started: &Timestamp, completed: &Timestamp) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use bollard_buildkit_proto::moby::buildkit::v1::VertexLog;
+    use bollard_buildkit_proto::moby::buildkit::v1::{VertexLog, VertexWarning};
 
     use super::*;
 
@@ -226,6 +244,38 @@ mod tests {
 
         assert_eq!(step.as_deref(), Some("[a 2/2] RUN a"));
         assert_eq!(message, "exit code: 3");
+    }
+
+    // issue 14: E8
+    #[test]
+    fn a_warning_is_reported_and_one_about_the_base_images_platform_is_kept() {
+        let mut trace = Trace::default();
+        let warning = |short: &str, url: &str| VertexWarning {
+            short: short.as_bytes().to_vec(),
+            url: url.to_owned(),
+            ..VertexWarning::default()
+        };
+        let platform = "InvalidBaseImagePlatform: Base image a was pulled with platform \"linux/amd64\", \
+            expected \"linux/arm64\" for current build (line 1)";
+        let warnings =
+            vec![warning("FromAsCasing: no match (line 2)", "https://a.example/x"), warning(platform, "")];
+        let reported = std::sync::Mutex::new(Vec::new());
+
+        let status = StatusResponse { warnings, ..StatusResponse::default() };
+        trace.update(status, &|progress| reported.lock().unwrap().push(progress));
+
+        let warning = |text: &str, url: Option<&str>| Progress::Warning {
+            text: text.to_owned(),
+            url: url.map(str::to_owned),
+        };
+        assert_eq!(
+            reported.into_inner().unwrap(),
+            [
+                warning("FromAsCasing: no match (line 2)", Some("https://a.example/x")),
+                warning(platform, None)
+            ]
+        );
+        assert_eq!(trace.other_platform().as_deref(), Some(platform));
     }
 
     // issue 14: E5

@@ -44,6 +44,7 @@ impl Steps {
                 let before = reported.insert(key(step, target), Some(*cached)).flatten();
                 before.is_none_or(|was_cached| was_cached && !cached)
             }
+            Progress::Warning { text, .. } => reported.insert(key(text, None), None).is_none(),
             Progress::Log { .. } => true,
         }
     }

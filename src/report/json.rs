@@ -308,6 +308,13 @@ pub fn event(event: &Event) -> serde_json::Value {
                     set("cached", (*cached).into());
                     set("seconds", took.as_secs_f64().into());
                 }
+                Progress::Warning { text, url } => {
+                    set("event", "warning".into());
+                    set("text", text.as_str().into());
+                    if let Some(url) = url {
+                        set("url", url.as_str().into());
+                    }
+                }
                 Progress::Log { step, text } => {
                     set("event", "log".into());
                     set("step", step.as_str().into());

@@ -352,6 +352,10 @@ fn events() -> Vec<Value> {
         progress(Progress::StepStarted { step: step() }),
         progress(Progress::StepDone { step: step(), cached: false, took: Duration::from_secs(1) }),
         progress(Progress::Log { step: step(), text: "a line".to_owned() }),
+        progress(Progress::Warning {
+            text: "a warning".to_owned(),
+            url: Some("https://a.example".to_owned()),
+        }),
         Event::Pushing { project: project(), image: image() },
         Event::Finished { project: project(), outcome: Outcome::Cancelled, took: Duration::ZERO },
     ];

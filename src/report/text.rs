@@ -75,6 +75,10 @@ pub fn event(event: &Event) -> Option<String> {
             Progress::StepDone { step, cached: false, took } => {
                 Some(format!("{project}: {} {}", printable_log(step), seconds(*took)))
             }
+            Progress::Warning { text, url } => {
+                let url = url.as_deref().map(|url| format!(" ({})", printable_log(url))).unwrap_or_default();
+                Some(format!("{project}: warning: {}{url}", printable_log(text)))
+            }
             Progress::Log { text, .. } => {
                 let lines = text.lines().map(|line| format!("{project}: | {}", printable_log(line)));
                 Some(lines.collect::<Vec<_>>().join("\n")).filter(|lines| !lines.is_empty())
