@@ -100,7 +100,9 @@ fn show(
                 bar.set_message(printable_log(&format!("pushing {image}")));
             }
         }
-        Event::Progress { progress: Progress::Warning { .. }, .. } => println(bars, event),
+        Event::Progress { progress: Progress::Warning { .. }, .. } | Event::RetryingPush { .. } => {
+            println(bars, event)
+        }
         Event::Progress { .. } => {}
         Event::Finished { project, .. } => {
             if let Some(bar) = running.remove(project) {

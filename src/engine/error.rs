@@ -6,6 +6,16 @@ use super::ContentError;
 use crate::docker::DockerError;
 use crate::model::{ErrorKind, ImageRef};
 
+/// What the engine says, in lower case, of a push that will fail every time.
+const REFUSALS: [&str; 6] = [
+    "denied",
+    "unauthorized",
+    "forbidden",
+    "authentication required",
+    "no basic auth credentials",
+    "does not exist",
+];
+
 #[derive(Debug, Error)]
 pub enum EngineError {
     /// Trouble between us and the engine.
@@ -72,6 +82,18 @@ impl EngineError {
         }
     }
 
+    /// Whether a retry may help: a push that failed for anything but a refusal. The engine's errors differ in their text
+    /// alone, so a text that is not known counts as temporary.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::PushFailed { message, .. } => {
+                let message = message.to_lowercase();
+                !REFUSALS.iter().any(|refusal| message.contains(refusal))
+            }
+            _ => false,
+        }
+    }
+
     /// What kind of trouble it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -96,6 +118,32 @@ impl EngineError {
                     .to_owned(),
             ),
             Self::NoStage | Self::BuildFailed { .. } | Self::PushFailed { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // issue 14: E6
+    #[test]
+    fn a_push_is_retried_unless_it_was_refused() {
+        for (message, expected) in [
+            ("received unexpected HTTP status: 503 Service Unavailable", true),
+            ("toomanyrequests: too many requests", true),
+            ("Put \"http://r.example/v2/api/manifests/x\": EOF", true),
+            ("write tcp 10.0.0.1:443: connection reset by peer", true),
+            ("denied: requested access to the resource is denied", false),
+            ("unauthorized: authentication required", false),
+            ("no basic auth credentials", false),
+            ("name unknown: The repository with name 'api' does not exist in the registry", false),
+            ("An image does not exist locally with the tag: r.example/api", false),
+        ] {
+            let image = Box::new("r.example/api:v1".parse().expect("a reference"));
+            let error = EngineError::PushFailed { image, message: message.to_owned() };
+
+            assert_eq!(error.is_temporary(), expected, "{message}");
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Builds one project: its stages, its image, and then its tags.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use backon::{ExponentialBuilder, Retryable as _};
 use thiserror::Error;
 
 use super::Executor;
@@ -12,6 +14,12 @@ use super::untrusted::{self, UntrustedRun};
 use crate::engine::{BuildRequest, Built, EngineError};
 use crate::model::{ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag};
 use crate::registry::{Registry, RegistryError, Storage};
+
+/// How often an image is pushed, the first attempt included.
+const MAX_PUSHES: usize = 5;
+
+/// Before the second push; each further delay is twice as long, and up to as much again is added at random.
+const FIRST_RETRY_DELAY: Duration = Duration::from_millis(500);
 
 /// Why a project could not be built.
 #[derive(Debug, Error)]
@@ -248,7 +256,20 @@ impl<'b> ProjectBuild<'b, '_> {
             .map_err(|source| ExecuteError::Repository { repository: repository.clone(), source })?;
         engine.tag(&built.image, &image).await.map_err(failed)?;
         (self.executor.on_event)(Event::Pushing { project: self.project.clone(), image: image.clone() });
-        let digest = engine.push(&image, credentials.as_ref()).await.map_err(failed)?;
+        let delays = ExponentialBuilder::new()
+            .with_min_delay(FIRST_RETRY_DELAY)
+            .with_max_times(MAX_PUSHES - 1)
+            .with_jitter();
+        let digest = (|| engine.push(&image, credentials.as_ref()))
+            .retry(delays)
+            .when(EngineError::is_temporary)
+            .notify(|error, delay| {
+                let (project, image) = (self.project.clone(), image.clone());
+                let error = error.to_string();
+                (self.executor.on_event)(Event::RetryingPush { project, image, error, delay });
+            })
+            .await
+            .map_err(failed)?;
         let verified = registry.verify(repository, &digest, &built.image).await;
         verified.map_err(|source| ExecuteError::Verify { repository: repository.clone(), source })?;
         Ok(digest)

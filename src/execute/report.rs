@@ -11,10 +11,29 @@ use crate::model::{ErrorKind, ImageRef, ManifestDigest, Platform, ProjectName};
 /// Something that happened while a plan was executed.
 #[derive(Clone, Debug)]
 pub enum Event {
-    Started { project: ProjectName },
-    Progress { project: ProjectName, progress: Progress },
-    Pushing { project: ProjectName, image: ImageRef },
-    Finished { project: ProjectName, outcome: Outcome, took: Duration },
+    Started {
+        project: ProjectName,
+    },
+    Progress {
+        project: ProjectName,
+        progress: Progress,
+    },
+    Pushing {
+        project: ProjectName,
+        image: ImageRef,
+    },
+    /// A push failed for a reason that may pass; it is pushed again after `delay`.
+    RetryingPush {
+        project: ProjectName,
+        image: ImageRef,
+        error: String,
+        delay: Duration,
+    },
+    Finished {
+        project: ProjectName,
+        outcome: Outcome,
+        took: Duration,
+    },
 }
 
 /// How it went with one project.

@@ -289,6 +289,13 @@ pub fn event(event: &Event) -> serde_json::Value {
             set("project", project.as_str().into());
             set("image", image.to_string().into());
         }
+        Event::RetryingPush { project, image, error, delay } => {
+            set("event", "push-retry".into());
+            set("project", project.as_str().into());
+            set("image", image.to_string().into());
+            set("text", error.as_str().into());
+            set("seconds", delay.as_secs_f64().into());
+        }
         Event::Finished { project, outcome, took } => {
             set("event", "finished".into());
             set("project", project.as_str().into());

@@ -357,6 +357,12 @@ fn events() -> Vec<Value> {
             url: Some("https://a.example".to_owned()),
         }),
         Event::Pushing { project: project(), image: image() },
+        Event::RetryingPush {
+            project: project(),
+            image: image(),
+            error: "reset".to_owned(),
+            delay: Duration::from_secs(1),
+        },
         Event::Finished { project: project(), outcome: Outcome::Cancelled, took: Duration::ZERO },
     ];
     events.iter().map(event).collect()

@@ -65,6 +65,11 @@ pub fn event(event: &Event) -> Option<String> {
     match event {
         Event::Started { project } => Some(format!("{project}: building")),
         Event::Pushing { project, image } => Some(format!("{project}: pushing {image}")),
+        Event::RetryingPush { project, image, error, delay } => Some(format!(
+            "{project}: retrying the push of {image} in {}: {}",
+            seconds(*delay),
+            printable_log(error)
+        )),
         Event::Finished { project, outcome, took } => {
             Some(format!("{project}: {}", finished(outcome, *took)))
         }

@@ -2,6 +2,8 @@
 
 use insta::assert_snapshot;
 
+use crate::support::bed::setting;
+use crate::support::proxy::{Fault, Proxy, Rule};
 use crate::support::shop::{Cache, Project, Shop};
 
 /// Two steps in a stage, and two in the image.
@@ -44,4 +46,35 @@ fn steps(answer: &str) -> String {
         ["] RUN", "] COPY", "steps cached"].iter().any(|part| line.contains(part)) && !line.contains("| ")
     };
     answer.lines().filter(is_step).collect::<Vec<_>>().join("\n")
+}
+
+// issue 14: E6
+#[test]
+fn a_push_is_retried_after_a_transient_error_and_sends_no_layer_twice() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let rule = |method, path, fault| Rule { method, path, times: 1, fault };
+    // The first image fails twice, the second three times. Uploads are retried by the engine itself.
+    let manifests = [
+        Fault::status(429),
+        Fault::status(500),
+        Fault::Pass,
+        Fault::status(502),
+        Fault::status(503),
+        Fault::Refuse,
+    ];
+    let rules = manifests.map(|fault| rule("PUT", "/manifests/pushed-", fault));
+    let rules = rules.into_iter().chain([rule("POST", "/api/blobs/uploads/", Fault::Refuse)]);
+    let proxy = runtime.block_on(Proxy::start(&setting("REGISTRY_1"), rules));
+    let shop = Shop::new().cache(Cache::Oci(proxy.host().to_owned())).projects(&[STAGES]);
+
+    let answer = shop.world.run(["build", "--progress", "plain"]);
+
+    assert_eq!(answer.exit, 0, "{answer}");
+    assert_eq!(answer.stderr.matches("api: retrying the push of ").count(), 5, "{answer}");
+    let record = proxy.record();
+    let uploads = record.iter().filter(|passed| {
+        passed.method == "PUT" && passed.path.contains("/api/blobs/uploads/") && passed.status == 201
+    });
+    // Two images: the layers of the base image and of the stage, the copied file, and two configurations.
+    assert_eq!(uploads.count(), 6, "{:#?}", proxy.lines());
 }
