@@ -44,7 +44,12 @@ pub enum EngineError {
     Content(#[from] ContentError),
     /// The engine could not push; only its text says whether it was denied or cut off.
     #[error("the engine could not push it: {message}")]
-    PushFailed { image: Box<ImageRef>, message: String },
+    PushFailed {
+        image: Box<ImageRef>,
+        message: String,
+        /// Whether the engine has retried an upload itself, in vain.
+        is_final: bool,
+    },
 }
 
 fn failed(step: Option<&str>, message: &str) -> String {
@@ -82,11 +87,20 @@ impl EngineError {
         }
     }
 
+    /// Whether an image that was built is not in the engine any more.
+    pub fn is_image_missing(&self) -> bool {
+        match self {
+            Self::Docker(DockerError::Refused { status, .. }) => *status == 404,
+            Self::PushFailed { message, .. } => message.contains("does not exist locally"),
+            _ => false,
+        }
+    }
+
     /// Whether a retry may help: a push that failed for anything but a refusal. The engine's errors differ in their text
     /// alone, so a text that is not known counts as temporary.
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::PushFailed { message, .. } => {
+            Self::PushFailed { message, is_final: false, .. } => {
                 let message = message.to_lowercase();
                 !REFUSALS.iter().any(|refusal| message.contains(refusal))
             }
@@ -141,7 +155,7 @@ mod tests {
             ("An image does not exist locally with the tag: r.example/api", false),
         ] {
             let image = Box::new("r.example/api:v1".parse().expect("a reference"));
-            let error = EngineError::PushFailed { image, message: message.to_owned() };
+            let error = EngineError::PushFailed { image, message: message.to_owned(), is_final: false };
 
             assert_eq!(error.is_temporary(), expected, "{message}");
         }

@@ -39,6 +39,9 @@ pub trait Engine: Send + Sync {
     /// Gives an image of the engine another name.
     async fn tag(&self, image: &ManifestDigest, name: &ImageRef) -> Result<(), EngineError>;
 
+    /// Takes a name from an image, and removes the image if it has no other. A name that is not there is no error.
+    async fn untag(&self, name: &ImageRef) -> Result<(), EngineError>;
+
     /// Pushes an image under the name that it has in the engine; returns its manifest's digest.
     async fn push(
         &self,

@@ -220,7 +220,7 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
         EngineError::BasePlatform { message: String::new() } => Failed,
         failed() => Failed,
         EngineError::Content(link().into()) => Input,
-        EngineError::PushFailed { image: image(), message: String::new() } => Failed,
+        EngineError::PushFailed { image: image(), message: String::new(), is_final: false } => Failed,
     ]);
     check!("engine/content.rs", ContentError, [
         ContentError::Blob { git_dir: "/a".into(), source: no_git() } => Environment,

@@ -15,6 +15,9 @@ use crate::engine::{BuildRequest, Built, EngineError};
 use crate::model::{ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag};
 use crate::registry::{Registry, RegistryError, Storage};
 
+/// How often an image is built that other builds remove before it is pushed.
+const MAX_BUILDS: usize = 3;
+
 /// How often an image is pushed, the first attempt included.
 const MAX_PUSHES: usize = 5;
 
@@ -161,14 +164,14 @@ impl<'b> ProjectBuild<'b, '_> {
         for variant in &self.task.variants {
             let mut steps = Steps::default();
             for stage in &variant.stages {
-                let digest = self.push(&self.stage(variant, stage, &mut steps).await?).await?;
+                let digest = self.publish(async || self.stage(variant, stage, &mut steps).await).await?;
                 match stages.iter_mut().find(|(name, _)| *name == stage) {
                     Some((_, images)) => images.push((variant, digest)),
                     None => stages.push((stage, vec![(variant, digest)])),
                 }
             }
-            let built = self.image(variant, &mut steps).await?;
-            images.push((variant, self.push(&built).await?));
+            let digest = self.publish(async || self.image(variant, &mut steps).await).await?;
+            images.push((variant, digest));
             counts.push(steps.count());
         }
         for (stage, images) in stages {
@@ -243,24 +246,50 @@ impl<'b> ProjectBuild<'b, '_> {
         Ok(built)
     }
 
+    /// Builds and pushes. Where an equal build has removed its image between the two, it is built again, from the layer cache.
+    async fn publish(
+        &self,
+        mut build: impl AsyncFnMut() -> Result<Built, ExecuteError>,
+    ) -> Result<ManifestDigest, ExecuteError> {
+        for _ in 1..MAX_BUILDS {
+            match self.push(&build().await?).await {
+                Err(error) if error.engine_error().is_some_and(EngineError::is_image_missing) => {
+                    tracing::debug!(%error, "the image is not in the engine any more");
+                }
+                pushed => return pushed,
+            }
+        }
+        self.push(&build().await?).await
+    }
+
+    /// Pushes what was built and leaves no name of it in the engine, unless the run is interrupted.
+    async fn push(&self, built: &Built) -> Result<ManifestDigest, ExecuteError> {
+        let image = self.executor.registry.image(&self.task.repository, &Tag::pushed(&built.image));
+        let pushed = self.push_as(&image, built).await;
+        // An image that a container uses, for example, can't be removed. It is pushed all the same.
+        if let Err(error) = self.task.engine.untag(&image).await {
+            tracing::warn!(%image, "the image stays in the engine: {error}");
+        }
+        pushed
+    }
+
     /// Pushes what was built, under a name that no other image can have: what moves between the engine and the registry
     /// is known by its id, and checked to have it when it is there.
-    async fn push(&self, built: &Built) -> Result<ManifestDigest, ExecuteError> {
+    async fn push_as(&self, image: &ImageRef, built: &Built) -> Result<ManifestDigest, ExecuteError> {
         let Task { engine, repository, .. } = self.task;
         let registry = self.executor.registry;
-        let image = registry.image(repository, &Tag::pushed(&built.image));
         let failed = |source| ExecuteError::Push { image: image.clone(), source: Box::new(source) };
         // Asked only now: what was known before the build may have expired since.
         let credentials = registry.credentials().await;
         let credentials = credentials
             .map_err(|source| ExecuteError::Repository { repository: repository.clone(), source })?;
-        engine.tag(&built.image, &image).await.map_err(failed)?;
+        engine.tag(&built.image, image).await.map_err(failed)?;
         (self.executor.on_event)(Event::Pushing { project: self.project.clone(), image: image.clone() });
         let delays = ExponentialBuilder::new()
             .with_min_delay(FIRST_RETRY_DELAY)
             .with_max_times(MAX_PUSHES - 1)
             .with_jitter();
-        let digest = (|| engine.push(&image, credentials.as_ref()))
+        let digest = (|| engine.push(image, credentials.as_ref()))
             .retry(delays)
             .when(EngineError::is_temporary)
             .notify(|error, delay| {

@@ -75,6 +75,11 @@ impl Engine for Recorder {
         Ok(())
     }
 
+    async fn untag(&self, name: &ImageRef) -> Result<(), EngineError> {
+        self.named.lock().unwrap().retain(|named| *named != name.to_string());
+        Ok(())
+    }
+
     async fn push(
         &self,
         name: &ImageRef,
@@ -309,6 +314,8 @@ async fn an_image_is_pushed_first_and_its_cache_tag_comes_last() {
             format!("tag api:{cache}"),
         ]
     );
+    // issue 14: E13
+    assert!(world.recorder.named.lock().unwrap().is_empty(), "a name stays in the engine");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! What is said of a build to a registry: each step once, with what it counts.
 
+use std::collections::BTreeSet;
+
 use insta::assert_snapshot;
 
 use crate::support::bed::setting;
@@ -77,4 +79,16 @@ fn a_push_is_retried_after_a_transient_error_and_sends_no_layer_twice() {
     });
     // Two images: the layers of the base image and of the stage, the copied file, and two configurations.
     assert_eq!(uploads.count(), 6, "{:#?}", proxy.lines());
+}
+
+// issue 14: E13
+#[test]
+fn nothing_stays_in_the_engine_after_a_build_to_a_registry() {
+    let dependent: Project = ("web", "FROM api\nRUN cat /a > /b\n", "");
+    let shop = Shop::new().cache(Cache::oci()).projects(&[STAGES, dependent]);
+
+    let answer = shop.world.run(["build", "-q"]);
+
+    assert_eq!(answer.exit, 0, "{answer}");
+    assert_eq!(shop.engine_images(), BTreeSet::new());
 }

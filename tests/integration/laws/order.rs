@@ -221,6 +221,10 @@ impl Engine for Recorder {
         Ok(())
     }
 
+    async fn untag(&self, _: &ImageRef) -> Result<(), EngineError> {
+        Ok(())
+    }
+
     async fn push(&self, name: &ImageRef, _: Option<&Credentials>) -> Result<ManifestDigest, EngineError> {
         Ok(ManifestDigest::of(name.to_string().as_bytes()))
     }
