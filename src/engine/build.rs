@@ -28,7 +28,8 @@ pub(super) async fn run(
     }
     let Session { id, served, mut failures } = session::open(docker, request).await?;
     let build = async {
-        let answer = docker.post("build", &format!("/build?{}", query(request, &id)), &[]).await?;
+        let answer = docker.post("build", &format!("/build?{}", query(request, &id)), &[]).await;
+        let answer = answer.map_err(|error| EngineError::in_build(error, None))?;
         follow(docker, answer, on_progress).await
     };
     let serve = async {
@@ -103,7 +104,9 @@ async fn follow(
     let mut lines = JsonLines::new(docker, answer);
     let mut trace = Trace::default();
     let mut image = None;
-    while let Some(line) = lines.next::<Line>().await? {
+    loop {
+        let line = lines.next::<Line>().await;
+        let Some(line) = line.map_err(|error| EngineError::in_build(error, trace.running()))? else { break };
         if let Some(message) = line.error {
             return Err(trace.failure(message));
         }

@@ -24,6 +24,14 @@ pub enum EngineError {
     /// Something answers, but has no `/session`: an old Docker, or another program with its API.
     #[error("the engine has no BuildKit")]
     NoBuildKit { source: DockerError },
+    /// The engine died in mid-build, or the connection to it broke, which looks the same from here.
+    #[error("the engine died, or the connection to it broke, {}", during(.step.as_deref()))]
+    Lost {
+        /// The step that was running.
+        step: Option<String>,
+        #[source]
+        source: DockerError,
+    },
     /// Docker 20.10 dies of a Dockerfile that has only `ARG`s, so none such is sent.
     #[error("the Dockerfile has no `FROM`")]
     NoStage,
@@ -59,7 +67,24 @@ fn failed(step: Option<&str>, message: &str) -> String {
     }
 }
 
+fn during(step: Option<&str>) -> String {
+    match step {
+        Some(step) => format!("while step `{step}` was running"),
+        None => "during the build".to_owned(),
+    }
+}
+
 impl EngineError {
+    /// An error of the connection in mid-build, with the step that was running.
+    pub(super) fn in_build(error: DockerError, step: Option<String>) -> Self {
+        match error {
+            DockerError::Broken { .. } | DockerError::Unreachable { .. } => {
+                Self::Lost { step, source: error }
+            }
+            other => Self::Docker(other),
+        }
+    }
+
     /// The step that failed, as the engine names it.
     pub fn step(&self) -> Option<&str> {
         match self {
@@ -112,7 +137,7 @@ impl EngineError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Docker(error) => error.kind(),
-            Self::NoBuildKit { .. } => ErrorKind::Environment,
+            Self::NoBuildKit { .. } | Self::Lost { .. } => ErrorKind::Environment,
             Self::NoStage => ErrorKind::Input,
             Self::BuildFailed { .. } | Self::BasePlatform { .. } | Self::PushFailed { .. } => {
                 ErrorKind::Failed
@@ -125,6 +150,10 @@ impl EngineError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Docker(error) => error.hint(),
+            Self::Lost { .. } => Some(
+                "see whether the engine is running, and its log for why it ended; then build again"
+                    .to_owned(),
+            ),
             Self::NoBuildKit { .. } => Some("Docker 20.10 or newer is needed".to_owned()),
             Self::Content(error) => error.hint(),
             Self::BasePlatform { .. } => Some(

@@ -33,7 +33,8 @@ pub(super) struct Trace {
 #[derive(Default)]
 struct Seen {
     name: String,
-    started: bool,
+    /// Seconds and nanoseconds.
+    started: Option<(i64, i32)>,
     done: bool,
     cached: bool,
     failed: Option<Failure>,
@@ -75,8 +76,8 @@ impl Trace {
         seen.name = vertex.name;
         seen.cached |= vertex.cached;
         let is_told = !is_internal(&seen.name);
-        if vertex.started.is_some() && !seen.started {
-            seen.started = true;
+        if let (Some(started), None) = (&vertex.started, seen.started) {
+            seen.started = Some((started.seconds, started.nanos));
             if is_told {
                 on_progress(Progress::StepStarted { step: seen.name.clone() });
             }
@@ -97,6 +98,14 @@ impl Trace {
     /// The engine's warning about a base image of another platform than the one that is built for.
     pub(super) fn other_platform(&mut self) -> Option<String> {
         self.other_platform.take()
+    }
+
+    /// The step that started last of those that are not done.
+    pub(super) fn running(&self) -> Option<String> {
+        let is_running = |seen: &&Seen| !seen.done && seen.failed.is_none() && !is_internal(&seen.name);
+        let running = self.vertices.values().filter(is_running);
+        let (_, name) = running.filter_map(|seen| Some((seen.started?, &seen.name))).max()?;
+        Some(name.clone())
     }
 
     /// The steps that are done, by name.
@@ -218,6 +227,7 @@ mod tests {
             reported,
             [Progress::StepStarted { step: step.clone() }, Progress::StepDone { step, cached: true, took }]
         );
+        assert_eq!(trace.running(), None);
         assert_eq!(trace.steps(), [Step { name: "[2/2] RUN x".to_owned(), cached: true }]);
     }
 

@@ -11,8 +11,11 @@ use super::job::{Destination, Tags, Task, TaskVariant};
 use super::report::{Event, Needed, Outcome};
 use super::steps::{StepCount, Steps};
 use super::untrusted::{self, UntrustedRun};
+use crate::docker::DockerError;
 use crate::engine::{BuildRequest, Built, EngineError};
-use crate::model::{ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag};
+use crate::model::{
+    ErrorKind, ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag,
+};
 use crate::registry::{Registry, RegistryError, Storage};
 
 /// How often an image is built that other builds remove before it is pushed.
@@ -68,6 +71,18 @@ pub enum ExecuteError {
 }
 
 impl ExecuteError {
+    /// Whether the environment failed: a build that failed is no such error.
+    pub fn kind(&self) -> ErrorKind {
+        let is_lost = self.engine_error().is_some_and(|error| {
+            use EngineError::{Docker, Lost};
+            matches!(
+                error,
+                Lost { .. } | Docker(DockerError::Unreachable { .. } | DockerError::Broken { .. })
+            )
+        });
+        if is_lost { ErrorKind::Environment } else { ErrorKind::Failed }
+    }
+
     /// The error of the engine, if that is what failed.
     pub fn engine_error(&self) -> Option<&EngineError> {
         match self {

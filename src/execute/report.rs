@@ -74,6 +74,10 @@ pub struct Failure {
     pub exit_code: Option<u32>,
     /// The last lines of the failed step, oldest first.
     pub log_tail: Vec<String>,
+    /// What the reader can do about it.
+    pub hint: Option<String>,
+    /// [`ErrorKind::Environment`] where the engine died, else [`ErrorKind::Failed`].
+    pub kind: ErrorKind,
 }
 
 impl Failure {
@@ -90,6 +94,8 @@ impl Failure {
             step: engine.and_then(EngineError::step).map(str::to_owned),
             exit_code: engine.and_then(EngineError::exit_code),
             log_tail: engine.map(EngineError::log_tail).unwrap_or_default().to_vec(),
+            hint: engine.and_then(EngineError::hint),
+            kind: error.kind(),
         }
     }
 }
@@ -163,12 +169,24 @@ impl BuildReport {
         self.projects.values().all(|report| report.image().is_some())
     }
 
-    /// What kind of trouble kept a project from its image; `None` when there was none.
+    /// What kind of trouble kept a project from its image; `None` when there was none. Where a build failed and an engine
+    /// died too, the build failed: a retry alone doesn't help.
     pub fn kind(&self) -> Option<ErrorKind> {
         match (self.is_interrupted, self.is_complete()) {
             (true, _) => Some(ErrorKind::Interrupted),
             (false, true) => None,
+            (false, false) if self.is_environment_error() => Some(ErrorKind::Environment),
             (false, false) => Some(ErrorKind::Failed),
         }
+    }
+
+    /// Whether all failures are those of the environment.
+    fn is_environment_error(&self) -> bool {
+        let outcomes = self.projects.values().map(|report| &report.outcome);
+        let mut failures = outcomes.filter_map(|outcome| match outcome {
+            Outcome::Failed(failure) => Some(failure.kind),
+            _ => None,
+        });
+        failures.all(|kind| kind == ErrorKind::Environment)
     }
 }

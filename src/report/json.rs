@@ -66,6 +66,8 @@ struct ResultJson<'p> {
     #[serde(skip_serializing_if = "Option::is_none")]
     log_tail: Option<&'p [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'p str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     blocked_by: Option<&'p ProjectName>,
 }
 
@@ -174,6 +176,7 @@ impl<'p> BuildJson<'p> {
                 failed_step: None,
                 exit_code: None,
                 log_tail: None,
+                hint: None,
                 blocked_by: None,
             };
             match &project.outcome {
@@ -181,11 +184,12 @@ impl<'p> BuildJson<'p> {
                     json.steps = Some(*steps);
                     json.cached_steps = Some(*cached_steps);
                 }
-                Outcome::Failed(Failure { causes, step, exit_code, log_tail }) => {
+                Outcome::Failed(Failure { causes, step, exit_code, log_tail, hint, kind: _ }) => {
                     json.error = Some(causes);
                     json.failed_step = step.as_deref();
                     json.exit_code = *exit_code;
                     json.log_tail = Some(log_tail);
+                    json.hint = hint.as_deref();
                 }
                 Outcome::Blocked { by } => json.blocked_by = Some(by),
                 Outcome::Reused { .. } | Outcome::Cancelled => {}

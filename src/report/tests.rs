@@ -27,7 +27,7 @@ use crate::graph::ProjectGraph;
 use crate::inputs::ParentChange;
 use crate::lint::{Code, Edit, EditKind, Finding, Lint, Unchecked};
 use crate::model::{
-    BranchName, Change, ChangeKind, CommitId, Fingerprint, Fingerprinter, ImageRef, InputDigest,
+    BranchName, Change, ChangeKind, CommitId, ErrorKind, Fingerprint, Fingerprinter, ImageRef, InputDigest,
     ManifestDigest, ObjectId, ProjectName, RepoPath, Timestamp,
 };
 use crate::observe::{Base, Changes, Image, Reason};
@@ -269,6 +269,8 @@ fn plans() -> Vec<Value> {
         step: Some("[2/2] RUN make".to_owned()),
         exit_code: Some(2),
         log_tail: vec!["a line".to_owned()],
+        hint: Some("do this".to_owned()),
+        kind: ErrorKind::Failed,
     });
     let report = BuildReport {
         projects: BTreeMap::from([

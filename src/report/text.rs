@@ -120,10 +120,13 @@ pub fn build(plan: &Plan, report: &BuildReport, record: Option<&ImageRef>) -> St
     text
 }
 
-fn failure(text: &mut String, Failure { causes, log_tail, .. }: &Failure) {
+fn failure(text: &mut String, Failure { causes, log_tail, hint, .. }: &Failure) {
     for (depth, cause) in causes.iter().enumerate() {
         let label = if depth == 0 { "error" } else { "  because" };
         line(text, format_args!("  {label}: {}", printable(cause)));
+    }
+    if let Some(hint) = hint {
+        line(text, format_args!("    hint: {}", printable(hint)));
     }
     if !log_tail.is_empty() {
         line(text, "  the failed step's last lines:");

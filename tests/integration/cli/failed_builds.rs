@@ -1,9 +1,14 @@
 //! Builds that fail, as users see them: each names the step that failed, its exit code and its log.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 
+use crate::engine::connection::Bridge;
 use crate::support::bed::setting;
 use crate::support::shop::{Cache, Project, Shop};
+use crate::support::world::Answer;
 
 /// Ways to fail: a project, its Dockerfile, its failed step, the exit code, and what the error or the log says. An error of
 /// syntax is in no step: the engine's message names the line.
@@ -67,4 +72,32 @@ fn on_a_new_branch_the_failed_step_is_the_one_that_failed() {
 fn failed<'d>(document: &'d Value, name: &str) -> &'d Value {
     let mut projects = document["projects"].as_array().unwrap().iter();
     projects.find(|project| project["name"] == name && project["outcome"] == "failed").unwrap()
+}
+
+// issue 14: E11
+#[test]
+fn an_engine_that_dies_during_a_build_is_an_error_of_the_environment_and_named() {
+    let api: Project = ("api", "FROM chinampa/base:1\nRUN echo begun; exec sleep 1000\n", "");
+    let mut shop = Shop::new().projects(&[api]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let bridge = runtime.block_on(Bridge::new());
+    let host = bridge.host.to_string();
+    shop.world.set("DOCKER_HOST", &host);
+    let mut command = shop.world.command(["build", "--progress", "json"]);
+    let mut build = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+
+    let mut story = BufReader::new(build.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(story.any(|line| line.contains("begun\\n")), "the step did not start");
+    drop(bridge);
+    story.for_each(drop);
+    let answer = Answer::from(build.wait_with_output().unwrap());
+
+    assert_eq!(answer.exit, 3, "{answer}");
+    assert!(answer.stdout.contains("failed    api after"), "{answer}");
+    assert!(
+        answer.stdout.contains("while step `[2/2] RUN echo begun; exec sleep 1000` was running"),
+        "{answer}"
+    );
+    assert!(answer.stdout.contains(&format!("the Docker engine at `{host}` broke")), "{answer}");
+    assert!(answer.stdout.contains("hint: see whether the engine is running"), "{answer}");
 }

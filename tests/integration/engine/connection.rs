@@ -10,13 +10,13 @@ use crate::engine::support::{self, BASE, Repository, request, unique};
 use crate::support::bed;
 
 /// Leads TCP connections to the machine's own engine, until it is dropped.
-struct Bridge {
-    host: DockerHost,
+pub(crate) struct Bridge {
+    pub(crate) host: DockerHost,
     _connections: JoinSet<()>,
 }
 
 impl Bridge {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let socket = bed::setting("DOCKER_HOST_1").strip_prefix("unix://").unwrap().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -58,6 +58,8 @@ async fn a_connection_that_breaks_in_mid_build_is_a_failure_of_the_environment()
 
     let error = engine.build(&request(&dockerfile, vec![]), &cut).await.unwrap_err();
 
-    assert!(matches!(error, EngineError::Docker(DockerError::Broken { .. })), "{error:?}");
+    let EngineError::Lost { step: Some(step), source } = &error else { panic!("{error:?}") };
+    assert!(matches!(source, DockerError::Broken { .. }), "{error:?}");
+    assert!(step.contains("exec sleep 1000"), "{error:?}");
     assert_eq!(error.kind(), ErrorKind::Environment);
 }

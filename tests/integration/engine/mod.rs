@@ -2,7 +2,7 @@
 
 mod build;
 mod cache;
-mod connection;
+pub(crate) mod connection;
 mod context;
 mod failure;
 mod registry;
