@@ -206,6 +206,10 @@ mod tests {
         Some(Timestamp { seconds, nanos: 0 })
     }
 
+    fn failed(digest: &str, name: &str, time: i64, error: &str) -> Vertex {
+        Vertex { completed: at(time), error: error.to_owned(), ..vertex(digest, name) }
+    }
+
     fn report(trace: &mut Trace, vertexes: Vec<Vertex>, logs: Vec<VertexLog>) -> Vec<Progress> {
         let reported = std::sync::Mutex::new(Vec::new());
         let status = StatusResponse { vertexes, logs, ..StatusResponse::default() };
@@ -234,11 +238,6 @@ mod tests {
     #[test]
     fn the_first_failure_is_the_cause() {
         let mut trace = Trace::default();
-        let failed = |digest, name, time, error: &str| Vertex {
-            completed: at(time),
-            error: error.to_owned(),
-            ..vertex(digest, name)
-        };
         report(
             &mut trace,
             vec![
@@ -292,11 +291,6 @@ mod tests {
     #[test]
     fn a_cache_source_that_does_not_exist_is_not_the_cause() {
         let mut trace = Trace::default();
-        let failed = |digest, name, time, error: &str| Vertex {
-            completed: at(time),
-            error: error.to_owned(),
-            ..vertex(digest, name)
-        };
         let import = "importing cache manifest from r.example/api:branch-main";
         report(
             &mut trace,
@@ -324,11 +318,6 @@ mod tests {
     #[test]
     fn a_step_whose_error_the_engine_repeats_is_the_cause_though_another_failed_earlier() {
         let mut trace = Trace::default();
-        let failed = |digest, name, time, error: &str| Vertex {
-            completed: at(time),
-            error: error.to_owned(),
-            ..vertex(digest, name)
-        };
         report(
             &mut trace,
             vec![
