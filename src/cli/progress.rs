@@ -100,16 +100,24 @@ fn show(
                 bar.set_message(printable_log(&format!("pushing {image}")));
             }
         }
+        Event::Progress { progress: Progress::Warning { .. }, .. } | Event::RetryingPush { .. } => {
+            println(bars, event);
+        }
         Event::Progress { .. } => {}
         Event::Finished { project, .. } => {
             if let Some(bar) = running.remove(project) {
                 bar.finish_and_clear();
             }
-            if let Some(line) = text::event(event)
-                && let Err(error) = bars.println(printable_lines(&line))
-            {
-                tracing::debug!(%error, "the terminal is gone");
-            }
+            println(bars, event);
         }
+    }
+}
+
+/// Prints an event above the running builds.
+fn println(bars: &MultiProgress, event: &Event) {
+    if let Some(line) = text::event(event)
+        && let Err(error) = bars.println(printable_lines(&line))
+    {
+        tracing::debug!(%error, "the terminal is gone");
     }
 }

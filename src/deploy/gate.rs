@@ -236,6 +236,28 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_refusal_names_what_is_missing_and_what_can_be_done() {
+        let [api, lib] = ["api", "lib"].map(|name| name.parse().unwrap());
+        let (deployed, commit) = (commit(2), commit(1));
+        let not_allowed = check_rule(&environment(), &rule(Some("main"), None), &candidate(&["next"], &[]));
+        let not_built = GateError::NotBuilt { commit, missing: [api, lib].into() };
+        let hint = |error: &GateError| error.hint().unwrap_or_default();
+
+        assert_eq!(not_allowed.unwrap_err().hint(), None);
+        assert_eq!(
+            not_built.to_string(),
+            "0101010101 was not built completely: there is no image of `api`, `lib`"
+        );
+        assert_eq!(hint(&not_built), "`chinampa build` of that commit says why");
+        let goes_back = GateError::GoesBack { environment: environment(), deployed, commit };
+        assert!(hint(&goes_back).contains("`--rollback`"));
+        let cut = GateError::HistoryCut { environment: environment(), deployed, commit };
+        assert!(hint(&cut).contains("`--fetch-base`"));
+        let service = GateError::NoService { project: "api".parse().unwrap(), service: "x".to_owned() };
+        assert!(hint(&service).contains("Terraform"));
+    }
+
     fn image(inputs: u8) -> RecordedImage {
         let inputs = InputDigest::from_bytes([inputs; 32]);
         RecordedImage { repository: "api".to_owned(), inputs, image: ManifestDigest::of(b"m") }

@@ -29,7 +29,8 @@ pub(super) async fn run(
     }
     let Session { id, served, mut failures, mut offers } = session::open(docker, request).await?;
     let build = async {
-        let answer = docker.post("build", &format!("/build?{}", query(request, &id)), &[]).await?;
+        let answer = docker.post("build", &format!("/build?{}", query(request, &id)), &[]).await;
+        let answer = answer.map_err(|error| EngineError::in_build(error, None))?;
         follow(docker, answer, on_progress).await
     };
     let serve = async {
@@ -117,13 +118,18 @@ async fn follow(
     let mut lines = JsonLines::new(docker, answer);
     let mut trace = Trace::default();
     let mut image = None;
-    while let Some(line) = lines.next::<Line>().await? {
+    loop {
+        let line = lines.next::<Line>().await;
+        let Some(line) = line.map_err(|error| EngineError::in_build(error, trace.running()))? else { break };
         if let Some(message) = line.error {
             return Err(trace.failure(message));
         }
         match (line.id.as_deref(), line.aux) {
             (Some("moby.buildkit.trace"), Some(Value::String(report))) => {
                 trace.update(decode(&report)?, on_progress);
+                if let Some(message) = trace.other_platform() {
+                    return Err(EngineError::BasePlatform { message });
+                }
             }
             (Some("moby.image.id"), Some(aux)) => {
                 let id = aux.get("ID").and_then(Value::as_str).unwrap_or_default();
@@ -135,8 +141,7 @@ async fn follow(
         }
     }
     let image = image.ok_or_else(|| DockerError::unexpected("the build", "it ended without an image"))?;
-    let (steps, cached_steps) = trace.steps();
-    Ok(Built { image, steps, cached_steps })
+    Ok(Built { image, steps: trace.steps() })
 }
 
 fn decode(report: &str) -> Result<StatusResponse, DockerError> {

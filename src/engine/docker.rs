@@ -1,7 +1,7 @@
 //! A Docker engine with BuildKit.
 
 use async_trait::async_trait;
-use bollard::query_parameters::TagImageOptionsBuilder;
+use bollard::query_parameters::{RemoveImageOptions, TagImageOptionsBuilder};
 
 use super::{BuildRequest, Built, Engine, EngineError, Progress, build, push};
 use crate::docker::{Docker, EngineAddress};
@@ -41,6 +41,13 @@ impl Engine for DockerEngine {
             .build();
         let tagged = self.docker.bollard().tag_image(&image.to_string(), Some(options)).await;
         tagged.map_err(|error| self.docker.error("tag an image", error).into())
+    }
+
+    async fn untag(&self, name: &ImageRef) -> Result<(), EngineError> {
+        match self.docker.bollard().remove_image(&name.to_string(), None::<RemoveImageOptions>, None).await {
+            Ok(_) | Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(()),
+            Err(error) => Err(self.docker.error("remove an image", error).into()),
+        }
     }
 
     async fn push(

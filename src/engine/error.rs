@@ -9,6 +9,16 @@ use crate::model::{ErrorKind, ImageRef};
 /// By this name the engine asks for Docker Hub.
 pub(super) const DOCKER_HUB_REGISTRY: &str = "registry-1.docker.io";
 
+/// What the engine says, in lower case, of a push that will fail every time.
+const REFUSALS: [&str; 6] = [
+    "denied",
+    "unauthorized",
+    "forbidden",
+    "authentication required",
+    "no basic auth credentials",
+    "does not exist",
+];
+
 #[derive(Debug, Error)]
 pub enum EngineError {
     /// Trouble between us and the engine.
@@ -17,6 +27,14 @@ pub enum EngineError {
     /// Something answers, but has no `/session`: an old Docker, or another program with its API.
     #[error("the engine has no BuildKit")]
     NoBuildKit { source: DockerError },
+    /// The engine died in mid-build, or the connection to it broke, which looks the same from here.
+    #[error("the engine died, or the connection to it broke, {}", during(.step.as_deref()))]
+    Lost {
+        /// The step that was running.
+        step: Option<String>,
+        #[source]
+        source: DockerError,
+    },
     /// Docker 20.10 dies of a Dockerfile that has only `ARG`s, so none such is sent.
     #[error("the Dockerfile has no `FROM`")]
     NoStage,
@@ -40,12 +58,20 @@ pub enum EngineError {
     /// Whether there is a login for a registry that the engine asked for can't be told.
     #[error("cannot look up the login for `{host}`")]
     Login { host: String, source: DockerConfigError },
+    /// The engine would go on, and give the image a platform that its programs don't have.
+    #[error("a base image is for another platform: {message}")]
+    BasePlatform { message: String },
     /// A file of the context could not be given to the engine.
     #[error("the build can't go on without a file of its context")]
     Content(#[from] ContentError),
     /// The engine could not push; only its text says whether it was denied or cut off.
     #[error("the engine could not push it: {message}")]
-    PushFailed { image: Box<ImageRef>, message: String },
+    PushFailed {
+        image: Box<ImageRef>,
+        message: String,
+        /// Whether the engine has retried an upload itself, in vain.
+        is_final: bool,
+    },
 }
 
 fn failed(step: Option<&str>, message: &str) -> String {
@@ -55,7 +81,43 @@ fn failed(step: Option<&str>, message: &str) -> String {
     }
 }
 
+fn during(step: Option<&str>) -> String {
+    match step {
+        Some(step) => format!("while step `{step}` was running"),
+        None => "during the build".to_owned(),
+    }
+}
+
 impl EngineError {
+    /// An error of the connection in mid-build, with the step that was running.
+    pub(super) fn in_build(error: DockerError, step: Option<String>) -> Self {
+        match error {
+            DockerError::Broken { .. } | DockerError::Unreachable { .. } => {
+                Self::Lost { step, source: error }
+            }
+            other => Self::Docker(other),
+        }
+    }
+
+    /// The step that failed, as the engine names it.
+    pub fn step(&self) -> Option<&str> {
+        match self {
+            Self::BuildFailed { step, .. } => step.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The exit code of the program that the failed step ran. Only the end of the message has it, in the same words in
+    /// all engines.
+    pub fn exit_code(&self) -> Option<u32> {
+        match self {
+            Self::BuildFailed { step: Some(_), message, .. } => {
+                message.rsplit_once("exit code: ")?.1.trim().parse().ok()
+            }
+            _ => None,
+        }
+    }
+
     /// The last lines that the failed step wrote, oldest first.
     pub fn log_tail(&self) -> &[String] {
         match self {
@@ -65,13 +127,36 @@ impl EngineError {
         }
     }
 
+    /// Whether an image that was built is not in the engine any more.
+    pub fn is_image_missing(&self) -> bool {
+        match self {
+            Self::Docker(DockerError::Refused { status, .. }) => *status == 404,
+            Self::PushFailed { message, .. } => message.contains("does not exist locally"),
+            _ => false,
+        }
+    }
+
+    /// Whether a retry may help: a push that failed for anything but a refusal. The engine's errors differ in their text
+    /// alone, so a text that is not known counts as temporary.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::PushFailed { message, is_final: false, .. } => {
+                let message = message.to_lowercase();
+                !REFUSALS.iter().any(|refusal| message.contains(refusal))
+            }
+            _ => false,
+        }
+    }
+
     /// What kind of trouble it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Docker(error) => error.kind(),
-            Self::NoBuildKit { .. } => ErrorKind::Environment,
+            Self::NoBuildKit { .. } | Self::Lost { .. } => ErrorKind::Environment,
             Self::NoStage => ErrorKind::Input,
-            Self::BuildFailed { .. } | Self::PushFailed { .. } => ErrorKind::Failed,
+            Self::BuildFailed { .. } | Self::BasePlatform { .. } | Self::PushFailed { .. } => {
+                ErrorKind::Failed
+            }
             Self::PullFailed { source, .. } => source.kind(),
             Self::Login { source, .. } => source.kind(),
             Self::Content(error) => error.kind(),
@@ -82,6 +167,14 @@ impl EngineError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Docker(error) => error.hint(),
+            Self::Lost { .. } => Some(
+                "see whether the engine is running, and its log for why it ended; then build again"
+                    .to_owned(),
+            ),
+            Self::BasePlatform { .. } => Some(
+                "use a base image that exists for the platform, or change `platforms` of the project"
+                    .to_owned(),
+            ),
             Self::NoBuildKit { .. } => {
                 Some("Docker 20.10 or newer is needed; the Docker API of Podman has no BuildKit".to_owned())
             }
@@ -92,6 +185,32 @@ impl EngineError {
             }
             Self::PullFailed { host, .. } => Some(format!("log in with `docker login {host}`")),
             Self::NoStage | Self::Login { .. } | Self::BuildFailed { .. } | Self::PushFailed { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // issue 14: E6
+    #[test]
+    fn a_push_is_retried_unless_it_was_refused() {
+        for (message, expected) in [
+            ("received unexpected HTTP status: 503 Service Unavailable", true),
+            ("toomanyrequests: too many requests", true),
+            ("Put \"http://r.example/v2/api/manifests/x\": EOF", true),
+            ("write tcp 10.0.0.1:443: connection reset by peer", true),
+            ("denied: requested access to the resource is denied", false),
+            ("unauthorized: authentication required", false),
+            ("no basic auth credentials", false),
+            ("name unknown: The repository with name 'api' does not exist in the registry", false),
+            ("An image does not exist locally with the tag: r.example/api", false),
+        ] {
+            let image = Box::new("r.example/api:v1".parse().expect("a reference"));
+            let error = EngineError::PushFailed { image, message: message.to_owned(), is_final: false };
+
+            assert_eq!(error.is_temporary(), expected, "{message}");
         }
     }
 }

@@ -12,6 +12,7 @@ mod logins;
 mod progress;
 mod push;
 mod session;
+mod step;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub use context::{Content, Context, ContextError, ContextFile, check_link};
 pub use docker::DockerEngine;
 pub use error::EngineError;
 pub use logins::Logins;
+pub use step::{Step, StepLabel};
 
 /// A builder of images that also keeps them, until they are pushed.
 #[async_trait]
@@ -38,6 +40,9 @@ pub trait Engine: Send + Sync {
 
     /// Gives an image of the engine another name.
     async fn tag(&self, image: &ManifestDigest, name: &ImageRef) -> Result<(), EngineError>;
+
+    /// Takes a name from an image, and removes the image if it has no other. A name that is not there is no error.
+    async fn untag(&self, name: &ImageRef) -> Result<(), EngineError>;
 
     /// Pushes an image under the name that it has in the engine; returns its manifest's digest.
     async fn push(
@@ -74,10 +79,8 @@ pub struct BuildRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Built {
     pub image: ManifestDigest,
-    /// Steps that run or copy something, each counted once.
-    pub steps: usize,
-    /// Those of them that were taken from the layer cache.
-    pub cached_steps: usize,
+    /// Steps that run or copy something, each of them once.
+    pub steps: Vec<Step>,
 }
 
 /// What happens inside a build.
@@ -90,6 +93,12 @@ pub enum Progress {
         step: String,
         cached: bool,
         took: Duration,
+    },
+    /// What the engine warns of.
+    Warning {
+        text: String,
+        /// Where it is explained.
+        url: Option<String>,
     },
     /// Output of a step, as it came: any bytes that are text, possibly part of a line.
     Log {

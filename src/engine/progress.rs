@@ -3,6 +3,9 @@
 //! BuildKit reports vertices of its graph; one is reported again whenever something about it
 //! changes, so they are merged by digest. A vertex that runs or copies is a step; the others
 //! (loading the Dockerfile, resolving parents, exporting) are work without a number.
+//!
+//! A vertex that fails need not fail the build: a cache source that does not exist is reported as a
+//! failed import, and the build continues.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -10,22 +13,28 @@ use std::time::Duration;
 use bollard_buildkit_proto::google::protobuf::Timestamp;
 use bollard_buildkit_proto::moby::buildkit::v1::{StatusResponse, Vertex};
 
-use super::{EngineError, Progress};
+use super::{EngineError, Progress, Step, StepLabel};
 
 /// How much of a step's output is kept in case it fails.
 const TAIL_LINES: usize = 20;
 const MAX_LINE_BYTES: usize = 4096;
 
+/// The build check of the engine's frontend that compares the platform of a base image. Its name begins the warning.
+const BASE_PLATFORM_RULE: &str = "InvalidBaseImagePlatform:";
+
 /// What is known so far of one build.
 #[derive(Default)]
 pub(super) struct Trace {
     vertices: HashMap<String, Seen>,
+    /// The warning about a base image of another platform.
+    other_platform: Option<String>,
 }
 
 #[derive(Default)]
 struct Seen {
     name: String,
-    started: bool,
+    /// Seconds and nanoseconds.
+    started: Option<(i64, i32)>,
     done: bool,
     cached: bool,
     failed: Option<Failure>,
@@ -44,6 +53,14 @@ impl Trace {
         for vertex in status.vertexes {
             self.see(vertex, on_progress);
         }
+        for warning in status.warnings {
+            let text = String::from_utf8_lossy(&warning.short).into_owned();
+            if text.starts_with(BASE_PLATFORM_RULE) {
+                self.other_platform.get_or_insert_with(|| text.clone());
+            }
+            let url = Some(warning.url).filter(|url| !url.is_empty());
+            on_progress(Progress::Warning { text, url });
+        }
         for log in status.logs {
             let Some(seen) = self.vertices.get_mut(&log.vertex) else { continue };
             seen.tail.push(&log.msg);
@@ -59,8 +76,8 @@ impl Trace {
         seen.name = vertex.name;
         seen.cached |= vertex.cached;
         let is_told = !is_internal(&seen.name);
-        if vertex.started.is_some() && !seen.started {
-            seen.started = true;
+        if let (Some(started), None) = (&vertex.started, seen.started) {
+            seen.started = Some((started.seconds, started.nanos));
             if is_told {
                 on_progress(Progress::StepStarted { step: seen.name.clone() });
             }
@@ -78,16 +95,43 @@ impl Trace {
         }
     }
 
-    /// How many steps are done, and how many of them were taken from the cache.
-    pub(super) fn steps(&self) -> (usize, usize) {
-        let steps = || self.vertices.values().filter(|seen| seen.done && is_step(&seen.name));
-        (steps().count(), steps().filter(|seen| seen.cached).count())
+    /// The engine's warning about a base image of another platform than the one that is built for.
+    pub(super) fn other_platform(&mut self) -> Option<String> {
+        self.other_platform.take()
+    }
+
+    /// The step that started last of those that are not done.
+    pub(super) fn running(&self) -> Option<String> {
+        let is_running = |seen: &&Seen| !seen.done && seen.failed.is_none() && !is_internal(&seen.name);
+        let running = self.vertices.values().filter(is_running);
+        let (_, name) = running.filter_map(|seen| Some((seen.started?, &seen.name))).max()?;
+        Some(name.clone())
+    }
+
+    /// The steps that are done, by name.
+    pub(super) fn steps(self) -> Vec<Step> {
+        let is_step = |name: &str| StepLabel::parse(name).is_some_and(|label| label.is_step());
+        let done = self.vertices.into_values().filter(|seen| seen.done && is_step(&seen.name));
+        let mut steps: Vec<Step> = done.map(|seen| Step { name: seen.name, cached: seen.cached }).collect();
+        steps.sort_by(|one, other| one.name.cmp(&other.name));
+        steps
     }
 
     /// The error of a build that failed; `message` is the engine's own, for a failure outside of any step.
+    ///
+    /// The failed step is the one whose error the engine's message repeats. Where it repeats none or
+    /// several, it is the earliest of them: the others were cancelled because of it.
     pub(super) fn failure(self, message: String) -> EngineError {
-        let failed = self.vertices.into_values().filter_map(|mut seen| Some((seen.failed.take()?, seen)));
-        match failed.min_by_key(|(failure, seen)| (failure.at, seen.name.clone())) {
+        let failed = self
+            .vertices
+            .into_values()
+            .filter(|seen| !is_cache_import(&seen.name))
+            .filter_map(|mut seen| Some((seen.failed.take()?, seen)));
+        let order = |(failure, seen): &(Failure, Seen)| {
+            let is_repeated = message.contains(&failure.message);
+            (!is_repeated, failure.at, seen.name.clone())
+        };
+        match failed.min_by_key(order) {
             Some((failure, seen)) => EngineError::BuildFailed {
                 step: Some(seen.name),
                 log_tail: seen.tail.into_lines(),
@@ -132,19 +176,13 @@ impl Tail {
     }
 }
 
-fn is_internal(name: &str) -> bool {
-    name.starts_with("[internal]")
+/// Whether a vertex reads a cache source. The engine builds without a source that cannot be read.
+fn is_cache_import(name: &str) -> bool {
+    name.starts_with("importing cache manifest from ")
 }
 
-/// Whether a vertex runs or copies: `[2/3] RUN …`, `[linux/amd64 build 2/3] COPY …`, but not `[1/3] FROM …`.
-fn is_step(name: &str) -> bool {
-    let Some((label, instruction)) = name.strip_prefix('[').and_then(|rest| rest.split_once("] ")) else {
-        return false;
-    };
-    let is_count = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = label.rsplit(' ').next().unwrap_or(label);
-    let is_numbered = number.split_once('/').is_some_and(|(step, of)| is_count(step) && is_count(of));
-    is_numbered && !instruction.starts_with("FROM ")
+fn is_internal(name: &str) -> bool {
+    name.starts_with("[internal]")
 }
 
 /// Zero when the clock went back.
@@ -156,7 +194,7 @@ fn between(started: &Timestamp, completed: &Timestamp) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use bollard_buildkit_proto::moby::buildkit::v1::VertexLog;
+    use bollard_buildkit_proto::moby::buildkit::v1::{VertexLog, VertexWarning};
 
     use super::*;
 
@@ -168,27 +206,15 @@ mod tests {
         Some(Timestamp { seconds, nanos: 0 })
     }
 
+    fn failed(digest: &str, name: &str, time: i64, error: &str) -> Vertex {
+        Vertex { completed: at(time), error: error.to_owned(), ..vertex(digest, name) }
+    }
+
     fn report(trace: &mut Trace, vertexes: Vec<Vertex>, logs: Vec<VertexLog>) -> Vec<Progress> {
         let reported = std::sync::Mutex::new(Vec::new());
         let status = StatusResponse { vertexes, logs, ..StatusResponse::default() };
         trace.update(status, &|progress| reported.lock().unwrap().push(progress));
         reported.into_inner().unwrap()
-    }
-
-    #[test]
-    fn only_what_runs_or_copies_is_a_step() {
-        for (name, expected) in [
-            ("[2/3] RUN make", true),
-            ("[build 2/3] COPY . .", true),
-            ("[linux/amd64 build 12/13] WORKDIR /a", true),
-            ("[1/3] FROM docker.io/library/a", false),
-            ("[internal] load build definition from Dockerfile", false),
-            ("exporting to image", false),
-            ("[auth] a/b:pull token for a.example", false),
-            ("[1/] RUN", false),
-        ] {
-            assert_eq!(is_step(name), expected, "{name}");
-        }
     }
 
     #[test]
@@ -205,17 +231,13 @@ mod tests {
             reported,
             [Progress::StepStarted { step: step.clone() }, Progress::StepDone { step, cached: true, took }]
         );
-        assert_eq!(trace.steps(), (1, 1));
+        assert_eq!(trace.running(), None);
+        assert_eq!(trace.steps(), [Step { name: "[2/2] RUN x".to_owned(), cached: true }]);
     }
 
     #[test]
     fn the_first_failure_is_the_cause() {
         let mut trace = Trace::default();
-        let failed = |digest, name, time, error: &str| Vertex {
-            completed: at(time),
-            error: error.to_owned(),
-            ..vertex(digest, name)
-        };
         report(
             &mut trace,
             vec![
@@ -231,6 +253,83 @@ mod tests {
 
         assert_eq!(step.as_deref(), Some("[a 2/2] RUN a"));
         assert_eq!(message, "exit code: 3");
+    }
+
+    // issue 14: E8
+    #[test]
+    fn a_warning_is_reported_and_one_about_the_base_images_platform_is_kept() {
+        let mut trace = Trace::default();
+        let warning = |short: &str, url: &str| VertexWarning {
+            short: short.as_bytes().to_vec(),
+            url: url.to_owned(),
+            ..VertexWarning::default()
+        };
+        let platform = "InvalidBaseImagePlatform: Base image a was pulled with platform \"linux/amd64\", \
+            expected \"linux/arm64\" for current build (line 1)";
+        let warnings =
+            vec![warning("FromAsCasing: no match (line 2)", "https://a.example/x"), warning(platform, "")];
+        let reported = std::sync::Mutex::new(Vec::new());
+
+        let status = StatusResponse { warnings, ..StatusResponse::default() };
+        trace.update(status, &|progress| reported.lock().unwrap().push(progress));
+
+        let warning = |text: &str, url: Option<&str>| Progress::Warning {
+            text: text.to_owned(),
+            url: url.map(str::to_owned),
+        };
+        assert_eq!(
+            reported.into_inner().unwrap(),
+            [
+                warning("FromAsCasing: no match (line 2)", Some("https://a.example/x")),
+                warning(platform, None)
+            ]
+        );
+        assert_eq!(trace.other_platform().as_deref(), Some(platform));
+    }
+
+    // issue 14: E5
+    #[test]
+    fn a_cache_source_that_does_not_exist_is_not_the_cause() {
+        let mut trace = Trace::default();
+        let import = "importing cache manifest from r.example/api:branch-main";
+        report(
+            &mut trace,
+            vec![
+                failed("i", import, 10, "not found"),
+                failed("s", "[2/2] RUN x", 20, "executor failed running [/bin/sh -c x]: exit code: 3"),
+            ],
+            vec![],
+        );
+
+        let error = trace.failure("executor failed running [/bin/sh -c x]: exit code: 3".to_owned());
+
+        assert_eq!(error.step(), Some("[2/2] RUN x"));
+        assert_eq!(error.exit_code(), Some(3));
+
+        let mut trace = Trace::default();
+        report(&mut trace, vec![failed("i", import, 10, "not found")], vec![]);
+
+        let error = trace.failure("dockerfile parse error line 2".to_owned());
+
+        assert_eq!(error.step(), None);
+        assert_eq!(error.to_string(), "the build failed: dockerfile parse error line 2");
+    }
+
+    #[test]
+    fn a_step_whose_error_the_engine_repeats_is_the_cause_though_another_failed_earlier() {
+        let mut trace = Trace::default();
+        report(
+            &mut trace,
+            vec![
+                failed("o", "[auth] r.example/api:pull", 10, "denied"),
+                failed("s", "[2/2] RUN x", 20, "exit code: 3"),
+            ],
+            vec![],
+        );
+
+        let error = trace.failure("failed to solve: exit code: 3".to_owned());
+
+        assert_eq!(error.step(), Some("[2/2] RUN x"));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Not through `bollard`, which encodes credentials with the other base64 alphabet: with it, the
 //! engine refuses every password whose encoding has a `+` or a `/`.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use serde::Deserialize;
@@ -13,6 +15,8 @@ use crate::model::{Credentials, ImageRef, ManifestDigest, Tag};
 
 #[derive(Deserialize)]
 struct Line {
+    /// Of the layer that the status is about.
+    id: Option<String>,
     status: Option<String>,
     error: Option<String>,
 }
@@ -26,16 +30,26 @@ pub(super) async fn run(
     let path = format!("/images/{}/push?tag={tag}", image.name());
     let answer =
         docker.post("push", &path, &[("x-registry-auth", &authorization(image, credentials))]).await?;
-    let failed = |message| EngineError::PushFailed { image: Box::new(image.clone()), message };
+    let failed =
+        |message, is_final| EngineError::PushFailed { image: Box::new(image.clone()), message, is_final };
     let mut lines = JsonLines::new(docker, answer);
     let mut digest = None;
+    // The engine retries an upload for almost a minute. If that fails, the whole push is not retried.
+    let mut retried = BTreeSet::new();
     while let Some(line) = lines.next::<Line>().await? {
         if let Some(message) = line.error {
-            return Err(failed(message));
+            return Err(failed(message, !retried.is_empty()));
+        }
+        if let (Some(id), Some(status)) = (line.id, line.status.as_deref()) {
+            if status.starts_with("Retrying in ") {
+                retried.insert(id);
+            } else if status == "Pushed" {
+                retried.remove(&id);
+            }
         }
         digest = line.status.as_deref().and_then(|status| pushed_digest(status, tag)).or(digest);
     }
-    digest.ok_or_else(|| failed("the engine named no digest".to_owned()))
+    digest.ok_or_else(|| failed("the engine named no digest".to_owned(), false))
 }
 
 /// The engine wants the header even when there is nothing to say in it.

@@ -234,11 +234,13 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
         EngineError::Docker(refused()) => Environment,
         EngineError::NoBuildKit { source: refused() } => Environment,
         EngineError::NoStage => Input,
+        EngineError::Lost { step: None, source: refused() } => Environment,
+        EngineError::BasePlatform { message: String::new() } => Failed,
         failed() => Failed,
         EngineError::PullFailed { host: String::new(), login: String::new(), source: failed().into() } => Failed,
         EngineError::Content(link().into()) => Input,
         EngineError::Login { host: String::new(), source: DockerConfigError::NotAConfig { path: "/a".into() } } => Environment,
-        EngineError::PushFailed { image: image(), message: String::new() } => Failed,
+        EngineError::PushFailed { image: image(), message: String::new(), is_final: false } => Failed,
     ]);
     check!("engine/content.rs", ContentError, [
         ContentError::Blob { git_dir: "/a".into(), source: no_git() } => Environment,

@@ -1,16 +1,31 @@
 //! Builds one project: its stages, its image, and then its tags.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use backon::{ExponentialBuilder, Retryable as _};
 use thiserror::Error;
 
 use super::Executor;
 use super::job::{Destination, Tags, Task, TaskVariant};
 use super::report::{Event, Needed, Outcome};
+use super::steps::{StepCount, Steps};
 use super::untrusted::{self, UntrustedRun};
+use crate::docker::DockerError;
 use crate::engine::{BuildRequest, Built, EngineError};
-use crate::model::{ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag};
+use crate::model::{
+    ErrorKind, ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag,
+};
 use crate::registry::{Registry, RegistryError, Storage};
+
+/// How often an image is built that other builds remove before it is pushed.
+const MAX_BUILDS: usize = 3;
+
+/// How often an image is pushed, the first attempt included.
+const MAX_PUSHES: usize = 5;
+
+/// Before the second push; each further delay is twice as long, and up to as much again is added at random.
+const FIRST_RETRY_DELAY: Duration = Duration::from_millis(500);
 
 /// Why a project could not be built.
 #[derive(Debug, Error)]
@@ -56,11 +71,26 @@ pub enum ExecuteError {
 }
 
 impl ExecuteError {
-    /// The last lines that the failed step wrote, oldest first.
-    pub fn log_tail(&self) -> &[String] {
+    /// Whether the environment failed: a build that failed is no such error.
+    pub fn kind(&self) -> ErrorKind {
+        let is_lost = self.engine_error().is_some_and(|error| {
+            use EngineError::{Docker, Lost};
+            matches!(
+                error,
+                Lost { .. } | Docker(DockerError::Unreachable { .. } | DockerError::Broken { .. })
+            )
+        });
+        if is_lost { ErrorKind::Environment } else { ErrorKind::Failed }
+    }
+
+    /// The error of the engine, if that is what failed.
+    pub fn engine_error(&self) -> Option<&EngineError> {
         match self {
-            Self::Build(source) | Self::BuildStage { source, .. } => source.log_tail(),
-            _ => &[],
+            Self::Build(source)
+            | Self::BuildStage { source, .. }
+            | Self::Push { source, .. }
+            | Self::Name { source, .. } => Some(source),
+            Self::Repository { .. } | Self::Tag { .. } | Self::Verify { .. } => None,
         }
     }
 }
@@ -117,10 +147,11 @@ impl<'b> ProjectBuild<'b, '_> {
     /// Builds and tags where the image already is. The engine's own cache primes the next build.
     async fn keep_in_engine(&self, tags: &Tags) -> Result<Outcome, ExecuteError> {
         let variant = self.task.variants.first().expect("a task has a variant");
-        let built = self.image(variant).await?;
+        let mut steps = Steps::default();
+        let built = self.image(variant, &mut steps).await?;
         let tags: Vec<Tag> = branch_tag(tags).into_iter().chain([self.cache_tag()]).collect();
         self.tag(&built.image, &tags).await?;
-        Ok(self.built(built.image, &[built]))
+        Ok(self.built(built.image, steps.count()))
     }
 
     /// Builds each platform by itself and names it in the engine, for this run alone. Nothing is written anywhere else.
@@ -128,33 +159,35 @@ impl<'b> ProjectBuild<'b, '_> {
         let mut of_platforms = BTreeMap::new();
         let mut builds = Vec::new();
         for variant in &self.task.variants {
-            let built = self.image(variant).await?;
+            let mut steps = Steps::default();
+            let built = self.image(variant, &mut steps).await?;
             let name = run.image(&self.task.repository, variant.platform.as_ref());
             let named = self.task.engine.tag(&built.image, &name).await;
             named.map_err(|source| ExecuteError::Name { image: name.clone(), source: Box::new(source) })?;
             of_platforms.extend(variant.platform.clone().map(|platform| (platform, name.clone())));
-            builds.push((name, built));
+            builds.push((name, built.image, steps.count()));
         }
-        let (image, first) = builds.first().expect("a task has a variant").clone();
-        let (steps, cached_steps) = steps(builds.iter().map(|(_, built)| built));
-        Ok(Outcome::Built { image, of_platforms, digest: first.image, steps, cached_steps })
+        let (image, digest, _) = builds.first().expect("a task has a variant").clone();
+        let StepCount { all, cached } = builds.iter().map(|(_, _, count)| *count).sum();
+        Ok(Outcome::Built { image, of_platforms, digest, steps: all, cached_steps: cached })
     }
 
     /// Builds and pushes stages and images of all platforms, then writes the tags.
     async fn push_to_registry(&self, named: &Tags) -> Result<Outcome, ExecuteError> {
-        let (mut stages, mut images, mut builds) =
+        let (mut stages, mut images, mut counts) =
             (Vec::<(&StageName, Images<'_>)>::new(), Vec::new(), Vec::new());
         for variant in &self.task.variants {
+            let mut steps = Steps::default();
             for stage in &variant.stages {
-                let digest = self.push(&self.stage(variant, stage).await?).await?;
+                let digest = self.publish(async || self.stage(variant, stage, &mut steps).await).await?;
                 match stages.iter_mut().find(|(name, _)| *name == stage) {
                     Some((_, images)) => images.push((variant, digest)),
                     None => stages.push((stage, vec![(variant, digest)])),
                 }
             }
-            let built = self.image(variant).await?;
-            images.push((variant, self.push(&built).await?));
-            builds.push(built);
+            let digest = self.publish(async || self.image(variant, &mut steps).await).await?;
+            images.push((variant, digest));
+            counts.push(steps.count());
         }
         for (stage, images) in stages {
             let digest = self.index(images).await?;
@@ -167,7 +200,7 @@ impl<'b> ProjectBuild<'b, '_> {
         let commit = named.commit.as_ref().map(Tag::commit);
         let tags: Vec<Tag> = commit.into_iter().chain(branch_tag(named)).chain([self.cache_tag()]).collect();
         self.tag(&digest, &tags).await?;
-        Ok(self.built(digest, &builds))
+        Ok(self.built(digest, counts.into_iter().sum()))
     }
 
     /// One image as it is, several as an index of them.
@@ -182,15 +215,20 @@ impl<'b> ProjectBuild<'b, '_> {
         index.map_err(|source| self.tag_failed(source))
     }
 
-    async fn image(&self, variant: &TaskVariant) -> Result<Built, ExecuteError> {
+    async fn image(&self, variant: &TaskVariant, steps: &mut Steps) -> Result<Built, ExecuteError> {
         let request = self.request(variant);
-        self.run(&request).await.map_err(|source| ExecuteError::Build(Box::new(source)))
+        self.run(&request, steps).await.map_err(|source| ExecuteError::Build(Box::new(source)))
     }
 
-    async fn stage(&self, variant: &TaskVariant, stage: &StageName) -> Result<Built, ExecuteError> {
+    async fn stage(
+        &self,
+        variant: &TaskVariant,
+        stage: &StageName,
+        steps: &mut Steps,
+    ) -> Result<Built, ExecuteError> {
         let request = BuildRequest { target: Some(stage.clone()), ..self.request(variant) };
         let failed = |source| ExecuteError::BuildStage { stage: stage.clone(), source: Box::new(source) };
-        self.run(&request).await.map_err(failed)
+        self.run(&request, steps).await.map_err(failed)
     }
 
     /// The task's request for one platform, with every parent of ours pinned to its image of this very plan.
@@ -211,27 +249,71 @@ impl<'b> ProjectBuild<'b, '_> {
         }
     }
 
-    async fn run(&self, request: &BuildRequest) -> Result<Built, EngineError> {
+    async fn run(&self, request: &BuildRequest, steps: &mut Steps) -> Result<Built, EngineError> {
+        let target = request.target.as_ref();
         let on_progress = |progress| {
-            (self.executor.on_event)(Event::Progress { project: self.project.clone(), progress });
+            if steps.is_news(target, &progress) {
+                (self.executor.on_event)(Event::Progress { project: self.project.clone(), progress });
+            }
         };
-        self.task.engine.build(request, &on_progress).await
+        let built = self.task.engine.build(request, &on_progress).await?;
+        steps.add(target, &built);
+        Ok(built)
+    }
+
+    /// Builds and pushes. Where an equal build has removed its image between the two, it is built again, from the layer cache.
+    async fn publish(
+        &self,
+        mut build: impl AsyncFnMut() -> Result<Built, ExecuteError>,
+    ) -> Result<ManifestDigest, ExecuteError> {
+        for _ in 1..MAX_BUILDS {
+            match self.push(&build().await?).await {
+                Err(error) if error.engine_error().is_some_and(EngineError::is_image_missing) => {
+                    tracing::debug!(%error, "the image is not in the engine any more");
+                }
+                pushed => return pushed,
+            }
+        }
+        self.push(&build().await?).await
+    }
+
+    /// Pushes what was built and leaves no name of it in the engine, unless the run is interrupted.
+    async fn push(&self, built: &Built) -> Result<ManifestDigest, ExecuteError> {
+        let image = self.executor.registry.image(&self.task.repository, &Tag::pushed(&built.image));
+        let pushed = self.push_as(&image, built).await;
+        // An image that a container uses, for example, can't be removed. It is pushed all the same.
+        if let Err(error) = self.task.engine.untag(&image).await {
+            tracing::warn!(%image, "the image stays in the engine: {error}");
+        }
+        pushed
     }
 
     /// Pushes what was built, under a name that no other image can have: what moves between the engine and the registry
     /// is known by its id, and checked to have it when it is there.
-    async fn push(&self, built: &Built) -> Result<ManifestDigest, ExecuteError> {
+    async fn push_as(&self, image: &ImageRef, built: &Built) -> Result<ManifestDigest, ExecuteError> {
         let Task { engine, repository, .. } = self.task;
         let registry = self.executor.registry;
-        let image = registry.image(repository, &Tag::pushed(&built.image));
         let failed = |source| ExecuteError::Push { image: image.clone(), source: Box::new(source) };
         // Asked only now: what was known before the build may have expired since.
         let credentials = registry.credentials().await;
         let credentials = credentials
             .map_err(|source| ExecuteError::Repository { repository: repository.clone(), source })?;
-        engine.tag(&built.image, &image).await.map_err(failed)?;
+        engine.tag(&built.image, image).await.map_err(failed)?;
         (self.executor.on_event)(Event::Pushing { project: self.project.clone(), image: image.clone() });
-        let digest = engine.push(&image, credentials.as_ref()).await.map_err(failed)?;
+        let delays = ExponentialBuilder::new()
+            .with_min_delay(FIRST_RETRY_DELAY)
+            .with_max_times(MAX_PUSHES - 1)
+            .with_jitter();
+        let digest = (|| engine.push(image, credentials.as_ref()))
+            .retry(delays)
+            .when(EngineError::is_temporary)
+            .notify(|error, delay| {
+                let (project, image) = (self.project.clone(), image.clone());
+                let error = error.to_string();
+                (self.executor.on_event)(Event::RetryingPush { project, image, error, delay });
+            })
+            .await
+            .map_err(failed)?;
         let verified = registry.verify(repository, &digest, &built.image).await;
         verified.map_err(|source| ExecuteError::Verify { repository: repository.clone(), source })?;
         Ok(digest)
@@ -250,18 +332,13 @@ impl<'b> ProjectBuild<'b, '_> {
         Tag::cache(&self.task.digest)
     }
 
-    fn built(&self, digest: ManifestDigest, builds: &[Built]) -> Outcome {
+    fn built(&self, digest: ManifestDigest, count: StepCount) -> Outcome {
         let image = pinned(self.executor.registry, &self.task.repository, &self.cache_tag(), digest);
-        let (steps, cached_steps) = steps(builds.iter());
-        Outcome::Built { image, of_platforms: BTreeMap::new(), digest, steps, cached_steps }
+        let StepCount { all, cached } = count;
+        Outcome::Built { image, of_platforms: BTreeMap::new(), digest, steps: all, cached_steps: cached }
     }
 }
 
 fn branch_tag(tags: &Tags) -> Option<Tag> {
     tags.branch.as_ref().map(Tag::branch)
-}
-
-/// How many steps builds had, and how many of them came from the layer cache.
-fn steps<'b>(builds: impl Iterator<Item = &'b Built>) -> (usize, usize) {
-    builds.fold((0, 0), |(steps, cached), built| (steps + built.steps, cached + built.cached_steps))
 }

@@ -10,6 +10,7 @@ mod prepare;
 mod record;
 mod report;
 mod schedule;
+mod steps;
 mod untrusted;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +25,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 pub use job::{Destination, Job, Tags, Task, TaskVariant, Work};
 pub use prepare::{Preparation, PrepareError, Secrets, prepare};
 pub use record::{RecordingError, record};
-pub use report::{BuildReport, Event, Outcome, ProjectReport};
+pub use report::{BuildReport, Event, Failure, Outcome, ProjectReport};
 pub use schedule::Durations;
 pub use untrusted::UntrustedRun;
 
@@ -102,7 +103,7 @@ impl Executor<'_> {
         Box::pin(async move {
             let started = Instant::now();
             let outcome = build::build(self, project, task, &needs).await;
-            let outcome = outcome.unwrap_or_else(|error| Outcome::failed(&error, error.log_tail()));
+            let outcome = outcome.unwrap_or_else(|error| Outcome::Failed(Failure::new(&error)));
             (project.clone(), outcome, started.elapsed())
         })
     }

@@ -4,16 +4,36 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::Duration;
 
-use crate::engine::Progress;
+use super::build::ExecuteError;
+use crate::engine::{EngineError, Progress};
 use crate::model::{ErrorKind, ImageRef, ManifestDigest, Platform, ProjectName};
 
 /// Something that happened while a plan was executed.
 #[derive(Clone, Debug)]
 pub enum Event {
-    Started { project: ProjectName },
-    Progress { project: ProjectName, progress: Progress },
-    Pushing { project: ProjectName, image: ImageRef },
-    Finished { project: ProjectName, outcome: Outcome, took: Duration },
+    Started {
+        project: ProjectName,
+    },
+    Progress {
+        project: ProjectName,
+        progress: Progress,
+    },
+    Pushing {
+        project: ProjectName,
+        image: ImageRef,
+    },
+    /// A push failed for a reason that may pass; it is pushed again after `delay`.
+    RetryingPush {
+        project: ProjectName,
+        image: ImageRef,
+        error: String,
+        delay: Duration,
+    },
+    Finished {
+        project: ProjectName,
+        outcome: Outcome,
+        took: Duration,
+    },
 }
 
 /// How it went with one project.
@@ -25,21 +45,16 @@ pub enum Outcome {
         /// How dependents name it on each platform, where those are images of their own.
         of_platforms: BTreeMap<Platform, ImageRef>,
         digest: ManifestDigest,
-        /// Steps that run or copy something.
+        /// Steps that run or copy something, in stages too, each counted once for each platform.
         steps: usize,
-        /// Those of them that came from the layer cache.
+        /// Those of them that no build had to run, because the layer cache has them.
         cached_steps: usize,
     },
     Reused {
         image: ImageRef,
         digest: ManifestDigest,
     },
-    Failed {
-        /// What went wrong, then its causes.
-        causes: Vec<String>,
-        /// The last lines of the failed step, oldest first.
-        log_tail: Vec<String>,
-    },
+    Failed(Failure),
     /// A dependency failed.
     Blocked {
         by: ProjectName,
@@ -48,18 +63,44 @@ pub enum Outcome {
     Cancelled,
 }
 
-impl Outcome {
-    /// Makes the outcome of a build that ended with this error, and with these last lines of a step.
-    pub fn failed(error: &dyn Error, log_tail: &[String]) -> Self {
+/// Why a project has no image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What went wrong, then its causes.
+    pub causes: Vec<String>,
+    /// The step that failed, as the engine names it; `None` for a failure outside of any.
+    pub step: Option<String>,
+    /// The exit code of the program that the step ran.
+    pub exit_code: Option<u32>,
+    /// The last lines of the failed step, oldest first.
+    pub log_tail: Vec<String>,
+    /// What the reader can do about it.
+    pub hint: Option<String>,
+    /// [`ErrorKind::Environment`] where the engine died, else [`ErrorKind::Failed`].
+    pub kind: ErrorKind,
+}
+
+impl Failure {
+    pub(super) fn new(error: &ExecuteError) -> Self {
         let mut causes = vec![error.to_string()];
         let mut source = error.source();
         while let Some(cause) = source {
             causes.push(cause.to_string());
             source = cause.source();
         }
-        Self::Failed { causes, log_tail: log_tail.to_vec() }
+        let engine = error.engine_error();
+        Self {
+            causes,
+            step: engine.and_then(EngineError::step).map(str::to_owned),
+            exit_code: engine.and_then(EngineError::exit_code),
+            log_tail: engine.map(EngineError::log_tail).unwrap_or_default().to_vec(),
+            hint: engine.and_then(EngineError::hint),
+            kind: error.kind(),
+        }
     }
+}
 
+impl Outcome {
     pub fn is_failure(&self) -> bool {
         matches!(self, Self::Failed { .. })
     }
@@ -128,12 +169,24 @@ impl BuildReport {
         self.projects.values().all(|report| report.image().is_some())
     }
 
-    /// What kind of trouble kept a project from its image; `None` when there was none.
+    /// What kind of trouble kept a project from its image; `None` when there was none. Where a build failed and an engine
+    /// died too, the build failed: a retry alone doesn't help.
     pub fn kind(&self) -> Option<ErrorKind> {
         match (self.is_interrupted, self.is_complete()) {
             (true, _) => Some(ErrorKind::Interrupted),
             (false, true) => None,
+            (false, false) if self.is_environment_error() => Some(ErrorKind::Environment),
             (false, false) => Some(ErrorKind::Failed),
         }
+    }
+
+    /// Whether all failures are those of the environment.
+    fn is_environment_error(&self) -> bool {
+        let outcomes = self.projects.values().map(|report| &report.outcome);
+        let mut failures = outcomes.filter_map(|outcome| match outcome {
+            Outcome::Failed(failure) => Some(failure.kind),
+            _ => None,
+        });
+        failures.all(|kind| kind == ErrorKind::Environment)
     }
 }

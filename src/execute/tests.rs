@@ -7,7 +7,9 @@ use bytes::Bytes;
 
 use super::*;
 use crate::dockerfile::Dockerfile;
-use crate::engine::{BuildRequest, Built, Context, Engine, EngineError, Logins, Progress as BuildProgress};
+use crate::engine::{
+    BuildRequest, Built, Context, Engine, EngineError, Logins, Progress as BuildProgress, Step,
+};
 use crate::model::{
     BranchName, CommitId, Credentials, ImageRef, InputDigest, ManifestDigest, ObjectId, Platform,
     RepositoryName, Tag,
@@ -65,11 +67,18 @@ impl Engine for Recorder {
             let log_tail = vec!["make: ***".to_owned()];
             return Err(EngineError::BuildFailed { step: None, log_tail, message: "exit 2".to_owned() });
         }
-        Ok(Built { image: ManifestDigest::of(project.as_bytes()), steps: 2, cached_steps: 1 })
+        let step = |name: &str, cached| Step { name: name.to_owned(), cached };
+        let steps = vec![step("[2/3] COPY a /a", true), step("[3/3] RUN make", false)];
+        Ok(Built { image: ManifestDigest::of(project.as_bytes()), steps })
     }
 
     async fn tag(&self, _image: &ManifestDigest, name: &ImageRef) -> Result<(), EngineError> {
         self.named.lock().unwrap().push(name.to_string());
+        Ok(())
+    }
+
+    async fn untag(&self, name: &ImageRef) -> Result<(), EngineError> {
+        self.named.lock().unwrap().retain(|named| *named != name.to_string());
         Ok(())
     }
 
@@ -307,6 +316,8 @@ async fn an_image_is_pushed_first_and_its_cache_tag_comes_last() {
             format!("tag api:{cache}"),
         ]
     );
+    // issue 14: E13
+    assert!(world.recorder.named.lock().unwrap().is_empty(), "a name stays in the engine");
 }
 
 #[tokio::test]
@@ -393,7 +404,7 @@ async fn a_failed_dependency_blocks_its_dependents_and_spares_the_rest() {
         outcomes(&report),
         [("api", "blocked"), ("base", "failed"), ("docs", "built"), ("lib", "blocked"), ("site", "built")]
     );
-    let Outcome::Failed { log_tail, .. } = &report.projects[&name("base")].outcome else { panic!() };
+    let Outcome::Failed(Failure { log_tail, .. }) = &report.projects[&name("base")].outcome else { panic!() };
     assert_eq!(log_tail, &["make: ***"]);
     assert!(!report.is_complete());
 }

@@ -5,7 +5,7 @@ use serde::ser::{SerializeMap as _, Serializer};
 
 use super::Digests;
 use crate::engine::Progress;
-use crate::execute::{BuildReport, Event, Outcome};
+use crate::execute::{BuildReport, Event, Failure, Outcome};
 use crate::inputs::ParentChange;
 use crate::model::{ImageRef, InputDigest, ProjectName};
 use crate::observe::{Base, Reason};
@@ -60,7 +60,13 @@ struct ResultJson<'p> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'p [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    failed_step: Option<&'p str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     log_tail: Option<&'p [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'p str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     blocked_by: Option<&'p ProjectName>,
 }
@@ -167,7 +173,10 @@ impl<'p> BuildJson<'p> {
                 cached_steps: None,
                 steps: None,
                 error: None,
+                failed_step: None,
+                exit_code: None,
                 log_tail: None,
+                hint: None,
                 blocked_by: None,
             };
             match &project.outcome {
@@ -175,9 +184,12 @@ impl<'p> BuildJson<'p> {
                     json.steps = Some(*steps);
                     json.cached_steps = Some(*cached_steps);
                 }
-                Outcome::Failed { causes, log_tail } => {
+                Outcome::Failed(Failure { causes, step, exit_code, log_tail, hint, kind: _ }) => {
                     json.error = Some(causes);
+                    json.failed_step = step.as_deref();
+                    json.exit_code = *exit_code;
                     json.log_tail = Some(log_tail);
+                    json.hint = hint.as_deref();
                 }
                 Outcome::Blocked { by } => json.blocked_by = Some(by),
                 Outcome::Reused { .. } | Outcome::Cancelled => {}
@@ -281,6 +293,13 @@ pub fn event(event: &Event) -> serde_json::Value {
             set("project", project.as_str().into());
             set("image", image.to_string().into());
         }
+        Event::RetryingPush { project, image, error, delay } => {
+            set("event", "push-retry".into());
+            set("project", project.as_str().into());
+            set("image", image.to_string().into());
+            set("text", error.as_str().into());
+            set("seconds", delay.as_secs_f64().into());
+        }
         Event::Finished { project, outcome, took } => {
             set("event", "finished".into());
             set("project", project.as_str().into());
@@ -299,6 +318,13 @@ pub fn event(event: &Event) -> serde_json::Value {
                     set("step", step.as_str().into());
                     set("cached", (*cached).into());
                     set("seconds", took.as_secs_f64().into());
+                }
+                Progress::Warning { text, url } => {
+                    set("event", "warning".into());
+                    set("text", text.as_str().into());
+                    if let Some(url) = url {
+                        set("url", url.as_str().into());
+                    }
                 }
                 Progress::Log { step, text } => {
                     set("event", "log".into());

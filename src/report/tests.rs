@@ -22,12 +22,12 @@ use crate::deploy::{
     TerraformFolder, TerraformRoot, TerraformWork,
 };
 use crate::engine::Progress;
-use crate::execute::{BuildReport, Event, Outcome, ProjectReport};
+use crate::execute::{BuildReport, Event, Failure, Outcome, ProjectReport};
 use crate::graph::ProjectGraph;
 use crate::inputs::ParentChange;
 use crate::lint::{Code, Edit, EditKind, Finding, Lint, Unchecked};
 use crate::model::{
-    BranchName, Change, ChangeKind, CommitId, Fingerprint, Fingerprinter, ImageRef, InputDigest,
+    BranchName, Change, ChangeKind, CommitId, ErrorKind, Fingerprint, Fingerprinter, ImageRef, InputDigest,
     ManifestDigest, ObjectId, ProjectName, RepoPath, Timestamp,
 };
 use crate::observe::{Base, Changes, Image, Reason};
@@ -264,8 +264,14 @@ fn plans() -> Vec<Value> {
         steps: 2,
         cached_steps: 1,
     };
-    let failed =
-        Outcome::Failed { causes: vec!["it failed".to_owned()], log_tail: vec!["a line".to_owned()] };
+    let failed = Outcome::Failed(Failure {
+        causes: vec!["it failed".to_owned()],
+        step: Some("[2/2] RUN make".to_owned()),
+        exit_code: Some(2),
+        log_tail: vec!["a line".to_owned()],
+        hint: Some("do this".to_owned()),
+        kind: ErrorKind::Failed,
+    });
     let report = BuildReport {
         projects: BTreeMap::from([
             (name("lib"), report(Outcome::Reused { image: image(), digest: digest() })),
@@ -348,7 +354,17 @@ fn events() -> Vec<Value> {
         progress(Progress::StepStarted { step: step() }),
         progress(Progress::StepDone { step: step(), cached: false, took: Duration::from_secs(1) }),
         progress(Progress::Log { step: step(), text: "a line".to_owned() }),
+        progress(Progress::Warning {
+            text: "a warning".to_owned(),
+            url: Some("https://a.example".to_owned()),
+        }),
         Event::Pushing { project: project(), image: image() },
+        Event::RetryingPush {
+            project: project(),
+            image: image(),
+            error: "reset".to_owned(),
+            delay: Duration::from_secs(1),
+        },
         Event::Finished { project: project(), outcome: Outcome::Cancelled, took: Duration::ZERO },
     ];
     events.iter().map(event).collect()

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::engine::Progress;
-use crate::execute::{BuildReport, Event, Outcome, ProjectReport};
+use crate::execute::{BuildReport, Event, Failure, Outcome, ProjectReport};
 use crate::model::{CommitId, ImageRef, printable, printable_log};
 use crate::observe::{Base, Reason};
 use crate::plan::{Action, Impact, Plan, ProjectImpact, Step};
@@ -65,6 +65,11 @@ pub fn event(event: &Event) -> Option<String> {
     match event {
         Event::Started { project } => Some(format!("{project}: building")),
         Event::Pushing { project, image } => Some(format!("{project}: pushing {image}")),
+        Event::RetryingPush { project, image, error, delay } => Some(format!(
+            "{project}: retrying the push of {image} in {}: {}",
+            seconds(*delay),
+            printable_log(error)
+        )),
         Event::Finished { project, outcome, took } => {
             Some(format!("{project}: {}", finished(outcome, *took)))
         }
@@ -74,6 +79,10 @@ pub fn event(event: &Event) -> Option<String> {
             }
             Progress::StepDone { step, cached: false, took } => {
                 Some(format!("{project}: {} {}", printable_log(step), seconds(*took)))
+            }
+            Progress::Warning { text, url } => {
+                let url = url.as_deref().map(|url| format!(" ({})", printable_log(url))).unwrap_or_default();
+                Some(format!("{project}: warning: {}{url}", printable_log(text)))
             }
             Progress::Log { text, .. } => {
                 let lines = text.lines().map(|line| format!("{project}: | {}", printable_log(line)));
@@ -100,8 +109,8 @@ pub fn build(plan: &Plan, report: &BuildReport, record: Option<&ImageRef>) -> St
         if !matches!(project.outcome, Outcome::Reused { .. }) {
             reasons(&mut text, step.reasons());
         }
-        if let Outcome::Failed { causes, log_tail } = &project.outcome {
-            failure(&mut text, causes, log_tail);
+        if let Outcome::Failed(cause) = &project.outcome {
+            failure(&mut text, cause);
         }
     }
     line(&mut text, totals(report));
@@ -111,10 +120,13 @@ pub fn build(plan: &Plan, report: &BuildReport, record: Option<&ImageRef>) -> St
     text
 }
 
-fn failure(text: &mut String, causes: &[String], log_tail: &[String]) {
+fn failure(text: &mut String, Failure { causes, log_tail, hint, .. }: &Failure) {
     for (depth, cause) in causes.iter().enumerate() {
         let label = if depth == 0 { "error" } else { "  because" };
         line(text, format_args!("  {label}: {}", printable(cause)));
+    }
+    if let Some(hint) = hint {
+        line(text, format_args!("    hint: {}", printable(hint)));
     }
     if !log_tail.is_empty() {
         line(text, "  the failed step's last lines:");
@@ -141,7 +153,7 @@ fn totals(report: &BuildReport) -> String {
 
 fn finished(outcome: &Outcome, took: Duration) -> String {
     match outcome {
-        Outcome::Failed { causes, .. } => {
+        Outcome::Failed(Failure { causes, .. }) => {
             let causes: Vec<String> = causes.iter().map(|cause| printable(cause)).collect();
             format!("failed after {}: {}", seconds(took), causes.join(": "))
         }

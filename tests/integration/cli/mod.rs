@@ -3,11 +3,13 @@
 mod answers;
 mod bad_input;
 mod base;
+mod build_progress;
 mod builds;
 mod ci_environments;
 mod ci_events;
 mod ci_records;
 mod clones;
+mod failed_builds;
 mod failures;
 mod files;
 mod full_disk;

@@ -18,15 +18,24 @@ fn shop(patterns: &str) -> Shop {
     shop
 }
 
-fn files(report: &serde_json::Value) -> Vec<String> {
-    let image = project(report, "app")["image"].as_str().unwrap();
+fn files(shop: &Shop, report: &serde_json::Value) -> Vec<String> {
+    let image = pull(shop, report);
     let listed = docker(
         &setting("DOCKER_HOST_1"),
-        &["run", "--rm", "--network=none", image, "busybox", "find", "/app", "-type", "f"],
+        &["run", "--rm", "--network=none", &image, "busybox", "find", "/app", "-type", "f"],
     );
     let mut files: Vec<String> = listed.lines().map(str::to_owned).collect();
     files.sort();
     files
+}
+
+/// Pulls the image of `app`: the engine does not keep what it has pushed.
+fn pull(shop: &Shop, report: &serde_json::Value) -> String {
+    let image = project(report, "app")["image"].as_str().unwrap();
+    let config = shop.config_file();
+    let config = config.parent().unwrap().to_str().unwrap();
+    docker(&setting("DOCKER_HOST_1"), &["--config", config, "pull", "-q", image]);
+    image.to_owned()
 }
 
 #[test]
@@ -36,7 +45,7 @@ fn a_file_that_is_not_declared_is_not_in_the_image() {
 
     let report = shop.build([]);
 
-    assert_eq!(files(&report), ["/app/Dockerfile", "/app/src/declared.txt"]);
+    assert_eq!(files(&shop, &report), ["/app/Dockerfile", "/app/src/declared.txt"]);
 }
 
 #[test]
@@ -47,7 +56,7 @@ fn a_file_that_is_not_committed_is_not_in_the_image() {
 
     let report = shop.build([]);
 
-    assert_eq!(files(&report), ["/app/Dockerfile", "/app/notes.txt", "/app/src/declared.txt"]);
+    assert_eq!(files(&shop, &report), ["/app/Dockerfile", "/app/notes.txt", "/app/src/declared.txt"]);
 }
 
 #[test]
@@ -57,7 +66,7 @@ fn what_dockerignore_names_is_not_in_the_image() {
 
     let report = shop.build([]);
 
-    assert_eq!(files(&report), ["/app/src/declared.txt"]);
+    assert_eq!(files(&shop, &report), ["/app/src/declared.txt"]);
 }
 
 #[test]
@@ -101,7 +110,7 @@ fn an_extra_input_is_in_the_digest_and_in_the_image() {
     let two = shop.build([]);
 
     assert_ne!(project(&one, "app")["digest"], project(&two, "app")["digest"]);
-    assert_eq!(files(&two), ["/app/Dockerfile", "/app/dist/bundle.js", "/app/src/declared.txt"]);
+    assert_eq!(files(&shop, &two), ["/app/Dockerfile", "/app/dist/bundle.js", "/app/src/declared.txt"]);
 }
 
 #[test]
@@ -119,11 +128,11 @@ fn a_secret_reaches_its_step_and_nothing_else() {
     let report = shop.build([]);
 
     let host = setting("DOCKER_HOST_1");
-    let image = project(&report, "app")["image"].as_str().unwrap();
+    let image = pull(&shop, &report);
     assert_eq!(
-        docker(&host, &["run", "--rm", "--network=none", image, "busybox", "cat", "/size"]).trim(),
+        docker(&host, &["run", "--rm", "--network=none", &image, "busybox", "cat", "/size"]).trim(),
         "12"
     );
-    assert!(!docker(&host, &["history", "--no-trunc", image]).contains("s3cret"));
+    assert!(!docker(&host, &["history", "--no-trunc", &image]).contains("s3cret"));
     assert!(!report.to_string().contains("s3cret"));
 }

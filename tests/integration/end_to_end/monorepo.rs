@@ -65,10 +65,7 @@ fn dependents_are_pinned_to_the_images_of_their_own_commit() {
 
     let lib = project(&report, "lib")["image"].as_str().unwrap();
     let worker = project(&report, "worker")["image"].as_str().unwrap();
-    let layers = |image: &str| {
-        let layers = docker(&setting("DOCKER_HOST_1"), &["inspect", "-f", "{{json .RootFS.Layers}}", image]);
-        serde_json::from_str::<Vec<String>>(&layers).unwrap()
-    };
+    let layers = |image: &str| shop.configuration(image)["rootfs"]["diff_ids"].as_array().unwrap().clone();
     assert!(layers(worker).starts_with(&layers(lib)));
 }
 

@@ -1,5 +1,7 @@
 //! What is built again, and what is not.
 
+use chinampa::internals::engine::Step;
+
 use crate::engine::support::{self, BASE, Repository, request, unique};
 
 #[tokio::test]
@@ -12,9 +14,9 @@ async fn the_second_build_takes_every_step_from_the_cache() {
     let first = support::build(&engine, &request).await.unwrap();
     let second = support::build(&engine, &request).await.unwrap();
 
-    assert_eq!((first.built.steps, second.built.steps), (3, 3));
-    assert!(first.built.cached_steps < 3);
-    assert_eq!(second.built.cached_steps, 3);
+    assert_eq!((first.built.steps.len(), second.built.steps.len()), (3, 3));
+    assert!(Step::count_cached(&first.built.steps) < 3);
+    assert_eq!(Step::count_cached(&second.built.steps), 3);
     assert_eq!(first.id(), second.id());
 }
 

@@ -36,7 +36,9 @@ async fn a_connection_that_breaks_in_mid_build_is_a_failure_of_the_environment()
 
     let error = engine.build(&request(&dockerfile, vec![]), &cut).await.unwrap_err();
 
-    assert!(matches!(error, EngineError::Docker(DockerError::Broken { .. })), "{error:?}");
+    let EngineError::Lost { step: Some(step), source } = &error else { panic!("{error:?}") };
+    assert!(matches!(source, DockerError::Broken { .. }), "{error:?}");
+    assert!(step.contains("exec sleep 1000"), "{error:?}");
     assert_eq!(error.kind(), ErrorKind::Environment);
 }
 

@@ -3,6 +3,8 @@
 use chinampa::internals::model::FileMode;
 use tar::EntryType;
 
+use chinampa::internals::engine::Step;
+
 use crate::engine::support::{self, BASE, Found, Repository, request, unique};
 
 #[tokio::test]
@@ -130,5 +132,5 @@ async fn an_empty_context_is_enough_for_a_dockerfile_that_copies_nothing() {
         .await
         .unwrap();
 
-    assert_eq!((image.built.steps, image.built.cached_steps), (1, 0));
+    assert_eq!((image.built.steps.len(), Step::count_cached(&image.built.steps)), (1, 0));
 }

@@ -1,6 +1,6 @@
 //! Builds on the machine's own Docker engine.
 
-mod bridge;
+pub(crate) mod bridge;
 mod build;
 mod cache;
 mod connection;

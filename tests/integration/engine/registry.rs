@@ -6,7 +6,7 @@ use std::sync::mpsc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chinampa::internals::engine::{BuildRequest, DockerEngine, Engine as _, EngineError, Logins};
+use chinampa::internals::engine::{BuildRequest, DockerEngine, Engine as _, EngineError, Logins, Step};
 use chinampa::internals::model::{Credentials, Host, ImageRef, ManifestDigest, Secret};
 
 use crate::engine::support::{self, BASE, Repository, request, unique};
@@ -146,7 +146,7 @@ async fn a_private_parent_is_pulled_with_the_requests_credentials_only() {
         matches!(&denied, EngineError::PullFailed { host: at, .. } if *at == host().as_str()),
         "{denied:?}"
     );
-    assert_eq!((built.steps, built.cached_steps), (1, 0));
+    assert_eq!((built.steps.len(), Step::count_cached(&built.steps)), (1, 0));
     support::remove("DOCKER_HOST_2", &built.image.to_string()).await;
 }
 
@@ -171,6 +171,6 @@ async fn another_machine_takes_the_layers_from_the_registry() {
 
     let built = other.build(&request_2, &|_| ()).await.unwrap();
 
-    assert_eq!((built.steps, built.cached_steps), (3, 2));
+    assert_eq!((built.steps.len(), Step::count_cached(&built.steps)), (3, 2));
     support::remove("DOCKER_HOST_2", &built.image.to_string()).await;
 }

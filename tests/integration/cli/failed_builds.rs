@@ -1,0 +1,103 @@
+//! Builds that fail, as users see them: each names the step that failed, its exit code and its log.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::engine::bridge::Bridge;
+use crate::support::bed::setting;
+use crate::support::shop::{Cache, Project, Shop};
+use crate::support::world::Answer;
+
+/// Ways to fail: a project, its Dockerfile, its failed step, the exit code, and what the error or the log says. An error of
+/// syntax is in no step: the engine's message names the line.
+const WAYS: [(&str, &str, &str, Option<u64>, &str); 5] = [
+    (
+        "exit-code",
+        "FROM chinampa/base:1\nRUN echo one\nRUN echo no such header; exit 7\n",
+        "[3/3] RUN echo no such header; exit 7",
+        Some(7),
+        "no such header",
+    ),
+    (
+        "missing-program",
+        "FROM chinampa/base:1\nRUN no-such-program --now\n",
+        "[2/2] RUN no-such-program --now",
+        Some(127),
+        "no-such-program: not found",
+    ),
+    ("missing-file", "FROM chinampa/base:1\nCOPY missing /\n", "[2/2] COPY missing /", None, "missing"),
+    (
+        "missing-base",
+        "FROM localhost:1/no-such-base:1\n",
+        "[internal] load metadata for localhost:1/no-such-base:1",
+        None,
+        "localhost:1/no-such-base:1",
+    ),
+    ("syntax", "FROM chinampa/base:1\nSTOPSIGNAL\n", "", None, "line 3: STOPSIGNAL"),
+];
+
+// issue 14: E5
+#[test]
+fn on_a_new_branch_the_failed_step_is_the_one_that_failed() {
+    for engine in ["DOCKER_HOST_1", "DOCKER_HOST_2"] {
+        let projects = WAYS.map(|(name, dockerfile, ..)| -> Project { (name, dockerfile, "") });
+        let mut shop = Shop::new().cache(Cache::oci()).projects(&projects);
+        shop.world.set("DOCKER_HOST", &setting(engine));
+        shop.world.git(["checkout", "-q", "-b", "topic"]);
+
+        let json = shop.world.run(["build", "-q", "--json"]);
+        let text = shop.world.run(["build", "-q"]);
+
+        assert_eq!((json.exit, text.exit), (4, 4), "{engine}: {json}\n{text}");
+        for (name, _, step, exit_code, said) in WAYS {
+            let document = json.json();
+            let project = failed(&document, name);
+            assert_eq!(project["failed_step"].as_str().unwrap_or_default(), step, "{engine}: {project:#}");
+            assert_eq!(project["exit_code"], json!(exit_code), "{engine}: {project:#}");
+            let texts = [&project["error"], &project["log_tail"]].map(Value::to_string).concat();
+            assert!(texts.contains(said), "{engine}: {project:#}");
+            assert!(!project.to_string().contains("importing cache manifest"), "{engine}: {project:#}");
+            let stdout = format!("\n{}", text.stdout);
+            let mut parts = stdout.split("\nfailed ");
+            let shown = parts.find(|part| part.trim_start().starts_with(name)).unwrap();
+            assert!(shown.contains(step) && shown.contains(said), "{engine}: {shown}");
+            let has_code = exit_code.is_none_or(|code| shown.contains(&format!("exit code: {code}")));
+            assert!(has_code, "{engine}: {shown}");
+        }
+    }
+}
+
+fn failed<'d>(document: &'d Value, name: &str) -> &'d Value {
+    let mut projects = document["projects"].as_array().unwrap().iter();
+    projects.find(|project| project["name"] == name && project["outcome"] == "failed").unwrap()
+}
+
+// issue 14: E11
+#[test]
+fn an_engine_that_dies_during_a_build_is_an_error_of_the_environment_and_named() {
+    let api: Project = ("api", "FROM chinampa/base:1\nRUN echo begun; exec sleep 1000\n", "");
+    let mut shop = Shop::new().projects(&[api]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let bridge = runtime.block_on(Bridge::plain());
+    let host = bridge.host().to_string();
+    shop.world.set("DOCKER_HOST", &host);
+    let mut command = shop.world.command(["build", "--progress", "json"]);
+    let mut build = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+
+    let mut story = BufReader::new(build.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(story.any(|line| line.contains("begun\\n")), "the step did not start");
+    drop(bridge);
+    story.for_each(drop);
+    let answer = Answer::from(build.wait_with_output().unwrap());
+
+    assert_eq!(answer.exit, 3, "{answer}");
+    assert!(answer.stdout.contains("failed    api after"), "{answer}");
+    assert!(
+        answer.stdout.contains("while step `[2/2] RUN echo begun; exec sleep 1000` was running"),
+        "{answer}"
+    );
+    assert!(answer.stdout.contains(&format!("the Docker engine at `{host}` broke")), "{answer}");
+    assert!(answer.stdout.contains("hint: see whether the engine is running"), "{answer}");
+}
