@@ -101,7 +101,7 @@ fn show(
             }
         }
         Event::Progress { progress: Progress::Warning { .. }, .. } | Event::RetryingPush { .. } => {
-            println(bars, event)
+            println(bars, event);
         }
         Event::Progress { .. } => {}
         Event::Finished { project, .. } => {
