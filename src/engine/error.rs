@@ -127,6 +127,12 @@ impl EngineError {
         }
     }
 
+    /// Whether the engine died, or the connection to it broke.
+    pub fn is_lost(&self) -> bool {
+        use DockerError::{Broken, Unreachable};
+        matches!(self, Self::Lost { .. } | Self::Docker(Unreachable { .. } | Broken { .. }))
+    }
+
     /// Whether an image that was built is not in the engine any more.
     pub fn is_image_missing(&self) -> bool {
         match self {

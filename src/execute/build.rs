@@ -1,6 +1,7 @@
 //! Builds one project: its stages, its image, and then its tags.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
@@ -8,10 +9,9 @@ use thiserror::Error;
 
 use super::Executor;
 use super::job::{Destination, Tags, Task, TaskVariant};
-use super::report::{Event, Needed, Outcome};
+use super::report::{Event, Failure, Needed, Outcome};
 use super::steps::{StepCount, Steps};
 use super::untrusted::{self, UntrustedRun};
-use crate::docker::DockerError;
 use crate::engine::{BuildRequest, Built, EngineError};
 use crate::model::{
     ErrorKind, ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag,
@@ -73,14 +73,27 @@ pub enum ExecuteError {
 impl ExecuteError {
     /// Whether the environment failed: a build that failed is no such error.
     pub fn kind(&self) -> ErrorKind {
-        let is_lost = self.engine_error().is_some_and(|error| {
-            use EngineError::{Docker, Lost};
-            matches!(
-                error,
-                Lost { .. } | Docker(DockerError::Unreachable { .. } | DockerError::Broken { .. })
-            )
-        });
+        let is_lost = self.engine_error().is_some_and(EngineError::is_lost);
         if is_lost { ErrorKind::Environment } else { ErrorKind::Failed }
+    }
+
+    /// What reports say of it.
+    pub(super) fn failure(&self) -> Failure {
+        let mut causes = vec![self.to_string()];
+        let mut source = self.source();
+        while let Some(cause) = source {
+            causes.push(cause.to_string());
+            source = cause.source();
+        }
+        let engine = self.engine_error();
+        Failure {
+            causes,
+            step: engine.and_then(EngineError::step).map(str::to_owned),
+            exit_code: engine.and_then(EngineError::exit_code),
+            log_tail: engine.map(EngineError::log_tail).unwrap_or_default().to_vec(),
+            hint: engine.and_then(EngineError::hint),
+            kind: self.kind(),
+        }
     }
 
     /// The error of the engine, if that is what failed.

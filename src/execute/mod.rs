@@ -103,7 +103,7 @@ impl Executor<'_> {
         Box::pin(async move {
             let started = Instant::now();
             let outcome = build::build(self, project, task, &needs).await;
-            let outcome = outcome.unwrap_or_else(|error| Outcome::Failed(Failure::new(&error)));
+            let outcome = outcome.unwrap_or_else(|error| Outcome::Failed(error.failure()));
             (project.clone(), outcome, started.elapsed())
         })
     }

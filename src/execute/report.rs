@@ -1,11 +1,9 @@
 //! What happened, as values: events while it happens, a report when it is over.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::time::Duration;
 
-use super::build::ExecuteError;
-use crate::engine::{EngineError, Progress};
+use crate::engine::Progress;
 use crate::model::{ErrorKind, ImageRef, ManifestDigest, Platform, ProjectName};
 
 /// Something that happened while a plan was executed.
@@ -78,26 +76,6 @@ pub struct Failure {
     pub hint: Option<String>,
     /// [`ErrorKind::Environment`] where the engine died, else [`ErrorKind::Failed`].
     pub kind: ErrorKind,
-}
-
-impl Failure {
-    pub(super) fn new(error: &ExecuteError) -> Self {
-        let mut causes = vec![error.to_string()];
-        let mut source = error.source();
-        while let Some(cause) = source {
-            causes.push(cause.to_string());
-            source = cause.source();
-        }
-        let engine = error.engine_error();
-        Self {
-            causes,
-            step: engine.and_then(EngineError::step).map(str::to_owned),
-            exit_code: engine.and_then(EngineError::exit_code),
-            log_tail: engine.map(EngineError::log_tail).unwrap_or_default().to_vec(),
-            hint: engine.and_then(EngineError::hint),
-            kind: error.kind(),
-        }
-    }
 }
 
 impl Outcome {
