@@ -20,7 +20,7 @@ pub enum Event {
         project: ProjectName,
         image: ImageRef,
     },
-    /// A push failed for a reason that may pass; it is pushed again after `delay`.
+    /// A push failed for a reason that is transient; it is pushed again after `delay`.
     RetryingPush {
         project: ProjectName,
         image: ImageRef,
