@@ -172,6 +172,9 @@ fn a_change_of_the_service_table_alone_restarts_the_service() {
     case.request.projects[0].service = Some(ecs("another"));
 
     assert_eq!(case.reasons(), (None, Some(RestartReason::SettingsChanged)));
+    // Without Terraform, the service alone is a step.
+    let plan = case.plan().unwrap();
+    assert!(plan.projects[0].has_steps() && !plan.is_nothing());
 }
 
 #[test]
