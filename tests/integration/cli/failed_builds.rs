@@ -98,6 +98,9 @@ fn an_engine_that_dies_during_a_build_is_an_error_of_the_environment_and_named()
         answer.stdout.contains("while step `[2/2] RUN echo begun; exec sleep 1000` was running"),
         "{answer}"
     );
-    assert!(answer.stdout.contains(&format!("the Docker engine at `{host}` (from `DOCKER_HOST`) broke")), "{answer}");
+    assert!(
+        answer.stdout.contains(&format!("the Docker engine at `{host}` (from `DOCKER_HOST`) broke")),
+        "{answer}"
+    );
     assert!(answer.stdout.contains("hint: see whether the engine is running"), "{answer}");
 }
