@@ -40,24 +40,24 @@ pub(super) struct Arguments {
     pull: bool,
 }
 
-pub(super) fn run(call: &CommandContext, signals: &Signals, arguments: &Arguments) -> Result<Exit, Error> {
-    let CommandContext { options, environment, output } = call;
-    let opened = RepositoryContext::new(options, environment, Uncommitted::Included)?;
-    let snapshot = opened.snapshot();
-    let workspace = Workspace::read(&snapshot, &opened.source)?;
+pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = command;
+    let repo = RepositoryContext::new(options, environment, Uncommitted::Included)?;
+    let snapshot = repo.snapshot();
+    let workspace = Workspace::read(&snapshot, &repo.source)?;
     let selected = selection::selected(&workspace, &arguments.projects)?;
     let named = arguments.force.then_some(&*arguments.projects);
-    let force = selection::forced(&workspace, named, &opened.directives(&workspace)?)?;
-    let context = BuildContext::new(call, &opened, &snapshot, &workspace)?;
+    let force = selection::forced(&workspace, named, &repo.directives(&workspace)?)?;
+    let context = BuildContext::new(command, &repo, &snapshot, &workspace)?;
     if !arguments.allow_dirty {
         context.check_dirty_in_ci()?;
     }
     wait_for(async {
         let cache = &*registries::registry(&workspace.cache, environment).await?;
-        let observed = opened.observe(call, &snapshot, &workspace, context.zone, &selected, cache).await?;
+        let observed = repo.observe(command, &snapshot, &workspace, context.zone, &selected, cache).await?;
         let plan = plan::make(&workspace.graph, &observed, workspace.settings.strategy, &force);
         if arguments.dry_run {
-            call.print(|| PlanJson::of_plan(&plan), || text::plan(&plan));
+            command.print(|| PlanJson::of_plan(&plan), || text::plan(&plan));
             return Ok(Exit::Done);
         }
         output.status(&text::base(plan.head, plan.is_dirty, &plan.base));
@@ -80,7 +80,7 @@ pub(super) fn run(call: &CommandContext, signals: &Signals, arguments: &Argument
         let recorded = recorded.unwrap_or(Ok(None));
         drop(orderly);
         let record = recorded.as_ref().ok().and_then(Option::as_ref);
-        call.print(|| BuildJson::new(&plan, &report, record), || text::build(&plan, &report, record));
+        command.print(|| BuildJson::new(&plan, &report, record), || text::build(&plan, &report, record));
         recorded?;
         Ok(report.kind().map_or(Exit::Done, Exit::from))
     })

@@ -28,8 +28,8 @@ use crate::workspace::Workspace;
 
 /// A tree that is built, and where its images go.
 pub(super) struct BuildContext<'c> {
-    call: &'c CommandContext,
-    opened: &'c RepositoryContext,
+    command: &'c CommandContext,
+    repo: &'c RepositoryContext,
     snapshot: &'c Snapshot<'c>,
     workspace: &'c Workspace,
     pub(super) zone: Zone,
@@ -38,39 +38,39 @@ pub(super) struct BuildContext<'c> {
 
 impl<'c> BuildContext<'c> {
     pub(super) fn new(
-        call: &'c CommandContext,
-        opened: &'c RepositoryContext,
+        command: &'c CommandContext,
+        repo: &'c RepositoryContext,
         snapshot: &'c Snapshot<'c>,
         workspace: &'c Workspace,
     ) -> Result<Self, Error> {
-        let zone = opened.zone(snapshot, workspace)?;
-        let destination = destination(opened);
-        Ok(Self { call, opened, snapshot, workspace, zone, destination })
+        let zone = repo.zone(snapshot, workspace)?;
+        let destination = destination(repo);
+        Ok(Self { command, repo, snapshot, workspace, zone, destination })
     }
 
     /// Refuses uncommitted changes in a CI, which builds commits.
     pub(super) fn check_dirty_in_ci(&self) -> Result<(), Error> {
-        let is_in_ci = self.call.environment.ci.is_ci();
-        if self.opened.is_dirty && is_in_ci { Err(Error::DirtyInCi) } else { Ok(()) }
+        let is_in_ci = self.command.environment.ci.is_ci();
+        if self.repo.is_dirty && is_in_ci { Err(Error::DirtyInCi) } else { Ok(()) }
     }
 
     /// Refuses to push images of uncommitted changes.
     pub(super) fn check_dirty_push(&self, cache: &dyn Registry) -> Result<(), Error> {
         // Without a host, images stay in the engine.
         match cache.image(&self.workspace.records, &Tag::tainted()).host {
-            Some(host) if self.opened.is_dirty => Err(Error::DirtyPush { host: host.to_string() }),
+            Some(host) if self.repo.is_dirty => Err(Error::DirtyPush { host: host.to_string() }),
             _ => Ok(()),
         }
     }
 
     /// Says which of the usual names and outputs this run doesn't write, and why.
     pub(super) fn say_what_is_not_written(&self) {
-        let output = &self.call.output;
-        match (&self.opened.trust, self.opened.context.branch()) {
+        let output = &self.command.output;
+        match (&self.repo.trust, self.repo.context.branch()) {
             (Trust::Untrusted { why }, _) => output.status(&format!(
                 "this run is not trusted: {why}. Images stay in the engine, and there are no secrets"
             )),
-            (Trust::Trusted, Branch::Unknown { why }) if self.call.environment.ci.is_ci() => {
+            (Trust::Trusted, Branch::Unknown { why }) if self.command.environment.ci.is_ci() => {
                 output.status(&format!("nothing is named after a branch: {why}"));
             }
             (Trust::Trusted, _) => {}
@@ -83,7 +83,7 @@ impl<'c> BuildContext<'c> {
         signals: &Signals,
         plan: &Plan,
     ) -> Result<Validated, Error> {
-        let environment = &self.call.environment;
+        let environment = &self.command.environment;
         // Where nothing is deployed, nothing is applied.
         if self.workspace.deploy.is_none() {
             return Ok(Validated::Valid);
@@ -95,7 +95,7 @@ impl<'c> BuildContext<'c> {
         };
         let built = plan.builds().map(|step| step.impact.project.clone()).collect();
         let on_valid = |project: &ProjectName, folder: &RepoPath| {
-            let output = &self.call.output;
+            let output = &self.command.output;
             output.status(&format!("{project}: the Terraform configuration in {folder} is valid"));
         };
         // Terraform is ended, and the commit's files are removed.
@@ -120,20 +120,20 @@ impl<'c> BuildContext<'c> {
         pull: bool,
     ) -> Result<Vec<Job>, Error> {
         let preparation = Preparation {
-            repository: &self.opened.repository,
+            repository: &self.repo.repository,
             snapshot: self.snapshot,
             workspace: self.workspace,
             registry: cache,
             destination: &self.destination,
             zone: self.zone,
-            branch_to_read: self.opened.context.branch_to_read(),
+            branch_to_read: self.repo.context.branch_to_read(),
             secrets: &self.secrets(plan)?,
             pull,
             logins: &self.logins(),
             proxies: &self.proxies(plan)?,
         };
         let connect = async || {
-            let engine = registries::engine(&self.call.environment).await?;
+            let engine = registries::engine(&self.command.environment).await?;
             Ok::<_, Error>(Arc::new(engine) as Arc<dyn Engine>)
         };
         execute::prepare(plan, observed, preparation, connect).await
@@ -147,8 +147,8 @@ impl<'c> BuildContext<'c> {
         fail_fast: bool,
         interruption: &Interruption,
     ) -> BuildReport {
-        let mut durations = DurationsFile::read(&self.opened.repository);
-        let display = Display::new(&self.call.output, jobs);
+        let mut durations = DurationsFile::read(&self.repo.repository);
+        let display = Display::new(&self.command.output, jobs);
         let executor = Executor {
             graph: &self.workspace.graph,
             registry: cache,
@@ -159,7 +159,7 @@ impl<'c> BuildContext<'c> {
         };
         let report = executor.execute(jobs, interruption.requested()).await;
         display.finish();
-        if self.opened.trust.is_trusted() {
+        if self.repo.trust.is_trusted() {
             durations.update(&report);
         }
         report
@@ -175,17 +175,17 @@ impl<'c> BuildContext<'c> {
         if let Destination::Untrusted(_) = self.destination {
             return Ok(None);
         }
-        let branch = self.opened.head.branch.as_ref();
+        let branch = self.repo.head.branch.as_ref();
         let may_move = |recorded| self.may_move_record(recorded);
         execute::record(cache, self.workspace, self.zone, plan, report, branch, may_move).await
     }
 
     /// A branch's record moves to descendants only, so that a build of an older commit, run again, doesn't move it back.
     fn may_move_record(&self, recorded: CommitId) -> Result<bool, Error> {
-        let moves = self.opened.may_move_record(&self.call.options, recorded)?;
-        if let (Err(why), Some(branch)) = (&moves, self.opened.context.branch_name()) {
+        let moves = self.repo.may_move_record(&self.command.options, recorded)?;
+        if let (Err(why), Some(branch)) = (&moves, self.repo.context.branch_name()) {
             let recorded = recorded.short();
-            let output = &self.call.output;
+            let output = &self.command.output;
             output.status(&format!("the build record of `{branch}` stays at {recorded}: {why}"));
         }
         Ok(moves.is_ok())
@@ -193,7 +193,7 @@ impl<'c> BuildContext<'c> {
 
     /// What the user has logged in to with the docker CLI.
     fn logins(&self) -> Logins {
-        match self.call.environment.docker_config() {
+        match self.command.environment.docker_config() {
             Some(path) => Logins::of(DockerConfig::new(path)),
             None => Logins::none(),
         }
@@ -201,7 +201,7 @@ impl<'c> BuildContext<'c> {
 
     /// The proxies that the docker CLI would hand to builds; none where nothing is built, which needs no engine.
     fn proxies(&self, plan: &Plan) -> Result<BTreeMap<String, String>, Error> {
-        let environment = &self.call.environment;
+        let environment = &self.command.environment;
         match environment.docker_config() {
             Some(path) if plan.builds().next().is_some() => {
                 let proxies = DockerConfig::new(path).proxy_arguments(environment.engine()?.host());
@@ -213,8 +213,8 @@ impl<'c> BuildContext<'c> {
 
     /// The secrets of the projects that are built; none for an untrusted run.
     fn secrets(&self, plan: &Plan) -> Result<Secrets, Error> {
-        let environment = &self.call.environment;
-        let access = environment.secret_access(&self.opened.trust);
+        let environment = &self.command.environment;
+        let access = environment.secret_access(&self.repo.trust);
         let variable = |name: &str| environment.secret(name);
         let reader = SecretReader { access, variable: &variable, snapshot: self.snapshot };
         let secrets = |name: &ProjectName| {
@@ -226,12 +226,12 @@ impl<'c> BuildContext<'c> {
 }
 
 /// Nothing that is named after a commit or a branch is made of uncommitted work, and nothing that others see by an untrusted run.
-fn destination(opened: &RepositoryContext) -> Destination {
-    match &opened.trust {
+fn destination(repo: &RepositoryContext) -> Destination {
+    match &repo.trust {
         Trust::Untrusted { .. } => Destination::Untrusted(UntrustedRun::new()),
-        Trust::Trusted if opened.is_dirty => Destination::Shared(Tags::default()),
+        Trust::Trusted if repo.is_dirty => Destination::Shared(Tags::default()),
         Trust::Trusted => {
-            Destination::Shared(Tags { commit: Some(opened.head.commit), branch: opened.head.branch.clone() })
+            Destination::Shared(Tags { commit: Some(repo.head.commit), branch: repo.head.branch.clone() })
         }
     }
 }

@@ -17,16 +17,16 @@ pub(super) struct Arguments {
     patterns: Vec<String>,
 }
 
-pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
-    let CommandContext { options, environment, output } = call;
+pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = command;
     let patterns = parse(&arguments.patterns)?;
-    let opened = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
-    let snapshot = opened.snapshot();
-    let base = match opened.named_base(options)? {
+    let repo = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
+    let snapshot = repo.snapshot();
+    let base = match repo.named_base(options)? {
         Some(base) => base,
         None => {
-            let (manifest, _) = workspace::manifest(&snapshot, &opened.source)?;
-            opened.base_by_git(call, &manifest.workspace)?
+            let (manifest, _) = workspace::manifest(&snapshot, &repo.source)?;
+            repo.base_by_git(command, &manifest.workspace)?
         }
     };
 
@@ -40,8 +40,8 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
             return Ok(Exit::Done);
         }
     };
-    output.status(&format!("changes of {} since {} ({from})", opened.head.commit.short(), commit.short()));
-    let changes = opened.repository.snapshot(commit)?.changes_with_submodules_to(&snapshot)?;
+    output.status(&format!("changes of {} since {} ({from})", repo.head.commit.short(), commit.short()));
+    let changes = repo.repository.snapshot(commit)?.changes_with_submodules_to(&snapshot)?;
     let matching: Vec<&RepoPath> =
         changes.iter().map(|change| &change.path).filter(|path| patterns.decide(path).is_some()).collect();
     if options.json {

@@ -17,13 +17,13 @@ pub(super) struct Arguments {
     project: Option<String>,
 }
 
-pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
-    let CommandContext { options, environment, output } = call;
-    let opened = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
-    let mut offline = observations::offline(&opened, call)?;
+pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = command;
+    let repo = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
+    let mut offline = observations::offline(&repo, command)?;
     let project = match &arguments.project {
         Some(name) => selection::project(&offline.workspace, name)?,
-        None => project_here(&opened, options, &offline.workspace)?,
+        None => project_here(&repo, options, &offline.workspace)?,
     };
 
     offline.impact.projects.retain(|impact| impact.project == project);
@@ -43,14 +43,14 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
 
 /// The project in whose folder the command was called.
 fn project_here(
-    opened: &RepositoryContext,
+    repo: &RepositoryContext,
     options: &Options,
     workspace: &Workspace,
 ) -> Result<ProjectName, Error> {
     let read = |source| Error::Read { path: options.directory.clone(), source };
     let here = options.directory.canonicalize().map_err(read)?;
     let no_project = || Error::NoProjectHere { folder: here.display().to_string() };
-    let root = opened.repository.work_dir().ok_or_else(no_project)?.canonicalize().map_err(read)?;
+    let root = repo.repository.work_dir().ok_or_else(no_project)?.canonicalize().map_err(read)?;
     let relative = here.strip_prefix(&root).map_err(|_| no_project())?;
     let folder = RepoPath::new(relative.as_os_str().as_encoded_bytes()).map_err(|_| no_project())?;
     let deepest = workspace

@@ -38,12 +38,12 @@ pub(super) struct Arguments {
     wait: Duration,
 }
 
-pub(super) fn run(call: &CommandContext, signals: &Signals, arguments: &Arguments) -> Result<Exit, Error> {
-    let CommandContext { options, environment, output } = call;
+pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = command;
     environment.check_trust("deploy")?;
-    let opened = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
-    let snapshot = opened.snapshot();
-    let context = DeployContext::new(call, &opened, &snapshot)?;
+    let repo = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
+    let snapshot = repo.snapshot();
+    let context = DeployContext::new(command, &repo, &snapshot)?;
     let named = arguments.projects.iter().map(|name| selection::project(&context.workspace, name));
     let named = named.collect::<Result<BTreeSet<ProjectName>, _>>()?;
     let request = context.request(&DeployChoice {
@@ -52,7 +52,7 @@ pub(super) fn run(call: &CommandContext, signals: &Signals, arguments: &Argument
         rollback: if arguments.rollback { Rollback::Allowed } else { Rollback::Refused },
         apply: if arguments.apply_all { Apply::All } else { Apply::Changed },
     })?;
-    let is_dry_run = arguments.dry_run || opened.directives(&context.workspace)?.dry_deploy;
+    let is_dry_run = arguments.dry_run || repo.directives(&context.workspace)?.dry_deploy;
     let lock = context.lock_request(&request, arguments.wait)?;
     let on_event = |event| output.status(&deployment::event(&event));
     wait_for_copies(async {
@@ -75,7 +75,7 @@ pub(super) fn run(call: &CommandContext, signals: &Signals, arguments: &Argument
         }
         let report =
             deploy::deploy(&request, &lock, endpoints, &SystemClock, orderly.requested(), &on_event).await?;
-        call.print(|| DeployJson::of_report(&report), || deployment::results(&report));
+        command.print(|| DeployJson::of_report(&report), || deployment::results(&report));
         match (report.kind(), report.error) {
             (_, Some(error)) => Err(error.into()),
             (kind, None) => Ok(kind.map_or(Exit::Done, Exit::from)),

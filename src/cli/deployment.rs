@@ -20,8 +20,8 @@ use crate::workspace::Workspace;
 
 /// A commit that may be deployed.
 pub(super) struct DeployContext<'c> {
-    call: &'c CommandContext,
-    opened: &'c RepositoryContext,
+    command: &'c CommandContext,
+    repo: &'c RepositoryContext,
     snapshot: &'c Snapshot<'c>,
     pub(super) workspace: Workspace,
 }
@@ -34,23 +34,23 @@ pub(super) struct Registries {
 
 impl<'c> DeployContext<'c> {
     pub(super) fn new(
-        call: &'c CommandContext,
-        opened: &'c RepositoryContext,
+        command: &'c CommandContext,
+        repo: &'c RepositoryContext,
         snapshot: &'c Snapshot<'c>,
     ) -> Result<Self, Error> {
-        let workspace = Workspace::read(snapshot, &opened.source)?;
-        Ok(Self { call, opened, snapshot, workspace })
+        let workspace = Workspace::read(snapshot, &repo.source)?;
+        Ok(Self { command, repo, snapshot, workspace })
     }
 
     pub(super) fn request(&self, choice: &DeployChoice<'_>) -> Result<DeployRequest, Error> {
         let workspace = &self.workspace;
         let (_, rule) = deploy::target(workspace, choice.environment)?;
-        let candidate = deploy::candidate(&self.opened.repository, &self.opened.context, rule)?;
+        let candidate = deploy::candidate(&self.repo.repository, &self.repo.context, rule)?;
         deploy::gate::check_rule(choice.environment, rule, &candidate).map_err(DeployError::from)?;
         let all = || workspace.projects.keys().collect::<Vec<&ProjectName>>();
         let selected = choice.named.map_or_else(all, |named| named.iter().collect());
         let with_needs = workspace.graph.with_needs(selected).into_iter().cloned().collect();
-        let work_dir = self.opened.repository.work_dir();
+        let work_dir = self.repo.repository.work_dir();
         let files = inputs::files(workspace, &with_needs, self.snapshot, work_dir)?;
         let digests = inputs::digests(workspace, &files);
         Ok(DeployRequest::read(workspace, self.snapshot, &digests, candidate, choice)?)
@@ -58,7 +58,7 @@ impl<'c> DeployContext<'c> {
 
     /// The claim to the environment's lock.
     pub(super) fn lock_request(&self, request: &DeployRequest, wait: Duration) -> Result<LockRequest, Error> {
-        let environment = &self.call.environment;
+        let environment = &self.command.environment;
         Ok(LockRequest {
             commit: request.commit(),
             by: environment.who(),
@@ -70,7 +70,7 @@ impl<'c> DeployContext<'c> {
 
     pub(super) async fn registries(&self) -> Result<Registries, Error> {
         let target = self.workspace.deploy.as_ref().ok_or(DeployError::NoDeployRegistry)?;
-        let environment = &self.call.environment;
+        let environment = &self.command.environment;
         Ok(Registries {
             cache: registries::registry(&self.workspace.cache, environment).await?,
             target: registries::registry(target, environment).await?,
@@ -83,7 +83,7 @@ impl<'c> DeployContext<'c> {
         request: &DeployRequest,
         on_event: &'o OnDeployEvent<'o>,
     ) -> Result<LiveOperations<'o>, Error> {
-        let environment = &self.call.environment;
+        let environment = &self.command.environment;
         let program = ensure_terraform::program(environment)?;
         Ok(LiveOperations {
             cache: &*registries.cache,
@@ -96,20 +96,20 @@ impl<'c> DeployContext<'c> {
 
     /// How commits are related; history that is cut off here is fetched where that is wanted.
     pub(super) fn relation(&self) -> impl Fn(CommitId, CommitId) -> Result<Relation, GitError> {
-        let fetch = self.call.options.fetch_base;
+        let fetch = self.command.options.fetch_base;
         let history = if fetch { History::Fetched } else { History::AsItIs };
-        move |deployed, commit| deploy::relation(&self.opened.repository, deployed, commit, history)
+        move |deployed, commit| deploy::relation(&self.repo.repository, deployed, commit, history)
     }
 
     /// Services are in the region of the deploy registry, else where `AWS_REGION` says.
     async fn services(&self) -> Result<Services, Error> {
-        let named = self.call.environment.aws_region()?;
+        let named = self.command.environment.aws_region()?;
         let target = self.workspace.deploy.as_ref().map(|target| &target.kind);
         let (region, endpoint): (Option<&Region>, _) = match target {
             Some(RegistryKind::Ecr(ecr)) => (Some(&ecr.region), ecr.endpoint.as_deref()),
             Some(RegistryKind::Oci { .. } | RegistryKind::Engine) | None => (named.as_ref(), None),
         };
-        let allowed = self.call.environment.allowed_hosts()?;
+        let allowed = self.command.environment.allowed_hosts()?;
         let endpoint = endpoint.map(|url| allowed.endpoint(url)).transpose().map_err(Error::Endpoint)?;
         let endpoint = endpoint.as_ref();
         let place = region.map(|region| AwsEndpoint { region, endpoint });
@@ -118,9 +118,8 @@ impl<'c> DeployContext<'c> {
 }
 
 /// Reads the manifest alone, which says where records are.
-pub(super) fn workspace(call: &CommandContext) -> Result<Workspace, Error> {
-    let CommandContext { options, environment, .. } = call;
-    let opened =
-        RepositoryContext::new(options, environment, super::repository_context::Uncommitted::LeftOut)?;
-    Ok(Workspace::read(&opened.snapshot(), &opened.source)?)
+pub(super) fn workspace(command: &CommandContext) -> Result<Workspace, Error> {
+    let CommandContext { options, environment, .. } = command;
+    let repo = RepositoryContext::new(options, environment, super::repository_context::Uncommitted::LeftOut)?;
+    Ok(Workspace::read(&repo.snapshot(), &repo.source)?)
 }

@@ -19,11 +19,11 @@ pub(super) struct Arguments {
     region: Region,
 }
 
-pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
-    let CommandContext { options, environment, output } = call;
+pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = command;
     environment.check_trust("change a repository")?;
-    let opened = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
-    let (manifest, _) = workspace::manifest(&opened.snapshot(), &opened.source)?;
+    let repo = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
+    let (manifest, _) = workspace::manifest(&repo.snapshot(), &repo.source)?;
     let sides: Vec<&RegistryConfig> = [Some(&manifest.cache), manifest.deploy.as_ref()]
         .into_iter()
         .flatten()

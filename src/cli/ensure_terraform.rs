@@ -27,8 +27,8 @@ pub(super) struct Arguments {
     sha256: Option<ArchiveSum>,
 }
 
-pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
-    let CommandContext { options, environment, output } = call;
+pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = command;
     environment.check_trust("install programs")?;
     let mirror = match &arguments.mirror {
         Some(mirror) => mirror.clone(),

@@ -27,10 +27,10 @@ enum Format {
     Json,
 }
 
-pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
-    let CommandContext { options, environment, output } = call;
-    let opened = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
-    let offline = observations::offline(&opened, call)?;
+pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = command;
+    let repo = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
+    let offline = observations::offline(&repo, command)?;
     let affected = offline.impact.projects.iter().filter(|project| project.is_affected);
     let affected: BTreeSet<&ProjectName> = affected.map(|project| &project.project).collect();
 

@@ -15,10 +15,10 @@ pub(super) struct Arguments {
     tag: String,
 }
 
-pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
-    let CommandContext { options, environment, output } = call;
-    let opened = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
-    let (manifest, _) = workspace::manifest(&opened.snapshot(), &opened.source)?;
+pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = command;
+    let repo = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
+    let (manifest, _) = workspace::manifest(&repo.snapshot(), &repo.source)?;
     let name = format!("{}{}", manifest.cache.prefix, arguments.repository);
     let (repository, tag) = (name.parse()?, arguments.tag.parse()?);
 

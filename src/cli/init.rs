@@ -16,8 +16,8 @@ pub(super) struct Arguments {
     force: bool,
 }
 
-pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
-    let CommandContext { options, output, .. } = call;
+pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, output, .. } = command;
     let repository = Repository::open(&options.directory)?;
     let root = repository.work_dir().ok_or(GitError::Bare)?;
     let existing = if arguments.force { Existing::Replace } else { Existing::Keep };

@@ -12,20 +12,20 @@ use crate::workspace::Workspace;
 #[derive(Debug, Args)]
 pub(super) struct Arguments {}
 
-pub(super) fn run(call: &CommandContext) -> Result<Exit, Error> {
-    let CommandContext { options, environment, output } = call;
-    let opened = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
-    let snapshot = opened.snapshot();
-    let workspace = Workspace::read(&snapshot, &opened.source)?;
-    let zone = opened.zone(&snapshot, &workspace)?;
+pub(super) fn run(command: &CommandContext) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = command;
+    let repo = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
+    let snapshot = repo.snapshot();
+    let workspace = Workspace::read(&snapshot, &repo.source)?;
+    let zone = repo.zone(&snapshot, &workspace)?;
     let records = wait_for(async {
         let registry = registries::registry(&workspace.cache, environment).await?;
-        Ok(observe::records(&*registry, &workspace, zone, &opened.context, &[]).await?)
+        Ok(observe::records(&*registry, &workspace, zone, &repo.context, &[]).await?)
     })?;
     let mut found = None;
     for (branch, commit) in records.of_branches().to_vec() {
         // A commit that this clone lacks may be one of a branch that was rewritten.
-        if opened.repository.has(commit) && opened.repository.is_ancestor(commit, opened.head.commit)? {
+        if repo.repository.has(commit) && repo.repository.is_ancestor(commit, repo.head.commit)? {
             found = Some((branch, commit));
             break;
         }

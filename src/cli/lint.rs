@@ -25,15 +25,15 @@ pub(super) struct Arguments {
 /// Fixing one thing can leave another with nothing to do; a chain of more than these is left as it is.
 const MAX_ROUNDS: usize = 5;
 
-pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
-    let CommandContext { options, environment, .. } = call;
+pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, .. } = command;
     let mut fixed = Vec::new();
     let mut rounds = if arguments.fix { MAX_ROUNDS } else { 0 };
     loop {
-        let opened = RepositoryContext::new(options, environment, Uncommitted::Included)?;
-        let work_dir = opened.repository.work_dir();
+        let repo = RepositoryContext::new(options, environment, Uncommitted::Included)?;
+        let work_dir = repo.repository.work_dir();
         let (mut lint, mut is_done) = (Lint::default(), true);
-        let count = look(&opened, &arguments.projects, |workspace, found, snapshot| {
+        let count = look(&repo, &arguments.projects, |workspace, found, snapshot| {
             if rounds > 0 {
                 rounds -= 1;
                 let work_dir = work_dir.ok_or(GitError::Bare)?;
@@ -45,7 +45,7 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
             Ok(())
         })?;
         if is_done {
-            print(call, &opened, count, &lint, &fixed);
+            print(command, &repo, count, &lint, &fixed);
             return Ok(if lint.findings.is_empty() { Exit::Done } else { Exit::No });
         }
     }
@@ -53,12 +53,12 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
 
 /// Looks at the named projects; returns how many there are.
 fn look(
-    opened: &RepositoryContext,
+    repo: &RepositoryContext,
     names: &[String],
     then: impl FnOnce(&Workspace, Lint, &Snapshot<'_>) -> Result<(), Error>,
 ) -> Result<usize, Error> {
-    let snapshot = opened.snapshot();
-    let workspace = Workspace::read(&snapshot, &opened.source)?;
+    let snapshot = repo.snapshot();
+    let workspace = Workspace::read(&snapshot, &repo.source)?;
     let selected: BTreeSet<ProjectName> = match names {
         [] => workspace.projects.keys().cloned().collect(),
         names => names.iter().map(|name| selection::project(&workspace, name)).collect::<Result<_, _>>()?,
@@ -70,13 +70,13 @@ fn look(
 
 fn print(
     CommandContext { options, output, .. }: &CommandContext,
-    opened: &RepositoryContext,
+    repo: &RepositoryContext,
     count: usize,
     lint: &Lint,
     fixed: &[Edit],
 ) {
     if options.json {
-        let (head, is_dirty) = (opened.head.commit, opened.is_dirty);
+        let (head, is_dirty) = (repo.head.commit, repo.is_dirty);
         output.json(&report::LintJson::new(head, is_dirty, count, lint, fixed));
     } else {
         lint.unchecked.iter().for_each(|unchecked| output.status(&report::unchecked(unchecked)));

@@ -137,16 +137,16 @@ pub fn main() -> Exit {
         Err(error) => return output::usage(&error),
     };
     output::start_tracing(options.verbose);
-    let call = CommandContext { output: Output::new(&options), environment: Environment::read(), options };
-    let exit = signals.map_err(Error::Start).and_then(|signals| run(&call, &signals, &command));
+    let context = CommandContext { output: Output::new(&options), environment: Environment::read(), options };
+    let exit = signals.map_err(Error::Start).and_then(|signals| run(&context, &signals, &command));
     let exit = exit.unwrap_or_else(|error| {
-        call.output.error(&error);
+        context.output.error(&error);
         error.kind().into()
     });
-    match call.output.take_failure() {
+    match context.output.take_failure() {
         None => exit,
         Some(error) => {
-            call.output.error(&error);
+            context.output.error(&error);
             if matches!(exit, Exit::Done | Exit::No) { error.kind().into() } else { exit }
         }
     }
@@ -183,31 +183,31 @@ impl CommandContext {
     }
 }
 
-fn run(call: &CommandContext, signals: &Signals, command: &Command) -> Result<Exit, Error> {
+fn run(context: &CommandContext, signals: &Signals, command: &Command) -> Result<Exit, Error> {
     match command {
-        Command::Init(arguments) => init::run(call, arguments),
-        Command::Build(arguments) => build::run(call, signals, arguments),
-        Command::Deploy(arguments) => deploy::run(call, signals, arguments),
-        Command::Status(arguments) => status::run(call, arguments),
-        Command::History(arguments) => status::history(call, arguments),
-        Command::Unlock(arguments) => unlock::run(call, arguments),
-        Command::Plan(arguments) => plan::run(call, arguments),
-        Command::Why(arguments) => why::run(call, arguments),
-        Command::Changed(arguments) => changed::run(call, arguments),
-        Command::CheckRebuild(arguments) => check_rebuild::run(call, arguments),
-        Command::ImageExists(arguments) => image_exists::run(call, arguments),
-        Command::EnsureRepo(arguments) => ensure_repo::run(call, arguments),
-        Command::Promote(arguments) => promote::run(call, arguments),
-        Command::Lint(arguments) => lint::run(call, arguments),
-        Command::Simulate(arguments) => simulate::run(call, arguments),
-        Command::Graph(arguments) => graph::run(call, arguments),
-        Command::EnsureTerraform(arguments) => ensure_terraform::run(call, arguments),
-        Command::Taint(arguments) => taint::run(call, arguments, Taint::Set),
-        Command::Untaint(arguments) => taint::run(call, arguments, Taint::TakeAway),
-        Command::LastSuccessfulCommit(_) => last_successful_commit::run(call),
-        Command::Setenv(_) => setenv::run(call),
-        Command::Shims(arguments) => shims::run(arguments, &call.output),
-        Command::Completions(arguments) => Ok(completions::run(arguments, &call.output)),
+        Command::Init(arguments) => init::run(context, arguments),
+        Command::Build(arguments) => build::run(context, signals, arguments),
+        Command::Deploy(arguments) => deploy::run(context, signals, arguments),
+        Command::Status(arguments) => status::run(context, arguments),
+        Command::History(arguments) => status::history(context, arguments),
+        Command::Unlock(arguments) => unlock::run(context, arguments),
+        Command::Plan(arguments) => plan::run(context, arguments),
+        Command::Why(arguments) => why::run(context, arguments),
+        Command::Changed(arguments) => changed::run(context, arguments),
+        Command::CheckRebuild(arguments) => check_rebuild::run(context, arguments),
+        Command::ImageExists(arguments) => image_exists::run(context, arguments),
+        Command::EnsureRepo(arguments) => ensure_repo::run(context, arguments),
+        Command::Promote(arguments) => promote::run(context, arguments),
+        Command::Lint(arguments) => lint::run(context, arguments),
+        Command::Simulate(arguments) => simulate::run(context, arguments),
+        Command::Graph(arguments) => graph::run(context, arguments),
+        Command::EnsureTerraform(arguments) => ensure_terraform::run(context, arguments),
+        Command::Taint(arguments) => taint::run(context, arguments, Taint::Set),
+        Command::Untaint(arguments) => taint::run(context, arguments, Taint::TakeAway),
+        Command::LastSuccessfulCommit(_) => last_successful_commit::run(context),
+        Command::Setenv(_) => setenv::run(context),
+        Command::Shims(arguments) => shims::run(arguments, &context.output),
+        Command::Completions(arguments) => Ok(completions::run(arguments, &context.output)),
     }
 }
 

@@ -50,10 +50,10 @@ impl RepositoryContext {
     }
 
     /// Finds the base without asking a registry, and says so where a build record would have come first.
-    pub(super) fn base_by_git(&self, call: &CommandContext, settings: &Settings) -> Result<Base, Error> {
-        let found = self.base(&call.options, &call.environment, settings, &Records::NotAsked)?;
+    pub(super) fn base_by_git(&self, command: &CommandContext, settings: &Settings) -> Result<Base, Error> {
+        let found = self.base(&command.options, &command.environment, settings, &Records::NotAsked)?;
         if found.records_might_say_more {
-            call.output.status(
+            command.output.status(
                 "no registry is asked here: a build record, which `plan` looks for, might name a nearer base",
             );
         }
@@ -84,7 +84,7 @@ impl RepositoryContext {
     /// Asks git and the cache for all that a plan of builds needs.
     pub(super) async fn observe(
         &self,
-        call: &CommandContext,
+        command: &CommandContext,
         snapshot: &Snapshot<'_>,
         workspace: &Workspace,
         zone: Zone,
@@ -92,11 +92,13 @@ impl RepositoryContext {
         cache: &dyn Registry,
     ) -> Result<Observations, Error> {
         let find_base = async || {
-            let records = match call.options.base {
+            let records = match command.options.base {
                 Some(_) => Records::NotAsked,
                 None => self.records(cache, workspace, zone).await?,
             };
-            Ok::<_, Error>(self.base(&call.options, &call.environment, &workspace.settings, &records)?.base)
+            Ok::<_, Error>(
+                self.base(&command.options, &command.environment, &workspace.settings, &records)?.base,
+            )
         };
         observe::observe(self.request(snapshot, workspace), zone, selected, cache, find_base).await
     }
@@ -110,22 +112,22 @@ pub(super) struct Offline {
 }
 
 /// Looks at all projects by git alone and says on which base.
-pub(super) fn offline(opened: &RepositoryContext, call: &CommandContext) -> Result<Offline, Error> {
-    offline_since(opened, call, |workspace| opened.base_by_git(call, &workspace.settings))
+pub(super) fn offline(repo: &RepositoryContext, command: &CommandContext) -> Result<Offline, Error> {
+    offline_since(repo, command, |workspace| repo.base_by_git(command, &workspace.settings))
 }
 
 /// The same since the base that `base` finds.
 pub(super) fn offline_since(
-    opened: &RepositoryContext,
-    call: &CommandContext,
+    repo: &RepositoryContext,
+    command: &CommandContext,
     base: impl FnOnce(&Workspace) -> Result<Base, Error>,
 ) -> Result<Offline, Error> {
-    let snapshot = opened.snapshot();
-    let workspace = Workspace::read(&snapshot, &opened.source)?;
+    let snapshot = repo.snapshot();
+    let workspace = Workspace::read(&snapshot, &repo.source)?;
     let base = base(&workspace)?;
-    let changes = observe::changes(opened.request(&snapshot, &workspace), base)?;
+    let changes = observe::changes(repo.request(&snapshot, &workspace), base)?;
     let all = workspace.projects.keys().cloned().collect();
     let impact = plan::impact(&workspace.graph, &changes, &all);
-    call.output.status(&crate::report::text::base(impact.head, impact.is_dirty, &impact.base));
+    command.output.status(&crate::report::text::base(impact.head, impact.is_dirty, &impact.base));
     Ok(Offline { workspace, changes, impact })
 }

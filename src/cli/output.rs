@@ -1,4 +1,4 @@
-//! Where words go: answers to standard output, status messages to standard error.
+//! Output: answers to standard output, status messages to standard error.
 
 use std::error::Error as _;
 use std::fs::File;
@@ -78,7 +78,7 @@ impl Output {
         self.write_stdout(&format!("{}\n", printable_json(&text)));
     }
 
-    /// Writes a sentence of status messages, unless nobody wants it or a program reads the events.
+    /// Writes a status message, unless `--quiet` is given or a program reads the events.
     pub(super) fn status(&self, sentence: &str) {
         if !self.is_quiet && self.progress != ProgressKind::Json {
             self.write_error(&format!("{}\n", printable_lines(sentence)));

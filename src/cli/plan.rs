@@ -23,29 +23,29 @@ pub(super) struct Arguments {
     digests: bool,
 }
 
-pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
-    let CommandContext { options, environment, .. } = call;
+pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, .. } = command;
     let uncommitted = if arguments.offline { Uncommitted::LeftOut } else { Uncommitted::Included };
-    let opened = RepositoryContext::new(options, environment, uncommitted)?;
-    let snapshot = opened.snapshot();
-    let workspace = Workspace::read(&snapshot, &opened.source)?;
+    let repo = RepositoryContext::new(options, environment, uncommitted)?;
+    let snapshot = repo.snapshot();
+    let workspace = Workspace::read(&snapshot, &repo.source)?;
     let selected = selection::selected(&workspace, &arguments.projects)?;
     if arguments.offline {
-        let base = opened.base_by_git(call, &workspace.settings)?;
-        let request = opened.request(&snapshot, &workspace);
+        let base = repo.base_by_git(command, &workspace.settings)?;
+        let request = repo.request(&snapshot, &workspace);
         let changes = observe::changes(request, base)?;
         let digests = if arguments.digests { Some(observe::digests(request, &selected)?) } else { None };
         let impact = plan::impact(&workspace.graph, &changes, &selected);
         let digests = digests.as_ref();
-        call.print(|| PlanJson::of_impact(&impact, digests), || text::impact(&impact, digests));
+        command.print(|| PlanJson::of_impact(&impact, digests), || text::impact(&impact, digests));
     } else {
-        let zone = opened.zone(&snapshot, &workspace)?;
+        let zone = repo.zone(&snapshot, &workspace)?;
         let plan = wait_for(async {
             let cache = registries::registry(&workspace.cache, environment).await?;
-            let observed = opened.observe(call, &snapshot, &workspace, zone, &selected, &*cache).await?;
+            let observed = repo.observe(command, &snapshot, &workspace, zone, &selected, &*cache).await?;
             Ok(plan::make(&workspace.graph, &observed, workspace.settings.strategy, &Force::None))
         })?;
-        call.print(|| PlanJson::of_plan(&plan), || text::plan(&plan));
+        command.print(|| PlanJson::of_plan(&plan), || text::plan(&plan));
     }
     Ok(Exit::Done)
 }

@@ -19,8 +19,8 @@ pub(super) struct Arguments {
     to: String,
 }
 
-pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
-    let CommandContext { options, environment, output } = call;
+pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = command;
     let (from, to): (ImageRef, ImageRef) = (arguments.from.parse()?, arguments.to.parse()?);
     if to.digest.is_some() {
         return Err(Error::ChosenDigest(to));

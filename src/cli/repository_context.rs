@@ -68,13 +68,12 @@ impl RepositoryContext {
             },
         };
         let trust = environment.ci.trust();
-        let mut opened =
-            Self { repository, head, context, trust, tree, is_dirty, source, deployed_base: None };
+        let mut repo = Self { repository, head, context, trust, tree, is_dirty, source, deployed_base: None };
         if let Some(revision) = &options.base {
-            let workspace = || Ok(Workspace::read(&opened.snapshot(), &opened.source)?);
-            opened.deployed_base = DeployedBase::read(revision, workspace, environment)?;
+            let workspace = || Ok(Workspace::read(&repo.snapshot(), &repo.source)?);
+            repo.deployed_base = DeployedBase::read(revision, workspace, environment)?;
         }
-        Ok(opened)
+        Ok(repo)
     }
 
     pub(super) fn snapshot(&self) -> Snapshot<'_> {

@@ -13,11 +13,11 @@ use crate::exit::Exit;
 #[derive(Debug, Args)]
 pub(super) struct Arguments {}
 
-pub(super) fn run(call: &CommandContext) -> Result<Exit, Error> {
-    let CommandContext { options, environment, output } = call;
-    let opened = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
+pub(super) fn run(command: &CommandContext) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = command;
+    let repo = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
 
-    let exports = Exports::new(&environment.ci, &opened.context, opened.repository.origin_url());
+    let exports = Exports::new(&environment.ci, &repo.context, repo.repository.origin_url());
     match environment.bash_env() {
         Some(file) => {
             append(&file, &exports.to_string())

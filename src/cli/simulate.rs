@@ -22,14 +22,14 @@ pub(super) struct Arguments {
     limit: NonZeroUsize,
 }
 
-pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
-    let CommandContext { options, environment, output } = call;
-    let opened = RepositoryContext::new(options, environment, Uncommitted::Included)?;
-    let (newest, since) = range(&opened.repository, &arguments.range)?;
-    let history = opened.repository.first_parents(newest, since, arguments.limit.get())?;
-    let snapshot = opened.snapshot();
-    let workspace = Workspace::read(&snapshot, &opened.source)?;
-    let simulation = simulate::run(&workspace, &opened.source, &snapshot, &opened.repository, &history)?;
+pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = command;
+    let repo = RepositoryContext::new(options, environment, Uncommitted::Included)?;
+    let (newest, since) = range(&repo.repository, &arguments.range)?;
+    let history = repo.repository.first_parents(newest, since, arguments.limit.get())?;
+    let snapshot = repo.snapshot();
+    let workspace = Workspace::read(&snapshot, &repo.source)?;
+    let simulation = simulate::run(&workspace, &repo.source, &snapshot, &repo.repository, &history)?;
     if let Some(left_out) = simulation.left_out {
         output.status(&left_out.to_string());
     }

@@ -17,33 +17,34 @@ pub(super) struct Arguments {
     environment: EnvironmentName,
 }
 
-pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
-    let workspace = deployment::workspace(call)?;
+pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let workspace = deployment::workspace(command)?;
     let (stored, claims) = wait_for(async {
-        let records = EnvironmentRecords::open(&call.environment, &workspace, &arguments.environment).await?;
+        let records =
+            EnvironmentRecords::open(&command.environment, &workspace, &arguments.environment).await?;
         let claims = records.claims().list().await.map_err(crate::deploy::DeployError::from)?;
         Ok((records.read().await?, claims))
     })?;
     let now = Timestamp::now();
     let claims: Vec<_> =
         claims.into_iter().map(|(_, claim)| claim).filter(|claim| !claim.has_expired(now)).collect();
-    if call.options.json {
-        call.output.json(&StatusJson::new(&stored.record, &claims));
+    if command.options.json {
+        command.output.json(&StatusJson::new(&stored.record, &claims));
     } else {
-        call.output.stdout(&environment::status(&stored.record, &claims));
+        command.output.stdout(&environment::status(&stored.record, &claims));
     }
     Ok(Exit::Done)
 }
 
-pub(super) fn history(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
-    let workspace = deployment::workspace(call)?;
+pub(super) fn history(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let workspace = deployment::workspace(command)?;
     let stored = wait_for(async {
-        EnvironmentRecords::open(&call.environment, &workspace, &arguments.environment).await?.read().await
+        EnvironmentRecords::open(&command.environment, &workspace, &arguments.environment).await?.read().await
     })?;
-    if call.options.json {
-        call.output.json(&HistoryJson::new(&stored.record));
+    if command.options.json {
+        command.output.json(&HistoryJson::new(&stored.record));
     } else {
-        call.output.stdout(&environment::history(&stored.record));
+        command.output.stdout(&environment::history(&stored.record));
     }
     Ok(Exit::Done)
 }

@@ -26,11 +26,11 @@ pub(super) enum Taint {
     TakeAway,
 }
 
-pub(super) fn run(call: &CommandContext, arguments: &Arguments, taint: Taint) -> Result<Exit, Error> {
-    let CommandContext { options, environment, output } = call;
+pub(super) fn run(command: &CommandContext, arguments: &Arguments, taint: Taint) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = command;
     environment.check_trust("write to the cache")?;
-    let opened = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
-    let workspace = Workspace::read(&opened.snapshot(), &opened.source)?;
+    let repo = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
+    let workspace = Workspace::read(&repo.snapshot(), &repo.source)?;
     let projects = arguments.projects.iter().map(|name| selection::project(&workspace, name));
     let projects = projects.collect::<Result<Vec<_>, _>>()?;
     wait_for(async {

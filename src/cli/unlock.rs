@@ -17,11 +17,12 @@ pub(super) struct Arguments {
     environment: EnvironmentName,
 }
 
-pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
-    call.environment.check_trust("unlock")?;
-    let workspace = deployment::workspace(call)?;
+pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    command.environment.check_trust("unlock")?;
+    let workspace = deployment::workspace(command)?;
     let removed = wait_for(async {
-        let records = EnvironmentRecords::open(&call.environment, &workspace, &arguments.environment).await?;
+        let records =
+            EnvironmentRecords::open(&command.environment, &workspace, &arguments.environment).await?;
         let claims = records.claims();
         let mut removed = Vec::new();
         for (tag, claim) in claims.list().await.map_err(DeployError::from)? {
@@ -30,10 +31,10 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
         }
         Ok(removed)
     })?;
-    if call.options.json {
-        call.output.json(&UnlockJson::new(arguments.environment.as_str(), &removed));
+    if command.options.json {
+        command.output.json(&UnlockJson::new(arguments.environment.as_str(), &removed));
     } else {
-        call.output.stdout(&environment::unlocked(arguments.environment.as_str(), &removed));
+        command.output.stdout(&environment::unlocked(arguments.environment.as_str(), &removed));
     }
     Ok(Exit::Done)
 }

@@ -24,12 +24,12 @@ pub(super) struct Arguments {
     against: Option<String>,
 }
 
-pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
-    let CommandContext { options, environment, output } = call;
-    let opened = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
+pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, output } = command;
+    let repo = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
     let offline = match arguments.against.as_ref().or(options.base.as_ref()) {
-        None => observations::offline(&opened, call)?,
-        Some(against) => offline_against(&opened, call, against, &arguments.project)?,
+        None => observations::offline(&repo, command)?,
+        Some(against) => offline_against(&repo, command, against, &arguments.project)?,
     };
     let project = selection::project(&offline.workspace, &arguments.project)?;
     let is_affected = offline.impact.project(&project).is_some_and(|project| project.is_affected);
@@ -54,24 +54,24 @@ pub(super) fn run(call: &CommandContext, arguments: &Arguments) -> Result<Exit, 
 
 /// Of what an environment runs, the project's own commit counts: others may run another one.
 fn offline_against(
-    opened: &RepositoryContext,
-    call: &CommandContext,
+    repo: &RepositoryContext,
+    command: &CommandContext,
     against: &str,
     project: &str,
 ) -> Result<Offline, Error> {
-    observations::offline_since(opened, call, |workspace| {
-        let missing = opened.missing(&call.options);
-        let read = || Ok(Workspace::read(&opened.snapshot(), &opened.source)?);
-        match DeployedBase::read(against, read, &call.environment)? {
+    observations::offline_since(repo, command, |workspace| {
+        let missing = repo.missing(&command.options);
+        let read = || Ok(Workspace::read(&repo.snapshot(), &repo.source)?);
+        match DeployedBase::read(against, read, &command.environment)? {
             Some(deployed) => {
                 let project = selection::project(workspace, project)?;
-                deployed.base(&opened.repository, Some(&project), missing)
+                deployed.base(&repo.repository, Some(&project), missing)
             }
-            None if call.options.base.is_some() => {
-                Ok(observe::named_base(&opened.repository, against, missing)?)
+            None if command.options.base.is_some() => {
+                Ok(observe::named_base(&repo.repository, against, missing)?)
             }
             None => {
-                let commit = opened.repository.commit(against)?;
+                let commit = repo.repository.commit(against)?;
                 Ok(Base::Known { commit, from: "--against".to_owned() })
             }
         }

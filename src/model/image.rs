@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-use super::{BranchName, CommitId, InputDigest, ManifestDigest, Platform, StageName};
+use super::{ManifestDigest, Tag};
 
 /// A text that is not an image reference, or a part of one that breaks its grammar.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -18,7 +18,7 @@ pub struct InvalidImageRef {
     expected: &'static str,
 }
 
-fn invalid(text: &str, expected: &'static str) -> InvalidImageRef {
+pub(super) fn invalid(text: &str, expected: &'static str) -> InvalidImageRef {
     InvalidImageRef { text: text.to_owned(), expected }
 }
 
@@ -138,107 +138,6 @@ impl Serialize for RepositoryName {
     }
 }
 
-/// A tag: 1 to 128 of `A-Z a-z 0-9 _ . -`, the first not `.` or `-`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Tag(String);
-
-impl Tag {
-    /// The image for these inputs; written last, never moved.
-    pub fn cache(digest: &InputDigest) -> Self {
-        Self(format!("cache-{digest}"))
-    }
-
-    /// A named stage of the image for these inputs.
-    pub fn cache_stage(digest: &InputDigest, stage: &StageName) -> Self {
-        Self(format!("cache-{digest}-{}", slug(stage.as_str(), 128 - "cache--".len() - 64)))
-    }
-
-    /// The newest image of a branch.
-    pub fn branch(branch: &BranchName) -> Self {
-        Self(format!("branch-{}", slug(branch.as_str(), 100)))
-    }
-
-    /// A named stage of the newest image of a branch. The `.` can't stand in a branch's own
-    /// part, so the stage `b` of the branch `a` is never the branch `a-b`.
-    pub fn branch_stage(branch: &BranchName, stage: &StageName) -> Self {
-        Self(format!("branch-{}.{}", slug(branch.as_str(), 60), slug(stage.as_str(), 60)))
-    }
-
-    /// The image that this commit built.
-    pub fn commit(commit: &CommitId) -> Self {
-        Self(format!("commit-{commit}"))
-    }
-
-    /// The record of what an environment runs.
-    pub fn deployed(environment: &str) -> Self {
-        Self(format!("deployed-{}", slug(environment, 100)))
-    }
-
-    /// What an engine pushes an image under: a push needs a tag, and only one that is made from the image's id can't
-    /// stand for another image meanwhile.
-    pub fn pushed(id: &ManifestDigest) -> Self {
-        Self(format!("pushed-{}", &id.to_string()["sha256:".len()..]))
-    }
-
-    /// What an untrusted run built, in the engine alone. No run looks for it.
-    pub fn untrusted(run: &str, platform: Option<&Platform>) -> Self {
-        let platform = platform.map(|platform| format!("-{}", platform.to_string().replace('/', "-")));
-        Self(format!("untrusted-{}", slug(&format!("{run}{}", platform.unwrap_or_default()), 100)))
-    }
-
-    /// What forces the next build.
-    pub fn tainted() -> Self {
-        Self("tainted".to_owned())
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Turns any name into a part of a tag of at most `most` bytes, never two names into one.
-///
-/// A name of letters, digits, `_` and `-` that is short enough stays as it is; any other
-/// gets `.0` and sixteen digits of its own SHA-256 (a stage's name never begins with a digit).
-fn slug(name: &str, most: usize) -> String {
-    const HASH_DIGITS: usize = 16;
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    if name.len() <= most && !name.is_empty() && name.bytes().all(fits) {
-        return name.to_owned();
-    }
-    let hash = ManifestDigest::of(name.as_bytes()).to_string();
-    let digits = &hash["sha256:".len()..][..HASH_DIGITS];
-    let kept: String = name
-        .bytes()
-        .take(most - ".0".len() - HASH_DIGITS)
-        .map(|byte| if fits(byte) { char::from(byte) } else { '-' })
-        .collect();
-    format!("{kept}.0{digits}")
-}
-
-impl FromStr for Tag {
-    type Err = InvalidImageRef;
-
-    fn from_str(text: &str) -> Result<Self, InvalidImageRef> {
-        let is_whole = (1..=128).contains(&text.len())
-            && !text.starts_with(['.', '-'])
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
-        if !is_whole {
-            return Err(invalid(
-                text,
-                "a tag: up to 128 letters, digits, `_`, `.` and `-`, the first not `.` or `-`",
-            ));
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Display for Tag {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
 /// `[host/]repository[:tag][@digest]`.
 ///
 /// What stands before the first `/` is a host only if it has a `.`, a `:`, or is
@@ -354,41 +253,6 @@ mod tests {
             "$x",
         ] {
             assert!(text.parse::<ImageRef>().is_err(), "{text:?} was accepted");
-        }
-    }
-
-    #[test]
-    fn slugs_are_valid_tags_and_never_collide() {
-        let long = "x".repeat(300);
-        let names =
-            ["main", "feature/a", "feature-a", "Feature/A", "feature/ä", "", "-", ".", &long, &long[1..]];
-
-        let tags: std::collections::BTreeSet<Tag> =
-            names.iter().map(|name| Tag::branch(&BranchName::new(*name))).collect();
-
-        assert_eq!(tags.len(), names.len());
-        assert!(tags.iter().all(|tag| tag.as_str().parse::<Tag>().is_ok()), "{tags:?}");
-    }
-
-    #[test]
-    fn a_stage_never_makes_a_tag_too_long() {
-        let stage: StageName = "b".repeat(128).parse().unwrap();
-        let branch = BranchName::new("x".repeat(300));
-        let digest = InputDigest::from_bytes([0; 32]);
-
-        for tag in [Tag::branch_stage(&branch, &stage), Tag::cache_stage(&digest, &stage)] {
-            assert!(tag.as_str().parse::<Tag>().is_ok(), "{tag}");
-        }
-    }
-
-    #[test]
-    fn a_stage_of_one_branch_is_never_another_branch() {
-        let stage: StageName = "b".parse().unwrap();
-
-        let of_stage = Tag::branch_stage(&BranchName::new("a"), &stage);
-
-        for branch in ["a-b", "a.b", "a/b", "a.0b"] {
-            assert_ne!(of_stage, Tag::branch(&BranchName::new(branch)));
         }
     }
 

@@ -15,6 +15,7 @@ mod printable;
 mod random;
 mod region;
 mod secret;
+mod tag;
 mod timestamp;
 
 pub use change::{Change, ChangeKind};
@@ -22,7 +23,7 @@ pub use digest::{InputDigest, ManifestDigest};
 pub use error_kind::ErrorKind;
 pub use fingerprint::{Fingerprint, Fingerprinter};
 pub use git::{BranchName, CommitId, FileMode, ObjectId};
-pub use image::{Host, ImageRef, InvalidImageRef, RepositoryName, Tag};
+pub use image::{Host, ImageRef, InvalidImageRef, RepositoryName};
 pub use name::{InvalidName, ProjectName, StageName};
 pub use path::RepoPath;
 pub use platform::Platform;
@@ -30,4 +31,5 @@ pub use printable::{excerpt, printable, printable_json, printable_lines, printab
 pub use random::random_bits;
 pub use region::{InvalidRegion, Region};
 pub use secret::{Credentials, Secret};
+pub use tag::Tag;
 pub use timestamp::Timestamp;

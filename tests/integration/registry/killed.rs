@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -51,15 +52,29 @@ impl OwnRegistry {
         }
     }
 
-    fn log(&self) -> std::path::PathBuf {
+    fn log(&self) -> PathBuf {
         self.folder.path().join("access.log")
     }
 
-    /// How many blobs the repository has: each is linked there when it is whole.
-    fn blobs(&self, repository: &RepositoryName) -> usize {
+    /// The links of the repository's blobs, with their sizes: each blob is linked there when it is whole.
+    fn links(&self, repository: &RepositoryName) -> Vec<(PathBuf, u64)> {
         let links = format!("data/docker/registry/v2/repositories/{repository}/_layers/sha256");
         let entries = fs::read_dir(self.folder.path().join(links)).into_iter().flatten();
-        entries.filter(|entry| entry.as_ref().unwrap().path().join("link").exists()).count()
+        let links = entries.map(|entry| entry.unwrap().path().join("link"));
+        links.filter_map(|link| Some((link.clone(), fs::metadata(link).ok()?.len()))).collect()
+    }
+
+    /// How many blobs the repository has.
+    fn blobs(&self, repository: &RepositoryName) -> usize {
+        self.links(repository).iter().filter(|(_, bytes)| *bytes > 0).count()
+    }
+
+    /// Removes the links that it was killed over. It makes a file and then writes it, and answers 500 to whoever asks for a
+    /// blob whose link is empty, so that nobody could promote that blob any more.
+    fn repair(&self, repository: &RepositoryName) {
+        for (link, _) in self.links(repository).iter().filter(|(_, bytes)| *bytes == 0) {
+            fs::remove_file(link).unwrap();
+        }
     }
 }
 
@@ -94,6 +109,7 @@ async fn what_a_killed_registry_had_whole_is_not_sent_again() {
     registry.kill();
     let answer: crate::support::world::Answer = interrupted.wait_with_output().unwrap().into();
     let whole = registry.blobs(&repository);
+    registry.repair(&repository);
 
     assert_eq!(answer.exit, 3, "{answer}");
     assert!(answer.stderr.contains("no whole answer from the registry"), "{answer}");
