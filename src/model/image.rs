@@ -6,21 +6,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
-use thiserror::Error;
 
+use super::image_error::{InvalidImageRef, invalid};
 use super::{ManifestDigest, Tag};
-
-/// A text that is not an image reference, or a part of one that breaks its grammar.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{text}` is not {expected}")]
-pub struct InvalidImageRef {
-    text: String,
-    expected: &'static str,
-}
-
-pub(super) fn invalid(text: &str, expected: &'static str) -> InvalidImageRef {
-    InvalidImageRef { text: text.to_owned(), expected }
-}
 
 /// A registry's host name, with its port if it has one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::image::{InvalidImageRef, invalid};
+use super::image_error::{InvalidImageRef, invalid};
 use super::{BranchName, CommitId, InputDigest, ManifestDigest, Platform, StageName};
 
 /// A tag: 1 to 128 of `A-Z a-z 0-9 _ . -`, the first not `.` or `-`.
