@@ -102,3 +102,51 @@ fn parent_changes(reference: &str, before: &Project, now: &Project) -> BTreeSet<
     };
     platforms.into_iter().filter_map(change).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::patterns::Patterns;
+    use crate::workspace::PatternFile;
+
+    /// The project `api` with these lines in its entry, without a Dockerfile that was read.
+    fn project(entry: &str) -> Project {
+        let text = format!("[workspace]\nname = 'shop'\n[projects.api]\npath = 'api'\n{entry}\n");
+        let manifest = config::parse(text.as_bytes(), "projects.toml").unwrap();
+        let (_, config) = manifest.projects.into_iter().next().unwrap();
+        Project {
+            patterns: Patterns::default(),
+            pattern_file: PatternFile::Absent(config.path.value.clone()),
+            variants: Box::new([]),
+            repository: config.repository.clone(),
+            extra_inputs: Patterns::default(),
+            config,
+        }
+    }
+
+    #[test]
+    fn a_difference_names_the_key_that_it_comes_from_and_no_other() {
+        for (entry, key) in [
+            ("context = 'elsewhere'", "context"),
+            ("hermetic = false", "hermetic"),
+            ("dockerfile = 'Dockerfile.prod'", "dockerfile"),
+            ("target = 'runtime'", "target"),
+            ("platforms = ['linux/arm64']", "platforms"),
+            ("build_args = { PROFILE = 'release' }", "build_args.PROFILE"),
+            ("secrets = { npmrc = { env = 'NPMRC' } }", "secrets.npmrc"),
+        ] {
+            let keys = Difference::Keys(vec![key.to_owned()]);
+
+            assert_eq!(between(&project(""), &project(entry), true), [keys], "{entry}");
+        }
+    }
+
+    #[test]
+    fn what_every_project_is_rebuilt_for_is_a_key_too() {
+        let keys = Difference::Keys(vec!["rebuild_all".to_owned()]);
+
+        assert_eq!(between(&project(""), &project(""), false), [keys]);
+        assert_eq!(between(&project(""), &project(""), true), []);
+    }
+}
