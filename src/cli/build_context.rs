@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::durations_file::DurationsFile;
+use super::ecr_logins::EcrLogins;
 use super::progress::Display;
 use super::repository_context::RepositoryContext;
 use super::signals::Signals;
@@ -129,7 +130,7 @@ impl<'c> BuildContext<'c> {
             branch_to_read: self.repo.context.branch_to_read(),
             secrets: &self.secrets(plan)?,
             pull,
-            logins: &self.logins(),
+            logins: &self.logins()?,
             proxies: &self.proxies(plan)?,
         };
         let connect = async || {
@@ -191,12 +192,14 @@ impl<'c> BuildContext<'c> {
         Ok(moves.is_ok())
     }
 
-    /// What the user has logged in to with the docker CLI.
-    fn logins(&self) -> Logins {
-        match self.command.environment.docker_config() {
+    /// What the user has logged in to with the docker CLI, and the registries of ECR.
+    fn logins(&self) -> Result<Logins, Error> {
+        let environment = &self.command.environment;
+        let logins = match environment.docker_config() {
             Some(path) => Logins::of(DockerConfig::new(path)),
             None => Logins::none(),
-        }
+        };
+        Ok(logins.with_source(Arc::new(EcrLogins::new(environment.allowed_hosts()?))))
     }
 
     /// The proxies that the docker CLI would hand to builds; none where nothing is built, which needs no engine.

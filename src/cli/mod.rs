@@ -11,6 +11,7 @@ mod deploy;
 mod deployed_base;
 mod deployment;
 mod durations_file;
+mod ecr_logins;
 mod ensure_repo;
 mod ensure_terraform;
 mod environment;

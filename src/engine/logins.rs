@@ -1,6 +1,10 @@
 //! Logins for the registries that the engine asks for while it builds.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
 
 use super::EngineError;
 use super::error::DOCKER_HUB_REGISTRY;
@@ -14,6 +18,15 @@ pub struct Logins {
     cache: BTreeMap<String, Credentials>,
     /// For all other hosts.
     config: Option<DockerConfig>,
+    /// For those that the configuration has no login for.
+    source: Option<Arc<dyn LoginSource>>,
+}
+
+/// Knows logins that are in no configuration.
+#[async_trait]
+pub trait LoginSource: Debug + Send + Sync {
+    /// What to log in to `host` with, or why that can't be had. `None` for a host that it is not responsible for.
+    async fn login(&self, host: &Host) -> Option<Result<Credentials, String>>;
 }
 
 impl Logins {
@@ -24,7 +37,14 @@ impl Logins {
 
     /// The logins in Docker's configuration and its helpers.
     pub fn of(config: DockerConfig) -> Self {
-        Self { cache: BTreeMap::new(), config: Some(config) }
+        Self { config: Some(config), ..Self::default() }
+    }
+
+    /// Asks `source` where the configuration has no login.
+    #[must_use]
+    pub fn with_source(mut self, source: Arc<dyn LoginSource>) -> Self {
+        self.source = Some(source);
+        self
     }
 
     /// Adds the login for the cache, which comes before any other for this host.
@@ -43,13 +63,24 @@ impl Logins {
         if let Some(credentials) = self.cache.get(asked_name(host)) {
             return Ok(offer(Some(Login::Password(credentials.clone())), Origin::Cache));
         }
-        match &self.config {
-            None => Ok(offer(None, Origin::Nowhere)),
+        let (login, origin) = match &self.config {
+            None => (None, Origin::Nowhere),
             Some(config) => {
                 let path = config.path().display().to_string();
-                Ok(offer(config.login(host).await?, Origin::Config(path)))
+                (config.login(host).await?, Origin::Config(path))
             }
+        };
+        if login.is_none()
+            && let Some(answer) = self.ask_source(host).await
+        {
+            let origin = Origin::Source(answer.as_ref().err().cloned());
+            return Ok(offer(answer.ok().map(Login::Password), origin));
         }
+        Ok(offer(login, origin))
+    }
+
+    async fn ask_source(&self, host: &str) -> Option<Result<Credentials, String>> {
+        self.source.as_ref()?.login(&host.parse().ok()?).await
     }
 }
 
@@ -74,6 +105,8 @@ pub(super) struct Offer {
 enum Origin {
     Cache,
     Config(String),
+    /// A source besides the configuration, or why that has none.
+    Source(Option<String>),
     /// An untrusted run, or a user without a home.
     Nowhere,
 }
@@ -101,9 +134,10 @@ impl Offer {
         match (&self.login, &self.origin) {
             (Some(_), Origin::Cache) => format!("{login}, with the login of the cache"),
             (Some(_), Origin::Config(path)) => format!("{login}, with the login from `{path}`"),
+            (None, Origin::Source(Some(why))) => format!("{login}: {why}"),
             (None, Origin::Config(path)) => format!("{login}: `{path}` has none for it"),
             (_, Origin::Nowhere) => format!("{login}: only the cache's is used here"),
-            (None, Origin::Cache) => login,
+            (_, Origin::Source(_)) | (None, Origin::Cache) => login,
         }
     }
 
@@ -163,6 +197,34 @@ mod tests {
         assert_eq!(user(&logins, "a.example").await, "cache");
         assert_eq!(user(&logins, "b.example").await, "b");
         assert_eq!(user(&logins, "c.example").await, "");
+    }
+
+    /// Knows `b.example`, and fails at `c.example`.
+    #[derive(Debug)]
+    struct Source;
+
+    #[async_trait]
+    impl LoginSource for Source {
+        async fn login(&self, host: &Host) -> Option<Result<Credentials, String>> {
+            match host.as_str() {
+                "b.example" => Some(Ok(credentials("source"))),
+                "c.example" => Some(Err("nobody is signed in".to_owned())),
+                _ => None,
+            }
+        }
+    }
+
+    // issue 14: E1
+    #[tokio::test]
+    async fn where_the_configuration_has_no_login_the_source_is_asked() {
+        let (_folder, config) = config(r#"{"auths": {"a.example": {"auth": "YTpw"}}}"#);
+        let logins = Logins::of(config).with_source(Arc::new(Source));
+        let describe = async |host: &str| logins.find(host).await.unwrap().describe();
+
+        assert_eq!(user(&logins, "a.example").await, "a");
+        assert_eq!(describe("b.example").await, "as `source`");
+        assert_eq!(describe("c.example").await, "without a login: nobody is signed in");
+        assert!(describe("d.example").await.ends_with("has none for it"));
     }
 
     #[tokio::test]

@@ -25,7 +25,7 @@ pub use content::ContentError;
 pub use context::{Content, Context, ContextError, ContextFile, check_link};
 pub use docker::DockerEngine;
 pub use error::EngineError;
-pub use logins::Logins;
+pub use logins::{LoginSource, Logins};
 pub use step::{Step, StepLabel};
 
 /// A builder of images that also keeps them, until they are pushed.

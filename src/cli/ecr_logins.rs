@@ -1,0 +1,64 @@
+//! Logins for images of ECR that are not in the cache: from AWS, for any account and region.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::Mutex;
+
+use crate::aws::AllowedHosts;
+use crate::config::Ecr;
+use crate::engine::LoginSource;
+use crate::model::{Credentials, Host};
+use crate::registry::{Registry, RegistryError, RetryPolicy, ecr_registry};
+
+/// Asks AWS for a token when a registry of ECR is first needed. Other hosts are not its business.
+pub(super) struct EcrLogins {
+    allowed_hosts: AllowedHosts,
+    /// Each keeps its token.
+    registries: Mutex<BTreeMap<Host, Arc<dyn Registry>>>,
+}
+
+impl EcrLogins {
+    pub(super) fn new(allowed_hosts: AllowedHosts) -> Self {
+        Self { allowed_hosts, registries: Mutex::default() }
+    }
+
+    async fn registry(&self, host: &Host, ecr: &Ecr) -> Result<Arc<dyn Registry>, RegistryError> {
+        let mut registries = self.registries.lock().await;
+        if let Some(registry) = registries.get(host) {
+            return Ok(Arc::clone(registry));
+        }
+        let registry: Arc<dyn Registry> =
+            ecr_registry(ecr, &self.allowed_hosts, RetryPolicy::default()).await?.into();
+        registries.insert(host.clone(), Arc::clone(&registry));
+        Ok(registry)
+    }
+}
+
+#[async_trait]
+impl LoginSource for EcrLogins {
+    async fn login(&self, host: &Host) -> Option<Result<Credentials, String>> {
+        let ecr = Ecr::at(host)?;
+        let credentials = async { self.registry(host, &ecr).await?.credentials().await }.await;
+        match credentials {
+            Ok(credentials) => credentials.map(Ok),
+            Err(error) => Some(Err(causes(&error))),
+        }
+    }
+}
+
+/// Shows nothing of the tokens.
+impl fmt::Debug for EcrLogins {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("EcrLogins(…)")
+    }
+}
+
+/// An error and all that is below it, in one line.
+fn causes(error: &dyn Error) -> String {
+    let below = error.source().map(|source| format!(": {}", causes(source)));
+    format!("{error}{}", below.unwrap_or_default())
+}
