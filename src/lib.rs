@@ -85,8 +85,9 @@ pub mod internals {
 
     pub mod engine {
         pub use crate::engine::{
-            BuildRequest, Built, Content, ContentError, Context, ContextFile, DockerEngine, Engine,
-            EngineError, Logins, Progress, Step,
+            Assignment, BuildFiles, BuildRequest, Built, Content, ContentError, Context, ContextFile,
+            ContextReuse, DockerEngine, Engine, EngineError, FileIdentity, FileVersion, Logins, Progress,
+            Stamp, Step, Table, seal,
         };
     }
 

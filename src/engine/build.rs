@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::progress::Trace;
 use super::session::{self, Session};
-use super::{BuildRequest, Built, EngineError, Progress, logins};
+use super::{BuildRequest, Built, ContextReuse, EngineError, Progress, logins, stamps};
 use crate::docker::{Docker, DockerError, JsonLines};
 use crate::model::{ImageRef, ManifestDigest};
 
@@ -58,6 +58,14 @@ pub(super) async fn run(
         built = build => built,
         never = serve => match never {},
     };
+    if let (Err(EngineError::Lost { .. }), ContextReuse::Project { stamps: folder }) =
+        (&built, &request.reuse)
+    {
+        // An engine that died while it received files may keep digests of the ones that they replaced.
+        if let Err(error) = stamps::forget(folder) {
+            tracing::debug!(%error, folder = %folder.display(), "the stamps of lost files stay");
+        }
+    }
     let given = given.into_inner().expect("nobody panics while adding to a list");
     built.map_err(|error| logins::explain(error, &given))
 }

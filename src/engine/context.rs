@@ -5,11 +5,10 @@ use std::collections::btree_map::Entry as Slot;
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use crate::git::Blobs;
-use crate::model::{ErrorKind, FileMode, ObjectId, RepoPath, printable};
+use crate::model::{ErrorKind, FileMode, Fingerprint, Fingerprinter, ObjectId, RepoPath, printable};
 
 /// The files that `COPY` and `ADD` can see: nothing else exists for the build.
 #[derive(Clone, Debug, Default)]
@@ -96,10 +95,29 @@ pub fn check_link(path: &RepoPath, target: &[u8]) -> Result<(), ContextError> {
 
 /// One line of a folder's listing, as the engine wants to know it.
 #[derive(Clone, Debug)]
-pub(super) enum Entry<'a> {
+pub(super) enum Entry {
     Folder,
-    File { executable: bool, content: &'a Content },
-    Link { content: &'a Content },
+    File { executable: bool, content: Content },
+    Link { content: Content },
+}
+
+impl Entry {
+    /// Differs between two entries if the engine could see a difference.
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        let (kind, content) = match self {
+            Self::Folder => return Fingerprinter::new("folder").finish(),
+            Self::File { executable: false, content } => ("file", content),
+            Self::File { executable: true, content } => ("executable", content),
+            Self::Link { content } => ("link", content),
+        };
+        let fingerprint = Fingerprinter::new(kind);
+        match content {
+            Content::Blob { id, .. } => fingerprint.field("blob").field(id.as_bytes()),
+            Content::File { sha256, .. } => fingerprint.field("sha256").field(sha256),
+            Content::Bytes(bytes) => fingerprint.field("bytes").field(bytes),
+        }
+        .finish()
+    }
 }
 
 /// Lists files together with the folders that they are in, in the engine's order.
@@ -109,10 +127,8 @@ pub(super) enum Entry<'a> {
 ///
 /// # Errors
 /// [`ContextError::Twice`] when a path is listed twice, or is a file and has something below it.
-pub(super) fn list<'a>(
-    files: impl Iterator<Item = &'a ContextFile>,
-) -> Result<Vec<(RepoPath, Entry<'a>)>, ContextError> {
-    let mut entries: BTreeMap<Vec<&'a [u8]>, (RepoPath, Entry<'a>)> = BTreeMap::new();
+pub(super) fn list(files: &[ContextFile]) -> Result<Vec<(RepoPath, Entry)>, ContextError> {
+    let mut entries: BTreeMap<Vec<&[u8]>, (RepoPath, Entry)> = BTreeMap::new();
     for file in files {
         let components: Vec<&[u8]> = file.path.components().collect();
         let mut parent = file.path.parent();
@@ -125,10 +141,11 @@ pub(super) fn list<'a>(
             };
             parent = folder.parent();
         }
+        let content = file.content.clone();
         let entry = match file.mode {
-            FileMode::Regular => Entry::File { executable: false, content: &file.content },
-            FileMode::Executable => Entry::File { executable: true, content: &file.content },
-            FileMode::Symlink => Entry::Link { content: &file.content },
+            FileMode::Regular => Entry::File { executable: false, content },
+            FileMode::Executable => Entry::File { executable: true, content },
+            FileMode::Symlink => Entry::Link { content },
             FileMode::Submodule => Entry::Folder,
         };
         match entries.entry(components) {
@@ -143,33 +160,10 @@ pub(super) fn list<'a>(
     Ok(entries.into_values().collect())
 }
 
-/// A name for exactly these files and this Dockerfile.
-///
-/// The engine keeps the files of a session under such a name and, in the next session of that
-/// name, asks only for those whose size or time differ. Our times never differ, so two contents
-/// must never share a name.
-pub(super) fn shared_key(context: &Context, dockerfile: &[u8]) -> String {
-    let mut hash = Sha256::new();
-    let mut field = |bytes: &[u8]| {
-        hash.update((bytes.len() as u64).to_be_bytes());
-        hash.update(bytes);
-    };
-    field(b"chinampa-context/1");
-    field(dockerfile);
-    for file in &context.files {
-        field(file.mode.as_octal().as_bytes());
-        field(file.path.as_bytes());
-        match &file.content {
-            Content::Blob { id, .. } => field(id.as_bytes()),
-            Content::File { sha256, .. } => field(sha256),
-            Content::Bytes(bytes) => field(bytes),
-        }
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn path(text: &str) -> RepoPath {
@@ -200,7 +194,7 @@ mod tests {
     fn folders_are_listed_before_their_files_and_by_components() {
         let files = [file("a-b"), file("a/b/c"), file("a/b-c"), file("a.b")];
 
-        let listed = list(files.iter()).unwrap();
+        let listed = list(&files).unwrap();
 
         let paths: Vec<String> = listed.iter().map(|(path, _)| path.to_string()).collect();
         assert_eq!(paths, ["a", "a/b", "a/b/c", "a/b-c", "a-b", "a.b"]);
@@ -209,30 +203,27 @@ mod tests {
     #[test]
     fn a_path_is_not_both_a_file_and_a_folder() {
         for files in [[file("a"), file("a/b")], [file("a/b"), file("a")], [file("a"), file("a")]] {
-            assert!(list(files.iter()).is_err());
+            assert!(list(&files).is_err());
         }
     }
 
     #[test]
-    fn contents_of_one_size_have_different_keys() {
-        let key = |sha256| {
-            let mut file = file("a");
-            file.content = Content::File { path: PathBuf::from("/x"), sha256 };
-            shared_key(&Context { files: vec![file] }, b"FROM a")
+    fn entries_that_look_different_have_different_fingerprints() {
+        let contents = [
+            Content::File { path: PathBuf::from("/x"), sha256: [0; 32] },
+            Content::File { path: PathBuf::from("/x"), sha256: [1; 32] },
+            Content::Bytes(Bytes::from_static(b"a")),
+            Content::Bytes(Bytes::from_static(b"b")),
+        ];
+        let of_content = |content: &Content| {
+            let content = || content.clone();
+            let file = |executable| Entry::File { executable, content: content() };
+            [file(false), file(true), Entry::Link { content: content() }]
         };
+        let entries = contents.iter().flat_map(of_content).chain([Entry::Folder]);
 
-        assert_ne!(key([0; 32]), key([1; 32]));
-        assert_eq!(key([0; 32]), key([0; 32]));
-    }
+        let fingerprints: BTreeSet<_> = entries.map(|entry| entry.fingerprint()).collect();
 
-    #[test]
-    fn what_a_name_ends_with_is_never_what_a_content_begins_with() {
-        let key = |name: &str, content: &'static [u8]| {
-            let content = Content::Bytes(Bytes::from_static(content));
-            let file = ContextFile { path: path(name), mode: FileMode::Regular, content };
-            shared_key(&Context { files: vec![file] }, b"FROM a")
-        };
-
-        assert_ne!(key("a", b"bc"), key("ab", b"c"));
+        assert_eq!(fingerprints.len(), 13);
     }
 }

@@ -12,9 +12,11 @@ mod logins;
 mod progress;
 mod push;
 mod session;
+mod stamps;
 mod step;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,6 +28,7 @@ pub use context::{Content, Context, ContextError, ContextFile, check_link};
 pub use docker::DockerEngine;
 pub use error::EngineError;
 pub use logins::{LoginSource, Logins};
+pub use stamps::{Assignment, BuildFiles, FileIdentity, FileVersion, Stamp, Table, seal};
 pub use step::{Step, StepLabel};
 
 /// A builder of images that also keeps them, until they are pushed.
@@ -56,6 +59,7 @@ pub trait Engine: Send + Sync {
 #[derive(Clone, Debug)]
 pub struct BuildRequest {
     pub context: Context,
+    pub reuse: ContextReuse,
     /// With all parents of ours already pinned.
     pub dockerfile: Vec<u8>,
     /// The last stage when `None`.
@@ -73,6 +77,15 @@ pub struct BuildRequest {
     pub pull: bool,
     /// For pulling base images and cached layers.
     pub logins: Logins,
+}
+
+/// Which builds reuse the files of a context, which the engine keeps.
+#[derive(Clone, Debug)]
+pub enum ContextReuse {
+    /// Those of the same project in the same clone, which has a folder for their stamps. It need not exist.
+    Project { stamps: PathBuf },
+    /// Those of the run with this name.
+    Run(String),
 }
 
 /// What a build made.

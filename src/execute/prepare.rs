@@ -15,7 +15,9 @@ use super::job::{Destination, Job, Task, TaskVariant, Work};
 use super::untrusted;
 use crate::dockerfile::DockerfileError;
 use crate::dockerignore::{DockerIgnore, DockerIgnoreError};
-use crate::engine::{BuildRequest, Content, Context, ContextError, ContextFile, Engine, Logins, check_link};
+use crate::engine::{
+    BuildRequest, Content, Context, ContextError, ContextFile, ContextReuse, Engine, Logins, check_link,
+};
 use crate::git::{GitError, Repository, Snapshot};
 use crate::inputs::{InputContent, InputFile};
 use crate::model::{
@@ -206,6 +208,7 @@ impl<'p> TaskBuilder<'p> {
         };
         let request = BuildRequest {
             context: self.context(name, project, &observed.files)?,
+            reuse: self.reuse(name),
             dockerfile: Vec::new(),
             target: config.target.clone(),
             platform: None,
@@ -281,6 +284,15 @@ impl<'p> TaskBuilder<'p> {
             context.files.push(ContextFile { path, mode: file.mode, content });
         }
         Ok(context)
+    }
+
+    /// An untrusted run leaves no files in the engine that another one would take for its own.
+    fn reuse(&self, name: &ProjectName) -> ContextReuse {
+        let folder = || self.preparation.repository.common_dir().join("chinampa/contexts");
+        match self.preparation.destination {
+            Destination::Shared(_) => ContextReuse::Project { stamps: folder().join(name.as_str()) },
+            Destination::Untrusted(run) => ContextReuse::Run(run.to_string()),
+        }
     }
 
     fn ignore(&self, project: &Project) -> Result<Option<DockerIgnore>, PrepareError> {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::*;
 use crate::dockerfile::Dockerfile;
 use crate::engine::{
-    BuildRequest, Built, Context, Engine, EngineError, Logins, Progress as BuildProgress, Step,
+    BuildRequest, Built, Context, ContextReuse, Engine, EngineError, Logins, Progress as BuildProgress, Step,
 };
 use crate::model::{
     BranchName, CommitId, Credentials, ImageRef, InputDigest, ManifestDigest, ObjectId, Platform,
@@ -264,6 +264,7 @@ fn task(recorder: Arc<Recorder>, project: &ProjectName, needs: &[ProjectName]) -
         repository: project.as_str().parse().unwrap(),
         request: BuildRequest {
             context: Context::default(),
+            reuse: ContextReuse::Run("test".to_owned()),
             dockerfile: Vec::new(),
             target: None,
             platform: None,

@@ -151,7 +151,7 @@ const PRIVATE: &[(&str, &[&str], &str)] = &[
     ),
     (
         r"\bfs::(?:write|rename|remove_|create_dir|copy|hard_link|set_permissions)|\bFile::create|\bNamedTempFile\b|\bsymlink\(",
-        &["cli", "deploy", "init", "lint"],
+        &["cli", "deploy", "engine", "init", "lint"],
         "these write files",
     ),
     (

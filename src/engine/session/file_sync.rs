@@ -4,6 +4,10 @@
 //! place in the list; we send each; the engine says that it is done, and so do we. There are two
 //! folders, and they know nothing of each other: `context`, and `dockerfile`, in which there is a
 //! `Dockerfile` and nothing else.
+//!
+//! The engine asks for what a build needs (`followpaths`), which differs from stage to stage. It would drop what is not
+//! listed, and request it again for the next stage, so everything is listed. Its `exclude-patterns` are those of a
+//! `.dockerignore` that whoever made the context has applied.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -20,41 +24,28 @@ use tonic::{Request, Response, Status, Streaming};
 use tonic_prost::ProstCodec;
 use tower_service::Service;
 
+use super::super::ContentError;
 use super::super::content::Reader;
-use super::super::context::{self, Entry};
-use super::super::{Content, ContentError, Context, ContextError, ContextFile};
-use super::filter::Wanted;
+use super::super::context::Entry;
+use super::listing::{Listed, Listing};
 use super::packet::{Kind, Packet};
-use crate::model::{FileMode, RepoPath};
+
+/// What the engine reads by itself before it asks for the context.
+const DOCKERIGNORE: &str = ".dockerignore";
 
 /// How many packets wait to be sent, each of at most 32 KiB.
 const PACKETS_AHEAD: usize = 16;
 
 #[derive(Clone)]
 pub(super) struct FileSync {
-    folders: Arc<Folders>,
+    listing: Arc<Listing>,
     failed: mpsc::UnboundedSender<ContentError>,
-}
-
-struct Folders {
-    context: Context,
-    dockerfile: Context,
 }
 
 impl FileSync {
     /// Sends to `failed` why a file could not be given.
-    pub(super) fn new(
-        context: Context,
-        dockerfile: Bytes,
-        failed: mpsc::UnboundedSender<ContentError>,
-    ) -> Self {
-        let dockerfile = ContextFile {
-            path: RepoPath::new("Dockerfile").expect("a plain name is a path"),
-            mode: FileMode::Regular,
-            content: Content::Bytes(dockerfile),
-        };
-        let dockerfile = Context { files: vec![dockerfile] };
-        Self { folders: Arc::new(Folders { context, dockerfile }), failed }
+    pub(super) fn new(listing: Listing, failed: mpsc::UnboundedSender<ContentError>) -> Self {
+        Self { listing: Arc::new(listing), failed }
     }
 }
 
@@ -106,7 +97,7 @@ impl StreamingService<Packet> for FileSync {
         });
         let this = self.clone();
         tokio::task::spawn_blocking(move || {
-            let status = match transfer(&this.folders, &headers, asked, &send) {
+            let status = match transfer(&this.listing, &headers, asked, &send) {
                 Ok(()) | Err(Stop::Gone) => return,
                 Err(Stop::Refused(why)) => Status::failed_precondition(why),
                 Err(Stop::Failed(error)) => {
@@ -139,45 +130,35 @@ impl From<ContentError> for Stop {
     }
 }
 
-impl From<ContextError> for Stop {
-    fn from(error: ContextError) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
 /// Lists a folder and sends what is asked for, until the engine is done.
 fn transfer(
-    folders: &Folders,
+    listing: &Listing,
     headers: &HeaderMap,
     mut asked: mpsc::UnboundedReceiver<Packet>,
     packets: &Packets,
 ) -> Result<(), Stop> {
     let folder = match headers.get("dir-name").map(http::HeaderValue::as_bytes) {
-        Some(b"context") => &folders.context,
-        Some(b"dockerfile") => &folders.dockerfile,
+        Some(b"context") => &listing.context,
+        Some(b"dockerfile") => &listing.dockerfile,
         _ => return Err(Stop::Refused("only `context` and `dockerfile` are there")),
     };
+    let folder = wanted(folder, headers);
     let send = |packet| packets.blocking_send(Ok(packet)).map_err(|_| Stop::Gone);
-    let wanted = Wanted::new(headers);
-    let entries = context::list(wanted.of(&folder.files))?;
     let mut reader = Reader::default();
-    for (path, entry) in &entries {
-        let (size, link) = match entry {
-            Entry::Folder => (0, Vec::new()),
-            Entry::File { content, .. } => (reader.size(content)?, Vec::new()),
-            Entry::Link { content } => {
-                let link = reader.read_whole(content)?;
-                (link.len() as u64, link)
-            }
+    for listed in &folder {
+        let link = match &listed.file.entry {
+            Entry::Folder | Entry::File { .. } => Vec::new(),
+            Entry::Link { content } => reader.read_whole(content)?,
         };
-        send(Packet::listed(path, entry, size, link))?;
+        send(Packet::listed(listed, link))?;
     }
     send(Packet::end_of_listing())?;
+    let entry = |id: u32| folder.get(id as usize).map(|listed| &listed.file.entry);
     while let Some(packet) = asked.blocking_recv() {
         match packet.kind() {
             Kind::Request => {
                 let id = packet.id;
-                let Some((_, Entry::File { content, .. })) = entries.get(id as usize) else {
+                let Some(Entry::File { content, .. }) = entry(id) else {
                     return Err(Stop::Refused("only files that were listed have a content"));
                 };
                 reader.read(content, |chunk| send(Packet::data(id, chunk)))?;
@@ -190,4 +171,14 @@ fn transfer(
         }
     }
     Err(Stop::Gone)
+}
+
+/// The whole folder, unless the engine wants to read `.dockerignore` alone: it keeps that apart from the context, and would
+/// keep all files twice.
+fn wanted<'l>(folder: &'l [Listed], headers: &HeaderMap) -> Vec<&'l Listed> {
+    let mut followed = headers.get_all("followpaths").iter().peekable();
+    let is_for_dockerignore = followed.peek().is_some() && followed.all(|path| path == DOCKERIGNORE);
+    let is_wanted =
+        |listed: &&Listed| !is_for_dockerignore || listed.file.path.as_bytes() == DOCKERIGNORE.as_bytes();
+    folder.iter().filter(is_wanted).collect()
 }

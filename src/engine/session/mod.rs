@@ -5,13 +5,12 @@
 
 mod auth;
 mod file_sync;
-mod filter;
+mod listing;
 mod packet;
 mod secrets;
 
 use std::future::Future;
 
-use bytes::Bytes;
 use hyper::server::conn::http2;
 use hyper_util::rt::TokioExecutor;
 use hyper_util::service::TowerToHyperService;
@@ -19,8 +18,9 @@ use tokio::sync::mpsc;
 use tonic::service::Routes;
 
 use self::file_sync::FileSync;
+use self::listing::Listing;
 use super::logins::Offer;
-use super::{BuildRequest, ContentError, EngineError, context};
+use super::{BuildRequest, ContentError, EngineError};
 use crate::docker::{Docker, DockerError};
 use crate::model::random_bits;
 
@@ -50,13 +50,13 @@ pub(super) async fn open(
     request: &BuildRequest,
 ) -> Result<Session<impl Future<Output = Result<(), hyper::Error>> + use<>>, EngineError> {
     let id = new_id();
-    let key = context::shared_key(&request.context, &request.dockerfile);
+    let listing = Listing::of(request).await?;
     let mut headers = vec![
         ("connection", "Upgrade"),
         ("upgrade", "h2c"),
         ("x-docker-expose-session-uuid", &id),
         ("x-docker-expose-session-name", "chinampa"),
-        ("x-docker-expose-session-sharedkey", &key),
+        ("x-docker-expose-session-sharedkey", &listing.key),
     ];
     headers.extend(METHODS.map(|method| ("x-docker-expose-session-grpc-method", method)));
     let answer = docker.post("open a session", "/session", &headers).await.map_err(|error| match error {
@@ -66,7 +66,7 @@ pub(super) async fn open(
     let stream = hyper::upgrade::on(answer).await.map_err(|error| docker.broken(error))?;
 
     let (failed, failures) = mpsc::unbounded_channel();
-    let files = FileSync::new(request.context.clone(), Bytes::from(request.dockerfile.clone()), failed);
+    let files = FileSync::new(listing, failed);
     let (offered, offers) = mpsc::unbounded_channel();
     let services = Routes::new(files)
         .add_service(auth::service(request.logins.clone(), offered))

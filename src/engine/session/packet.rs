@@ -6,9 +6,9 @@
 use bytes::Bytes;
 
 use super::super::context::Entry;
-use crate::model::RepoPath;
+use super::listing::{File, Listed};
 
-/// All files are as old as this: 1980-01-01T00:00:00Z, in nanoseconds. Zip archives know no earlier time.
+/// The second of all files, 1980-01-01T00:00:00Z, in nanoseconds. Zip archives have no earlier time.
 const MODIFIED_NANOSECONDS: i64 = 315_532_800 * 1_000_000_000;
 
 /// Bits of Go's `os.FileMode`.
@@ -61,8 +61,9 @@ pub(super) struct Stat {
 }
 
 impl Packet {
-    /// `size` is the content's; `link` is where a symbolic link leads, empty for all else.
-    pub(super) fn listed(path: &RepoPath, entry: &Entry<'_>, size: u64, link: Vec<u8>) -> Self {
+    /// `link` is where a symbolic link leads, empty for all else.
+    pub(super) fn listed(listed: &Listed, link: Vec<u8>) -> Self {
+        let Listed { file: File { path, entry, size }, stamp } = listed;
         let mode = match entry {
             Entry::Folder => FOLDER | 0o755,
             Entry::File { executable: true, .. } => 0o755,
@@ -74,8 +75,8 @@ impl Packet {
             mode,
             user: 0,
             group: 0,
-            size: i64::try_from(size).unwrap_or(i64::MAX),
-            modified: MODIFIED_NANOSECONDS,
+            size: i64::try_from(*size).unwrap_or(i64::MAX),
+            modified: MODIFIED_NANOSECONDS + i64::from(stamp.nanoseconds()),
             link,
         };
         Self { stat: Some(stat), ..Self::of(Kind::Stat) }

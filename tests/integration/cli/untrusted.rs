@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::cli::ci_environments::{CIS, Event, History, Job, job};
+use crate::engine::bridge::{Bridge, keys};
 use crate::support::bed::setting;
 use crate::support::shop::{Cache, Project, Shop};
 use crate::support::world::Answer;
@@ -208,6 +209,29 @@ fn the_images_of_an_untrusted_run_are_reused_by_nobody() {
 
     assert!(again.stdout.contains("2 built, 0 reused"), "{again}");
     assert!(trusted.stdout.contains("2 built, 0 reused"), "{trusted}");
+}
+
+/// Files that a pull request has sent are not taken for those of another run.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_untrusted_run_shares_the_key_of_its_context_with_no_other_run() {
+    let (bridge, sent) = Bridge::recording().await;
+    let mut shop = Shop::new().projects(&[("api", "FROM chinampa/base:1\nCOPY . /\n", "")]);
+    shop.world.set("DOCKER_HOST", &format!("tcp://127.0.0.1:{}", bridge.port));
+    let keys_of = |variables: &[(&str, &str)]| {
+        built(&shop, variables);
+        keys(&sent.take())
+    };
+
+    let untrusted = [keys_of(&[UNTRUSTED]), keys_of(&[UNTRUSTED])].concat();
+    let has_table = || shop.world.file(".git/chinampa/contexts/api/table").exists();
+    assert!(!has_table());
+    let trusted = keys_of(&[]);
+
+    assert!(has_table());
+    let all = [untrusted, trusted].concat();
+    assert_eq!(all.len(), 3, "{all:?}");
+    let different: std::collections::BTreeSet<_> = all.iter().collect();
+    assert_eq!(different.len(), 3, "{all:?}");
 }
 
 #[test]

@@ -12,8 +12,8 @@ use bollard::query_parameters::{
 use bytes::Bytes;
 use chinampa::internals::docker::DockerHost;
 use chinampa::internals::engine::{
-    BuildRequest, Built, Content, Context, ContextFile, DockerEngine, Engine as _, EngineError, Logins,
-    Progress,
+    BuildRequest, Built, Content, Context, ContextFile, ContextReuse, DockerEngine, Engine as _, EngineError,
+    Logins, Progress,
 };
 use chinampa::internals::git::{self, Blobs};
 use chinampa::internals::model::{FileMode, ManifestDigest, ObjectId, RepoPath};
@@ -95,6 +95,7 @@ pub(crate) fn request(dockerfile: &str, mut files: Vec<ContextFile>) -> BuildReq
     files.sort_by(|one, other| one.path.cmp(&other.path));
     BuildRequest {
         context: Context { files },
+        reuse: ContextReuse::Run("test".to_owned()),
         dockerfile: dockerfile.as_bytes().to_vec(),
         target: None,
         platform: None,
@@ -106,6 +107,11 @@ pub(crate) fn request(dockerfile: &str, mut files: Vec<ContextFile>) -> BuildReq
         pull: false,
         logins: Logins::none(),
     }
+}
+
+/// The same build for a project of a clone, whose stamps are in this folder.
+pub(crate) fn request_of(stamps: &Path, dockerfile: &str, files: Vec<ContextFile>) -> BuildRequest {
+    BuildRequest { reuse: ContextReuse::Project { stamps: stamps.to_owned() }, ..request(dockerfile, files) }
 }
 
 /// A text that no other test, and no earlier run, has used: what depends on it is not cached.
@@ -153,6 +159,23 @@ impl Image {
 
     pub(crate) async fn inspect(&self) -> bollard::models::ImageInspect {
         client().inspect_image(&self.id().to_string()).await.unwrap()
+    }
+
+    /// Each layer, as `docker save` writes it.
+    pub(crate) async fn layers(&self) -> Vec<Vec<u8>> {
+        let client = client();
+        let id = self.id().to_string();
+        let chunks: Vec<Bytes> = client.export_image(&id).try_collect().await.unwrap();
+        let mut saved = BTreeMap::new();
+        for entry in tar::Archive::new(&*chunks.concat()).entries().unwrap() {
+            let mut entry = entry.unwrap();
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content).unwrap();
+            saved.insert(entry.path().unwrap().display().to_string(), content);
+        }
+        let manifest: serde_json::Value = serde_json::from_slice(&saved["manifest.json"]).unwrap();
+        let layers = manifest[0]["Layers"].as_array().unwrap().iter();
+        layers.map(|layer| saved[layer.as_str().unwrap()].clone()).collect()
     }
 
     /// The files below `folder`, which is absolute.

@@ -24,6 +24,7 @@ mod order;
 mod patterns;
 mod plan;
 mod simulate;
+mod stamps;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::Write as _;

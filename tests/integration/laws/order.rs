@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use chinampa::internals::dockerfile::Dockerfile;
-use chinampa::internals::engine::{BuildRequest, Built, Context, Engine, EngineError, Logins, Progress};
+use chinampa::internals::engine::{
+    BuildRequest, Built, Context, ContextReuse, Engine, EngineError, Logins, Progress,
+};
 use chinampa::internals::execute::{
     BuildReport, Destination, Durations, Executor, Job, Outcome, Tags, Task, TaskVariant, Work,
 };
@@ -78,6 +80,7 @@ impl Case {
             repository: project.as_str().parse().unwrap(),
             request: BuildRequest {
                 context: Context::default(),
+                reuse: ContextReuse::Run("test".to_owned()),
                 dockerfile: Vec::new(),
                 target: None,
                 platform: None,

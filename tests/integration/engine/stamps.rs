@@ -1,0 +1,329 @@
+//! What the engine keeps of a context, and that it never takes an old file for a new one.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::future::Future;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use chinampa::internals::engine::{DockerEngine, Engine as _, EngineError};
+use futures_util::future::{join, poll_fn};
+use tokio::sync::Notify;
+
+use crate::engine::bridge::{Bridge, contains};
+use crate::engine::support::{self, BASE, Repository, request_of, unique};
+use crate::support::is_soak;
+
+/// How many histories are tried, and in the soak.
+const HISTORIES: [usize; 2] = [2, 100];
+
+const SECOND: u64 = 315_532_800;
+
+fn copying() -> String {
+    format!("FROM {BASE}\nCOPY . /app\n")
+}
+
+#[tokio::test]
+async fn only_changed_files_are_sent_and_a_fresh_clone_sends_none() {
+    let (bridge, sent) = Bridge::recording().await;
+    let engine = DockerEngine::connect(&bridge.host().into()).await.unwrap();
+    let repository = Repository::new();
+    let clones = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [changing, constant] = [unique(), unique()];
+    let build = async |clone: usize, version: usize| {
+        let files = vec![
+            repository.file("changing", format!("{changing}{version}")),
+            repository.file("folder/constant", &constant),
+        ];
+        let request = request_of(clones[clone].path(), &copying(), files);
+        let image = support::build(&engine, &request).await.unwrap();
+        let found = image.files("/app").await;
+        assert_eq!(found[b"changing".as_slice()].content, format!("{changing}{version}").as_bytes());
+        let sent = sent.take();
+        [contains(&sent, &changing), contains(&sent, &constant)]
+    };
+
+    assert_eq!(build(0, 0).await, [true, true], "the first build sends all");
+    assert_eq!(build(1, 0).await, [false, false], "a fresh clone sends nothing");
+    assert_eq!(build(0, 1).await, [true, true], "the first change begins another key");
+    assert_eq!(build(0, 1).await, [false, false], "an equal build sends nothing");
+    assert_eq!(build(0, 2).await, [true, false], "the second change sends one file");
+    assert_eq!(build(0, 1).await, [true, false], "so does the way back");
+}
+
+/// Stages of one project copy different files, so the engine asks for different ones.
+#[tokio::test]
+async fn what_another_stage_copies_is_not_sent_again() {
+    let (bridge, sent) = Bridge::recording().await;
+    let engine = DockerEngine::connect(&bridge.host().into()).await.unwrap();
+    let repository = Repository::new();
+    let clone = tempfile::tempdir().unwrap();
+    let [one, two] = [unique(), unique()];
+    let dockerfile = format!("FROM {BASE} AS one\nCOPY one /\nFROM {BASE}\nCOPY two /\n");
+    let build = async |target: Option<&str>| {
+        let files = vec![repository.file("one", &one), repository.file("two", &two)];
+        let mut request = request_of(clone.path(), &dockerfile, files);
+        request.target = target.map(|stage| stage.parse().unwrap());
+        support::build(&engine, &request).await.unwrap();
+        let sent = sent.take();
+        contains(&sent, &one) || contains(&sent, &two)
+    };
+
+    assert!(build(Some("one")).await);
+    assert!(!build(None).await);
+    assert!(!build(Some("one")).await);
+}
+
+#[tokio::test]
+async fn the_dockerignore_that_is_in_the_context_does_not_bring_the_context_a_second_time() {
+    let (bridge, sent) = Bridge::recording().await;
+    let engine = DockerEngine::connect(&bridge.host().into()).await.unwrap();
+    let repository = Repository::new();
+    let clone = tempfile::tempdir().unwrap();
+    let content = unique();
+    let files = vec![repository.file(".dockerignore", "none\n"), repository.file("a", &content)];
+
+    let image = support::build(&engine, &request_of(clone.path(), &copying(), files)).await.unwrap();
+
+    assert_eq!(image.files("/app").await.len(), 2);
+    let sent = sent.take();
+    let times = sent.windows(content.len()).filter(|window| *window == content.as_bytes()).count();
+    assert_eq!(times, 1);
+}
+
+#[tokio::test]
+async fn where_the_clone_can_not_be_written_all_builds_are_right() {
+    let engine = support::engine().await;
+    let repository = Repository::new();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
+    let content = unique();
+
+    for version in 0..3 {
+        let text = format!("{content}{version}");
+        let request = request_of(
+            &folder.path().join("file/below"),
+            &copying(),
+            vec![repository.file("a", &text), repository.file("b", &content)],
+        );
+        let image = support::build(&engine, &request).await.unwrap();
+
+        assert_eq!(image.files("/app").await[b"a".as_slice()].content, text.as_bytes());
+    }
+}
+
+#[tokio::test]
+async fn after_a_lost_connection_the_key_is_another_one() {
+    let engine = support::engine().await;
+    let repository = Repository::new();
+    let clone = tempfile::tempdir().unwrap();
+    let content = unique();
+    let dockerfile = format!("FROM {BASE}\nCOPY a /\nRUN echo {content}; exec sleep 1000\n");
+    let of = |version: usize, dockerfile: &str| {
+        request_of(clone.path(), dockerfile, vec![repository.file("a", format!("{content}{version}"))])
+    };
+    for version in [0, 1] {
+        support::build(&engine, &of(version, &copying())).await.unwrap();
+    }
+    let table = || fs::read(clone.path().join("table"));
+    let key = |table: &[u8]| table.split(|byte| *byte == 0).nth(1).unwrap().to_vec();
+    let before = key(&table().unwrap());
+    let bridge = Bridge::plain().await;
+    let broken = DockerEngine::connect(&bridge.host().into()).await.unwrap();
+    let bridge = std::sync::Mutex::new(Some(bridge));
+    let cut = |_| drop(bridge.lock().unwrap().take());
+
+    let error = broken.build(&of(2, &dockerfile), &cut).await.unwrap_err();
+
+    assert!(matches!(error, EngineError::Lost { .. }), "{error:?}");
+    table().unwrap_err();
+    support::build(&engine, &of(3, &copying())).await.unwrap();
+    assert_ne!(key(&table().unwrap()), before);
+}
+
+/// The stamps are nanoseconds, and layers have whole seconds.
+#[tokio::test]
+async fn times_are_equal_in_every_clone_and_stamps_are_in_no_layer() {
+    let engine = support::engine().await;
+    let repository = Repository::new();
+    let clones = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let content = unique();
+    let dockerfile = format!("{}RUN cd /app && stat -c '%n %y' a b folder/c >/times\n", copying());
+    let build = async |clone: usize, version: usize| {
+        let files = vec![
+            repository.file("a", format!("{content}{version}")),
+            repository.file("b", &content),
+            repository.file("folder/c", &content),
+            // So that the layers of the other clone are not used.
+            repository.file("own", format!("{clone} of {content}")),
+        ];
+        let request = request_of(clones[clone].path(), &dockerfile, files);
+        support::build(&engine, &request).await.unwrap()
+    };
+
+    let [one, other] = [build(0, 0).await, build(1, 0).await];
+
+    let times = one.files("/").await[b"times".as_slice()].content.clone();
+    assert_eq!(times, other.files("/").await[b"times".as_slice()].content);
+    assert_eq!(String::from_utf8(times).unwrap().matches("1980-01-01 00:00:00.000000000").count(), 3);
+    for version in 1..4 {
+        let image = build(0, version).await;
+        let mut dated = 0;
+        for layer in image.layers().await {
+            for entry in tar::Archive::new(&*layer).entries().unwrap() {
+                let mut entry = entry.unwrap();
+                for extension in entry.pax_extensions().unwrap().into_iter().flatten() {
+                    assert_ne!(extension.unwrap().key(), Ok("mtime"), "version {version}");
+                }
+                let is_of_context =
+                    entry.path().unwrap().starts_with("app") && !entry.header().entry_type().is_dir();
+                if is_of_context {
+                    assert_eq!(entry.header().mtime().unwrap(), SECOND);
+                    dated += 1;
+                }
+            }
+        }
+        assert_eq!(dated, 4, "version {version}");
+    }
+}
+
+/// Numbers that follow from a seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % end
+    }
+}
+
+/// Clones of a repository with one project, built on one engine.
+struct Clones<'e> {
+    engine: &'e DockerEngine,
+    repository: Repository,
+    folder: tempfile::TempDir,
+    /// Makes contents that the engine has not seen.
+    nonce: String,
+    files: Vec<BTreeMap<&'static str, usize>>,
+    backup: Vec<(&'static str, Vec<u8>)>,
+}
+
+impl Clones<'_> {
+    fn stamps(&self, clone: usize) -> PathBuf {
+        self.folder.path().join(clone.to_string())
+    }
+
+    /// All contents have the same size.
+    fn content(&self, version: usize) -> String {
+        format!("{}{version}", self.nonce)
+    }
+
+    async fn build(&self, clone: usize, files: &BTreeMap<&'static str, usize>) {
+        let context = files.iter().map(|(path, version)| self.repository.file(path, self.content(*version)));
+        let request = request_of(&self.stamps(clone), &copying(), context.collect());
+
+        let image = support::build(self.engine, &request).await.unwrap();
+
+        let found = image.files("/app").await;
+        for (path, version) in files {
+            let content = String::from_utf8_lossy(&found[path.as_bytes()].content);
+            assert_eq!(content, self.content(*version), "{path} of clone {clone}");
+        }
+    }
+
+    /// Ends a build after so many reports of the engine, as if its process were killed.
+    async fn kill(&self, clone: usize, reports: usize) {
+        let files = self.files[clone].iter();
+        let context = files.map(|(path, version)| self.repository.file(path, self.content(*version)));
+        let dockerfile = format!("{}RUN exec sleep 1000\n", copying());
+        let request = request_of(&self.stamps(clone), &dockerfile, context.collect());
+        let (reported, is_enough) = (AtomicUsize::new(0), Notify::new());
+        let count = |_| {
+            if reported.fetch_add(1, Ordering::Relaxed) + 1 == reports {
+                is_enough.notify_one();
+            }
+        };
+        let mut building = pin!(self.engine.build(&request, &count));
+        if reports == 0 {
+            // Not even an answer of the engine.
+            poll_fn(|task| {
+                assert!(building.as_mut().poll(task).is_pending());
+                std::task::Poll::Ready(())
+            })
+            .await;
+            return;
+        }
+        tokio::select! {
+            built = &mut building => panic!("a step that sleeps has ended: {built:?}"),
+            () = is_enough.notified() => {}
+        }
+    }
+
+    async fn step(&mut self, random: &mut Random) {
+        let clone = random.below(2);
+        let path = ["a", "b", "folder/c"][random.below(3)];
+        let before = self.files[clone].clone();
+        self.files[clone].insert(path, random.below(4));
+        match random.below(8) {
+            0 => {
+                self.files[clone].remove(path);
+            }
+            // Two processes build what was there before and what is there now.
+            1 | 2 => {
+                join(self.build(clone, &before), self.build(clone, &self.files[clone])).await;
+            }
+            3 => self.kill(clone, random.below(4)).await,
+            4 => {
+                let read = |name| fs::read(self.stamps(clone).join(name)).map(|content| (name, content));
+                self.backup = ["table", "seal"].into_iter().filter_map(|name| read(name).ok()).collect();
+            }
+            5 => {
+                fs::create_dir_all(self.stamps(clone)).unwrap();
+                // The kernel's clock for files ticks once in some milliseconds; nobody restores faster than that.
+                wait_for_tick(&self.stamps(clone));
+                for (name, content) in &self.backup {
+                    fs::write(self.stamps(clone).join(name), content).unwrap();
+                }
+            }
+            _ => {}
+        }
+        self.build(clone, &self.files[clone]).await;
+    }
+}
+
+/// Waits until a file that is written now gets another time than one before.
+fn wait_for_tick(folder: &Path) {
+    let write = || {
+        fs::write(folder.join("clock"), "").unwrap();
+        fs::metadata(folder.join("clock")).unwrap().modified().unwrap()
+    };
+    let before = write();
+    while write() == before {}
+}
+
+async fn no_history_puts_a_stale_file_into_an_image_of(engine: &DockerEngine) {
+    for history in 0..HISTORIES[usize::from(is_soak())] {
+        let seed = u64::from_str_radix(&unique(), 16).unwrap();
+        std::io::stderr().write_all(format!("history {history}: seed {seed}\n").as_bytes()).unwrap();
+        let mut random = Random(seed);
+        let files = vec![[("a", 0), ("b", 0), ("folder/c", 0)].into(); 2];
+        let mut clones = Clones {
+            engine,
+            repository: Repository::new(),
+            folder: tempfile::tempdir().unwrap(),
+            nonce: unique(),
+            files,
+            backup: Vec::new(),
+        };
+        for _ in 0..6 {
+            clones.step(&mut random).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_history_puts_a_stale_file_into_an_image_of_docker_20_10() {
+    no_history_puts_a_stale_file_into_an_image_of(&support::engine().await).await;
+}
