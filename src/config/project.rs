@@ -28,6 +28,8 @@ pub struct ProjectConfig {
     pub build_args: BTreeMap<String, String>,
     /// By the ids that the Dockerfile knows them by.
     pub secrets: BTreeMap<String, SecretSource>,
+    /// The ids by which steps mount the user's ssh agent. Sorted, each once.
+    pub ssh: Vec<String>,
     /// Patterns, not yet parsed, of files that are not committed and yet needed.
     pub extra_inputs: Vec<Located<String>>,
     /// Whether the context holds declared files only.
@@ -77,6 +79,7 @@ impl ProjectConfig {
             platforms,
             build_args,
             secrets,
+            ssh,
             extra_inputs,
             hermetic,
             tags: _,
@@ -92,6 +95,7 @@ impl ProjectConfig {
             ("repository", *repository == other.repository),
             ("needs", *needs == other.needs),
             ("platforms", *platforms == other.platforms),
+            ("ssh", *ssh == other.ssh),
             ("extra_inputs", *extra_inputs == other.extra_inputs),
             ("hermetic", *hermetic == other.hermetic),
         ];

@@ -22,6 +22,7 @@ pub(super) const KEYS: &[&str] = &[
     "platforms",
     "build_args",
     "secrets",
+    "ssh",
     "extra_inputs",
     "hermetic",
     "deploy",
@@ -89,6 +90,7 @@ pub(super) fn read(
     };
     let build_args = fields.item("build_args").map(|item| item.members(build_arg)).unwrap_or_default();
     let secrets = fields.item("secrets").map(|item| item.members(secret)).unwrap_or_default();
+    let ssh = fields.item("ssh").map(|item| sorted_once(item, ssh_id)).unwrap_or_default();
     let extra_inputs = fields.item("extra_inputs").map(|item| item.patterns()).unwrap_or_default();
     let hermetic = fields.item("hermetic").and_then(|item| item.flag()).unwrap_or(true);
     let tags = fields.item("tags").map(|item| sorted_once(item, tag)).unwrap_or_default();
@@ -111,6 +113,7 @@ pub(super) fn read(
             platforms,
             build_args: build_args.into_iter().collect(),
             secrets: secrets.into_iter().collect(),
+            ssh,
             extra_inputs,
             hermetic,
             tags,
@@ -294,6 +297,17 @@ fn secret(item: Item<'_>) -> Option<(String, SecretSource)> {
         }
     };
     Some((item.key().to_owned(), source))
+}
+
+fn ssh_id(item: &Item<'_>) -> Option<String> {
+    let id = item.text()?;
+    if !is_secret_id(id) {
+        item.wrong(format_args!(
+            "`{id}` is not an id: up to 128 letters, digits, `.`, `_` and `-`, the first a letter, a digit or `_`"
+        ));
+        return None;
+    }
+    Some(id.to_owned())
 }
 
 fn is_variable_name(text: &str) -> bool {

@@ -91,10 +91,13 @@ fn the_documented_example_is_read_whole() {
                 "NPMRC",
             ),
         },
+        ssh: [
+            "default",
+        ],
         extra_inputs: [
             Located {
                 value: "services/api/dist/**",
-                line: 41,
+                line: 42,
             },
         ],
         hermetic: true,
@@ -107,7 +110,7 @@ fn the_documented_example_is_read_whole() {
         terraform: Folder(
             Located {
                 value: RepoPath(services/api/terraform),
-                line: 44,
+                line: 45,
             },
         ),
         service: Some(

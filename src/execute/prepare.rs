@@ -15,7 +15,9 @@ use super::job::{Destination, Job, Task, TaskVariant, Work};
 use super::untrusted;
 use crate::dockerfile::DockerfileError;
 use crate::dockerignore::{DockerIgnore, DockerIgnoreError};
-use crate::engine::{BuildRequest, Content, Context, ContextError, ContextFile, Engine, Logins, check_link};
+use crate::engine::{
+    BuildRequest, Content, Context, ContextError, ContextFile, Engine, Logins, SshAgent, check_link,
+};
 use crate::git::{GitError, Repository, Snapshot};
 use crate::inputs::{InputContent, InputFile};
 use crate::model::{
@@ -107,12 +109,14 @@ pub struct Preparation<'p> {
     pub branch_to_read: Option<&'p BranchName>,
     /// Of the projects that are built and have some.
     pub secrets: &'p Secrets,
+    /// What the projects' `ssh` stands for, if one of those that are built has any. An untrusted run forwards none.
+    pub ssh_agent: Option<&'p SshAgent>,
     /// Whether external base images are pulled even if the engine has them.
     pub pull: bool,
     /// For base images of registries other than the cache. An untrusted run uses none of them.
     pub logins: &'p Logins,
     /// Build arguments for the proxies that commands need here. They are no inputs, and an untrusted run gets none.
-    pub proxies: &'p BTreeMap<String, String>,
+    pub proxies: &'p BTreeMap<String, Secret>,
 }
 
 impl std::fmt::Debug for Preparation<'_> {
@@ -184,7 +188,7 @@ impl<'p> TaskBuilder<'p> {
     }
 
     fn task(&self, name: &ProjectName, observed: &Observed, build: &Build) -> Result<Task, PrepareError> {
-        let Preparation { registry, workspace, destination, zone, secrets, pull, proxies, .. } =
+        let Preparation { registry, workspace, destination, zone, secrets, ssh_agent, pull, proxies, .. } =
             self.preparation;
         let project = &workspace.projects[name];
         let config = &project.config;
@@ -193,31 +197,30 @@ impl<'p> TaskBuilder<'p> {
             .iter()
             .map(|variant| self.variant(project, variant))
             .collect::<Result<_, _>>()?;
-        let (build_args, stays_in_engine) = match destination {
-            Destination::Shared(_) => {
-                let mut build_args = proxies.clone();
-                build_args.extend(config.build_args.clone());
-                (build_args, registry.storage() == Storage::Engine)
-            }
-            Destination::Untrusted(_) => {
-                check_frontends(name, &variants)?;
-                (untrusted::build_args(&config.build_args), true)
-            }
-        };
+        if let Destination::Untrusted(_) = destination {
+            check_frontends(name, &variants)?;
+        }
+        let is_untrusted = matches!(destination, Destination::Untrusted(_));
+        let stays_in_engine = is_untrusted || registry.storage() == Storage::Engine;
+        let agents =
+            ssh_agent.into_iter().flat_map(|agent| config.ssh.iter().map(|id| (id.clone(), agent.clone())));
         let request = BuildRequest {
             context: self.context(name, project, &observed.files)?,
             dockerfile: Vec::new(),
             target: config.target.clone(),
             platform: None,
-            build_args,
+            build_args: config.build_args.clone(),
+            proxies: proxies.clone(),
             labels: self.labels(name, observed.digest)?,
             secrets: secrets.get(name).cloned().unwrap_or_default(),
+            ssh: agents.collect(),
             cache_from: self.cache_from(name, &variants),
             inline_cache: !stays_in_engine,
             // A parent of ours that only the engine has would be looked for in a registry of others.
             pull: pull && (!stays_in_engine || variants.iter().all(|variant| variant.parents.is_empty())),
             logins: self.logins.clone(),
         };
+        let request = if is_untrusted { untrusted::without_privileges(request) } else { request };
         Ok(Task {
             engine: self.engine.clone(),
             repository: zone.repository(workspace, name),

@@ -58,6 +58,7 @@ fn digest(
             Field::Secret { id, kind, from } => {
                 records.add_bytes([b"secret", id.as_bytes(), kind.as_bytes(), from]);
             }
+            Field::Ssh(id) => records.add(["ssh", id]),
             Field::Need(name) => records.add(["need", name.as_str(), &digest_of(name).to_string()]),
             Field::Parent { platform, reference, image: ParentImage::Project(name) } => {
                 records.add(["own-parent", &platform, reference, name.as_str()]);
