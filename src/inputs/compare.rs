@@ -122,6 +122,8 @@ mod tests {
             variants: Box::new([]),
             repository: config.repository.clone(),
             extra_inputs: Patterns::default(),
+            folders: Box::new([]),
+            folder_patterns: Patterns::default(),
             config,
         }
     }

@@ -63,6 +63,10 @@ fn digest(
             Field::Parent { platform, reference, image: ParentImage::Project(name) } => {
                 records.add(["own-parent", &platform, reference, name.as_str()]);
             }
+            Field::Parent { platform, reference, image: ParentImage::Folder(folder) } => {
+                let (platform, reference) = (platform.as_bytes(), reference.as_bytes());
+                records.add_bytes([b"folder-parent", platform, reference, folder.as_bytes()]);
+            }
             Field::Parent { platform, reference, image: ParentImage::External } => {
                 records.add(["parent", &platform, reference]);
             }

@@ -91,10 +91,12 @@ impl Case {
                 pull: false,
                 logins: Logins::none(),
             },
+            folders: BTreeMap::new(),
             variants: vec![TaskVariant {
                 platform: None,
                 dockerfile: Dockerfile::parse(text.as_bytes(), &BTreeMap::new(), None).unwrap(),
                 parents: parents.iter().map(|parent| (parent.to_string(), parent.clone())).collect(),
+                folders: BTreeMap::new(),
                 stages: Vec::new(),
             }],
             digest: InputDigest::from_bytes([1; 32]),
