@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::aws::AwsError;
 use crate::deploy::{DeployError, InstallError, InvalidMirror, ValidateError};
 use crate::docker::{AddressError, DockerError};
-use crate::engine::EngineError;
+use crate::engine::{EngineError, SshAgentError};
 use crate::execute::{PrepareError, RecordingError};
 use crate::git::GitError;
 use crate::init::InitError;
@@ -78,6 +78,8 @@ pub enum Error {
     PipelineWithoutClone { folder: PathBuf },
     #[error(transparent)]
     Secrets(#[from] SecretsError),
+    #[error("cannot forward an ssh agent to the build of `{project}`, whose `ssh` asks for it")]
+    SshAgent { project: ProjectName, source: SshAgentError },
     #[error("there are uncommitted changes, and this is CI: what it builds would not be what was committed")]
     DirtyInCi,
     #[error("there are uncommitted changes, and they would be pushed to `{host}`")]
@@ -133,6 +135,7 @@ impl Error {
             Self::Observe(error) => error.kind(),
             Self::Prepare(error) => error.kind(),
             Self::Secrets(error) => error.kind(),
+            Self::SshAgent { source, .. } => source.kind(),
             Self::Engine(error) => error.kind(),
             Self::Docker(error) => error.kind(),
             Self::EngineAddress(error) => error.kind(),
@@ -181,6 +184,7 @@ impl Error {
             Self::Observe(error) => error.hint(),
             Self::Prepare(error) => error.hint(),
             Self::Secrets(error) => error.hint(),
+            Self::SshAgent { source, .. } => source.hint(),
             Self::Engine(error) => error.hint(),
             Self::Docker(error) => error.hint(),
             Self::EngineAddress(error) => error.hint(),

@@ -87,7 +87,7 @@ pub mod internals {
         pub use crate::engine::{
             Assignment, BuildFiles, BuildRequest, Built, Content, ContentError, Context, ContextFile,
             ContextReuse, DockerEngine, Engine, EngineError, FileIdentity, FileVersion, Logins, Progress,
-            Stamp, Step, Table, seal,
+            SshAgent, Stamp, Step, Table, seal,
         };
     }
 

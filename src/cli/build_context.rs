@@ -13,14 +13,14 @@ use super::{CommandContext, ensure_terraform, registries};
 use crate::ci::{Branch, Trust};
 use crate::deploy::{self, Validated, Validation};
 use crate::docker::{AddressError, DockerConfig};
-use crate::engine::{Engine, Logins};
+use crate::engine::{Engine, Logins, SshAgent};
 use crate::error::Error;
 use crate::execute::{
     self, BuildReport, Destination, Executor, Job, Preparation, Secrets, Tags, UntrustedRun,
 };
 use crate::git::Snapshot;
 use crate::interruption::Interruption;
-use crate::model::{CommitId, ImageRef, ProjectName, RepoPath, Tag};
+use crate::model::{CommitId, ImageRef, ProjectName, RepoPath, Secret, Tag};
 use crate::observe::{Observations, Zone};
 use crate::plan::Plan;
 use crate::registry::Registry;
@@ -69,7 +69,7 @@ impl<'c> BuildContext<'c> {
         let output = &self.command.output;
         match (&self.repo.trust, self.repo.context.branch()) {
             (Trust::Untrusted { why }, _) => output.status(&format!(
-                "this run is not trusted: {why}. Images stay in the engine, and there are no secrets"
+                "this run is not trusted: {why}. Images stay in the engine, and there are no secrets and no ssh agent"
             )),
             (Trust::Trusted, Branch::Unknown { why }) if self.command.environment.ci.is_ci() => {
                 output.status(&format!("nothing is named after a branch: {why}"));
@@ -120,6 +120,7 @@ impl<'c> BuildContext<'c> {
         observed: &Observations,
         pull: bool,
     ) -> Result<Vec<Job>, Error> {
+        let ssh_agent = self.ssh_agent(plan)?;
         let preparation = Preparation {
             repository: &self.repo.repository,
             snapshot: self.snapshot,
@@ -129,6 +130,7 @@ impl<'c> BuildContext<'c> {
             zone: self.zone,
             branch_to_read: self.repo.context.branch_to_read(),
             secrets: &self.secrets(plan)?,
+            ssh_agent: ssh_agent.as_ref(),
             pull,
             logins: &self.logins()?,
             proxies: &self.proxies(plan)?,
@@ -203,7 +205,7 @@ impl<'c> BuildContext<'c> {
     }
 
     /// The proxies that the docker CLI would hand to builds; none where nothing is built, which needs no engine.
-    fn proxies(&self, plan: &Plan) -> Result<BTreeMap<String, String>, Error> {
+    fn proxies(&self, plan: &Plan) -> Result<BTreeMap<String, Secret>, Error> {
         let environment = &self.command.environment;
         match environment.docker_config() {
             Some(path) if plan.builds().next().is_some() => {
@@ -211,6 +213,19 @@ impl<'c> BuildContext<'c> {
                 Ok(proxies.map_err(AddressError::Config)?)
             }
             _ => Ok(BTreeMap::new()),
+        }
+    }
+
+    /// The user's ssh agent, if a project that is built has `ssh`; none for an untrusted run.
+    fn ssh_agent(&self, plan: &Plan) -> Result<Option<SshAgent>, Error> {
+        let mut projects = plan.builds().map(|step| &step.impact.project);
+        let with_ssh = projects.find(|name| !self.workspace.projects[*name].config.ssh.is_empty());
+        match with_ssh {
+            Some(project) if self.repo.trust.is_trusted() => {
+                let agent = SshAgent::find(self.command.environment.ssh_auth_sock());
+                agent.map(Some).map_err(|source| Error::SshAgent { project: project.clone(), source })
+            }
+            _ => Ok(None),
         }
     }
 

@@ -176,6 +176,11 @@ impl Environment {
         env::temp_dir()
     }
 
+    /// Where the user's ssh agent listens: `SSH_AUTH_SOCK`.
+    pub(super) fn ssh_auth_sock(&self) -> Option<PathBuf> {
+        env::var_os("SSH_AUTH_SOCK").filter(|socket| !socket.is_empty()).map(PathBuf::from)
+    }
+
     /// Which secrets may be read: of variables those that `CHINAMPA_SECRETS` lists, if it is set.
     pub(super) fn secret_access(&self, trust: &Trust) -> SecretAccess {
         let listed = env::var_os("CHINAMPA_SECRETS").map(|listed| listed.to_string_lossy().into_owned());

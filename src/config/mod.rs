@@ -6,9 +6,11 @@
 
 mod environment;
 mod fields;
+mod manifest_scope;
 mod policy;
 mod problem;
 mod project;
+mod read_mounts;
 mod read_project;
 mod registry;
 mod role;
@@ -29,7 +31,7 @@ pub use fields::Located;
 #[cfg(feature = "ecr")]
 pub use policy::Policy;
 pub use problem::{ManifestErrors, Problem};
-pub use project::{ProjectConfig, SecretSource, TerraformSetting};
+pub use project::{ContextSource, ProjectConfig, SecretSource, TerraformSetting};
 pub use registry::{Ecr, RegistryConfig, RegistryKind};
 #[cfg(feature = "deploy")]
 pub use service::EcsExpress;
@@ -40,8 +42,8 @@ pub use trust::{Trust, UNPROTECTED};
 pub use workspace::{Directive, Strategy, Workspace, WorkspaceName};
 
 use fields::Fields;
+use manifest_scope::ManifestScope;
 use problem::Problems;
-use read_project::ManifestScope;
 use role::Role;
 
 /// The largest file that is read.

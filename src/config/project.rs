@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::fields::Located;
 use super::service::ServiceConfig;
-use crate::model::{Platform, ProjectName, RepoPath, RepositoryName, StageName, Tag};
+use crate::model::{ContextName, Platform, ProjectName, RepoPath, RepositoryName, StageName, Tag};
 
 /// One project: what its image is made from, and what is done with it.
 #[derive(Clone, Debug)]
@@ -26,8 +26,12 @@ pub struct ProjectConfig {
     /// Sorted, each once; the engine's own platform when empty, which it is only for the engine's store.
     pub platforms: Vec<Platform>,
     pub build_args: BTreeMap<String, String>,
+    /// What the names of named contexts stand for in the Dockerfile.
+    pub contexts: BTreeMap<ContextName, Located<ContextSource>>,
     /// By the ids that the Dockerfile knows them by.
     pub secrets: BTreeMap<String, SecretSource>,
+    /// The ids by which steps mount the user's ssh agent. Sorted, each once.
+    pub ssh: Vec<String>,
     /// Patterns, not yet parsed, of files that are not committed and yet needed.
     pub extra_inputs: Vec<Located<String>>,
     /// Whether the context holds declared files only.
@@ -51,6 +55,15 @@ pub enum TerraformSetting {
     Off,
 }
 
+/// What a named context is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContextSource {
+    /// A folder, from the repository root.
+    Folder(RepoPath),
+    /// The image of another project.
+    Project(ProjectName),
+}
+
 /// Where a secret's value is read from when an image is built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretSource {
@@ -61,6 +74,23 @@ pub enum SecretSource {
 }
 
 impl ProjectConfig {
+    /// The named context that stands for a reference of the Dockerfile.
+    pub fn context(&self, reference: &str) -> Option<&ContextSource> {
+        if self.contexts.is_empty() {
+            return None;
+        }
+        let name: ContextName = reference.parse().ok()?;
+        self.contexts.get(&name).map(|source| &source.value)
+    }
+
+    /// The folders that are named contexts, each with its line.
+    pub fn folders(&self) -> impl Iterator<Item = (&RepoPath, usize)> {
+        self.contexts.values().filter_map(|source| match &source.value {
+            ContextSource::Folder(folder) => Some((folder, source.line)),
+            ContextSource::Project(_) => None,
+        })
+    }
+
     /// The keys, as the file names them, that make another image of the same files in `other`.
     ///
     /// Lines, comments, order and defaults that are spelled out don't count, nor what is done with a finished image.
@@ -76,7 +106,9 @@ impl ProjectConfig {
             needs,
             platforms,
             build_args,
+            contexts,
             secrets,
+            ssh,
             extra_inputs,
             hermetic,
             tags: _,
@@ -92,23 +124,26 @@ impl ProjectConfig {
             ("repository", *repository == other.repository),
             ("needs", *needs == other.needs),
             ("platforms", *platforms == other.platforms),
+            ("ssh", *ssh == other.ssh),
             ("extra_inputs", *extra_inputs == other.extra_inputs),
             ("hermetic", *hermetic == other.hermetic),
         ];
         let differing = compared.into_iter().filter(|(_, same)| !same).map(|(key, _)| key.to_owned());
         let arguments = differing_members(build_args, &other.build_args);
+        let contexts = differing_members(contexts, &other.contexts);
         let secrets = differing_members(secrets, &other.secrets);
         let arguments = arguments.into_iter().map(|name| format!("build_args.{name}"));
+        let contexts = contexts.into_iter().map(|name| format!("contexts.{name}"));
         let secrets = secrets.into_iter().map(|id| format!("secrets.{id}"));
-        differing.chain(arguments).chain(secrets).collect()
+        differing.chain(arguments).chain(contexts).chain(secrets).collect()
     }
 }
 
 /// The keys that only one of two tables has, or whose values differ; sorted.
-fn differing_members<'m, V: PartialEq>(
-    one: &'m BTreeMap<String, V>,
-    other: &'m BTreeMap<String, V>,
-) -> BTreeSet<&'m str> {
-    let names = one.keys().chain(other.keys()).map(String::as_str);
+fn differing_members<'m, N: Ord, V: PartialEq>(
+    one: &'m BTreeMap<N, V>,
+    other: &'m BTreeMap<N, V>,
+) -> BTreeSet<&'m N> {
+    let names = one.keys().chain(other.keys());
     names.filter(|name| one.get(*name) != other.get(*name)).collect()
 }

@@ -1,13 +1,13 @@
 //! Reads one `[projects.*]` table, and checks it against the others.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 
 use toml::de::DeValue;
 
-use super::Common;
 use super::fields::{Fields, Item, Located};
-use super::project::{ProjectConfig, SecretSource, TerraformSetting};
+use super::manifest_scope::ManifestScope;
+use super::project::{ProjectConfig, TerraformSetting};
+use super::read_mounts::{contexts, is_variable_name, secret, ssh_id};
 use super::registry::{RegistryConfig, RegistryKind};
 use super::service;
 use crate::model::{InvalidName, Platform, ProjectName, RepoPath, RepositoryName, Tag};
@@ -21,7 +21,9 @@ pub(super) const KEYS: &[&str] = &[
     "needs",
     "platforms",
     "build_args",
+    "contexts",
     "secrets",
+    "ssh",
     "extra_inputs",
     "hermetic",
     "deploy",
@@ -29,40 +31,6 @@ pub(super) const KEYS: &[&str] = &[
     "terraform",
     "service",
 ];
-
-pub(super) const SECRET_KEYS: &[&str] = &["env", "file"];
-
-/// What a project is checked against.
-pub(super) struct ManifestScope<'a> {
-    /// All projects of the file, those with mistakes in them too.
-    names: HashSet<&'a str>,
-    /// The same in name order, for suggestions.
-    sorted_names: Vec<&'a str>,
-    /// `None` where their own tables are wrong.
-    cache: Option<&'a RegistryConfig>,
-    deploy: Option<&'a RegistryConfig>,
-    /// Where build records are kept.
-    builds: Option<RepositoryName>,
-    /// Who has each repository, and where that is said.
-    repositories: HashMap<RepositoryName, Located<String>>,
-    /// Who has each terraform folder that is named.
-    terraform: HashMap<RepoPath, Located<String>>,
-}
-
-impl<'a> ManifestScope<'a> {
-    /// With the names of all projects in their order.
-    pub(super) fn new(common: &'a Common, sorted_names: Vec<&'a str>) -> Self {
-        Self {
-            names: sorted_names.iter().copied().collect(),
-            sorted_names,
-            cache: common.cache.as_ref(),
-            deploy: common.deploy.as_ref(),
-            builds: common.workspace.as_ref().map(|workspace| workspace.name.builds_repository()),
-            repositories: HashMap::new(),
-            terraform: HashMap::new(),
-        }
-    }
-}
 
 pub(super) fn read(
     item: Item<'_>,
@@ -88,7 +56,9 @@ pub(super) fn read(
         None => default_platforms(scope.cache),
     };
     let build_args = fields.item("build_args").map(|item| item.members(build_arg)).unwrap_or_default();
+    let contexts = fields.item("contexts").map(|contexts| self::contexts(contexts, item.key(), scope));
     let secrets = fields.item("secrets").map(|item| item.members(secret)).unwrap_or_default();
+    let ssh = fields.item("ssh").map(|item| sorted_once(item, ssh_id)).unwrap_or_default();
     let extra_inputs = fields.item("extra_inputs").map(|item| item.patterns()).unwrap_or_default();
     let hermetic = fields.item("hermetic").and_then(|item| item.flag()).unwrap_or(true);
     let tags = fields.item("tags").map(|item| sorted_once(item, tag)).unwrap_or_default();
@@ -110,7 +80,9 @@ pub(super) fn read(
             needs,
             platforms,
             build_args: build_args.into_iter().collect(),
+            contexts: contexts.unwrap_or_default(),
             secrets: secrets.into_iter().collect(),
+            ssh,
             extra_inputs,
             hermetic,
             tags,
@@ -205,19 +177,7 @@ fn repository(
 }
 
 fn needs(item: Item<'_>, project: &str, scope: &ManifestScope<'_>) -> Vec<Located<ProjectName>> {
-    let need = |item: &Item<'_>| {
-        let name: ProjectName = item.parse()?;
-        if name.as_str() == project {
-            item.wrong("a project can't need itself");
-            return None;
-        }
-        if !scope.names.contains(name.as_str()) {
-            let hint = item.did_you_mean(name.as_str(), scope.sorted_names.iter().copied());
-            item.wrong_with_hint(format_args!("there is no project `{name}`"), hint);
-            return None;
-        }
-        Some(name)
-    };
+    let need = |item: &Item<'_>| scope.need(item, item.text()?, project);
     once(item, need).into_iter().map(|(name, item)| item.located(name)).collect()
 }
 
@@ -273,38 +233,6 @@ fn build_arg(item: Item<'_>) -> Option<(String, String)> {
         }
     };
     Some((item.key().to_owned(), value))
-}
-
-fn secret(item: Item<'_>) -> Option<(String, SecretSource)> {
-    if !is_secret_id(item.key()) {
-        item.wrong("a secret's id is up to 128 letters, digits, `.`, `_` and `-`, the first a letter, a digit or `_`");
-    }
-    let fields = item.fields(SECRET_KEYS)?;
-    let source = match (fields.item("env"), fields.item("file")) {
-        (Some(env), None) => SecretSource::Env(env.read(|name| {
-            // The text is not shown: it may be the secret itself.
-            is_variable_name(name)
-                .then(|| name.to_owned())
-                .ok_or("the name of an environment variable is expected")
-        })?),
-        (None, Some(file)) => SecretSource::File(file.path()?),
-        _ => {
-            fields.wrong("either `env` or `file` is expected", None);
-            return None;
-        }
-    };
-    Some((item.key().to_owned(), source))
-}
-
-fn is_variable_name(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-fn is_secret_id(text: &str) -> bool {
-    text.len() <= 128
-        && text.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_')
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
 /// The elements of a list, sorted; one that stands there twice is a problem.

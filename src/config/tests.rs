@@ -86,15 +86,38 @@ fn the_documented_example_is_read_whole() {
             "PORT": "8080",
             "PROFILE": "release",
         },
+        contexts: {
+            ContextName(
+                "base",
+            ): Located {
+                value: Project(
+                    ProjectName(
+                        "lib",
+                    ),
+                ),
+                line: 40,
+            },
+            ContextName(
+                "proto",
+            ): Located {
+                value: Folder(
+                    RepoPath(proto),
+                ),
+                line: 40,
+            },
+        },
         secrets: {
             "npmrc": Env(
                 "NPMRC",
             ),
         },
+        ssh: [
+            "default",
+        ],
         extra_inputs: [
             Located {
                 value: "services/api/dist/**",
-                line: 41,
+                line: 43,
             },
         ],
         hermetic: true,
@@ -107,7 +130,7 @@ fn the_documented_example_is_read_whole() {
         terraform: Folder(
             Located {
                 value: RepoPath(services/api/terraform),
-                line: 44,
+                line: 46,
             },
         ),
         service: Some(
@@ -157,7 +180,7 @@ fn exactly_the_keys_that_are_read_are_documented() {
         ("`[environments.<name>]`", environment::KEYS),
         ("`[trust]`", trust::KEYS),
         ("`[projects.<name>]`", read_project::KEYS),
-        ("`secrets.<id>`", read_project::SECRET_KEYS),
+        ("`secrets.<id>`", read_mounts::SECRET_KEYS),
         ("`service`", service::KEYS),
     ];
 

@@ -29,7 +29,7 @@ pub struct DockerConfig {
 }
 
 /// What the docker CLI is told in its configuration besides logins.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Settings {
     pub(super) current_context: Option<String>,
@@ -38,8 +38,8 @@ pub(super) struct Settings {
     proxies: BTreeMap<String, Proxies>,
 }
 
-/// The proxies that commands in builds get.
-#[derive(Debug, Default, Deserialize)]
+/// The proxies that commands in builds get. Their addresses may hold passwords.
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Proxies {
     http_proxy: Option<String>,
@@ -116,14 +116,13 @@ impl DockerConfig {
     /// The build arguments with which the docker CLI hands the configured proxies to builds of an engine.
     ///
     /// Those for the engine's address if there are any, else the default ones; each in capital and in small letters.
-    /// They may hold passwords.
     ///
     /// # Errors
     /// [`DockerConfigError`] when the file can't be read.
     pub fn proxy_arguments(
         &self,
         engine: &DockerHost,
-    ) -> Result<BTreeMap<String, String>, DockerConfigError> {
+    ) -> Result<BTreeMap<String, Secret>, DockerConfigError> {
         let mut settings = self.settings()?;
         let of_engine = settings.proxies.remove(&engine.to_string());
         let proxies = of_engine.or_else(|| settings.proxies.remove("default")).unwrap_or_default();
@@ -138,6 +137,7 @@ impl DockerConfig {
         let set = set.filter(|(_, value)| !value.is_empty());
         Ok(set
             .flat_map(|(name, value)| [(name.to_owned(), value.clone()), (name.to_ascii_lowercase(), value)])
+            .map(|(name, value)| (name, Secret::new(value)))
             .collect())
     }
 
@@ -270,7 +270,7 @@ mod tests {
             DockerConfig::new(path.clone()).proxy_arguments(&engine).unwrap()
         };
         let expected = |pairs: &[(&str, &str)]| {
-            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value))).collect()
         };
 
         let (named, default): (BTreeMap<_, _>, BTreeMap<_, _>) = (of("tcp://a.example"), of("unix:///a"));

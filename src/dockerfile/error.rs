@@ -70,13 +70,19 @@ pub enum DockerfileError {
 
     #[error("no stage is named `{target}`; there are: {}", names(.known))]
     UnknownTarget { target: StageName, known: Vec<StageName> },
+
+    #[error("a named context stands for the stage `{target}`, so there is nothing to build")]
+    ReplacedTarget { target: StageName },
 }
 
 impl DockerfileError {
     /// The line that is wrong, from 1; `None` when it is the file as a whole.
     pub fn line(&self) -> Option<usize> {
         match self {
-            Self::TooLarge { .. } | Self::NoStage | Self::UnknownTarget { .. } => None,
+            Self::TooLarge { .. }
+            | Self::NoStage
+            | Self::UnknownTarget { .. }
+            | Self::ReplacedTarget { .. } => None,
             Self::TooManyStages { line }
             | Self::TooMuchExpansion { line }
             | Self::RepeatedDirective { line, .. }

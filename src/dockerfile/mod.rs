@@ -26,7 +26,7 @@ use std::sync::OnceLock;
 pub use error::DockerfileError;
 pub use instruction::Instruction;
 
-use crate::model::{ImageRef, Platform, StageName};
+use crate::model::{ContextName, ImageRef, Platform, StageName};
 use stages::Reader;
 use variables::Variables;
 
@@ -53,12 +53,14 @@ pub struct Stage {
     pub index: usize,
     pub name: Option<StageName>,
     pub line: usize,
+    /// Whether a named context stands for it, so that nothing of the stage itself is used.
+    pub is_replaced: bool,
     /// The stages it starts from, copies from or mounts. Engines refuse a file in which one of
     /// them isn't an earlier one.
     pub needs: BTreeSet<usize>,
 }
 
-/// An image that a stage takes something from: no stage of the file, and not `scratch`.
+/// An image that a stage takes something from: no stage of the file, and not `scratch`. Named contexts are images here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parent {
     /// With variables filled in. Not always a well-formed reference.
@@ -116,12 +118,26 @@ impl Dockerfile {
         build_args: &BTreeMap<String, String>,
         platform: Option<&Platform>,
     ) -> Result<Self, DockerfileError> {
+        Self::parse_with_contexts(text, build_args, platform, &BTreeSet::new())
+    }
+
+    /// The same, where names of stages and images stand for named contexts: each is an image of its own, whatever the file
+    /// says of a stage with this name.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_with_contexts(
+        text: &[u8],
+        build_args: &BTreeMap<String, String>,
+        platform: Option<&Platform>,
+        contexts: &BTreeSet<&ContextName>,
+    ) -> Result<Self, DockerfileError> {
         if text.len() > MAX_BYTES {
             return Err(DockerfileError::TooLarge { bytes: text.len() });
         }
         let (statements, escape) = statement::read(text)?;
         let variables = Variables::new(escape, build_args, platform);
-        let Reader { stages, parents, copies, .. } = Reader::read(text, &statements, variables)?;
+        let Reader { stages, parents, copies, .. } = Reader::read(text, &statements, variables, contexts)?;
         Ok(Self { text: text.into(), instructions: OnceLock::new(), stages, parents, copies })
     }
 
@@ -146,7 +162,8 @@ impl Dockerfile {
     /// `None` is the last stage. A stage without a name is among them but can't be a target.
     ///
     /// # Errors
-    /// [`DockerfileError::UnknownTarget`] when no stage has this name.
+    /// [`DockerfileError::UnknownTarget`] when no stage has this name, [`DockerfileError::ReplacedTarget`] when a named context
+    /// stands for it.
     pub fn stages_needed_for(&self, target: Option<&StageName>) -> Result<Vec<&Stage>, DockerfileError> {
         let target = self.target(target)?;
         let needed = self.closure(target).into_iter().filter(|&stage| stage != target);
@@ -156,7 +173,8 @@ impl Dockerfile {
     /// The parents that a build of `target` uses: BuildKit passes over the other stages.
     ///
     /// # Errors
-    /// [`DockerfileError::UnknownTarget`] when no stage has this name.
+    /// [`DockerfileError::UnknownTarget`] when no stage has this name, [`DockerfileError::ReplacedTarget`] when a named context
+    /// stands for it.
     pub fn parents_needed_for(&self, target: Option<&StageName>) -> Result<Vec<&Parent>, DockerfileError> {
         let target = self.target(target)?;
         if self.parents.is_empty() {
@@ -169,7 +187,8 @@ impl Dockerfile {
     /// What a build of `target` takes from the context, without the stages that it passes over.
     ///
     /// # Errors
-    /// [`DockerfileError::UnknownTarget`] when no stage has this name.
+    /// [`DockerfileError::UnknownTarget`] when no stage has this name, [`DockerfileError::ReplacedTarget`] when a named context
+    /// stands for it.
     pub fn copies_needed_for(&self, target: Option<&StageName>) -> Result<Vec<&Copy>, DockerfileError> {
         let needed = self.closure(self.target(target)?);
         Ok(self.copies.iter().filter(|copy| needed.contains(&copy.stage)).collect())
@@ -193,12 +212,22 @@ impl Dockerfile {
     }
 
     fn target(&self, name: Option<&StageName>) -> Result<usize, DockerfileError> {
-        let Some(name) = name else { return Ok(self.stages.len() - 1) };
-        let named = self.stages.iter().rposition(|stage| stage.name.as_ref() == Some(name));
-        named.ok_or_else(|| DockerfileError::UnknownTarget {
-            target: name.clone(),
-            known: self.stages.iter().filter_map(|stage| stage.name.clone()).collect(),
-        })
+        let target = match name {
+            None => self.stages.len() - 1,
+            Some(name) => {
+                let named = self.stages.iter().rposition(|stage| stage.name.as_ref() == Some(name));
+                named.ok_or_else(|| DockerfileError::UnknownTarget {
+                    target: name.clone(),
+                    known: self.stages.iter().filter_map(|stage| stage.name.clone()).collect(),
+                })?
+            }
+        };
+        match &self.stages[target] {
+            Stage { is_replaced: true, name: Some(name), .. } => {
+                Err(DockerfileError::ReplacedTarget { target: name.clone() })
+            }
+            _ => Ok(target),
+        }
     }
 
     /// A stage and everything it needs.

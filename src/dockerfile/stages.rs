@@ -1,7 +1,7 @@
 //! Instructions to stages: what each is made from.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::error::DockerfileError;
@@ -10,20 +10,22 @@ use super::source_text::SourceText;
 use super::statement::Statement;
 use super::variables::{self, Variables};
 use super::{Copy, CopyKind, Instruction, MAX_STAGES, Parent, Source, Stage, heredoc};
-use crate::model::{ImageRef, StageName};
+use crate::model::{ContextName, ImageRef, StageName};
 
 const SCRATCH: &str = "scratch";
 
 /// What was read so far; the last stage is the one that instructions belong to.
 pub(super) struct Reader<'a> {
     variables: Variables<'a>,
+    contexts: &'a BTreeSet<&'a ContextName>,
     line_starts: LineStarts<'a>,
     pub(super) stages: Vec<Stage>,
     /// The newest stage of each name.
     by_name: BTreeMap<StageName, usize>,
     /// The last stage of each name in the whole file, which is what `from` finds.
     by_name_in_file: BTreeMap<StageName, usize>,
-    stages_in_file: usize,
+    /// The name of each stage in the whole file.
+    names_in_file: Vec<Option<StageName>>,
     pub(super) parents: Vec<Parent>,
     pub(super) copies: Vec<Copy>,
 }
@@ -33,24 +35,27 @@ impl<'a> Reader<'a> {
         text: &'a [u8],
         statements: &[Statement<'_>],
         variables: Variables<'a>,
+        contexts: &'a BTreeSet<&'a ContextName>,
     ) -> Result<Self, DockerfileError> {
         let mut reader = Self {
             variables,
+            contexts,
             line_starts: LineStarts { text, starts: OnceCell::new() },
             stages: Vec::new(),
             by_name: BTreeMap::new(),
             by_name_in_file: BTreeMap::new(),
-            stages_in_file: 0,
+            names_in_file: Vec::new(),
             parents: Vec::new(),
             copies: Vec::new(),
         };
         for statement in statements.iter().filter(|statement| statement.keyword == "FROM") {
-            if let Some(name) = From::parse(statement)?.name {
-                reader.by_name_in_file.insert(name, reader.stages_in_file);
+            let name = From::parse(statement)?.name;
+            if let Some(name) = name.clone() {
+                reader.by_name_in_file.insert(name, reader.names_in_file.len());
             }
-            reader.stages_in_file += 1;
+            reader.names_in_file.push(name);
         }
-        reader.stages.reserve_exact(reader.stages_in_file.min(MAX_STAGES));
+        reader.stages.reserve_exact(reader.names_in_file.len().min(MAX_STAGES));
         for statement in statements {
             reader.statement(statement)?;
         }
@@ -95,9 +100,12 @@ impl<'a> Reader<'a> {
         };
         // A name in upper case is no stage here, though it is one in `COPY --from`.
         let base = self.by_name.iter().find(|(name, _)| name.as_str() == reference).map(|(_, &stage)| stage);
+        let base = base.filter(|_| !self.is_context(&reference));
         let index = self.stages.len();
         self.variables.start_stage(base);
-        self.stages.push(Stage { index, name: name.clone(), line, needs: base.into_iter().collect() });
+        let is_replaced = name.as_ref().is_some_and(|name| self.is_context(name.as_str()));
+        let needs = base.into_iter().collect();
+        self.stages.push(Stage { index, name: name.clone(), line, is_replaced, needs });
         if let Some(name) = name {
             self.by_name.insert(name, index);
         }
@@ -188,7 +196,9 @@ impl<'a> Reader<'a> {
         }
         for from in sources.iter().filter(|from| !from.is_empty()) {
             let written = from.text().into_owned();
-            if written.parse::<i64>().is_err() && !written.contains('$') && written != SCRATCH {
+            // A name of a context here may be something else there.
+            let is_image = !written.contains('$') && written != SCRATCH && !self.is_context(&written);
+            if written.parse::<i64>().is_err() && is_image {
                 let line = self.line_starts.line_of(trigger, from);
                 let stage = self.stages.len() - 1;
                 let (reference, spans) = (written, from.spans());
@@ -205,13 +215,14 @@ impl<'a> Reader<'a> {
         statement: &Statement<'_>,
         from: &SourceText<'_>,
     ) -> Result<(), DockerfileError> {
-        match usize::try_from(index) {
-            Ok(index) if index < self.stages_in_file => {
-                self.need(index);
-                Ok(())
-            }
-            _ => Err(DockerfileError::NoSuchStage { line: self.line_starts.line_of(statement, from), index }),
+        let line = self.line_starts.line_of(statement, from);
+        let stage = usize::try_from(index).ok().filter(|index| *index < self.names_in_file.len());
+        let stage = stage.ok_or(DockerfileError::NoSuchStage { line, index })?;
+        match self.names_in_file[stage].clone().filter(|name| self.is_context(name.as_str())) {
+            Some(name) => self.add_parent(name.as_str().to_owned(), None, line, || from.spans()),
+            None => self.need(stage),
         }
+        Ok(())
     }
 
     /// Notes the stage or the image that `from` names.
@@ -220,12 +231,22 @@ impl<'a> Reader<'a> {
         if written.contains('$') {
             return Err(DockerfileError::VariableInFrom { line, written });
         }
-        let stage = written.parse().ok().and_then(|name: StageName| self.by_name_in_file.get(&name));
-        match stage {
+        let name = written.parse::<StageName>().ok();
+        if let Some(name) = name.as_ref().filter(|name| self.is_context(name.as_str())) {
+            self.add_parent(name.as_str().to_owned(), None, line, || from.spans());
+            return Ok(());
+        }
+        match name.and_then(|name| self.by_name_in_file.get(&name)) {
             Some(&stage) => self.need(stage),
             None => self.add_parent(written, None, line, || from.spans()),
         }
         Ok(())
+    }
+
+    /// Whether a named context stands for what has this name.
+    fn is_context(&self, name: &str) -> bool {
+        !self.contexts.is_empty()
+            && name.parse::<ContextName>().is_ok_and(|name| self.contexts.contains(&name))
     }
 
     fn need(&mut self, stage: usize) {

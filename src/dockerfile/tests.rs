@@ -173,6 +173,57 @@ fn a_parent_without_a_pin_stays() {
 }
 
 #[test]
+fn the_name_of_a_context_comes_before_that_of_a_stage_and_of_an_image() {
+    let text = "FROM a AS Proto\nRUN x\nFROM node:22 AS first\nFROM docker.io/library/node:22\nCOPY --from=PROTO x y\n\
+         COPY --from=0 x y\nCOPY --from=1 x y\nRUN --mount=from=proto,target=/m \\\n  x\nFROM proto\nCOPY --from=2 x y\n\
+         ONBUILD COPY --from=proto x y\n";
+    let contexts: BTreeSet<ContextName> = ["proto", "node:22"].map(|name| name.parse().unwrap()).into();
+    let contexts = contexts.iter().collect();
+
+    let dockerfile =
+        Dockerfile::parse_with_contexts(text.as_bytes(), &BTreeMap::new(), None, &contexts).unwrap();
+
+    let parents: Vec<_> = dockerfile.parents_needed_for(None).unwrap();
+    let parents: Vec<_> = parents.iter().map(|parent| (parent.reference.as_str(), parent.line)).collect();
+    assert_eq!(
+        parents,
+        [
+            ("node:22", 3),
+            ("docker.io/library/node:22", 4),
+            ("proto", 5),
+            ("proto", 6),
+            ("proto", 8),
+            ("proto", 10)
+        ]
+    );
+    assert_eq!(
+        dockerfile.stages_needed_for(None).unwrap().iter().map(|stage| stage.index).collect::<Vec<_>>(),
+        [1, 2]
+    );
+    let pinned =
+        dockerfile.with_parents(|parent| (parent.reference == "proto").then(|| "c:1".parse().unwrap()));
+    let expected = text.replace("from=PROTO", "from=c:1").replace("from=0", "from=c:1");
+    let expected = expected.replace("from=proto,", "from=c:1,").replace("FROM proto", "FROM c:1");
+    assert_eq!(String::from_utf8(pinned).unwrap(), expected);
+}
+
+#[test]
+fn a_stage_that_a_context_stands_for_can_not_be_built() {
+    let contexts: BTreeSet<ContextName> = ["last".parse().unwrap()].into();
+    let contexts = contexts.iter().collect();
+    let text = b"FROM a AS first\nFROM b AS Last\n";
+    let dockerfile = Dockerfile::parse_with_contexts(text, &BTreeMap::new(), None, &contexts).unwrap();
+
+    let error = dockerfile.parents_needed_for(None).unwrap_err();
+
+    assert_eq!(
+        error.to_string(),
+        "a named context stands for the stage `last`, so there is nothing to build"
+    );
+    assert!(dockerfile.parents_needed_for(Some(&"first".parse().unwrap())).is_ok());
+}
+
+#[test]
 fn the_body_of_a_here_document_holds_no_instructions() {
     let text = "FROM a\nRUN cat <<EOF > x && cat <<-'E 2'\nFROM b\nEOF\nFROM c\n\tE 2\n\
                 COPY <<F file /x/\nCOPY --from=d a b\nF\nRUN echo $((1 << 2))\nRUN cat << G\nFROM e\nG\n";

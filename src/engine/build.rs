@@ -1,5 +1,6 @@
 //! One build: the request, the session beside it, and what the engine says meanwhile.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Mutex;
 
@@ -80,9 +81,11 @@ fn has_stage(dockerfile: &[u8]) -> bool {
 
 /// What `docker build` asks for, as a query.
 fn query(request: &BuildRequest, session: &str) -> String {
-    let mut build_args = request.build_args.clone();
+    let proxies = request.proxies.iter().map(|(name, value)| (name.as_str(), value.reveal()));
+    let mut build_args: BTreeMap<&str, &str> = proxies.collect();
+    build_args.extend(request.build_args.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     if request.inline_cache {
-        build_args.insert("BUILDKIT_INLINE_CACHE".to_owned(), "1".to_owned());
+        build_args.insert("BUILDKIT_INLINE_CACHE", "1");
     }
     let cache_from: Vec<String> = request.cache_from.iter().map(ImageRef::to_string).collect();
     let mut query = form_urlencoded::Serializer::new(String::new());

@@ -12,6 +12,7 @@ mod logins;
 mod progress;
 mod push;
 mod session;
+mod ssh_agent;
 mod stamps;
 mod step;
 
@@ -28,6 +29,7 @@ pub use context::{Content, Context, ContextError, ContextFile, check_link};
 pub use docker::DockerEngine;
 pub use error::EngineError;
 pub use logins::{LoginSource, Logins};
+pub use ssh_agent::{SshAgent, SshAgentError};
 pub use stamps::{Assignment, BuildFiles, FileIdentity, FileVersion, Stamp, Table, seal};
 pub use step::{Step, StepLabel};
 
@@ -66,9 +68,13 @@ pub struct BuildRequest {
     pub target: Option<StageName>,
     pub platform: Option<Platform>,
     pub build_args: BTreeMap<String, String>,
+    /// Build arguments for proxies, whose addresses may hold passwords. Those of the same name in `build_args` come first.
+    pub proxies: BTreeMap<String, Secret>,
     pub labels: BTreeMap<String, String>,
     /// By their ids.
     pub secrets: BTreeMap<String, Secret>,
+    /// By the ids that steps mount them by.
+    pub ssh: BTreeMap<String, SshAgent>,
     /// Images whose layers may be used instead of running a step; those that are not there are passed over.
     pub cache_from: Vec<ImageRef>,
     /// Whether the image carries what a later build needs to reuse its layers from a registry.

@@ -113,6 +113,10 @@ fn answer() -> Answer {
 
 #[test]
 fn each_variant_of_each_error_has_its_kind() {
+    check!("engine/ssh_agent.rs", SshAgentError, [
+        SshAgentError::NotSet => Environment,
+        SshAgentError::Unreachable { socket: "/a".into(), source: io() } => Environment,
+    ]);
     check!("git/error.rs", GitError, [
         GitError::NoFolder { folder: "/a".into() } => Input,
         GitError::NotARepository { folder: "/a".into() } => Input,
@@ -458,6 +462,7 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::Write { path: "/a".into(), source: io() } => Environment,
         Error::PipelineWithoutClone { folder: "/a".into() } => Input,
         Error::Secrets(secret(SecretError::Link { path: path() })) => Input,
+        Error::SshAgent { project: project(), source: SshAgentError::NotSet } => Environment,
         Error::DirtyInCi => Input,
         Error::DirtyPush { host: "x".to_owned() } => Input,
         Error::Install(InstallError::Platform { os: "x", architecture: "y" }) => Environment,

@@ -1,112 +1,26 @@
 //! Builds one project: its stages, its image, and then its tags.
 
 use std::collections::BTreeMap;
-use std::error::Error as _;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
-use thiserror::Error;
 
 use super::Executor;
+use super::error::{ExecuteError, MAX_BUILDS};
+use super::folders::FolderImages;
 use super::job::{Destination, Tags, Task, TaskVariant};
-use super::report::{Event, Failure, Needed, Outcome};
+use super::report::{Event, Needed, Outcome};
 use super::steps::{StepCount, Steps};
 use super::untrusted::{self, UntrustedRun};
 use crate::engine::{BuildRequest, Built, EngineError};
-use crate::model::{
-    ErrorKind, ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag,
-};
+use crate::model::{ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag};
 use crate::registry::{Registry, RegistryError, Storage};
-
-/// How often an image is built that other builds remove before it is pushed.
-const MAX_BUILDS: usize = 3;
 
 /// How often an image is pushed, the first attempt included.
 const MAX_PUSHES: usize = 5;
 
 /// Before the second push; each further delay is twice as long, and up to as much again is added at random.
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(500);
-
-/// Why a project could not be built.
-#[derive(Debug, Error)]
-pub enum ExecuteError {
-    #[error("cannot build the image")]
-    Build(#[source] Box<EngineError>),
-    #[error("cannot build the stage `{stage}`")]
-    BuildStage {
-        stage: StageName,
-        #[source]
-        source: Box<EngineError>,
-    },
-    #[error("cannot push `{image}`")]
-    Push {
-        image: ImageRef,
-        #[source]
-        source: Box<EngineError>,
-    },
-    #[error("cannot give the image the name `{image}`")]
-    Name {
-        image: ImageRef,
-        #[source]
-        source: Box<EngineError>,
-    },
-    #[error("cannot prepare the repository `{repository}`")]
-    Repository {
-        repository: RepositoryName,
-        #[source]
-        source: RegistryError,
-    },
-    #[error("cannot tag the image in `{repository}`")]
-    Tag {
-        repository: RepositoryName,
-        #[source]
-        source: RegistryError,
-    },
-    #[error("cannot see whether the registry has what was pushed to `{repository}`")]
-    Verify {
-        repository: RepositoryName,
-        #[source]
-        source: RegistryError,
-    },
-}
-
-impl ExecuteError {
-    /// Whether the environment failed: a build that failed is no such error.
-    pub fn kind(&self) -> ErrorKind {
-        let is_lost = self.engine_error().is_some_and(EngineError::is_lost);
-        if is_lost { ErrorKind::Environment } else { ErrorKind::Failed }
-    }
-
-    /// What reports say of it.
-    pub(super) fn failure(&self) -> Failure {
-        let mut causes = vec![self.to_string()];
-        let mut source = self.source();
-        while let Some(cause) = source {
-            causes.push(cause.to_string());
-            source = cause.source();
-        }
-        let engine = self.engine_error();
-        Failure {
-            causes,
-            step: engine.and_then(EngineError::step).map(str::to_owned),
-            exit_code: engine.and_then(EngineError::exit_code),
-            log_tail: engine.map(EngineError::log_tail).unwrap_or_default().to_vec(),
-            hint: engine.and_then(EngineError::hint),
-            kind: self.kind(),
-        }
-    }
-
-    /// The error of the engine, if that is what failed.
-    pub fn engine_error(&self) -> Option<&EngineError> {
-        match self {
-            Self::Build(source)
-            | Self::BuildStage { source, .. }
-            | Self::Push { source, .. }
-            | Self::Name { source, .. } => Some(source),
-            Self::Repository { .. } | Self::Tag { .. } | Self::Verify { .. } => None,
-        }
-    }
-}
 
 pub(super) async fn build(
     executor: &Executor<'_>,
@@ -161,7 +75,8 @@ impl<'b> ProjectBuild<'b, '_> {
     async fn keep_in_engine(&self, tags: &Tags) -> Result<Outcome, ExecuteError> {
         let variant = self.task.variants.first().expect("a task has a variant");
         let mut steps = Steps::default();
-        let built = self.image(variant, &mut steps).await?;
+        let build = async |folders: &FolderImages<'_>| self.image(variant, folders, &mut steps).await;
+        let built = FolderImages::with(self.task, variant, build).await?;
         let tags: Vec<Tag> = branch_tag(tags).into_iter().chain([self.cache_tag()]).collect();
         self.tag(&built.image, &tags).await?;
         Ok(self.built(built.image, steps.count()))
@@ -173,7 +88,8 @@ impl<'b> ProjectBuild<'b, '_> {
         let mut builds = Vec::new();
         for variant in &self.task.variants {
             let mut steps = Steps::default();
-            let built = self.image(variant, &mut steps).await?;
+            let build = async |folders: &FolderImages<'_>| self.image(variant, folders, &mut steps).await;
+            let built = FolderImages::with(self.task, variant, build).await?;
             let name = run.image(&self.task.repository, variant.platform.as_ref());
             let named = self.task.engine.tag(&built.image, &name).await;
             named.map_err(|source| ExecuteError::Name { image: name.clone(), source: Box::new(source) })?;
@@ -191,14 +107,18 @@ impl<'b> ProjectBuild<'b, '_> {
             (Vec::<(&StageName, Images<'_>)>::new(), Vec::new(), Vec::new());
         for variant in &self.task.variants {
             let mut steps = Steps::default();
-            for stage in &variant.stages {
-                let digest = self.publish(async || self.stage(variant, stage, &mut steps).await).await?;
-                match stages.iter_mut().find(|(name, _)| *name == stage) {
-                    Some((_, images)) => images.push((variant, digest)),
-                    None => stages.push((stage, vec![(variant, digest)])),
+            let build = async |folders: &FolderImages<'_>| {
+                for stage in &variant.stages {
+                    let digest =
+                        self.publish(async || self.stage(variant, folders, stage, &mut steps).await).await?;
+                    match stages.iter_mut().find(|(name, _)| *name == stage) {
+                        Some((_, images)) => images.push((variant, digest)),
+                        None => stages.push((stage, vec![(variant, digest)])),
+                    }
                 }
-            }
-            let digest = self.publish(async || self.image(variant, &mut steps).await).await?;
+                self.publish(async || self.image(variant, folders, &mut steps).await).await
+            };
+            let digest = FolderImages::with(self.task, variant, build).await?;
             images.push((variant, digest));
             counts.push(steps.count());
         }
@@ -228,27 +148,35 @@ impl<'b> ProjectBuild<'b, '_> {
         index.map_err(|source| self.tag_failed(source))
     }
 
-    async fn image(&self, variant: &TaskVariant, steps: &mut Steps) -> Result<Built, ExecuteError> {
-        let request = self.request(variant);
+    async fn image(
+        &self,
+        variant: &TaskVariant,
+        folders: &FolderImages<'_>,
+        steps: &mut Steps,
+    ) -> Result<Built, ExecuteError> {
+        let request = self.request(variant, folders);
         self.run(&request, steps).await.map_err(|source| ExecuteError::Build(Box::new(source)))
     }
 
     async fn stage(
         &self,
         variant: &TaskVariant,
+        folders: &FolderImages<'_>,
         stage: &StageName,
         steps: &mut Steps,
     ) -> Result<Built, ExecuteError> {
-        let request = BuildRequest { target: Some(stage.clone()), ..self.request(variant) };
+        let request = BuildRequest { target: Some(stage.clone()), ..self.request(variant, folders) };
         let failed = |source| ExecuteError::BuildStage { stage: stage.clone(), source: Box::new(source) };
         self.run(&request, steps).await.map_err(failed)
     }
 
-    /// The task's request for one platform, with every parent of ours pinned to its image of this very plan.
-    fn request(&self, variant: &TaskVariant) -> BuildRequest {
+    /// The task's request for one platform, with every parent of ours pinned to its image of this very plan, and every folder to its.
+    fn request(&self, variant: &TaskVariant, folders: &FolderImages<'_>) -> BuildRequest {
         let platform = variant.platform.as_ref();
-        let pin =
-            |reference: &str| Some(self.needs.get(variant.parents.get(reference)?)?.on(platform).clone());
+        let pin = |reference: &str| match variant.folders.get(reference) {
+            Some(folder) => folders.get(folder).cloned(),
+            None => Some(self.needs.get(variant.parents.get(reference)?)?.on(platform).clone()),
+        };
         let dockerfile = variant.dockerfile.with_parents(|parent| pin(&parent.reference));
         BuildRequest {
             dockerfile: match self.task.destination {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::untrusted::UntrustedRun;
 use crate::dockerfile::Dockerfile;
-use crate::engine::{BuildRequest, Engine};
+use crate::engine::{BuildRequest, Context, Engine};
 use crate::model::{
-    BranchName, CommitId, ImageRef, InputDigest, ManifestDigest, Platform, ProjectName, RepositoryName,
-    StageName,
+    BranchName, CommitId, ImageRef, InputDigest, ManifestDigest, Platform, ProjectName, RepoPath,
+    RepositoryName, StageName,
 };
 
 /// What is done for one project.
@@ -38,6 +38,8 @@ pub struct Task {
     pub repository: RepositoryName,
     /// Everything but the Dockerfile's text, the platform, and the target of stages.
     pub request: BuildRequest,
+    /// The folders that are named contexts, each with its files.
+    pub folders: BTreeMap<RepoPath, Context>,
     /// One for each platform, at least one; more than one make an index.
     pub variants: Vec<TaskVariant>,
     pub digest: InputDigest,
@@ -54,6 +56,8 @@ pub struct TaskVariant {
     pub dockerfile: Dockerfile,
     /// Which project each image reference of the Dockerfile stands for.
     pub parents: BTreeMap<String, ProjectName>,
+    /// Which folder each reference stands for that is a named context. Each is in the task's `folders`.
+    pub folders: BTreeMap<String, RepoPath>,
     /// Named stages that prime later builds, in build order.
     pub stages: Vec<StageName>,
 }

@@ -5,6 +5,8 @@
 //! goes on.
 
 mod build;
+mod error;
+mod folders;
 mod job;
 mod prepare;
 mod record;

@@ -16,7 +16,8 @@ use super::untrusted;
 use crate::dockerfile::DockerfileError;
 use crate::dockerignore::{DockerIgnore, DockerIgnoreError};
 use crate::engine::{
-    BuildRequest, Content, Context, ContextError, ContextFile, ContextReuse, Engine, Logins, check_link,
+    BuildRequest, Content, Context, ContextError, ContextFile, ContextReuse, Engine, Logins, SshAgent,
+    check_link,
 };
 use crate::git::{GitError, Repository, Snapshot};
 use crate::inputs::{InputContent, InputFile};
@@ -27,7 +28,7 @@ use crate::model::{
 use crate::observe::{Observations, Observed, Zone};
 use crate::plan::{Action, Build, Plan, Step};
 use crate::registry::{Registry, RegistryError, Storage};
-use crate::workspace::{Project, Variant, Workspace};
+use crate::workspace::{FolderContext, Project, Variant, Workspace};
 
 /// The values of each project's secrets, by their ids.
 pub type Secrets = BTreeMap<ProjectName, BTreeMap<String, Secret>>;
@@ -109,12 +110,14 @@ pub struct Preparation<'p> {
     pub branch_to_read: Option<&'p BranchName>,
     /// Of the projects that are built and have some.
     pub secrets: &'p Secrets,
+    /// What the projects' `ssh` stands for, if one of those that are built has any. An untrusted run forwards none.
+    pub ssh_agent: Option<&'p SshAgent>,
     /// Whether external base images are pulled even if the engine has them.
     pub pull: bool,
     /// For base images of registries other than the cache. An untrusted run uses none of them.
     pub logins: &'p Logins,
     /// Build arguments for the proxies that commands need here. They are no inputs, and an untrusted run gets none.
-    pub proxies: &'p BTreeMap<String, String>,
+    pub proxies: &'p BTreeMap<String, Secret>,
 }
 
 impl std::fmt::Debug for Preparation<'_> {
@@ -186,7 +189,7 @@ impl<'p> TaskBuilder<'p> {
     }
 
     fn task(&self, name: &ProjectName, observed: &Observed, build: &Build) -> Result<Task, PrepareError> {
-        let Preparation { registry, workspace, destination, zone, secrets, pull, proxies, .. } =
+        let Preparation { registry, workspace, destination, zone, secrets, ssh_agent, pull, proxies, .. } =
             self.preparation;
         let project = &workspace.projects[name];
         let config = &project.config;
@@ -195,36 +198,49 @@ impl<'p> TaskBuilder<'p> {
             .iter()
             .map(|variant| self.variant(project, variant))
             .collect::<Result<_, _>>()?;
-        let (build_args, stays_in_engine) = match destination {
-            Destination::Shared(_) => {
-                let mut build_args = proxies.clone();
-                build_args.extend(config.build_args.clone());
-                (build_args, registry.storage() == Storage::Engine)
-            }
-            Destination::Untrusted(_) => {
-                check_frontends(name, &variants)?;
-                (untrusted::build_args(&config.build_args), true)
-            }
-        };
+        if let Destination::Untrusted(_) = destination {
+            check_frontends(name, &variants)?;
+        }
+        let is_untrusted = matches!(destination, Destination::Untrusted(_));
+        let stays_in_engine = is_untrusted || registry.storage() == Storage::Engine;
+        let agents =
+            ssh_agent.into_iter().flat_map(|agent| config.ssh.iter().map(|id| (id.clone(), agent.clone())));
+        let files = &observed.files;
+        self.fetch(files)?;
+        let ignore = self.ignore(project)?.unwrap_or_default();
+        let folders: BTreeMap<RepoPath, Context> = project
+            .folders
+            .iter()
+            .map(|FolderContext { folder, ignore, .. }| {
+                Ok((folder.clone(), self.context(name, folder, ignore, files)?))
+            })
+            .collect::<Result<_, PrepareError>>()?;
+        let has_folders = !folders.is_empty();
         let request = BuildRequest {
-            context: self.context(name, project, &observed.files)?,
+            context: self.context(name, &config.context.value, &ignore, files)?,
             reuse: self.reuse(name),
             dockerfile: Vec::new(),
             target: config.target.clone(),
             platform: None,
-            build_args,
+            build_args: config.build_args.clone(),
+            proxies: proxies.clone(),
             labels: self.labels(name, observed.digest)?,
             secrets: secrets.get(name).cloned().unwrap_or_default(),
+            ssh: agents.collect(),
             cache_from: self.cache_from(name, &variants),
             inline_cache: !stays_in_engine,
-            // A parent of ours that only the engine has would be looked for in a registry of others.
-            pull: pull && (!stays_in_engine || variants.iter().all(|variant| variant.parents.is_empty())),
+            // A parent that only the engine has, of ours or a folder, would be looked for in a registry of others.
+            pull: pull
+                && !has_folders
+                && (!stays_in_engine || variants.iter().all(|variant| variant.parents.is_empty())),
             logins: self.logins.clone(),
         };
+        let request = if is_untrusted { untrusted::without_privileges(request) } else { request };
         Ok(Task {
             engine: self.engine.clone(),
             repository: zone.repository(workspace, name),
             request,
+            folders,
             variants,
             digest: observed.digest,
             destination: destination.clone(),
@@ -246,31 +262,36 @@ impl<'p> TaskBuilder<'p> {
         };
         let parents =
             variant.own_parents().map(|(reference, project)| (reference.to_owned(), project.clone()));
+        let folders = variant.folders().map(|(reference, folder)| (reference.to_owned(), folder.clone()));
         Ok(TaskVariant {
             platform: variant.platform.clone(),
             dockerfile: variant.dockerfile.clone(),
             parents: parents.collect(),
+            folders: folders.collect(),
             stages,
         })
     }
 
-    fn context(
-        &self,
-        name: &ProjectName,
-        project: &Project,
-        files: &[InputFile],
-    ) -> Result<Context, PrepareError> {
+    fn fetch(&self, files: &[InputFile]) -> Result<(), GitError> {
         let committed = files.iter().filter(|file| file.mode != FileMode::Submodule);
         self.preparation.repository.fetch_from_promisor(committed.filter_map(|file| match file.content {
             InputContent::Committed(id) => Some(id),
             InputContent::Extra(_) => None,
-        }))?;
-        let root = &project.config.context.value;
-        let ignore = self.ignore(project)?;
+        }))
+    }
+
+    /// The inputs of a project in a folder, without those that are ignored there.
+    fn context(
+        &self,
+        name: &ProjectName,
+        folder: &RepoPath,
+        ignore: &DockerIgnore,
+        files: &[InputFile],
+    ) -> Result<Context, PrepareError> {
         let mut context = Context::default();
         for file in files {
-            let Some(path) = file.path.relative_to(root) else { continue };
-            if path.is_root() || ignore.as_ref().is_some_and(|ignore| ignore.ignores(&path)) {
+            let Some(path) = file.path.relative_to(folder) else { continue };
+            if path.is_root() || ignore.ignores(&path) {
                 continue;
             }
             let content = if file.mode == FileMode::Symlink {

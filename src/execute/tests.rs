@@ -8,11 +8,12 @@ use bytes::Bytes;
 use super::*;
 use crate::dockerfile::Dockerfile;
 use crate::engine::{
-    BuildRequest, Built, Context, ContextReuse, Engine, EngineError, Logins, Progress as BuildProgress, Step,
+    BuildRequest, Built, Content, Context, ContextFile, ContextReuse, Engine, EngineError, Logins,
+    Progress as BuildProgress, Step,
 };
 use crate::model::{
-    BranchName, CommitId, Credentials, ImageRef, InputDigest, ManifestDigest, ObjectId, Platform,
-    RepositoryName, Tag,
+    BranchName, CommitId, ContextName, Credentials, FileMode, ImageRef, InputDigest, ManifestDigest,
+    ObjectId, Platform, RepoPath, RepositoryName, Tag,
 };
 use crate::registry::{RegistryError, RepositoryChange, Storage};
 
@@ -22,6 +23,9 @@ struct Recorder {
     asked: Mutex<Vec<String>>,
     /// The names that images of the engine got.
     named: Mutex<Vec<String>>,
+    /// Those that were taken away again, too.
+    every_name: Mutex<Vec<String>>,
+    dockerfiles: Mutex<Vec<String>>,
     failing: Vec<&'static str>,
     hanging: Vec<&'static str>,
     is_engine_store: bool,
@@ -49,10 +53,14 @@ impl Engine for Recorder {
         request: &BuildRequest,
         _progress: &(dyn Fn(BuildProgress) + Send + Sync),
     ) -> Result<Built, EngineError> {
-        let project = request.labels["project"].clone();
+        // The image of a folder has no labels: it is known by its files.
+        let files = || request.context.files.iter().map(|file| file.path.to_string()).collect();
+        let project = request.labels.get("project").cloned().unwrap_or_else(files);
         let from = String::from_utf8_lossy(&request.dockerfile).lines().next().unwrap_or_default().to_owned();
         let target = request.target.as_ref().map(|target| format!(" target {target}")).unwrap_or_default();
         self.note(format!("build {project}: {from}{target}"));
+        let dockerfile = String::from_utf8_lossy(&request.dockerfile).into_owned();
+        self.dockerfiles.lock().unwrap().push(dockerfile);
         {
             let mut at_once = self.at_once.lock().unwrap();
             at_once.0 += 1;
@@ -74,6 +82,7 @@ impl Engine for Recorder {
 
     async fn tag(&self, _image: &ManifestDigest, name: &ImageRef) -> Result<(), EngineError> {
         self.named.lock().unwrap().push(name.to_string());
+        self.every_name.lock().unwrap().push(name.to_string());
         Ok(())
     }
 
@@ -254,6 +263,7 @@ fn variant(platform: Option<&str>, parent: Option<&ProjectName>) -> TaskVariant 
         platform: platform.map(|platform| platform.parse().unwrap()),
         dockerfile: Dockerfile::parse(text.as_bytes(), &BTreeMap::new(), None).unwrap(),
         parents: parent.map(|parent| (parent.to_string(), parent.clone())).into_iter().collect(),
+        folders: BTreeMap::new(),
         stages: Vec::new(),
     }
 }
@@ -269,13 +279,16 @@ fn task(recorder: Arc<Recorder>, project: &ProjectName, needs: &[ProjectName]) -
             target: None,
             platform: None,
             build_args: BTreeMap::new(),
+            proxies: BTreeMap::new(),
             labels: [("project".to_owned(), project.to_string())].into(),
             secrets: BTreeMap::new(),
+            ssh: BTreeMap::new(),
             cache_from: Vec::new(),
             inline_cache: true,
             pull: false,
             logins: Logins::none(),
         },
+        folders: BTreeMap::new(),
         variants: vec![variant(None, needs.first())],
         digest: digest(project.as_str()),
         destination: Destination::Shared(Tags {
@@ -288,6 +301,83 @@ fn task(recorder: Arc<Recorder>, project: &ProjectName, needs: &[ProjectName]) -
 
 fn outcomes(report: &BuildReport) -> Vec<(&str, &str)> {
     report.projects.iter().map(|(name, report)| (name.as_str(), report.outcome.label())).collect()
+}
+
+fn with_folder(task: &mut Task) {
+    let contexts: BTreeSet<ContextName> = ["proto".parse().unwrap()].into();
+    let text = "FROM a AS proto\nFROM scratch AS compile\nCOPY --from=proto / /\nFROM proto\nCOPY --from=compile a b\n";
+    let contexts = contexts.iter().collect();
+    let folder = RepoPath::new("shared/proto").unwrap();
+    let file = ContextFile {
+        path: RepoPath::new("a.proto").unwrap(),
+        mode: FileMode::Regular,
+        content: Content::Bytes(Bytes::new()),
+    };
+    let variant = &mut task.variants[0];
+    variant.dockerfile =
+        Dockerfile::parse_with_contexts(text.as_bytes(), &BTreeMap::new(), None, &contexts).unwrap();
+    variant.folders = [("proto".to_owned(), folder.clone())].into();
+    variant.stages = vec!["compile".parse().unwrap()];
+    task.folders = [(folder, Context { files: vec![file] })].into();
+}
+
+/// The names that images of folders had, without the part that no other has.
+fn folder_names(recorder: &Recorder) -> BTreeSet<String> {
+    let names = recorder.every_name.lock().unwrap();
+    let of_folders = names.iter().filter(|name| name.contains("context"));
+    of_folders.map(|name| name.rsplit_once('-').unwrap().0.to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_folder_is_built_once_before_what_uses_it_and_leaves_no_name() {
+    let mut world = World::new(&[("api", &[])], &[]);
+    with_folder(world.task("api"));
+
+    let report = world.run(1).await;
+
+    assert_eq!(outcomes(&report), [("api", "built")]);
+    let built = world.recorder.built();
+    assert_eq!(built[0], "a.proto: FROM scratch");
+    assert_eq!(built.len(), 3, "{built:?}");
+    let dockerfiles = world.recorder.dockerfiles.lock().unwrap().clone();
+    let name = dockerfiles[1].split("FROM ").nth(3).unwrap().lines().next().unwrap().to_owned();
+    assert!(name.starts_with("context.invalid/api:context-"), "{name}");
+    let expected = format!(
+        "FROM a AS proto\nFROM scratch AS compile\nCOPY --from={name} / /\nFROM {name}\nCOPY --from=compile a b\n"
+    );
+    assert_eq!(dockerfiles[1..], [expected.clone(), expected]);
+    assert_eq!(folder_names(&world.recorder), ["context.invalid/api:context".to_owned()].into());
+    let left = world.recorder.named.lock().unwrap().clone();
+    assert!(!left.iter().any(|name| name.contains("context")), "{left:?}");
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_built_is_named_and_what_fails_after_it_leaves_no_name() {
+    for failing in ["a.proto", "api"] {
+        let recorder = Recorder { failing: vec![failing], ..Recorder::default() };
+        let mut world = World::with(recorder, &[("api", &[])], &[]);
+        with_folder(world.task("api"));
+
+        let report = world.run(1).await;
+
+        let Outcome::Failed(failure) = &report.projects[&name("api")].outcome else { panic!("{report:?}") };
+        let of_folder = "cannot build an image of the folder `shared/proto`, which is a named context";
+        assert_eq!(failure.causes[0] == of_folder, failing == "a.proto", "{:?}", failure.causes);
+        assert_eq!(*world.recorder.named.lock().unwrap(), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn an_untrusted_run_names_folders_as_its_own() {
+    let mut world = World::new(&[("api", &[])], &[]);
+    with_folder(world.task("api"));
+    let run = UntrustedRun::new();
+    world.task("api").destination = Destination::Untrusted(run.clone());
+
+    world.run(1).await;
+
+    let expected = format!("context.invalid/api:untrusted-{run}-context");
+    assert_eq!(folder_names(&world.recorder), [expected].into());
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::dockerfile::Dockerfile;
+use crate::engine::BuildRequest;
 use crate::model::{ImageRef, Platform, RepositoryName, Tag, random_bits};
 
 /// Set by the engine's frontend before the ids of all cache mounts.
@@ -51,8 +52,19 @@ impl fmt::Display for UntrustedRun {
     }
 }
 
+/// The request without all that only a trusted run may use: secrets, the ssh agent, proxies, and settings of the frontend.
+pub(super) fn without_privileges(request: BuildRequest) -> BuildRequest {
+    BuildRequest {
+        build_args: build_args(&request.build_args),
+        proxies: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        ssh: BTreeMap::new(),
+        ..request
+    }
+}
+
 /// The build arguments without those that only the frontend and the network see, and with a namespace for cache mounts.
-pub(super) fn build_args(declared: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+fn build_args(declared: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let is_harmless = |name: &str| {
         let name = name.to_ascii_uppercase();
         !name.starts_with(FRONTEND_SETTINGS) && !PROXIES.contains(&name.as_str())

@@ -79,6 +79,7 @@ fn key(field: &Field<'_>) -> String {
         Field::Platform(_) => "platforms".to_owned(),
         Field::BuildArg { name, .. } => format!("build_args.{name}"),
         Field::Secret { id, .. } => format!("secrets.{id}"),
+        Field::Ssh(_) => "ssh".to_owned(),
         Field::Need(_) | Field::Parent { .. } => "needs".to_owned(),
     }
 }
@@ -121,6 +122,8 @@ mod tests {
             variants: Box::new([]),
             repository: config.repository.clone(),
             extra_inputs: Patterns::default(),
+            folders: Box::new([]),
+            folder_patterns: Patterns::default(),
             config,
         }
     }
@@ -135,6 +138,7 @@ mod tests {
             ("platforms = ['linux/arm64']", "platforms"),
             ("build_args = { PROFILE = 'release' }", "build_args.PROFILE"),
             ("secrets = { npmrc = { env = 'NPMRC' } }", "secrets.npmrc"),
+            ("ssh = ['default']", "ssh"),
         ] {
             let keys = Difference::Keys(vec![key.to_owned()]);
 

@@ -26,6 +26,8 @@ pub(super) enum Field<'p> {
         kind: &'static str,
         from: &'p [u8],
     },
+    /// An id by which steps mount an ssh agent, whichever that is.
+    Ssh(&'p str),
     /// A project that it needs itself.
     Need(&'p ProjectName),
     Parent {
@@ -53,6 +55,7 @@ pub(super) fn fields(project: &Project) -> Vec<Field<'_>> {
         };
         Field::Secret { id, kind, from }
     }));
+    fields.extend(config.ssh.iter().map(|id| Field::Ssh(id)));
     let mut needs: Vec<&ProjectName> = project.needs().collect();
     needs.sort_unstable();
     needs.dedup();

@@ -58,9 +58,14 @@ fn digest(
             Field::Secret { id, kind, from } => {
                 records.add_bytes([b"secret", id.as_bytes(), kind.as_bytes(), from]);
             }
+            Field::Ssh(id) => records.add(["ssh", id]),
             Field::Need(name) => records.add(["need", name.as_str(), &digest_of(name).to_string()]),
             Field::Parent { platform, reference, image: ParentImage::Project(name) } => {
                 records.add(["own-parent", &platform, reference, name.as_str()]);
+            }
+            Field::Parent { platform, reference, image: ParentImage::Folder(folder) } => {
+                let (platform, reference) = (platform.as_bytes(), reference.as_bytes());
+                records.add_bytes([b"folder-parent", platform, reference, folder.as_bytes()]);
             }
             Field::Parent { platform, reference, image: ParentImage::External } => {
                 records.add(["parent", &platform, reference]);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::dockerfile::Source;
 use crate::model::{ProjectName, RepoPath};
 use crate::patterns::{Index, IndexWalk, PathSet, Pattern, Patterns};
-use crate::workspace::{LOCK_FILE, MANIFEST, PATTERN_FILE, PatternFile, Project, Variant};
+use crate::workspace::{FolderContext, LOCK_FILE, MANIFEST, PATTERN_FILE, PatternFile, Project, Variant};
 
 /// Projects, numbered from 0 in their order.
 pub type Projects<'w> = [(&'w ProjectName, &'w Project)];
@@ -16,6 +16,7 @@ pub struct InputIndex<'w> {
     projects: &'w Projects<'w>,
     own: Index<'w>,
     extra: Index<'w>,
+    folders: Index<'w>,
     of_all: Index<'w>,
     /// Whose Dockerfile, or whose ignore file, a path is.
     implied: HashMap<RepoPath, Vec<(usize, TakenBy<'w>)>>,
@@ -33,6 +34,8 @@ pub enum TakenBy<'w> {
     Dockerfile,
     /// It is a `.dockerignore` that the build may use.
     IgnoreFile,
+    /// It is in a folder that is a named context.
+    Context(&'w FolderContext),
 }
 
 /// What a walk asks that enters each folder before what is in it.
@@ -73,11 +76,15 @@ impl<'w> InputIndex<'w> {
                     implied.entry(file).or_default().push((number, TakenBy::IgnoreFile));
                 }
             }
+            for file in project.folders.iter().map(FolderContext::ignore_file).filter(is_asked) {
+                implied.entry(file).or_default().push((number, TakenBy::IgnoreFile));
+            }
         }
         Self {
             projects,
             own: index(&mut projects.iter().map(|(_, project)| &project.patterns)),
             extra: index(&mut projects.iter().map(|(_, project)| &project.extra_inputs)),
+            folders: index(&mut projects.iter().map(|(_, project)| &project.folder_patterns)),
             of_all: index(&mut [rebuild_all].into_iter()),
             implied,
         }
@@ -120,6 +127,12 @@ impl<'w> InputIndex<'w> {
         });
         let implied = if self.implied.is_empty() { None } else { self.implied.get(path) };
         implied.into_iter().flatten().for_each(|(number, by)| take(*number, *by));
+        self.folders.matches(path, |number, _| {
+            let contexts = self.projects[number].1.folders.iter();
+            contexts
+                .filter(|context| context.takes(path))
+                .for_each(|context| take(number, TakenBy::Context(context)));
+        });
     }
 }
 
@@ -130,6 +143,7 @@ impl<'w> InputWalk<'_, 'w> {
         self.own.enter(folder)
             || index.of_all.can_match_below(folder)
             || index.extra.can_match_below(folder)
+            || index.folders.can_match_below(folder)
             || self.implied.has_at_or_below(folder)
     }
 
@@ -148,6 +162,7 @@ impl TakenBy<'_> {
                 pattern.to_string()
             }
             Self::Dockerfile | Self::IgnoreFile => path.to_string(),
+            Self::Context(context) => format!("{}/", context.folder),
         }
     }
 
@@ -160,6 +175,7 @@ impl TakenBy<'_> {
             (Self::ExtraInput(pattern) | Self::RebuildAll(pattern), _) => {
                 (manifest_file.to_owned(), pattern.line())
             }
+            (Self::Context(context), _) => (manifest_file.to_owned(), Some(context.line)),
             (Self::Pattern(_) | Self::Dockerfile | Self::IgnoreFile, _) => (manifest_file.to_owned(), None),
         };
         format!("{file}:{}", line.unwrap_or(project.config.line))
@@ -199,6 +215,7 @@ fn names_exactly<'p>(project: &'p Project, by: TakenBy<'_>, path: &RepoPath) -> 
             pattern.is_path(path) || copies.any(|copy| copy.sources.iter().any(is_path))
         }
         TakenBy::Dockerfile | TakenBy::IgnoreFile => true,
+        TakenBy::Context(_) => false,
     }
 }
 

@@ -71,6 +71,7 @@ pub enum Code {
     ParentNotPinned,
     ParentFloats,
     NeedNotUsed,
+    ContextNotUsed,
     NotHermetic,
 }
 
@@ -89,6 +90,7 @@ impl Code {
             Self::ParentNotPinned => "parent-not-pinned",
             Self::ParentFloats => "parent-floats",
             Self::NeedNotUsed => "need-not-used",
+            Self::ContextNotUsed => "context-not-used",
             Self::NotHermetic => "not-hermetic",
         }
     }

@@ -55,6 +55,17 @@ pub(super) fn check(workspace: &Workspace, subject: &Subject<'_>, findings: &mut
             ));
         }
     }
+    for (context, source) in &config.contexts {
+        if !project.uses_context(context) {
+            findings.push(finding(
+                workspace.manifest_file.clone(),
+                source.line,
+                Code::ContextNotUsed,
+                format!("the Dockerfile takes nothing from the context `{context}`"),
+                None,
+            ));
+        }
+    }
     if !config.hermetic {
         findings.push(finding(
             workspace.manifest_file.clone(),

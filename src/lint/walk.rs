@@ -134,7 +134,8 @@ fn subjects_file(subject: &mut Subject<'_>, path: &RepoPath, hits: &[What], is_o
     let in_context = path.relative_to(&subject.project.config.context.value);
     let can_be_taken = !sources.is_empty() || subject.has_triggers;
     let is_ignored = can_be_taken && in_context.is_none_or(|path| subject.ignore.ignores(&path));
-    let is_used = is_implied || (can_be_taken && !is_ignored) || subject.is_deployed(path);
+    let is_in_context = subject.project.folders.iter().any(|context| context.takes(path));
+    let is_used = is_implied || is_in_context || (can_be_taken && !is_ignored) || subject.is_deployed(path);
     let first = lines.first().copied();
     let mut last = lines.last().copied();
     for number in 0..subject.lines.len() {

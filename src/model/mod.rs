@@ -3,6 +3,7 @@
 //! After parsing, the type is the proof: nothing here is validated twice.
 
 mod change;
+mod context_name;
 mod digest;
 mod error_kind;
 mod fingerprint;
@@ -20,6 +21,7 @@ mod tag;
 mod timestamp;
 
 pub use change::{Change, ChangeKind};
+pub use context_name::ContextName;
 pub use digest::{InputDigest, ManifestDigest};
 pub use error_kind::ErrorKind;
 pub use fingerprint::{Fingerprint, Fingerprinter};

@@ -15,6 +15,12 @@ pub struct InvalidName {
     expected: &'static str,
 }
 
+impl InvalidName {
+    pub(super) fn new(name: &str, expected: &'static str) -> Self {
+        Self { name: name.to_owned(), expected }
+    }
+}
+
 /// The name of a project: its key below `[projects]`.
 ///
 /// 1 to 128 of `a-z A-Z 0-9 . _ -`, the first a letter or a digit. Shared by its clones, of which there are many.
@@ -32,10 +38,10 @@ impl FromStr for ProjectName {
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
         if !is_plain_name(text) {
-            return Err(InvalidName {
-                name: text.to_owned(),
-                expected: "a project name: up to 128 letters, digits, `.`, `_` and `-`, the first a letter or a digit",
-            });
+            return Err(InvalidName::new(
+                text,
+                "a project name: up to 128 letters, digits, `.`, `_` and `-`, the first a letter or a digit",
+            ));
         }
         Ok(Self(text.into()))
     }
@@ -70,10 +76,10 @@ impl FromStr for StageName {
         let name = text.to_ascii_lowercase();
         let starts_with_letter = name.starts_with(|first: char| first.is_ascii_lowercase());
         if !starts_with_letter || !is_plain_name(&name) {
-            return Err(InvalidName {
-                name: text.to_owned(),
-                expected: "a stage name: a letter, then letters, digits, `.`, `_` and `-`",
-            });
+            return Err(InvalidName::new(
+                text,
+                "a stage name: a letter, then letters, digits, `.`, `_` and `-`",
+            ));
         }
         Ok(Self(name.into()))
     }

@@ -54,6 +54,16 @@ impl Tag {
         Self(format!("untrusted-{}", slug(&format!("{run}{}", platform.unwrap_or_default()), 100)))
     }
 
+    /// The image of a folder that a build uses as a named context, in the engine for as long as that build runs.
+    pub fn context(unique: &str) -> Self {
+        Self(format!("context-{}", slug(unique, 100)))
+    }
+
+    /// The same for a build of an untrusted run.
+    pub fn untrusted_context(run: &str, unique: &str) -> Self {
+        Self(format!("untrusted-{}-context-{}", slug(run, 40), slug(unique, 40)))
+    }
+
     /// What forces the next build.
     pub fn tainted() -> Self {
         Self("tainted".to_owned())

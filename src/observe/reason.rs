@@ -90,6 +90,7 @@ fn parent_change(change: &ParentChange) -> String {
     let ParentChange { reference, source, before, now } = change;
     let image = |image: &ParentImage| match image {
         ParentImage::Project(project) => format!("the project `{project}`"),
+        ParentImage::Folder(folder) => format!("the folder `{folder}`"),
         ParentImage::External => "an external image".to_owned(),
     };
     let named = format!("`{}` ({source})", printable(reference));

@@ -268,6 +268,7 @@ impl Serialize for ReasonJson<'_> {
 fn parent_change(change: &ParentChange) -> serde_json::Value {
     let image = |image: &Option<ParentImage>| match image {
         Some(ParentImage::Project(project)) => serde_json::json!({ "project": project }),
+        Some(ParentImage::Folder(folder)) => serde_json::json!({ "folder": folder.to_string() }),
         Some(ParentImage::External) => serde_json::json!({ "external": true }),
         None => serde_json::Value::Null,
     };

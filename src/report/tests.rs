@@ -327,6 +327,8 @@ fn workspace() -> Workspace {
             variants: Box::new([]),
             repository: config.repository.clone(),
             extra_inputs: Patterns::default(),
+            folders: Box::new([]),
+            folder_patterns: Patterns::default(),
             config,
         };
         (name, project)

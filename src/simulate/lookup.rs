@@ -133,7 +133,9 @@ impl<'w> Lookup<'w> {
                         causes.declared[project].and(cause(patterns, pattern, line, path));
                     causes.inferred[project] = true;
                 }
-                TakenBy::ExtraInput(_) | TakenBy::Dockerfile | TakenBy::IgnoreFile => causes.imply(project),
+                TakenBy::ExtraInput(_) | TakenBy::Dockerfile | TakenBy::IgnoreFile | TakenBy::Context(_) => {
+                    causes.imply(project);
+                }
             });
             self.inferred_index.matches(path, |number, _| {
                 let project = self.inferred.sources[number].0;

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::folder_context::ignore_file;
 use super::images::Names;
 use super::read::{Found, read_all};
 use super::{MANIFEST, ManifestSource, PATTERN_FILE, Project, Workspace, WorkspaceError, manifest};
@@ -44,7 +45,8 @@ impl<'w> Base<'w> {
     /// Reads what the changes from `base` to the tree of `workspace` may have defined anew.
     ///
     /// The definition of a project follows from the manifest, its pattern file and its Dockerfile. So where the
-    /// manifest is the same, only projects with one of the two files among the changes are read.
+    /// manifest is the same, only projects with one of the two files among the changes are read, or with the ignore file of a folder
+    /// that is a named context.
     ///
     /// # Errors
     /// [`GitError`] when the object database fails.
@@ -69,9 +71,12 @@ impl<'w> Base<'w> {
     ) -> Result<Self, GitError> {
         let changed = PathSet::new(changes.iter().map(|change| &change.path));
         let is_redefined = |project: &Project| {
-            changed.has_at_or_below(&project.config.path.value)
+            let is_own = changed.has_at_or_below(&project.config.path.value)
                 && (changed.has_at_or_below(&project.config.dockerfile.value)
-                    || changed.has_at_or_below(project.pattern_file.path()))
+                    || changed.has_at_or_below(project.pattern_file.path()));
+            // It decides which files of the folder are inputs.
+            let mut folders = project.config.folders();
+            is_own || folders.any(|(folder, _)| changed.has_at_or_below(&ignore_file(folder)))
         };
         let projects = workspace.projects.iter();
         let configs: Vec<(&ProjectName, &ProjectConfig)> = projects

@@ -102,7 +102,7 @@ mod tests {
                 .unwrap();
         match Names::new(&manifest).resolve(&dependent.parse().unwrap(), reference) {
             ParentImage::Project(project) => Some(project.to_string()),
-            ParentImage::External => None,
+            ParentImage::Folder(_) | ParentImage::External => None,
         }
     }
 

@@ -3,6 +3,7 @@
 //! All problems of all files are reported at once, each with its file and line.
 
 mod base;
+mod folder_context;
 mod images;
 mod read;
 mod variant;
@@ -15,10 +16,11 @@ use crate::config::{
 };
 use crate::git::{GitError, Snapshot};
 use crate::graph::ProjectGraph;
-use crate::model::{ErrorKind, InvalidImageRef, ProjectName, RepoPath, RepositoryName};
+use crate::model::{ContextName, ErrorKind, InvalidImageRef, ProjectName, RepoPath, RepositoryName};
 use crate::patterns::Patterns;
 
 pub use base::{Base, BaseProject, UnreadableBase};
+pub use folder_context::FolderContext;
 pub use variant::{ParentImage, Variant};
 
 /// The manifest's name in a repository.
@@ -62,6 +64,10 @@ pub struct Project {
     pub repository: RepositoryName,
     /// Files that are inputs though they are not committed.
     pub extra_inputs: Patterns,
+    /// The folders that its Dockerfile uses as named contexts on any platform, by their paths.
+    pub folders: Box<[FolderContext]>,
+    /// Everything in these folders.
+    pub folder_patterns: Patterns,
 }
 
 /// Where a project's patterns stand.
@@ -185,6 +191,12 @@ impl Project {
     pub fn needs(&self) -> impl Iterator<Item = &ProjectName> {
         let listed = self.config.needs.iter().map(|need| &need.value);
         self.variants.iter().flat_map(Variant::own_parents).map(|(_, project)| project).chain(listed)
+    }
+
+    /// Whether its Dockerfile takes something from a named context on any platform.
+    pub fn uses_context(&self, name: &ContextName) -> bool {
+        let mut references = self.variants.iter().flat_map(|variant| variant.parents.keys());
+        references.any(|reference| reference.parse().as_ref() == Ok(name))
     }
 
     /// Whether its Dockerfile takes an image of that project on any platform.

@@ -1,11 +1,17 @@
 //! Reads what the manifest names.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 
+use super::folder_context::ignore_file;
 use super::images::Names;
-use super::{PATTERN_FILE, PatternFile, Project, Variant, Workspace, WorkspaceError, ignore_files};
-use crate::config::{Located, Manifest, ManifestErrors, Problem, ProjectConfig, UNPROTECTED};
+use super::{
+    FolderContext, PATTERN_FILE, ParentImage, PatternFile, Project, Variant, Workspace, WorkspaceError,
+    ignore_files,
+};
+use crate::config::{ContextSource, Located, Manifest, ManifestErrors, Problem, ProjectConfig, UNPROTECTED};
 use crate::dockerfile::Dockerfile;
+use crate::dockerignore::DockerIgnore;
 use crate::git::{Entry, EntryKind, GitError, Snapshot};
 use crate::graph::ProjectGraph;
 use crate::model::{FileMode, ProjectName, RepoPath, RepositoryName};
@@ -103,6 +109,7 @@ pub(super) struct Found {
     pattern_file: PatternFile,
     variants: Box<[Variant]>,
     extra_inputs: Patterns,
+    folders: Box<[FolderContext]>,
 }
 
 struct Reader<'r, 'm> {
@@ -114,8 +121,20 @@ struct Reader<'r, 'm> {
 
 impl Found {
     pub(super) fn with(self, config: Box<ProjectConfig>) -> Project {
-        let Self { repository, patterns, pattern_file, variants, extra_inputs } = self;
-        Project { config, repository, patterns, pattern_file, variants, extra_inputs }
+        let Self { repository, patterns, pattern_file, variants, extra_inputs, folders } = self;
+        let folder_patterns = folders
+            .iter()
+            .fold(Patterns::default(), |patterns, context| patterns.and_folder(&context.folder));
+        Project {
+            config,
+            repository,
+            patterns,
+            pattern_file,
+            variants,
+            extra_inputs,
+            folders,
+            folder_patterns,
+        }
     }
 }
 
@@ -129,11 +148,16 @@ impl Reader<'_, '_> {
         let before = self.problems.len();
         let context =
             Some(("context", &config.context)).filter(|_| config.context.value != config.path.value);
-        for (key, folder) in [("path", &config.path)].into_iter().chain(context) {
-            if !self.snapshot.has_folder(&folder.value)? {
-                let message =
-                    format!("`{key}` of `{name}`: there is no folder `{}` in this commit", folder.value);
-                self.problem(self.file, folder.line, message);
+        let folders = [("path", &config.path)].into_iter().chain(context);
+        let folders = folders.map(|(key, folder)| (key.to_owned(), &folder.value, folder.line));
+        let contexts = config.contexts.iter().filter_map(|(name, source)| match &source.value {
+            ContextSource::Folder(folder) => Some((format!("contexts.{name}"), folder, source.line)),
+            ContextSource::Project(_) => None,
+        });
+        for (key, folder, line) in folders.chain(contexts) {
+            if !self.snapshot.has_folder(folder)? {
+                let message = format!("`{key}` of `{name}`: there is no folder `{folder}` in this commit");
+                self.problem(self.file, line, message);
             }
         }
         if self.problems.len() > before {
@@ -154,16 +178,19 @@ impl Reader<'_, '_> {
         let extra_inputs = self.listed(&config.extra_inputs);
         let dockerfile = self.snapshot.read(&config.dockerfile.value)?;
         let variants = self.variants(name, config, dockerfile);
+        let folders = self.folders(config, &variants)?;
         let (Some(repository), true) = (repository, self.problems.len() == before) else {
             return Ok(None);
         };
-        Ok(Some(Found { repository, patterns, pattern_file, variants, extra_inputs }))
+        Ok(Some(Found { repository, patterns, pattern_file, variants, extra_inputs, folders }))
     }
 
     /// A link in place of a file that is read would be taken for no file at all.
     fn refuse_links(&mut self, config: &ProjectConfig, pattern_file: &RepoPath) -> Result<(), GitError> {
         let [own_ignore, ignore] = ignore_files(config);
-        for path in [pattern_file, &own_ignore, &ignore, &config.dockerfile.value] {
+        let of_contexts: Vec<RepoPath> = config.folders().map(|(folder, _)| ignore_file(folder)).collect();
+        let own = [pattern_file, &own_ignore, &ignore, &config.dockerfile.value];
+        for path in own.into_iter().chain(&of_contexts) {
             if let Some(Entry { kind: EntryKind::File(FileMode::Symlink), .. }) = self.snapshot.entry(path)? {
                 let message = "it is a symbolic link, which is not followed: commit the file itself there";
                 self.problem(&path.to_string(), 1, message.to_owned());
@@ -220,6 +247,28 @@ impl Reader<'_, '_> {
         self.problem(file, line, message);
     }
 
+    /// The folders that the Dockerfile uses as named contexts.
+    fn folders(
+        &mut self,
+        config: &ProjectConfig,
+        variants: &[Variant],
+    ) -> Result<Box<[FolderContext]>, GitError> {
+        let used: BTreeSet<&RepoPath> =
+            variants.iter().flat_map(Variant::folders).map(|(_, folder)| folder).collect();
+        let mut folders = Vec::with_capacity(used.len());
+        for folder in used {
+            let line =
+                config.folders().find(|(named, _)| *named == folder).map_or(config.line, |(_, line)| line);
+            let file = ignore_file(folder);
+            let text = self.snapshot.read(&file)?.unwrap_or_default();
+            match DockerIgnore::parse(&text) {
+                Ok(ignore) => folders.push(FolderContext { folder: folder.clone(), line, ignore }),
+                Err(error) => self.problem_of(&file.to_string(), error.line, &error),
+            }
+        }
+        Ok(folders.into())
+    }
+
     /// The Dockerfile for each platform; none where a problem was noted.
     fn variants(
         &mut self,
@@ -233,18 +282,24 @@ impl Reader<'_, '_> {
             self.problem(self.file, config.dockerfile.line, message);
             return Box::default();
         };
+        let contexts = config.contexts.keys().collect();
         let engine_platform = config.platforms.is_empty().then_some(None);
         let platforms = config.platforms.iter().map(Some).chain(engine_platform);
         let mut variants = Vec::with_capacity(config.platforms.len().max(1));
         for platform in platforms {
-            let dockerfile = match Dockerfile::parse(&text, &config.build_args, platform) {
+            let parsed = Dockerfile::parse_with_contexts(&text, &config.build_args, platform, &contexts);
+            let dockerfile = match parsed {
                 Ok(dockerfile) => dockerfile,
                 Err(error) => {
                     self.problem_of(&path.to_string(), error.line().unwrap_or(1), &error);
                     return Box::default();
                 }
             };
-            let resolve = |reference: &str| self.names.resolve(name, reference);
+            let resolve = |reference: &str| match config.context(reference) {
+                Some(ContextSource::Project(project)) => ParentImage::Project(project.clone()),
+                Some(ContextSource::Folder(folder)) => ParentImage::Folder(folder.clone()),
+                None => self.names.resolve(name, reference),
+            };
             match Variant::new(platform.cloned(), dockerfile, config.target.as_ref(), resolve) {
                 Ok(variant) => variants.push(variant),
                 Err(error) => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::dockerfile::{Dockerfile, DockerfileError};
-use crate::model::{Platform, ProjectName, StageName};
+use crate::model::{Platform, ProjectName, RepoPath, StageName};
 
 /// A Dockerfile, read for one platform.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct Variant {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ParentImage {
     Project(ProjectName),
+    /// A named context that is a folder, from the repository root.
+    Folder(RepoPath),
     /// An image that no project of the workspace is.
     External,
 }
@@ -27,7 +29,8 @@ impl Variant {
     /// Resolves the parents of the stages that `target` needs.
     ///
     /// # Errors
-    /// [`DockerfileError::UnknownTarget`] when no stage has this name.
+    /// [`DockerfileError::UnknownTarget`] when no stage has this name, [`DockerfileError::ReplacedTarget`] when a named context
+    /// stands for it.
     pub(super) fn new(
         platform: Option<Platform>,
         dockerfile: Dockerfile,
@@ -49,7 +52,15 @@ impl Variant {
     pub fn own_parents(&self) -> impl Iterator<Item = (&str, &ProjectName)> {
         self.parents.iter().filter_map(|(reference, parent)| match parent {
             ParentImage::Project(project) => Some((reference.as_str(), project)),
-            ParentImage::External => None,
+            ParentImage::Folder(_) | ParentImage::External => None,
+        })
+    }
+
+    /// References that stand for folders, in their order.
+    pub fn folders(&self) -> impl Iterator<Item = (&str, &RepoPath)> {
+        self.parents.iter().filter_map(|(reference, parent)| match parent {
+            ParentImage::Folder(folder) => Some((reference.as_str(), folder)),
+            ParentImage::Project(_) | ParentImage::External => None,
         })
     }
 
@@ -57,7 +68,7 @@ impl Variant {
     pub fn external_parents(&self) -> impl Iterator<Item = &str> {
         self.parents.iter().filter_map(|(reference, parent)| match parent {
             ParentImage::External => Some(reference.as_str()),
-            ParentImage::Project(_) => None,
+            ParentImage::Project(_) | ParentImage::Folder(_) => None,
         })
     }
 

@@ -35,7 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ci", &["git"]),
     ("registry", &["aws", "config", "docker", "tls"]),
     ("engine", &["docker", "git"]),
-    ("workspace", &["config", "dockerfile", "git", "graph", "patterns"]),
+    ("workspace", &["config", "dockerfile", "dockerignore", "git", "graph", "patterns"]),
     ("infer", &["dockerfile", "dockerignore", "git", "patterns", "workspace"]),
     ("init", &["config", "dockerfile", "git", "infer", "patterns", "workspace"]),
     ("inputs", &["config", "dockerfile", "git", "patterns", "workspace"]),

@@ -6,6 +6,7 @@ pub(crate) mod proxy;
 pub(crate) mod scripted;
 pub(crate) mod shop;
 pub(crate) mod shown;
+pub(crate) mod ssh_agent;
 pub(crate) mod world;
 
 /// Whether everything is tried as often as `make soak` tries it.

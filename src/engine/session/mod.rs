@@ -8,6 +8,7 @@ mod file_sync;
 mod listing;
 mod packet;
 mod secrets;
+mod ssh;
 
 use std::future::Future;
 
@@ -25,10 +26,12 @@ use crate::docker::{Docker, DockerError};
 use crate::model::random_bits;
 
 /// What the services here can be asked, as the engine wants to be reported beforehand.
-const METHODS: [&str; 4] = [
+const METHODS: [&str; 6] = [
     "/moby.filesync.v1.FileSync/DiffCopy",
     "/moby.filesync.v1.Auth/Credentials",
     "/moby.buildkit.secrets.v1.Secrets/GetSecret",
+    "/moby.sshforward.v1.SSH/CheckAgent",
+    "/moby.sshforward.v1.SSH/ForwardAgent",
     "/grpc.health.v1.Health/Check",
 ];
 
@@ -71,6 +74,7 @@ pub(super) async fn open(
     let services = Routes::new(files)
         .add_service(auth::service(request.logins.clone(), offered))
         .add_service(secrets::secrets(request.secrets.clone()))
+        .add_service(ssh::service(request.ssh.clone()))
         .add_service(secrets::health());
     let served = http2::Builder::new(TokioExecutor::new())
         .serve_connection(stream, TowerToHyperService::new(services.prepare()));

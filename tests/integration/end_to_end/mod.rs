@@ -5,6 +5,7 @@ mod contexts;
 mod engine_store;
 mod identity;
 mod monorepo;
+mod named_contexts;
 mod platforms;
 mod support;
 mod trouble;

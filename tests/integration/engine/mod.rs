@@ -9,6 +9,7 @@ mod failure;
 mod private;
 mod proxies;
 mod registry;
+mod ssh;
 mod stamps;
 mod store;
 mod support;

@@ -224,12 +224,13 @@ fn documented() -> World {
     world.write("projects.toml", documentation("toml").remove(0));
     world.write("lib/Dockerfile", "FROM scratch\nCOPY . /lib/\n").write("lib/greeting", "hello\n");
     world
-        .write("api/Dockerfile", "FROM node:22\nCOPY --from=lib / /\nCOPY run /\n")
+        .write("api/Dockerfile", "FROM node:22\nCOPY --from=base / /\nCOPY --from=proto / /\nCOPY run /\n")
         .write("api/run", "#!/bin/sh\n");
     world
         .write("site/Dockerfile", "FROM scratch\nCOPY . /\n")
         .write("site/é", "\n")
         .write("built/page", "<p>\n");
+    world.write("proto/a.proto", "a\n").write("proto/b.md", "b\n").write("proto/.dockerignore", "*.md\n");
     world.write(".gitignore", "/built\n");
     std::os::unix::fs::symlink("é", world.file("site/link")).unwrap();
     std::fs::create_dir(world.file("site/theme")).unwrap();

@@ -310,6 +310,18 @@ fn key() -> impl Strategy<Value = (&'static str, Option<&'static str>)> {
                 "{ t = { env = 'S' } }",
             ],
         ),
+        ("ssh", &["['default']", "['github', 'default']"]),
+        (
+            "contexts",
+            &[
+                "{ p1 = 'p0' }",
+                "{ p1 = 'lib', one = '.' }",
+                "{ one = 'p1/in', node = 'project:p1' }",
+                "{ one = 'project:p2', 'node:22' = 'lib' }",
+                "{ 't/p1' = 'p1/src' }",
+                "{ two = 'p1' }",
+            ],
+        ),
         ("extra_inputs", &["['p0/dist/**']", "['p1/src/a.rs', 'p0/dist/app']"]),
         ("hermetic", &["false"]),
         ("tags", &["['latest']"]),

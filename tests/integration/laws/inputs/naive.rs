@@ -56,6 +56,11 @@ fn records(
     let dockerfile = format!("{path}/{}", text("dockerfile", "Dockerfile"));
     let hermetic = project.get("hermetic").is_none_or(|value| value.as_bool().unwrap());
     let below = |file: &str, folder: &str| folder.is_empty() || file.starts_with(&format!("{folder}/"));
+    let contexts = project.get("contexts").map_or(Table::new(), |value| value.as_table().unwrap().clone());
+    let text_of = |file: &str| std::fs::read_to_string(world.file(file)).unwrap();
+    let parents = sorted(parents(&text_of(&dockerfile)));
+    let folder_of = |parent: &str| contexts.get(parent)?.as_str().filter(|it| !it.starts_with("project:"));
+    let folders: Vec<&str> = parents.iter().filter_map(|parent| folder_of(parent)).collect();
     let has_patterns = world.file(&format!("{path}/.rebuild_patterns")).exists();
 
     let mut files: BTreeMap<Vec<u8>, Record> = BTreeMap::new();
@@ -74,7 +79,16 @@ fn records(
             continue;
         }
         let is_own = below(&shown, &path) && !(has_patterns && shown.ends_with(".md"));
-        if is_own || is_implied || below(&shown, "toolchain") || !hermetic && below(&shown, context) {
+        let is_in_context = folders.iter().any(|folder| {
+            below(&shown, folder) && !(folder == &"proto" && shown.ends_with(".md"))
+                || shown == format!("{folder}/.dockerignore")
+        });
+        if is_own
+            || is_implied
+            || is_in_context
+            || below(&shown, "toolchain")
+            || !hermetic && below(&shown, context)
+        {
             files.insert(file.clone(), vec![b"file".into(), mode.into(), file, id.into()]);
         }
     }
@@ -96,9 +110,8 @@ fn records(
         let (kind, from) = source.as_table().unwrap().iter().next().unwrap();
         add(&["secret", id, kind, from.as_str().unwrap()]);
     }
+    sorted(strings(project.get("ssh"))).iter().for_each(|id| add(&["ssh", id]));
 
-    let dockerfile = std::fs::read_to_string(world.file(&dockerfile)).unwrap();
-    let parents = sorted(parents(&dockerfile));
     let projects = manifest["projects"].as_table().unwrap();
     let is_ours = |parent: &&String| projects.contains_key(*parent) && *parent != name;
     let ours: Vec<&String> = parents.iter().filter(is_ours).collect();
@@ -113,9 +126,10 @@ fn records(
     }
     for platform in &platforms {
         for parent in &parents {
-            match is_ours(&parent) {
-                true => add(&["own-parent", platform, parent, parent]),
-                false => add(&["parent", platform, parent]),
+            match folder_of(parent) {
+                Some(folder) => add(&["folder-parent", platform, parent, folder]),
+                None if is_ours(&parent) => add(&["own-parent", platform, parent, parent]),
+                None => add(&["parent", platform, parent]),
             }
         }
     }

@@ -30,6 +30,8 @@ const DOCKERFILE: &str = "\
     COPY src /src\n\
     FROM lib AS runtime\n\
     COPY --from=compile /src /src\n\
+    COPY --from=proto / /proto\n\
+    COPY --from=tools / /tools\n\
     FROM runtime AS debug\n\
     COPY . .\n";
 
@@ -50,11 +52,18 @@ impl Shop {
             .write(&api("dist/app.js"), "1;\n")
             .write(&api("dist/run"), "");
         world.write("docs/Dockerfile", "FROM scratch\nCOPY a /\n").write("docs/a", "a\n");
+        world.write("proto/a.proto", "a\n").write("proto/notes.md", "a text\n");
+        world.write("proto/.dockerignore", "*.md\n").write("tools/one/run", "a").write("tools/two/run", "a");
         symlink("content", world.file(&api("src/link"))).unwrap();
         fs::create_dir(world.file(&api("theme"))).unwrap();
         Self {
             world,
-            api: [("path", "'services/api'"), ("extra_inputs", "['services/api/dist/**']")].into(),
+            api: [
+                ("path", "'services/api'"),
+                ("extra_inputs", "['services/api/dist/**']"),
+                ("contexts", "{ proto = 'proto', tools = 'tools/one' }"),
+            ]
+            .into(),
             comment: "",
             site: "",
             secret_id: "npmrc",
@@ -126,6 +135,12 @@ pub(super) const CHANGES: &[Change] = &[
     ("a platform", |shop| shop.set("platforms", "['linux/arm64']")),
     ("a build argument", |shop| shop.set("build_args", "{ PROFILE = 'release', A = '' }")),
     ("a secret's id", |shop| shop.secret_id = "token"),
+    ("an id of the ssh agent", |shop| shop.set("ssh", "['default']")),
+    ("a file of a named context", |shop| shop.write("proto/a.proto", "b\n")),
+    ("the .dockerignore of a named context", |shop| shop.write("proto/.dockerignore", "*.md\n*.tmp\n")),
+    ("what a named context is", |shop| {
+        shop.set("contexts", "{ proto = 'proto', tools = 'tools/two' }");
+    }),
     ("where a secret comes from", |shop| shop.secret_source = "{ file = 'services/api/token' }"),
     ("a dependency that no Dockerfile names", |shop| shop.set("needs", "['docs']")),
     ("a dependency's file", |shop| shop.write("lib/a", "b\n")),
@@ -138,6 +153,12 @@ pub(super) const CHANGES: &[Change] = &[
 /// None makes another image of `api`.
 pub(super) const IRRELEVANT: &[Change] = &[
     ("an undeclared file", |shop| shop.write("services/api/README.md", "another text\n")),
+    ("a file that a named context's .dockerignore leaves out", |shop| {
+        shop.write("proto/notes.md", "another text\n");
+    }),
+    ("a named context that the Dockerfile doesn't use", |shop| {
+        shop.site = "contexts = { unused = 'proto' }\n";
+    }),
     ("a file outside of all projects", |shop| shop.write("notes/a", "a")),
     ("its pattern file, as long as it takes the same", |shop| {
         shop.write("services/api/.rebuild_patterns", "# a comment\n./\n!**/*.md\n");

@@ -1,0 +1,55 @@
+//! What the whole file says, for whoever reads one project of it.
+
+use std::collections::{HashMap, HashSet};
+
+use super::Common;
+use super::fields::{Item, Located};
+use super::registry::RegistryConfig;
+use crate::model::{InvalidName, ProjectName, RepoPath, RepositoryName};
+
+/// What a project is checked against.
+pub(super) struct ManifestScope<'a> {
+    /// All projects of the file, those with mistakes in them too.
+    names: HashSet<&'a str>,
+    /// The same in name order, for suggestions.
+    sorted_names: Vec<&'a str>,
+    /// `None` where their own tables are wrong.
+    pub(super) cache: Option<&'a RegistryConfig>,
+    pub(super) deploy: Option<&'a RegistryConfig>,
+    /// Where build records are kept.
+    pub(super) builds: Option<RepositoryName>,
+    /// Who has each repository, and where that is said.
+    pub(super) repositories: HashMap<RepositoryName, Located<String>>,
+    /// Who has each terraform folder that is named.
+    pub(super) terraform: HashMap<RepoPath, Located<String>>,
+}
+
+impl<'a> ManifestScope<'a> {
+    /// With the names of all projects in their order.
+    pub(super) fn new(common: &'a Common, sorted_names: Vec<&'a str>) -> Self {
+        Self {
+            names: sorted_names.iter().copied().collect(),
+            sorted_names,
+            cache: common.cache.as_ref(),
+            deploy: common.deploy.as_ref(),
+            builds: common.workspace.as_ref().map(|workspace| workspace.name.builds_repository()),
+            repositories: HashMap::new(),
+            terraform: HashMap::new(),
+        }
+    }
+
+    /// Another project of the file.
+    pub(super) fn need(&self, item: &Item<'_>, name: &str, project: &str) -> Option<ProjectName> {
+        let name: ProjectName = name.parse().map_err(|error: InvalidName| item.wrong(error)).ok()?;
+        if name.as_str() == project {
+            item.wrong("a project can't need itself");
+            return None;
+        }
+        if !self.names.contains(name.as_str()) {
+            let hint = item.did_you_mean(name.as_str(), self.sorted_names.iter().copied());
+            item.wrong_with_hint(format_args!("there is no project `{name}`"), hint);
+            return None;
+        }
+        Some(name)
+    }
+}

@@ -1,0 +1,101 @@
+//! Why a project could not be built.
+
+use std::error::Error as _;
+
+use thiserror::Error;
+
+use super::report::Failure;
+use crate::engine::EngineError;
+use crate::model::{ErrorKind, ImageRef, RepoPath, RepositoryName, StageName};
+use crate::registry::RegistryError;
+
+/// How often an image is built that other builds remove before it is pushed.
+pub(super) const MAX_BUILDS: usize = 3;
+
+/// Why a project could not be built.
+#[derive(Debug, Error)]
+pub enum ExecuteError {
+    #[error("cannot build the image")]
+    Build(#[source] Box<EngineError>),
+    #[error("cannot build the stage `{stage}`")]
+    BuildStage {
+        stage: StageName,
+        #[source]
+        source: Box<EngineError>,
+    },
+    #[error("cannot build an image of the folder `{folder}`, which is a named context")]
+    Folder {
+        folder: RepoPath,
+        #[source]
+        source: Box<EngineError>,
+    },
+    #[error("cannot push `{image}`")]
+    Push {
+        image: ImageRef,
+        #[source]
+        source: Box<EngineError>,
+    },
+    #[error("cannot give the image the name `{image}`")]
+    Name {
+        image: ImageRef,
+        #[source]
+        source: Box<EngineError>,
+    },
+    #[error("cannot prepare the repository `{repository}`")]
+    Repository {
+        repository: RepositoryName,
+        #[source]
+        source: RegistryError,
+    },
+    #[error("cannot tag the image in `{repository}`")]
+    Tag {
+        repository: RepositoryName,
+        #[source]
+        source: RegistryError,
+    },
+    #[error("cannot see whether the registry has what was pushed to `{repository}`")]
+    Verify {
+        repository: RepositoryName,
+        #[source]
+        source: RegistryError,
+    },
+}
+
+impl ExecuteError {
+    /// Whether the environment failed: a build that failed is no such error.
+    pub fn kind(&self) -> ErrorKind {
+        let is_lost = self.engine_error().is_some_and(EngineError::is_lost);
+        if is_lost { ErrorKind::Environment } else { ErrorKind::Failed }
+    }
+
+    /// What reports say of it.
+    pub(super) fn failure(&self) -> Failure {
+        let mut causes = vec![self.to_string()];
+        let mut source = self.source();
+        while let Some(cause) = source {
+            causes.push(cause.to_string());
+            source = cause.source();
+        }
+        let engine = self.engine_error();
+        Failure {
+            causes,
+            step: engine.and_then(EngineError::step).map(str::to_owned),
+            exit_code: engine.and_then(EngineError::exit_code),
+            log_tail: engine.map(EngineError::log_tail).unwrap_or_default().to_vec(),
+            hint: engine.and_then(EngineError::hint),
+            kind: self.kind(),
+        }
+    }
+
+    /// The error of the engine, if that is what failed.
+    pub fn engine_error(&self) -> Option<&EngineError> {
+        match self {
+            Self::Build(source)
+            | Self::BuildStage { source, .. }
+            | Self::Folder { source, .. }
+            | Self::Push { source, .. }
+            | Self::Name { source, .. } => Some(source),
+            Self::Repository { .. } | Self::Tag { .. } | Self::Verify { .. } => None,
+        }
+    }
+}

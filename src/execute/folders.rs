@@ -1,0 +1,109 @@
+//! Folders that are named contexts.
+//!
+//! A Docker engine takes no named contexts, but a Dockerfile can name any image that the engine has. So each folder is built as an
+//! image of its own before the project, and its name in the Dockerfile is replaced by that of this image.
+
+use std::collections::BTreeMap;
+
+use super::error::{ExecuteError, MAX_BUILDS};
+use super::job::{Destination, Task, TaskVariant};
+use crate::engine::{BuildRequest, Context, EngineError, Logins};
+use crate::model::{Host, ImageRef, Platform, RepoPath, Tag, random_bits};
+
+/// What the image of a folder is built from.
+const DOCKERFILE: &[u8] = b"FROM scratch\nCOPY . /\n";
+
+/// The host in the names of these images: a name that nobody can own (RFC 2606), so an engine that has lost the image finds no other.
+const HOST: &str = "context.invalid";
+
+/// The images of the folders that a project's Dockerfile uses on one platform. Their names are in the engine for as long as that is built.
+pub(super) struct FolderImages<'t> {
+    task: &'t Task,
+    names: BTreeMap<&'t RepoPath, ImageRef>,
+}
+
+impl<'t> FolderImages<'t> {
+    /// Builds the images, then what uses them, and takes their names from the engine, unless the run is interrupted.
+    pub(super) async fn with<T>(
+        task: &'t Task,
+        variant: &'t TaskVariant,
+        build: impl AsyncFnOnce(&Self) -> Result<T, ExecuteError>,
+    ) -> Result<T, ExecuteError> {
+        let mut images = Self { task, names: BTreeMap::new() };
+        let built = match images.build(variant).await {
+            Ok(()) => build(&images).await,
+            Err(error) => Err(error),
+        };
+        for name in images.names.values() {
+            // An image that a container uses, for example, can't be removed. The build is as it is.
+            if let Err(error) = task.engine.untag(name).await {
+                tracing::warn!(image = %name, "the image of a folder stays in the engine: {error}");
+            }
+        }
+        built
+    }
+
+    /// The image of a folder.
+    pub(super) fn get(&self, folder: &RepoPath) -> Option<&ImageRef> {
+        self.names.get(folder)
+    }
+
+    async fn build(&mut self, variant: &'t TaskVariant) -> Result<(), ExecuteError> {
+        for folder in variant.folders.values() {
+            if !self.names.contains_key(folder) {
+                let request = request(&self.task.folders[folder], variant.platform.as_ref());
+                let name = self.build_one(&request).await;
+                let failed =
+                    |source| ExecuteError::Folder { folder: folder.clone(), source: Box::new(source) };
+                self.names.insert(folder, name.map_err(failed)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where an equal build has removed its image before ours had a name, it is built again.
+    async fn build_one(&self, request: &BuildRequest) -> Result<ImageRef, EngineError> {
+        let name = self.name();
+        let engine = &self.task.engine;
+        for _ in 1..MAX_BUILDS {
+            match engine.tag(&engine.build(request, &|_| {}).await?.image, &name).await {
+                Err(error) if error.is_image_missing() => {
+                    tracing::debug!(%error, "the image is not in the engine any more");
+                }
+                named => return named.map(|()| name),
+            }
+        }
+        engine.tag(&engine.build(request, &|_| {}).await?.image, &name).await?;
+        Ok(name)
+    }
+
+    /// A name that no other build gives or takes away.
+    fn name(&self) -> ImageRef {
+        let unique = format!("{:016x}", random_bits());
+        let tag = match &self.task.destination {
+            Destination::Shared(_) => Tag::context(&unique),
+            Destination::Untrusted(run) => Tag::untrusted_context(&run.to_string(), &unique),
+        };
+        let host: Host = HOST.parse().expect("it is a host");
+        ImageRef { host: Some(host), repository: self.task.repository.clone(), tag: Some(tag), digest: None }
+    }
+}
+
+/// The files of the folder and nothing else: what is built with arguments, secrets or labels is the project.
+fn request(context: &Context, platform: Option<&Platform>) -> BuildRequest {
+    BuildRequest {
+        context: context.clone(),
+        dockerfile: DOCKERFILE.to_vec(),
+        target: None,
+        platform: platform.cloned(),
+        build_args: BTreeMap::new(),
+        proxies: BTreeMap::new(),
+        labels: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        ssh: BTreeMap::new(),
+        cache_from: Vec::new(),
+        inline_cache: false,
+        pull: false,
+        logins: Logins::none(),
+    }
+}
