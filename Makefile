@@ -25,7 +25,7 @@ features: ## compile and test the program without its optional features
 size: ## count crates, lines and bytes
 	scripts/size
 
-bed: ## start what the tests need: registries and a second engine
+bed: ## start what the tests need: registries and engines
 	scripts/testbed up
 
 bed-down: ## stop it and remove its data
