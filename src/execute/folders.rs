@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use super::error::{ExecuteError, MAX_BUILDS};
 use super::job::{Destination, Task, TaskVariant};
-use crate::engine::{BuildRequest, Context, EngineError, Logins};
-use crate::model::{Host, ImageRef, Platform, RepoPath, Tag, random_bits};
+use crate::engine::{BuildRequest, ContextReuse, EngineError, Logins};
+use crate::model::{Fingerprinter, Host, ImageRef, Platform, RepoPath, Tag, random_bits};
 
 /// What the image of a folder is built from.
 const DOCKERFILE: &[u8] = b"FROM scratch\nCOPY . /\n";
@@ -51,7 +51,7 @@ impl<'t> FolderImages<'t> {
     async fn build(&mut self, variant: &'t TaskVariant) -> Result<(), ExecuteError> {
         for folder in variant.folders.values() {
             if !self.names.contains_key(folder) {
-                let request = request(&self.task.folders[folder], variant.platform.as_ref());
+                let request = self.request(folder, variant.platform.as_ref());
                 let name = self.build_one(&request).await;
                 let failed =
                     |source| ExecuteError::Folder { folder: folder.clone(), source: Box::new(source) };
@@ -87,23 +87,31 @@ impl<'t> FolderImages<'t> {
         let host: Host = HOST.parse().expect("it is a host");
         ImageRef { host: Some(host), repository: self.task.repository.clone(), tag: Some(tag), digest: None }
     }
-}
 
-/// The files of the folder and nothing else: what is built with arguments, secrets or labels is the project.
-fn request(context: &Context, platform: Option<&Platform>) -> BuildRequest {
-    BuildRequest {
-        context: context.clone(),
-        dockerfile: DOCKERFILE.to_vec(),
-        target: None,
-        platform: platform.cloned(),
-        build_args: BTreeMap::new(),
-        proxies: BTreeMap::new(),
-        labels: BTreeMap::new(),
-        secrets: BTreeMap::new(),
-        ssh: BTreeMap::new(),
-        cache_from: Vec::new(),
-        inline_cache: false,
-        pull: false,
-        logins: Logins::none(),
+    /// The files of the folder and nothing else: what is built with arguments, secrets or labels is the project.
+    fn request(&self, folder: &RepoPath, platform: Option<&Platform>) -> BuildRequest {
+        let reuse = match &self.task.request.reuse {
+            ContextReuse::Project { stamps } => {
+                let folder = Fingerprinter::new("folder").field(folder.as_bytes()).finish().to_string();
+                ContextReuse::Project { stamps: stamps.join(folder) }
+            }
+            ContextReuse::Run(run) => ContextReuse::Run(run.clone()),
+        };
+        BuildRequest {
+            context: self.task.folders[folder].clone(),
+            reuse,
+            dockerfile: DOCKERFILE.to_vec(),
+            target: None,
+            platform: platform.cloned(),
+            build_args: BTreeMap::new(),
+            proxies: BTreeMap::new(),
+            labels: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            ssh: BTreeMap::new(),
+            cache_from: Vec::new(),
+            inline_cache: false,
+            pull: false,
+            logins: Logins::none(),
+        }
     }
 }
