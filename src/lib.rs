@@ -151,7 +151,7 @@ pub mod internals {
         };
 
         pub mod copy {
-            pub use crate::registry::copy::{Copied, Endpoint, image};
+            pub use crate::registry::copy::{Copied, Copies, Endpoint, image};
         }
     }
 

@@ -5,9 +5,9 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION};
 use reqwest::{Response, StatusCode, Url};
 
 use super::auth::Scope;
-use super::distribution::verify;
+use super::distribution::{check_stored, verify};
 use super::error::RegistryError;
-use super::http::{read_body, refuse};
+use super::http::{read_answer, read_body, refuse};
 use super::transport::Transport;
 use crate::model::{ImageRef, ManifestDigest, RepositoryName};
 
@@ -68,10 +68,8 @@ impl Transport {
                 .header(CONTENT_TYPE, "application/octet-stream")
                 .body(content.clone());
             let response = self.send(&blob, Scope::Push, request).await?;
-            match response.status() {
-                StatusCode::CREATED => Ok(digest),
-                _ => Err(refuse(&blob, response).await?),
-            }
+            check_uploaded(&blob, response, digest).await?;
+            Ok(digest)
         })
         .await
     }
@@ -97,21 +95,29 @@ impl Transport {
         }
     }
 
-    /// Takes a blob over from another repository of the same registry; returns where to upload it when the
-    /// registry would rather have that.
+    /// Takes a blob over from another repository of the same registry. No registry has to do that, and those that
+    /// don't say so in many ways.
     pub(super) async fn mount(
         &self,
         blob: &ImageRef,
         digest: &ManifestDigest,
         from: &RepositoryName,
-    ) -> Result<Option<Url>, RegistryError> {
+    ) -> Result<Mount, RegistryError> {
         let mut url = self.uploads_url(blob);
         url.query_pairs_mut().append_pair("mount", &digest.to_string()).append_pair("from", from.as_str());
         let request = self.client().post(url.clone()).body("");
-        let response = self.send(blob, Scope::MountFrom(from.clone()), request).await?;
-        match response.status() {
-            StatusCode::CREATED => Ok(None),
-            StatusCode::ACCEPTED => upload_location(blob, &url, response.headers()).map(Some),
+        let response = match self.send(blob, Scope::MountFrom(from.clone()), request).await {
+            // The token service lets nobody read the other repository.
+            Err(RegistryError::Denied { .. }) => return Ok(Mount::Refused),
+            response => response?,
+        };
+        match response.status().as_u16() {
+            201 => Ok(Mount::Done),
+            202 => match upload_location(blob, &url, response.headers()) {
+                Ok(location) => Ok(Mount::Upload(location)),
+                Err(_) => Ok(Mount::Refused),
+            },
+            400 | 401 | 403 | 404 | 405 => Ok(Mount::Refused),
             _ => Err(refuse(blob, response).await?),
         }
     }
@@ -122,6 +128,35 @@ impl Transport {
 
     fn blob_url(&self, blob: &ImageRef, digest: &ManifestDigest) -> Url {
         self.url(&format!("/v2/{}/blobs/{digest}", blob.repository))
+    }
+}
+
+/// What a registry answers to a mount.
+#[derive(Debug)]
+pub(super) enum Mount {
+    Done,
+    /// It would rather have the blob, there.
+    Upload(Url),
+    Refused,
+}
+
+/// Reads the answer to an upload's last request.
+///
+/// # Errors
+/// [`RegistryError::UploadLost`] when the registry doesn't know the upload (`BLOB_UPLOAD_UNKNOWN`): another one may
+/// be opened.
+pub(super) async fn check_uploaded(
+    blob: &ImageRef,
+    response: Response,
+    digest: ManifestDigest,
+) -> Result<(), RegistryError> {
+    match response.status() {
+        StatusCode::CREATED => check_stored(blob, response.headers(), digest),
+        StatusCode::NOT_FOUND => {
+            let answer = read_answer(blob, response).await?;
+            Err(RegistryError::UploadLost { image: Box::new(blob.clone()), answer })
+        }
+        _ => Err(refuse(blob, response).await?),
     }
 }
 

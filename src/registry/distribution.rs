@@ -46,6 +46,22 @@ impl Transport {
         self.retrying(|| self.manifest_once(image)).await
     }
 
+    /// The manifest with this digest, which is asked for where it isn't known.
+    ///
+    /// # Errors
+    /// [`RegistryError::Missing`] when the registry says that it isn't there.
+    pub(super) async fn known_manifest(
+        &self,
+        repository: &ImageRef,
+        digest: &ManifestDigest,
+    ) -> Result<Manifest, RegistryError> {
+        if let Some(manifest) = self.known().find(&repository.repository, digest) {
+            return Ok(manifest);
+        }
+        let image = repository.pinned(*digest);
+        self.manifest(&image).await?.ok_or_else(|| RegistryError::missing(&image))
+    }
+
     async fn manifest_once(&self, image: &ImageRef) -> Result<Option<Manifest>, RegistryError> {
         let response = self.ask_manifest(Method::GET, image).await?;
         let (status, headers) = (response.status(), response.headers().clone());
@@ -66,7 +82,9 @@ impl Transport {
         for expected in [image.digest, stated_digest(&headers)].into_iter().flatten() {
             verify(image, &bytes, expected)?;
         }
-        Ok(Some(Manifest { bytes, media_type }))
+        let manifest = Manifest { bytes, media_type };
+        self.known().add(image, &manifest);
+        Ok(Some(manifest))
     }
 
     async fn ask_manifest(&self, method: Method, image: &ImageRef) -> Result<Response, RegistryError> {
@@ -75,25 +93,50 @@ impl Transport {
         self.send(image, Scope::Pull, request).await
     }
 
-    /// Stores a manifest under the tag or digest of `image`.
-    pub(super) async fn put_manifest(
+    /// Stores a manifest under its digest in the repository of `image`, and sees that it is there.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotStored`] when the registry only says that it has stored it.
+    pub(super) async fn store_manifest(
+        &self,
+        image: &ImageRef,
+        manifest: &Manifest,
+    ) -> Result<ManifestDigest, RegistryError> {
+        let digest = manifest.digest();
+        let image = image.pinned(digest);
+        self.retrying(async || {
+            self.put_manifest_once(&image, manifest).await?;
+            match self.has_manifest_once(&image, digest).await? {
+                true => {
+                    self.known().add(&image, manifest);
+                    Ok(digest)
+                }
+                false => Err(RegistryError::NotStored { image: Box::new(image.clone()) }),
+            }
+        })
+        .await
+    }
+
+    /// Lets a tag stand for a manifest that is there.
+    pub(super) async fn tag_manifest(
         &self,
         image: &ImageRef,
         manifest: &Manifest,
     ) -> Result<(), RegistryError> {
-        self.retrying(async || {
-            let request = self
-                .client()
-                .put(self.manifest_url(image))
-                .header(CONTENT_TYPE, &manifest.media_type)
-                .body(manifest.bytes.clone());
-            let response = self.send(image, Scope::Push, request).await?;
-            if response.status() != StatusCode::CREATED {
-                return Err(refuse(image, response).await?);
-            }
-            check_stored(image, response.headers(), manifest.digest())
-        })
-        .await
+        self.retrying(|| self.put_manifest_once(image, manifest)).await
+    }
+
+    async fn put_manifest_once(&self, image: &ImageRef, manifest: &Manifest) -> Result<(), RegistryError> {
+        let request = self
+            .client()
+            .put(self.manifest_url(image))
+            .header(CONTENT_TYPE, &manifest.media_type)
+            .body(manifest.bytes.clone());
+        let response = self.send(image, Scope::Push, request).await?;
+        if response.status() != StatusCode::CREATED {
+            return Err(refuse(image, response).await?);
+        }
+        check_stored(image, response.headers(), manifest.digest())
     }
 
     /// Deletes a manifest by its digest, with every tag that it has. Nothing happens if it isn't there.
@@ -116,13 +159,22 @@ impl Transport {
         image: &ImageRef,
         digest: ManifestDigest,
     ) -> Result<bool, RegistryError> {
-        self.retrying(async || {
-            let request = self.client().head(self.manifest_url(image));
-            let request = request.header(ACCEPT, MANIFEST_TYPES.join(", "));
-            let found = self.ask_for_push(image, request).await?;
-            Ok(found.is_some_and(|headers| stated_digest(&headers) == Some(digest)))
-        })
-        .await
+        self.retrying(|| self.has_manifest_once(image, digest)).await
+    }
+
+    async fn has_manifest_once(
+        &self,
+        image: &ImageRef,
+        digest: ManifestDigest,
+    ) -> Result<bool, RegistryError> {
+        let request = self.client().head(self.manifest_url(image));
+        let request = request.header(ACCEPT, MANIFEST_TYPES.join(", "));
+        let Some(headers) = self.ask_for_push(image, request).await? else { return Ok(false) };
+        match stated_digest(&headers) {
+            Some(stated) => Ok(stated == digest),
+            // Only the content can tell then.
+            None => Ok(self.manifest_once(&image.pinned(digest)).await?.is_some()),
+        }
     }
 
     /// What HEAD answers to those who may push; `None` for 404.

@@ -41,6 +41,15 @@ pub enum RegistryError {
     /// Something that had to be there isn't.
     #[error("`{image}` is not there")]
     Missing { image: Box<ImageRef> },
+    /// The registry refused a request that can't be sent twice, and there are newer credentials for it.
+    #[error("access to `{image}` denied, with new credentials too: {answer}")]
+    Renewed { image: Box<ImageRef>, answer: Answer },
+    /// The registry does not know an upload that it has opened.
+    #[error("`{image}`: the registry lost the upload: {answer}")]
+    UploadLost { image: Box<ImageRef>, answer: Answer },
+    /// Still so after the last retry.
+    #[error("`{image}` is not there, although the registry answered that it is stored")]
+    NotStored { image: Box<ImageRef> },
     /// Nothing can be copied from it or to it.
     #[error(
         "`{repository}` is in the Docker engine's own store, and images are copied between registries only"
@@ -68,7 +77,14 @@ pub enum RegistryError {
 impl RegistryError {
     /// Whether the same request may succeed a little later.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Throttled { .. } | Self::Unavailable { .. } | Self::Unreachable { .. })
+        matches!(
+            self,
+            Self::Throttled { .. }
+                | Self::Unavailable { .. }
+                | Self::Unreachable { .. }
+                | Self::UploadLost { .. }
+                | Self::NotStored { .. }
+        )
     }
 
     /// What kind of trouble it is.
@@ -84,6 +100,9 @@ impl RegistryError {
             | Self::OtherImage { .. }
             | Self::TooLarge { .. }
             | Self::Missing { .. }
+            | Self::Renewed { .. }
+            | Self::UploadLost { .. }
+            | Self::NotStored { .. }
             | Self::UnsafeRealm { .. }
             | Self::Host { .. }
             | Self::Engine { .. } => ErrorKind::Environment,
@@ -96,12 +115,14 @@ impl RegistryError {
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Denied { image, .. } => image.host.as_ref().map(|host| match host.as_str() {
-                host if host.contains(".dkr.ecr.") => {
-                    "`docs/aws.md` lists the permissions that are needed".to_owned()
-                }
-                host => format!("log in with `docker login {host}`"),
-            }),
+            Self::Denied { image, .. } | Self::Renewed { image, .. } => {
+                image.host.as_ref().map(|host| match host.as_str() {
+                    host if host.contains(".dkr.ecr.") => {
+                        "`docs/aws.md` lists the permissions that are needed".to_owned()
+                    }
+                    host => format!("log in with `docker login {host}`"),
+                })
+            }
             Self::Unreachable { image, .. } => image
                 .host
                 .as_ref()
@@ -122,6 +143,8 @@ impl RegistryError {
             | Self::DigestMismatch { .. }
             | Self::TooLarge { .. }
             | Self::Missing { .. }
+            | Self::UploadLost { .. }
+            | Self::NotStored { .. }
             | Self::NotARegistry { .. }
             | Self::Host { .. }
             | Self::Engine { .. }

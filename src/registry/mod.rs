@@ -15,8 +15,10 @@ mod ecr_login;
 mod engine_store;
 mod error;
 mod http;
+mod known;
 mod manifest;
 mod oci;
+mod referrers;
 mod tags;
 mod transport;
 

@@ -72,7 +72,7 @@ impl Transport {
 }
 
 /// The URL in `Link: <…>; rel="next"` (RFC 8288), if it stays at this registry.
-fn next_page(here: &Url, headers: &HeaderMap) -> Option<Url> {
+pub(super) fn next_page(here: &Url, headers: &HeaderMap) -> Option<Url> {
     let link = headers.get(LINK)?.to_str().ok()?;
     let (target, relation) = link.strip_prefix('<')?.split_once('>')?;
     let next = here.join(target).ok()?;

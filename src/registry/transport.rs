@@ -4,15 +4,18 @@
 //! 502, 503 and 504. Delays grow and are spread at random, so that many callers don't come back
 //! together; `Retry-After` comes on top of them.
 
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response, Url};
+use tokio::sync::OnceCell;
 
 use super::CredentialsSource;
 use super::auth::{Auth, Authorization, Scope};
 use super::error::RegistryError;
-use super::http::{execute, unreachable};
+use super::http::{execute, read_answer, unreachable};
+use super::known::KnownManifests;
 use crate::model::{Credentials, Host, ImageRef};
 use crate::tls::http_client;
 
@@ -47,10 +50,16 @@ impl Default for RetryPolicy {
 /// A registry's address and what it takes to be answered there.
 #[derive(Debug)]
 pub(super) struct Transport {
+    host: Host,
     client: Client,
+    /// For requests with a long body.
+    uploader: OnceCell<Client>,
     base: Url,
     auth: Auth,
     retry_policy: RetryPolicy,
+    /// Whether it has answered that it keeps no lists of referrers.
+    pub(super) lacks_referrers: AtomicBool,
+    known: KnownManifests,
 }
 
 impl Transport {
@@ -74,7 +83,21 @@ impl Transport {
         let client = client_for(host, retry_policy).read_timeout(retry_policy.idle).build();
         let client = client.map_err(|error| unusable(error.into()))?;
         let auth = Auth::new(host.clone(), base.clone(), client.clone(), source);
-        Ok(Self { client, base, auth, retry_policy })
+        let (host, uploader) = (host.clone(), OnceCell::new());
+        Ok(Self {
+            host,
+            client,
+            uploader,
+            base,
+            auth,
+            retry_policy,
+            lacks_referrers: AtomicBool::new(false),
+            known: KnownManifests::default(),
+        })
+    }
+
+    pub(super) fn known(&self) -> &KnownManifests {
+        &self.known
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -83,9 +106,11 @@ impl Transport {
 
     /// A client for requests with a long body, which waits for any answer without end: who uses it watches over
     /// the progress.
-    pub(super) fn uploader(&self, host: &Host) -> Result<Client, RegistryError> {
-        let client = client_for(host, self.retry_policy).build();
-        client.map_err(|error| RegistryError::Host { host: host.clone(), source: error.into() })
+    pub(super) async fn uploader(&self) -> Result<&Client, RegistryError> {
+        let unusable =
+            |error: reqwest::Error| RegistryError::Host { host: self.host.clone(), source: error.into() };
+        let build = async || client_for(&self.host, self.retry_policy).build().map_err(unusable);
+        self.uploader.get_or_try_init(build).await
     }
 
     /// How long nothing may happen.
@@ -128,7 +153,10 @@ impl Transport {
     /// Sends a request with what the registry wants to see. A refusal is answered once.
     ///
     /// Nothing secret goes to another origin than the registry's, where an upload may be sent.
-    /// A request whose body is a stream can't be sent twice, so a refusal of it stands.
+    ///
+    /// # Errors
+    /// [`RegistryError::Renewed`] when new credentials may help a request that can't be sent twice, as its body is a
+    /// stream.
     pub(super) async fn send(
         &self,
         image: &ImageRef,
@@ -144,17 +172,24 @@ impl Transport {
         if !ours {
             return execute(image, request).await;
         }
-        let authorization = self.auth.authorization(image, &scope).await?;
-        let response = execute(image, with(authorization.as_ref(), request)).await?;
-        let again = again.filter(|_| self.auth.may_change(response.status()) && is_ours(response.url()));
-        let Some(again) = again else {
-            return Ok(response);
-        };
-        let better = self.auth.renewed(image, &scope, response.headers(), authorization.as_ref()).await?;
-        match better {
-            Some(better) => execute(image, better.put_on(again)).await,
-            None => Ok(response),
+        let mut shown = self.auth.authorization(image, &scope).await?;
+        let mut response = execute(image, with(shown.as_ref(), request)).await?;
+        // A registry that was shown nothing has refused nothing yet.
+        let tries = if shown.is_none() { 2 } else { 1 };
+        for _ in 0..tries {
+            if !self.auth.may_change(response.status()) || !is_ours(response.url()) {
+                break;
+            }
+            let better = self.auth.renewed(image, &scope, response.headers(), shown.as_ref()).await?;
+            let Some(better) = better else { break };
+            let Some(again) = again.as_ref().and_then(RequestBuilder::try_clone) else {
+                let answer = read_answer(image, response).await?;
+                return Err(RegistryError::Renewed { image: Box::new(image.clone()), answer });
+            };
+            response = execute(image, better.put_on(again)).await?;
+            shown = Some(better);
         }
+        Ok(response)
     }
 }
 

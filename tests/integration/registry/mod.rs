@@ -1,6 +1,8 @@
 //! Registries as they are, and as they are on a bad day.
 
 mod answers;
+mod copies;
+mod each_request;
 mod image;
 mod killed;
 mod lock;
