@@ -16,6 +16,7 @@ use crate::git::{GitError, Snapshot};
 use crate::inputs;
 use crate::model::{CommitId, ProjectName, Region};
 use crate::registry::Registry;
+use crate::registry::copy::Copies;
 use crate::workspace::Workspace;
 
 /// A commit that may be deployed.
@@ -88,6 +89,7 @@ impl<'c> DeployContext<'c> {
         Ok(LiveOperations {
             cache: &*registries.cache,
             target: &*registries.target,
+            copies: Copies::default(),
             services: self.services().await?,
             terraform: TerraformRunner::new(program, self.snapshot, environment.temporary_folder(), request),
             on_event,

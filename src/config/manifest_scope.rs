@@ -16,8 +16,8 @@ pub(super) struct ManifestScope<'a> {
     /// `None` where their own tables are wrong.
     pub(super) cache: Option<&'a RegistryConfig>,
     pub(super) deploy: Option<&'a RegistryConfig>,
-    /// Where build records are kept.
-    pub(super) builds: Option<RepositoryName>,
+    /// The repositories that no project may have, and what they are for.
+    pub(super) reserved: Vec<(RepositoryName, &'static str)>,
     /// Who has each repository, and where that is said.
     pub(super) repositories: HashMap<RepositoryName, Located<String>>,
     /// Who has each terraform folder that is named.
@@ -32,7 +32,10 @@ impl<'a> ManifestScope<'a> {
             sorted_names,
             cache: common.cache.as_ref(),
             deploy: common.deploy.as_ref(),
-            builds: common.workspace.as_ref().map(|workspace| workspace.name.builds_repository()),
+            reserved: common.workspace.as_ref().map_or_else(Vec::new, |workspace| {
+                let name = &workspace.name;
+                vec![(name.builds_repository(), "build records"), (name.taints_repository(), "taints")]
+            }),
             repositories: HashMap::new(),
             terraform: HashMap::new(),
         }

@@ -161,8 +161,8 @@ fn repository(
             item.wrong(error);
         }
     }
-    if scope.builds.as_ref() == Some(&repository) {
-        item.wrong(format_args!("the repository `{repository}` is that of the workspace's build records"));
+    if let Some((_, purpose)) = scope.reserved.iter().find(|(reserved, _)| *reserved == repository) {
+        item.wrong(format_args!("the repository `{repository}` is that of the workspace's {purpose}"));
     }
     match scope.repositories.entry(repository.clone()) {
         Entry::Vacant(place) => drop(place.insert(item.located(project.key().to_owned()))),
@@ -206,7 +206,7 @@ fn tag(item: &Item<'_>) -> Option<Tag> {
     let tag: Tag = item.parse()?;
     let text = tag.as_str();
     const RESERVED: [&str; 5] = ["cache-", "branch-", "commit-", "deployed-", "deploying-"];
-    if text == "tainted" || RESERVED.iter().any(|prefix| text.starts_with(prefix)) {
+    if RESERVED.iter().any(|prefix| text.starts_with(prefix)) {
         item.wrong(format_args!("the tag `{text}` has a meaning of its own"));
         return None;
     }

@@ -15,13 +15,15 @@ use super::{
 use crate::config::ServiceConfig;
 use crate::git::Snapshot;
 use crate::interruption::Interruption;
-use crate::registry::copy::{self, Copied, Endpoint};
+use crate::registry::copy::{Copied, Copies, Endpoint};
 use crate::registry::{Registry, RegistryError};
 
 /// Does what a deployment is made of.
 pub struct LiveOperations<'o> {
     pub cache: &'o dyn Registry,
     pub target: &'o dyn Registry,
+    /// To the target.
+    pub copies: Copies,
     pub services: Services,
     pub terraform: TerraformRunner<'o>,
     pub on_event: &'o OnDeployEvent<'o>,
@@ -98,7 +100,7 @@ impl Operations for LiveOperations<'_> {
     async fn promote(&self, project: &ProjectDeployment) -> Result<Copied, RegistryError> {
         let from = Endpoint::new(self.cache, &project.source)?;
         let to = Endpoint::new(self.target, &project.destination)?;
-        copy::image(&from, &to, &project.image.new).await
+        self.copies.copy(&from, &to, &project.image.new).await
     }
 
     async fn plan_terraform(

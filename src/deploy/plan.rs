@@ -326,7 +326,11 @@ impl DeployPlan {
 
     /// The tags that move from deployment to deployment, the environment's last.
     pub fn moving_tags(&self, project: &ProjectDeployment) -> Vec<Tag> {
-        let environment = self.deploy_tag().parse().expect("both names leave room in a tag");
-        project.tags.iter().cloned().chain([environment]).collect()
+        project.tags.iter().cloned().chain([self.environment_tag()]).collect()
+    }
+
+    /// The tag that says what the environment runs.
+    pub fn environment_tag(&self) -> Tag {
+        self.deploy_tag().parse().expect("both names leave room in a tag")
     }
 }

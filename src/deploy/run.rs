@@ -21,11 +21,11 @@ use crate::record::{
 };
 use crate::registry::{Registry, RegistryError};
 
-/// How many images are promoted at once; each sends several blobs at once.
-const MAX_CONCURRENT_IMAGES: usize = 4;
+/// How many images are promoted at once. How many blobs are sent at once is bounded for all of them together.
+const MAX_CONCURRENT_IMAGES: usize = 16;
 
-/// How many images get their tags at once.
-const MAX_CONCURRENT_TAGS: usize = 16;
+/// How many tags are written at once.
+const MAX_CONCURRENT_TAGS: usize = 32;
 
 /// The execution of one plan.
 pub(super) struct Run<'r> {
@@ -78,7 +78,11 @@ impl Run<'_> {
         self.write(&record).await?;
 
         let mut results: Vec<ProjectResult> = plan.projects.iter().map(|it| self.expected(it)).collect();
-        let stopped = match self.tag_all(|project| plan.moving_tags(project)).await {
+        let moved = async {
+            self.tag_all(|project| project.tags.clone()).await?;
+            self.tag_all(|_| vec![plan.environment_tag()]).await
+        };
+        let stopped = match moved.await {
             Ok(()) => self.deploy_all(&mut results).await,
             Err(error) => {
                 // Of what consists of its tags alone, some may have moved.
@@ -132,38 +136,19 @@ impl Run<'_> {
         stream::iter(promotions).buffer_unordered(MAX_CONCURRENT_IMAGES).try_collect().await
     }
 
+    /// Lets these tags of all images stand for what is deployed, side by side.
     async fn tag_all(&self, tags: impl Fn(&ProjectDeployment) -> Vec<Tag>) -> Result<(), DeployError> {
-        let tagged = self.plan.projects.iter().map(|project| {
-            let tags = tags(project);
-            async move { self.tag(&project.destination, &project.image.new, tags).await }
+        let projects = self.plan.projects.iter();
+        let tags = projects.flat_map(|project| tags(project).into_iter().map(move |tag| (project, tag)));
+        let target = self.endpoints.target;
+        let step = || self.step();
+        let tagged = tags.map(|(project, tag)| async move {
+            tag_if_needed(target, &project.destination, &project.image.new, &tag, step).await
         });
         // One that fails must not cut off the others: their tags might be written all the same.
         let tagged: Vec<Result<(), DeployError>> =
             stream::iter(tagged).buffer_unordered(MAX_CONCURRENT_TAGS).collect().await;
         tagged.into_iter().collect()
-    }
-
-    /// Lets tags stand for an image. One that does already is left alone: where tags can't be moved,
-    /// writing it again is refused.
-    async fn tag(
-        &self,
-        repository: &RepositoryName,
-        digest: &ManifestDigest,
-        tags: Vec<Tag>,
-    ) -> Result<(), DeployError> {
-        let registry = self.endpoints.target;
-        let mut missing = Vec::new();
-        for tag in tags {
-            self.step()?;
-            if registry.find(repository, &tag).await?.as_ref() != Some(digest) {
-                missing.push(tag);
-            }
-        }
-        if !missing.is_empty() {
-            self.step()?;
-            registry.tag(repository, digest, &missing).await?;
-        }
-        Ok(())
     }
 
     /// Deploys project after project and stops at the first that fails. Returns why it was stopped
@@ -283,23 +268,11 @@ impl Run<'_> {
         let running = running.filter(|(_, result)| {
             matches!(result.outcome, ProjectOutcome::Deployed | ProjectOutcome::Unchanged)
         });
-        let tagged = running.map(|(project, _)| self.keep(&project.source, &project.image.new, &tag));
-        stream::iter(tagged).buffer_unordered(MAX_CONCURRENT_TAGS).try_collect().await
-    }
-
-    async fn keep(
-        &self,
-        repository: &RepositoryName,
-        digest: &ManifestDigest,
-        tag: &Tag,
-    ) -> Result<(), DeployError> {
         let cache = self.endpoints.cache;
-        self.lock.ensure_held()?;
-        if cache.find(repository, tag).await?.as_ref() != Some(digest) {
-            self.lock.ensure_held()?;
-            cache.tag(repository, digest, std::slice::from_ref(tag)).await?;
-        }
-        Ok(())
+        let step = || self.lock.ensure_held();
+        let tagged =
+            running.map(|(project, _)| tag_if_needed(cache, &project.source, &project.image.new, &tag, step));
+        stream::iter(tagged).buffer_unordered(MAX_CONCURRENT_TAGS).try_collect().await
     }
 
     fn old_image(&self, project: &ProjectDeployment) -> Option<ImageRef> {
@@ -309,6 +282,23 @@ impl Run<'_> {
     fn image(&self, project: &ProjectDeployment, digest: ManifestDigest) -> ImageRef {
         image(self.endpoints.target, self.plan, project, digest)
     }
+}
+
+/// Lets a tag stand for an image. One that does already is left alone: where tags can't be moved, writing it again is
+/// refused. `step` says whether the next request may be sent.
+async fn tag_if_needed(
+    registry: &dyn Registry,
+    repository: &RepositoryName,
+    digest: &ManifestDigest,
+    tag: &Tag,
+    step: impl Fn() -> Result<(), LockError>,
+) -> Result<(), DeployError> {
+    step()?;
+    if registry.find(repository, tag).await?.as_ref() != Some(digest) {
+        step()?;
+        registry.tag(repository, digest, std::slice::from_ref(tag)).await?;
+    }
+    Ok(())
 }
 
 /// An image of a project in the deploy registry, by its digest.

@@ -162,6 +162,7 @@ fn each_variant_of_each_error_has_its_kind() {
         ObserveError::Inputs(InputsError::NoWorkTree { project: project() }) => Input,
         ObserveError::Image { project: project(), source: missing() } => Environment,
         ObserveError::Record(missing()) => Environment,
+        ObserveError::Taints(missing()) => Environment,
         ObserveError::Unprotected("A".parse::<RepositoryName>().unwrap_err()) => Input,
     ]);
     check!("lint/mod.rs", LintError, [
@@ -303,6 +304,10 @@ fn each_variant_of_a_registry_has_its_kind() {
         RegistryError::Malformed { image: image(), what: "x" } => Environment,
         RegistryError::DigestMismatch { image: image(), expected: digest(), actual: digest() } => Environment,
         RegistryError::OtherImage { image: image(), id: digest() } => Environment,
+        RegistryError::Renewed { image: image(), answer: answer() } => Environment,
+        RegistryError::UploadLost { image: image(), answer: answer() } => Environment,
+        RegistryError::NotStored { image: image() } => Environment,
+        RegistryError::TooSlow { image: image(), bytes: 1, period: std::time::Duration::from_secs(1) } => Environment,
         RegistryError::TooLarge { image: image(), limit_bytes: 1 } => Environment,
         missing() => Environment,
         RegistryError::UnsafeRealm { image: image(), realm: String::new() } => Environment,

@@ -39,9 +39,9 @@ pub(super) async fn build(
         Storage::Engine => build.keep_in_engine(tags).await?,
         Storage::Remote => build.push_to_registry(tags).await?,
     };
-    if task.clears_taint {
-        let untagged = executor.registry.untag(&task.repository, &Tag::tainted()).await;
-        untagged.map_err(|source| build.tag_failed(source))?;
+    for taint in &task.taints {
+        let removed = executor.registry.untag(&task.taints_repository, taint).await;
+        removed.map_err(|source| ExecuteError::Taint { taint: taint.clone(), source })?;
     }
     Ok(outcome)
 }

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::report::Failure;
 use crate::engine::EngineError;
-use crate::model::{ErrorKind, ImageRef, RepoPath, RepositoryName, StageName};
+use crate::model::{ErrorKind, ImageRef, RepoPath, RepositoryName, StageName, Tag};
 use crate::registry::RegistryError;
 
 /// How often an image is built that other builds remove before it is pushed.
@@ -53,6 +53,12 @@ pub enum ExecuteError {
         #[source]
         source: RegistryError,
     },
+    #[error("cannot remove the taint `{taint}`")]
+    Taint {
+        taint: Tag,
+        #[source]
+        source: RegistryError,
+    },
     #[error("cannot see whether the registry has what was pushed to `{repository}`")]
     Verify {
         repository: RepositoryName,
@@ -95,7 +101,7 @@ impl ExecuteError {
             | Self::Folder { source, .. }
             | Self::Push { source, .. }
             | Self::Name { source, .. } => Some(source),
-            Self::Repository { .. } | Self::Tag { .. } | Self::Verify { .. } => None,
+            Self::Repository { .. } | Self::Tag { .. } | Self::Taint { .. } | Self::Verify { .. } => None,
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION};
-use reqwest::{Response, StatusCode, Url};
+use reqwest::{StatusCode, Url};
 
 use super::auth::Scope;
-use super::distribution::verify;
+use super::distribution::{check_stored, verify};
 use super::error::RegistryError;
-use super::http::{read_body, refuse};
+use super::http::{Reply, read_answer, read_body, refuse};
 use super::transport::Transport;
 use crate::model::{ImageRef, ManifestDigest, RepositoryName};
 
@@ -37,7 +37,7 @@ impl Transport {
         &self,
         blob: &ImageRef,
         digest: &ManifestDigest,
-    ) -> Result<Response, RegistryError> {
+    ) -> Result<Reply, RegistryError> {
         let request = self.client().get(self.blob_url(blob, digest));
         let response = self.send(blob, Scope::Pull, request).await?;
         match response.status() {
@@ -55,11 +55,20 @@ impl Transport {
     ) -> Result<ManifestDigest, RegistryError> {
         let digest = ManifestDigest::of(content);
         let blob = image.pinned(digest);
+        let has_blob = self.retrying(|| self.has_blob(&blob, &digest, content.len() as u64));
+        if has_blob.await? { Ok(digest) } else { self.send_blob(image, content).await }
+    }
+
+    /// Stores a blob in the repository of `image`, whether it is there or not.
+    pub(super) async fn send_blob(
+        &self,
+        image: &ImageRef,
+        content: &Bytes,
+    ) -> Result<ManifestDigest, RegistryError> {
+        let digest = ManifestDigest::of(content);
+        let blob = image.pinned(digest);
         // An upload that failed can't be taken up again: each try opens its own.
         self.retrying(async || {
-            if self.has_blob(&blob, &digest, content.len() as u64).await? {
-                return Ok(digest);
-            }
             let mut location = self.open_upload(&blob).await?;
             location.query_pairs_mut().append_pair("digest", &digest.to_string());
             let request = self
@@ -68,10 +77,8 @@ impl Transport {
                 .header(CONTENT_TYPE, "application/octet-stream")
                 .body(content.clone());
             let response = self.send(&blob, Scope::Push, request).await?;
-            match response.status() {
-                StatusCode::CREATED => Ok(digest),
-                _ => Err(refuse(&blob, response).await?),
-            }
+            check_uploaded(&blob, response, digest).await?;
+            Ok(digest)
         })
         .await
     }
@@ -97,21 +104,29 @@ impl Transport {
         }
     }
 
-    /// Takes a blob over from another repository of the same registry; returns where to upload it when the
-    /// registry would rather have that.
+    /// Takes a blob over from another repository of the same registry. No registry has to do that, and those that
+    /// don't say so in many ways.
     pub(super) async fn mount(
         &self,
         blob: &ImageRef,
         digest: &ManifestDigest,
         from: &RepositoryName,
-    ) -> Result<Option<Url>, RegistryError> {
+    ) -> Result<Mount, RegistryError> {
         let mut url = self.uploads_url(blob);
         url.query_pairs_mut().append_pair("mount", &digest.to_string()).append_pair("from", from.as_str());
         let request = self.client().post(url.clone()).body("");
-        let response = self.send(blob, Scope::MountFrom(from.clone()), request).await?;
-        match response.status() {
-            StatusCode::CREATED => Ok(None),
-            StatusCode::ACCEPTED => upload_location(blob, &url, response.headers()).map(Some),
+        let response = match self.send(blob, Scope::MountFrom(from.clone()), request).await {
+            // The token service lets nobody read the other repository.
+            Err(RegistryError::Denied { .. }) => return Ok(Mount::Refused),
+            response => response?,
+        };
+        match response.status().as_u16() {
+            201 => Ok(Mount::Done),
+            202 => match upload_location(blob, &url, response.headers()) {
+                Ok(location) => Ok(Mount::Upload(location)),
+                Err(_) => Ok(Mount::Refused),
+            },
+            400 | 401 | 403 | 404 | 405 => Ok(Mount::Refused),
             _ => Err(refuse(blob, response).await?),
         }
     }
@@ -122,6 +137,35 @@ impl Transport {
 
     fn blob_url(&self, blob: &ImageRef, digest: &ManifestDigest) -> Url {
         self.url(&format!("/v2/{}/blobs/{digest}", blob.repository))
+    }
+}
+
+/// What a registry answers to a mount.
+#[derive(Debug)]
+pub(super) enum Mount {
+    Done,
+    /// It would rather have the blob, there.
+    Upload(Url),
+    Refused,
+}
+
+/// Reads the answer to an upload's last request.
+///
+/// # Errors
+/// [`RegistryError::UploadLost`] when the registry doesn't know the upload (`BLOB_UPLOAD_UNKNOWN`): another one may
+/// be opened.
+pub(super) async fn check_uploaded(
+    blob: &ImageRef,
+    response: Reply,
+    digest: ManifestDigest,
+) -> Result<(), RegistryError> {
+    match response.status() {
+        StatusCode::CREATED => check_stored(blob, response.headers(), digest),
+        StatusCode::NOT_FOUND => {
+            let answer = read_answer(blob, response).await?;
+            Err(RegistryError::UploadLost { image: Box::new(blob.clone()), answer })
+        }
+        _ => Err(refuse(blob, response).await?),
     }
 }
 

@@ -2,11 +2,11 @@
 //! answered: manifests by tag or digest (`blobs` has those for the rest).
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
-use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Method, RequestBuilder, StatusCode, Url};
 
 use super::auth::Scope;
 use super::error::{Answer, RegistryError};
-use super::http::{read_answer, read_body, refusal, refuse};
+use super::http::{Reply, read_answer, read_body, refusal, refuse};
 use super::manifest::{DOCKER_IMAGE, DOCKER_LIST, Manifest, OCI_IMAGE, OCI_INDEX};
 use super::transport::Transport;
 use crate::model::{ImageRef, ManifestDigest};
@@ -46,6 +46,22 @@ impl Transport {
         self.retrying(|| self.manifest_once(image)).await
     }
 
+    /// The manifest with this digest, which is asked for where it isn't known.
+    ///
+    /// # Errors
+    /// [`RegistryError::Missing`] when the registry says that it isn't there.
+    pub(super) async fn known_manifest(
+        &self,
+        repository: &ImageRef,
+        digest: &ManifestDigest,
+    ) -> Result<Manifest, RegistryError> {
+        if let Some(manifest) = self.known().find(&repository.repository, digest) {
+            return Ok(manifest);
+        }
+        let image = repository.pinned(*digest);
+        self.manifest(&image).await?.ok_or_else(|| RegistryError::missing(&image))
+    }
+
     async fn manifest_once(&self, image: &ImageRef) -> Result<Option<Manifest>, RegistryError> {
         let response = self.ask_manifest(Method::GET, image).await?;
         let (status, headers) = (response.status(), response.headers().clone());
@@ -53,8 +69,11 @@ impl Transport {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => {
                 let answer = read_answer(image, response).await?;
-                let is_absent = is_registry(&headers) || says_absent(&answer);
-                return if is_absent { Ok(None) } else { Err(refusal(image, status, &headers, answer)) };
+                return if is_absent(&headers, &answer) {
+                    Ok(None)
+                } else {
+                    Err(refusal(image, status, &headers, answer))
+                };
             }
             _ => return Err(refuse(image, response).await?),
         }
@@ -66,34 +85,61 @@ impl Transport {
         for expected in [image.digest, stated_digest(&headers)].into_iter().flatten() {
             verify(image, &bytes, expected)?;
         }
-        Ok(Some(Manifest { bytes, media_type }))
+        let manifest = Manifest { bytes, media_type };
+        self.known().add(image, &manifest);
+        Ok(Some(manifest))
     }
 
-    async fn ask_manifest(&self, method: Method, image: &ImageRef) -> Result<Response, RegistryError> {
+    async fn ask_manifest(&self, method: Method, image: &ImageRef) -> Result<Reply, RegistryError> {
         let request = self.client().request(method, self.manifest_url(image));
         let request = request.header(ACCEPT, MANIFEST_TYPES.join(", "));
         self.send(image, Scope::Pull, request).await
     }
 
-    /// Stores a manifest under the tag or digest of `image`.
-    pub(super) async fn put_manifest(
+    /// Stores a manifest under its digest in the repository of `image`, and sees that it is there.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotStored`] when the registry only says that it has stored it.
+    pub(super) async fn store_manifest(
+        &self,
+        image: &ImageRef,
+        manifest: &Manifest,
+    ) -> Result<ManifestDigest, RegistryError> {
+        let digest = manifest.digest();
+        let image = image.pinned(digest);
+        self.retrying(async || {
+            self.put_manifest_once(&image, manifest).await?;
+            match self.has_manifest_once(&image, digest).await? {
+                true => {
+                    self.known().add(&image, manifest);
+                    Ok(digest)
+                }
+                false => Err(RegistryError::NotStored { image: Box::new(image.clone()) }),
+            }
+        })
+        .await
+    }
+
+    /// Lets a tag stand for a manifest that is there.
+    pub(super) async fn tag_manifest(
         &self,
         image: &ImageRef,
         manifest: &Manifest,
     ) -> Result<(), RegistryError> {
-        self.retrying(async || {
-            let request = self
-                .client()
-                .put(self.manifest_url(image))
-                .header(CONTENT_TYPE, &manifest.media_type)
-                .body(manifest.bytes.clone());
-            let response = self.send(image, Scope::Push, request).await?;
-            if response.status() != StatusCode::CREATED {
-                return Err(refuse(image, response).await?);
-            }
-            check_stored(image, response.headers(), manifest.digest())
-        })
-        .await
+        self.retrying(|| self.put_manifest_once(image, manifest)).await
+    }
+
+    async fn put_manifest_once(&self, image: &ImageRef, manifest: &Manifest) -> Result<(), RegistryError> {
+        let request = self
+            .client()
+            .put(self.manifest_url(image))
+            .header(CONTENT_TYPE, &manifest.media_type)
+            .body(manifest.bytes.clone());
+        let response = self.send(image, Scope::Push, request).await?;
+        if response.status() != StatusCode::CREATED {
+            return Err(refuse(image, response).await?);
+        }
+        check_stored(image, response.headers(), manifest.digest())
     }
 
     /// Deletes a manifest by its digest, with every tag that it has. Nothing happens if it isn't there.
@@ -116,13 +162,22 @@ impl Transport {
         image: &ImageRef,
         digest: ManifestDigest,
     ) -> Result<bool, RegistryError> {
-        self.retrying(async || {
-            let request = self.client().head(self.manifest_url(image));
-            let request = request.header(ACCEPT, MANIFEST_TYPES.join(", "));
-            let found = self.ask_for_push(image, request).await?;
-            Ok(found.is_some_and(|headers| stated_digest(&headers) == Some(digest)))
-        })
-        .await
+        self.retrying(|| self.has_manifest_once(image, digest)).await
+    }
+
+    async fn has_manifest_once(
+        &self,
+        image: &ImageRef,
+        digest: ManifestDigest,
+    ) -> Result<bool, RegistryError> {
+        let request = self.client().head(self.manifest_url(image));
+        let request = request.header(ACCEPT, MANIFEST_TYPES.join(", "));
+        let Some(headers) = self.ask_for_push(image, request).await? else { return Ok(false) };
+        match stated_digest(&headers) {
+            Some(stated) => Ok(stated == digest),
+            // Only the content can tell then.
+            None => Ok(self.manifest_once(&image.pinned(digest)).await?.is_some()),
+        }
     }
 
     /// What HEAD answers to those who may push; `None` for 404.
@@ -155,8 +210,10 @@ fn is_registry(headers: &HeaderMap) -> bool {
     version.is_some_and(|version| version.as_bytes().starts_with(b"registry/2"))
 }
 
-fn says_absent(answer: &Answer) -> bool {
-    matches!(answer.code.as_deref(), Some("MANIFEST_UNKNOWN" | "NAME_UNKNOWN" | "NOT_FOUND"))
+/// Whether a 404 is a registry's own.
+pub(super) fn is_absent(headers: &HeaderMap, answer: &Answer) -> bool {
+    let says_so = matches!(answer.code.as_deref(), Some("MANIFEST_UNKNOWN" | "NAME_UNKNOWN" | "NOT_FOUND"));
+    is_registry(headers) || says_so
 }
 
 fn stated_digest(headers: &HeaderMap) -> Option<ManifestDigest> {

@@ -27,6 +27,9 @@ pub enum RegistryError {
     /// No connection, no answer in time, or an answer that was cut.
     #[error("`{image}`: no whole answer from the registry")]
     Unreachable { image: Box<ImageRef>, source: Cause },
+    /// Still so after the last retry.
+    #[error("`{image}`: the answer comes too slowly: {bytes} bytes in {period:.1?}")]
+    TooSlow { image: Box<ImageRef>, bytes: u64, period: Duration },
     #[error("`{image}`: unexpected answer: {answer}")]
     Unexpected { image: Box<ImageRef>, answer: Answer },
     #[error("`{image}`: {what}")]
@@ -41,6 +44,15 @@ pub enum RegistryError {
     /// Something that had to be there isn't.
     #[error("`{image}` is not there")]
     Missing { image: Box<ImageRef> },
+    /// The registry refused a request that can't be sent twice, and there are newer credentials for it.
+    #[error("access to `{image}` denied, with new credentials too: {answer}")]
+    Renewed { image: Box<ImageRef>, answer: Answer },
+    /// The registry does not know an upload that it has opened.
+    #[error("`{image}`: the registry lost the upload: {answer}")]
+    UploadLost { image: Box<ImageRef>, answer: Answer },
+    /// Still so after the last retry.
+    #[error("`{image}` is not there, although the registry answered that it is stored")]
+    NotStored { image: Box<ImageRef> },
     /// Nothing can be copied from it or to it.
     #[error(
         "`{repository}` is in the Docker engine's own store, and images are copied between registries only"
@@ -68,7 +80,15 @@ pub enum RegistryError {
 impl RegistryError {
     /// Whether the same request may succeed a little later.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Throttled { .. } | Self::Unavailable { .. } | Self::Unreachable { .. })
+        matches!(
+            self,
+            Self::Throttled { .. }
+                | Self::Unavailable { .. }
+                | Self::Unreachable { .. }
+                | Self::TooSlow { .. }
+                | Self::UploadLost { .. }
+                | Self::NotStored { .. }
+        )
     }
 
     /// What kind of trouble it is.
@@ -78,12 +98,16 @@ impl RegistryError {
             | Self::Throttled { .. }
             | Self::Unavailable { .. }
             | Self::Unreachable { .. }
+            | Self::TooSlow { .. }
             | Self::Unexpected { .. }
             | Self::Malformed { .. }
             | Self::DigestMismatch { .. }
             | Self::OtherImage { .. }
             | Self::TooLarge { .. }
             | Self::Missing { .. }
+            | Self::Renewed { .. }
+            | Self::UploadLost { .. }
+            | Self::NotStored { .. }
             | Self::UnsafeRealm { .. }
             | Self::Host { .. }
             | Self::Engine { .. } => ErrorKind::Environment,
@@ -96,12 +120,14 @@ impl RegistryError {
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Denied { image, .. } => image.host.as_ref().map(|host| match host.as_str() {
-                host if host.contains(".dkr.ecr.") => {
-                    "`docs/aws.md` lists the permissions that are needed".to_owned()
-                }
-                host => format!("log in with `docker login {host}`"),
-            }),
+            Self::Denied { image, .. } | Self::Renewed { image, .. } => {
+                image.host.as_ref().map(|host| match host.as_str() {
+                    host if host.contains(".dkr.ecr.") => {
+                        "`docs/aws.md` lists the permissions that are needed".to_owned()
+                    }
+                    host => format!("log in with `docker login {host}`"),
+                })
+            }
             Self::Unreachable { image, .. } => image
                 .host
                 .as_ref()
@@ -117,11 +143,14 @@ impl RegistryError {
             Self::Aws { source, .. } => source.hint(),
             Self::Throttled { .. }
             | Self::Unavailable { .. }
+            | Self::TooSlow { .. }
             | Self::Unexpected { .. }
             | Self::Malformed { .. }
             | Self::DigestMismatch { .. }
             | Self::TooLarge { .. }
             | Self::Missing { .. }
+            | Self::UploadLost { .. }
+            | Self::NotStored { .. }
             | Self::NotARegistry { .. }
             | Self::Host { .. }
             | Self::Engine { .. }

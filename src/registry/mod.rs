@@ -15,8 +15,11 @@ mod ecr_login;
 mod engine_store;
 mod error;
 mod http;
+mod known;
 mod manifest;
 mod oci;
+mod pace;
+mod referrers;
 mod tags;
 mod transport;
 

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::future::{try_join, try_join_all};
 
 use super::manifest::{EMPTY, Manifest};
 use super::transport::{RetryPolicy, Transport};
@@ -37,10 +38,6 @@ impl OciRegistry {
         &self.transport
     }
 
-    pub(super) fn host(&self) -> &Host {
-        &self.host
-    }
-
     pub(super) fn repository(&self, repository: &RepositoryName) -> ImageRef {
         let host = Some(self.host.clone());
         ImageRef { host, repository: repository.clone(), tag: None, digest: None }
@@ -59,18 +56,6 @@ impl OciRegistry {
         let content = Bytes::from(format!("{image} stood for {digest}"));
         let tags = std::slice::from_ref(tag);
         Ok(Some(self.put_artifact(repository, UNTAGGED_TYPE, content, tags).await?))
-    }
-
-    async fn put_tags(
-        &self,
-        repository: &ImageRef,
-        manifest: &Manifest,
-        tags: &[Tag],
-    ) -> Result<(), RegistryError> {
-        for tag in tags {
-            self.transport.put_manifest(&repository.tagged(tag.clone()), manifest).await?;
-        }
-        Ok(())
     }
 }
 
@@ -112,10 +97,11 @@ impl Registry for OciRegistry {
         tags: &[Tag],
     ) -> Result<(), RegistryError> {
         let repository = self.repository(repository);
-        let image = repository.pinned(*digest);
-        let manifest = self.transport.manifest(&image).await?;
-        let manifest = manifest.ok_or_else(|| RegistryError::missing(&image))?;
-        self.put_tags(&repository, &manifest, tags).await
+        let manifest = self.transport.known_manifest(&repository, digest).await?;
+        for tag in tags {
+            self.transport.tag_manifest(&repository.tagged(tag.clone()), &manifest).await?;
+        }
+        Ok(())
     }
 
     async fn verify(
@@ -141,14 +127,11 @@ impl Registry for OciRegistry {
         let repository = self.repository(repository);
         let mut manifests = Vec::new();
         for (platform, digest) in images {
-            let image = repository.pinned(*digest);
-            let manifest = self.transport.manifest(&image).await?;
-            let manifest = manifest.ok_or_else(|| RegistryError::missing(&image))?;
+            let manifest = self.transport.known_manifest(&repository, digest).await?;
             manifests.push((platform.clone(), manifest));
         }
         let index = Manifest::index(&manifests);
-        self.transport.put_manifest(&repository.pinned(index.digest()), &index).await?;
-        Ok(index.digest())
+        self.transport.store_manifest(&repository, &index).await
     }
 
     /// Not all registries delete a tag by itself, and deleting a manifest takes all its tags along. So
@@ -171,11 +154,16 @@ impl Registry for OciRegistry {
         if content.len() > MAX_ARTIFACT_BYTES {
             return Err(RegistryError::too_large(&repository, MAX_ARTIFACT_BYTES));
         }
-        self.transport.put_blob(&repository, &Bytes::from_static(EMPTY)).await?;
-        self.transport.put_blob(&repository, &content).await?;
+        // Every document has the one, and hardly any document is there already.
+        let empty = Bytes::from_static(EMPTY);
+        let (has_empty, sent) =
+            (self.transport.put_blob(&repository, &empty), self.transport.send_blob(&repository, &content));
+        try_join(has_empty, sent).await?;
         let manifest = Manifest::artifact(artifact_type, &content);
-        self.put_tags(&repository, &manifest, tags).await?;
-        Ok(manifest.digest())
+        let digest = self.transport.store_manifest(&repository, &manifest).await?;
+        let images = tags.iter().map(|tag| repository.tagged(tag.clone())).collect::<Vec<_>>();
+        try_join_all(images.iter().map(|image| self.transport.tag_manifest(image, &manifest))).await?;
+        Ok(digest)
     }
 
     async fn artifact(&self, repository: &RepositoryName, tag: &Tag) -> Result<Option<Bytes>, RegistryError> {

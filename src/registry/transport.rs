@@ -4,24 +4,33 @@
 //! 502, 503 and 504. Delays grow and are spread at random, so that many callers don't come back
 //! together; `Retry-After` comes on top of them.
 
-use std::time::Duration;
+use std::error::Error as _;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
-use reqwest::{Client, ClientBuilder, RequestBuilder, Response, Url};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Url};
+use tokio::sync::OnceCell;
 
 use super::CredentialsSource;
 use super::auth::{Auth, Authorization, Scope};
 use super::error::RegistryError;
-use super::http::{execute, unreachable};
-use crate::model::{Credentials, Host, ImageRef};
+use super::http::{Reply, execute, read_answer, unreachable};
+use super::known::KnownManifests;
+use crate::model::{Credentials, Host, ImageRef, random_bits};
 use crate::tls::http_client;
+
+/// Between two warnings of retries.
+const WARNING_PAUSE: Duration = Duration::from_millis(300);
 
 /// How long and how often a registry is asked before it counts as unreachable.
 #[derive(Clone, Copy, Debug)]
 pub struct RetryPolicy {
     /// For a connection.
     pub connect: Duration,
-    /// For the next bytes of an answer. Sending a request's body counts as waiting.
+    /// For the next bytes of an answer. Sending a request's body counts as waiting. An answer that comes, but
+    /// less than a KiB a second on the average of so long, is given up too.
     pub idle: Duration,
     /// Tries in all, the first one included.
     pub tries: usize,
@@ -44,13 +53,33 @@ impl Default for RetryPolicy {
     }
 }
 
+impl RetryPolicy {
+    /// The delays between tries. Random ones are drawn from the operating system's numbers, so that no two processes have
+    /// the same.
+    fn delays(&self) -> ExponentialBuilder {
+        ExponentialBuilder::new()
+            .with_min_delay(self.first_delay)
+            .with_max_times(self.tries.saturating_sub(1))
+            .with_jitter()
+            .with_jitter_seed(random_bits())
+    }
+}
+
 /// A registry's address and what it takes to be answered there.
 #[derive(Debug)]
 pub(super) struct Transport {
+    host: Host,
     client: Client,
+    /// For requests with a long body.
+    uploader: OnceCell<Client>,
     base: Url,
     auth: Auth,
     retry_policy: RetryPolicy,
+    /// Whether it has answered that it keeps no lists of referrers.
+    pub(super) lacks_referrers: AtomicBool,
+    known: KnownManifests,
+    /// When a retry was last warned of.
+    warned: Mutex<Option<Instant>>,
 }
 
 impl Transport {
@@ -73,8 +102,23 @@ impl Transport {
         let base = Url::parse(&format!("{scheme}://{address}")).map_err(|error| unusable(error.into()))?;
         let client = client_for(host, retry_policy).read_timeout(retry_policy.idle).build();
         let client = client.map_err(|error| unusable(error.into()))?;
-        let auth = Auth::new(host.clone(), base.clone(), client.clone(), source);
-        Ok(Self { client, base, auth, retry_policy })
+        let auth = Auth::new(host.clone(), base.clone(), client.clone(), source, retry_policy.idle);
+        let (host, uploader) = (host.clone(), OnceCell::new());
+        Ok(Self {
+            host,
+            client,
+            uploader,
+            base,
+            auth,
+            retry_policy,
+            lacks_referrers: AtomicBool::new(false),
+            known: KnownManifests::default(),
+            warned: Mutex::default(),
+        })
+    }
+
+    pub(super) fn known(&self) -> &KnownManifests {
+        &self.known
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -83,9 +127,12 @@ impl Transport {
 
     /// A client for requests with a long body, which waits for any answer without end: who uses it watches over
     /// the progress.
-    pub(super) fn uploader(&self, host: &Host) -> Result<Client, RegistryError> {
-        let client = client_for(host, self.retry_policy).build();
-        client.map_err(|error| RegistryError::Host { host: host.clone(), source: error.into() })
+    pub(super) async fn uploader(&self) -> Result<&Client, RegistryError> {
+        let unusable =
+            |error: reqwest::Error| RegistryError::Host { host: self.host.clone(), source: error.into() };
+        // Each body has a connection of its own: they would wait for each other in one.
+        let build = async || client_for(&self.host, self.retry_policy).http1_only().build().map_err(unusable);
+        self.uploader.get_or_try_init(build).await
     }
 
     /// How long nothing may happen.
@@ -113,28 +160,40 @@ impl Transport {
     where
         Asked: Future<Output = Result<T, RegistryError>>,
     {
-        let delays = ExponentialBuilder::new()
-            .with_min_delay(self.retry_policy.first_delay)
-            .with_max_times(self.retry_policy.tries.saturating_sub(1))
-            .with_jitter();
         let longest = self.retry_policy.longest_retry_after;
-        ask.retry(delays)
+        ask.retry(self.retry_policy.delays())
             .when(RegistryError::is_temporary)
             .adjust(|error, delay| Some(delay? + error.retry_after().unwrap_or_default().min(longest)))
-            .notify(|error, delay| tracing::debug!(%error, ?delay, "retrying"))
+            .notify(|error, delay| self.tell(error, delay))
             .await
     }
 
-    /// Sends a request with what the registry wants to see. A refusal is answered once.
+    /// Tells of a retry. Many requests that fail together are one warning, and the others are told with `-v`.
+    fn tell(&self, error: &RegistryError, delay: Duration) {
+        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        let text = format!("`{}`: {error}{cause}. Next attempt in {delay:.1?}", self.host);
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.is_some_and(|warned| warned.elapsed() < WARNING_PAUSE) {
+            tracing::info!("{text}");
+        } else {
+            *warned = Some(Instant::now());
+            tracing::warn!("{text}");
+        }
+    }
+
+    /// Sends a request with what the registry wants to see. A refusal of that is answered once.
     ///
     /// Nothing secret goes to another origin than the registry's, where an upload may be sent.
-    /// A request whose body is a stream can't be sent twice, so a refusal of it stands.
+    ///
+    /// # Errors
+    /// [`RegistryError::Renewed`] when new credentials may help a request that can't be sent twice, as its body is a
+    /// stream.
     pub(super) async fn send(
         &self,
         image: &ImageRef,
         scope: Scope,
         request: RequestBuilder,
-    ) -> Result<Response, RegistryError> {
+    ) -> Result<Reply, RegistryError> {
         let again = request.try_clone();
         let is_ours = |url: &Url| url.origin() == self.base.origin();
         let (client, built) = request.build_split();
@@ -142,26 +201,36 @@ impl Transport {
         let ours = is_ours(built.url());
         let request = RequestBuilder::from_parts(client, built);
         if !ours {
-            return execute(image, request).await;
+            return execute(image, request, self.idle()).await;
         }
-        let authorization = self.auth.authorization(image, &scope).await?;
-        let response = execute(image, with(authorization.as_ref(), request)).await?;
-        let again = again.filter(|_| self.auth.may_change(response.status()) && is_ours(response.url()));
-        let Some(again) = again else {
-            return Ok(response);
-        };
-        let better = self.auth.renewed(image, &scope, response.headers(), authorization.as_ref()).await?;
-        match better {
-            Some(better) => execute(image, better.put_on(again)).await,
-            None => Ok(response),
+        let mut shown = self.auth.authorization(image, &scope).await?;
+        let mut response = execute(image, with(shown.as_ref(), request), self.idle()).await?;
+        // A registry that was shown nothing has refused nothing yet.
+        let tries = if shown.is_none() { 2 } else { 1 };
+        for _ in 0..tries {
+            if !self.auth.may_change(response.status()) || !is_ours(response.url()) {
+                break;
+            }
+            let better = self.auth.renewed(image, &scope, response.headers(), shown.as_ref()).await?;
+            let Some(better) = better else { break };
+            let Some(again) = again.as_ref().and_then(RequestBuilder::try_clone) else {
+                let answer = read_answer(image, response).await?;
+                return Err(RegistryError::Renewed { image: Box::new(image.clone()), answer });
+            };
+            response = execute(image, better.put_on(again), self.idle()).await?;
+            shown = Some(better);
         }
+        Ok(response)
     }
 }
 
 fn client_for(host: &Host, retry_policy: RetryPolicy) -> ClientBuilder {
     let client = http_client()
         .user_agent(concat!("chinampa/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(retry_policy.connect);
+        .connect_timeout(retry_policy.connect)
+        // Many requests share one connection, and all of them are lost if nobody sees that it is.
+        .http2_keep_alive_interval(retry_policy.idle / 3)
+        .http2_keep_alive_timeout(retry_policy.idle / 3);
     if host.is_loopback() { client.no_proxy() } else { client }
 }
 
@@ -174,6 +243,8 @@ fn with(authorization: Option<&Authorization>, request: RequestBuilder) -> Reque
 
 #[cfg(test)]
 mod tests {
+    use backon::BackoffBuilder as _;
+
     use super::*;
 
     #[test]
@@ -189,6 +260,20 @@ mod tests {
                 Transport::new(&host, insecure, CredentialsSource::Nobody, RetryPolicy::default()).unwrap();
 
             assert_eq!(transport.url("/v2/a").as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn no_two_processes_wait_equally_long() {
+        let delays = || RetryPolicy::default().delays().build().collect::<Vec<_>>();
+
+        let (one, other) = (delays(), delays());
+
+        assert_eq!(one.len(), 4);
+        assert!(one.iter().zip(&other).all(|(one, other)| one != other), "{one:?} {other:?}");
+        for (delay, half_seconds) in one.iter().zip([1, 2, 4, 8]) {
+            let least = Duration::from_millis(500) * half_seconds;
+            assert!((least..=2 * least).contains(delay), "{one:?}");
         }
     }
 

@@ -9,18 +9,19 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use futures_util::stream;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use reqwest::{Body, Client, Response, StatusCode, Url};
+use reqwest::{Body, Url};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::Endpoint;
-use crate::model::{ImageRef, ManifestDigest};
+use super::shared::SharedBlobs;
+use crate::model::{ImageRef, ManifestDigest, RepositoryName};
 use crate::registry::RegistryError;
 use crate::registry::auth::Scope;
-use crate::registry::blobs::stated_size;
-use crate::registry::distribution::{check_stored, compare};
-use crate::registry::http::{refuse, unreachable};
+use crate::registry::blobs::{Mount, check_uploaded, stated_size};
+use crate::registry::distribution::compare;
+use crate::registry::http::Reply;
 
 /// Chunks that wait between the two sides. Each takes memory, times the blobs under way.
 const CHUNKS_AHEAD: usize = 1;
@@ -36,45 +37,77 @@ pub(super) enum BlobOutcome {
 /// Between two repositories.
 #[derive(Debug)]
 pub(super) struct BlobCopier<'a> {
-    source: &'a Endpoint<'a>,
-    destination: &'a Endpoint<'a>,
-    uploader: Client,
+    pub(super) source: &'a Endpoint<'a>,
+    pub(super) destination: &'a Endpoint<'a>,
+    pub(super) shared: &'a SharedBlobs,
 }
 
-impl<'a> BlobCopier<'a> {
-    pub(super) fn new(
-        source: &'a Endpoint<'_>,
-        destination: &'a Endpoint<'_>,
-    ) -> Result<Self, RegistryError> {
-        let uploader = destination.transport.uploader(destination.host)?;
-        Ok(Self { source, destination, uploader })
-    }
-
-    /// Makes sure that a blob is at the destination. Trouble with either side is waited out.
+impl BlobCopier<'_> {
+    /// Makes sure that a blob is at the destination. Trouble with either side is waited out, and new credentials are
+    /// tried once.
     pub(super) async fn copy(
         &self,
         digest: ManifestDigest,
         size_bytes: u64,
     ) -> Result<BlobOutcome, RegistryError> {
-        self.destination.transport.retrying(|| self.copy_once(digest, size_bytes)).await
+        self.destination
+            .transport
+            .retrying(async || match self.copy_once(digest, size_bytes).await {
+                Err(RegistryError::Renewed { .. }) => self.copy_once(digest, size_bytes).await,
+                outcome => outcome,
+            })
+            .await
     }
 
-    /// An upload that failed can't be taken up again: each try opens its own.
+    /// The first of all who copy this blob to the registry puts it there; the others mount it from there.
     async fn copy_once(&self, digest: ManifestDigest, size_bytes: u64) -> Result<BlobOutcome, RegistryError> {
+        let repository = &self.destination.repository.repository;
+        let mut outcome = None;
+        let copied = self.shared.first_copy(digest, async || {
+            outcome = Some(self.copy_first(digest, size_bytes).await?);
+            Ok(repository.clone())
+        });
+        let place = copied.await?;
+        match outcome {
+            Some(outcome) => Ok(outcome),
+            None if place == *repository => Ok(BlobOutcome::Skipped),
+            None => self.mount_or_send(digest, size_bytes, Some(&place)).await,
+        }
+    }
+
+    async fn copy_first(
+        &self,
+        digest: ManifestDigest,
+        size_bytes: u64,
+    ) -> Result<BlobOutcome, RegistryError> {
         let blob = self.destination.repository.pinned(digest);
         let transport = self.destination.transport;
         if transport.has_blob(&blob, &digest, size_bytes).await? {
             return Ok(BlobOutcome::Skipped);
         }
-        let (location, scope) = if self.source.transport.is_same(transport) {
-            let from = &self.source.repository.repository;
-            match transport.mount(&blob, &digest, from).await? {
-                None => return Ok(BlobOutcome::Mounted),
-                Some(location) => (location, Scope::MountFrom(from.clone())),
-            }
-        } else {
-            (transport.open_upload(&blob).await?, Scope::Push)
+        let is_same = self.source.transport.is_same(transport);
+        self.mount_or_send(digest, size_bytes, is_same.then_some(&self.source.repository.repository)).await
+    }
+
+    /// An upload that failed can't be taken up again: each try opens its own.
+    async fn mount_or_send(
+        &self,
+        digest: ManifestDigest,
+        size_bytes: u64,
+        from: Option<&RepositoryName>,
+    ) -> Result<BlobOutcome, RegistryError> {
+        let blob = self.destination.repository.pinned(digest);
+        let transport = self.destination.transport;
+        let mounted = match from {
+            Some(from) => Some((transport.mount(&blob, &digest, from).await?, from)),
+            None => None,
         };
+        let (location, scope) = match mounted {
+            Some((Mount::Done, _)) => return Ok(BlobOutcome::Mounted),
+            Some((Mount::Upload(location), from)) => (location, Scope::MountFrom(from.clone())),
+            Some((Mount::Refused, _)) | None => (transport.open_upload(&blob).await?, Scope::Push),
+        };
+        let _permit = self.shared.may_send().await;
         let stream = BlobStream::open(self.source, digest, size_bytes).await?;
         self.upload(&blob, location, scope, stream).await?;
         Ok(BlobOutcome::Sent { bytes: size_bytes })
@@ -91,7 +124,10 @@ impl<'a> BlobCopier<'a> {
         location.query_pairs_mut().append_pair("digest", &digest.to_string());
         let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
         let request = self
-            .uploader
+            .destination
+            .transport
+            .uploader()
+            .await?
             .put(location)
             .header(CONTENT_TYPE, "application/octet-stream")
             .header(CONTENT_LENGTH, stream.size_bytes)
@@ -106,10 +142,7 @@ impl<'a> BlobCopier<'a> {
             // Refused before it has seen everything.
             Either::Right((response, _)) => response?,
         };
-        match response.status() {
-            StatusCode::CREATED => check_stored(blob, response.headers(), digest),
-            _ => Err(refuse(blob, response).await?),
-        }
+        check_uploaded(blob, response, digest).await
     }
 }
 
@@ -118,7 +151,7 @@ struct BlobStream {
     blob: ImageRef,
     digest: ManifestDigest,
     size_bytes: u64,
-    response: Response,
+    response: Reply,
 }
 
 impl BlobStream {
@@ -164,7 +197,7 @@ impl BlobStream {
 
     /// `None` after the last chunk.
     async fn next(&mut self) -> Result<Option<Bytes>, RegistryError> {
-        self.response.chunk().await.map_err(|error| unreachable(&self.blob, error))
+        self.response.chunk(&self.blob).await
     }
 }
 

@@ -24,9 +24,15 @@ const MAX_BYTES: usize = 32 << 20;
 #[derive(Debug)]
 pub(super) struct Contents {
     /// Each after those that it names.
-    pub(super) manifests: Vec<(ManifestDigest, Manifest)>,
-    /// With their size in bytes.
-    blobs: BTreeMap<ManifestDigest, u64>,
+    pub(super) manifests: Vec<Part>,
+}
+
+/// One manifest.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) digest: ManifestDigest,
+    pub(super) manifest: Manifest,
+    names: Named,
 }
 
 impl Contents {
@@ -50,13 +56,14 @@ impl Contents {
         }
         Err(RegistryError::malformed(&source.repository.pinned(*root), "its indexes are nested too deeply"))
     }
+}
 
-    /// The blobs with their sizes, so that no large one is left for the end.
-    pub(super) fn largest_first(&self) -> Vec<(ManifestDigest, u64)> {
-        let mut blobs: Vec<_> = self.blobs.iter().map(|(digest, size)| (*digest, *size)).collect();
-        blobs.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
-        blobs
-    }
+/// The blobs of these manifests with their sizes in bytes, so that no large one is left for the end.
+pub(super) fn largest_first<'p>(parts: impl IntoIterator<Item = &'p Part>) -> Vec<(ManifestDigest, u64)> {
+    let blobs: BTreeMap<_, _> = parts.into_iter().flat_map(|part| part.names.blobs.iter().copied()).collect();
+    let mut blobs: Vec<_> = blobs.into_iter().collect();
+    blobs.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
+    blobs
 }
 
 /// A manifest that must be there, of this size if one was promised.
@@ -77,8 +84,7 @@ async fn fetch(
 /// What has been read so far.
 #[derive(Debug, Default)]
 struct Gathered {
-    /// With what each names.
-    manifests: BTreeMap<ManifestDigest, (Manifest, Vec<ManifestDigest>)>,
+    manifests: BTreeMap<ManifestDigest, Part>,
     blobs: BTreeMap<ManifestDigest, u64>,
     /// Fetched, or about to be.
     known: BTreeSet<ManifestDigest>,
@@ -94,18 +100,17 @@ impl Gathered {
         manifest: Manifest,
     ) -> Result<Vec<(ManifestDigest, Option<u64>)>, RegistryError> {
         let malformed = |what| RegistryError::malformed(image, what);
-        let named = Named::read(&manifest).map_err(malformed)?;
+        let names = Named::read(&manifest).map_err(malformed)?;
         self.known.insert(digest);
         self.bytes += manifest.bytes.len();
-        for (blob, size) in named.blobs {
-            if self.blobs.insert(blob, size).is_some_and(|earlier| earlier != size) {
+        for (blob, size) in &names.blobs {
+            if self.blobs.insert(*blob, *size).is_some_and(|earlier| earlier != *size) {
                 return Err(malformed("it gives one blob two sizes"));
             }
         }
-        let children = named.manifests.iter().map(|(child, _)| *child).collect();
-        let new = named.manifests.into_iter().filter(|(child, _)| self.known.insert(*child));
-        let new: Vec<_> = new.map(|(child, size)| (child, Some(size))).collect();
-        self.manifests.insert(digest, (manifest, children));
+        let new = names.manifests.iter().filter(|(child, _)| self.known.insert(*child));
+        let new: Vec<_> = new.map(|(child, size)| (*child, Some(*size))).collect();
+        self.manifests.insert(digest, Part { digest, manifest, names });
         if self.known.len() > MAX_MANIFESTS || self.blobs.len() > MAX_BLOBS || self.bytes > MAX_BYTES {
             return Err(malformed("it names more than an image can be made of"));
         }
@@ -115,16 +120,16 @@ impl Gathered {
     fn sorted(mut self, root: &ManifestDigest) -> Contents {
         let mut manifests = Vec::new();
         self.take(root, &mut manifests);
-        Contents { manifests, blobs: self.blobs }
+        Contents { manifests }
     }
 
     /// Moves a manifest behind those that it names. Ends: no manifest can name itself by its own hash.
-    fn take(&mut self, digest: &ManifestDigest, sorted: &mut Vec<(ManifestDigest, Manifest)>) {
-        if let Some((manifest, children)) = self.manifests.remove(digest) {
-            for child in &children {
+    fn take(&mut self, digest: &ManifestDigest, sorted: &mut Vec<Part>) {
+        if let Some(part) = self.manifests.remove(digest) {
+            for (child, _) in &part.names.manifests {
                 self.take(child, sorted);
             }
-            sorted.push((*digest, manifest));
+            sorted.push(part);
         }
     }
 }

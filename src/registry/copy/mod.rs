@@ -1,30 +1,31 @@
 //! Copies images from one registry to another, byte for byte and without an engine.
 //!
 //! Blobs go first, then manifests, children before the index that names them: whatever is interrupted leaves nothing
-//! that names what isn't there, and what is there is not sent again. No tag is written: callers copy all their
-//! images, then tag them.
+//! that names what isn't there, and what is there is not sent again. What refers to an image, such as its signature, goes
+//! after it. No tag is written: callers copy all their images, then tag them.
 
 mod blob_copier;
 mod contents;
+mod referrers;
+mod shared;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 
 use self::blob_copier::{BlobCopier, BlobOutcome};
-use self::contents::Contents;
-use super::manifest::Manifest;
+use self::contents::{Contents, Part, largest_first};
+use self::shared::SharedBlobs;
 use super::transport::Transport;
 use super::{Registry, RegistryError};
-use crate::model::{Host, ImageRef, ManifestDigest, RepositoryName};
+use crate::model::{ImageRef, ManifestDigest, RepositoryName};
 
-/// Blobs under way at a time. Each takes memory for its two connections.
+/// Blobs of one image, and manifests, under way at a time.
 const AT_ONCE: usize = 5;
 
 /// A repository that is copied from or to.
 #[derive(Clone, Debug)]
 pub struct Endpoint<'a> {
     transport: &'a Transport,
-    host: &'a Host,
     repository: ImageRef,
 }
 
@@ -34,7 +35,7 @@ impl<'a> Endpoint<'a> {
     pub fn new(registry: &'a dyn Registry, repository: &RepositoryName) -> Result<Self, RegistryError> {
         let oci =
             registry.oci().ok_or_else(|| RegistryError::NotARegistry { repository: repository.clone() })?;
-        Ok(Self { transport: oci.transport(), host: oci.host(), repository: oci.repository(repository) })
+        Ok(Self { transport: oci.transport(), repository: oci.repository(repository) })
     }
 }
 
@@ -44,7 +45,7 @@ pub struct Copied {
     /// Of blobs.
     pub bytes_sent: u64,
     pub blobs_sent: usize,
-    /// They were there.
+    /// They were there. Those of a manifest that was there are not looked at.
     pub blobs_skipped: usize,
     /// Taken over from another repository of the same registry.
     pub blobs_mounted: usize,
@@ -52,48 +53,90 @@ pub struct Copied {
     pub manifests_sent: usize,
 }
 
-/// Copies what stands under `digest`, an image or an index with all that it names.
+/// Copies of several images to one registry, at the same time or one after the other. What they share is sent once.
+#[derive(Debug, Default)]
+pub struct Copies {
+    blobs: SharedBlobs,
+}
+
+/// Copies one image, as [`Copies::copy`] does.
 ///
 /// # Errors
-/// [`RegistryError::Missing`] when the source lacks any of it, [`RegistryError::DigestMismatch`] when something there
-/// is not what its digest says, [`RegistryError::Malformed`] for manifests that are broken or without measure, and
-/// any trouble with either registry that outlasts its retry_policy. What has been copied by then stays.
+/// Those of [`Copies::copy`].
 pub async fn image(
     source: &Endpoint<'_>,
     destination: &Endpoint<'_>,
     digest: &ManifestDigest,
 ) -> Result<Copied, RegistryError> {
-    let contents = Contents::gather(source, digest).await?;
-    let copier = BlobCopier::new(source, destination)?;
-    let mut copied = stream::iter(contents.largest_first())
-        .map(|(digest, size_bytes)| copier.copy(digest, size_bytes))
-        .buffer_unordered(AT_ONCE)
-        .try_fold(Copied::default(), async |copied, outcome| Ok(copied.and(outcome)))
-        .await?;
-    for (digest, manifest) in contents.manifests {
-        if put_unless_there(destination, digest, &manifest).await? {
-            copied.manifests_sent += 1;
-        }
-    }
-    Ok(copied)
+    Copies::default().copy(source, destination, digest).await
 }
 
-/// Whether it had to be put there.
-async fn put_unless_there(
-    destination: &Endpoint<'_>,
-    digest: ManifestDigest,
-    manifest: &Manifest,
-) -> Result<bool, RegistryError> {
-    let image = destination.repository.pinned(digest);
-    if destination.transport.has_manifest(&image, digest).await? {
-        return Ok(false);
+impl Copies {
+    /// Copies what stands under `digest`, an image or an index with all that it names, and the artifacts that refer to
+    /// it. A manifest that is there is there with all that it names.
+    ///
+    /// # Errors
+    /// [`RegistryError::Missing`] when the source lacks any of it, [`RegistryError::DigestMismatch`] when something there
+    /// is not what its digest says, [`RegistryError::Malformed`] for manifests that are broken or without measure, and
+    /// any trouble with either registry that outlasts its retry_policy. What has been copied by then stays.
+    pub async fn copy(
+        &self,
+        source: &Endpoint<'_>,
+        destination: &Endpoint<'_>,
+        digest: &ManifestDigest,
+    ) -> Result<Copied, RegistryError> {
+        let mut copied = Copied::default();
+        self.copy_contents(source, destination, digest, &mut copied).await?;
+        self.copy_referrers(source, destination, digest, &mut copied).await?;
+        Ok(copied)
     }
-    destination.transport.put_manifest(&image, manifest).await?;
-    Ok(true)
+
+    async fn copy_contents(
+        &self,
+        source: &Endpoint<'_>,
+        destination: &Endpoint<'_>,
+        digest: &ManifestDigest,
+        copied: &mut Copied,
+    ) -> Result<(), RegistryError> {
+        if is_there(destination, digest).await? {
+            return Ok(());
+        }
+        let contents = Contents::gather(source, digest).await?;
+        let missing = missing(destination, &contents, digest).await?;
+        let copier = BlobCopier { source, destination, shared: &self.blobs };
+        let mut outcomes = stream::iter(largest_first(missing.iter().copied()))
+            .map(|(digest, size_bytes)| copier.copy(digest, size_bytes))
+            .buffer_unordered(AT_ONCE);
+        while let Some(outcome) = outcomes.try_next().await? {
+            copied.add(outcome);
+        }
+        for part in missing {
+            destination.transport.store_manifest(&destination.repository, &part.manifest).await?;
+            copied.manifests_sent += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Those of the manifests that the destination lacks, in their order. The root is known to be one of them.
+async fn missing<'c>(
+    destination: &Endpoint<'_>,
+    contents: &'c Contents,
+    root: &ManifestDigest,
+) -> Result<Vec<&'c Part>, RegistryError> {
+    let missing = contents.manifests.iter().map(|part| async move {
+        let is_there = part.digest != *root && is_there(destination, &part.digest).await?;
+        Ok((!is_there).then_some(part))
+    });
+    stream::iter(missing).buffered(AT_ONCE).try_filter_map(async |part| Ok(part)).try_collect().await
+}
+
+async fn is_there(destination: &Endpoint<'_>, digest: &ManifestDigest) -> Result<bool, RegistryError> {
+    destination.transport.has_manifest(&destination.repository.pinned(*digest), *digest).await
 }
 
 impl Copied {
-    fn and(mut self, outcome: BlobOutcome) -> Self {
+    fn add(&mut self, outcome: BlobOutcome) {
         match outcome {
             BlobOutcome::Sent { bytes } => {
                 self.blobs_sent += 1;
@@ -102,7 +145,6 @@ impl Copied {
             BlobOutcome::Skipped => self.blobs_skipped += 1,
             BlobOutcome::Mounted => self.blobs_mounted += 1,
         }
-        self
     }
 }
 

@@ -150,7 +150,7 @@ async fn a_token_that_is_refused_is_renewed_once_and_then_denied() {
     let error = registry.find(&"api".parse().unwrap(), &tag("a")).await.unwrap_err();
 
     assert!(matches!(error, RegistryError::Denied { .. }), "{error}");
-    assert_eq!((proxy.record().len(), service.record().len()), (2, 1));
+    assert_eq!((proxy.record().len(), service.record().len()), (2, 2));
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! Registries as they are, and as they are on a bad day.
 
 mod answers;
+mod copies;
+mod each_request;
+mod http2;
 mod image;
 mod killed;
 mod lock;

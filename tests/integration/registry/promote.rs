@@ -51,7 +51,7 @@ async fn promote_says_what_it_did_and_the_tag_stands_for_the_image() {
     assert_eq!(found, Some(made.digest));
     assert!(again["seconds"].is_f64(), "{again}");
     let copied = json!({
-        "bytes_sent": 0, "blobs_sent": 0, "blobs_skipped": 3, "blobs_mounted": 0, "manifests_sent": 0,
+        "bytes_sent": 0, "blobs_sent": 0, "blobs_skipped": 0, "blobs_mounted": 0, "manifests_sent": 0,
     });
     let expected = json!({
         "schema": "chinampa.promote/1",

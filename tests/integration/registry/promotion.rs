@@ -66,7 +66,7 @@ async fn an_image_has_the_same_digest_on_both_sides_and_a_second_copy_sends_noth
     assert_eq!(destination.find(&repository, &tag("v1")).await.unwrap(), Some(made.digest));
     let expected = Copied { bytes_sent: made.bytes, blobs_sent: 4, manifests_sent: 1, ..Copied::default() };
     assert_eq!(copied, expected);
-    assert_eq!(again, Copied { blobs_skipped: 4, ..Copied::default() });
+    assert_eq!(again, Copied::default());
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ fn a_manifest_comes_after_all_that_it_names_however_often_they_are_named() {
     assert_eq!(digests(&first), [leaf.digest(), inner.digest()]);
     assert!(second.is_empty() && third.is_empty());
     let order: Vec<_> =
-        gathered.sorted(&root.digest()).manifests.into_iter().map(|(digest, _)| digest).collect();
+        gathered.sorted(&root.digest()).manifests.into_iter().map(|part| part.digest).collect();
     assert_eq!(order, [leaf.digest(), inner.digest(), root.digest()]);
 }
 
@@ -124,10 +124,17 @@ fn an_image_without_measure_is_refused() {
 
 #[test]
 fn large_blobs_come_first() {
-    let blobs = BTreeMap::from([(digest("a"), 1), (digest("b"), 3), (digest("c"), 2)]);
-    let contents = Contents { manifests: Vec::new(), blobs };
+    let part = |blobs: &[(&str, u64)]| Part {
+        digest: digest("manifest"),
+        manifest: manifest(IMAGE, &json!({})),
+        names: Named {
+            manifests: Vec::new(),
+            blobs: blobs.iter().map(|(content, size)| (digest(content), *size)).collect(),
+        },
+    };
+    let parts = [part(&[("a", 1), ("b", 3)]), part(&[("c", 2), ("a", 1)])];
 
-    let sizes: Vec<_> = contents.largest_first().into_iter().map(|(_, size)| size).collect();
+    let sizes: Vec<_> = largest_first(&parts).into_iter().map(|(_, size)| size).collect();
 
     assert_eq!(sizes, [3, 2, 1]);
 }
