@@ -125,8 +125,8 @@ pub mod internals {
     pub mod model {
         pub use crate::model::{
             BranchName, Change, ChangeKind, CommitId, Credentials, ErrorKind, FileMode, Fingerprint,
-            Fingerprinter, Host, ImageRef, InputDigest, ManifestDigest, ObjectId, Platform, ProjectName,
-            RepoPath, RepositoryName, Secret, Tag, Timestamp,
+            Fingerprinter, Host, ImageRef, InputDigest, Login, ManifestDigest, ObjectId, Platform,
+            ProjectName, RepoPath, RepositoryName, Secret, Tag, Timestamp,
         };
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use crate::aws::AllowedHosts;
 use crate::config::Ecr;
 use crate::engine::LoginSource;
-use crate::model::{Credentials, Host};
+use crate::model::{Host, Login};
 use crate::registry::{Registry, RegistryError, RetryPolicy, ecr_registry};
 
 /// Asks AWS for a token when a registry of ECR is first needed. Other hosts are not its business.
@@ -40,13 +40,10 @@ impl EcrLogins {
 
 #[async_trait]
 impl LoginSource for EcrLogins {
-    async fn login(&self, host: &Host) -> Option<Result<Credentials, String>> {
+    async fn login(&self, host: &Host) -> Option<Result<Login, String>> {
         let ecr = Ecr::at(host)?;
-        let credentials = async { self.registry(host, &ecr).await?.credentials().await }.await;
-        match credentials {
-            Ok(credentials) => credentials.map(Ok),
-            Err(error) => Some(Err(causes(&error))),
-        }
+        let login = async { self.registry(host, &ecr).await?.login().await }.await;
+        login.map_err(|error| causes(&error)).transpose()
     }
 }
 

@@ -65,7 +65,7 @@ async fn ensure(
 ) -> Result<(String, Vec<RepositoryChange>), Error> {
     let registry = registries::registry(side, environment).await?;
     // Who may change a repository may still be denied access to the registry.
-    registry.credentials().await?;
+    registry.login().await?;
     let changes = registry.ensure_repository(repository).await?;
     Ok((registry.image(repository, &Tag::latest()).name(), changes))
 }

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::DockerHost;
-use crate::model::{Credentials, ErrorKind, Secret, excerpt};
+use crate::model::{Credentials, ErrorKind, Login, Secret, excerpt};
 
 /// The name under which Docker keeps the login for Docker Hub, whichever host is asked for.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
@@ -47,14 +47,6 @@ struct Proxies {
     no_proxy: Option<String>,
     ftp_proxy: Option<String>,
     all_proxy: Option<String>,
-}
-
-/// What the docker CLI would log in to a registry with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Login {
-    Password(Credentials),
-    /// A token that a registry's token service exchanges for access tokens.
-    IdentityToken(Secret),
 }
 
 /// Docker's configuration, or a helper that it names, can't be used.

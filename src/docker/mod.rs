@@ -29,7 +29,6 @@ use self::stream::Connector;
 use crate::model::ErrorKind;
 pub use address::{EngineAddress, EngineSettings};
 pub use address_error::AddressError;
-pub(crate) use config::Login;
 pub use config::{DockerConfig, DockerConfigError};
 pub use host::{DockerHost, InvalidDockerHost};
 pub(crate) use json_lines::JsonLines;

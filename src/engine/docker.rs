@@ -5,7 +5,7 @@ use bollard::query_parameters::{RemoveImageOptions, TagImageOptionsBuilder};
 
 use super::{BuildRequest, Built, Engine, EngineError, Progress, build, push};
 use crate::docker::{Docker, EngineAddress};
-use crate::model::{Credentials, ImageRef, ManifestDigest, Tag};
+use crate::model::{ImageRef, Login, ManifestDigest, Tag};
 
 /// Cheap to clone; builds can run side by side.
 #[derive(Clone, Debug)]
@@ -50,11 +50,7 @@ impl Engine for DockerEngine {
         }
     }
 
-    async fn push(
-        &self,
-        name: &ImageRef,
-        credentials: Option<&Credentials>,
-    ) -> Result<ManifestDigest, EngineError> {
-        push::run(&self.docker, name, credentials).await
+    async fn push(&self, name: &ImageRef, login: Option<&Login>) -> Result<ManifestDigest, EngineError> {
+        push::run(&self.docker, name, login).await
     }
 }

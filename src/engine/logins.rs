@@ -8,14 +8,14 @@ use async_trait::async_trait;
 
 use super::EngineError;
 use super::error::DOCKER_HUB_REGISTRY;
-use crate::docker::{DockerConfig, DockerConfigError, Login};
-use crate::model::{Credentials, Host, Secret};
+use crate::docker::{DockerConfig, DockerConfigError};
+use crate::model::{Host, Login, Secret};
 
 /// Where the logins for registries come from. The engine gets one when it asks for it, and no others.
 #[derive(Clone, Debug, Default)]
 pub struct Logins {
     /// The cache's; by the name that the engine asks for.
-    cache: BTreeMap<String, Credentials>,
+    cache: BTreeMap<String, Login>,
     /// For all other hosts.
     config: Option<DockerConfig>,
     /// For those that the configuration has no login for.
@@ -26,7 +26,7 @@ pub struct Logins {
 #[async_trait]
 pub trait LoginSource: Debug + Send + Sync {
     /// What to log in to `host` with, or why that can't be had. `None` for a host that it is not responsible for.
-    async fn login(&self, host: &Host) -> Option<Result<Credentials, String>>;
+    async fn login(&self, host: &Host) -> Option<Result<Login, String>>;
 }
 
 impl Logins {
@@ -49,8 +49,8 @@ impl Logins {
 
     /// Adds the login for the cache, which comes before any other for this host.
     #[must_use]
-    pub fn with_cache(mut self, host: &Host, credentials: Credentials) -> Self {
-        self.cache.insert(asked_name(host.as_str()).to_owned(), credentials);
+    pub fn with_cache(mut self, host: &Host, login: impl Into<Login>) -> Self {
+        self.cache.insert(asked_name(host.as_str()).to_owned(), login.into());
         self
     }
 
@@ -60,8 +60,8 @@ impl Logins {
     /// [`DockerConfigError`] when Docker's configuration or a helper fails.
     pub(super) async fn find(&self, host: &str) -> Result<Offer, DockerConfigError> {
         let offer = |login, origin| Offer { host: host.to_owned(), login, origin };
-        if let Some(credentials) = self.cache.get(asked_name(host)) {
-            return Ok(offer(Some(Login::Password(credentials.clone())), Origin::Cache));
+        if let Some(login) = self.cache.get(asked_name(host)) {
+            return Ok(offer(Some(login.clone()), Origin::Cache));
         }
         let (login, origin) = match &self.config {
             None => (None, Origin::Nowhere),
@@ -74,12 +74,12 @@ impl Logins {
             && let Some(answer) = self.ask_source(host).await
         {
             let origin = Origin::Source(answer.as_ref().err().cloned());
-            return Ok(offer(answer.ok().map(Login::Password), origin));
+            return Ok(offer(answer.ok(), origin));
         }
         Ok(offer(login, origin))
     }
 
-    async fn ask_source(&self, host: &str) -> Option<Result<Credentials, String>> {
+    async fn ask_source(&self, host: &str) -> Option<Result<Login, String>> {
         self.source.as_ref()?.login(&host.parse().ok()?).await
     }
 }
@@ -172,6 +172,7 @@ pub(super) fn explain(error: EngineError, offers: &[Offer]) -> EngineError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Credentials;
 
     fn credentials(username: &str) -> Credentials {
         Credentials { username: username.to_owned(), password: Secret::new("hunter2") }
@@ -205,9 +206,9 @@ mod tests {
 
     #[async_trait]
     impl LoginSource for Source {
-        async fn login(&self, host: &Host) -> Option<Result<Credentials, String>> {
+        async fn login(&self, host: &Host) -> Option<Result<Login, String>> {
             match host.as_str() {
-                "b.example" => Some(Ok(credentials("source"))),
+                "b.example" => Some(Ok(credentials("source").into())),
                 "c.example" => Some(Err("nobody is signed in".to_owned())),
                 _ => None,
             }

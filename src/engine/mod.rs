@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::model::{Credentials, ImageRef, ManifestDigest, Platform, Secret, StageName};
+use crate::model::{ImageRef, Login, ManifestDigest, Platform, Secret, StageName};
 
 pub use content::ContentError;
 pub use context::{Content, Context, ContextError, ContextFile, check_link};
@@ -50,11 +50,7 @@ pub trait Engine: Send + Sync {
     async fn untag(&self, name: &ImageRef) -> Result<(), EngineError>;
 
     /// Pushes an image under the name that it has in the engine; returns its manifest's digest.
-    async fn push(
-        &self,
-        name: &ImageRef,
-        credentials: Option<&Credentials>,
-    ) -> Result<ManifestDigest, EngineError>;
+    async fn push(&self, name: &ImageRef, login: Option<&Login>) -> Result<ManifestDigest, EngineError>;
 }
 
 /// Everything one build needs; the engine asks for nothing else.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::EngineError;
 use crate::docker::{Docker, JsonLines};
-use crate::model::{Credentials, ImageRef, ManifestDigest, Tag};
+use crate::model::{Credentials, ImageRef, Login, ManifestDigest, Tag};
 
 #[derive(Deserialize)]
 struct Line {
@@ -24,12 +24,11 @@ struct Line {
 pub(super) async fn run(
     docker: &Docker,
     image: &ImageRef,
-    credentials: Option<&Credentials>,
+    login: Option<&Login>,
 ) -> Result<ManifestDigest, EngineError> {
     let tag = image.tag.as_ref().map_or("latest", Tag::as_str);
     let path = format!("/images/{}/push?tag={tag}", image.name());
-    let answer =
-        docker.post("push", &path, &[("x-registry-auth", &authorization(image, credentials))]).await?;
+    let answer = docker.post("push", &path, &[("x-registry-auth", &authorization(image, login))]).await?;
     let failed =
         |message, is_final| EngineError::PushFailed { image: Box::new(image.clone()), message, is_final };
     let mut lines = JsonLines::new(docker, answer);
@@ -53,12 +52,17 @@ pub(super) async fn run(
 }
 
 /// The engine wants the header even when there is nothing to say in it.
-fn authorization(image: &ImageRef, credentials: Option<&Credentials>) -> String {
-    let json = match credentials {
-        Some(credentials) => serde_json::json!({
-            "username": credentials.username,
-            "password": credentials.password.reveal(),
-            "serveraddress": image.host.as_ref().map(ToString::to_string),
+fn authorization(image: &ImageRef, login: Option<&Login>) -> String {
+    let host = image.host.as_ref().map(ToString::to_string);
+    let json = match login {
+        Some(Login::Password(Credentials { username, password })) => serde_json::json!({
+            "username": username,
+            "password": password.reveal(),
+            "serveraddress": host,
+        }),
+        Some(Login::IdentityToken(token)) => serde_json::json!({
+            "identitytoken": token.reveal(),
+            "serveraddress": host,
         }),
         None => serde_json::json!({}),
     };
@@ -101,7 +105,7 @@ mod tests {
         let image = "a.example/b:v1".parse().unwrap();
         let password = Secret::new("?>~?>~?>~ÿÿÿ");
 
-        let header = authorization(&image, Some(&Credentials { username: "u".to_owned(), password }));
+        let header = authorization(&image, Some(&Credentials { username: "u".to_owned(), password }.into()));
 
         assert!(!header.contains(['+', '/']), "{header}");
     }

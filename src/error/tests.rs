@@ -292,7 +292,6 @@ fn each_variant_of_a_registry_has_its_kind() {
     ]);
     check!("registry/credentials_error.rs", CredentialsError, [
         CredentialsError::DockerConfig(DockerConfigError::NotAConfig { path: "/a".into() }) => Environment,
-        CredentialsError::IdentityToken { path: "/a".into() } => Environment,
         CredentialsError::Aws(unexpected()) => Environment,
     ]);
     check!("registry/error.rs", RegistryError, [

@@ -236,8 +236,9 @@ impl<'b> ProjectBuild<'b, '_> {
         let registry = self.executor.registry;
         let failed = |source| ExecuteError::Push { image: image.clone(), source: Box::new(source) };
         // Asked only now: what was known before the build may have expired since.
-        let credentials = registry.credentials().await;
-        let credentials = credentials
+        let login = registry
+            .login()
+            .await
             .map_err(|source| ExecuteError::Repository { repository: repository.clone(), source })?;
         engine.tag(&built.image, image).await.map_err(failed)?;
         (self.executor.on_event)(Event::Pushing { project: self.project.clone(), image: image.clone() });
@@ -245,7 +246,7 @@ impl<'b> ProjectBuild<'b, '_> {
             .with_min_delay(FIRST_RETRY_DELAY)
             .with_max_times(MAX_PUSHES - 1)
             .with_jitter();
-        let digest = (|| engine.push(image, credentials.as_ref()))
+        let digest = (|| engine.push(image, login.as_ref()))
             .retry(delays)
             .when(EngineError::is_temporary)
             .notify(|error, delay| {

@@ -175,14 +175,14 @@ impl<'p> TaskBuilder<'p> {
     ) -> Result<Self, PrepareError> {
         let Preparation { registry, workspace, .. } = preparation;
         let host = registry.image(&workspace.records, &Tag::latest()).host;
-        let credentials = registry.credentials().await.map_err(PrepareError::Credentials)?;
+        let login = registry.login().await.map_err(PrepareError::Credentials)?;
         // A pull request must not read with the logins of this machine what its author can't.
         let logins = match preparation.destination {
             Destination::Shared(_) => preparation.logins.clone(),
             Destination::Untrusted(_) => Logins::none(),
         };
-        let logins = match host.zip(credentials) {
-            Some((host, credentials)) => logins.with_cache(&host, credentials),
+        let logins = match host.zip(login) {
+            Some((host, login)) => logins.with_cache(&host, login),
             None => logins,
         };
         Ok(Self { preparation, commit, engine, logins })

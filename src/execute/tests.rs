@@ -12,8 +12,8 @@ use crate::engine::{
     Progress as BuildProgress, Step,
 };
 use crate::model::{
-    BranchName, CommitId, ContextName, Credentials, FileMode, ImageRef, InputDigest, ManifestDigest,
-    ObjectId, Platform, RepoPath, RepositoryName, Tag,
+    BranchName, CommitId, ContextName, FileMode, ImageRef, InputDigest, Login, ManifestDigest, ObjectId,
+    Platform, RepoPath, RepositoryName, Tag,
 };
 use crate::registry::{RegistryError, RepositoryChange, Storage};
 
@@ -91,11 +91,7 @@ impl Engine for Recorder {
         Ok(())
     }
 
-    async fn push(
-        &self,
-        name: &ImageRef,
-        _credentials: Option<&Credentials>,
-    ) -> Result<ManifestDigest, EngineError> {
+    async fn push(&self, name: &ImageRef, _login: Option<&Login>) -> Result<ManifestDigest, EngineError> {
         self.note(format!("push {name}"));
         Ok(ManifestDigest::of(name.to_string().as_bytes()))
     }
@@ -172,7 +168,7 @@ impl Registry for Recorder {
         unreachable!("the build record is not the executor's")
     }
 
-    async fn credentials(&self) -> Result<Option<Credentials>, RegistryError> {
+    async fn login(&self) -> Result<Option<Login>, RegistryError> {
         Ok(None)
     }
 }

@@ -34,6 +34,6 @@ pub use platform::Platform;
 pub use printable::{excerpt, printable, printable_json, printable_lines, printable_log};
 pub use random::random_bits;
 pub use region::{InvalidRegion, Region};
-pub use secret::{Credentials, Secret};
+pub use secret::{Credentials, Login, Secret};
 pub use tag::Tag;
 pub use timestamp::Timestamp;

@@ -29,3 +29,17 @@ pub struct Credentials {
     pub username: String,
     pub password: Secret,
 }
+
+/// What a registry is logged in to with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Login {
+    Password(Credentials),
+    /// A token that a registry's token service exchanges for access tokens.
+    IdentityToken(Secret),
+}
+
+impl From<Credentials> for Login {
+    fn from(credentials: Credentials) -> Self {
+        Self::Password(credentials)
+    }
+}

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, WWW_AUTHENTICATE};
 use reqwest::{Client, RequestBuilder, StatusCode, Url};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
@@ -18,7 +18,7 @@ use tokio::sync::OnceCell;
 use super::error::clean;
 use super::http::{execute, read_body, refuse};
 use super::{CredentialsSource, RegistryError};
-use crate::model::{Credentials, Host, ImageRef, RepositoryName, Secret};
+use crate::model::{Credentials, Host, ImageRef, Login, RepositoryName, Secret};
 
 const MAX_TOKEN_BYTES: usize = 1 << 20;
 
@@ -66,7 +66,7 @@ pub(super) struct Auth {
     client: Client,
     source: CredentialsSource,
     idle: Duration,
-    credentials: OnceCell<Option<Credentials>>,
+    login: OnceCell<Option<Login>>,
     cache: Mutex<TokenCache>,
 }
 
@@ -90,17 +90,17 @@ impl Auth {
         // ECR wants its token as a password, always.
         let challenge = source.expire().then_some(Challenge::Basic);
         let cache = Mutex::new(TokenCache { challenge, tokens: BTreeMap::new() });
-        Self { host, base, client, source, idle, credentials: OnceCell::new(), cache }
+        Self { host, base, client, source, idle, login: OnceCell::new(), cache }
     }
 
-    /// The credentials themselves: asked of their source once, unless they expire.
-    pub(super) async fn credentials(&self) -> Result<Option<Credentials>, RegistryError> {
-        let ask = || self.source.credentials(&self.host);
-        let credentials = match self.source.expire() {
+    /// The login itself: asked of its source once, unless it expires.
+    pub(super) async fn login(&self) -> Result<Option<Login>, RegistryError> {
+        let ask = || self.source.login(&self.host);
+        let login = match self.source.expire() {
             true => ask().await,
-            false => self.credentials.get_or_try_init(ask).await.cloned(),
+            false => self.login.get_or_try_init(ask).await.cloned(),
         };
-        credentials.map_err(|source| RegistryError::Credentials { host: self.host.clone(), source })
+        login.map_err(|source| RegistryError::Credentials { host: self.host.clone(), source })
     }
 
     /// What to send along with a request; `None` when the registry has not asked for anything.
@@ -152,19 +152,24 @@ impl Auth {
         image: &ImageRef,
         scope: &Scope,
     ) -> Result<Option<Authorization>, RegistryError> {
-        let credentials = self.credentials().await?;
-        let token = match challenge {
-            Challenge::Basic => return Ok(credentials.map(Authorization::Basic)),
-            Challenge::Bearer { realm, service } => {
-                let url = token_url(realm, service.as_deref(), image, scope)
-                    .ok_or_else(|| RegistryError::malformed(image, "the token service has no address"))?;
-                if !is_safe(&url, &self.base, credentials.is_some()) {
+        let login = self.login().await?;
+        let token = match (challenge, login) {
+            (Challenge::Basic, Some(Login::Password(credentials))) => {
+                return Ok(Some(Authorization::Basic(credentials)));
+            }
+            // Only a token service takes an identity token.
+            (Challenge::Basic, Some(Login::IdentityToken(_)) | None) => return Ok(None),
+            (Challenge::Bearer { realm, service }, login) => {
+                let realm_url = Url::parse(realm)
+                    .map_err(|_| RegistryError::malformed(image, "the token service has no address"))?;
+                if !is_safe(&realm_url, &self.base, login.is_some()) {
                     return Err(RegistryError::UnsafeRealm {
                         image: Box::new(image.clone()),
                         realm: clean(realm),
                     });
                 }
-                self.fetch_token(url, credentials, image).await?
+                let question = TokenQuestion { realm: realm_url, service: service.as_deref(), image, scope };
+                self.fetch_token(question.request(&self.client, login), image).await?
             }
         };
         let authorization = Authorization::Bearer(token);
@@ -172,17 +177,7 @@ impl Auth {
         Ok(Some(authorization))
     }
 
-    async fn fetch_token(
-        &self,
-        url: Url,
-        credentials: Option<Credentials>,
-        image: &ImageRef,
-    ) -> Result<Secret, RegistryError> {
-        let request = self.client.get(url);
-        let request = match credentials {
-            Some(credentials) => Authorization::Basic(credentials).put_on(request),
-            None => request,
-        };
+    async fn fetch_token(&self, request: RequestBuilder, image: &ImageRef) -> Result<Secret, RegistryError> {
         let response = execute(image, request, self.idle).await?;
         if !response.status().is_success() {
             return Err(refuse(image, response).await?);
@@ -227,20 +222,62 @@ fn is_loopback(url: &Url) -> bool {
     url.host_str().and_then(|host| host.parse::<Host>().ok()).is_some_and(|host| host.is_loopback())
 }
 
-fn token_url(realm: &str, service: Option<&str>, image: &ImageRef, scope: &Scope) -> Option<Url> {
-    let actions = match scope {
-        Scope::Pull => "pull",
-        Scope::Push | Scope::MountFrom(_) => "pull,push",
-        Scope::Delete => "pull,delete",
-    };
-    let mut url = Url::parse(realm).ok()?;
-    url.query_pairs_mut()
-        .extend_pairs(service.map(|service| ("service", service)))
-        .append_pair("scope", &format!("repository:{}:{actions}", image.repository));
-    if let Scope::MountFrom(other) = scope {
-        url.query_pairs_mut().append_pair("scope", &format!("repository:{other}:pull"));
+/// What a token service is asked for.
+struct TokenQuestion<'q> {
+    realm: Url,
+    service: Option<&'q str>,
+    image: &'q ImageRef,
+    scope: &'q Scope,
+}
+
+impl TokenQuestion<'_> {
+    /// An identity token goes into a form, by the OAuth 2.0 variant of the distribution specification's token authentication. A
+    /// password goes into a header.
+    fn request(&self, client: &Client, login: Option<Login>) -> RequestBuilder {
+        match login {
+            None => client.get(self.url()),
+            Some(Login::Password(credentials)) => {
+                Authorization::Basic(credentials).put_on(client.get(self.url()))
+            }
+            Some(Login::IdentityToken(token)) => client
+                .post(self.realm.clone())
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(self.form(&token)),
+        }
     }
-    Some(url)
+
+    fn url(&self) -> Url {
+        let mut url = self.realm.clone();
+        url.query_pairs_mut()
+            .extend_pairs(self.service.map(|service| ("service", service)))
+            .extend_pairs(self.scopes().iter().map(|scope| ("scope", scope)));
+        url
+    }
+
+    fn form(&self, token: &Secret) -> String {
+        let mut url = self.realm.clone();
+        url.query_pairs_mut()
+            .clear()
+            .append_pair("grant_type", "refresh_token")
+            .append_pair("client_id", "chinampa")
+            .extend_pairs(self.service.map(|service| ("service", service)))
+            .append_pair("scope", &self.scopes().join(" "))
+            .append_pair("refresh_token", token.reveal());
+        url.query().unwrap_or_default().to_owned()
+    }
+
+    fn scopes(&self) -> Vec<String> {
+        let actions = match self.scope {
+            Scope::Pull => "pull",
+            Scope::Push | Scope::MountFrom(_) => "pull,push",
+            Scope::Delete => "pull,delete",
+        };
+        let mut scopes = vec![format!("repository:{}:{actions}", self.image.repository)];
+        if let Scope::MountFrom(other) = self.scope {
+            scopes.push(format!("repository:{other}:pull"));
+        }
+        scopes
+    }
 }
 
 /// Bearer is preferred: a registry that offers it grants more with it.
@@ -266,7 +303,10 @@ fn read_challenge(answer: &HeaderMap) -> Option<Challenge> {
 
 #[cfg(test)]
 mod tests {
+    use reqwest::Method;
+
     use super::*;
+    use crate::tls::http_client;
 
     fn challenge(values: &[&str]) -> Option<Challenge> {
         let mut headers = HeaderMap::new();
@@ -330,14 +370,23 @@ mod tests {
         }
     }
 
+    fn question<'q>(
+        realm: &str,
+        service: Option<&'q str>,
+        image: &'q ImageRef,
+        scope: &'q Scope,
+    ) -> TokenQuestion<'q> {
+        TokenQuestion { realm: Url::parse(realm).unwrap(), service, image, scope }
+    }
+
     #[test]
     fn a_token_is_asked_for_one_repository_and_scope() {
         let image: ImageRef = "r.example/team/api".parse().unwrap();
 
-        let url = token_url("https://auth.example/token?a=b", Some("r e"), &image, &Scope::Push).unwrap();
+        let question = question("https://auth.example/token?a=b", Some("r e"), &image, &Scope::Push);
 
         assert_eq!(
-            url.as_str(),
+            question.url().as_str(),
             "https://auth.example/token?a=b&service=r+e&scope=repository%3Ateam%2Fapi%3Apull%2Cpush"
         );
     }
@@ -347,12 +396,32 @@ mod tests {
         let image: ImageRef = "r.example/api".parse().unwrap();
         let scope = Scope::MountFrom("cache/api".parse().unwrap());
 
-        let url = token_url("https://auth.example/token", None, &image, &scope).unwrap();
+        let question = question("https://auth.example/token", None, &image, &scope);
 
         assert_eq!(
-            url.as_str(),
+            question.url().as_str(),
             "https://auth.example/token?scope=repository%3Aapi%3Apull%2Cpush&scope=repository%3Acache%2Fapi%3Apull"
         );
+    }
+
+    // issue 14: E1
+    #[test]
+    fn an_identity_token_is_exchanged_in_a_form() {
+        let image: ImageRef = "r.example/api".parse().unwrap();
+        let scope = Scope::MountFrom("cache/api".parse().unwrap());
+        let question = question("https://auth.example/token?a=b", Some("r"), &image, &scope);
+
+        let login = Login::IdentityToken(Secret::new("t0k&n"));
+        let request = question.request(&http_client().build().unwrap(), Some(login)).build().unwrap();
+
+        let form = "grant_type=refresh_token&client_id=chinampa&service=r\
+            &scope=repository%3Aapi%3Apull%2Cpush+repository%3Acache%2Fapi%3Apull&refresh_token=t0k%26n";
+        assert_eq!(request.body().unwrap().as_bytes().unwrap(), form.as_bytes());
+        assert_eq!(
+            (request.method(), request.url().as_str()),
+            (&Method::POST, "https://auth.example/token?a=b")
+        );
+        assert_eq!(request.headers()[CONTENT_TYPE], "application/x-www-form-urlencoded");
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! Why the password for a registry can't be told.
 
-use std::path::PathBuf;
-
 use thiserror::Error;
 
 use crate::aws::AwsError;
@@ -13,8 +11,6 @@ use crate::model::ErrorKind;
 pub enum CredentialsError {
     #[error(transparent)]
     DockerConfig(#[from] DockerConfigError),
-    #[error("`{}` holds an identity token, which is not supported here: a user name and a password or token are needed", path.display())]
-    IdentityToken { path: PathBuf },
     #[error("no token for ECR")]
     Aws(#[source] AwsError),
 }
@@ -24,7 +20,6 @@ impl CredentialsError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::DockerConfig(error) => error.kind(),
-            Self::IdentityToken { .. } => ErrorKind::Environment,
             Self::Aws(error) => error.kind(),
         }
     }
@@ -33,7 +28,7 @@ impl CredentialsError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Aws(error) => error.hint(),
-            Self::DockerConfig(_) | Self::IdentityToken { .. } => None,
+            Self::DockerConfig(_) => None,
         }
     }
 }

@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 use super::{MAX_ARTIFACT_BYTES, Registry, RegistryError, RepositoryChange, Storage};
 use crate::docker::Docker;
-use crate::model::{Credentials, ImageRef, ManifestDigest, Platform, RepositoryName, Tag};
+use crate::model::{ImageRef, Login, ManifestDigest, Platform, RepositoryName, Tag};
 
 /// The file that a document is.
 const DOCUMENT: &str = "document.json";
@@ -204,7 +204,7 @@ impl Registry for EngineStore {
         document.map(Some).ok_or_else(|| not_ours(&image))
     }
 
-    async fn credentials(&self) -> Result<Option<Credentials>, RegistryError> {
+    async fn login(&self) -> Result<Option<Login>, RegistryError> {
         Ok(None)
     }
 }

@@ -32,7 +32,7 @@ use serde::Serialize;
 
 use crate::aws::AllowedHosts;
 use crate::config::Ecr;
-use crate::model::{Credentials, ImageRef, ManifestDigest, Platform, RepositoryName, Tag, printable};
+use crate::model::{ImageRef, Login, ManifestDigest, Platform, RepositoryName, Tag, printable};
 
 pub use credentials::CredentialsSource;
 #[cfg(test)]
@@ -121,7 +121,7 @@ pub trait Registry: Send + Sync {
     async fn artifact(&self, repository: &RepositoryName, tag: &Tag) -> Result<Option<Bytes>, RegistryError>;
 
     /// What the engine needs to push here; `None` when nobody asks for a password.
-    async fn credentials(&self) -> Result<Option<Credentials>, RegistryError>;
+    async fn login(&self) -> Result<Option<Login>, RegistryError>;
 }
 
 /// The registry of ECR that a table of the manifest describes.

@@ -7,7 +7,7 @@ use futures_util::future::{try_join, try_join_all};
 use super::manifest::{EMPTY, Manifest};
 use super::transport::{RetryPolicy, Transport};
 use super::{CredentialsSource, MAX_ARTIFACT_BYTES, Registry, RegistryError, RepositoryChange, Storage};
-use crate::model::{Credentials, Host, ImageRef, ManifestDigest, Platform, RepositoryName, Tag};
+use crate::model::{Host, ImageRef, Login, ManifestDigest, Platform, RepositoryName, Tag};
 
 /// What a tag stands for while it is taken away.
 const UNTAGGED_TYPE: &str = "application/vnd.chinampa.untagged.v1+text";
@@ -176,7 +176,7 @@ impl Registry for OciRegistry {
         Ok(Some(content))
     }
 
-    async fn credentials(&self) -> Result<Option<Credentials>, RegistryError> {
-        self.transport.credentials().await
+    async fn login(&self) -> Result<Option<Login>, RegistryError> {
+        self.transport.login().await
     }
 }

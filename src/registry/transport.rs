@@ -18,7 +18,7 @@ use super::auth::{Auth, Authorization, Scope};
 use super::error::RegistryError;
 use super::http::{Reply, execute, read_answer, unreachable};
 use super::known::KnownManifests;
-use crate::model::{Credentials, Host, ImageRef, random_bits};
+use crate::model::{Host, ImageRef, Login, random_bits};
 use crate::tls::http_client;
 
 /// Between two warnings of retries.
@@ -151,8 +151,8 @@ impl Transport {
         url
     }
 
-    pub(super) async fn credentials(&self) -> Result<Option<Credentials>, RegistryError> {
-        self.auth.credentials().await
+    pub(super) async fn login(&self) -> Result<Option<Login>, RegistryError> {
+        self.auth.login().await
     }
 
     /// Asks again while the trouble may pass, at most [`RetryPolicy::tries`] times.

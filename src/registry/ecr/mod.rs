@@ -16,7 +16,7 @@ use super::{
 };
 use crate::aws::{self, AllowedHosts, AwsError};
 use crate::config::Ecr;
-use crate::model::{Credentials, ImageRef, ManifestDigest, Platform, RepositoryName, Tag};
+use crate::model::{ImageRef, Login, ManifestDigest, Platform, RepositoryName, Tag};
 
 /// The registry of one account in one region.
 #[derive(Debug)]
@@ -161,7 +161,7 @@ impl Registry for EcrRegistry {
         self.oci.artifact(repository, tag).await
     }
 
-    async fn credentials(&self) -> Result<Option<Credentials>, RegistryError> {
-        self.oci.credentials().await
+    async fn login(&self) -> Result<Option<Login>, RegistryError> {
+        self.oci.login().await
     }
 }

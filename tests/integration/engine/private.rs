@@ -24,7 +24,7 @@ async fn shop(cache: Cache) -> Shop {
     engine.tag(&image.id(), &reference).await.unwrap();
     let password = Secret::new(setting("REGISTRY_2_PASSWORD"));
     let credentials = Credentials { username: setting("REGISTRY_2_USER"), password };
-    engine.push(&reference, Some(&credentials)).await.unwrap();
+    engine.push(&reference, Some(&credentials.into())).await.unwrap();
     // Where the engine has the image, it asks nobody for it.
     drop(image);
     let dockerfile = format!("FROM {name}\nRUN cat /base\n");

@@ -30,7 +30,7 @@ async fn build_and_push(engine: &DockerEngine, request: &BuildRequest) -> (Image
     let image = support::build(engine, request).await.unwrap();
     let name = new_image();
     engine.tag(&image.id(), &name).await.unwrap();
-    let digest = engine.push(&name, Some(&credentials())).await.unwrap();
+    let digest = engine.push(&name, Some(&credentials().into())).await.unwrap();
     (name, digest)
 }
 
@@ -72,9 +72,9 @@ async fn a_push_that_is_denied_or_of_nothing_is_a_failure() {
     engine.tag(&image.id(), &name).await.unwrap();
     let wrong = Credentials { password: Secret::new("wrong"), ..credentials() };
 
-    let denied = engine.push(&name, Some(&wrong)).await.unwrap_err();
+    let denied = engine.push(&name, Some(&wrong.into())).await.unwrap_err();
     let anonymous = engine.push(&name, None).await.unwrap_err();
-    let nothing = engine.push(&new_image(), Some(&credentials())).await.unwrap_err();
+    let nothing = engine.push(&new_image(), Some(&credentials().into())).await.unwrap_err();
 
     assert!(matches!(denied, EngineError::PushFailed { .. }), "{denied:?}");
     assert!(matches!(anonymous, EngineError::PushFailed { .. }), "{anonymous:?}");
@@ -95,7 +95,7 @@ async fn a_password_of_any_characters_reaches_the_registry() {
         engine.tag(&image.id(), &name).await.unwrap();
         let credentials = Credentials { username: "user".to_owned(), password: Secret::new(password) };
 
-        engine.push(&name, Some(&credentials)).await.unwrap_err();
+        engine.push(&name, Some(&credentials.into())).await.unwrap_err();
 
         assert_eq!(logins.try_recv(), Ok(STANDARD.encode(format!("user:{password}"))), "{password}");
     }

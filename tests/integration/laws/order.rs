@@ -15,7 +15,7 @@ use chinampa::internals::execute::{
 };
 use chinampa::internals::graph::ProjectGraph;
 use chinampa::internals::model::{
-    Credentials, ImageRef, InputDigest, ManifestDigest, Platform, ProjectName, RepositoryName, Tag,
+    ImageRef, InputDigest, Login, ManifestDigest, Platform, ProjectName, RepositoryName, Tag,
 };
 use chinampa::internals::registry::{Registry, RegistryError, RepositoryChange, Storage};
 use proptest::collection::vec;
@@ -233,7 +233,7 @@ impl Engine for Recorder {
         Ok(())
     }
 
-    async fn push(&self, name: &ImageRef, _: Option<&Credentials>) -> Result<ManifestDigest, EngineError> {
+    async fn push(&self, name: &ImageRef, _: Option<&Login>) -> Result<ManifestDigest, EngineError> {
         Ok(ManifestDigest::of(name.to_string().as_bytes()))
     }
 }
@@ -305,7 +305,7 @@ impl Registry for Recorder {
         unreachable!("the build record is not the executor's")
     }
 
-    async fn credentials(&self) -> Result<Option<Credentials>, RegistryError> {
+    async fn login(&self) -> Result<Option<Login>, RegistryError> {
         Ok(None)
     }
 }

@@ -97,7 +97,7 @@ async fn dockers_configuration_logs_in() {
     let found = registry.find(&new_repository(), &tag("a")).await.unwrap();
 
     assert_eq!(found, None);
-    assert_eq!(registry.credentials().await.unwrap(), Some(credentials()));
+    assert_eq!(registry.login().await.unwrap(), Some(credentials().into()));
 }
 
 #[tokio::test]

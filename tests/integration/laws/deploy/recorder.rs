@@ -19,7 +19,7 @@ use chinampa::internals::deploy::{
 };
 use chinampa::internals::interruption::Interruption;
 use chinampa::internals::model::{
-    Credentials, Fingerprint, ImageRef, ManifestDigest, Platform, RepositoryName, Tag, Timestamp,
+    Fingerprint, ImageRef, Login, ManifestDigest, Platform, RepositoryName, Tag, Timestamp,
 };
 use chinampa::internals::registry::copy::Copied;
 use chinampa::internals::registry::{Registry, RegistryError, RepositoryChange, Storage};
@@ -294,7 +294,7 @@ impl Registry for Process {
         Ok(self.step(format!("read {repository}:{tag}"), read).await)
     }
 
-    async fn credentials(&self) -> Result<Option<Credentials>, RegistryError> {
+    async fn login(&self) -> Result<Option<Login>, RegistryError> {
         Ok(None)
     }
 }
