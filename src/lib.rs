@@ -86,7 +86,7 @@ pub mod internals {
     pub mod engine {
         pub use crate::engine::{
             BuildRequest, Built, Content, ContentError, Context, ContextFile, DockerEngine, Engine,
-            EngineError, Logins, Progress, Step,
+            EngineError, InlineCacheFault, Logins, Progress, Step,
         };
     }
 

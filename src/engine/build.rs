@@ -22,6 +22,7 @@ use crate::model::{ImageRef, ManifestDigest};
 pub(super) async fn run(
     docker: &Docker,
     request: &BuildRequest,
+    inline_cache: bool,
     on_progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Built, EngineError> {
     if !has_stage(&request.dockerfile) {
@@ -29,7 +30,8 @@ pub(super) async fn run(
     }
     let Session { id, served, mut failures, mut offers } = session::open(docker, request).await?;
     let build = async {
-        let answer = docker.post("build", &format!("/build?{}", query(request, &id)), &[]).await;
+        let answer =
+            docker.post("build", &format!("/build?{}", query(request, inline_cache, &id)), &[]).await;
         let answer = answer.map_err(|error| EngineError::in_build(error, None))?;
         follow(docker, answer, on_progress).await
     };
@@ -59,7 +61,7 @@ pub(super) async fn run(
         never = serve => match never {},
     };
     let given = given.into_inner().expect("nobody panics while adding to a list");
-    built.map_err(|error| logins::explain(error, &given))
+    built.map_err(|error| logins::explain(error, &given).naming_a_file_of(&request.context))
 }
 
 /// Whether some line looks like a `FROM`.
@@ -71,9 +73,9 @@ fn has_stage(dockerfile: &[u8]) -> bool {
 }
 
 /// What `docker build` asks for, as a query.
-fn query(request: &BuildRequest, session: &str) -> String {
+fn query(request: &BuildRequest, inline_cache: bool, session: &str) -> String {
     let mut build_args = request.build_args.clone();
-    if request.inline_cache {
+    if inline_cache {
         build_args.insert("BUILDKIT_INLINE_CACHE".to_owned(), "1".to_owned());
     }
     let cache_from: Vec<String> = request.cache_from.iter().map(ImageRef::to_string).collect();

@@ -188,7 +188,7 @@ impl<'p> TaskBuilder<'p> {
             self.preparation;
         let project = &workspace.projects[name];
         let config = &project.config;
-        let variants: Vec<TaskVariant> = project
+        let mut variants: Vec<TaskVariant> = project
             .variants
             .iter()
             .map(|variant| self.variant(project, variant))
@@ -204,6 +204,12 @@ impl<'p> TaskBuilder<'p> {
                 (untrusted::build_args(&config.build_args), true)
             }
         };
+        let inline_cache = !stays_in_engine && workspace.cache.inline_cache;
+        let cache_from = self.cache_from(name, &variants);
+        if !inline_cache || self.engine.inline_cache_fault().is_some() {
+            // Without inline cache, stages prime nothing.
+            variants.iter_mut().for_each(|variant| variant.stages.clear());
+        }
         let request = BuildRequest {
             context: self.context(name, project, &observed.files)?,
             dockerfile: Vec::new(),
@@ -212,8 +218,8 @@ impl<'p> TaskBuilder<'p> {
             build_args,
             labels: self.labels(name, observed.digest)?,
             secrets: secrets.get(name).cloned().unwrap_or_default(),
-            cache_from: self.cache_from(name, &variants),
-            inline_cache: !stays_in_engine,
+            cache_from,
+            inline_cache,
             // A parent of ours that only the engine has would be looked for in a registry of others.
             pull: pull && (!stays_in_engine || variants.iter().all(|variant| variant.parents.is_empty())),
             logins: self.logins.clone(),
