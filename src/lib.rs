@@ -87,8 +87,8 @@ pub mod internals {
     pub mod engine {
         pub use crate::engine::{
             Assignment, BuildFiles, BuildRequest, Built, Content, ContentError, Context, ContextFile,
-            ContextReuse, DockerEngine, Engine, EngineError, FileIdentity, FileVersion, Logins, Progress,
-            SshAgent, Stamp, Step, Table, seal,
+            ContextReuse, DockerEngine, Engine, EngineError, FileIdentity, FileVersion, InlineCacheFault,
+            Logins, Progress, SshAgent, Stamp, Step, Table, seal,
         };
     }
 

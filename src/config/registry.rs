@@ -6,7 +6,7 @@ use super::role::Role;
 use crate::model::{Host, Region, RepositoryName};
 
 pub(super) const KEYS: &[&str] =
-    &["kind", "region", "account", "host", "insecure", "endpoint", "prefix", "policy"];
+    &["kind", "region", "account", "host", "insecure", "endpoint", "prefix", "inline", "policy"];
 
 /// A place where images are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct RegistryConfig {
     pub kind: RegistryKind,
     /// Put before every repository name, as it stands; a valid name with any repository behind it.
     pub prefix: String,
+    /// Whether images that are built to it carry inline cache metadata.
+    pub inline_cache: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +86,7 @@ impl Ecr {
 impl RegistryConfig {
     /// What holds without a table: the Docker engine's own store.
     pub(super) fn engine() -> Self {
-        Self { kind: RegistryKind::Engine, prefix: String::new() }
+        Self { kind: RegistryKind::Engine, prefix: String::new(), inline_cache: true }
     }
 
     /// The host, as far as the file says it.
@@ -120,6 +122,10 @@ pub(super) fn read(item: Item<'_>, role: Role) -> Option<RegistryConfig> {
         Some(item) => item.read(prefix),
         None => Some(String::new()),
     };
+    let inline_cache = fields.item("inline").and_then(|item| item.flag()).unwrap_or(true);
+    if let Some(item) = fields.item("inline").filter(|_| role == Role::Deploy) {
+        item.wrong("images are promoted as they were built: this key belongs into `[cache]`");
+    }
     let kind_item = fields.required("kind")?;
     let kind = kind_item.one_of(&[("ecr", Kind::Ecr), ("oci", Kind::Oci), ("engine", Kind::Engine)])?;
     let kind = match kind {
@@ -133,7 +139,7 @@ pub(super) fn read(item: Item<'_>, role: Role) -> Option<RegistryConfig> {
             RegistryKind::Engine
         }
         Kind::Oci => {
-            report_misfits(&fields, "oci", &["host", "insecure"]);
+            report_misfits(&fields, "oci", &["host", "insecure", "inline"]);
             fields.required("host")?;
             RegistryKind::Oci { host: host?, insecure }
         }
@@ -146,7 +152,7 @@ pub(super) fn read(item: Item<'_>, role: Role) -> Option<RegistryConfig> {
             RegistryKind::Ecr(Ecr { region: region?, account, host, insecure, endpoint, policy })
         }
     };
-    Some(RegistryConfig { kind, prefix: prefix? })
+    Some(RegistryConfig { kind, prefix: prefix?, inline_cache })
 }
 
 fn report_misfits(fields: &Fields<'_>, kind: &str, own: &[&str]) {

@@ -41,23 +41,23 @@ fn the_documented_example_is_read_whole() {
 
     let api = &manifest.projects[&"api".parse().unwrap()];
     assert_snapshot!(format!("{:?}", manifest.workspace), @r#"Workspace { name: WorkspaceName("shop"), default_branch: BranchName("main"), strategy: Digest, rebuild_all: [Located { value: "toolchain/**", line: 5 }], message_switches: {} }"#);
-    assert_snapshot!(format!("{:?}", manifest.cache), @r#"RegistryConfig { kind: Ecr(Ecr { region: Region("us-east-2"), account: Some("123456789012"), host: Some(Host("localhost:4566")), insecure: false, endpoint: Some("http://localhost:4566"), policy: Policy { keep: Some(100), immutable_tags: None, moving_tags: ["branch-*", "commit-*", "deployed-*", "pushed-*"], scan_on_push: Some(true), records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds"), RepositoryName("shop-taints")] } }), prefix: "" }"#);
-    assert_snapshot!(format!("{:?}", manifest.deploy), @r#"Some(RegistryConfig { kind: Ecr(Ecr { region: Region("eu-west-2"), account: None, host: None, insecure: false, endpoint: None, policy: Policy { keep: None, immutable_tags: Some(true), moving_tags: ["latest", "shop-*"], scan_on_push: None, records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds"), RepositoryName("shop-taints")] } }), prefix: "" })"#);
-    assert_snapshot!(format!("{:?}", manifest.environments), @r#"{EnvironmentName("dev"): EnvironmentRule { line: 20, branch: Some(RefPattern("main")), tag: None }, EnvironmentName("prod"): EnvironmentRule { line: 22, branch: None, tag: Some(RefPattern("v*")) }}"#);
+    assert_snapshot!(format!("{:?}", manifest.cache), @r#"RegistryConfig { kind: Ecr(Ecr { region: Region("us-east-2"), account: Some("123456789012"), host: Some(Host("localhost:4566")), insecure: false, endpoint: Some("http://localhost:4566"), policy: Policy { keep: Some(100), immutable_tags: None, moving_tags: ["branch-*", "commit-*", "deployed-*", "pushed-*"], scan_on_push: Some(true), records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds"), RepositoryName("shop-taints")] } }), prefix: "", inline_cache: true }"#);
+    assert_snapshot!(format!("{:?}", manifest.deploy), @r#"Some(RegistryConfig { kind: Ecr(Ecr { region: Region("eu-west-2"), account: None, host: None, insecure: false, endpoint: None, policy: Policy { keep: None, immutable_tags: Some(true), moving_tags: ["latest", "shop-*"], scan_on_push: None, records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds"), RepositoryName("shop-taints")] } }), prefix: "", inline_cache: true })"#);
+    assert_snapshot!(format!("{:?}", manifest.environments), @r#"{EnvironmentName("dev"): EnvironmentRule { line: 21, branch: Some(RefPattern("main")), tag: None }, EnvironmentName("prod"): EnvironmentRule { line: 23, branch: None, tag: Some(RefPattern("v*")) }}"#);
     assert_snapshot!(format!("{api:#?}"), @r#"
     ProjectConfig {
-        line: 31,
+        line: 32,
         path: Located {
-            value: RepoPath(services/api),
-            line: 32,
-        },
-        context: Located {
             value: RepoPath(services/api),
             line: 33,
         },
+        context: Located {
+            value: RepoPath(services/api),
+            line: 34,
+        },
         dockerfile: Located {
             value: RepoPath(services/api/Dockerfile),
-            line: 34,
+            line: 35,
         },
         target: Some(
             StageName(
@@ -72,7 +72,7 @@ fn the_documented_example_is_read_whole() {
                 value: ProjectName(
                     "lib",
                 ),
-                line: 37,
+                line: 38,
             },
         ],
         platforms: [
@@ -117,7 +117,7 @@ fn the_documented_example_is_read_whole() {
         extra_inputs: [
             Located {
                 value: "services/api/dist/**",
-                line: 43,
+                line: 44,
             },
         ],
         hermetic: true,
@@ -130,7 +130,7 @@ fn the_documented_example_is_read_whole() {
         terraform: Folder(
             Located {
                 value: RepoPath(services/api/terraform),
-                line: 46,
+                line: 47,
             },
         ),
         service: Some(
@@ -240,7 +240,8 @@ fn what_is_absent_has_its_documented_default() {
 
     assert_eq!(manifest.workspace.default_branch.as_str(), "main");
     assert_eq!(manifest.workspace.strategy, super::Strategy::Digest);
-    assert_eq!(manifest.cache, RegistryConfig { kind: RegistryKind::Engine, prefix: String::new() });
+    let cache = RegistryConfig { kind: RegistryKind::Engine, prefix: String::new(), inline_cache: true };
+    assert_eq!(manifest.cache, cache);
     assert_eq!(manifest.deploy, None);
     assert_eq!(api.context.value, path("services/api"));
     assert_eq!(api.dockerfile.value, path("services/api/Dockerfile"));

@@ -136,6 +136,22 @@ impl Docker {
         Ok(Self { engine, client, bollard })
     }
 
+    /// The version of the API that is spoken.
+    pub(crate) fn api(&self) -> (usize, usize) {
+        let api = self.bollard.client_version();
+        (api.major_version, api.minor_version)
+    }
+
+    /// Asks for the engine's version, such as `20.10.24`; empty if it tells none.
+    ///
+    /// # Errors
+    /// [`DockerError`] when the engine does not answer.
+    pub(crate) async fn version(&self) -> Result<String, DockerError> {
+        let version = self.bollard.version().await;
+        let version = version.map_err(|error| self.error("tell its version", error))?;
+        Ok(version.version.unwrap_or_default())
+    }
+
     /// The library for everything that it does well.
     pub(crate) fn bollard(&self) -> &bollard::Docker {
         &self.bollard
@@ -200,7 +216,7 @@ fn no_version(engine: &Arc<EngineAddress>, error: DockerError) -> DockerError {
         }
         // No engine refuses this question so; one that expects TLS answers 400 without it.
         DockerError::Refused { status: 400..=499, message, .. } => {
-            DockerError::NotAnEngine { engine, source: message.into() }
+            DockerError::NotAnEngine { engine, source: message.trim().into() }
         }
         other => other,
     }

@@ -23,6 +23,7 @@ use crate::model::{ImageRef, ManifestDigest};
 pub(super) async fn run(
     docker: &Docker,
     request: &BuildRequest,
+    inline_cache: bool,
     on_progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Built, EngineError> {
     if !has_stage(&request.dockerfile) {
@@ -30,7 +31,8 @@ pub(super) async fn run(
     }
     let Session { id, served, mut failures, mut offers } = session::open(docker, request).await?;
     let build = async {
-        let answer = docker.post("build", &format!("/build?{}", query(request, &id)), &[]).await;
+        let answer =
+            docker.post("build", &format!("/build?{}", query(request, inline_cache, &id)), &[]).await;
         let answer = answer.map_err(|error| EngineError::in_build(error, None))?;
         follow(docker, answer, on_progress).await
     };
@@ -68,7 +70,7 @@ pub(super) async fn run(
         }
     }
     let given = given.into_inner().expect("nobody panics while adding to a list");
-    built.map_err(|error| logins::explain(error, &given))
+    built.map_err(|error| logins::explain(error, &given).naming_a_file_of(&request.context))
 }
 
 /// Whether some line looks like a `FROM`.
@@ -80,11 +82,11 @@ fn has_stage(dockerfile: &[u8]) -> bool {
 }
 
 /// What `docker build` asks for, as a query.
-fn query(request: &BuildRequest, session: &str) -> String {
+fn query(request: &BuildRequest, inline_cache: bool, session: &str) -> String {
     let proxies = request.proxies.iter().map(|(name, value)| (name.as_str(), value.reveal()));
     let mut build_args: BTreeMap<&str, &str> = proxies.collect();
     build_args.extend(request.build_args.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    if request.inline_cache {
+    if inline_cache {
         build_args.insert("BUILDKIT_INLINE_CACHE", "1");
     }
     let cache_from: Vec<String> = request.cache_from.iter().map(ImageRef::to_string).collect();

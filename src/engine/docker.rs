@@ -3,14 +3,18 @@
 use async_trait::async_trait;
 use bollard::query_parameters::{RemoveImageOptions, TagImageOptionsBuilder};
 
-use super::{BuildRequest, Built, Engine, EngineError, Progress, build, push};
+use super::{BuildRequest, Built, Engine, EngineError, InlineCacheFault, Progress, build, push};
 use crate::docker::{Docker, EngineAddress};
 use crate::model::{ImageRef, Login, ManifestDigest, Tag};
+
+/// How often an image is built that the engine then can't store.
+const MAX_BUILDS: usize = 3;
 
 /// Cheap to clone; builds can run side by side.
 #[derive(Clone, Debug)]
 pub struct DockerEngine {
     docker: Docker,
+    inline_cache_fault: Option<InlineCacheFault>,
 }
 
 impl DockerEngine {
@@ -20,7 +24,9 @@ impl DockerEngine {
     /// [`DockerError::Unreachable`](crate::docker::DockerError::Unreachable) when nobody answers
     /// there, [`TooOld`](crate::docker::DockerError::TooOld) before Docker 20.10.
     pub async fn connect(address: &EngineAddress) -> Result<Self, EngineError> {
-        Ok(Self { docker: Docker::connect(address).await? })
+        let docker = Docker::connect(address).await?;
+        let inline_cache_fault = InlineCacheFault::of(&docker.version().await?, docker.api());
+        Ok(Self { docker, inline_cache_fault })
     }
 }
 
@@ -31,7 +37,20 @@ impl Engine for DockerEngine {
         request: &BuildRequest,
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<Built, EngineError> {
-        build::run(&self.docker, request, progress).await
+        let inline_cache = request.inline_cache && self.inline_cache_fault.is_none();
+        for _ in 1..MAX_BUILDS {
+            match build::run(&self.docker, request, inline_cache, progress).await {
+                Err(error) if error.is_export_failure() => {
+                    tracing::debug!(%error, "the image is built again, from the layer cache");
+                }
+                built => return built,
+            }
+        }
+        build::run(&self.docker, request, inline_cache, progress).await
+    }
+
+    fn inline_cache_fault(&self) -> Option<&InlineCacheFault> {
+        self.inline_cache_fault.as_ref()
     }
 
     async fn tag(&self, image: &ManifestDigest, name: &ImageRef) -> Result<(), EngineError> {

@@ -2,9 +2,9 @@
 
 use thiserror::Error;
 
-use super::ContentError;
+use super::{ContentError, Context};
 use crate::docker::{DockerConfigError, DockerError};
-use crate::model::{ErrorKind, ImageRef};
+use crate::model::{ErrorKind, ImageRef, RepoPath};
 
 /// By this name the engine asks for Docker Hub.
 pub(super) const DOCKER_HUB_REGISTRY: &str = "registry-1.docker.io";
@@ -47,6 +47,9 @@ pub enum EngineError {
         log_tail: Vec<String>,
         message: String,
     },
+    /// Docker 28 takes no file name that isn't UTF-8, and does not say which one it means.
+    #[error("the engine does not accept the file name `{path}`, which is not UTF-8")]
+    FileName { path: RepoPath, source: Box<EngineError> },
     /// The build failed at a registry for which the engine had asked us for a login.
     #[error("cannot pull from `{host}` {login}")]
     PullFailed {
@@ -99,6 +102,16 @@ impl EngineError {
         }
     }
 
+    /// Names the file of `context` whose name the engine does not accept, if that is what failed.
+    pub(super) fn naming_a_file_of(self, context: &Context) -> Self {
+        let is_name = matches!(&self, Self::BuildFailed { message, .. } if message.contains("invalid UTF-8"));
+        let mut paths = context.files.iter().map(|file| &file.path);
+        match paths.find(|path| is_name && std::str::from_utf8(path.as_bytes()).is_err()) {
+            Some(path) => Self::FileName { path: path.clone(), source: Box::new(self) },
+            None => self,
+        }
+    }
+
     /// The step that failed, as the engine names it.
     pub fn step(&self) -> Option<&str> {
         match self {
@@ -133,11 +146,20 @@ impl EngineError {
         matches!(self, Self::Lost { .. } | Self::Docker(Unreachable { .. } | Broken { .. }))
     }
 
+    /// Whether all steps are done and the engine could not store the image. In the containerd image store this happens to
+    /// images that are stored while another one is removed that has layers in common with them, and to equal images.
+    pub(super) fn is_export_failure(&self) -> bool {
+        matches!(self, Self::BuildFailed { step: Some(step), .. } if step == "exporting to image")
+    }
+
     /// Whether an image that was built is not in the engine any more.
     pub fn is_image_missing(&self) -> bool {
         match self {
             Self::Docker(DockerError::Refused { status, .. }) => *status == 404,
-            Self::PushFailed { message, .. } => message.contains("does not exist locally"),
+            // With the graph driver, and with the containerd image store.
+            Self::PushFailed { message, .. } => {
+                message.contains("does not exist locally") || message.starts_with("tag does not exist: ")
+            }
             _ => false,
         }
     }
@@ -163,7 +185,7 @@ impl EngineError {
             Self::BuildFailed { .. } | Self::BasePlatform { .. } | Self::PushFailed { .. } => {
                 ErrorKind::Failed
             }
-            Self::PullFailed { source, .. } => source.kind(),
+            Self::PullFailed { source, .. } | Self::FileName { source, .. } => source.kind(),
             Self::Login { source, .. } => source.kind(),
             Self::Content(error) => error.kind(),
         }
@@ -184,6 +206,9 @@ impl EngineError {
             Self::NoBuildKit { .. } => {
                 Some("Docker 20.10 or newer is needed; the Docker API of Podman has no BuildKit".to_owned())
             }
+            Self::FileName { .. } => {
+                Some("rename the file, or leave it out of the context with `.dockerignore`".to_owned())
+            }
             Self::Content(error) => error.hint(),
             // Docker Hub has another name there than the one that the engine asks for.
             Self::PullFailed { host, .. } if host == DOCKER_HUB_REGISTRY => {
@@ -199,6 +224,22 @@ impl EngineError {
 mod tests {
     use super::*;
 
+    fn push_failed(message: &str) -> EngineError {
+        let image = Box::new("r.example/api:v1".parse().expect("a reference"));
+        EngineError::PushFailed { image, message: message.to_owned(), is_final: false }
+    }
+
+    #[test]
+    fn an_image_that_left_the_engine_is_told_from_a_repository_that_is_not_there() {
+        for (message, expected) in [
+            ("An image does not exist locally with the tag: r.example/api", true),
+            ("tag does not exist: r.example/api:v1", true),
+            ("name unknown: The repository with name 'api' does not exist in the registry", false),
+        ] {
+            assert_eq!(push_failed(message).is_image_missing(), expected, "{message}");
+        }
+    }
+
     // issue 14: E6
     #[test]
     fn a_push_is_retried_unless_it_was_refused() {
@@ -213,10 +254,7 @@ mod tests {
             ("name unknown: The repository with name 'api' does not exist in the registry", false),
             ("An image does not exist locally with the tag: r.example/api", false),
         ] {
-            let image = Box::new("r.example/api:v1".parse().expect("a reference"));
-            let error = EngineError::PushFailed { image, message: message.to_owned(), is_final: false };
-
-            assert_eq!(error.is_temporary(), expected, "{message}");
+            assert_eq!(push_failed(message).is_temporary(), expected, "{message}");
         }
     }
 }

@@ -8,6 +8,7 @@ mod content;
 mod context;
 mod docker;
 mod error;
+mod inline_cache;
 mod logins;
 mod progress;
 mod push;
@@ -28,6 +29,7 @@ pub use content::ContentError;
 pub use context::{Content, Context, ContextError, ContextFile, check_link};
 pub use docker::DockerEngine;
 pub use error::EngineError;
+pub use inline_cache::InlineCacheFault;
 pub use logins::{LoginSource, Logins};
 pub use ssh_agent::{SshAgent, SshAgentError};
 pub use stamps::{Assignment, BuildFiles, FileIdentity, FileVersion, Stamp, Table, seal};
@@ -42,6 +44,9 @@ pub trait Engine: Send + Sync {
         request: &BuildRequest,
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<Built, EngineError>;
+
+    /// Why images are built here without inline cache, even if a request asks for it; `None` if they have it.
+    fn inline_cache_fault(&self) -> Option<&InlineCacheFault>;
 
     /// Gives an image of the engine another name.
     async fn tag(&self, image: &ManifestDigest, name: &ImageRef) -> Result<(), EngineError>;
@@ -73,7 +78,8 @@ pub struct BuildRequest {
     pub ssh: BTreeMap<String, SshAgent>,
     /// Images whose layers may be used instead of running a step; those that are not there are passed over.
     pub cache_from: Vec<ImageRef>,
-    /// Whether the image carries what a later build needs to reuse its layers from a registry.
+    /// Whether the image carries what a later build needs to reuse its layers from a registry. An engine that
+    /// [can die of it](Engine::inline_cache_fault) leaves it out.
     pub inline_cache: bool,
     /// Whether external base images are pulled even if the engine has them.
     pub pull: bool,

@@ -239,6 +239,7 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
         EngineError::Docker(refused()) => Environment,
         EngineError::NoBuildKit { source: refused() } => Environment,
         EngineError::NoStage => Input,
+        EngineError::FileName { path: path(), source: Box::new(EngineError::NoStage) } => Input,
         EngineError::Lost { step: None, source: refused() } => Environment,
         EngineError::BasePlatform { message: String::new() } => Failed,
         failed() => Failed,

@@ -33,6 +33,7 @@ pub use untrusted::UntrustedRun;
 
 use report::Needed;
 
+use crate::engine::InlineCacheFault;
 use crate::graph::ProjectGraph;
 use crate::model::ProjectName;
 use crate::registry::Registry;
@@ -92,7 +93,7 @@ impl Executor<'_> {
         for project in progress.unfinished() {
             self.finish(&mut progress, &project, Outcome::Cancelled, Duration::ZERO);
         }
-        BuildReport { projects: progress.done, is_interrupted }
+        BuildReport { projects: progress.done, is_interrupted, inline_cache_fault: inline_cache_fault(jobs) }
     }
 
     fn run<'s>(
@@ -127,6 +128,15 @@ impl Executor<'_> {
             }
         }
     }
+}
+
+/// Why images are built without inline cache that should have it.
+fn inline_cache_fault(jobs: &[Job]) -> Option<InlineCacheFault> {
+    let tasks = jobs.iter().filter_map(|job| match &job.work {
+        Work::Build(task) => Some(task),
+        Work::Reuse { .. } => None,
+    });
+    tasks.filter(|task| task.request.inline_cache).find_map(|task| task.engine.inline_cache_fault().cloned())
 }
 
 /// Which jobs are done, and which can start.

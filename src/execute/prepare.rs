@@ -193,7 +193,7 @@ impl<'p> TaskBuilder<'p> {
             self.preparation;
         let project = &workspace.projects[name];
         let config = &project.config;
-        let variants: Vec<TaskVariant> = project
+        let mut variants: Vec<TaskVariant> = project
             .variants
             .iter()
             .map(|variant| self.variant(project, variant))
@@ -216,6 +216,12 @@ impl<'p> TaskBuilder<'p> {
             })
             .collect::<Result<_, PrepareError>>()?;
         let has_folders = !folders.is_empty();
+        let inline_cache = !stays_in_engine && workspace.cache.inline_cache;
+        let cache_from = self.cache_from(name, &variants);
+        if !inline_cache || self.engine.inline_cache_fault().is_some() {
+            // Without inline cache, stages prime nothing.
+            variants.iter_mut().for_each(|variant| variant.stages.clear());
+        }
         let request = BuildRequest {
             context: self.context(name, &config.context.value, &ignore, files)?,
             reuse: self.reuse(name),
@@ -227,8 +233,8 @@ impl<'p> TaskBuilder<'p> {
             labels: self.labels(name, observed.digest)?,
             secrets: secrets.get(name).cloned().unwrap_or_default(),
             ssh: agents.collect(),
-            cache_from: self.cache_from(name, &variants),
-            inline_cache: !stays_in_engine,
+            cache_from,
+            inline_cache,
             // A parent that only the engine has, of ours or a folder, would be looked for in a registry of others.
             pull: pull
                 && !has_folders

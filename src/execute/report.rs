@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::engine::Progress;
+use crate::engine::{InlineCacheFault, Progress};
 use crate::model::{ErrorKind, ImageRef, ManifestDigest, Platform, ProjectName};
 
 /// Something that happened while a plan was executed.
@@ -139,6 +139,8 @@ impl Needed {
 pub struct BuildReport {
     pub projects: BTreeMap<ProjectName, ProjectReport>,
     pub is_interrupted: bool,
+    /// Why images were built without inline cache that should have it.
+    pub inline_cache_fault: Option<InlineCacheFault>,
 }
 
 impl BuildReport {

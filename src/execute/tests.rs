@@ -8,8 +8,8 @@ use bytes::Bytes;
 use super::*;
 use crate::dockerfile::Dockerfile;
 use crate::engine::{
-    BuildRequest, Built, Content, Context, ContextFile, ContextReuse, Engine, EngineError, Logins,
-    Progress as BuildProgress, Step,
+    BuildRequest, Built, Content, Context, ContextFile, ContextReuse, Engine, EngineError, InlineCacheFault,
+    Logins, Progress as BuildProgress, Step,
 };
 use crate::model::{
     BranchName, CommitId, ContextName, FileMode, ImageRef, InputDigest, Login, ManifestDigest, ObjectId,
@@ -78,6 +78,10 @@ impl Engine for Recorder {
         let step = |name: &str, cached| Step { name: name.to_owned(), cached };
         let steps = vec![step("[2/3] COPY a /a", true), step("[3/3] RUN make", false)];
         Ok(Built { image: ManifestDigest::of(project.as_bytes()), steps })
+    }
+
+    fn inline_cache_fault(&self) -> Option<&InlineCacheFault> {
+        None
     }
 
     async fn tag(&self, _image: &ManifestDigest, name: &ImageRef) -> Result<(), EngineError> {

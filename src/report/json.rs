@@ -77,6 +77,7 @@ pub struct BuildJson<'p> {
     #[serde(flatten)]
     plan: PlanJson<'p>,
     interrupted: bool,
+    inline_cache_fault: Option<String>,
     record: Option<&'p ImageRef>,
 }
 
@@ -199,6 +200,7 @@ impl<'p> BuildJson<'p> {
         Self {
             plan: PlanJson::with_results(plan, "chinampa.build/2", result),
             interrupted: report.is_interrupted,
+            inline_cache_fault: report.inline_cache_fault.as_ref().map(ToString::to_string),
             record,
         }
     }

@@ -21,7 +21,7 @@ use crate::deploy::{
     ProjectDeployment, ProjectError, ProjectOutcome, ProjectResult, RestartReason, ServiceError, ServiceWork,
     TerraformFolder, TerraformRoot, TerraformWork,
 };
-use crate::engine::Progress;
+use crate::engine::{InlineCacheFault, Progress};
 use crate::execute::{BuildReport, Event, Failure, Outcome, ProjectReport};
 use crate::graph::ProjectGraph;
 use crate::inputs::ParentChange;
@@ -280,13 +280,15 @@ fn plans() -> Vec<Value> {
             (name("blocked"), report(Outcome::Blocked { by: name("failed") })),
         ]),
         is_interrupted: false,
+        inline_cache_fault: InlineCacheFault::of("20.10.24", (1, 41)),
     };
+    let without_fault = BuildReport { inline_cache_fault: None, ..report.clone() };
     let (plan, without_base) = (plan(known()), plan(unknown()));
     vec![
         value(PlanJson::of_plan(&plan)),
         value(PlanJson::of_impact(&offline, None)),
         value(BuildJson::new(&plan, &report, Some(&image()))),
-        value(BuildJson::new(&without_base, &report, None)),
+        value(BuildJson::new(&without_base, &without_fault, None)),
     ]
 }
 

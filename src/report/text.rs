@@ -114,6 +114,15 @@ pub fn build(plan: &Plan, report: &BuildReport, record: Option<&ImageRef>) -> St
         }
     }
     line(&mut text, totals(report));
+    if let Some(fault) = &report.inline_cache_fault {
+        line(
+            &mut text,
+            format_args!(
+                "warning: the images have no inline cache, so other machines run all of their steps again: {}",
+                printable(&fault.to_string())
+            ),
+        );
+    }
     if let Some(record) = record {
         line(&mut text, format_args!("recorded as {record}"));
     }

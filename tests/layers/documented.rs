@@ -93,7 +93,9 @@ fn is_there(name: &str) -> bool {
         "lib" => vec![root().join("src")],
         _ => vec![root().join("tests/integration").join(program), root().join("tests").join(program)],
     };
-    let test = format!(r"#\[(?:tokio::)?test(?:\([^)]*\))?\]\s+(?:async )?fn {name}\(");
+    let test = format!(
+        r"#\[(?:tokio::)?test(?:\([^)]*\))?\]\s+(?:async )?fn {name}\(|on_each_engine!\([^)]*\b{name}\b"
+    );
     let test = Regex::new(&test).unwrap();
     let sources = folders.iter().flat_map(|folder| files(folder, "rs"));
     sources.into_iter().any(|file| test.is_match(&fs::read_to_string(file).unwrap()))

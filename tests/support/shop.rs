@@ -2,16 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use bollard::query_parameters::{ListImagesOptionsBuilder, RemoveImageOptionsBuilder};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::aws::{self, REGION};
 use super::bed::setting;
+use super::engines::BedEngine;
 use super::world::{Answer, World};
 
 /// Where images are kept.
@@ -53,6 +55,8 @@ pub(crate) struct Shop {
     cache: Cache,
     policy: String,
     docker_config: tempfile::TempDir,
+    /// Those that have images of it.
+    engines: Vec<BedEngine>,
     read_log_bytes: u64,
 }
 
@@ -65,9 +69,25 @@ impl Shop {
         let prefix = format!("t{now}-{process}-{number}/");
         let docker_config = tempfile::tempdir().unwrap();
         let mut world = World::new();
-        world.set("DOCKER_HOST", &setting("DOCKER_HOST_1"));
+        world.set("DOCKER_HOST", &BedEngine::Machine.host());
         world.set("DOCKER_CONFIG", docker_config.path().to_str().unwrap());
-        Self { world, prefix, cache: Cache::Engine, policy: String::new(), docker_config, read_log_bytes: 0 }
+        let (policy, engines) = (String::new(), vec![BedEngine::SecondMachine, BedEngine::Machine]);
+        Self { world, prefix, cache: Cache::Engine, policy, docker_config, engines, read_log_bytes: 0 }
+    }
+
+    /// Builds with this engine from now on.
+    pub(crate) fn on(mut self, engine: BedEngine) -> Self {
+        self.use_engine(engine);
+        self
+    }
+
+    /// Builds with this engine from now on.
+    pub(crate) fn use_engine(&mut self, engine: BedEngine) {
+        let certificates = engine.certificates();
+        let verify = certificates.as_ref().map_or("", |_| "1");
+        self.world.set("DOCKER_HOST", &engine.host()).set("DOCKER_TLS_VERIFY", verify);
+        self.world.set("DOCKER_CERT_PATH", &certificates.unwrap_or_default());
+        self.engines.push(engine);
     }
 
     /// Keeps the images there, with what it takes to be let in.
@@ -162,19 +182,50 @@ impl Shop {
         }
     }
 
-    /// The names of this shop's images in the machine's own engine, without host and prefix.
+    /// Chooses the engine that is used by a context of the docker CLI, as `docker context use` does.
+    pub(crate) fn use_context(&mut self, name: &str) {
+        let engine = *self.engines.last().unwrap();
+        let id: String = Sha256::digest(name).iter().map(|byte| format!("{byte:02x}")).collect();
+        let contexts = self.docker_config.path().join("contexts");
+        let (meta, tls) = (contexts.join("meta").join(&id), contexts.join("tls").join(&id).join("docker"));
+        std::fs::create_dir_all(&meta).unwrap();
+        let endpoints = json!({ "docker": { "Host": engine.host() } });
+        let content = json!({ "Name": name, "Metadata": {}, "Endpoints": endpoints });
+        std::fs::write(meta.join("meta.json"), content.to_string()).unwrap();
+        if let Some(certificates) = engine.certificates() {
+            std::fs::create_dir_all(&tls).unwrap();
+            for file in ["ca.pem", "cert.pem", "key.pem"] {
+                std::fs::copy(Path::new(&certificates).join(file), tls.join(file)).unwrap();
+            }
+        }
+        self.configure(|config| config["currentContext"] = name.into());
+        for variable in ["DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"] {
+            self.world.set(variable, "");
+        }
+    }
+
+    /// Changes the Docker configuration, which may hold the login for the cache.
+    pub(crate) fn configure(&self, change: impl FnOnce(&mut Value)) {
+        let text = std::fs::read_to_string(self.config_file()).unwrap_or_else(|_| "{}".to_owned());
+        let mut config = serde_json::from_str(&text).unwrap();
+        change(&mut config);
+        std::fs::write(self.config_file(), config.to_string()).unwrap();
+    }
+
+    /// The names of this shop's images in the engine that it uses, without host and prefix.
     pub(crate) fn engine_images(&self) -> BTreeSet<String> {
-        let names = self.names_in("DOCKER_HOST_1", |image| image.repo_tags);
+        let engine = *self.engines.last().unwrap();
+        let names = self.names_in(engine, |image| image.repo_tags);
         names.iter().filter_map(|name| Some(name.split_once(&self.prefix)?.1.to_owned())).collect()
     }
 
     fn names_in(
         &self,
-        engine: &str,
+        engine: BedEngine,
         names: impl Fn(bollard::models::ImageSummary) -> Vec<String>,
     ) -> BTreeSet<String> {
         let options = ListImagesOptionsBuilder::new().all(true).build();
-        let images = wait_for(docker(engine).list_images(Some(options))).unwrap();
+        let images = wait_for(engine.client().list_images(Some(options))).unwrap();
         images.into_iter().flat_map(names).filter(|name| name.contains(&self.prefix)).collect()
     }
 
@@ -223,13 +274,13 @@ impl Shop {
 
 impl Drop for Shop {
     fn drop(&mut self) {
-        for engine in ["DOCKER_HOST_1", "DOCKER_HOST_2"] {
+        for &engine in &self.engines {
             // What a build has pulled or pushed has no other name than its digest.
             let named = |image: bollard::models::ImageSummary| [image.repo_tags, image.repo_digests].concat();
             for name in self.names_in(engine, named) {
                 let options = RemoveImageOptionsBuilder::new().force(true).build();
                 // What another name still holds goes with that name.
-                let _ = wait_for(docker(engine).remove_image(&name, Some(options), None));
+                let _ = wait_for(engine.client().remove_image(&name, Some(options), None));
             }
         }
     }
@@ -242,12 +293,8 @@ fn own(dockerfile: &str, prefix: &str) -> String {
     format!("{from}\nENV SHOP={prefix}\n{rest}")
 }
 
-fn docker(engine: &str) -> bollard::Docker {
-    bollard::Docker::connect_with_host(&setting(engine)).unwrap()
-}
-
 /// Waits for work in a thread of its own: the test may be in a runtime, which can't wait.
-fn wait_for<T: Send>(work: impl Future<Output = T> + Send) -> T {
+pub(crate) fn wait_for<T: Send>(work: impl Future<Output = T> + Send) -> T {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     std::thread::scope(|scope| scope.spawn(|| runtime().block_on(work)).join().unwrap())
 }

@@ -5,8 +5,15 @@ use std::collections::BTreeSet;
 use insta::assert_snapshot;
 
 use crate::support::bed::setting;
+use crate::support::engines::{BedEngine, on_each_engine};
 use crate::support::proxy::{Fault, Proxy, Rule};
 use crate::support::shop::{Cache, Project, Shop};
+
+on_each_engine!(
+    a_step_of_a_stage_is_counted_once_and_printed_once,
+    a_push_is_retried_after_a_transient_error_and_sends_no_layer_twice,
+    nothing_stays_in_the_engine_after_a_build_to_a_registry,
+);
 
 /// Two steps in a stage, and two in the image.
 const STAGES: Project = (
@@ -17,9 +24,8 @@ const STAGES: Project = (
 );
 
 // issue 14: E9
-#[test]
-fn a_step_of_a_stage_is_counted_once_and_printed_once() {
-    let shop = Shop::new().cache(Cache::oci()).projects(&[STAGES]);
+fn a_step_of_a_stage_is_counted_once_and_printed_once(engine: BedEngine) {
+    let shop = Shop::new().on(engine).cache(Cache::oci()).projects(&[STAGES]);
 
     let first = shop.shown(["build", "--progress", "plain"]);
     let again = shop.shown(["build", "--progress", "plain", "--force"]);
@@ -51,8 +57,7 @@ fn steps(answer: &str) -> String {
 }
 
 // issue 14: E6
-#[test]
-fn a_push_is_retried_after_a_transient_error_and_sends_no_layer_twice() {
+fn a_push_is_retried_after_a_transient_error_and_sends_no_layer_twice(engine: BedEngine) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let rule = |method, path, fault| Rule { method, path, times: 1, fault };
     // The first image fails twice, the second three times. Uploads are retried by the engine itself.
@@ -67,25 +72,30 @@ fn a_push_is_retried_after_a_transient_error_and_sends_no_layer_twice() {
     let rules = manifests.map(|fault| rule("PUT", "/manifests/pushed-", fault));
     let rules = rules.into_iter().chain([rule("POST", "/api/blobs/uploads/", Fault::Refuse)]);
     let proxy = runtime.block_on(Proxy::start(&setting("REGISTRY_1"), rules));
-    let shop = Shop::new().cache(Cache::Oci(proxy.host().to_owned())).projects(&[STAGES]);
+    let shop = Shop::new().on(engine).cache(Cache::Oci(proxy.host().to_owned())).projects(&[STAGES]);
 
     let answer = shop.world.run(["build", "--progress", "plain"]);
 
     assert_eq!(answer.exit, 0, "{answer}");
-    assert_eq!(answer.stderr.matches("api: retrying the push of ").count(), 5, "{answer}");
+    // The engine itself retries some of the requests.
+    assert!(answer.stderr.matches("api: retrying the push of ").count() >= 2, "{answer}");
     let record = proxy.record();
     let uploads = record.iter().filter(|passed| {
         passed.method == "PUT" && passed.path.contains("/api/blobs/uploads/") && passed.status == 201
     });
-    // Two images: the layers of the base image and of the stage, the copied file, and two configurations.
-    assert_eq!(uploads.count(), 6, "{:#?}", proxy.lines());
+    let uploads = uploads.count();
+    let manifests = shop.tags("api").into_iter().map(|tag| {
+        let manifest = shop.manifest(&format!("{}/{}api:{tag}", proxy.host(), shop.prefix));
+        [vec![manifest["config"].clone()], manifest["layers"].as_array().unwrap().clone()].concat()
+    });
+    let blobs: BTreeSet<String> = manifests.flatten().map(|blob| blob["digest"].to_string()).collect();
+    assert!(!blobs.is_empty() && uploads <= blobs.len(), "{uploads} of {blobs:?}: {:#?}", proxy.lines());
 }
 
 // issue 14: E13
-#[test]
-fn nothing_stays_in_the_engine_after_a_build_to_a_registry() {
+fn nothing_stays_in_the_engine_after_a_build_to_a_registry(engine: BedEngine) {
     let dependent: Project = ("web", "FROM api\nRUN cat /a > /b\n", "");
-    let shop = Shop::new().cache(Cache::oci()).projects(&[STAGES, dependent]);
+    let shop = Shop::new().on(engine).cache(Cache::oci()).projects(&[STAGES, dependent]);
 
     let answer = shop.world.run(["build", "-q"]);
 

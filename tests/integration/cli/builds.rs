@@ -2,6 +2,7 @@
 
 use insta::assert_snapshot;
 
+use crate::support::engines::BedEngine;
 use crate::support::shop::{Cache, Shop};
 
 const CHAIN: &[crate::support::shop::Project] = &[
@@ -58,7 +59,7 @@ fn what_is_built_once_is_reused() {
 
 #[test]
 fn a_registry_gets_the_images_their_tags_and_the_record() {
-    let shop = Shop::new().cache(Cache::oci()).projects(CHAIN);
+    let shop = Shop::new().on(BedEngine::Current).cache(Cache::oci()).projects(CHAIN);
 
     let built = shop.shown(["build", "-q"]);
     let tags: Vec<String> = shop.tags("api").into_iter().collect();
@@ -182,6 +183,7 @@ fn build_as_json_says_what_became_of_each_project() {
         }
       ],
       "interrupted": false,
+      "inline_cache_fault": null,
       "record": "<prefix>/shop-builds:commit-<40 hex>"
     }
     [exit: 0]

@@ -6,9 +6,11 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 
 use crate::engine::bridge::Bridge;
-use crate::support::bed::setting;
+use crate::support::engines::{BedEngine, on_each_engine};
 use crate::support::shop::{Cache, Project, Shop};
 use crate::support::world::Answer;
+
+on_each_engine!(on_a_new_branch_the_failed_step_is_the_one_that_failed);
 
 /// Ways to fail: a project, its Dockerfile, its failed step, the exit code, and what the error or the log says. An error of
 /// syntax is in no step: the engine's message names the line.
@@ -39,33 +41,29 @@ const WAYS: [(&str, &str, &str, Option<u64>, &str); 5] = [
 ];
 
 // issue 14: E5
-#[test]
-fn on_a_new_branch_the_failed_step_is_the_one_that_failed() {
-    for engine in ["DOCKER_HOST_1", "DOCKER_HOST_2"] {
-        let projects = WAYS.map(|(name, dockerfile, ..)| -> Project { (name, dockerfile, "") });
-        let mut shop = Shop::new().cache(Cache::oci()).projects(&projects);
-        shop.world.set("DOCKER_HOST", &setting(engine));
-        shop.world.git(["checkout", "-q", "-b", "topic"]);
+fn on_a_new_branch_the_failed_step_is_the_one_that_failed(engine: BedEngine) {
+    let projects = WAYS.map(|(name, dockerfile, ..)| -> Project { (name, dockerfile, "") });
+    let shop = Shop::new().on(engine).cache(Cache::oci()).projects(&projects);
+    shop.world.git(["checkout", "-q", "-b", "topic"]);
 
-        let json = shop.world.run(["build", "-q", "--json"]);
-        let text = shop.world.run(["build", "-q"]);
+    let json = shop.world.run(["build", "-q", "--json"]);
+    let text = shop.world.run(["build", "-q"]);
 
-        assert_eq!((json.exit, text.exit), (4, 4), "{engine}: {json}\n{text}");
-        for (name, _, step, exit_code, said) in WAYS {
-            let document = json.json();
-            let project = failed(&document, name);
-            assert_eq!(project["failed_step"].as_str().unwrap_or_default(), step, "{engine}: {project:#}");
-            assert_eq!(project["exit_code"], json!(exit_code), "{engine}: {project:#}");
-            let texts = [&project["error"], &project["log_tail"]].map(Value::to_string).concat();
-            assert!(texts.contains(said), "{engine}: {project:#}");
-            assert!(!project.to_string().contains("importing cache manifest"), "{engine}: {project:#}");
-            let stdout = format!("\n{}", text.stdout);
-            let mut parts = stdout.split("\nfailed ");
-            let shown = parts.find(|part| part.trim_start().starts_with(name)).unwrap();
-            assert!(shown.contains(step) && shown.contains(said), "{engine}: {shown}");
-            let has_code = exit_code.is_none_or(|code| shown.contains(&format!("exit code: {code}")));
-            assert!(has_code, "{engine}: {shown}");
-        }
+    assert_eq!((json.exit, text.exit), (4, 4), "{json}\n{text}");
+    for (name, _, step, exit_code, said) in WAYS {
+        let document = json.json();
+        let project = failed(&document, name);
+        assert_eq!(project["failed_step"].as_str().unwrap_or_default(), step, "{project:#}");
+        assert_eq!(project["exit_code"], json!(exit_code), "{project:#}");
+        let texts = [&project["error"], &project["log_tail"]].map(Value::to_string).concat();
+        assert!(texts.contains(said), "{project:#}");
+        assert!(!project.to_string().contains("importing cache manifest"), "{project:#}");
+        let stdout = format!("\n{}", text.stdout);
+        let mut parts = stdout.split("\nfailed ");
+        let shown = parts.find(|part| part.trim_start().starts_with(name)).unwrap();
+        assert!(shown.contains(step) && shown.contains(said), "{shown}");
+        let has_code = exit_code.is_none_or(|code| shown.contains(&format!("exit code: {code}")));
+        assert!(has_code, "{shown}");
     }
 }
 
@@ -80,7 +78,7 @@ fn an_engine_that_dies_during_a_build_is_an_error_of_the_environment_and_named()
     let api: Project = ("api", "FROM chinampa/base:1\nRUN echo begun; exec sleep 1000\n", "");
     let mut shop = Shop::new().projects(&[api]);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let bridge = runtime.block_on(Bridge::plain());
+    let bridge = runtime.block_on(Bridge::new(BedEngine::Machine));
     let host = bridge.host().to_string();
     shop.world.set("DOCKER_HOST", &host);
     let mut command = shop.world.command(["build", "--progress", "json"]);

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use crate::cli::ci_environments::{CIS, Event, History, Job, job};
 use crate::engine::bridge::{Bridge, keys};
 use crate::support::bed::setting;
+use crate::support::engines::BedEngine;
 use crate::support::shop::{Cache, Project, Shop};
 use crate::support::world::Answer;
 
@@ -214,7 +215,7 @@ fn the_images_of_an_untrusted_run_are_reused_by_nobody() {
 /// Files that a pull request has sent are not taken for those of another run.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_untrusted_run_shares_the_key_of_its_context_with_no_other_run() {
-    let (bridge, sent) = Bridge::recording().await;
+    let (bridge, sent) = Bridge::recording(BedEngine::Machine).await;
     let mut shop = Shop::new().projects(&[("api", "FROM chinampa/base:1\nCOPY . /\n", "")]);
     shop.world.set("DOCKER_HOST", &format!("tcp://127.0.0.1:{}", bridge.port));
     let keys_of = |variables: &[(&str, &str)]| {

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::end_to_end::support::{docker, examples, names, project, with_outcome};
-use crate::support::bed::setting;
+use crate::end_to_end::support::{examples, names, project, with_outcome};
 
 #[test]
 fn only_what_changed_is_built_and_all_else_is_found_by_its_digest() {
@@ -36,24 +35,6 @@ fn only_what_changed_is_built_and_all_else_is_found_by_its_digest() {
     for name in ["api", "base", "lib", "site", "worker"] {
         assert_eq!(project(&reverted, name)["image"], project(&first, name)["image"]);
     }
-}
-
-#[test]
-fn another_machine_takes_the_steps_before_a_late_change_from_the_registry() {
-    let mut shop = examples();
-    shop.world.commit();
-    shop.build([]);
-    let other_machine = setting("DOCKER_HOST_2");
-    docker(&other_machine, &["builder", "prune", "-af"]);
-    shop.world.set("DOCKER_HOST", &other_machine);
-
-    shop.world.write("examples/api/src/cgi-bin/late", "#!/bin/sh\necho late\n").commit();
-    let report = shop.build([]);
-
-    assert_eq!(with_outcome(&report, "built"), names(["api"]));
-    let api = project(&report, "api");
-    let (steps, cached) = (api["steps"].as_u64().unwrap(), api["cached_steps"].as_u64().unwrap());
-    assert_eq!(cached, steps - 1, "only the step that copies the changed folder runs: {api:#}");
 }
 
 #[test]

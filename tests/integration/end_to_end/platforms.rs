@@ -5,11 +5,17 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::end_to_end::support::{names, project, with_outcome};
+use crate::support::engines::{BedEngine, on_each_engine};
 use crate::support::shop::{Cache, Shop};
 
-#[test]
-fn several_platforms_become_one_index_of_one_image_each() {
-    let shop = Shop::new().cache(Cache::oci());
+on_each_engine!(
+    several_platforms_become_one_index_of_one_image_each,
+    each_platform_is_built_from_its_own_parent,
+    a_change_of_the_parent_of_either_platform_rebuilds_the_image,
+);
+
+fn several_platforms_become_one_index_of_one_image_each(engine: BedEngine) {
+    let shop = Shop::new().on(engine).cache(Cache::oci());
     let manifest = format!(
         "[workspace]\nname = \"shop\"\n{}[projects.app]\npath = \"app\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\n",
         shop.cache_table()
@@ -34,8 +40,8 @@ fn several_platforms_become_one_index_of_one_image_each() {
 }
 
 /// `amd` and `arm` are for one platform each, and `svc` starts from the one of its own.
-fn shop_of_two_parents() -> Shop {
-    let shop = Shop::new().cache(Cache::oci());
+fn shop_of_two_parents(engine: BedEngine) -> Shop {
+    let shop = Shop::new().on(engine).cache(Cache::oci());
     let of_one = |name: &str, platform: &str| {
         shop.world.write(&format!("{name}/Dockerfile"), "FROM scratch\nCOPY which /which\n");
         shop.world.write(&format!("{name}/which"), name);
@@ -71,9 +77,8 @@ fn first_layers(shop: &Shop, image: &str) -> BTreeMap<String, String> {
 }
 
 // issue 12: D2
-#[test]
-fn each_platform_is_built_from_its_own_parent() {
-    let shop = shop_of_two_parents();
+fn each_platform_is_built_from_its_own_parent(engine: BedEngine) {
+    let shop = shop_of_two_parents(engine);
 
     let output = shop.world.run(["build", "--json", "--progress", "plain"]);
 
@@ -89,9 +94,8 @@ fn each_platform_is_built_from_its_own_parent() {
 }
 
 // issue 12: D2
-#[test]
-fn a_change_of_the_parent_of_either_platform_rebuilds_the_image() {
-    let shop = shop_of_two_parents();
+fn a_change_of_the_parent_of_either_platform_rebuilds_the_image(engine: BedEngine) {
+    let shop = shop_of_two_parents(engine);
     shop.build([]);
 
     for parent in ["amd", "arm"] {

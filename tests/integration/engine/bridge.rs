@@ -1,4 +1,4 @@
-//! A way to the machine's own engine over TCP.
+//! A way to an engine over TCP.
 
 use std::io;
 use std::pin::Pin;
@@ -10,44 +10,41 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::task::JoinSet;
 
-use crate::support::bed;
+use crate::support::engines::BedEngine;
 
-/// Leads TCP connections to the machine's own engine, until it is dropped.
+/// Leads TCP connections to an engine, until it is dropped.
 pub(crate) struct Bridge {
     pub(crate) port: u16,
     _connections: JoinSet<()>,
 }
 
 impl Bridge {
-    /// Without TLS.
-    pub(crate) async fn plain() -> Self {
-        Self::new(|stream| std::future::ready(Ok(stream))).await
+    pub(crate) async fn new(engine: BedEngine) -> Self {
+        Self::through(engine, |stream| stream).await
     }
 
     /// Also returns what the clients send, of all connections.
-    pub(crate) async fn recording() -> (Self, Sent) {
+    pub(crate) async fn recording(engine: BedEngine) -> (Self, Sent) {
         let sent = Sent::default();
         let recorded = sent.clone();
-        let accept = move |stream| std::future::ready(Ok(Recorded { stream, sent: recorded.clone() }));
-        (Self::new(accept).await, sent)
+        let record = move |stream| Recorded { stream, sent: recorded.clone() };
+        (Self::through(engine, record).await, sent)
     }
 
-    /// `accept` makes of a connection what the engine's bytes go through.
-    pub(crate) async fn new<S, F>(accept: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> Self
+    /// `wrap` makes of a connection what the engine's bytes go through.
+    async fn through<S>(engine: BedEngine, wrap: impl Fn(TcpStream) -> S + Send + Sync + 'static) -> Self
     where
-        S: AsyncRead + AsyncWrite + Unpin + Send,
-        F: Future<Output = io::Result<S>> + Send + 'static,
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let socket = bed::setting("DOCKER_HOST_1").strip_prefix("unix://").unwrap().to_owned();
+        let socket = engine.socket().strip_prefix("unix://").unwrap().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let mut accepting = JoinSet::new();
         accepting.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((near, _)) = listener.accept().await {
-                let (near, socket) = (accept(near), socket.clone());
+                let (mut near, socket) = (wrap(near), socket.clone());
                 connections.spawn(async move {
-                    let mut near = near.await?;
                     let mut far = UnixStream::connect(&socket).await?;
                     tokio::io::copy_bidirectional(&mut near, &mut far).await
                 });

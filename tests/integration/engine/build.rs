@@ -4,10 +4,19 @@ use chinampa::internals::engine::{Engine as _, Progress};
 use chinampa::internals::model::Secret;
 
 use crate::engine::support::{self, BASE, Repository, request, unique};
+use crate::support::engines::{BedEngine, on_each_engine};
 
-#[tokio::test]
-async fn arguments_labels_and_the_target_are_the_requests() {
-    let engine = support::engine().await;
+on_each_engine!(
+    async
+    arguments_labels_and_the_target_are_the_requests,
+    a_secret_reaches_its_step_and_stays_out_of_the_image,
+    progress_tells_each_step_once_and_its_output,
+    builds_run_side_by_side_without_mixing_their_files,
+    an_image_has_the_name_that_it_was_tagged_with,
+);
+
+async fn arguments_labels_and_the_target_are_the_requests(on: BedEngine) {
+    let engine = support::connect(on).await;
     let dockerfile = format!(
         "FROM {BASE} AS first\nARG GREETING=none\nARG NONCE\nRUN echo \"$GREETING $NONCE\" > /greeting\n\
          FROM first\nRUN echo last > /last\n"
@@ -35,9 +44,8 @@ async fn arguments_labels_and_the_target_are_the_requests() {
     assert_eq!(inspected.repo_tags, Some(vec![]), "a build gives no name by itself");
 }
 
-#[tokio::test]
-async fn a_secret_reaches_its_step_and_stays_out_of_the_image() {
-    let engine = support::engine().await;
+async fn a_secret_reaches_its_step_and_stays_out_of_the_image(on: BedEngine) {
+    let engine = support::connect(on).await;
     let nonce = unique();
     let dockerfile = format!(
         "FROM {BASE}\nRUN --mount=type=secret,id=token,required cat /run/secrets/token && \
@@ -55,14 +63,13 @@ async fn a_secret_reaches_its_step_and_stays_out_of_the_image() {
     assert!(found.contains_key(b"done".as_slice()));
     let is_in = |bytes: &[u8]| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
     assert!(!found.values().any(|entry| is_in(&entry.content)));
-    let history = support::client().image_history(&image.id().to_string()).await.unwrap();
+    let history = engine.client.image_history(&image.id().to_string()).await.unwrap();
     assert!(!is_in(format!("{history:?} {:?}", image.inspect().await).as_bytes()));
     assert!(!is_in(format!("{request:?}").as_bytes()));
 }
 
-#[tokio::test]
-async fn progress_tells_each_step_once_and_its_output() {
-    let engine = support::engine().await;
+async fn progress_tells_each_step_once_and_its_output(on: BedEngine) {
+    let engine = support::connect(on).await;
     let nonce = unique();
 
     let image = support::build(
@@ -90,9 +97,8 @@ async fn progress_tells_each_step_once_and_its_output() {
     assert!(!image.told.iter().any(|told| format!("{told:?}").contains("[internal]")));
 }
 
-#[tokio::test]
-async fn builds_run_side_by_side_without_mixing_their_files() {
-    let engine = support::engine().await;
+async fn builds_run_side_by_side_without_mixing_their_files(on: BedEngine) {
+    let engine = support::connect(on).await;
     let repository = Repository::new();
     let texts: Vec<String> = (0..6).map(|_| unique()).collect();
     let requests: Vec<_> = texts
@@ -108,9 +114,8 @@ async fn builds_run_side_by_side_without_mixing_their_files() {
     }
 }
 
-#[tokio::test]
-async fn an_image_has_the_name_that_it_was_tagged_with() {
-    let engine = support::engine().await;
+async fn an_image_has_the_name_that_it_was_tagged_with(on: BedEngine) {
+    let engine = support::connect(on).await;
     let image = support::build(&engine, &request(&format!("FROM {BASE}\nRUN echo {}\n", unique()), vec![]))
         .await
         .unwrap();

@@ -3,10 +3,19 @@
 use chinampa::internals::engine::Step;
 
 use crate::engine::support::{self, BASE, Repository, request, unique};
+use crate::support::engines::{BedEngine, on_each_engine};
 
-#[tokio::test]
-async fn the_second_build_takes_every_step_from_the_cache() {
-    let engine = support::engine().await;
+on_each_engine!(
+    async
+    the_second_build_takes_every_step_from_the_cache,
+    a_change_that_keeps_the_size_arrives,
+    a_changed_dockerfile_of_the_same_size_is_the_one_that_is_built,
+    a_file_that_left_the_context_leaves_the_image,
+    the_same_build_can_run_beside_itself,
+);
+
+async fn the_second_build_takes_every_step_from_the_cache(on: BedEngine) {
+    let engine = support::connect(on).await;
     let repository = Repository::new();
     let dockerfile = format!("FROM {BASE}\nWORKDIR /app\nCOPY . .\nRUN echo built > /built\n");
     let request = request(&dockerfile, vec![repository.file("a", unique())]);
@@ -21,9 +30,8 @@ async fn the_second_build_takes_every_step_from_the_cache() {
 }
 
 /// All files have the same time, so a change that keeps the size looks like none to the engine.
-#[tokio::test]
-async fn a_change_that_keeps_the_size_arrives() {
-    let engine = support::engine().await;
+async fn a_change_that_keeps_the_size_arrives(on: BedEngine) {
+    let engine = support::connect(on).await;
     let repository = Repository::new();
     let text = unique();
     let dockerfile = format!("FROM {BASE}\nCOPY . /app\n");
@@ -37,9 +45,8 @@ async fn a_change_that_keeps_the_size_arrives() {
     }
 }
 
-#[tokio::test]
-async fn a_changed_dockerfile_of_the_same_size_is_the_one_that_is_built() {
-    let engine = support::engine().await;
+async fn a_changed_dockerfile_of_the_same_size_is_the_one_that_is_built(on: BedEngine) {
+    let engine = support::connect(on).await;
     let text = unique();
 
     for round in 0..3 {
@@ -51,9 +58,8 @@ async fn a_changed_dockerfile_of_the_same_size_is_the_one_that_is_built() {
     }
 }
 
-#[tokio::test]
-async fn a_file_that_left_the_context_leaves_the_image() {
-    let engine = support::engine().await;
+async fn a_file_that_left_the_context_leaves_the_image(on: BedEngine) {
+    let engine = support::connect(on).await;
     let repository = Repository::new();
     let (one, other) = (repository.file("a", unique()), repository.file("b", unique()));
     let dockerfile = format!("FROM {BASE}\nCOPY . /app\n");
@@ -65,9 +71,8 @@ async fn a_file_that_left_the_context_leaves_the_image() {
     assert_eq!(alone.files("/app").await.len(), 1);
 }
 
-#[tokio::test]
-async fn the_same_build_can_run_beside_itself() {
-    let engine = support::engine().await;
+async fn the_same_build_can_run_beside_itself(on: BedEngine) {
+    let engine = support::connect(on).await;
     let repository = Repository::new();
     let content = unique();
     let files =
@@ -76,7 +81,9 @@ async fn the_same_build_can_run_beside_itself() {
 
     let images = futures_util::future::join_all((0..4).map(|_| support::build(&engine, &request))).await;
 
+    // Some of them may be one image, which is removed with the first.
     let images: Vec<_> = images.into_iter().map(Result::unwrap).collect();
-    assert!(images.iter().all(|image| image.id() == images[0].id()));
-    assert_eq!(images[0].files("/app").await.len(), 200);
+    for image in &images {
+        assert_eq!(image.files("/app").await.len(), 200);
+    }
 }

@@ -8,12 +8,18 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::engine::bridge::Bridge;
-use crate::engine::support::{self, BASE, Repository, request, unique};
+use crate::engine::support::{self, BASE, Repository, TestEngine, request, unique};
+use crate::support::engines::{BedEngine, on_each_engine};
 
-#[tokio::test]
-async fn an_engine_is_reached_over_tcp() {
-    let bridge = Bridge::plain().await;
-    let engine = DockerEngine::connect(&bridge.host().into()).await.unwrap();
+on_each_engine!(
+    async
+    an_engine_is_reached_over_tcp,
+    a_connection_that_breaks_in_mid_build_is_a_failure_of_the_environment,
+);
+
+async fn an_engine_is_reached_over_tcp(on: BedEngine) {
+    let bridge = Bridge::new(on).await;
+    let engine = TestEngine::new(DockerEngine::connect(&bridge.host().into()).await.unwrap(), on);
     let repository = Repository::new();
     let request = request(&format!("FROM {BASE}\nCOPY . /app\n"), vec![repository.file("a", unique())]);
 
@@ -22,9 +28,8 @@ async fn an_engine_is_reached_over_tcp() {
     assert_eq!(image.files("/app").await.len(), 1);
 }
 
-#[tokio::test]
-async fn a_connection_that_breaks_in_mid_build_is_a_failure_of_the_environment() {
-    let bridge = Bridge::plain().await;
+async fn a_connection_that_breaks_in_mid_build_is_a_failure_of_the_environment(on: BedEngine) {
+    let bridge = Bridge::new(on).await;
     let engine = DockerEngine::connect(&bridge.host().into()).await.unwrap();
     let bridge = std::sync::Mutex::new(Some(bridge));
     let dockerfile = format!("FROM {BASE}\nRUN echo {}; exec sleep 1000\n", unique());

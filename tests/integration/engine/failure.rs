@@ -11,10 +11,20 @@ use chinampa::internals::model::{ErrorKind, FileMode, RepoPath};
 use sha2::{Digest as _, Sha256};
 
 use crate::engine::support::{self, BASE, Repository, request, unique};
+use crate::support::engines::{BedEngine, on_each_engine};
 
-#[tokio::test]
-async fn a_step_that_fails_is_named_with_its_last_lines() {
-    let engine = support::engine().await;
+on_each_engine!(
+    async
+    a_step_that_fails_is_named_with_its_last_lines,
+    a_dockerfile_that_is_none_is_the_builds_failure,
+    a_dockerfile_without_a_stage_is_not_sent_to_the_engine,
+    a_file_outside_of_git_must_be_what_was_planned,
+    a_blob_that_is_not_there_is_named,
+    a_build_that_is_dropped_ends_in_the_engine_too,
+);
+
+async fn a_step_that_fails_is_named_with_its_last_lines(on: BedEngine) {
+    let engine = support::connect(on).await;
     let dockerfile = format!(
         "FROM {BASE}\nRUN echo fine {}\nRUN echo noise\nRUN seq 100; echo why it failed; exit 3\n",
         unique()
@@ -29,9 +39,8 @@ async fn a_step_that_fails_is_named_with_its_last_lines() {
     assert_eq!(error.kind(), ErrorKind::Failed);
 }
 
-#[tokio::test]
-async fn a_dockerfile_that_is_none_is_the_builds_failure() {
-    let engine = support::engine().await;
+async fn a_dockerfile_that_is_none_is_the_builds_failure(on: BedEngine) {
+    let engine = support::connect(on).await;
 
     let dockerfile = format!("FROM {BASE}\nNONSENSE\n");
     let Err(error) = support::build(&engine, &request(&dockerfile, vec![])).await else { panic!() };
@@ -40,14 +49,13 @@ async fn a_dockerfile_that_is_none_is_the_builds_failure() {
 }
 
 /// Docker 20.10 would die of it, and with it every other build of the machine.
-#[tokio::test]
-async fn a_dockerfile_without_a_stage_is_not_sent_to_the_engine() {
-    let engine = support::engine().await;
+async fn a_dockerfile_without_a_stage_is_not_sent_to_the_engine(on: BedEngine) {
+    let engine = support::connect(on).await;
 
     let Err(error) = support::build(&engine, &request("ARG A=1\n", vec![])).await else { panic!() };
 
     assert!(matches!(error, EngineError::NoStage), "{error:?}");
-    support::client().ping().await.unwrap();
+    engine.client.ping().await.unwrap();
 }
 
 fn outside(path: &std::path::Path, planned: &[u8]) -> ContextFile {
@@ -55,9 +63,8 @@ fn outside(path: &std::path::Path, planned: &[u8]) -> ContextFile {
     ContextFile { path: RepoPath::new("extra").unwrap(), mode: FileMode::Regular, content }
 }
 
-#[tokio::test]
-async fn a_file_outside_of_git_must_be_what_was_planned() {
-    let engine = support::engine().await;
+async fn a_file_outside_of_git_must_be_what_was_planned(on: BedEngine) {
+    let engine = support::connect(on).await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("extra");
     let planned = unique();
@@ -75,9 +82,8 @@ async fn a_file_outside_of_git_must_be_what_was_planned() {
     assert_eq!(image.files("/app").await[b"extra".as_slice()].content, planned.as_bytes());
 }
 
-#[tokio::test]
-async fn a_blob_that_is_not_there_is_named() {
-    let engine = support::engine().await;
+async fn a_blob_that_is_not_there_is_named(on: BedEngine) {
+    let engine = support::connect(on).await;
     let repository = Repository::new();
     let other = Repository::new();
     let mut file = repository.file("a", unique());
@@ -106,9 +112,8 @@ async fn an_engine_that_is_not_there_is_unreachable_and_the_hint_says_how_to_sta
     assert!(error.to_string().contains("docker.sock"));
 }
 
-#[tokio::test]
-async fn a_build_that_is_dropped_ends_in_the_engine_too() {
-    let engine = support::engine().await;
+async fn a_build_that_is_dropped_ends_in_the_engine_too(on: BedEngine) {
+    let engine = support::connect(on).await;
     let marker = unique();
     let request =
         request(&format!("FROM {BASE}\nENV MARKER={marker}\nRUN echo begun; exec sleep 1000\n"), vec![]);

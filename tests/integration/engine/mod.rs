@@ -1,4 +1,4 @@
-//! Builds on the machine's own Docker engine.
+//! Builds on the Docker engines of the test bed.
 
 pub(crate) mod bridge;
 mod build;
@@ -6,6 +6,7 @@ mod cache;
 mod connection;
 mod context;
 mod failure;
+mod inline_cache;
 mod private;
 mod proxies;
 mod registry;

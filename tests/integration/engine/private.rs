@@ -6,17 +6,27 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chinampa::internals::engine::Engine as _;
 use chinampa::internals::model::{Credentials, ImageRef, Secret};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::engine::support::{self, BASE, request, unique};
 use crate::support::bed::setting;
+use crate::support::engines::{BedEngine, on_each_engine};
 use crate::support::shop::{Cache, Shop};
 use crate::support::world::Answer;
 
+on_each_engine!(
+    async
+    a_private_base_image_is_pulled_with_the_login_of_the_docker_configuration,
+    a_helper_is_asked_for_the_login_of_a_base_image,
+    a_helper_that_fails_is_named,
+    a_refused_login_is_named_with_its_host_and_its_file,
+    an_untrusted_run_uses_no_login_but_the_caches,
+);
+
 /// A shop whose only project has a base image in the bed's second registry.
-async fn shop(cache: Cache) -> Shop {
-    let shop = Shop::new().cache(cache);
-    let engine = support::engine().await;
+async fn shop(on: BedEngine, cache: Cache) -> Shop {
+    let shop = Shop::new().on(on).cache(cache);
+    let engine = support::connect(on).await;
     let base = request(&format!("FROM {BASE}\nRUN echo {} > /base\n", unique()), vec![]);
     let image = support::build(&engine, &base).await.unwrap();
     let name = format!("{}/{}base:1", setting("REGISTRY_2"), shop.prefix);
@@ -34,17 +44,9 @@ async fn shop(cache: Cache) -> Shop {
     shop
 }
 
-/// Adds to the configuration of `shop`, which may hold the login for the cache.
-fn configure(shop: &Shop, change: impl FnOnce(&mut Value)) {
-    let text = std::fs::read_to_string(shop.config_file()).unwrap_or_else(|_| "{}".to_owned());
-    let mut config = serde_json::from_str(&text).unwrap();
-    change(&mut config);
-    std::fs::write(shop.config_file(), config.to_string()).unwrap();
-}
-
 fn log_in(shop: &Shop, password: &str) {
     let auth = STANDARD.encode(format!("{}:{password}", setting("REGISTRY_2_USER")));
-    configure(shop, |config| config["auths"][setting("REGISTRY_2")] = json!({ "auth": auth }));
+    shop.configure(|config| config["auths"][setting("REGISTRY_2")] = json!({ "auth": auth }));
 }
 
 /// Makes a helper that runs `script` the only one who knows the login.
@@ -55,17 +57,16 @@ fn helper(shop: &mut Shop, script: &str) {
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     let path = std::env::var("PATH").unwrap();
     shop.world.set("PATH", &format!("{}:{path}", folder.display()));
-    configure(shop, |config| config["credHelpers"][setting("REGISTRY_2")] = "bed".into());
+    shop.configure(|config| config["credHelpers"][setting("REGISTRY_2")] = "bed".into());
 }
 
 fn build(shop: &Shop) -> Answer {
     shop.world.run(["build", "--progress", "plain", "-vv"])
 }
 
-#[tokio::test]
-async fn a_private_base_image_is_pulled_with_the_login_of_the_docker_configuration() {
+async fn a_private_base_image_is_pulled_with_the_login_of_the_docker_configuration(on: BedEngine) {
     for cache in [Cache::Engine, Cache::oci()] {
-        let shop = shop(cache).await;
+        let shop = shop(on, cache).await;
         log_in(&shop, &setting("REGISTRY_2_PASSWORD"));
 
         let answer = build(&shop);
@@ -75,9 +76,8 @@ async fn a_private_base_image_is_pulled_with_the_login_of_the_docker_configurati
     }
 }
 
-#[tokio::test]
-async fn a_helper_is_asked_for_the_login_of_a_base_image() {
-    let mut shop = shop(Cache::Engine).await;
+async fn a_helper_is_asked_for_the_login_of_a_base_image(on: BedEngine) {
+    let mut shop = shop(on, Cache::Engine).await;
     let (user, password) = (setting("REGISTRY_2_USER"), setting("REGISTRY_2_PASSWORD"));
     helper(&mut shop, &format!("echo '{{\"Username\": \"{user}\", \"Secret\": \"{password}\"}}'"));
 
@@ -87,9 +87,8 @@ async fn a_helper_is_asked_for_the_login_of_a_base_image() {
     assert!(!answer.to_string().contains(&password), "{answer}");
 }
 
-#[tokio::test]
-async fn a_helper_that_fails_is_named() {
-    let mut shop = shop(Cache::Engine).await;
+async fn a_helper_that_fails_is_named(on: BedEngine) {
+    let mut shop = shop(on, Cache::Engine).await;
     helper(&mut shop, "echo the keychain is locked >&2; exit 1");
 
     let answer = build(&shop);
@@ -103,29 +102,29 @@ async fn a_helper_that_fails_is_named() {
     );
 }
 
-#[tokio::test]
-async fn a_refused_login_is_named_with_its_host_and_its_file() {
-    let shop = shop(Cache::Engine).await;
-    log_in(&shop, "swordfish-is-wrong");
+async fn a_refused_login_is_named_with_its_host_and_its_file(on: BedEngine) {
+    for cache in [Cache::Engine, Cache::oci()] {
+        let shop = shop(on, cache).await;
+        log_in(&shop, "swordfish-is-wrong");
 
-    let wrong = build(&shop);
-    configure(&shop, |config| *config = json!({}));
-    let none = build(&shop);
+        let wrong = build(&shop);
+        shop.configure(|config| _ = config["auths"].as_object_mut().unwrap().remove(&setting("REGISTRY_2")));
+        let none = build(&shop);
 
-    let (host, file) = (setting("REGISTRY_2"), shop.config_file());
-    let (user, file) = (setting("REGISTRY_2_USER"), file.display());
-    let named = format!("cannot pull from `{host}` as `{user}`, with the login from `{file}`");
-    assert_eq!(wrong.exit, 4, "{wrong}");
-    assert!(wrong.to_string().contains(&named), "{wrong}");
-    assert!(!wrong.to_string().contains("swordfish"), "{wrong}");
-    let named = format!("cannot pull from `{host}` without a login: `{file}` has none for it");
-    assert_eq!(none.exit, 4, "{none}");
-    assert!(none.to_string().contains(&named), "{none}");
+        let (host, file) = (setting("REGISTRY_2"), shop.config_file());
+        let (user, file) = (setting("REGISTRY_2_USER"), file.display());
+        let named = format!("cannot pull from `{host}` as `{user}`, with the login from `{file}`");
+        assert_eq!(wrong.exit, 4, "{wrong}");
+        assert!(wrong.to_string().contains(&named), "{wrong}");
+        assert!(!wrong.to_string().contains("swordfish"), "{wrong}");
+        let named = format!("cannot pull from `{host}` without a login: `{file}` has none for it");
+        assert_eq!(none.exit, 4, "{none}");
+        assert!(none.to_string().contains(&named), "{none}");
+    }
 }
 
-#[tokio::test]
-async fn an_untrusted_run_uses_no_login_but_the_caches() {
-    let mut shop = shop(Cache::oci()).await;
+async fn an_untrusted_run_uses_no_login_but_the_caches(on: BedEngine) {
+    let mut shop = shop(on, Cache::oci()).await;
     log_in(&shop, &setting("REGISTRY_2_PASSWORD"));
     shop.world.set("CHINAMPA_TRUST", "untrusted");
 

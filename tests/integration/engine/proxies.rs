@@ -2,8 +2,13 @@
 
 use serde_json::json;
 
-use crate::support::bed::setting;
+use crate::support::engines::{BedEngine, on_each_engine};
 use crate::support::shop::{Project, Shop};
+
+on_each_engine!(
+    commands_get_the_proxies_and_neither_image_nor_digest_has_them,
+    an_untrusted_run_gets_no_proxies,
+);
 
 /// Succeeds only behind the proxy that the tests configure.
 const BEHIND: &[Project] = &[(
@@ -19,9 +24,8 @@ fn configure(shop: &Shop, proxy: &str) {
     std::fs::write(shop.config_file(), config.to_string()).unwrap();
 }
 
-#[test]
-fn commands_get_the_proxies_and_neither_image_nor_digest_has_them() {
-    let shop = Shop::new().projects(BEHIND);
+fn commands_get_the_proxies_and_neither_image_nor_digest_has_them(engine: BedEngine) {
+    let shop = Shop::new().on(engine).projects(BEHIND);
     configure(&shop, PROXY);
 
     let built = shop.world.run(["build", "--progress", "plain", "-vv"]);
@@ -32,19 +36,18 @@ fn commands_get_the_proxies_and_neither_image_nor_digest_has_them() {
     assert!(!built.to_string().contains("pr0xy-s3cret"), "{built}");
     assert_eq!(again.exit, 0, "{again}");
     assert!(again.stdout.contains("0 to build, 1 to reuse"), "{again}");
-    let engine = bollard::Docker::connect_with_host(&setting("DOCKER_HOST_1")).unwrap();
+    let client = engine.client();
     let name = shop.engine_images().into_iter().find(|name| name.contains("cache-")).unwrap();
     let name = format!("{}{name}", shop.prefix);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let image = runtime.block_on(engine.inspect_image(&name)).unwrap();
-    let history = runtime.block_on(engine.image_history(&name)).unwrap();
+    let image = runtime.block_on(client.inspect_image(&name)).unwrap();
+    let history = runtime.block_on(client.image_history(&name)).unwrap();
     let shown = format!("{image:?} {history:?}");
     assert!(!shown.contains("pr0xy-s3cret"), "{shown}");
 }
 
-#[test]
-fn an_untrusted_run_gets_no_proxies() {
-    let mut shop = Shop::new().projects(BEHIND);
+fn an_untrusted_run_gets_no_proxies(engine: BedEngine) {
+    let mut shop = Shop::new().on(engine).projects(BEHIND);
     configure(&shop, PROXY);
     shop.world.set("CHINAMPA_TRUST", "untrusted");
 

@@ -6,11 +6,21 @@ use std::sync::mpsc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chinampa::internals::engine::{BuildRequest, DockerEngine, Engine as _, EngineError, Logins, Step};
+use chinampa::internals::engine::{BuildRequest, Engine as _, EngineError, Logins, Step};
 use chinampa::internals::model::{Credentials, Host, ImageRef, ManifestDigest, Secret};
 
-use crate::engine::support::{self, BASE, Repository, request, unique};
+use crate::engine::support::{self, BASE, Repository, TestEngine, request, unique};
 use crate::support::bed;
+use crate::support::engines::{BedEngine, on_each_engine};
+
+on_each_engine!(
+    async
+    a_pushed_image_has_in_the_registry_the_digest_that_was_returned,
+    a_push_that_is_denied_or_of_nothing_is_a_failure,
+    a_password_of_any_characters_reaches_the_registry,
+    a_private_parent_is_pulled_with_the_requests_credentials_only,
+    another_machine_takes_the_layers_from_the_registry,
+);
 
 fn host() -> Host {
     bed::setting("REGISTRY_1").parse().unwrap()
@@ -26,7 +36,7 @@ fn new_image() -> ImageRef {
     format!("{}/engine-{}:v1", host(), unique()).parse().unwrap()
 }
 
-async fn build_and_push(engine: &DockerEngine, request: &BuildRequest) -> (ImageRef, ManifestDigest) {
+async fn build_and_push(engine: &TestEngine, request: &BuildRequest) -> (ImageRef, ManifestDigest) {
     let image = support::build(engine, request).await.unwrap();
     let name = new_image();
     engine.tag(&image.id(), &name).await.unwrap();
@@ -52,9 +62,8 @@ fn digest_in_registry(image: &ImageRef) -> String {
     header.expect("the registry names a digest")
 }
 
-#[tokio::test]
-async fn a_pushed_image_has_in_the_registry_the_digest_that_was_returned() {
-    let engine = support::engine().await;
+async fn a_pushed_image_has_in_the_registry_the_digest_that_was_returned(on: BedEngine) {
+    let engine = support::connect(on).await;
 
     let request = request(&format!("FROM {BASE}\nRUN echo {} > /a\n", unique()), vec![]);
     let (name, digest) = build_and_push(&engine, &request).await;
@@ -62,9 +71,8 @@ async fn a_pushed_image_has_in_the_registry_the_digest_that_was_returned() {
     assert_eq!(digest_in_registry(&name), digest.to_string());
 }
 
-#[tokio::test]
-async fn a_push_that_is_denied_or_of_nothing_is_a_failure() {
-    let engine = support::engine().await;
+async fn a_push_that_is_denied_or_of_nothing_is_a_failure(on: BedEngine) {
+    let engine = support::connect(on).await;
     let image = support::build(&engine, &request(&format!("FROM {BASE}\nRUN echo {}\n", unique()), vec![]))
         .await
         .unwrap();
@@ -83,9 +91,8 @@ async fn a_push_that_is_denied_or_of_nothing_is_a_failure() {
 }
 
 /// Their base64 has a `+` or a `/` where it is not the URL's alphabet.
-#[tokio::test]
-async fn a_password_of_any_characters_reaches_the_registry() {
-    let engine = support::engine().await;
+async fn a_password_of_any_characters_reaches_the_registry(on: BedEngine) {
+    let engine = support::connect(on).await;
     let image = support::build(&engine, &request(&format!("FROM {BASE}\nRUN echo {}\n", unique()), vec![]))
         .await
         .unwrap();
@@ -127,16 +134,15 @@ fn listening_registry() -> (String, mpsc::Receiver<String>) {
     (address, logins)
 }
 
-#[tokio::test]
-async fn a_private_parent_is_pulled_with_the_requests_credentials_only() {
-    let engine = support::engine().await;
+async fn a_private_parent_is_pulled_with_the_requests_credentials_only(on: BedEngine) {
+    let engine = support::connect(on).await;
     let nonce = unique();
     let parent = request(&format!("FROM {BASE}\nRUN echo {nonce} > /parent\n"), vec![]);
     let (name, digest) = build_and_push(&engine, &parent).await;
     let dockerfile = format!("FROM {}@{digest}\nRUN cat /parent > /child\n", name.name());
     let mut child = request(&dockerfile, vec![]);
     child.pull = true;
-    let other = support::other_engine().await;
+    let other = support::connect(on.of_another_machine()).await;
 
     let denied = other.build(&child, &|_| ()).await.unwrap_err();
     child.logins = Logins::none().with_cache(&host(), credentials());
@@ -147,12 +153,11 @@ async fn a_private_parent_is_pulled_with_the_requests_credentials_only() {
         "{denied:?}"
     );
     assert_eq!((built.steps.len(), Step::count_cached(&built.steps)), (1, 0));
-    support::remove("DOCKER_HOST_2", &built.image.to_string()).await;
+    support::remove(&other.client, &built.image.to_string()).await;
 }
 
-#[tokio::test]
-async fn another_machine_takes_the_layers_from_the_registry() {
-    let engine = support::engine().await;
+async fn another_machine_takes_the_layers_from_the_registry(on: BedEngine) {
+    let engine = support::connect(on).await;
     let repository = Repository::new();
     let base = request(&format!("FROM {BASE}\nRUN echo {}\n", unique()), vec![]);
     let (base, base_digest) = build_and_push(&engine, &base).await;
@@ -163,7 +168,7 @@ async fn another_machine_takes_the_layers_from_the_registry() {
     request_1.inline_cache = true;
     request_1.logins = Logins::none().with_cache(&host(), credentials());
     let (image, _) = build_and_push(&engine, &request_1).await;
-    let other = support::other_engine().await;
+    let other = support::connect(on.of_another_machine()).await;
     let absent = new_image();
     let mut request_2 = request(&dockerfile, files("two"));
     request_2.logins = request_1.logins.clone();
@@ -171,6 +176,7 @@ async fn another_machine_takes_the_layers_from_the_registry() {
 
     let built = other.build(&request_2, &|_| ()).await.unwrap();
 
-    assert_eq!((built.steps.len(), Step::count_cached(&built.steps)), (3, 2));
-    support::remove("DOCKER_HOST_2", &built.image.to_string()).await;
+    let cached = if on.has_inline_cache() { 2 } else { 0 };
+    assert_eq!((built.steps.len(), Step::count_cached(&built.steps)), (3, cached));
+    support::remove(&other.client, &built.image.to_string()).await;
 }

@@ -4,13 +4,18 @@ use chinampa::internals::engine::{EngineError, SshAgent};
 use chinampa::internals::model::FileMode;
 
 use crate::engine::support::{self, BASE, Repository, request, unique};
+use crate::support::engines::{BedEngine, on_each_engine};
 use crate::support::shop::{Cache, Shop};
 use crate::support::ssh_agent;
 
+on_each_engine!(async
+    a_step_lists_the_keys_of_its_agent_and_cannot_change_them,
+    a_step_that_requires_an_agent_fails_without_one,
+);
+
 // issue 14: E10
-#[tokio::test]
-async fn a_step_lists_the_keys_of_its_agent_and_cannot_change_them() {
-    let engine = support::engine().await;
+async fn a_step_lists_the_keys_of_its_agent_and_cannot_change_them(on: BedEngine) {
+    let engine = support::connect(on).await;
     let repository = Repository::new();
     let comment = unique();
     let (agent, other) = (ssh_agent::SshAgent::start(&comment), ssh_agent::SshAgent::start("other"));
@@ -37,9 +42,8 @@ async fn a_step_lists_the_keys_of_its_agent_and_cannot_change_them() {
     assert!(left.values().all(|entry| entry.kind.is_dir()), "no socket stays in the image: {left:?}");
 }
 
-#[tokio::test]
-async fn a_step_that_requires_an_agent_fails_without_one() {
-    let engine = support::engine().await;
+async fn a_step_that_requires_an_agent_fails_without_one(on: BedEngine) {
+    let engine = support::connect(on).await;
     let dockerfile = format!("FROM {BASE}\nRUN --mount=type=ssh,required echo {}\n", unique());
 
     let Err(error) = support::build(&engine, &request(&dockerfile, vec![])).await else { panic!("it built") };

@@ -13,8 +13,19 @@ use futures_util::future::{join, poll_fn};
 use tokio::sync::Notify;
 
 use crate::engine::bridge::{Bridge, contains};
-use crate::engine::support::{self, BASE, Repository, request_of, unique};
+use crate::engine::support::{self, BASE, Repository, TestEngine, request_of, unique};
+use crate::support::engines::{BedEngine, on_each_engine};
 use crate::support::is_soak;
+
+on_each_engine!(async
+    only_changed_files_are_sent_and_a_fresh_clone_sends_none,
+    what_another_stage_copies_is_not_sent_again,
+    the_dockerignore_that_is_in_the_context_does_not_bring_the_context_a_second_time,
+    where_the_clone_can_not_be_written_all_builds_are_right,
+    after_a_lost_connection_the_key_is_another_one,
+    times_are_equal_in_every_clone_and_stamps_are_in_no_layer,
+    no_history_puts_a_stale_file_into_an_image,
+);
 
 /// How many histories are tried, and in the soak.
 const HISTORIES: [usize; 2] = [2, 100];
@@ -25,10 +36,10 @@ fn copying() -> String {
     format!("FROM {BASE}\nCOPY . /app\n")
 }
 
-#[tokio::test]
-async fn only_changed_files_are_sent_and_a_fresh_clone_sends_none() {
-    let (bridge, sent) = Bridge::recording().await;
+async fn only_changed_files_are_sent_and_a_fresh_clone_sends_none(on: BedEngine) {
+    let (bridge, sent) = Bridge::recording(on).await;
     let engine = DockerEngine::connect(&bridge.host().into()).await.unwrap();
+    let engine = TestEngine::new(engine, on);
     let repository = Repository::new();
     let clones = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let [changing, constant] = [unique(), unique()];
@@ -54,10 +65,10 @@ async fn only_changed_files_are_sent_and_a_fresh_clone_sends_none() {
 }
 
 /// Stages of one project copy different files, so the engine asks for different ones.
-#[tokio::test]
-async fn what_another_stage_copies_is_not_sent_again() {
-    let (bridge, sent) = Bridge::recording().await;
+async fn what_another_stage_copies_is_not_sent_again(on: BedEngine) {
+    let (bridge, sent) = Bridge::recording(on).await;
     let engine = DockerEngine::connect(&bridge.host().into()).await.unwrap();
+    let engine = TestEngine::new(engine, on);
     let repository = Repository::new();
     let clone = tempfile::tempdir().unwrap();
     let [one, two] = [unique(), unique()];
@@ -76,10 +87,10 @@ async fn what_another_stage_copies_is_not_sent_again() {
     assert!(!build(Some("one")).await);
 }
 
-#[tokio::test]
-async fn the_dockerignore_that_is_in_the_context_does_not_bring_the_context_a_second_time() {
-    let (bridge, sent) = Bridge::recording().await;
+async fn the_dockerignore_that_is_in_the_context_does_not_bring_the_context_a_second_time(on: BedEngine) {
+    let (bridge, sent) = Bridge::recording(on).await;
     let engine = DockerEngine::connect(&bridge.host().into()).await.unwrap();
+    let engine = TestEngine::new(engine, on);
     let repository = Repository::new();
     let clone = tempfile::tempdir().unwrap();
     let content = unique();
@@ -93,9 +104,8 @@ async fn the_dockerignore_that_is_in_the_context_does_not_bring_the_context_a_se
     assert_eq!(times, 1);
 }
 
-#[tokio::test]
-async fn where_the_clone_can_not_be_written_all_builds_are_right() {
-    let engine = support::engine().await;
+async fn where_the_clone_can_not_be_written_all_builds_are_right(on: BedEngine) {
+    let engine = support::connect(on).await;
     let repository = Repository::new();
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("file"), "").unwrap();
@@ -114,9 +124,8 @@ async fn where_the_clone_can_not_be_written_all_builds_are_right() {
     }
 }
 
-#[tokio::test]
-async fn after_a_lost_connection_the_key_is_another_one() {
-    let engine = support::engine().await;
+async fn after_a_lost_connection_the_key_is_another_one(on: BedEngine) {
+    let engine = support::connect(on).await;
     let repository = Repository::new();
     let clone = tempfile::tempdir().unwrap();
     let content = unique();
@@ -130,7 +139,7 @@ async fn after_a_lost_connection_the_key_is_another_one() {
     let table = || fs::read(clone.path().join("table"));
     let key = |table: &[u8]| table.split(|byte| *byte == 0).nth(1).unwrap().to_vec();
     let before = key(&table().unwrap());
-    let bridge = Bridge::plain().await;
+    let bridge = Bridge::new(on).await;
     let broken = DockerEngine::connect(&bridge.host().into()).await.unwrap();
     let bridge = std::sync::Mutex::new(Some(bridge));
     let cut = |_| drop(bridge.lock().unwrap().take());
@@ -144,9 +153,8 @@ async fn after_a_lost_connection_the_key_is_another_one() {
 }
 
 /// The stamps are nanoseconds, and layers have whole seconds.
-#[tokio::test]
-async fn times_are_equal_in_every_clone_and_stamps_are_in_no_layer() {
-    let engine = support::engine().await;
+async fn times_are_equal_in_every_clone_and_stamps_are_in_no_layer(on: BedEngine) {
+    let engine = support::connect(on).await;
     let repository = Repository::new();
     let clones = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let content = unique();
@@ -201,7 +209,7 @@ impl Random {
 
 /// Clones of a repository with one project, built on one engine.
 struct Clones<'e> {
-    engine: &'e DockerEngine,
+    engine: &'e TestEngine,
     repository: Repository,
     folder: tempfile::TempDir,
     /// Makes contents that the engine has not seen.
@@ -303,14 +311,15 @@ fn wait_for_tick(folder: &Path) {
     while write() == before {}
 }
 
-async fn no_history_puts_a_stale_file_into_an_image_of(engine: &DockerEngine) {
+async fn no_history_puts_a_stale_file_into_an_image(on: BedEngine) {
+    let engine = support::connect(on).await;
     for history in 0..HISTORIES[usize::from(is_soak())] {
         let seed = u64::from_str_radix(&unique(), 16).unwrap();
         std::io::stderr().write_all(format!("history {history}: seed {seed}\n").as_bytes()).unwrap();
         let mut random = Random(seed);
         let files = vec![[("a", 0), ("b", 0), ("folder/c", 0)].into(); 2];
         let mut clones = Clones {
-            engine,
+            engine: &engine,
             repository: Repository::new(),
             folder: tempfile::tempdir().unwrap(),
             nonce: unique(),
@@ -321,9 +330,4 @@ async fn no_history_puts_a_stale_file_into_an_image_of(engine: &DockerEngine) {
             clones.step(&mut random).await;
         }
     }
-}
-
-#[tokio::test]
-async fn no_history_puts_a_stale_file_into_an_image_of_docker_20_10() {
-    no_history_puts_a_stale_file_into_an_image_of(&support::engine().await).await;
 }

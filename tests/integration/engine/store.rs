@@ -7,10 +7,16 @@ use chinampa::internals::model::{ImageRef, RepositoryName, Tag};
 use chinampa::internals::registry::{EngineStore, Registry as _, RegistryError};
 
 use crate::engine::support::{self, Repository, request, unique};
-use crate::support::bed;
+use crate::support::engines::{BedEngine, on_each_engine};
 
-async fn store() -> EngineStore {
-    let host: DockerHost = bed::setting("DOCKER_HOST_1").parse().unwrap();
+on_each_engine!(
+    async
+    a_document_comes_back_from_the_engine_under_each_tag,
+    an_image_that_is_no_document_is_an_error_and_not_absent,
+);
+
+async fn store(on: BedEngine) -> EngineStore {
+    let host: DockerHost = on.socket().parse().unwrap();
     EngineStore::new(&Docker::connect(&host.into()).await.unwrap())
 }
 
@@ -23,9 +29,8 @@ fn tags<const N: usize>(names: [&str; N]) -> [Tag; N] {
     names.map(|name| name.parse().unwrap())
 }
 
-#[tokio::test]
-async fn a_document_comes_back_from_the_engine_under_each_tag() {
-    let (store, repository, tags) = (store().await, repository(), tags(["one", "two"]));
+async fn a_document_comes_back_from_the_engine_under_each_tag(on: BedEngine) {
+    let (store, repository, tags) = (store(on).await, repository(), tags(["one", "two"]));
     let content = Bytes::from_static(br#"{"a": 1}"#);
     let absent = store.artifact(&repository, &tags[0]).await.unwrap();
 
@@ -42,11 +47,10 @@ async fn a_document_comes_back_from_the_engine_under_each_tag() {
     }
 }
 
-#[tokio::test]
-async fn an_image_that_is_no_document_is_an_error_and_not_absent() {
-    let (store, repository, [tag]) = (store().await, repository(), tags(["one"]));
+async fn an_image_that_is_no_document_is_an_error_and_not_absent(on: BedEngine) {
+    let (store, repository, [tag]) = (store(on).await, repository(), tags(["one"]));
     let file = Repository::new();
-    let engine = support::engine().await;
+    let engine = support::connect(on).await;
     let request = request("FROM scratch\nCOPY . /\n", vec![file.file("a", unique())]);
     let image = support::build(&engine, &request).await.unwrap();
     let name: ImageRef = store.image(&repository, &tag);

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::path::Path;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use bollard::query_parameters::{
@@ -10,7 +11,7 @@ use bollard::query_parameters::{
     RemoveImageOptionsBuilder,
 };
 use bytes::Bytes;
-use chinampa::internals::docker::DockerHost;
+use chinampa::internals::docker::{EngineAddress, EngineSettings};
 use chinampa::internals::engine::{
     BuildRequest, Built, Content, Context, ContextFile, ContextReuse, DockerEngine, Engine as _, EngineError,
     Logins, Progress,
@@ -20,46 +21,58 @@ use chinampa::internals::model::{FileMode, ManifestDigest, ObjectId, RepoPath};
 use futures_util::TryStreamExt as _;
 
 use crate::support::bed;
+use crate::support::engines::BedEngine;
 
 /// Busybox and nothing else: the bed's `BASE_IMAGE`.
 pub(crate) const BASE: &str = "chinampa/base:1";
 
-/// The machine's own engine.
-pub(crate) async fn engine() -> DockerEngine {
+/// An engine that a test is connected to, and a client that looks into it.
+pub(crate) struct TestEngine {
+    engine: DockerEngine,
+    pub(crate) client: bollard::Docker,
+}
+
+impl TestEngine {
+    /// The same engine, spoken to in another way.
+    pub(crate) fn new(engine: DockerEngine, on: BedEngine) -> Self {
+        Self { engine, client: on.client() }
+    }
+}
+
+impl Deref for TestEngine {
+    type Target = DockerEngine;
+
+    fn deref(&self) -> &DockerEngine {
+        &self.engine
+    }
+}
+
+pub(crate) async fn connect(on: BedEngine) -> TestEngine {
     assert_eq!(bed::setting("BASE_IMAGE"), BASE);
-    connect("DOCKER_HOST_1").await
-}
-
-/// An engine that shares nothing with the first, as if it were on another machine.
-pub(crate) async fn other_engine() -> DockerEngine {
-    connect("DOCKER_HOST_2").await
-}
-
-async fn connect(setting: &str) -> DockerEngine {
-    let host: DockerHost = bed::setting(setting).parse().unwrap();
-    DockerEngine::connect(&host.into()).await.expect("no engine answers: run `scripts/testbed up`")
-}
-
-/// For looking into the machine's own engine.
-pub(crate) fn client() -> bollard::Docker {
-    client_of("DOCKER_HOST_1")
-}
-
-fn client_of(setting: &str) -> bollard::Docker {
-    bollard::Docker::connect_with_host(&bed::setting(setting)).unwrap()
+    let settings = EngineSettings {
+        host: Some(on.host()),
+        tls_verify: on.certificates().is_some(),
+        certificates: on.certificates().map(PathBuf::from),
+        ..EngineSettings::default()
+    };
+    let address = EngineAddress::choose(&settings).unwrap();
+    let engine = DockerEngine::connect(&address).await;
+    TestEngine::new(engine.expect("no engine answers: run `scripts/testbed up`"), on)
 }
 
 /// A repository, into whose object database the contents of a context are written.
 pub(crate) struct Repository {
     folder: tempfile::TempDir,
     repository: git2::Repository,
+    blobs: Blobs,
 }
 
 impl Repository {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let repository = git2::Repository::init_bare(folder.path()).unwrap();
-        Self { folder, repository }
+        let blobs = git::Repository::open(folder.path()).unwrap().blobs();
+        Self { folder, repository, blobs }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -67,7 +80,7 @@ impl Repository {
     }
 
     pub(crate) fn blobs(&self) -> Blobs {
-        git::Repository::open(self.folder.path()).unwrap().blobs()
+        self.blobs.clone()
     }
 
     pub(crate) fn blob(&self, content: impl AsRef<[u8]>) -> Content {
@@ -125,13 +138,14 @@ pub(crate) fn unique() -> String {
 /// What came of a build. The image is removed at the end.
 pub(crate) struct Image {
     pub(crate) built: Built,
+    client: bollard::Docker,
     pub(crate) told: Vec<Progress>,
 }
 
-pub(crate) async fn build(engine: &DockerEngine, request: &BuildRequest) -> Result<Image, EngineError> {
+pub(crate) async fn build(engine: &TestEngine, request: &BuildRequest) -> Result<Image, EngineError> {
     let told = Mutex::new(Vec::new());
     let built = engine.build(request, &|progress| told.lock().unwrap().push(progress)).await?;
-    Ok(Image { built, told: told.into_inner().unwrap() })
+    Ok(Image { built, client: engine.client.clone(), told: told.into_inner().unwrap() })
 }
 
 /// An entry of an image's file system, by its path below the folder that was asked for.
@@ -160,12 +174,12 @@ impl Image {
     }
 
     pub(crate) async fn inspect(&self) -> bollard::models::ImageInspect {
-        client().inspect_image(&self.id().to_string()).await.unwrap()
+        self.client.inspect_image(&self.id().to_string()).await.unwrap()
     }
 
     /// Each layer, as `docker save` writes it.
     pub(crate) async fn layers(&self) -> Vec<Vec<u8>> {
-        let client = client();
+        let client = &self.client;
         let id = self.id().to_string();
         let chunks: Vec<Bytes> = client.export_image(&id).try_collect().await.unwrap();
         let mut saved = BTreeMap::new();
@@ -182,7 +196,7 @@ impl Image {
 
     /// The files below `folder`, which is absolute.
     pub(crate) async fn files(&self, folder: &str) -> BTreeMap<Vec<u8>, Found> {
-        let client = client();
+        let client = &self.client;
         let body = bollard::models::ContainerCreateBody {
             image: Some(self.id().to_string()),
             cmd: Some(vec!["true".to_owned()]),
@@ -224,17 +238,17 @@ impl Image {
 
 impl Drop for Image {
     fn drop(&mut self) {
-        let id = self.id().to_string();
+        let (client, id) = (self.client.clone(), self.id().to_string());
         let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let removed = std::thread::spawn(move || runtime().block_on(remove("DOCKER_HOST_1", &id))).join();
+        let removed = std::thread::spawn(move || runtime().block_on(remove(&client, &id))).join();
         assert!(removed.is_ok() || std::thread::panicking(), "an image was left behind");
     }
 }
 
 /// Removes an image with all its names.
-pub(crate) async fn remove(engine: &str, image: &str) {
+pub(crate) async fn remove(client: &bollard::Docker, image: &str) {
     let options = RemoveImageOptionsBuilder::new().force(true).build();
-    match client_of(engine).remove_image(image, Some(options), None).await {
+    match client.remove_image(image, Some(options), None).await {
         // Another test may have made the same image, and removed it already.
         Ok(_) | Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => {}
         Err(error) => panic!("cannot remove {image}: {error}"),

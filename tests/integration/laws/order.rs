@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chinampa::internals::dockerfile::Dockerfile;
 use chinampa::internals::engine::{
-    BuildRequest, Built, Context, ContextReuse, Engine, EngineError, Logins, Progress,
+    BuildRequest, Built, Context, ContextReuse, Engine, EngineError, InlineCacheFault, Logins, Progress,
 };
 use chinampa::internals::execute::{
     BuildReport, Destination, Durations, Executor, Job, Outcome, Tags, Task, TaskVariant, Work,
@@ -223,6 +223,10 @@ impl Engine for Recorder {
         }
         // The image of a build with other parents is another one.
         Ok(Built { image: ManifestDigest::of(&request.dockerfile), steps: Vec::new() })
+    }
+
+    fn inline_cache_fault(&self) -> Option<&InlineCacheFault> {
+        None
     }
 
     async fn tag(&self, _: &ManifestDigest, _: &ImageRef) -> Result<(), EngineError> {
