@@ -95,7 +95,7 @@ fn the_documented_example_is_read_whole() {
                         "lib",
                     ),
                 ),
-                line: 40,
+                line: 41,
             },
             ContextName(
                 "proto",
@@ -103,7 +103,7 @@ fn the_documented_example_is_read_whole() {
                 value: Folder(
                     RepoPath(proto),
                 ),
-                line: 40,
+                line: 41,
             },
         },
         secrets: {
