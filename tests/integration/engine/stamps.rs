@@ -278,8 +278,8 @@ impl Clones<'_> {
             0 => {
                 self.files[clone].remove(path);
             }
-            // Two processes build what was there before and what is there now.
-            1 | 2 => {
+            // Two processes build what was there before and what is there now. Were it the same, one would remove the image of the other.
+            1 | 2 if before != self.files[clone] => {
                 join(self.build(clone, &before), self.build(clone, &self.files[clone])).await;
             }
             3 => self.kill(clone, random.below(4)).await,

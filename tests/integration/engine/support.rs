@@ -177,7 +177,7 @@ impl Image {
         self.client.inspect_image(&self.id().to_string()).await.unwrap()
     }
 
-    /// Each layer, as `docker save` writes it.
+    /// Each layer as a tar. The containerd store saves what a registry would have, which is compressed.
     pub(crate) async fn layers(&self) -> Vec<Vec<u8>> {
         let client = &self.client;
         let id = self.id().to_string();
@@ -191,7 +191,7 @@ impl Image {
         }
         let manifest: serde_json::Value = serde_json::from_slice(&saved["manifest.json"]).unwrap();
         let layers = manifest[0]["Layers"].as_array().unwrap().iter();
-        layers.map(|layer| saved[layer.as_str().unwrap()].clone()).collect()
+        layers.map(|layer| uncompressed(&saved[layer.as_str().unwrap()])).collect()
     }
 
     /// The files below `folder`, which is absolute.
@@ -234,6 +234,15 @@ impl Image {
         }
         found
     }
+}
+
+fn uncompressed(layer: &[u8]) -> Vec<u8> {
+    if !layer.starts_with(&[0x1f, 0x8b]) {
+        return layer.to_vec();
+    }
+    let mut tar = Vec::new();
+    flate2::read::GzDecoder::new(layer).read_to_end(&mut tar).unwrap();
+    tar
 }
 
 impl Drop for Image {
