@@ -140,10 +140,13 @@ impl EngineError {
         }
     }
 
-    /// Whether the engine died, or the connection to it broke.
-    pub fn is_lost(&self) -> bool {
+    /// Whether no build can succeed there: the engine died, the connection to it broke, or it has no BuildKit.
+    pub fn is_unusable(&self) -> bool {
         use DockerError::{Broken, Unreachable};
-        matches!(self, Self::Lost { .. } | Self::Docker(Unreachable { .. } | Broken { .. }))
+        matches!(
+            self,
+            Self::NoBuildKit { .. } | Self::Lost { .. } | Self::Docker(Unreachable { .. } | Broken { .. })
+        )
     }
 
     /// Whether all steps are done and the engine could not store the image. In the containerd image store this happens to

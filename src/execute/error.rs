@@ -70,8 +70,8 @@ pub enum ExecuteError {
 impl ExecuteError {
     /// Whether the environment failed: a build that failed is no such error.
     pub fn kind(&self) -> ErrorKind {
-        let is_lost = self.engine_error().is_some_and(EngineError::is_lost);
-        if is_lost { ErrorKind::Environment } else { ErrorKind::Failed }
+        let is_unusable = self.engine_error().is_some_and(EngineError::is_unusable);
+        if is_unusable { ErrorKind::Environment } else { ErrorKind::Failed }
     }
 
     /// What reports say of it.

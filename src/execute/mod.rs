@@ -93,7 +93,10 @@ impl Executor<'_> {
         for project in progress.unfinished() {
             self.finish(&mut progress, &project, Outcome::Cancelled, Duration::ZERO);
         }
-        BuildReport { projects: progress.done, is_interrupted, inline_cache_fault: inline_cache_fault(jobs) }
+        let projects = progress.done;
+        let built = jobs.iter().filter(|job| matches!(projects[&job.project].outcome, Outcome::Built { .. }));
+        let inline_cache_fault = inline_cache_fault(built);
+        BuildReport { projects, is_interrupted, inline_cache_fault }
     }
 
     fn run<'s>(
@@ -131,8 +134,8 @@ impl Executor<'_> {
 }
 
 /// Why images are built without inline cache that should have it.
-fn inline_cache_fault(jobs: &[Job]) -> Option<InlineCacheFault> {
-    let tasks = jobs.iter().filter_map(|job| match &job.work {
+fn inline_cache_fault<'j>(built: impl Iterator<Item = &'j Job>) -> Option<InlineCacheFault> {
+    let tasks = built.filter_map(|job| match &job.work {
         Work::Build(task) => Some(task),
         Work::Reuse { .. } => None,
     });

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::engine::bridge::Bridge;
 use crate::support::engines::{BedEngine, on_each_engine};
+use crate::support::scripted::{Scripted, Server};
 use crate::support::shop::{Cache, Project, Shop};
 use crate::support::world::Answer;
 
@@ -70,6 +71,22 @@ fn on_a_new_branch_the_failed_step_is_the_one_that_failed(engine: BedEngine) {
 fn failed<'d>(document: &'d Value, name: &str) -> &'d Value {
     let mut projects = document["projects"].as_array().unwrap().iter();
     projects.find(|project| project["name"] == name && project["outcome"] == "failed").unwrap()
+}
+
+// issue 14: E11
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_without_buildkit_such_as_podmans_is_an_error_of_the_environment() {
+    let version = Scripted::new("/version", [(200, r#"{"Version": "4.3.1", "ApiVersion": "1.41"}"#)]);
+    // Podman answers 404 to `/session`.
+    let server = Server::start([version]).await;
+    let mut shop = Shop::new().cache(Cache::oci()).plain(["api"]);
+    shop.world.set("DOCKER_HOST", &server.url.replace("http://", "tcp://"));
+
+    let answer = shop.world.run(["build"]);
+
+    assert_eq!(answer.exit, 3, "{answer}");
+    assert!(answer.stdout.contains("because: the engine has no BuildKit\n"), "{answer}");
+    assert!(answer.stdout.contains("hint: Docker 20.10 or newer is needed"), "{answer}");
 }
 
 // issue 14: E11

@@ -10,7 +10,7 @@ mod ci_events;
 mod ci_records;
 mod clones;
 mod failed_builds;
-mod failures;
+pub(crate) mod failures;
 mod files;
 mod full_disk;
 mod hostile;

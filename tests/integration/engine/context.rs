@@ -13,7 +13,6 @@ on_each_engine!(
     the_image_holds_the_files_of_the_context_and_no_others,
     modes_links_and_odd_names_arrive_as_they_are,
     a_name_that_is_not_utf_8_arrives_or_is_named,
-    five_thousand_files_arrive,
     the_dockerfile_is_not_in_the_context_and_the_one_that_is_is_not_built,
     copying_through_a_link_finds_what_it_leads_to,
     an_empty_context_is_enough_for_a_dockerfile_that_copies_nothing,
@@ -93,7 +92,15 @@ async fn a_name_that_is_not_utf_8_arrives_or_is_named(on: BedEngine) {
     }
 }
 
-async fn five_thousand_files_arrive(on: BedEngine) {
+/// Slow, and on all engines the same but for the image store.
+#[tokio::test]
+async fn five_thousand_files_arrive() {
+    for on in [BedEngine::Machine, BedEngine::Containerd] {
+        check_five_thousand_files(on).await;
+    }
+}
+
+async fn check_five_thousand_files(on: BedEngine) {
     let engine = support::connect(on).await;
     let repository = Repository::new();
     let nonce = unique();

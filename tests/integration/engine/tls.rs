@@ -1,6 +1,6 @@
 //! An engine behind TLS that asks for a client certificate, named by variables or by a context of the docker CLI.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::engines::BedEngine;
@@ -64,6 +64,28 @@ fn an_engine_is_reached_over_a_context_with_certificates() {
     let listed =
         "there is no Docker context `remoto`, which `DOCKER_CONTEXT` names; there are `default`, `remote`";
     assert!(unknown.stderr.contains(listed), "{unknown}");
+}
+
+#[test]
+fn the_engine_of_a_context_without_an_authority_is_trusted_by_way_of_ssl_cert_file() {
+    let mut shop = shop();
+    shop.use_context("remote");
+    std::fs::remove_file(authority_of_the_context(&shop)).unwrap();
+
+    let unknown = shop.world.run(["plan"]);
+    let authority = Path::new(&BedEngine::Tls.certificates().unwrap()).join("ca.pem");
+    shop.world.set("SSL_CERT_FILE", &authority.display().to_string());
+    let known = shop.world.run(["plan"]);
+
+    assert_eq!(unknown.exit, 3, "{unknown}");
+    assert!(unknown.stderr.contains("invalid peer certificate: UnknownIssuer"), "{unknown}");
+    assert_eq!(known.exit, 0, "{known}");
+}
+
+/// The authority of the only context.
+fn authority_of_the_context(shop: &Shop) -> PathBuf {
+    let contexts = shop.config_file().parent().unwrap().join("contexts/tls");
+    std::fs::read_dir(contexts).unwrap().next().unwrap().unwrap().path().join("docker/ca.pem")
 }
 
 #[test]

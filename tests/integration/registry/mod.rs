@@ -8,6 +8,7 @@ mod image;
 mod killed;
 mod lock;
 mod login;
+mod private_authority;
 mod promote;
 mod promotion;
 mod trouble;
