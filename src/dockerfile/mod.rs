@@ -55,6 +55,8 @@ pub struct Stage {
     pub line: usize,
     /// Whether a named context stands for it, so that nothing of the stage itself is used.
     pub is_replaced: bool,
+    /// The place, among the file's parents, of the image that it starts from.
+    base_image: Option<usize>,
     /// The stages it starts from, copies from or mounts. Engines refuse a file in which one of
     /// them isn't an earlier one.
     pub needs: BTreeSet<usize>,
@@ -146,9 +148,20 @@ impl Dockerfile {
         self.instructions.get_or_init(|| instructions(&self.text).expect("they were read before"))
     }
 
+    /// The image of the frontend that `# syntax=` names, and its line, from 1.
+    pub fn frontend(&self) -> Option<(usize, String)> {
+        lines::frontend(&self.text)
+    }
+
     /// At least one.
     pub fn stages(&self) -> &[Stage] {
         &self.stages
+    }
+
+    /// The image that a stage starts from; `None` where that is another stage or `scratch`.
+    pub fn base(&self, stage: &Stage) -> Option<&str> {
+        let base = stage.base_image?;
+        Some(self.parents[base].reference.as_str())
     }
 
     /// The images that any stage takes something from, in the order of the file; one that is

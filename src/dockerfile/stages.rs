@@ -105,7 +105,8 @@ impl<'a> Reader<'a> {
         self.variables.start_stage(base);
         let is_replaced = name.as_ref().is_some_and(|name| self.is_context(name.as_str()));
         let needs = base.into_iter().collect();
-        self.stages.push(Stage { index, name: name.clone(), line, is_replaced, needs });
+        let base_image = (base.is_none() && reference != SCRATCH).then_some(self.parents.len());
+        self.stages.push(Stage { index, name: name.clone(), line, is_replaced, base_image, needs });
         if let Some(name) = name {
             self.by_name.insert(name, index);
         }

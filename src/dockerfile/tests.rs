@@ -224,6 +224,17 @@ fn a_stage_that_a_context_stands_for_can_not_be_built() {
 }
 
 #[test]
+fn a_frontend_is_named_before_everything_else() {
+    let frontend = |text: &str| parse(text).frontend();
+
+    let expected = Some((2, "docker/dockerfile:1".to_owned()));
+    assert_eq!(frontend("# escape=`\n#  Syntax = docker/dockerfile:1 more\nFROM a\n"), expected);
+    for none in ["FROM a\n# syntax=x\n", "# comment\n# syntax=x\nFROM a\n", "\n# syntax=x\nFROM a\n"] {
+        assert_eq!(frontend(none), None, "{none}");
+    }
+}
+
+#[test]
 fn the_body_of_a_here_document_holds_no_instructions() {
     let text = "FROM a\nRUN cat <<EOF > x && cat <<-'E 2'\nFROM b\nEOF\nFROM c\n\tE 2\n\
                 COPY <<F file /x/\nCOPY --from=d a b\nF\nRUN echo $((1 << 2))\nRUN cat << G\nFROM e\nG\n";

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::progress::Trace;
 use super::session::{self, Session};
-use super::{BuildRequest, Built, EngineError, Progress, logins};
+use super::{BuildRequest, Built, EngineError, Progress, file_names, logins};
 use crate::docker::{Docker, DockerError, JsonLines};
 use crate::model::{ImageRef, ManifestDigest};
 
@@ -60,7 +60,7 @@ pub(super) async fn run(
         never = serve => match never {},
     };
     let given = given.into_inner().expect("nobody panics while adding to a list");
-    built.map_err(|error| logins::explain(error, &given))
+    built.map_err(|error| file_names::explain(logins::explain(error, &given), &request.context))
 }
 
 /// Whether some line looks like a `FROM`.

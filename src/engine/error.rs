@@ -2,9 +2,9 @@
 
 use thiserror::Error;
 
-use super::ContentError;
+use super::{ContentError, StepLabel};
 use crate::docker::{DockerConfigError, DockerError};
-use crate::model::{ErrorKind, ImageRef};
+use crate::model::{ErrorKind, ImageRef, RepoPath};
 
 /// By this name the engine asks for Docker Hub.
 pub(super) const DOCKER_HUB_REGISTRY: &str = "registry-1.docker.io";
@@ -55,6 +55,14 @@ pub enum EngineError {
         login: String,
         source: Box<EngineError>,
     },
+    /// Newer engines take only names that are UTF-8.
+    #[error("the engine refuses the file name `{}`, which is not UTF-8{}", .path.as_bytes().escape_ascii(), and_more(*.more))]
+    FileName {
+        path: RepoPath,
+        /// How many other names of the context are none either.
+        more: usize,
+        source: Box<EngineError>,
+    },
     /// Whether there is a login for a registry that the engine asked for can't be told.
     #[error("cannot look up the login for `{host}`")]
     Login { host: String, source: DockerConfigError },
@@ -81,6 +89,10 @@ fn failed(step: Option<&str>, message: &str) -> String {
     }
 }
 
+fn and_more(more: usize) -> String {
+    if more == 0 { String::new() } else { format!(", and {more} more") }
+}
+
 fn during(step: Option<&str>) -> String {
     match step {
         Some(step) => format!("while step `{step}` was running"),
@@ -96,6 +108,18 @@ impl EngineError {
                 Self::Lost { step, source: error }
             }
             other => Self::Docker(other),
+        }
+    }
+
+    /// Whether the build failed at the image of the Dockerfile frontend that `# syntax=` names.
+    pub fn is_about_frontend(&self, frontend: &str) -> bool {
+        match self {
+            Self::PullFailed { source, .. } => source.is_about_frontend(frontend),
+            Self::BuildFailed { step: Some(step), .. } => {
+                StepLabel::parse(step).is_none() && step.contains(frontend)
+            }
+            Self::BuildFailed { step: None, message, .. } => message.contains(frontend),
+            _ => false,
         }
     }
 
@@ -122,7 +146,7 @@ impl EngineError {
     pub fn log_tail(&self) -> &[String] {
         match self {
             Self::BuildFailed { log_tail, .. } => log_tail,
-            Self::PullFailed { source, .. } => source.log_tail(),
+            Self::PullFailed { source, .. } | Self::FileName { source, .. } => source.log_tail(),
             _ => &[],
         }
     }
@@ -163,7 +187,7 @@ impl EngineError {
             Self::BuildFailed { .. } | Self::BasePlatform { .. } | Self::PushFailed { .. } => {
                 ErrorKind::Failed
             }
-            Self::PullFailed { source, .. } => source.kind(),
+            Self::PullFailed { source, .. } | Self::FileName { source, .. } => source.kind(),
             Self::Login { source, .. } => source.kind(),
             Self::Content(error) => error.kind(),
         }
@@ -185,6 +209,9 @@ impl EngineError {
                 Some("Docker 20.10 or newer is needed; the Docker API of Podman has no BuildKit".to_owned())
             }
             Self::Content(error) => error.hint(),
+            Self::FileName { .. } => {
+                Some("rename it, or leave it out of the context with `.dockerignore`".to_owned())
+            }
             // Docker Hub has another name there than the one that the engine asks for.
             Self::PullFailed { host, .. } if host == DOCKER_HUB_REGISTRY => {
                 Some("log in with `docker login`".to_owned())
@@ -198,6 +225,34 @@ impl EngineError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_frontend_fails_outside_of_all_steps() {
+        let failed = |step: Option<&str>, message: &str| EngineError::BuildFailed {
+            step: step.map(str::to_owned),
+            log_tail: Vec::new(),
+            message: message.to_owned(),
+        };
+        let frontend = "docker/dockerfile:1.4";
+
+        for error in [
+            failed(Some("resolve image config for docker.io/docker/dockerfile:1.4"), "no such host"),
+            failed(Some("docker-image://docker.io/docker/dockerfile:1.4"), "401"),
+            failed(None, "docker.io/docker/dockerfile:1.4: not found"),
+        ] {
+            assert!(error.is_about_frontend(frontend), "{error}");
+            let source = Box::new(error);
+            let pull = EngineError::PullFailed { host: String::new(), login: String::new(), source };
+            assert!(pull.is_about_frontend(frontend));
+        }
+        for error in [
+            failed(Some("[2/2] RUN pull docker/dockerfile:1.4"), "exit code: 1"),
+            failed(Some("resolve image config for docker.io/library/node"), "docker/dockerfile:1.4"),
+            failed(None, "no space"),
+        ] {
+            assert!(!error.is_about_frontend(frontend), "{error}");
+        }
+    }
 
     // issue 14: E6
     #[test]

@@ -8,6 +8,7 @@ mod content;
 mod context;
 mod docker;
 mod error;
+mod file_names;
 mod logins;
 mod progress;
 mod push;

@@ -252,6 +252,7 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
         EngineError::BasePlatform { message: String::new() } => Failed,
         failed() => Failed,
         EngineError::PullFailed { host: String::new(), login: String::new(), source: failed().into() } => Failed,
+        EngineError::FileName { path: path(), more: 0, source: failed().into() } => Failed,
         EngineError::Content(link().into()) => Input,
         EngineError::Login { host: String::new(), source: DockerConfigError::NotAConfig { path: "/a".into() } } => Environment,
         EngineError::PushFailed { image: image(), message: String::new(), is_final: false } => Failed,

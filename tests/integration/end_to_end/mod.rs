@@ -2,6 +2,7 @@
 
 mod commands;
 mod contexts;
+mod dockerfiles;
 mod engine_store;
 mod identity;
 mod monorepo;
