@@ -44,6 +44,7 @@ pub struct Dockerfile {
     stages: Vec<Stage>,
     parents: Vec<Parent>,
     copies: Vec<Copy>,
+    mounts: Vec<Mount>,
 }
 
 /// One `FROM` and what follows it.
@@ -98,6 +99,24 @@ pub enum CopyKind {
     Mount,
 }
 
+/// A mount of something that only the client of a build has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    pub kind: SessionMount,
+    /// Variables are not filled in.
+    pub id: String,
+    pub stage: usize,
+    pub line: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionMount {
+    /// `RUN --mount=type=secret`
+    Secret,
+    /// `RUN --mount=type=ssh`
+    Ssh,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     pub written: String,
@@ -139,8 +158,9 @@ impl Dockerfile {
         }
         let (statements, escape) = statement::read(text)?;
         let variables = Variables::new(escape, build_args, platform);
-        let Reader { stages, parents, copies, .. } = Reader::read(text, &statements, variables, contexts)?;
-        Ok(Self { text: text.into(), instructions: OnceLock::new(), stages, parents, copies })
+        let read = Reader::read(text, &statements, variables, contexts)?;
+        let Reader { stages, parents, copies, mounts, .. } = read;
+        Ok(Self { text: text.into(), instructions: OnceLock::new(), stages, parents, copies, mounts })
     }
 
     /// Every instruction, as it is written.
@@ -205,6 +225,15 @@ impl Dockerfile {
     pub fn copies_needed_for(&self, target: Option<&StageName>) -> Result<Vec<&Copy>, DockerfileError> {
         let needed = self.closure(self.target(target)?);
         Ok(self.copies.iter().filter(|copy| needed.contains(&copy.stage)).collect())
+    }
+
+    /// The secrets and ssh agents that a build of `target` mounts.
+    ///
+    /// # Errors
+    /// As [`copies_needed_for`](Self::copies_needed_for).
+    pub fn mounts_needed_for(&self, target: Option<&StageName>) -> Result<Vec<&Mount>, DockerfileError> {
+        let needed = self.closure(self.target(target)?);
+        Ok(self.mounts.iter().filter(|mount| needed.contains(&mount.stage)).collect())
     }
 
     /// The text with each parent for which `pin` has one replaced; not a byte else differs.
