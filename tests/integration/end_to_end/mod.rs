@@ -7,6 +7,7 @@ mod engine_store;
 mod identity;
 mod monorepo;
 mod named_contexts;
+mod nowhere;
 mod platforms;
 mod support;
 mod trouble;
