@@ -4,12 +4,12 @@
 //! roles, single sign-on and programs, a CI's web identity, the container, the machine. The SDK
 //! retries transient errors (three times in all, unless `AWS_MAX_ATTEMPTS` says otherwise).
 
-#[cfg(feature = "deploy")]
+#[cfg(feature = "_aws")]
 mod endpoint;
 mod hosts;
 #[cfg(feature = "_aws")]
 mod http;
-#[cfg(feature = "deploy")]
+#[cfg(feature = "_aws")]
 mod json;
 #[cfg(feature = "_aws")]
 mod sdk;
@@ -19,7 +19,7 @@ use std::error::Error as StdError;
 use thiserror::Error;
 
 pub use self::hosts::{AllowedHosts, Endpoint};
-#[cfg(feature = "deploy")]
+#[cfg(feature = "_aws")]
 pub(crate) use self::json::{CallError, JsonClient, JsonService, Rpc};
 #[cfg(feature = "ecr")]
 pub(crate) use self::sdk::account;

@@ -59,6 +59,7 @@ pub(crate) struct JsonClient(Operation<Request, Value, ErrorMetadata>);
 pub(crate) struct CallError {
     /// AWS's own word, such as `ServiceNotFoundException`.
     pub(crate) code: Option<String>,
+    #[cfg_attr(not(feature = "deploy"), expect(dead_code, reason = "only services show it"))]
     pub(crate) message: Option<String>,
     pub(crate) error: AwsError,
 }
@@ -138,6 +139,7 @@ impl JsonClient {
         .await
     }
 
+    #[cfg(feature = "deploy")]
     /// Calls an operation of [REST JSON](https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html) by its method
     /// and path, which is percent-encoded.
     pub(crate) async fn request<T: DeserializeOwned>(

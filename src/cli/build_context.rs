@@ -11,6 +11,7 @@ use super::repository_context::RepositoryContext;
 use super::signals::Signals;
 use super::{CommandContext, ensure_terraform, registries};
 use crate::ci::{Branch, Trust};
+use crate::config::{RegistryKind, SecretSource};
 use crate::deploy::{self, Validated, Validation};
 use crate::docker::{AddressError, DockerConfig};
 use crate::engine::{Engine, Logins, SshAgent};
@@ -25,7 +26,7 @@ use crate::model::{CommitId, ImageRef, ProjectName, RepoPath, Secret, Tag};
 use crate::observe::{BuildRecords, Observations, Zone};
 use crate::plan::Plan;
 use crate::registry::Registry;
-use crate::secrets::SecretReader;
+use crate::secrets::{AwsSecrets, SecretReader};
 use crate::workspace::Workspace;
 
 /// A tree that is built, and where its images go.
@@ -130,7 +131,7 @@ impl<'c> BuildContext<'c> {
             destination: &self.destination,
             zone: self.zone,
             branch_to_read: self.repo.context.branch_to_read(),
-            secrets: &self.secrets(plan)?,
+            secrets: &self.secrets(plan).await?,
             ssh_agent: ssh_agent.as_ref(),
             pull,
             logins: &self.logins()?,
@@ -249,17 +250,34 @@ impl<'c> BuildContext<'c> {
         }
     }
 
+    fn has_aws_secrets(&self, plan: &Plan) -> bool {
+        let mut projects = plan.builds().map(|step| &self.workspace.projects[&step.impact.project]);
+        let is_of_aws = |source: &SecretSource| matches!(source, SecretSource::Aws(_));
+        projects.any(|project| project.config.secrets.values().any(is_of_aws))
+    }
+
     /// The secrets of the projects that are built; none for an untrusted run.
-    fn secrets(&self, plan: &Plan) -> Result<Secrets, Error> {
+    async fn secrets(&self, plan: &Plan) -> Result<Secrets, Error> {
         let environment = &self.command.environment;
         let access = environment.secret_access(&self.repo.trust);
         let variable = |name: &str| environment.secret(name);
-        let reader = SecretReader { access, variable: &variable, snapshot: self.snapshot };
-        let secrets = |name: &ProjectName| {
-            let secrets = reader.read(name, &self.workspace.projects[name].config.secrets)?;
-            Ok((name.clone(), secrets))
+        // As the images are: in the region of the cache, else where `AWS_REGION` says.
+        let region = match &self.workspace.cache.kind {
+            RegistryKind::Ecr(ecr) => Some(ecr.region.clone()),
+            RegistryKind::Oci { .. } | RegistryKind::Engine if self.has_aws_secrets(plan) => {
+                environment.aws_region()?
+            }
+            RegistryKind::Oci { .. } | RegistryKind::Engine => None,
         };
-        plan.builds().map(|step| secrets(&step.impact.project)).collect()
+        let aws = AwsSecrets::new(region);
+        let mut reader = SecretReader { access, variable: &variable, snapshot: self.snapshot, aws };
+        let mut secrets = Secrets::new();
+        for step in plan.builds() {
+            let name = &step.impact.project;
+            let values = reader.read(name, &self.workspace.projects[name].config.secrets).await?;
+            secrets.insert(name.clone(), values);
+        }
+        Ok(secrets)
     }
 }
 

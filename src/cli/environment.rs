@@ -181,7 +181,7 @@ impl Environment {
         env::var_os("SSH_AUTH_SOCK").filter(|socket| !socket.is_empty()).map(PathBuf::from)
     }
 
-    /// Which secrets may be read: of variables those that `CHINAMPA_SECRETS` lists, if it is set.
+    /// Which secrets may be read: of variables and of AWS those that `CHINAMPA_SECRETS` lists, if it is set.
     pub(super) fn secret_access(&self, trust: &Trust) -> SecretAccess {
         let listed = env::var_os("CHINAMPA_SECRETS").map(|listed| listed.to_string_lossy().into_owned());
         SecretAccess::new(trust.is_trusted(), listed.as_deref())

@@ -14,6 +14,7 @@ mod read_mounts;
 mod read_project;
 mod registry;
 mod role;
+mod secret_source;
 mod service;
 #[cfg(test)]
 mod tests;
@@ -31,8 +32,11 @@ pub use fields::Located;
 #[cfg(feature = "ecr")]
 pub use policy::Policy;
 pub use problem::{ManifestErrors, Problem};
-pub use project::{ContextSource, ProjectConfig, SecretSource, TerraformSetting};
+pub use project::{ContextSource, ProjectConfig, TerraformSetting};
 pub use registry::{Ecr, RegistryConfig, RegistryKind};
+#[cfg(any(feature = "_aws", test))]
+pub use secret_source::AwsSecretService;
+pub use secret_source::{AwsSecret, SecretSource};
 #[cfg(feature = "deploy")]
 pub use service::EcsExpress;
 #[cfg(all(test, feature = "deploy"))]

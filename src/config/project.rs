@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fields::Located;
+use super::secret_source::SecretSource;
 use super::service::ServiceConfig;
 use crate::model::{ContextName, Platform, ProjectName, RepoPath, RepositoryName, StageName, Tag};
 
@@ -62,15 +63,6 @@ pub enum ContextSource {
     Folder(RepoPath),
     /// The image of another project.
     Project(ProjectName),
-}
-
-/// Where a secret's value is read from when an image is built.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SecretSource {
-    /// The environment variable of this name.
-    Env(String),
-    /// A file of the work tree, from the repository root.
-    File(RepoPath),
 }
 
 impl ProjectConfig {

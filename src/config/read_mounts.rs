@@ -4,28 +4,33 @@ use std::collections::BTreeMap;
 
 use super::fields::{Item, Located};
 use super::manifest_scope::ManifestScope;
-use super::project::{ContextSource, SecretSource};
+use super::project::ContextSource;
+use super::secret_source::{AwsSecret, AwsSecretService, SecretSource};
 use crate::model::{ContextName, InvalidName};
 
-pub(super) const SECRET_KEYS: &[&str] = &["env", "file"];
+pub(super) const SECRET_KEYS: &[&str] = &["env", "file", "aws-secrets-manager", "aws-ssm"];
 
 pub(super) fn secret(item: Item<'_>) -> Option<(String, SecretSource)> {
     if !is_secret_id(item.key()) {
         item.wrong("a secret's id is up to 128 letters, digits, `.`, `_` and `-`, the first a letter, a digit or `_`");
     }
     let fields = item.fields(SECRET_KEYS)?;
-    let source = match (fields.item("env"), fields.item("file")) {
-        (Some(env), None) => SecretSource::Env(env.read(|name| {
-            // The text is not shown: it may be the secret itself.
+    let given: Vec<Item<'_>> = SECRET_KEYS.iter().filter_map(|key| fields.item(key)).collect();
+    let [from] = given[..] else {
+        fields.wrong(format_args!("one of `{}` is expected", SECRET_KEYS.join("`, `")), None);
+        return None;
+    };
+    // Texts are not shown: one may be the secret itself.
+    let aws = |service| from.read(|name| AwsSecret::new(service, name)).map(SecretSource::Aws);
+    let source = match from.key() {
+        "env" => SecretSource::Env(from.read(|name| {
             is_variable_name(name)
                 .then(|| name.to_owned())
                 .ok_or("the name of an environment variable is expected")
         })?),
-        (None, Some(file)) => SecretSource::File(file.path()?),
-        _ => {
-            fields.wrong("either `env` or `file` is expected", None);
-            return None;
-        }
+        "file" => SecretSource::File(from.path()?),
+        "aws-ssm" => aws(AwsSecretService::ParameterStore)?,
+        _ => aws(AwsSecretService::SecretsManager)?,
     };
     Some((item.key().to_owned(), source))
 }

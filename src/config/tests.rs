@@ -335,8 +335,8 @@ fn all_mistakes_are_reported_in_one_run() {
     projects.toml:18: `A-B` in `[projects.api.build_args]`: a build argument's name is letters, digits and `_`, the first no digit
     projects.toml:18: `BIG` in `[projects.api.build_args]`: the integer is too large: write it in quotes
     projects.toml:18: `PORT` in `[projects.api.build_args]`: a string, an integer or a boolean is expected, not a float
-    projects.toml:19: `[projects.api.secrets.a]`: either `env` or `file` is expected
-    projects.toml:19: `[projects.api.secrets.b]`: either `env` or `file` is expected
+    projects.toml:19: `[projects.api.secrets.a]`: one of `env`, `file`, `aws-secrets-manager`, `aws-ssm` is expected
+    projects.toml:19: `[projects.api.secrets.b]`: one of `env`, `file`, `aws-secrets-manager`, `aws-ssm` is expected
     projects.toml:19: `env` in `[projects.api.secrets.c]`: the name of an environment variable is expected
     projects.toml:19: `d,e` in `[projects.api.secrets]`: a secret's id is up to 128 letters, digits, `.`, `_` and `-`, the first a letter, a digit or `_`
     projects.toml:20: `extra_inputs` in `[projects.api]`: an array is expected, not a string

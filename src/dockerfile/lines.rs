@@ -67,16 +67,26 @@ impl Line<'_> {
     }
 }
 
+/// The image that `# syntax=` names, and its line.
+pub(super) fn frontend(text: &[u8]) -> Option<(usize, String)> {
+    let (mut lines, mut directives) = (Lines::new(text), Directives::default());
+    while let Some(line) = lines.next().filter(|_| !directives.are_over) {
+        directives.read(&line.without_indent()).ok()?;
+    }
+    directives.frontend
+}
+
 /// `# escape=` and its kind, which count only before everything else.
 pub(super) struct Directives {
     pub(super) escape: u8,
     seen: Vec<String>,
+    frontend: Option<(usize, String)>,
     are_over: bool,
 }
 
 impl Default for Directives {
     fn default() -> Self {
-        Self { escape: b'\\', seen: Vec::new(), are_over: false }
+        Self { escape: b'\\', seen: Vec::new(), frontend: None, are_over: false }
     }
 }
 
@@ -100,6 +110,10 @@ impl Directives {
         }
         match (name.as_str(), value) {
             ("escape", "\\" | "`") => self.escape = value.as_bytes()[0],
+            ("syntax", _) => {
+                let image = value.split_whitespace().next().unwrap_or_default();
+                self.frontend = Some((line.number, image.to_owned()));
+            }
             ("escape", _) => {
                 return Err(DockerfileError::BadEscape { line: line.number, value: value.to_owned() });
             }

@@ -44,6 +44,7 @@ pub struct Dockerfile {
     stages: Vec<Stage>,
     parents: Vec<Parent>,
     copies: Vec<Copy>,
+    mounts: Vec<Mount>,
 }
 
 /// One `FROM` and what follows it.
@@ -55,6 +56,8 @@ pub struct Stage {
     pub line: usize,
     /// Whether a named context stands for it, so that nothing of the stage itself is used.
     pub is_replaced: bool,
+    /// The place, among the file's parents, of the image that it starts from.
+    base_image: Option<usize>,
     /// The stages it starts from, copies from or mounts. Engines refuse a file in which one of
     /// them isn't an earlier one.
     pub needs: BTreeSet<usize>,
@@ -94,6 +97,24 @@ pub enum CopyKind {
     Add,
     /// `RUN --mount=type=bind` without `from`.
     Mount,
+}
+
+/// A mount of something that only the client of a build has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    pub kind: SessionMount,
+    /// Variables are not filled in.
+    pub id: String,
+    pub stage: usize,
+    pub line: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionMount {
+    /// `RUN --mount=type=secret`
+    Secret,
+    /// `RUN --mount=type=ssh`
+    Ssh,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,8 +158,9 @@ impl Dockerfile {
         }
         let (statements, escape) = statement::read(text)?;
         let variables = Variables::new(escape, build_args, platform);
-        let Reader { stages, parents, copies, .. } = Reader::read(text, &statements, variables, contexts)?;
-        Ok(Self { text: text.into(), instructions: OnceLock::new(), stages, parents, copies })
+        let read = Reader::read(text, &statements, variables, contexts)?;
+        let Reader { stages, parents, copies, mounts, .. } = read;
+        Ok(Self { text: text.into(), instructions: OnceLock::new(), stages, parents, copies, mounts })
     }
 
     /// Every instruction, as it is written.
@@ -146,9 +168,20 @@ impl Dockerfile {
         self.instructions.get_or_init(|| instructions(&self.text).expect("they were read before"))
     }
 
+    /// The image of the frontend that `# syntax=` names, and its line, from 1.
+    pub fn frontend(&self) -> Option<(usize, String)> {
+        lines::frontend(&self.text)
+    }
+
     /// At least one.
     pub fn stages(&self) -> &[Stage] {
         &self.stages
+    }
+
+    /// The image that a stage starts from; `None` where that is another stage or `scratch`.
+    pub fn base(&self, stage: &Stage) -> Option<&str> {
+        let base = stage.base_image?;
+        Some(self.parents[base].reference.as_str())
     }
 
     /// The images that any stage takes something from, in the order of the file; one that is
@@ -192,6 +225,15 @@ impl Dockerfile {
     pub fn copies_needed_for(&self, target: Option<&StageName>) -> Result<Vec<&Copy>, DockerfileError> {
         let needed = self.closure(self.target(target)?);
         Ok(self.copies.iter().filter(|copy| needed.contains(&copy.stage)).collect())
+    }
+
+    /// The secrets and ssh agents that a build of `target` mounts.
+    ///
+    /// # Errors
+    /// As [`copies_needed_for`](Self::copies_needed_for).
+    pub fn mounts_needed_for(&self, target: Option<&StageName>) -> Result<Vec<&Mount>, DockerfileError> {
+        let needed = self.closure(self.target(target)?);
+        Ok(self.mounts.iter().filter(|mount| needed.contains(&mount.stage)).collect())
     }
 
     /// The text with each parent for which `pin` has one replaced; not a byte else differs.

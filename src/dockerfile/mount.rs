@@ -1,5 +1,6 @@
 //! `RUN --mount=…`: one record of comma-separated values.
 
+use super::SessionMount;
 use super::source_text::{SourceMap, SourceText};
 
 /// What a mount takes its files from.
@@ -9,6 +10,8 @@ pub(super) struct Mount<'t> {
     pub(super) kind: Option<String>,
     pub(super) from: Option<SourceText<'t>>,
     pub(super) source: Option<SourceText<'t>>,
+    id: Option<SourceText<'t>>,
+    target: Option<SourceText<'t>>,
 }
 
 impl<'t> Mount<'t> {
@@ -22,10 +25,29 @@ impl<'t> Mount<'t> {
                 "type" => mount.kind = Some(value.text().to_ascii_lowercase()),
                 "from" => mount.from = Some(value),
                 "source" | "src" => mount.source = Some(value),
+                "id" => mount.id = Some(value),
+                "target" | "dst" | "destination" => mount.target = Some(value),
+                // `required`, `env`, `mode` and the like change nothing here.
                 _ => {}
             }
         }
         Ok(mount)
+    }
+
+    /// What it takes from the session by an id: for a secret its source, its id, or the name of the file that it becomes.
+    pub(super) fn session_mount(&self) -> Option<(SessionMount, String)> {
+        let text = |field: &Option<SourceText<'t>>| {
+            field.as_ref().map(|field| field.text().into_owned()).filter(|text| !text.is_empty())
+        };
+        match self.kind.as_deref()? {
+            "ssh" => Some((SessionMount::Ssh, text(&self.id).unwrap_or_else(|| "default".to_owned()))),
+            "secret" => {
+                let file = || text(&self.target)?.rsplit('/').next().map(str::to_owned);
+                let id = text(&self.source).or_else(|| text(&self.id)).or_else(file)?;
+                Some((SessionMount::Secret, id))
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn is_bind(&self) -> bool {

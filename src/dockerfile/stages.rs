@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::error::DockerfileError;
-use super::mount::Mount;
+use super::mount::Mount as MountOptions;
 use super::source_text::SourceText;
 use super::statement::Statement;
 use super::variables::{self, Variables};
-use super::{Copy, CopyKind, Instruction, MAX_STAGES, Parent, Source, Stage, heredoc};
+use super::{Copy, CopyKind, Instruction, MAX_STAGES, Mount, Parent, Source, Stage, heredoc};
 use crate::model::{ContextName, ImageRef, StageName};
 
 const SCRATCH: &str = "scratch";
@@ -28,6 +28,7 @@ pub(super) struct Reader<'a> {
     names_in_file: Vec<Option<StageName>>,
     pub(super) parents: Vec<Parent>,
     pub(super) copies: Vec<Copy>,
+    pub(super) mounts: Vec<Mount>,
 }
 
 impl<'a> Reader<'a> {
@@ -47,6 +48,7 @@ impl<'a> Reader<'a> {
             names_in_file: Vec::new(),
             parents: Vec::new(),
             copies: Vec::new(),
+            mounts: Vec::new(),
         };
         for statement in statements.iter().filter(|statement| statement.keyword == "FROM") {
             let name = From::parse(statement)?.name;
@@ -105,7 +107,8 @@ impl<'a> Reader<'a> {
         self.variables.start_stage(base);
         let is_replaced = name.as_ref().is_some_and(|name| self.is_context(name.as_str()));
         let needs = base.into_iter().collect();
-        self.stages.push(Stage { index, name: name.clone(), line, is_replaced, needs });
+        let base_image = (base.is_none() && reference != SCRATCH).then_some(self.parents.len());
+        self.stages.push(Stage { index, name: name.clone(), line, is_replaced, base_image, needs });
         if let Some(name) = name {
             self.by_name.insert(name, index);
         }
@@ -164,7 +167,11 @@ impl<'a> Reader<'a> {
 
     fn run(&mut self, statement: &Statement<'_>) -> Result<(), DockerfileError> {
         for value in statement.flags_named("mount") {
-            let mount = Mount::parse(&value).map_err(|problem| statement.malformed(problem))?;
+            let mount = MountOptions::parse(&value).map_err(|problem| statement.malformed(problem))?;
+            if let Some((kind, id)) = mount.session_mount() {
+                let (stage, line) = (self.stages.len() - 1, self.line_starts.line_of(statement, &value));
+                self.mounts.push(Mount { kind, id, stage, line });
+            }
             match mount.from.as_ref().filter(|from| !from.is_empty()) {
                 Some(from) if mount.kind.as_deref() != Some("tmpfs") => self.take_from(statement, from)?,
                 None if mount.is_bind() => {
@@ -188,7 +195,7 @@ impl<'a> Reader<'a> {
             "COPY" => sources.extend(trigger.flag("from")),
             "RUN" => {
                 for value in trigger.flags_named("mount") {
-                    let mount = Mount::parse(&value).map_err(|problem| trigger.malformed(problem))?;
+                    let mount = MountOptions::parse(&value).map_err(|problem| trigger.malformed(problem))?;
                     sources.extend(mount.from.filter(|_| mount.kind.as_deref() != Some("tmpfs")));
                 }
             }

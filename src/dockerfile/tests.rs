@@ -224,6 +224,45 @@ fn a_stage_that_a_context_stands_for_can_not_be_built() {
 }
 
 #[test]
+fn a_mount_of_a_secret_or_an_agent_is_known_by_its_id_or_what_stands_in_its_place() {
+    let text = "FROM a\nRUN --mount=type=secret,id=one,required,env=ONE --mount=type=ssh x\n\
+         RUN --mount=type=secret,source=two,id=no --mount=target=/x/three,TYPE=Secret \\\n --mount=type=ssh,id=github x\n\
+         FROM a\nRUN --mount=type=secret,id=four --mount=type=secret --mount=type=cache,id=c,target=/c x\n";
+
+    let dockerfile = parse(text);
+
+    let all: Vec<_> = dockerfile
+        .mounts
+        .iter()
+        .map(|mount| (mount.kind, mount.id.as_str(), mount.stage, mount.line))
+        .collect();
+    use SessionMount::{Secret, Ssh};
+    assert_eq!(
+        all,
+        [
+            (Secret, "one", 0, 2),
+            (Ssh, "default", 0, 2),
+            (Secret, "two", 0, 3),
+            (Secret, "three", 0, 3),
+            (Ssh, "github", 0, 4),
+            (Secret, "four", 1, 6)
+        ]
+    );
+    assert_eq!(dockerfile.mounts_needed_for(None).unwrap().len(), 1);
+}
+
+#[test]
+fn a_frontend_is_named_before_everything_else() {
+    let frontend = |text: &str| parse(text).frontend();
+
+    let expected = Some((2, "docker/dockerfile:1".to_owned()));
+    assert_eq!(frontend("# escape=`\n#  Syntax = docker/dockerfile:1 more\nFROM a\n"), expected);
+    for none in ["FROM a\n# syntax=x\n", "# comment\n# syntax=x\nFROM a\n", "\n# syntax=x\nFROM a\n"] {
+        assert_eq!(frontend(none), None, "{none}");
+    }
+}
+
+#[test]
 fn the_body_of_a_here_document_holds_no_instructions() {
     let text = "FROM a\nRUN cat <<EOF > x && cat <<-'E 2'\nFROM b\nEOF\nFROM c\n\tE 2\n\
                 COPY <<F file /x/\nCOPY --from=d a b\nF\nRUN echo $((1 << 2))\nRUN cat << G\nFROM e\nG\n";

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::progress::Trace;
 use super::session::{self, Session};
-use super::{BuildRequest, Built, ContextReuse, EngineError, Progress, logins, stamps};
+use super::{BuildRequest, Built, ContextReuse, EngineError, Progress, file_names, logins, stamps};
 use crate::docker::{Docker, DockerError, JsonLines};
 use crate::model::{ImageRef, ManifestDigest};
 
@@ -70,7 +70,7 @@ pub(super) async fn run(
         }
     }
     let given = given.into_inner().expect("nobody panics while adding to a list");
-    built.map_err(|error| logins::explain(error, &given).naming_a_file_of(&request.context))
+    built.map_err(|error| file_names::explain(logins::explain(error, &given), &request.context))
 }
 
 /// Whether some line looks like a `FROM`.

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{ContentError, Context};
+use super::{ContentError, StepLabel};
 use crate::docker::{DockerConfigError, DockerError};
 use crate::model::{ErrorKind, ImageRef, RepoPath};
 
@@ -47,15 +47,20 @@ pub enum EngineError {
         log_tail: Vec<String>,
         message: String,
     },
-    /// Docker 28 takes no file name that isn't UTF-8, and does not say which one it means.
-    #[error("the engine does not accept the file name `{path}`, which is not UTF-8")]
-    FileName { path: RepoPath, source: Box<EngineError> },
     /// The build failed at a registry for which the engine had asked us for a login.
     #[error("cannot pull from `{host}` {login}")]
     PullFailed {
         host: String,
         /// What the engine was given, and from where: completes the sentence.
         login: String,
+        source: Box<EngineError>,
+    },
+    /// Newer engines take only names that are UTF-8.
+    #[error("the engine refuses the file name `{}`, which is not UTF-8{}", .path.as_bytes().escape_ascii(), and_more(*.more))]
+    FileName {
+        path: RepoPath,
+        /// How many other names of the context are none either.
+        more: usize,
         source: Box<EngineError>,
     },
     /// Whether there is a login for a registry that the engine asked for can't be told.
@@ -84,6 +89,10 @@ fn failed(step: Option<&str>, message: &str) -> String {
     }
 }
 
+fn and_more(more: usize) -> String {
+    if more == 0 { String::new() } else { format!(", and {more} more") }
+}
+
 fn during(step: Option<&str>) -> String {
     match step {
         Some(step) => format!("while step `{step}` was running"),
@@ -102,13 +111,15 @@ impl EngineError {
         }
     }
 
-    /// Names the file of `context` whose name the engine does not accept, if that is what failed.
-    pub(super) fn naming_a_file_of(self, context: &Context) -> Self {
-        let is_name = matches!(&self, Self::BuildFailed { message, .. } if message.contains("invalid UTF-8"));
-        let mut paths = context.files.iter().map(|file| &file.path);
-        match paths.find(|path| is_name && std::str::from_utf8(path.as_bytes()).is_err()) {
-            Some(path) => Self::FileName { path: path.clone(), source: Box::new(self) },
-            None => self,
+    /// Whether the build failed at the image of the Dockerfile frontend that `# syntax=` names.
+    pub fn is_about_frontend(&self, frontend: &str) -> bool {
+        match self {
+            Self::PullFailed { source, .. } => source.is_about_frontend(frontend),
+            Self::BuildFailed { step: Some(step), .. } => {
+                StepLabel::parse(step).is_none() && step.contains(frontend)
+            }
+            Self::BuildFailed { step: None, message, .. } => message.contains(frontend),
+            _ => false,
         }
     }
 
@@ -135,7 +146,7 @@ impl EngineError {
     pub fn log_tail(&self) -> &[String] {
         match self {
             Self::BuildFailed { log_tail, .. } => log_tail,
-            Self::PullFailed { source, .. } => source.log_tail(),
+            Self::PullFailed { source, .. } | Self::FileName { source, .. } => source.log_tail(),
             _ => &[],
         }
     }
@@ -209,10 +220,10 @@ impl EngineError {
             Self::NoBuildKit { .. } => {
                 Some("Docker 20.10 or newer is needed; the Docker API of Podman has no BuildKit".to_owned())
             }
-            Self::FileName { .. } => {
-                Some("rename the file, or leave it out of the context with `.dockerignore`".to_owned())
-            }
             Self::Content(error) => error.hint(),
+            Self::FileName { .. } => {
+                Some("rename it, or leave it out of the context with `.dockerignore`".to_owned())
+            }
             // Docker Hub has another name there than the one that the engine asks for.
             Self::PullFailed { host, .. } if host == DOCKER_HUB_REGISTRY => {
                 Some("log in with `docker login`".to_owned())
@@ -240,6 +251,34 @@ mod tests {
             ("name unknown: The repository with name 'api' does not exist in the registry", false),
         ] {
             assert_eq!(push_failed(message).is_image_missing(), expected, "{message}");
+        }
+    }
+
+    #[test]
+    fn a_frontend_fails_outside_of_all_steps() {
+        let failed = |step: Option<&str>, message: &str| EngineError::BuildFailed {
+            step: step.map(str::to_owned),
+            log_tail: Vec::new(),
+            message: message.to_owned(),
+        };
+        let frontend = "docker/dockerfile:1.4";
+
+        for error in [
+            failed(Some("resolve image config for docker.io/docker/dockerfile:1.4"), "no such host"),
+            failed(Some("docker-image://docker.io/docker/dockerfile:1.4"), "401"),
+            failed(None, "docker.io/docker/dockerfile:1.4: not found"),
+        ] {
+            assert!(error.is_about_frontend(frontend), "{error}");
+            let source = Box::new(error);
+            let pull = EngineError::PullFailed { host: String::new(), login: String::new(), source };
+            assert!(pull.is_about_frontend(frontend));
+        }
+        for error in [
+            failed(Some("[2/2] RUN pull docker/dockerfile:1.4"), "exit code: 1"),
+            failed(Some("resolve image config for docker.io/library/node"), "docker/dockerfile:1.4"),
+            failed(None, "no space"),
+        ] {
+            assert!(!error.is_about_frontend(frontend), "{error}");
         }
     }
 

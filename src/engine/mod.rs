@@ -8,6 +8,7 @@ mod content;
 mod context;
 mod docker;
 mod error;
+mod file_names;
 mod inline_cache;
 mod logins;
 mod progress;

@@ -8,7 +8,7 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 
 use super::*;
-use crate::config::EnvironmentName;
+use crate::config::{AwsSecret, AwsSecretService, EnvironmentName};
 use crate::deploy::gate::GateError;
 use crate::deploy::{
     CheckoutError, LockClaim, LockError, ProgramError, ProjectError, ServiceError, TerraformError,
@@ -97,6 +97,10 @@ fn no_git() -> GitError {
 
 fn unexpected() -> AwsError {
     AwsError::Unexpected { answer: String::new() }
+}
+
+fn aws_secret() -> AwsSecret {
+    AwsSecret::new(AwsSecretService::ParameterStore, "/npm").unwrap()
 }
 
 fn missing() -> RegistryError {
@@ -189,7 +193,13 @@ fn each_variant_of_each_error_has_its_kind() {
         PrepareError::Frontend { project: project(), frontend: String::new() } => Input,
         PrepareError::Credentials(missing()) => Environment,
     ]);
-    check!("secrets.rs", SecretError, [
+    check!("secrets/error.rs", SecretError, [
+        SecretError::AwsNotListed { secret: aws_secret() } => Input,
+        SecretError::NoRegion { secret: aws_secret() } => Input,
+        SecretError::NotInAws { secret: aws_secret() } => Input,
+        SecretError::NotText { secret: aws_secret() } => Input,
+        SecretError::Aws { secret: aws_secret(), source: unexpected() } => Environment,
+        SecretError::NotBuiltIn { secret: aws_secret() } => Input,
         SecretError::Git(no_git()) => Environment,
         SecretError::NotSet { variable: "A".to_owned() } => Input,
         SecretError::NotListed { variable: "A".to_owned() } => Input,
@@ -239,11 +249,11 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
         EngineError::Docker(refused()) => Environment,
         EngineError::NoBuildKit { source: refused() } => Environment,
         EngineError::NoStage => Input,
-        EngineError::FileName { path: path(), source: Box::new(EngineError::NoStage) } => Input,
         EngineError::Lost { step: None, source: refused() } => Environment,
         EngineError::BasePlatform { message: String::new() } => Failed,
         failed() => Failed,
         EngineError::PullFailed { host: String::new(), login: String::new(), source: failed().into() } => Failed,
+        EngineError::FileName { path: path(), more: 0, source: failed().into() } => Failed,
         EngineError::Content(link().into()) => Input,
         EngineError::Login { host: String::new(), source: DockerConfigError::NotAConfig { path: "/a".into() } } => Environment,
         EngineError::PushFailed { image: image(), message: String::new(), is_final: false } => Failed,
@@ -505,7 +515,7 @@ fn held() -> LockError {
 }
 
 fn secret(source: SecretError) -> SecretsError {
-    SecretsError { project: project(), id: "npmrc".to_owned(), source }
+    SecretsError { project: project(), id: "npmrc".to_owned(), source: Box::new(source) }
 }
 
 fn environment() -> EnvironmentName {

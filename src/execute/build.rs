@@ -11,6 +11,7 @@ use super::folders::FolderImages;
 use super::job::{Destination, Tags, Task, TaskVariant};
 use super::report::{Event, Needed, Outcome};
 use super::steps::{StepCount, Steps};
+use super::triggers::{self, UnreadCopy};
 use super::untrusted::{self, UntrustedRun};
 use crate::engine::{BuildRequest, Built, EngineError};
 use crate::model::{ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag};
@@ -155,7 +156,14 @@ impl<'b> ProjectBuild<'b, '_> {
         steps: &mut Steps,
     ) -> Result<Built, ExecuteError> {
         let request = self.request(variant, folders);
-        self.run(&request, steps).await.map_err(|source| ExecuteError::Build(Box::new(source)))
+        let failed = |source| self.failed(variant, Box::new(source), ExecuteError::Build);
+        let built = self.run(&request, steps).await.map_err(failed)?;
+        match triggers::unread_copy(self.task, variant, &built) {
+            None => Ok(built),
+            Some(UnreadCopy { step, line }) => {
+                Err(ExecuteError::UnreadCopy { step, file: self.task.dockerfile.clone(), line })
+            }
+        }
     }
 
     async fn stage(
@@ -166,8 +174,24 @@ impl<'b> ProjectBuild<'b, '_> {
         steps: &mut Steps,
     ) -> Result<Built, ExecuteError> {
         let request = BuildRequest { target: Some(stage.clone()), ..self.request(variant, folders) };
-        let failed = |source| ExecuteError::BuildStage { stage: stage.clone(), source: Box::new(source) };
+        let of_stage = |source| ExecuteError::BuildStage { stage: stage.clone(), source };
+        let failed = |source| self.failed(variant, Box::new(source), of_stage);
         self.run(&request, steps).await.map_err(failed)
+    }
+
+    /// What a failed build is about: the frontend of the Dockerfile, or something in it.
+    fn failed(
+        &self,
+        variant: &TaskVariant,
+        source: Box<EngineError>,
+        in_dockerfile: impl FnOnce(Box<EngineError>) -> ExecuteError,
+    ) -> ExecuteError {
+        match variant.dockerfile.frontend() {
+            Some((line, frontend)) if source.is_about_frontend(&frontend) => {
+                ExecuteError::Frontend { file: self.task.dockerfile.clone(), line, frontend, source }
+            }
+            _ => in_dockerfile(source),
+        }
     }
 
     /// The task's request for one platform, with every parent of ours pinned to its image of this very plan, and every folder to its.

@@ -23,6 +23,18 @@ pub enum ExecuteError {
         #[source]
         source: Box<EngineError>,
     },
+    #[error("cannot fetch the Dockerfile frontend `{frontend}`, which `# syntax=` names in {file}:{line}")]
+    Frontend {
+        file: RepoPath,
+        line: usize,
+        frontend: String,
+        #[source]
+        source: Box<EngineError>,
+    },
+    #[error(
+        "`{step}` is `ONBUILD` of the base image in {file}:{line}, and nothing says which files it copies"
+    )]
+    UnreadCopy { step: String, file: RepoPath, line: usize },
     #[error("cannot build an image of the folder `{folder}`, which is a named context")]
     Folder {
         folder: RepoPath,
@@ -88,8 +100,22 @@ impl ExecuteError {
             step: engine.and_then(EngineError::step).map(str::to_owned),
             exit_code: engine.and_then(EngineError::exit_code),
             log_tail: engine.map(EngineError::log_tail).unwrap_or_default().to_vec(),
-            hint: engine.and_then(EngineError::hint),
+            hint: self.hint(),
             kind: self.kind(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Frontend { .. } => Some(
+                "the engine pulls it before it reads the Dockerfile: let it reach that registry, name a copy that it reaches, or remove the line to use the engine's own frontend"
+                    .to_owned(),
+            ),
+            Self::UnreadCopy { .. } => Some(
+                "write a `.rebuild_patterns` that takes them: without one, only the files in the project's folder are in the context"
+                    .to_owned(),
+            ),
+            _ => self.engine_error().and_then(EngineError::hint),
         }
     }
 
@@ -99,9 +125,14 @@ impl ExecuteError {
             Self::Build(source)
             | Self::BuildStage { source, .. }
             | Self::Folder { source, .. }
+            | Self::Frontend { source, .. }
             | Self::Push { source, .. }
             | Self::Name { source, .. } => Some(source),
-            Self::Repository { .. } | Self::Tag { .. } | Self::Taint { .. } | Self::Verify { .. } => None,
+            Self::Repository { .. }
+            | Self::Tag { .. }
+            | Self::Taint { .. }
+            | Self::Verify { .. }
+            | Self::UnreadCopy { .. } => None,
         }
     }
 }

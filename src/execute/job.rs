@@ -38,6 +38,10 @@ pub struct Task {
     pub repository: RepositoryName,
     /// Everything but the Dockerfile's text, the platform, and the target of stages.
     pub request: BuildRequest,
+    /// Whether all that steps may copy is written down or in the context anyway, so that nothing is missing there unknown to anybody.
+    pub has_written_inputs: bool,
+    /// The Dockerfile's path, for messages.
+    pub dockerfile: RepoPath,
     /// The folders that are named contexts, each with its files.
     pub folders: BTreeMap<RepoPath, Context>,
     /// One for each platform, at least one; more than one make an index.

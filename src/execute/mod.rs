@@ -13,6 +13,7 @@ mod record;
 mod report;
 mod schedule;
 mod steps;
+mod triggers;
 mod untrusted;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -28,7 +28,7 @@ use crate::model::{
 use crate::observe::{Observations, Observed, Zone};
 use crate::plan::{Action, Build, Plan, Step};
 use crate::registry::{Registry, RegistryError, Storage};
-use crate::workspace::{FolderContext, Project, Variant, Workspace};
+use crate::workspace::{FolderContext, PatternFile, Project, Variant, Workspace};
 
 /// The values of each project's secrets, by their ids.
 pub type Secrets = BTreeMap<ProjectName, BTreeMap<String, Secret>>;
@@ -246,6 +246,8 @@ impl<'p> TaskBuilder<'p> {
             engine: self.engine.clone(),
             repository: zone.repository(workspace, name),
             request,
+            has_written_inputs: has_written_inputs(project),
+            dockerfile: config.dockerfile.value.clone(),
             folders,
             variants,
             digest: observed.digest,
@@ -410,6 +412,13 @@ impl<'p> TaskBuilder<'p> {
         }
         Ok(labels)
     }
+}
+
+/// Whether a pattern file says what the inputs are, or they are the whole context.
+fn has_written_inputs(project: &Project) -> bool {
+    let config = &project.config;
+    let is_whole_context = !config.hermetic || config.context.value.is_within(&config.path.value);
+    is_whole_context || matches!(project.pattern_file, PatternFile::There(_))
 }
 
 /// # Errors

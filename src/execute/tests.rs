@@ -288,6 +288,8 @@ fn task(recorder: Arc<Recorder>, project: &ProjectName, needs: &[ProjectName]) -
             pull: false,
             logins: Logins::none(),
         },
+        has_written_inputs: true,
+        dockerfile: RepoPath::new("Dockerfile").unwrap(),
         folders: BTreeMap::new(),
         variants: vec![variant(None, needs.first())],
         digest: digest(project.as_str()),
@@ -379,6 +381,36 @@ async fn an_untrusted_run_names_folders_as_its_own() {
 
     let expected = format!("context.invalid/api:untrusted-{run}-context");
     assert_eq!(folder_names(&world.recorder), [expected].into());
+}
+
+/// Its only step that copies is the recorder's, which the Dockerfile doesn't have.
+fn with_trigger(task: &mut Task, from: &str) {
+    let text = format!("# syntax=docker/dockerfile:1\nFROM {from}\nRUN make\n");
+    task.variants[0].dockerfile = Dockerfile::parse(text.as_bytes(), &BTreeMap::new(), None).unwrap();
+    task.has_written_inputs = false;
+}
+
+#[tokio::test]
+async fn a_copy_that_an_external_image_brings_is_an_error_where_nothing_says_what_it_copies() {
+    let mut world = World::new(&[("lib", &[]), ("api", &["lib"])], &["lib"]);
+    with_trigger(world.task("api"), "node:onbuild");
+
+    let report = world.run(1).await;
+
+    let Outcome::Failed(failure) = &report.projects[&name("api")].outcome else { panic!("{report:?}") };
+    assert_eq!(
+        failure.causes,
+        [
+            "`[2/3] COPY a /a` is `ONBUILD` of the base image in Dockerfile:2, and nothing says which files it copies"
+        ]
+    );
+    assert!(!world.recorder.asked().iter().any(|asked| asked.starts_with("push")), "nothing is pushed");
+
+    with_trigger(world.task("api"), "lib");
+    assert_eq!(outcomes(&world.run(1).await)[0], ("api", "built"), "an own parent's trigger is read");
+    with_trigger(world.task("api"), "node:onbuild");
+    world.task("api").has_written_inputs = true;
+    assert_eq!(outcomes(&world.run(1).await)[0], ("api", "built"), "a pattern file is taken at its word");
 }
 
 #[tokio::test]

@@ -120,6 +120,8 @@ pub(super) fn with_steps_of_its_own(dockerfile: &Dockerfile, text: Vec<u8>) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{Context, Logins, SshAgent};
+    use crate::model::Secret;
 
     #[test]
     fn only_dockers_own_frontend_is_run() {
@@ -162,6 +164,33 @@ mod tests {
 
         let expected = [("BUILDKIT_CACHE_MOUNT_NS", "untrusted"), ("VERSION", "x")];
         assert_eq!(sent, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+    }
+
+    #[test]
+    fn what_only_a_trusted_run_may_use_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("agent");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let agent = SshAgent::find(Some(socket)).unwrap();
+        let request = BuildRequest {
+            context: Context::default(),
+            dockerfile: Vec::new(),
+            target: None,
+            platform: None,
+            build_args: BTreeMap::new(),
+            proxies: [("http_proxy".to_owned(), Secret::new("x"))].into(),
+            labels: BTreeMap::new(),
+            secrets: [("token".to_owned(), Secret::new("x"))].into(),
+            ssh: [("default".to_owned(), agent)].into(),
+            cache_from: Vec::new(),
+            inline_cache: false,
+            pull: false,
+            logins: Logins::none(),
+        };
+
+        let left = without_privileges(request);
+
+        assert!(left.proxies.is_empty() && left.secrets.is_empty() && left.ssh.is_empty(), "{left:?}");
     }
 
     #[test]

@@ -3,7 +3,6 @@
 //! The digest hashes them, and a comparison with a base looks for those that only one of the two has: so there is
 //! nothing in the one that the other doesn't see.
 
-use crate::config::SecretSource;
 use crate::model::{Platform, ProjectName, RepoPath};
 use crate::workspace::{ParentImage, Project};
 
@@ -49,10 +48,7 @@ pub(super) fn fields(project: &Project) -> Vec<Field<'_>> {
     fields.extend(config.platforms.iter().map(|platform| Field::Platform(platform.to_string())));
     fields.extend(config.build_args.iter().map(|(name, value)| Field::BuildArg { name, value }));
     fields.extend(config.secrets.iter().map(|(id, source)| {
-        let (kind, from) = match source {
-            SecretSource::Env(variable) => ("env", variable.as_bytes()),
-            SecretSource::File(path) => ("file", path.as_bytes()),
-        };
+        let (kind, from) = source.key_and_value();
         Field::Secret { id, kind, from }
     }));
     fields.extend(config.ssh.iter().map(|id| Field::Ssh(id)));

@@ -5,6 +5,7 @@
 
 mod edit;
 mod expression;
+mod mounts;
 mod parents;
 mod patterns;
 mod walk;
@@ -72,6 +73,7 @@ pub enum Code {
     ParentFloats,
     NeedNotUsed,
     ContextNotUsed,
+    MountNotDeclared,
     NotHermetic,
 }
 
@@ -91,6 +93,7 @@ impl Code {
             Self::ParentFloats => "parent-floats",
             Self::NeedNotUsed => "need-not-used",
             Self::ContextNotUsed => "context-not-used",
+            Self::MountNotDeclared => "mount-not-declared",
             Self::NotHermetic => "not-hermetic",
         }
     }
@@ -152,6 +155,7 @@ pub fn check(
     for subject in walk::subjects(workspace, selected, snapshot)? {
         let from = lint.findings.len();
         parents::check(workspace, &subject, &mut lint.findings);
+        mounts::check(&subject, &mut lint.findings);
         patterns::check(&subject, &mut lint.findings);
         lint.findings[from..].sort_by(|one, other| {
             (&one.file, one.line, one.code).cmp(&(&other.file, other.line, other.code))

@@ -4,6 +4,7 @@ mod deployment;
 mod login;
 mod repository;
 mod rules;
+mod secrets;
 mod services;
 mod terraform;
 mod trouble;

@@ -76,6 +76,29 @@ fn each_finding_says_where_it_is_and_what_would_fix_it() {
     ");
 }
 
+// issue 14: I11
+#[test]
+fn a_mount_that_nobody_declares_is_a_finding() {
+    let digest = "0".repeat(64);
+    let dockerfile = format!(
+        "FROM base@sha256:{digest}\nRUN --mount=type=secret,id=npmrc --mount=type=ssh x\n\
+         RUN --mount=type=secret,id=other \\\n  --mount=type=ssh,id=github --mount=type=secret,id=$ID x\n"
+    );
+    let manifest = "[workspace]\nname = \"shop\"\n[projects.api]\npath = \"api\"\nssh = [\"default\"]\n\
+        secrets = { npmrc = { env = \"NPMRC\" } }\n";
+    let world = World::of(&[("projects.toml", manifest), ("api/Dockerfile", &dockerfile)]);
+
+    let answer = world.shown(["lint"]);
+
+    assert_snapshot!(answer, @"
+    `api`
+      api/Dockerfile:3: the step mounts the secret `other`, which `secrets` of the project does not have, so the step runs without it or fails (mount-not-declared)
+      api/Dockerfile:4: the step mounts the ssh agent `github`, which `ssh` of the project does not have, so the step runs without it or fails (mount-not-declared)
+    2 findings in 1 of 1 project
+    [exit: 1]
+    ");
+}
+
 #[test]
 fn nothing_found_is_a_yes() {
     let world = World::of(&[

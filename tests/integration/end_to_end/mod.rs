@@ -2,11 +2,13 @@
 
 mod commands;
 mod contexts;
+mod dockerfiles;
 mod engine_store;
 mod identity;
 mod lifecycle;
 mod monorepo;
 mod named_contexts;
+mod nowhere;
 mod platforms;
 pub(crate) mod support;
 mod trouble;

@@ -15,7 +15,7 @@ use chinampa::internals::execute::{
 };
 use chinampa::internals::graph::ProjectGraph;
 use chinampa::internals::model::{
-    ImageRef, InputDigest, Login, ManifestDigest, Platform, ProjectName, RepositoryName, Tag,
+    ImageRef, InputDigest, Login, ManifestDigest, Platform, ProjectName, RepoPath, RepositoryName, Tag,
 };
 use chinampa::internals::registry::{Registry, RegistryError, RepositoryChange, Storage};
 use proptest::collection::vec;
@@ -94,6 +94,8 @@ impl Case {
                 pull: false,
                 logins: Logins::none(),
             },
+            has_written_inputs: true,
+            dockerfile: RepoPath::new("Dockerfile").unwrap(),
             folders: BTreeMap::new(),
             variants: vec![TaskVariant {
                 platform: None,

@@ -308,6 +308,8 @@ fn key() -> impl Strategy<Value = (&'static str, Option<&'static str>)> {
                 "{ s = { env = 'T' } }",
                 "{ s = { file = 'S' } }",
                 "{ t = { env = 'S' } }",
+                "{ s = { aws-ssm = 'S' } }",
+                "{ s = { aws-secrets-manager = 'S' } }",
             ],
         ),
         ("ssh", &["['default']", "['github', 'default']"]),
