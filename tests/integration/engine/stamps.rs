@@ -8,8 +8,12 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use chinampa::internals::engine::{DockerEngine, Engine as _, EngineError};
+use chinampa::internals::engine::{
+    Content, ContentError, ContextFile, DockerEngine, Engine as _, EngineError,
+};
+use chinampa::internals::model::{FileMode, RepoPath};
 use futures_util::future::{join, poll_fn};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 
 use crate::engine::bridge::{Bridge, contains};
@@ -141,6 +145,36 @@ async fn after_a_lost_connection_the_key_is_another_one() {
     table().unwrap_err();
     support::build(&engine, &of(3, &copying())).await.unwrap();
     assert_ne!(key(&table().unwrap()), before);
+}
+
+/// The engine has then received another content than the one that the stamp stands for.
+#[tokio::test]
+async fn a_file_that_changes_while_it_is_sent_is_in_no_later_image() {
+    let engine = support::engine().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    let nonce = unique();
+    let of = |version: usize| format!("{nonce}{version}").repeat(100_000);
+    let request = |version: usize| {
+        let content = Content::File { path: path.clone(), sha256: Sha256::digest(of(version)).into() };
+        let file = ContextFile { path: RepoPath::new("a").unwrap(), mode: FileMode::Regular, content };
+        request_of(&folder.path().join("stamps"), &copying(), vec![file])
+    };
+    for version in [0, 1, 2] {
+        fs::write(&path, of(version)).unwrap();
+        support::build(&engine, &request(version)).await.unwrap();
+    }
+
+    // Version 4 is planned, and version 5 is sent.
+    fs::write(&path, of(5)).unwrap();
+    let error = support::build(&engine, &request(4)).await.err().unwrap();
+
+    assert!(matches!(error, EngineError::Content(ContentError::Changed { .. })), "{error:?}");
+    for version in [4, 5, 2, 4] {
+        fs::write(&path, of(version)).unwrap();
+        let image = support::build(&engine, &request(version)).await.unwrap();
+        assert!(image.files("/app").await[b"a".as_slice()].content == of(version).as_bytes(), "{version}");
+    }
 }
 
 /// The stamps are nanoseconds, and layers have whole seconds.
