@@ -34,8 +34,8 @@ bed-down: ## stop it and remove its data
 soak: bed ## run the laws at their full counts, and kill and stop builds and deployments; SOAK=name for some of the tests
 	scripts/soak $(SOAK)
 
-bench: bed ## compare planning with git itself, and promotion with skopeo and Docker
-	bash -euc '. scripts/setup && install_for git git && install_for python3 python3 && install_for skopeo skopeo'
+bench: bed ## compare planning with git itself, builds with Docker, and promotion with skopeo and Docker
+	bash -euc '. scripts/setup && install_for git git && install_for python3 python3 && install_for skopeo skopeo && install_for curl curl'
 	cargo build --release
 	scripts/bench
 

@@ -84,6 +84,12 @@ impl StreamingService<Packet> for FileSync {
     fn call(&mut self, request: Request<Streaming<Packet>>) -> Self::Future {
         let (metadata, _, mut incoming) = request.into_parts();
         let headers = metadata.into_headers();
+        let name = headers.get("dir-name").map_or(b"".as_slice(), http::HeaderValue::as_bytes);
+        let Some(folder) = self.listing.folder(name) else {
+            let status = Status::failed_precondition("only `context` and `dockerfile` are there");
+            return std::future::ready(Err(status));
+        };
+        let folder: Arc<[Arc<Listed>]> = wanted(folder, &headers).into();
         let (ask, asked) = mpsc::unbounded_channel();
         let (send, mut packets) = mpsc::channel(PACKETS_AHEAD);
         // Requests are taken in at once, whatever else happens: when many small messages wait
@@ -95,21 +101,26 @@ impl StreamingService<Packet> for FileSync {
                 }
             }
         });
-        let this = self.clone();
+        let failed = self.failed.clone();
+        let requested = folder.clone();
         tokio::task::spawn_blocking(move || {
-            let status = match transfer(&this.listing, &headers, asked, &send) {
+            let status = match serve(&requested, asked, &send) {
                 Ok(()) | Err(Stop::Gone) => return,
                 Err(Stop::Refused(why)) => Status::failed_precondition(why),
                 Err(Stop::Failed(error)) => {
                     let status = Status::aborted(error.to_string());
                     // When nobody listens any more, the build is over.
-                    let _ = this.failed.send(error);
+                    let _ = failed.send(error);
                     status
                 }
             };
             let _ = send.blocking_send(Err(status));
         });
-        std::future::ready(Ok(Response::new(stream::poll_fn(move |task| packets.poll_recv(task)).boxed())))
+        // The whole list is at hand, so that many of its small messages go into one frame.
+        let list =
+            (0..folder.len()).map(move |id| Packet::listed(&folder[id])).chain([Packet::end_of_listing()]);
+        let packets = stream::poll_fn(move |task| packets.poll_recv(task));
+        std::future::ready(Ok(Response::new(stream::iter(list.map(Ok)).chain(packets).boxed())))
     }
 }
 
@@ -130,29 +141,14 @@ impl From<ContentError> for Stop {
     }
 }
 
-/// Lists a folder and sends what is asked for, until the engine is done.
-fn transfer(
-    listing: &Listing,
-    headers: &HeaderMap,
+/// Sends the files that are requested, until the engine is done.
+fn serve(
+    folder: &[Arc<Listed>],
     mut asked: mpsc::UnboundedReceiver<Packet>,
     packets: &Packets,
 ) -> Result<(), Stop> {
-    let folder = match headers.get("dir-name").map(http::HeaderValue::as_bytes) {
-        Some(b"context") => &listing.context,
-        Some(b"dockerfile") => &listing.dockerfile,
-        _ => return Err(Stop::Refused("only `context` and `dockerfile` are there")),
-    };
-    let folder = wanted(folder, headers);
     let send = |packet| packets.blocking_send(Ok(packet)).map_err(|_| Stop::Gone);
     let mut reader = Reader::default();
-    for listed in &folder {
-        let link = match &listed.file.entry {
-            Entry::Folder | Entry::File { .. } => Vec::new(),
-            Entry::Link { content } => reader.read_whole(content)?,
-        };
-        send(Packet::listed(listed, link))?;
-    }
-    send(Packet::end_of_listing())?;
     let entry = |id: u32| folder.get(id as usize).map(|listed| &listed.file.entry);
     while let Some(packet) = asked.blocking_recv() {
         match packet.kind() {
@@ -175,10 +171,11 @@ fn transfer(
 
 /// The whole folder, unless the engine wants to read `.dockerignore` alone: it keeps that apart from the context, and would
 /// keep all files twice.
-fn wanted<'l>(folder: &'l [Listed], headers: &HeaderMap) -> Vec<&'l Listed> {
+fn wanted(folder: &[Arc<Listed>], headers: &HeaderMap) -> Vec<Arc<Listed>> {
     let mut followed = headers.get_all("followpaths").iter().peekable();
     let is_for_dockerignore = followed.peek().is_some() && followed.all(|path| path == DOCKERIGNORE);
-    let is_wanted =
-        |listed: &&Listed| !is_for_dockerignore || listed.file.path.as_bytes() == DOCKERIGNORE.as_bytes();
-    folder.iter().filter(is_wanted).collect()
+    let is_wanted = |listed: &&Arc<Listed>| {
+        !is_for_dockerignore || listed.file.path.as_bytes() == DOCKERIGNORE.as_bytes()
+    };
+    folder.iter().filter(is_wanted).cloned().collect()
 }

@@ -19,9 +19,9 @@ const MAX_LOCKED: Duration = Duration::from_secs(5);
 /// The two folders that a session serves, and the key under which the engine keeps them.
 pub(super) struct Listing {
     pub(super) key: String,
-    pub(super) context: Vec<Listed>,
+    context: Vec<Arc<Listed>>,
     /// `Dockerfile` and nothing else.
-    pub(super) dockerfile: Vec<Listed>,
+    dockerfile: Vec<Arc<Listed>>,
 }
 
 /// A file, link or folder, in the engine's order.
@@ -35,9 +35,20 @@ pub(super) struct File {
     pub(super) entry: Entry,
     /// In bytes; 0 for a folder.
     pub(super) size: u64,
+    /// Where a symbolic link leads; empty for all else.
+    pub(super) link: Vec<u8>,
 }
 
 impl Listing {
+    /// The folder that the engine calls so.
+    pub(super) fn folder(&self, name: &[u8]) -> Option<&[Arc<Listed>]> {
+        match name {
+            b"context" => Some(&self.context),
+            b"dockerfile" => Some(&self.dockerfile),
+            _ => None,
+        }
+    }
+
     /// Reads the sizes of all files, and assigns their stamps.
     ///
     /// # Errors
@@ -52,7 +63,7 @@ impl Listing {
             platform: request.platform.as_ref().map(ToString::to_string).unwrap_or_default(),
         };
         let Assignment { key, context: stamps, dockerfile: stamp } = assign(&request.reuse, files).await;
-        let stamped = |(file, stamp)| Listed { file, stamp };
+        let stamped = |(file, stamp)| Arc::new(Listed { file, stamp });
         Ok(Self {
             key,
             context: context.into_iter().zip(stamps).map(stamped).collect(),
@@ -77,11 +88,15 @@ fn with_sizes(context: &Context) -> Result<Vec<File>, ContentError> {
     let mut reader = Reader::default();
     let entries = context::list(&context.files)?.into_iter();
     let with_size = |(path, entry): (RepoPath, Entry)| {
-        let size = match &entry {
-            Entry::Folder => 0,
-            Entry::File { content, .. } | Entry::Link { content } => reader.size(content)?,
+        let (size, link) = match &entry {
+            Entry::Folder => (0, Vec::new()),
+            Entry::File { content, .. } => (reader.size(content)?, Vec::new()),
+            Entry::Link { content } => {
+                let link = reader.read_whole(content)?;
+                (link.len() as u64, link)
+            }
         };
-        Ok(File { path, entry, size })
+        Ok(File { path, entry, size, link })
     };
     entries.map(with_size).collect()
 }

@@ -61,9 +61,8 @@ pub(super) struct Stat {
 }
 
 impl Packet {
-    /// `link` is where a symbolic link leads, empty for all else.
-    pub(super) fn listed(listed: &Listed, link: Vec<u8>) -> Self {
-        let Listed { file: File { path, entry, size }, stamp } = listed;
+    pub(super) fn listed(listed: &Listed) -> Self {
+        let Listed { file: File { path, entry, size, link }, stamp } = listed;
         let mode = match entry {
             Entry::Folder => FOLDER | 0o755,
             Entry::File { executable: true, .. } => 0o755,
@@ -77,7 +76,7 @@ impl Packet {
             group: 0,
             size: i64::try_from(*size).unwrap_or(i64::MAX),
             modified: MODIFIED_NANOSECONDS + i64::from(stamp.nanoseconds()),
-            link,
+            link: link.clone(),
         };
         Self { stat: Some(stat), ..Self::of(Kind::Stat) }
     }

@@ -11,8 +11,8 @@ use super::seal::{FileIdentity, seal};
 use super::{Assignment, BuildFiles, Table};
 use crate::model::random_bits;
 
-/// Where a machine has its own number. Some containers have none.
-const MACHINE_IDS: [&str; 2] = ["/etc/machine-id", "/var/lib/dbus/machine-id"];
+/// Where a machine says which one it is. In some containers only the last one does.
+const MACHINE_IDS: [&str; 3] = ["/etc/machine-id", "/var/lib/dbus/machine-id", "/proc/sys/kernel/hostname"];
 
 /// Assigns a stamp to each file, under the lock of the project's table. What it returns is on disk.
 ///
@@ -85,9 +85,8 @@ fn identity(folder: &Path, table: &File) -> io::Result<FileIdentity> {
     })
 }
 
-/// The machine's id, or else its host name.
+/// Empty where no file says it: a copy from another machine differs in the other fields, too.
 fn machine() -> String {
     let ids = MACHINE_IDS.iter().filter_map(|file| fs::read_to_string(file).ok());
-    let id = ids.map(|id| id.trim().to_owned()).find(|id| !id.is_empty());
-    id.unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned())
+    ids.map(|id| id.trim().to_owned()).find(|id| !id.is_empty()).unwrap_or_default()
 }

@@ -1,21 +1,18 @@
 //! What the engine keeps of a context, and that it never takes an old file for a new one.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::future::Future;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod histories;
 
-use chinampa::internals::engine::{DockerEngine, Engine as _, EngineError};
-use futures_util::future::{join, poll_fn};
-use tokio::sync::Notify;
+use std::fs;
+
+use chinampa::internals::engine::{
+    Content, ContentError, ContextFile, DockerEngine, Engine as _, EngineError,
+};
+use chinampa::internals::model::{FileMode, RepoPath};
+use sha2::{Digest as _, Sha256};
 
 use crate::engine::bridge::{Bridge, contains};
 use crate::engine::support::{self, BASE, Repository, TestEngine, request_of, unique};
 use crate::support::engines::{BedEngine, on_each_engine};
-use crate::support::is_soak;
 
 on_each_engine!(async
     only_changed_files_are_sent_and_a_fresh_clone_sends_none,
@@ -23,12 +20,9 @@ on_each_engine!(async
     the_dockerignore_that_is_in_the_context_does_not_bring_the_context_a_second_time,
     where_the_clone_can_not_be_written_all_builds_are_right,
     after_a_lost_connection_the_key_is_another_one,
+    a_file_that_changes_while_it_is_sent_is_in_no_later_image,
     times_are_equal_in_every_clone_and_stamps_are_in_no_layer,
-    no_history_puts_a_stale_file_into_an_image,
 );
-
-/// How many histories are tried, and in the soak.
-const HISTORIES: [usize; 2] = [2, 100];
 
 const SECOND: u64 = 315_532_800;
 
@@ -152,6 +146,35 @@ async fn after_a_lost_connection_the_key_is_another_one(on: BedEngine) {
     assert_ne!(key(&table().unwrap()), before);
 }
 
+/// The engine has then received another content than the one that the stamp stands for.
+async fn a_file_that_changes_while_it_is_sent_is_in_no_later_image(on: BedEngine) {
+    let engine = support::connect(on).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    let nonce = unique();
+    let of = |version: usize| format!("{nonce}{version}").repeat(10_000);
+    let request = |version: usize| {
+        let content = Content::File { path: path.clone(), sha256: Sha256::digest(of(version)).into() };
+        let file = ContextFile { path: RepoPath::new("a").unwrap(), mode: FileMode::Regular, content };
+        request_of(&folder.path().join("stamps"), &copying(), vec![file])
+    };
+    for version in [0, 1, 2] {
+        fs::write(&path, of(version)).unwrap();
+        support::build(&engine, &request(version)).await.unwrap();
+    }
+
+    // Version 4 is planned, and version 5 is sent.
+    fs::write(&path, of(5)).unwrap();
+    let error = support::build(&engine, &request(4)).await.err().unwrap();
+
+    assert!(matches!(error, EngineError::Content(ContentError::Changed { .. })), "{error:?}");
+    for version in [4, 5, 2, 4] {
+        fs::write(&path, of(version)).unwrap();
+        let image = support::build(&engine, &request(version)).await.unwrap();
+        assert!(image.files("/app").await[b"a".as_slice()].content == of(version).as_bytes(), "{version}");
+    }
+}
+
 /// The stamps are nanoseconds, and layers have whole seconds.
 async fn times_are_equal_in_every_clone_and_stamps_are_in_no_layer(on: BedEngine) {
     let engine = support::connect(on).await;
@@ -194,140 +217,5 @@ async fn times_are_equal_in_every_clone_and_stamps_are_in_no_layer(on: BedEngine
             }
         }
         assert_eq!(dated, 4, "version {version}");
-    }
-}
-
-/// Numbers that follow from a seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % end
-    }
-}
-
-/// Clones of a repository with one project, built on one engine.
-struct Clones<'e> {
-    engine: &'e TestEngine,
-    repository: Repository,
-    folder: tempfile::TempDir,
-    /// Makes contents that the engine has not seen.
-    nonce: String,
-    files: Vec<BTreeMap<&'static str, usize>>,
-    backup: Vec<(&'static str, Vec<u8>)>,
-}
-
-impl Clones<'_> {
-    fn stamps(&self, clone: usize) -> PathBuf {
-        self.folder.path().join(clone.to_string())
-    }
-
-    /// All contents have the same size.
-    fn content(&self, version: usize) -> String {
-        format!("{}{version}", self.nonce)
-    }
-
-    async fn build(&self, clone: usize, files: &BTreeMap<&'static str, usize>) {
-        let context = files.iter().map(|(path, version)| self.repository.file(path, self.content(*version)));
-        let request = request_of(&self.stamps(clone), &copying(), context.collect());
-
-        let image = support::build(self.engine, &request).await.unwrap();
-
-        let found = image.files("/app").await;
-        for (path, version) in files {
-            let content = String::from_utf8_lossy(&found[path.as_bytes()].content);
-            assert_eq!(content, self.content(*version), "{path} of clone {clone}");
-        }
-    }
-
-    /// Ends a build after so many reports of the engine, as if its process were killed.
-    async fn kill(&self, clone: usize, reports: usize) {
-        let files = self.files[clone].iter();
-        let context = files.map(|(path, version)| self.repository.file(path, self.content(*version)));
-        let dockerfile = format!("{}RUN exec sleep 1000\n", copying());
-        let request = request_of(&self.stamps(clone), &dockerfile, context.collect());
-        let (reported, is_enough) = (AtomicUsize::new(0), Notify::new());
-        let count = |_| {
-            if reported.fetch_add(1, Ordering::Relaxed) + 1 == reports {
-                is_enough.notify_one();
-            }
-        };
-        let mut building = pin!(self.engine.build(&request, &count));
-        if reports == 0 {
-            // Not even an answer of the engine.
-            poll_fn(|task| {
-                assert!(building.as_mut().poll(task).is_pending());
-                std::task::Poll::Ready(())
-            })
-            .await;
-            return;
-        }
-        tokio::select! {
-            built = &mut building => panic!("a step that sleeps has ended: {built:?}"),
-            () = is_enough.notified() => {}
-        }
-    }
-
-    async fn step(&mut self, random: &mut Random) {
-        let clone = random.below(2);
-        let path = ["a", "b", "folder/c"][random.below(3)];
-        let before = self.files[clone].clone();
-        self.files[clone].insert(path, random.below(4));
-        match random.below(8) {
-            0 => {
-                self.files[clone].remove(path);
-            }
-            // Two processes build what was there before and what is there now. Were it the same, one would remove the image of the other.
-            1 | 2 if before != self.files[clone] => {
-                join(self.build(clone, &before), self.build(clone, &self.files[clone])).await;
-            }
-            3 => self.kill(clone, random.below(4)).await,
-            4 => {
-                let read = |name| fs::read(self.stamps(clone).join(name)).map(|content| (name, content));
-                self.backup = ["table", "seal"].into_iter().filter_map(|name| read(name).ok()).collect();
-            }
-            5 => {
-                fs::create_dir_all(self.stamps(clone)).unwrap();
-                // The kernel's clock for files ticks once in some milliseconds; nobody restores faster than that.
-                wait_for_tick(&self.stamps(clone));
-                for (name, content) in &self.backup {
-                    fs::write(self.stamps(clone).join(name), content).unwrap();
-                }
-            }
-            _ => {}
-        }
-        self.build(clone, &self.files[clone]).await;
-    }
-}
-
-/// Waits until a file that is written now gets another time than one before.
-fn wait_for_tick(folder: &Path) {
-    let write = || {
-        fs::write(folder.join("clock"), "").unwrap();
-        fs::metadata(folder.join("clock")).unwrap().modified().unwrap()
-    };
-    let before = write();
-    while write() == before {}
-}
-
-async fn no_history_puts_a_stale_file_into_an_image(on: BedEngine) {
-    let engine = support::connect(on).await;
-    for history in 0..HISTORIES[usize::from(is_soak())] {
-        let seed = u64::from_str_radix(&unique(), 16).unwrap();
-        std::io::stderr().write_all(format!("history {history}: seed {seed}\n").as_bytes()).unwrap();
-        let mut random = Random(seed);
-        let files = vec![[("a", 0), ("b", 0), ("folder/c", 0)].into(); 2];
-        let mut clones = Clones {
-            engine: &engine,
-            repository: Repository::new(),
-            folder: tempfile::tempdir().unwrap(),
-            nonce: unique(),
-            files,
-            backup: Vec::new(),
-        };
-        for _ in 0..6 {
-            clones.step(&mut random).await;
-        }
     }
 }
