@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::OnceCell;
 
-/// After this, a host is looked up again: addresses change, and a deployment takes long.
+/// After this, a look-up is out of date: addresses change, and a deployment takes long.
 const KEPT: Duration = Duration::from_secs(60);
 
 /// One look-up, which the first who asks does for all who wait.
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_look_up_that_fails_is_tried_again() {
+    async fn a_failed_look_up_is_not_kept() {
         let (resolver, now) = (Resolver::default(), Instant::now());
         let fails = async || Err(io::Error::other("no such host"));
 

@@ -120,7 +120,7 @@ pub(super) fn with_steps_of_its_own(dockerfile: &Dockerfile, text: Vec<u8>) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Context, Logins, SshAgent};
+    use crate::engine::{Context, ContextReuse, Logins, SshAgent};
     use crate::model::Secret;
 
     #[test]
@@ -174,6 +174,7 @@ mod tests {
         let agent = SshAgent::find(Some(socket)).unwrap();
         let request = BuildRequest {
             context: Context::default(),
+            reuse: ContextReuse::Run("1".to_owned()),
             dockerfile: Vec::new(),
             target: None,
             platform: None,

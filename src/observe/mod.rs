@@ -14,7 +14,7 @@ mod zone;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use futures_util::future::try_join3;
+use futures_util::future::join3;
 use thiserror::Error;
 
 pub use ancestry::{Missing, descends};
@@ -216,12 +216,14 @@ pub async fn observe<E: From<ObserveError>>(
     let CacheRequest { registry, zone, context, commits } = cache;
     let files = files(request, selected)?;
     let digests = inputs::digests(workspace, &files);
-    let (mut images, mut taints, records) = try_join3(
+    // Of several errors the same one is reported each time.
+    let (images, taints, records) = join3(
         images::images(registry, workspace, zone, &digests),
         images::taints(registry, workspace),
         build_records(registry, workspace, zone, context, commits),
     )
-    .await?;
+    .await;
+    let (mut images, mut taints, records) = (images?, taints?, records?);
     let changes = changes(request, find_base(&records)?)?;
     let observed = |(name, files): (ProjectName, Vec<InputFile>)| {
         let observed = Observed {

@@ -70,7 +70,7 @@ pub(super) struct Auth {
     cache: Mutex<TokenCache>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct TokenCache {
     /// `None` until the registry first asked.
     challenge: Option<Challenge>,
@@ -87,10 +87,7 @@ impl Auth {
         source: CredentialsSource,
         idle: Duration,
     ) -> Self {
-        // ECR wants its token as a password, always.
-        let challenge = source.expire().then_some(Challenge::Basic);
-        let cache = Mutex::new(TokenCache { challenge, tokens: BTreeMap::new() });
-        Self { host, base, client, source, idle, login: OnceCell::new(), cache }
+        Self { host, base, client, source, idle, login: OnceCell::new(), cache: Mutex::default() }
     }
 
     /// The login itself: asked of its source once, unless it expires.

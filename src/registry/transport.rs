@@ -78,6 +78,8 @@ pub(super) struct Transport {
     /// Whether it has answered that it keeps no lists of referrers.
     pub(super) lacks_referrers: AtomicBool,
     known: KnownManifests,
+    /// Whether anything was asked there.
+    was_asked: OnceCell<()>,
     /// When a retry was last warned of.
     warned: Mutex<Option<Instant>>,
 }
@@ -113,6 +115,7 @@ impl Transport {
             retry_policy,
             lacks_referrers: AtomicBool::new(false),
             known: KnownManifests::default(),
+            was_asked: OnceCell::new(),
             warned: Mutex::default(),
         })
     }
@@ -164,12 +167,12 @@ impl Transport {
         ask.retry(self.retry_policy.delays())
             .when(RegistryError::is_temporary)
             .adjust(|error, delay| Some(delay? + error.retry_after().unwrap_or_default().min(longest)))
-            .notify(|error, delay| self.tell(error, delay))
+            .notify(|error, delay| self.warn(error, delay))
             .await
     }
 
-    /// Tells of a retry. Many requests that fail together are one warning, and the others are told with `-v`.
-    fn tell(&self, error: &RegistryError, delay: Duration) {
+    /// Warns of a retry. Many requests that fail together are one warning, and `-v` shows the others.
+    fn warn(&self, error: &RegistryError, delay: Duration) {
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
         let text = format!("`{}`: {error}{cause}. Next attempt in {delay:.1?}", self.host);
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
@@ -195,33 +198,81 @@ impl Transport {
         request: RequestBuilder,
     ) -> Result<Reply, RegistryError> {
         let again = request.try_clone();
-        let is_ours = |url: &Url| url.origin() == self.base.origin();
         let (client, built) = request.build_split();
         let built = built.map_err(|error| unreachable(image, error))?;
-        let ours = is_ours(built.url());
+        let ours = self.is_ours(built.url());
         let request = RequestBuilder::from_parts(client, built);
         if !ours {
             return execute(image, request, self.idle()).await;
         }
-        let mut shown = self.auth.authorization(image, &scope).await?;
-        let mut response = execute(image, with(shown.as_ref(), request), self.idle()).await?;
+        let shown = self.auth.authorization(image, &scope).await?;
         // A registry that was shown nothing has refused nothing yet.
-        let tries = if shown.is_none() { 2 } else { 1 };
-        for _ in 0..tries {
-            if !self.auth.may_change(response.status()) || !is_ours(response.url()) {
-                break;
-            }
-            let better = self.auth.renewed(image, &scope, response.headers(), shown.as_ref()).await?;
-            let Some(better) = better else { break };
+        let mut tries = if shown.is_none() { 2 } else { 1 };
+        let mut exchange = self.first_exchange(image, &scope, request, shown).await?;
+        while let Some(better) = exchange.better {
             let Some(again) = again.as_ref().and_then(RequestBuilder::try_clone) else {
-                let answer = read_answer(image, response).await?;
+                let answer = read_answer(image, exchange.reply).await?;
                 return Err(RegistryError::Renewed { image: Box::new(image.clone()), answer });
             };
-            response = execute(image, better.put_on(again), self.idle()).await?;
-            shown = Some(better);
+            tries -= 1;
+            exchange = self.exchange(image, &scope, again, Some(better), tries > 0).await?;
         }
-        Ok(response)
+        Ok(exchange.reply)
     }
+
+    /// The very first question goes alone, and the others wait: its answer says what the registry wants to see, and
+    /// whether it takes all of them in the same connection.
+    async fn first_exchange(
+        &self,
+        image: &ImageRef,
+        scope: &Scope,
+        request: RequestBuilder,
+        shown: Option<Authorization>,
+    ) -> Result<Exchange, RegistryError> {
+        if self.was_asked.initialized() {
+            return self.exchange(image, scope, request, shown, true).await;
+        }
+        let mut answered = None;
+        let mut waiting = Some(request);
+        let ask = async {
+            if let Some(request) = waiting.take() {
+                answered = Some(self.exchange(image, scope, request, shown, true).await);
+            }
+        };
+        self.was_asked.get_or_init(|| ask).await;
+        if let Some(answered) = answered {
+            return answered;
+        }
+        let request = waiting.expect("whoever was not the first has sent nothing");
+        let shown = self.auth.authorization(image, scope).await?;
+        self.exchange(image, scope, request, shown, true).await
+    }
+
+    async fn exchange(
+        &self,
+        image: &ImageRef,
+        scope: &Scope,
+        request: RequestBuilder,
+        shown: Option<Authorization>,
+        may_renew: bool,
+    ) -> Result<Exchange, RegistryError> {
+        let reply = execute(image, with(shown.as_ref(), request), self.idle()).await?;
+        let better = match self.auth.may_change(reply.status()) && self.is_ours(reply.url()) {
+            true if may_renew => self.auth.renewed(image, scope, reply.headers(), shown.as_ref()).await?,
+            _ => None,
+        };
+        Ok(Exchange { reply, better })
+    }
+
+    fn is_ours(&self, url: &Url) -> bool {
+        url.origin() == self.base.origin()
+    }
+}
+
+/// An answer, and what to show instead where it is a refusal.
+struct Exchange {
+    reply: Reply,
+    better: Option<Authorization>,
 }
 
 fn client_for(host: &Host, retry_policy: RetryPolicy) -> ClientBuilder {
