@@ -244,6 +244,21 @@ mod tests {
     }
 
     #[test]
+    fn only_an_image_that_could_not_be_stored_is_built_again() {
+        for (step, expected) in [
+            (Some("exporting to image"), true),
+            (Some("[2/2] RUN make"), false),
+            (Some("[2/2] RUN echo exporting to image"), false),
+            (None, false),
+        ] {
+            let step = step.map(str::to_owned);
+            let error = EngineError::BuildFailed { step, log_tail: Vec::new(), message: String::new() };
+
+            assert_eq!(error.is_export_failure(), expected, "{error}");
+        }
+    }
+
+    #[test]
     fn an_image_that_left_the_engine_is_told_from_a_repository_that_is_not_there() {
         for (message, expected) in [
             ("An image does not exist locally with the tag: r.example/api", true),

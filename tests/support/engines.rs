@@ -55,10 +55,15 @@ impl BedEngine {
         }
     }
 
+    /// Whether it is the oldest Docker engine that is supported.
+    pub(crate) fn is_docker_20_10(self) -> bool {
+        let version = wait_for(async move { self.client().version().await }).unwrap().version.unwrap();
+        version.starts_with("20.10.")
+    }
+
     /// Whether images that it builds may carry what primes later builds: Docker 20.10 can die of it.
     pub(crate) fn has_inline_cache(self) -> bool {
-        let version = wait_for(async move { self.client().version().await }).unwrap().version.unwrap();
-        !version.starts_with("20.10.")
+        !self.is_docker_20_10()
     }
 
     /// For looking into it.
