@@ -15,6 +15,7 @@ mod ci;
 mod cli;
 mod config;
 mod deploy;
+mod dns;
 mod docker;
 mod dockerfile;
 mod dockerignore;
@@ -129,7 +130,9 @@ pub mod internals {
     }
 
     pub mod observe {
-        pub use crate::observe::{Base, Changes, Image, Observations, Observed, Reason, direct_changes};
+        pub use crate::observe::{
+            Base, BuildRecords, Changes, Image, Observations, Observed, Reason, direct_changes,
+        };
     }
 
     pub mod patterns {

@@ -10,6 +10,7 @@ mod deployed_json;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,8 @@ pub struct BuildRecord {
     pub commit: CommitId,
     pub branch: Option<String>,
     pub projects: BTreeMap<ProjectName, RecordedImage>,
+    /// How long the last build of each project took, as far as that is known. Only a hint.
+    pub durations: BTreeMap<ProjectName, Duration>,
 }
 
 /// One project's image.
@@ -70,7 +73,15 @@ struct BuildJson {
     schema: String,
     commit: String,
     branch: Option<String>,
-    projects: BTreeMap<String, ImageJson>,
+    projects: BTreeMap<String, BuiltJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct BuiltJson {
+    #[serde(flatten)]
+    image: ImageJson,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    milliseconds: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -90,7 +101,7 @@ impl BuildRecord {
             schema: BUILD_SCHEMA.to_owned(),
             commit: self.commit.to_string(),
             branch: self.branch.clone(),
-            projects: projects_to_json(&self.projects),
+            projects: self.projects.iter().map(|(name, image)| self.built(name, image)).collect(),
         })?)
     }
 
@@ -100,11 +111,22 @@ impl BuildRecord {
     /// [`RecordError`] when it is not one.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
         let json: BuildJson = read(bytes, BUILD_SCHEMA)?;
+        let timed = json.projects.iter().filter_map(|(name, built)| Some((name, built.milliseconds?)));
+        let durations = timed.map(|(name, milliseconds)| {
+            Ok((name.parse().map_err(|error| invalid(&error))?, Duration::from_millis(milliseconds)))
+        });
         Ok(Self {
             commit: json.commit.parse().map_err(|error| invalid(&error))?,
             branch: json.branch,
-            projects: projects_from_json(json.projects)?,
+            durations: durations.collect::<Result<_, RecordError>>()?,
+            projects: projects_from_json(json.projects.into_iter().map(|(name, built)| (name, built.image)))?,
         })
+    }
+
+    fn built(&self, name: &ProjectName, image: &RecordedImage) -> (String, BuiltJson) {
+        let took = self.durations.get(name).map(Duration::as_millis);
+        let milliseconds = took.map(|took| u64::try_from(took).unwrap_or(u64::MAX));
+        (name.to_string(), BuiltJson { image: image.into(), milliseconds })
     }
 }
 
@@ -121,12 +143,8 @@ fn invalid(error: &dyn std::error::Error) -> RecordError {
     RecordError::Value(printable(&error.to_string()))
 }
 
-fn projects_to_json(projects: &BTreeMap<ProjectName, RecordedImage>) -> BTreeMap<String, ImageJson> {
-    projects.iter().map(|(name, image)| (name.to_string(), image.into())).collect()
-}
-
 fn projects_from_json(
-    json: BTreeMap<String, ImageJson>,
+    json: impl IntoIterator<Item = (String, ImageJson)>,
 ) -> Result<BTreeMap<ProjectName, RecordedImage>, RecordError> {
     let image = |(name, image): (String, ImageJson)| {
         Ok((name.parse().map_err(|error| invalid(&error))?, image.try_into()?))

@@ -15,13 +15,15 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{Connect, TlsConnector};
 
-/// A client that trusts the certificates that the system trusts.
+use crate::dns::SharedResolver;
+
+/// A client that trusts the certificates that the system trusts, and looks up each host once.
 pub(crate) fn http_client() -> ClientBuilder {
     if CryptoProvider::get_default().is_none() {
         // Fails where another thread has just done the same.
         let _installed = ring::default_provider().install_default();
     }
-    Client::builder()
+    Client::builder().dns_resolver(SharedResolver)
 }
 
 /// Whose certificates a client accepts.

@@ -72,10 +72,14 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         }
         let jobs = context.prepare(cache, &plan, &observed, arguments.pull).await?;
         let orderly = signals.orderly().map_err(Error::Start)?;
-        let execution = context.execute(cache, &jobs, arguments.jobs, arguments.fail_fast, &orderly);
+        let mut durations = context.durations(&observed);
+        let (jobs, parallelism) = (&jobs, arguments.jobs);
+        let execution =
+            context.execute(cache, jobs, parallelism, arguments.fail_fast, &mut durations, &orderly);
         let mut report = execution.await;
         // What was built is there, whether that can be recorded or not: it is reported first.
-        let recorded = orderly.unless_requested(context.record(cache, &plan, &report)).await;
+        let recording = context.record(cache, &plan, &report, &observed.records, &durations.durations);
+        let recorded = orderly.unless_requested(recording).await;
         report.is_interrupted |= recorded.is_none();
         let recorded = recorded.unwrap_or(Ok(None));
         drop(orderly);

@@ -15,12 +15,13 @@ use crate::docker::{AddressError, DockerConfig};
 use crate::engine::{Engine, Logins};
 use crate::error::Error;
 use crate::execute::{
-    self, BuildReport, Destination, Executor, Job, Preparation, Secrets, Tags, UntrustedRun,
+    self, BuildReport, Destination, Durations, Executor, Job, Preparation, Recording, Secrets, Tags,
+    UntrustedRun,
 };
 use crate::git::Snapshot;
 use crate::interruption::Interruption;
 use crate::model::{CommitId, ImageRef, ProjectName, RepoPath, Tag};
-use crate::observe::{Observations, Zone};
+use crate::observe::{BuildRecords, Observations, Zone};
 use crate::plan::Plan;
 use crate::registry::Registry;
 use crate::secrets::SecretReader;
@@ -57,7 +58,7 @@ impl<'c> BuildContext<'c> {
     /// Refuses to push images of uncommitted changes.
     pub(super) fn check_dirty_push(&self, cache: &dyn Registry) -> Result<(), Error> {
         // Without a host, images stay in the engine.
-        match cache.image(&self.workspace.records, &Tag::tainted()).host {
+        match cache.image(&self.workspace.records, &Tag::latest()).host {
             Some(host) if self.repo.is_dirty => Err(Error::DirtyPush { host: host.to_string() }),
             _ => Ok(()),
         }
@@ -145,9 +146,9 @@ impl<'c> BuildContext<'c> {
         jobs: &[Job],
         parallelism: Option<NonZeroUsize>,
         fail_fast: bool,
+        durations: &mut DurationsFile,
         interruption: &Interruption,
     ) -> BuildReport {
-        let mut durations = DurationsFile::read(&self.repo.repository);
         let display = Display::new(&self.command.output, jobs);
         let executor = Executor {
             graph: &self.workspace.graph,
@@ -165,19 +166,38 @@ impl<'c> BuildContext<'c> {
         report
     }
 
+    /// How long builds took: on this machine, else where the last complete build ran.
+    pub(super) fn durations(&self, observed: &Observations) -> DurationsFile {
+        let mut durations = DurationsFile::read(&self.repo.repository);
+        if let Some(record) = observed.records.newest(self.workspace, self.zone, &self.repo.context) {
+            durations.durations.complete(&record.durations);
+        }
+        durations
+    }
+
     /// Writes the build record, but for an untrusted run; returns where it is.
     pub(super) async fn record(
         &self,
         cache: &dyn Registry,
         plan: &Plan,
         report: &BuildReport,
+        records: &BuildRecords,
+        durations: &Durations,
     ) -> Result<Option<ImageRef>, Error> {
         if let Destination::Untrusted(_) = self.destination {
             return Ok(None);
         }
-        let branch = self.repo.head.branch.as_ref();
-        let may_move = |recorded| self.may_move_record(recorded);
-        execute::record(cache, self.workspace, self.zone, plan, report, branch, may_move).await
+        let recording = Recording {
+            registry: cache,
+            workspace: self.workspace,
+            zone: self.zone,
+            branch: self.repo.head.branch.as_ref(),
+            plan,
+            report,
+            records,
+            durations,
+        };
+        execute::record(recording, |recorded| self.may_move_record(recorded)).await
     }
 
     /// A branch's record moves to descendants only, so that a build of an older commit, run again, doesn't move it back.

@@ -67,5 +67,5 @@ async fn ensure(
     // Who may change a repository may still be denied access to the registry.
     registry.credentials().await?;
     let changes = registry.ensure_repository(repository).await?;
-    Ok((registry.image(repository, &Tag::tainted()).name(), changes))
+    Ok((registry.image(repository, &Tag::latest()).name(), changes))
 }

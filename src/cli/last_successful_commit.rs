@@ -5,7 +5,7 @@ use super::repository_context::{RepositoryContext, Uncommitted};
 use super::{registries, wait_for};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::observe;
+use crate::observe::{self, Records};
 use crate::report::answers;
 use crate::workspace::Workspace;
 
@@ -20,7 +20,8 @@ pub(super) fn run(command: &CommandContext) -> Result<Exit, Error> {
     let zone = repo.zone(&snapshot, &workspace)?;
     let records = wait_for(async {
         let registry = registries::registry(&workspace.cache, environment).await?;
-        Ok(observe::records(&*registry, &workspace, zone, &repo.context, &[]).await?)
+        let records = observe::build_records(&*registry, &workspace, zone, &repo.context, &[]).await?;
+        Ok(Records::of(&records, &workspace, zone, &repo.context, &[]))
     })?;
     let mut found = None;
     for (branch, commit) in records.of_branches().to_vec() {

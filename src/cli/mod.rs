@@ -136,7 +136,7 @@ pub fn main() -> Exit {
         Ok(arguments) => arguments,
         Err(error) => return output::usage(&error),
     };
-    output::start_tracing(options.verbose);
+    output::start_tracing(&options);
     let context = CommandContext { output: Output::new(&options), environment: Environment::read(), options };
     let exit = signals.map_err(Error::Start).and_then(|signals| run(&context, &signals, &command));
     let exit = exit.unwrap_or_else(|error| {

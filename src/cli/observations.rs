@@ -10,7 +10,9 @@ use crate::config::Workspace as Settings;
 use crate::error::Error;
 use crate::git::Snapshot;
 use crate::model::{CommitId, ProjectName};
-use crate::observe::{self, Base, BaseRequest, Changes, FoundBase, Observations, Records, Zone};
+use crate::observe::{
+    self, Base, BaseRequest, BuildRecords, CacheRequest, Changes, FoundBase, Observations, Records, Zone,
+};
 use crate::plan::{self, Impact};
 use crate::registry::Registry;
 use crate::workspace::Workspace;
@@ -69,18 +71,6 @@ impl RepositoryContext {
         Ok(observe::descends(&self.repository, self.head.commit, recorded, self.missing(options))?)
     }
 
-    /// Asks the cache for the build records that the base may be taken from.
-    pub(super) async fn records(
-        &self,
-        cache: &dyn Registry,
-        workspace: &Workspace,
-        zone: Zone,
-    ) -> Result<Records, Error> {
-        let strategy = workspace.settings.strategy;
-        let commits = observe::commits_before(&self.repository, &self.context, strategy)?;
-        Ok(observe::records(cache, workspace, zone, &self.context, &commits).await?)
-    }
-
     /// Asks git and the cache for all that a plan of builds needs.
     pub(super) async fn observe(
         &self,
@@ -91,16 +81,14 @@ impl RepositoryContext {
         selected: &BTreeSet<ProjectName>,
         cache: &dyn Registry,
     ) -> Result<Observations, Error> {
-        let find_base = async || {
-            let records = match command.options.base {
-                Some(_) => Records::NotAsked,
-                None => self.records(cache, workspace, zone).await?,
-            };
-            Ok::<_, Error>(
-                self.base(&command.options, &command.environment, &workspace.settings, &records)?.base,
-            )
+        let settings = &workspace.settings;
+        let commits = &observe::commits_before(&self.repository, &self.context, settings.strategy)?;
+        let find_base = |records: &BuildRecords| {
+            let records = Records::of(records, workspace, zone, &self.context, commits);
+            Ok::<_, Error>(self.base(&command.options, &command.environment, settings, &records)?.base)
         };
-        observe::observe(self.request(snapshot, workspace), zone, selected, cache, find_base).await
+        let cache = CacheRequest { registry: cache, zone, context: &self.context, commits };
+        observe::observe(self.request(snapshot, workspace), selected, cache, find_base).await
     }
 }
 

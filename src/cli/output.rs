@@ -1,6 +1,7 @@
 //! Output: answers to standard output, status messages to standard error.
 
 use std::error::Error as _;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::AsFd as _;
@@ -9,6 +10,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
+use tracing::{Event, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::uptime;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
 
 use super::options::{Color, Options, ProgressKind};
 use crate::error::Error;
@@ -155,15 +161,36 @@ pub(super) fn usage(error: &clap::Error) -> Exit {
     }
 }
 
-/// Lets `-v` and `-vv` show what this program does; libraries stay silent, they might show secrets.
-pub(super) fn start_tracing(verbose: u8) {
-    let level = match verbose {
-        0 => return,
-        1 => "chinampa=info",
-        _ => "chinampa=trace",
-    };
-    let lines = tracing_subscriber::fmt().with_env_filter(level).with_writer(|| Traced(io::stderr()));
-    lines.without_time().init();
+/// Shows warnings unless `--quiet`, and with `-v` and `-vv` what this program does, the latter with the time since its start.
+/// Libraries stay silent, they might show secrets.
+pub(super) fn start_tracing(options: &Options) {
+    let lines = tracing_subscriber::fmt().with_writer(|| Traced(io::stderr()));
+    match options.verbose {
+        0 if options.quiet || options.progress == ProgressKind::Json => {}
+        0 => lines.with_env_filter("chinampa=warn").event_format(Warning).init(),
+        1 => lines.with_env_filter("chinampa=info").without_time().init(),
+        _ => lines.with_env_filter("chinampa=trace").with_timer(uptime()).init(),
+    }
+}
+
+/// A warning as one sentence, without what only developers need.
+struct Warning;
+
+impl<S, N> FormatEvent<S, N> for Warning
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        writer.write_str("warning: ")?;
+        context.field_format().format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
 }
 
 /// Gets whole lines from the library, and makes them printable.

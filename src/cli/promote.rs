@@ -53,8 +53,7 @@ async fn digest_of(registry: &dyn Registry, image: &ImageRef) -> Result<Manifest
     if let Some(digest) = image.digest {
         return Ok(digest);
     }
-    let latest = || "latest".parse::<Tag>();
-    let tag = image.tag.clone().map_or_else(latest, Ok)?;
+    let tag = image.tag.clone().unwrap_or_else(Tag::latest);
     let found = registry.find(&image.repository, &tag).await?;
     Ok(found.ok_or_else(|| RegistryError::Missing { image: Box::new(image.tagged(tag)) })?)
 }

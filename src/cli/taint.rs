@@ -7,7 +7,7 @@ use super::selection;
 use super::{registries, wait_for};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::model::Tag;
+use crate::model::{Tag, random_bits};
 use crate::workspace::Workspace;
 
 /// What stands under the tag; the tag alone counts.
@@ -26,6 +26,10 @@ pub(super) enum Taint {
     TakeAway,
 }
 
+fn random_id() -> u32 {
+    u32::try_from(random_bits() >> 32).expect("these are 32 bits")
+}
+
 pub(super) fn run(command: &CommandContext, arguments: &Arguments, taint: Taint) -> Result<Exit, Error> {
     let CommandContext { options, environment, output } = command;
     environment.check_trust("write to the cache")?;
@@ -35,17 +39,27 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments, taint: Taint)
     let projects = projects.collect::<Result<Vec<_>, _>>()?;
     wait_for(async {
         let registry = registries::registry(&workspace.cache, environment).await?;
+        let repository = &workspace.taints;
+        let there = match taint {
+            Taint::Set => {
+                registry.ensure_repository(repository).await?;
+                Vec::new()
+            }
+            Taint::TakeAway => registry.tags(repository).await?,
+        };
         for name in &projects {
-            let repository = &workspace.projects[name].repository;
             match taint {
                 Taint::Set => {
-                    registry.ensure_repository(repository).await?;
-                    let content = Bytes::from_static(b"{}");
-                    registry.put_artifact(repository, ARTIFACT_TYPE, content, &[Tag::tainted()]).await?;
+                    let tag = Tag::taint(name, random_id());
+                    // A document of its own: to take it away leaves all others.
+                    let content = Bytes::from(format!(r#"{{"taint":"{tag}"}}"#));
+                    registry.put_artifact(repository, ARTIFACT_TYPE, content, &[tag]).await?;
                     output.status(&format!("`{name}` is tainted: the next build builds it"));
                 }
                 Taint::TakeAway => {
-                    registry.untag(repository, &Tag::tainted()).await?;
+                    for tag in there.iter().filter(|tag| tag.is_taint_of(name)) {
+                        registry.untag(repository, tag).await?;
+                    }
                     output.status(&format!("`{name}` is not tainted"));
                 }
             }

@@ -175,11 +175,12 @@ impl Common {
         for registry in [&mut cache, &mut deploy].into_iter().flatten() {
             if let RegistryKind::Ecr(ecr) = &mut registry.kind {
                 // A prefix that makes a name of this none is a problem of its own.
-                let records = workspace.name.builds_repository();
-                let unprotected = format!("{}{UNPROTECTED}", registry.prefix);
-                let prefixes = [registry.prefix.as_str(), &unprotected];
-                ecr.policy.records =
-                    prefixes.into_iter().filter_map(|prefix| records.with_prefix(prefix).ok()).collect();
+                let (builds, taints) =
+                    (workspace.name.builds_repository(), workspace.name.taints_repository());
+                let (prefix, unprotected) = (&registry.prefix, format!("{}{UNPROTECTED}", registry.prefix));
+                let repositories = [(prefix, &builds), (&unprotected, &builds), (prefix, &taints)];
+                let whole = repositories.map(|(prefix, repository)| repository.with_prefix(prefix).ok());
+                ecr.policy.records = whole.into_iter().flatten().collect();
             }
         }
         if let (Some(item), Some(RegistryKind::Ecr(ecr))) =

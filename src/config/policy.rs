@@ -29,7 +29,7 @@ pub struct Policy {
     pub moving_tags: Vec<String>,
     /// Whether images are scanned as they are pushed.
     pub scan_on_push: Option<bool>,
-    /// The repositories of records and locks, with the prefix: their tags move, whatever others do.
+    /// The repositories of records, locks and taints, with the prefix: their tags move, whatever others do.
     pub records: Vec<RepositoryName>,
 }
 
@@ -71,8 +71,7 @@ pub(super) fn read(item: Item<'_>, role: Role) -> Policy {
     }
     if role == Role::Cache {
         // Of what a build writes, only `cache-` tags never move.
-        policy.moving_tags =
-            ["branch-*", "commit-*", "deployed-*", "pushed-*", "tainted"].map(str::to_owned).to_vec();
+        policy.moving_tags = ["branch-*", "commit-*", "deployed-*", "pushed-*"].map(str::to_owned).to_vec();
     }
     policy
 }

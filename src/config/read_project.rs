@@ -41,8 +41,8 @@ pub(super) struct ManifestScope<'a> {
     /// `None` where their own tables are wrong.
     cache: Option<&'a RegistryConfig>,
     deploy: Option<&'a RegistryConfig>,
-    /// Where build records are kept.
-    builds: Option<RepositoryName>,
+    /// The repositories that no project may have, and what they are for.
+    reserved: Vec<(RepositoryName, &'static str)>,
     /// Who has each repository, and where that is said.
     repositories: HashMap<RepositoryName, Located<String>>,
     /// Who has each terraform folder that is named.
@@ -57,7 +57,10 @@ impl<'a> ManifestScope<'a> {
             sorted_names,
             cache: common.cache.as_ref(),
             deploy: common.deploy.as_ref(),
-            builds: common.workspace.as_ref().map(|workspace| workspace.name.builds_repository()),
+            reserved: common.workspace.as_ref().map_or_else(Vec::new, |workspace| {
+                let name = &workspace.name;
+                vec![(name.builds_repository(), "build records"), (name.taints_repository(), "taints")]
+            }),
             repositories: HashMap::new(),
             terraform: HashMap::new(),
         }
@@ -189,8 +192,8 @@ fn repository(
             item.wrong(error);
         }
     }
-    if scope.builds.as_ref() == Some(&repository) {
-        item.wrong(format_args!("the repository `{repository}` is that of the workspace's build records"));
+    if let Some((_, purpose)) = scope.reserved.iter().find(|(reserved, _)| *reserved == repository) {
+        item.wrong(format_args!("the repository `{repository}` is that of the workspace's {purpose}"));
     }
     match scope.repositories.entry(repository.clone()) {
         Entry::Vacant(place) => drop(place.insert(item.located(project.key().to_owned()))),
@@ -246,7 +249,7 @@ fn tag(item: &Item<'_>) -> Option<Tag> {
     let tag: Tag = item.parse()?;
     let text = tag.as_str();
     const RESERVED: [&str; 5] = ["cache-", "branch-", "commit-", "deployed-", "deploying-"];
-    if text == "tainted" || RESERVED.iter().any(|prefix| text.starts_with(prefix)) {
+    if RESERVED.iter().any(|prefix| text.starts_with(prefix)) {
         item.wrong(format_args!("the tag `{text}` has a meaning of its own"));
         return None;
     }

@@ -41,8 +41,8 @@ fn the_documented_example_is_read_whole() {
 
     let api = &manifest.projects[&"api".parse().unwrap()];
     assert_snapshot!(format!("{:?}", manifest.workspace), @r#"Workspace { name: WorkspaceName("shop"), default_branch: BranchName("main"), strategy: Digest, rebuild_all: [Located { value: "toolchain/**", line: 5 }], message_switches: {} }"#);
-    assert_snapshot!(format!("{:?}", manifest.cache), @r#"RegistryConfig { kind: Ecr(Ecr { region: Region("us-east-2"), account: Some("123456789012"), host: Some(Host("localhost:4566")), insecure: false, endpoint: Some("http://localhost:4566"), policy: Policy { keep: Some(100), immutable_tags: None, moving_tags: ["branch-*", "commit-*", "deployed-*", "pushed-*", "tainted"], scan_on_push: Some(true), records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds")] } }), prefix: "" }"#);
-    assert_snapshot!(format!("{:?}", manifest.deploy), @r#"Some(RegistryConfig { kind: Ecr(Ecr { region: Region("eu-west-2"), account: None, host: None, insecure: false, endpoint: None, policy: Policy { keep: None, immutable_tags: Some(true), moving_tags: ["latest", "shop-*"], scan_on_push: None, records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds")] } }), prefix: "" })"#);
+    assert_snapshot!(format!("{:?}", manifest.cache), @r#"RegistryConfig { kind: Ecr(Ecr { region: Region("us-east-2"), account: Some("123456789012"), host: Some(Host("localhost:4566")), insecure: false, endpoint: Some("http://localhost:4566"), policy: Policy { keep: Some(100), immutable_tags: None, moving_tags: ["branch-*", "commit-*", "deployed-*", "pushed-*"], scan_on_push: Some(true), records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds"), RepositoryName("shop-taints")] } }), prefix: "" }"#);
+    assert_snapshot!(format!("{:?}", manifest.deploy), @r#"Some(RegistryConfig { kind: Ecr(Ecr { region: Region("eu-west-2"), account: None, host: None, insecure: false, endpoint: None, policy: Policy { keep: None, immutable_tags: Some(true), moving_tags: ["latest", "shop-*"], scan_on_push: None, records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds"), RepositoryName("shop-taints")] } }), prefix: "" })"#);
     assert_snapshot!(format!("{:?}", manifest.environments), @r#"{EnvironmentName("dev"): EnvironmentRule { line: 20, branch: Some(RefPattern("main")), tag: None }, EnvironmentName("prod"): EnvironmentRule { line: 22, branch: None, tag: Some(RefPattern("v*")) }}"#);
     assert_snapshot!(format!("{api:#?}"), @r#"
     ProjectConfig {
@@ -275,7 +275,7 @@ fn all_mistakes_are_reported_in_one_run() {
         secrets = { a = {}, b = { env = "X", file = "x" }, c = { env = "1" }, "d,e" = { env = "E" } }
         extra_inputs = "dist"
         hermetic = "yes"
-        tags = ["-a", "tainted", "cache-1", "a", "a"]
+        tags = ["-a", "cache-1", "a", "a"]
         terraform = "../infra"
         service = { kind = "ecs", name = "{x}", run = [] }
         [projects.lib]
@@ -318,7 +318,6 @@ fn all_mistakes_are_reported_in_one_run() {
     projects.toml:20: `extra_inputs` in `[projects.api]`: an array is expected, not a string
     projects.toml:21: `hermetic` in `[projects.api]`: `true` or `false` is expected, not a string
     projects.toml:22: `tags` in `[projects.api]`: `-a` is not a tag: up to 128 letters, digits, `_`, `.` and `-`, the first not `.` or `-`
-    projects.toml:22: `tags` in `[projects.api]`: the tag `tainted` has a meaning of its own
     projects.toml:22: `tags` in `[projects.api]`: the tag `cache-1` has a meaning of its own
     projects.toml:22: `tags` in `[projects.api]`: `a` stands there twice
     projects.toml:23: `terraform` in `[projects.api]`: `../infra` is not a path inside the repository: it has a `..` component
@@ -440,11 +439,12 @@ fn the_engines_own_store_takes_one_platform() {
 
 #[test]
 fn a_repository_has_one_owner() {
-    let rest = "[projects.b]\npath = \"b\"\nrepository = \"a\"\n[projects.a]\npath = \"a\"\n[projects.shop-builds]\npath = \"c\"";
+    let rest = "[projects.b]\npath = \"b\"\nrepository = \"a\"\n[projects.a]\npath = \"a\"\n[projects.shop-builds]\npath = \"c\"\n[projects.shop-taints]\npath = \"d\"";
 
     assert_snapshot!(problems(rest), @r"
     projects.toml:4: `repository` in `[projects.b]`: the repository `a` is that of `[projects.a]` (line 5) already
     projects.toml:7: `shop-builds` in `[projects]`: the repository `shop-builds` is that of the workspace's build records
+    projects.toml:9: `shop-taints` in `[projects]`: the repository `shop-taints` is that of the workspace's taints
     ");
 }
 

@@ -57,6 +57,12 @@ impl WorkspaceName {
         let name = format!("{}-builds", self.0);
         name.parse().expect("a component of a repository's name may end with `-builds`")
     }
+
+    /// Where taints are kept, without the registry's prefix: `<workspace>-taints`.
+    pub fn taints_repository(&self) -> RepositoryName {
+        let name = format!("{}-taints", self.0);
+        name.parse().expect("a component of a repository's name may end with `-taints`")
+    }
 }
 
 impl fmt::Display for WorkspaceName {

@@ -36,8 +36,13 @@ impl LockClaims<'_> {
     /// # Errors
     /// [`LockError::Registry`]
     pub async fn list(&self) -> Result<Vec<(Tag, LockClaim)>, LockError> {
+        self.list_but(None).await
+    }
+
+    /// The same without the claim under `own`.
+    pub(super) async fn list_but(&self, own: Option<&Tag>) -> Result<Vec<(Tag, LockClaim)>, LockError> {
         let mut tags = self.registry.tags(self.repository).await.map_err(|error| self.failed(error))?;
-        tags.retain(|tag| self.is_claim(tag));
+        tags.retain(|tag| self.is_claim(tag) && own != Some(tag));
         tags.sort();
         let mut claims = Vec::new();
         for tag in tags {

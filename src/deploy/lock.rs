@@ -176,10 +176,7 @@ impl<'l> EnvironmentLock<'l> {
 
     async fn look(&self) -> Result<Contest, LockError> {
         let (mut expired, mut ahead) = (Vec::new(), None);
-        for (tag, claim) in self.claims.list().await? {
-            if tag == self.tag {
-                continue;
-            }
+        for (tag, claim) in self.claims.list_but(Some(&self.tag)).await? {
             if claim.has_expired(self.clock.now()) {
                 expired.push(tag);
             } else if tag < self.tag {

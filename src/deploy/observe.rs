@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::join;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::gate::Relation;
@@ -42,8 +43,10 @@ impl std::fmt::Debug for Endpoints<'_> {
 /// [`DeployError::Gate`] when an image is missing: then there is nothing to ask the services about.
 /// Any other [`DeployError`] when something could not be read.
 pub async fn observe(request: &DeployRequest, endpoints: Endpoints<'_>) -> Result<Observed, DeployError> {
-    let images = images(request, endpoints.cache).await?;
-    let deployed = deployed(request, endpoints.target).await?;
+    // Of several errors the same one is reported each time.
+    let (images, deployed) =
+        join(images(request, endpoints.cache), deployed(request, endpoints.target)).await;
+    let (images, deployed) = (images?, deployed?);
     let mut relations = BTreeMap::new();
     for commit in deployed.iter().flat_map(|stored| stored.record.commits()) {
         relations.insert(commit, (endpoints.relation)(commit, request.commit())?);
@@ -58,16 +61,20 @@ async fn images(
     cache: &dyn Registry,
 ) -> Result<BTreeMap<ProjectName, RecordedImage>, DeployError> {
     let commit = request.commit();
-    let document = cache.artifact(&request.build_records, &Tag::commit(&commit)).await?;
-    let record = document.map(|document| BuildRecord::from_bytes(&document)).transpose()?;
+    let tag = Tag::commit(&commit);
+    let record = async {
+        let document = cache.artifact(&request.build_records, &tag).await?;
+        Ok::<_, DeployError>(document.map(|document| BuildRecord::from_bytes(&document)).transpose()?)
+    };
     let questions = request.built.iter().map(|built| async {
         let image = cache.find(&built.repository, &Tag::cache(&built.inputs)).await?;
         let repository = built.repository.to_string();
         let recorded = |image| RecordedImage { repository, inputs: built.inputs, image };
         Ok::<_, DeployError>(image.map(|image| (built.name.clone(), recorded(image))))
     });
-    let found: Vec<_> = stream::iter(questions).buffer_unordered(MAX_CONCURRENT_READS).try_collect().await?;
-    let found = found.into_iter().flatten().collect();
+    let found = stream::iter(questions).buffer_unordered(MAX_CONCURRENT_READS).try_collect::<Vec<_>>();
+    let (record, found) = join(record, found).await;
+    let (record, found) = (record?, found?.into_iter().flatten().collect());
     let inputs = request.built.iter().map(|built| (built.name.clone(), built.inputs)).collect();
     Ok(gate::check_built(commit, &inputs, record.as_ref(), &found)?)
 }

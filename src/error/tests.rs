@@ -158,6 +158,7 @@ fn each_variant_of_each_error_has_its_kind() {
         ObserveError::Inputs(InputsError::NoWorkTree { project: project() }) => Input,
         ObserveError::Image { project: project(), source: missing() } => Environment,
         ObserveError::Record(missing()) => Environment,
+        ObserveError::Taints(missing()) => Environment,
         ObserveError::Unprotected("A".parse::<RepositoryName>().unwrap_err()) => Input,
     ]);
     check!("lint/mod.rs", LintError, [
@@ -302,6 +303,7 @@ fn each_variant_of_a_registry_has_its_kind() {
         RegistryError::Renewed { image: image(), answer: answer() } => Environment,
         RegistryError::UploadLost { image: image(), answer: answer() } => Environment,
         RegistryError::NotStored { image: image() } => Environment,
+        RegistryError::TooSlow { image: image(), bytes: 1, period: std::time::Duration::from_secs(1) } => Environment,
         RegistryError::TooLarge { image: image(), limit_bytes: 1 } => Environment,
         missing() => Environment,
         RegistryError::UnsafeRealm { image: image(), realm: String::new() } => Environment,

@@ -62,6 +62,12 @@ pub enum ExecuteError {
         #[source]
         source: RegistryError,
     },
+    #[error("cannot remove the taint `{taint}`")]
+    Taint {
+        taint: Tag,
+        #[source]
+        source: RegistryError,
+    },
     #[error("cannot see whether the registry has what was pushed to `{repository}`")]
     Verify {
         repository: RepositoryName,
@@ -103,7 +109,7 @@ impl ExecuteError {
             | Self::BuildStage { source, .. }
             | Self::Push { source, .. }
             | Self::Name { source, .. } => Some(source),
-            Self::Repository { .. } | Self::Tag { .. } | Self::Verify { .. } => None,
+            Self::Repository { .. } | Self::Tag { .. } | Self::Taint { .. } | Self::Verify { .. } => None,
         }
     }
 }
@@ -125,9 +131,9 @@ pub(super) async fn build(
         Storage::Engine => build.keep_in_engine(tags).await?,
         Storage::Remote => build.push_to_registry(tags).await?,
     };
-    if task.clears_taint {
-        let untagged = executor.registry.untag(&task.repository, &Tag::tainted()).await;
-        untagged.map_err(|source| build.tag_failed(source))?;
+    for taint in &task.taints {
+        let removed = executor.registry.untag(&task.taints_repository, taint).await;
+        removed.map_err(|source| ExecuteError::Taint { taint: taint.clone(), source })?;
     }
     Ok(outcome)
 }

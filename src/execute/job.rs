@@ -9,7 +9,7 @@ use crate::dockerfile::Dockerfile;
 use crate::engine::{BuildRequest, Engine};
 use crate::model::{
     BranchName, CommitId, ImageRef, InputDigest, ManifestDigest, Platform, ProjectName, RepositoryName,
-    StageName,
+    StageName, Tag,
 };
 
 /// What is done for one project.
@@ -42,8 +42,9 @@ pub struct Task {
     pub variants: Vec<TaskVariant>,
     pub digest: InputDigest,
     pub destination: Destination,
-    /// Whether the project is tainted, which the build ends.
-    pub clears_taint: bool,
+    /// The taints that the build ends, and their repository.
+    pub taints: Vec<Tag>,
+    pub taints_repository: RepositoryName,
 }
 
 /// What is built for one platform.

@@ -24,7 +24,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 
 pub use job::{Destination, Job, Tags, Task, TaskVariant, Work};
 pub use prepare::{Preparation, PrepareError, Secrets, prepare};
-pub use record::{RecordingError, record};
+pub use record::{Recording, RecordingError, record};
 pub use report::{BuildReport, Event, Failure, Outcome, ProjectReport};
 pub use schedule::Durations;
 pub use untrusted::UntrustedRun;

@@ -169,7 +169,7 @@ impl<'p> TaskBuilder<'p> {
         engine: Arc<dyn Engine>,
     ) -> Result<Self, PrepareError> {
         let Preparation { registry, workspace, .. } = preparation;
-        let host = registry.image(&workspace.records, &Tag::tainted()).host;
+        let host = registry.image(&workspace.records, &Tag::latest()).host;
         let credentials = registry.credentials().await.map_err(PrepareError::Credentials)?;
         // A pull request must not read with the logins of this machine what its author can't.
         let logins = match preparation.destination {
@@ -226,7 +226,8 @@ impl<'p> TaskBuilder<'p> {
             digest: observed.digest,
             destination: destination.clone(),
             // A taint is of the images that protected branches read.
-            clears_taint: build.clears_taint && zone == Zone::Protected,
+            taints: if zone == Zone::Protected { build.taints.clone() } else { Vec::new() },
+            taints_repository: workspace.taints.clone(),
         })
     }
 

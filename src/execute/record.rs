@@ -1,12 +1,14 @@
 //! Writes the build record, which says that every image of a commit is there.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use thiserror::Error;
 
 use super::report::{BuildReport, Outcome};
-use crate::model::{BranchName, CommitId, ErrorKind, ImageRef, ProjectName, Tag};
-use crate::observe::{self, ObserveError, Zone};
+use super::schedule::Durations;
+use crate::model::{BranchName, CommitId, ErrorKind, ImageRef, ProjectName, RepositoryName, Tag};
+use crate::observe::{self, BuildRecords, ObserveError, Zone};
 use crate::plan::{Action, Plan};
 use crate::record::{ARTIFACT_TYPE, BuildRecord, RecordError, RecordedImage};
 use crate::registry::{Registry, RegistryError};
@@ -43,42 +45,99 @@ impl RecordingError {
     }
 }
 
-/// Writes the build record when every project of the graph has its image of a commit; returns where it is.
+/// What the build record of a commit is made from.
+#[derive(Clone, Copy)]
+pub struct Recording<'r> {
+    pub registry: &'r dyn Registry,
+    pub workspace: &'r Workspace,
+    pub zone: Zone,
+    pub branch: Option<&'r BranchName>,
+    pub plan: &'r Plan,
+    pub report: &'r BuildReport,
+    /// The records that were there before.
+    pub records: &'r BuildRecords,
+    pub durations: &'r Durations,
+}
+
+impl fmt::Debug for Recording<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Recording").field("branch", &self.branch).finish_non_exhaustive()
+    }
+}
+
+/// Writes the build record when every project of the graph has its image of a commit; returns where it is. A record
+/// that is there is left alone.
 ///
 /// `may_move` is asked whether the record of the branch may move from the commit that it is of.
 ///
 /// # Errors
 /// [`RecordingError`], and what `may_move` fails with; the images are there all the same.
 pub async fn record<E: From<RecordingError>>(
-    registry: &dyn Registry,
-    workspace: &Workspace,
-    zone: Zone,
-    plan: &Plan,
-    report: &BuildReport,
-    branch: Option<&BranchName>,
+    recording: Recording<'_>,
     may_move: impl FnOnce(CommitId) -> Result<bool, E>,
 ) -> Result<Option<ImageRef>, E> {
-    let projects = images(workspace, zone, plan, report);
-    let repository = &zone.records(workspace);
-    if plan.is_dirty || projects.len() < workspace.projects.len() {
+    let Recording { registry, workspace, zone, branch, plan, .. } = recording;
+    let record = recording.build_record();
+    if plan.is_dirty || record.projects.len() < workspace.projects.len() {
         return Ok(None);
     }
-    let record = BuildRecord { commit: plan.head, branch: branch.map(ToString::to_string), projects };
+    let is_there = |there: Option<&BuildRecord>| {
+        there.is_some_and(|there| there.commit == record.commit && there.projects == record.projects)
+    };
+    let repository = &zone.records(workspace);
     let commit_tag = Tag::commit(&plan.head);
-    let mut tags = vec![commit_tag.clone()];
+    let mut tags = Vec::new();
+    if !is_there(recording.records.get(repository, &commit_tag)) {
+        tags.push(commit_tag.clone());
+    }
     if let Some(tag) = branch.map(Tag::branch) {
-        let before = observe::recorded(registry, repository, &tag).await.map_err(RecordingError::Before)?;
-        if before.map_or(Ok(true), may_move)? {
+        let before = recording.newest_of_branch(repository, &tag).await.map_err(RecordingError::Before)?;
+        if !is_there(before.as_ref()) && before.map_or(Ok(true), |before| may_move(before.commit))? {
             tags.push(tag);
         }
     }
-    let written = async {
-        registry.ensure_repository(repository).await?;
-        registry.put_artifact(repository, ARTIFACT_TYPE, record.to_bytes()?.into(), &tags).await?;
-        Ok::<_, RecordingError>(())
-    };
-    written.await?;
+    if !tags.is_empty() {
+        recording.write(repository, &record, &tags).await?;
+    }
     Ok(Some(registry.image(repository, &commit_tag)))
+}
+
+impl Recording<'_> {
+    fn build_record(&self) -> BuildRecord {
+        let projects = images(self.workspace, self.zone, self.plan, self.report);
+        let durations = projects.keys().filter_map(|name| Some((name.clone(), self.durations.get(name)?)));
+        BuildRecord {
+            commit: self.plan.head,
+            branch: self.branch.map(ToString::to_string),
+            durations: durations.collect(),
+            projects,
+        }
+    }
+
+    /// The branch's record. While something was built, another run may have moved it.
+    async fn newest_of_branch(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<Option<BuildRecord>, ObserveError> {
+        match self.plan.builds().next() {
+            None => Ok(self.records.get(repository, tag).cloned()),
+            Some(_) => observe::recorded(self.registry, repository, tag).await,
+        }
+    }
+
+    async fn write(
+        &self,
+        repository: &RepositoryName,
+        record: &BuildRecord,
+        tags: &[Tag],
+    ) -> Result<(), RecordingError> {
+        if !self.records.has_any_of(repository) {
+            self.registry.ensure_repository(repository).await?;
+        }
+        self.registry.put_artifact(repository, ARTIFACT_TYPE, record.to_bytes()?.into(), tags).await?;
+        Ok(())
+    }
 }
 
 /// The image of each planned project that has one.

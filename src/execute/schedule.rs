@@ -22,7 +22,16 @@ impl Durations {
         self.milliseconds.insert(project.to_string(), milliseconds);
     }
 
-    fn get(&self, project: &ProjectName) -> Option<Duration> {
+    /// Takes over what others know and this machine doesn't.
+    pub fn complete(&mut self, others: &BTreeMap<ProjectName, Duration>) {
+        for (project, took) in others {
+            if self.get(project).is_none() {
+                self.set(project, *took);
+            }
+        }
+    }
+
+    pub(super) fn get(&self, project: &ProjectName) -> Option<Duration> {
         self.milliseconds.get(project.as_str()).map(|&milliseconds| Duration::from_millis(milliseconds))
     }
 

@@ -281,7 +281,8 @@ fn task(recorder: Arc<Recorder>, project: &ProjectName, needs: &[ProjectName]) -
             commit: Some(commit()),
             branch: Some(BranchName::new("main")),
         }),
-        clears_taint: false,
+        taints: Vec::new(),
+        taints_repository: "taints".parse().unwrap(),
     }
 }
 
@@ -333,13 +334,13 @@ async fn in_the_engines_own_store_nothing_is_pushed_and_the_cache_tag_comes_last
 #[tokio::test]
 async fn a_build_ends_the_taint_that_its_plan_saw() {
     let mut world = World::new(&[("api", &[]), ("web", &[])], &[]);
-    world.task("api").clears_taint = true;
+    world.task("api").taints = vec![Tag::taint(&name("api"), 1), Tag::taint(&name("api"), 2)];
 
     world.run(1).await;
 
     let untagged: Vec<String> =
         world.recorder.asked().into_iter().filter(|asked| asked.starts_with("untag")).collect();
-    assert_eq!(untagged, ["untag api:tainted"]);
+    assert_eq!(untagged, ["untag taints:api.00000001", "untag taints:api.00000002"]);
 }
 
 #[tokio::test]
@@ -459,7 +460,7 @@ async fn an_untrusted_run_names_its_images_in_the_engine_and_writes_nothing_else
     for (project, parent) in [("lib", None), ("api", Some(name("lib")))] {
         let task = world.task(project);
         task.destination = Destination::Untrusted(run.clone());
-        task.clears_taint = true;
+        task.taints = vec![Tag::taint(&name(project), 1)];
         task.variants =
             ["linux/amd64", "linux/arm64"].map(|platform| variant(Some(platform), parent.as_ref())).into();
     }

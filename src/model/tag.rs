@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::image_error::{InvalidImageRef, invalid};
-use super::{BranchName, CommitId, InputDigest, ManifestDigest, Platform, StageName};
+use super::{BranchName, CommitId, InputDigest, ManifestDigest, Platform, ProjectName, StageName};
 
 /// A tag: 1 to 128 of `A-Z a-z 0-9 _ . -`, the first not `.` or `-`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,13 +54,33 @@ impl Tag {
         Self(format!("untrusted-{}", slug(&format!("{run}{}", platform.unwrap_or_default()), 100)))
     }
 
-    /// What forces the next build.
-    pub fn tainted() -> Self {
-        Self("tainted".to_owned())
+    /// Something that forces the next build of a project. `id` tells it from other taints of that project.
+    pub fn taint(project: &ProjectName, id: u32) -> Self {
+        Self(format!("{}.{id:08x}", tainted_name(project)))
+    }
+
+    /// Whether it is a taint of this project.
+    pub fn is_taint_of(&self, project: &ProjectName) -> bool {
+        let is_id = |id: &str| id.len() == 8 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        self.0.rsplit_once('.').is_some_and(|(name, id)| name == tainted_name(project) && is_id(id))
+    }
+
+    /// What a reference without a tag stands for.
+    pub fn latest() -> Self {
+        Self("latest".to_owned())
     }
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// A project's name, which may stand in a tag, with room behind it.
+fn tainted_name(project: &ProjectName) -> String {
+    const MAX_BYTES: usize = 128 - ".00000000".len();
+    match project.as_str() {
+        name if name.len() <= MAX_BYTES => name.to_owned(),
+        name => slug(name, MAX_BYTES),
     }
 }
 
@@ -132,6 +152,24 @@ mod tests {
 
         for tag in [Tag::branch_stage(&branch, &stage), Tag::cache_stage(&digest, &stage)] {
             assert!(tag.as_str().parse::<Tag>().is_ok(), "{tag}");
+        }
+    }
+
+    #[test]
+    fn a_taint_is_of_one_project() {
+        let long = "x".repeat(128);
+        let names = ["a", "a.00000001", "a.b", "A", &long, &long[1..], &long[..119]];
+        let names = names.map(|name| name.parse::<ProjectName>().unwrap());
+
+        for of in &names {
+            let taint = Tag::taint(of, 1);
+            assert!(taint.as_str().parse::<Tag>().is_ok(), "{taint}");
+            for project in &names {
+                assert_eq!(taint.is_taint_of(project), project == of, "{taint} of {project}");
+            }
+        }
+        for other in ["a", "a.", "a.0000001", "a.0000000g", "a.00000000.00000001"] {
+            assert!(!other.parse::<Tag>().unwrap().is_taint_of(&names[0]), "{other}");
         }
     }
 

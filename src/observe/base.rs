@@ -5,13 +5,12 @@
 //! passed over, except what a person asked for. When nothing is left, the base is unknown and everything counts as changed.
 
 use super::ancestry::{Missing, Relation, Revision, Search};
-use super::{Base, ObserveError, Zone};
+use super::records::{BuildRecords, branches};
+use super::{Base, Zone};
 use crate::ci::{CommitContext, Target, is_placeholder};
 use crate::config::Strategy;
 use crate::git::{Depth, GitError, Repository, Wanted};
-use crate::model::{BranchName, CommitId, RepositoryName, Tag};
-use crate::record::BuildRecord;
-use crate::registry::Registry;
+use crate::model::{BranchName, CommitId, Tag};
 use crate::workspace::Workspace;
 
 /// What the registry says about earlier builds.
@@ -28,6 +27,26 @@ pub enum Records {
 }
 
 impl Records {
+    /// What the records that were read say about the base of a commit; `commits` are those that were asked for.
+    pub fn of(
+        records: &BuildRecords,
+        workspace: &Workspace,
+        zone: Zone,
+        context: &CommitContext,
+        commits: &[CommitId],
+    ) -> Self {
+        let commit_of = |zone: Zone, tag: &Tag| Some(records.get(&zone.records(workspace), tag)?.commit);
+        let of_branches = branches(workspace, zone, context)
+            .filter_map(|(zone, branch)| Some((branch.clone(), commit_of(zone, &Tag::branch(branch))?)));
+        let is_recorded = |commit: &CommitId| {
+            zone.readable().iter().any(|zone| commit_of(*zone, &Tag::commit(commit)) == Some(*commit))
+        };
+        Self::Asked {
+            of_branches: of_branches.collect(),
+            of_commits: commits.iter().copied().filter(is_recorded).collect(),
+        }
+    }
+
     pub fn of_branches(&self) -> &[(BranchName, CommitId)] {
         match self {
             Self::NotAsked => &[],
@@ -122,58 +141,6 @@ pub fn commits_before(
     let previous = context.previous().and_then(|previous| resolved(repository, &previous.value));
     let first_parent = repository.parents(context.commit())?.first().copied();
     Ok(previous.into_iter().chain(first_parent).collect())
-}
-
-/// Asks the cache for the newest build records of the head's branch and of the default branch, and for those of `commits`.
-///
-/// # Errors
-/// [`ObserveError::Record`] when it can't be asked.
-pub async fn records(
-    registry: &dyn Registry,
-    workspace: &Workspace,
-    zone: Zone,
-    context: &CommitContext,
-    commits: &[CommitId],
-) -> Result<Records, ObserveError> {
-    let default_branch = &workspace.settings.default_branch;
-    let other_branch = context.branch_to_read().filter(|branch| *branch != default_branch);
-    let mut of_branches = Vec::new();
-    // Only the zone of its own has records of a branch; those of the default branch are where all read.
-    let branches = other_branch.map(|branch| (zone, branch));
-    for (zone, branch) in branches.into_iter().chain([(Zone::Protected, default_branch)]) {
-        if let Some(commit) = recorded(registry, &zone.records(workspace), &Tag::branch(branch)).await? {
-            of_branches.push((branch.clone(), commit));
-        }
-    }
-    let mut of_commits = Vec::new();
-    for (commit, zone) in commits.iter().flat_map(|it| zone.readable().iter().map(move |zone| (it, zone))) {
-        let tag = Tag::commit(commit);
-        if recorded(registry, &zone.records(workspace), &tag).await? == Some(*commit) {
-            of_commits.push(*commit);
-        }
-    }
-    Ok(Records::Asked { of_branches, of_commits })
-}
-
-/// The commit of the build record under a tag of a repository of records.
-///
-/// # Errors
-/// [`ObserveError::Record`] when the registry can't be asked.
-pub async fn recorded(
-    registry: &dyn Registry,
-    records: &RepositoryName,
-    tag: &Tag,
-) -> Result<Option<CommitId>, ObserveError> {
-    let asked = registry.artifact(records, tag).await;
-    let Some(document) = asked.map_err(ObserveError::Record)? else { return Ok(None) };
-    match BuildRecord::from_bytes(&document) {
-        Ok(record) => Ok(Some(record.commit)),
-        Err(error) => {
-            // A record of another version is as good as none: more counts as changed.
-            tracing::info!(%tag, %error, "a build record can't be read");
-            Ok(None)
-        }
-    }
 }
 
 /// Something that may lead to the base.

@@ -1,7 +1,8 @@
 //! What the cache has, asked for many projects at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use futures_util::future::try_join;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::{Image, ObserveError, Zone};
@@ -17,7 +18,6 @@ const AT_ONCE: usize = 32;
 pub(super) struct Images {
     pub(super) by_digest: BTreeMap<ProjectName, Image>,
     pub(super) of_default_branch: BTreeMap<ProjectName, Image>,
-    pub(super) tainted: BTreeSet<ProjectName>,
 }
 
 /// Asks for the image of each project in `digests`, and for what the strategy needs besides.
@@ -30,28 +30,54 @@ pub(super) async fn images(
     zone: Zone,
     digests: &BTreeMap<ProjectName, InputDigest>,
 ) -> Result<Images, ObserveError> {
-    let repository = |name: &ProjectName| workspace.projects[name].repository.clone();
-    let mut by_digest = BTreeMap::new();
+    let of_default_branch = async {
+        match workspace.settings.strategy {
+            Strategy::Digest => Ok(BTreeMap::new()),
+            Strategy::Diff => {
+                let tag = Tag::branch(&workspace.settings.default_branch);
+                let repository = |name: &ProjectName| workspace.projects[name].repository.clone();
+                find(registry, digests.keys().map(|name| (name, repository(name), tag.clone()))).await
+            }
+        }
+    };
+    let by_digest = by_digest(registry, workspace, zone, digests);
+    let (by_digest, of_default_branch) = try_join(by_digest, of_default_branch).await?;
+    Ok(Images { by_digest, of_default_branch })
+}
+
+async fn by_digest(
+    registry: &dyn Registry,
+    workspace: &Workspace,
+    zone: Zone,
+    digests: &BTreeMap<ProjectName, InputDigest>,
+) -> Result<BTreeMap<ProjectName, Image>, ObserveError> {
+    let mut found = BTreeMap::new();
     for zone in zone.readable() {
-        let missing = digests.iter().filter(|(name, _)| !by_digest.contains_key(*name));
+        let missing = digests.iter().filter(|(name, _)| !found.contains_key(*name));
         let questions: Vec<_> = missing
             .map(|(name, digest)| (name, zone.repository(workspace, name), Tag::cache(digest)))
             .collect();
-        by_digest.extend(find(registry, questions.into_iter()).await?);
+        found.extend(find(registry, questions.into_iter()).await?);
     }
-    let tainted = digests.keys().map(|name| (name, repository(name), Tag::tainted()));
-    let of_default_branch = match workspace.settings.strategy {
-        Strategy::Digest => BTreeMap::new(),
-        Strategy::Diff => {
-            let tag = Tag::branch(&workspace.settings.default_branch);
-            find(registry, digests.keys().map(|name| (name, repository(name), tag.clone()))).await?
+    Ok(found)
+}
+
+/// The taints of all projects, as tags of the repository of taints.
+///
+/// # Errors
+/// [`ObserveError::Taints`] when the registry can't be asked.
+pub(super) async fn taints(
+    registry: &dyn Registry,
+    workspace: &Workspace,
+) -> Result<BTreeMap<ProjectName, Vec<Tag>>, ObserveError> {
+    let tags = registry.tags(&workspace.taints).await.map_err(ObserveError::Taints)?;
+    let mut taints: BTreeMap<ProjectName, Vec<Tag>> = BTreeMap::new();
+    for tag in tags {
+        if let Some(project) = workspace.projects.keys().find(|project| tag.is_taint_of(project)) {
+            taints.entry(project.clone()).or_default().push(tag);
         }
-    };
-    Ok(Images {
-        by_digest,
-        of_default_branch,
-        tainted: find(registry, tainted).await?.into_keys().collect::<BTreeSet<_>>(),
-    })
+    }
+    Ok(taints)
 }
 
 async fn find<'n>(

@@ -8,21 +8,23 @@ mod base;
 mod changes;
 mod images;
 mod reason;
+mod records;
 mod zone;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use futures_util::future::join3;
 use thiserror::Error;
 
 pub use ancestry::{Missing, descends};
-pub use base::{
-    BaseRequest, FoundBase, Records, commits_before, named as named_base, recorded, records, resolve as base,
-};
+pub use base::{BaseRequest, FoundBase, Records, commits_before, named as named_base, resolve as base};
 pub use changes::direct_changes;
 pub use reason::Reason;
+pub use records::{BuildRecords, build_records, recorded};
 pub use zone::Zone;
 
+use crate::ci::CommitContext;
 use crate::git::{GitError, Repository, Snapshot};
 use crate::inputs::{self, InputFile, InputsError};
 use crate::model::{
@@ -64,6 +66,25 @@ pub struct Observations {
     pub changes: Changes,
     /// The projects that are planned: with each, everything that it needs.
     pub projects: BTreeMap<ProjectName, Observed>,
+    /// What the cache knows of earlier builds, and of one of this commit.
+    pub records: BuildRecords,
+}
+
+/// Where the cache is asked, and about what besides the projects.
+#[derive(Clone, Copy)]
+pub struct CacheRequest<'c> {
+    pub registry: &'c dyn Registry,
+    /// That the run writes to.
+    pub zone: Zone,
+    pub context: &'c CommitContext,
+    /// Those whose own build records are needed: see [`commits_before`].
+    pub commits: &'c [CommitId],
+}
+
+impl std::fmt::Debug for CacheRequest<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("CacheRequest").field("zone", &self.zone).finish_non_exhaustive()
+    }
 }
 
 /// What is known of one project.
@@ -77,7 +98,8 @@ pub struct Observed {
     pub image: Option<Image>,
     /// The newest image of the default branch; asked for only where the strategy is `diff`.
     pub default_branch_image: Option<Image>,
-    pub is_tainted: bool,
+    /// What forces a build of it, as tags of the repository of taints.
+    pub taints: Vec<Tag>,
 }
 
 /// What the changes are counted from.
@@ -120,6 +142,8 @@ pub enum ObserveError {
     Unprotected(#[source] InvalidImageRef),
     #[error("cannot ask the cache for build records")]
     Record(#[source] RegistryError),
+    #[error("cannot ask the cache for taints")]
+    Taints(#[source] RegistryError),
 }
 
 impl ObserveError {
@@ -129,7 +153,7 @@ impl ObserveError {
             Self::Git(error) => error.kind(),
             Self::Workspace(error) => error.kind(),
             Self::Inputs(error) => error.kind(),
-            Self::Image { source, .. } | Self::Record(source) => source.kind(),
+            Self::Image { source, .. } | Self::Record(source) | Self::Taints(source) => source.kind(),
             Self::Unprotected(_) => ErrorKind::Input,
         }
     }
@@ -140,7 +164,7 @@ impl ObserveError {
             Self::Git(error) => error.hint(),
             Self::Workspace(error) => error.hint(),
             Self::Inputs(error) => error.hint(),
-            Self::Image { source, .. } | Self::Record(source) => source.hint(),
+            Self::Image { source, .. } | Self::Record(source) | Self::Taints(source) => source.hint(),
             Self::Unprotected(_) => Some("give the project a shorter `repository`".to_owned()),
         }
     }
@@ -177,23 +201,30 @@ pub fn digests(
     Ok(digests.into_iter().map(|(name, digest)| (name.clone(), (digest, files[&name].len()))).collect())
 }
 
-/// Asks the zones of the cache that a run of `zone` reads for all that is there of the selected projects, which must hold everything that they need, and git for
-/// what changed since the base that `find_base` finds.
+/// Asks the zones of the cache that the run reads for all that is there of the selected projects, which must hold everything that they need, and git for
+/// what changed since the base that `find_base` finds. Images, taints and records are asked for side by side.
 ///
 /// # Errors
 /// [`ObserveError`] for whatever could not be read: no trouble is taken for an absent image.
 pub async fn observe<E: From<ObserveError>>(
     request: Request<'_>,
-    zone: Zone,
     selected: &BTreeSet<ProjectName>,
-    cache: &dyn Registry,
-    find_base: impl AsyncFnOnce() -> Result<Base, E>,
+    cache: CacheRequest<'_>,
+    find_base: impl FnOnce(&BuildRecords) -> Result<Base, E>,
 ) -> Result<Observations, E> {
     let workspace = request.workspace;
+    let CacheRequest { registry, zone, context, commits } = cache;
     let files = files(request, selected)?;
     let digests = inputs::digests(workspace, &files);
-    let mut images = images::images(cache, workspace, zone, &digests).await?;
-    let changes = changes(request, find_base().await?)?;
+    // Of several errors the same one is reported each time.
+    let (images, taints, records) = join3(
+        images::images(registry, workspace, zone, &digests),
+        images::taints(registry, workspace),
+        build_records(registry, workspace, zone, context, commits),
+    )
+    .await;
+    let (mut images, mut taints, records) = (images?, taints?, records?);
+    let changes = changes(request, find_base(&records)?)?;
     let observed = |(name, files): (ProjectName, Vec<InputFile>)| {
         let observed = Observed {
             digest: digests[&name],
@@ -201,11 +232,12 @@ pub async fn observe<E: From<ObserveError>>(
             has_extra_inputs: !workspace.projects[&name].extra_inputs.lines().is_empty(),
             image: images.by_digest.remove(&name),
             default_branch_image: images.of_default_branch.remove(&name),
-            is_tainted: images.tainted.contains(&name),
+            taints: taints.remove(&name).unwrap_or_default(),
         };
         (name, observed)
     };
-    Ok(Observations { changes, projects: files.into_iter().map(observed).collect() })
+    let projects = files.into_iter().map(observed).collect();
+    Ok(Observations { changes, projects, records })
 }
 
 fn files(request: Request<'_>, selected: &BTreeSet<ProjectName>) -> Result<inputs::InputFiles, ObserveError> {

@@ -42,7 +42,7 @@ pub enum Reason {
     NoImageOfDefaultBranch,
     /// The diff does not affect it, but git can't tell whether its `extra_inputs` changed, and no image is of them.
     NoImageOfExtraInputs,
-    /// Its repository has the tag `tainted`.
+    /// It has a taint in the repository of taints.
     Tainted,
     /// A person asked for it.
     Forced,
@@ -79,7 +79,7 @@ impl fmt::Display for Reason {
             Self::NoImageOfExtraInputs => {
                 formatter.write_str("the cache has no image of its `extra_inputs`, which git can't compare")
             }
-            Self::Tainted => formatter.write_str("its repository is tagged `tainted`"),
+            Self::Tainted => formatter.write_str("it is tainted"),
             Self::Forced => formatter.write_str("it was asked for with `--force`"),
         }
     }

@@ -12,7 +12,7 @@ pub use impact::{Impact, ProjectImpact, impact};
 
 use crate::config::Strategy;
 use crate::graph::ProjectGraph;
-use crate::model::{CommitId, InputDigest, ProjectName};
+use crate::model::{CommitId, InputDigest, ProjectName, Tag};
 use crate::observe::{Base, Image, Observations, Observed, Reason};
 
 /// Which projects are built whatever was observed.
@@ -55,8 +55,8 @@ pub enum Action {
 pub struct Build {
     /// Why the cache is not enough; what the diff says stands in the impact.
     pub reasons: Vec<Reason>,
-    /// Whether the project is tainted, which its build ends.
-    pub clears_taint: bool,
+    /// The taints of the project, which its build ends.
+    pub taints: Vec<Tag>,
 }
 
 impl Plan {
@@ -83,7 +83,7 @@ impl Step {
 
 /// Plans all projects that were observed.
 pub fn make(graph: &ProjectGraph, observed: &Observations, strategy: Strategy, force: &Force) -> Plan {
-    let Observations { changes, projects } = observed;
+    let Observations { changes, projects, records: _ } = observed;
     let selected = projects.keys().cloned().collect();
     let Impact { head, is_dirty, base, projects: impacts } = impact(graph, changes, &selected);
     let steps = impacts.into_iter().map(|impact| {
@@ -96,11 +96,11 @@ pub fn make(graph: &ProjectGraph, observed: &Observations, strategy: Strategy, f
 }
 
 fn decide(observed: &Observed, strategy: Strategy, is_forced: bool, is_affected: bool) -> Action {
-    let build = |reasons| Action::Build(Build { reasons, clears_taint: observed.is_tainted });
+    let build = |reasons| Action::Build(Build { reasons, taints: observed.taints.clone() });
     if is_forced {
         return build(vec![Reason::Forced]);
     }
-    if observed.is_tainted {
+    if !observed.taints.is_empty() {
         return build(vec![Reason::Tainted]);
     }
     let same_inputs = observed.image.as_ref();

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::model::{ChangeKind, ManifestDigest, ObjectId, RepoPath};
-use crate::observe::Changes;
+use crate::model::{ChangeKind, ManifestDigest, ObjectId, RepoPath, Tag};
+use crate::observe::{BuildRecords, Changes};
 
 fn name(text: &str) -> ProjectName {
     text.parse().unwrap()
@@ -56,10 +56,10 @@ fn observed(changed: &[&str], images: &[&str]) -> Observations {
         has_extra_inputs: false,
         image: images.contains(&project.as_str()).then(|| image(project.as_str())),
         default_branch_image: None,
-        is_tainted: false,
+        taints: Vec::new(),
     };
     let projects = graph().order().map(|project| (project.clone(), observed(project))).collect();
-    Observations { changes: changes(changed), projects }
+    Observations { changes: changes(changed), projects, records: BuildRecords::default() }
 }
 
 fn plan(observed: &Observations, strategy: Strategy, force: &Force) -> Plan {
@@ -130,7 +130,7 @@ fn the_diff_strategy_reuses_extra_inputs_by_their_digest_alone() {
 #[test]
 fn force_and_taint_build_what_they_name_and_nothing_else() {
     let mut observed = observed(&[], &["base", "lib", "api", "site"]);
-    observed.projects.get_mut(&name("site")).unwrap().is_tainted = true;
+    observed.projects.get_mut(&name("site")).unwrap().taints = vec![Tag::taint(&name("site"), 1)];
 
     let plan = plan(&observed, Strategy::Digest, &Force::Only([name("lib")].into()));
 
@@ -143,13 +143,13 @@ fn force_and_taint_build_what_they_name_and_nothing_else() {
 #[test]
 fn every_build_of_a_tainted_project_ends_its_taint() {
     let mut observed = observed(&[], &["base", "lib", "api", "site"]);
-    observed.projects.get_mut(&name("site")).unwrap().is_tainted = true;
+    observed.projects.get_mut(&name("site")).unwrap().taints = vec![Tag::taint(&name("site"), 1)];
 
     for force in [Force::None, Force::Only([name("site")].into())] {
         let plan = plan(&observed, Strategy::Digest, &force);
 
         let Action::Build(build) = &plan.step(&name("site")).unwrap().action else { panic!("not built") };
-        assert!(build.clears_taint, "{force:?}");
+        assert_eq!(build.taints, [Tag::taint(&name("site"), 1)], "{force:?}");
     }
 }
 

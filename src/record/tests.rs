@@ -20,7 +20,8 @@ fn image() -> RecordedImage {
 
 fn build_record() -> BuildRecord {
     let projects = [(name("api"), image())].into();
-    BuildRecord { commit: commit(1), branch: Some("main".to_owned()), projects }
+    let durations = [(name("api"), Duration::from_millis(1500))].into();
+    BuildRecord { commit: commit(1), branch: Some("main".to_owned()), projects, durations }
 }
 
 fn applied(byte: u8) -> DeployedProject {

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 use reqwest::{Client, RequestBuilder, StatusCode, Url};
@@ -64,6 +65,7 @@ pub(super) struct Auth {
     base: Url,
     client: Client,
     source: CredentialsSource,
+    idle: Duration,
     credentials: OnceCell<Option<Credentials>>,
     cache: Mutex<TokenCache>,
 }
@@ -77,8 +79,15 @@ struct TokenCache {
 }
 
 impl Auth {
-    pub(super) fn new(host: Host, base: Url, client: Client, source: CredentialsSource) -> Self {
-        Self { host, base, client, source, credentials: OnceCell::new(), cache: Mutex::default() }
+    /// `idle` is that of the retry policy.
+    pub(super) fn new(
+        host: Host,
+        base: Url,
+        client: Client,
+        source: CredentialsSource,
+        idle: Duration,
+    ) -> Self {
+        Self { host, base, client, source, idle, credentials: OnceCell::new(), cache: Mutex::default() }
     }
 
     /// The credentials themselves: asked of their source once, unless they expire.
@@ -171,7 +180,7 @@ impl Auth {
             Some(credentials) => Authorization::Basic(credentials).put_on(request),
             None => request,
         };
-        let response = execute(image, request).await?;
+        let response = execute(image, request, self.idle).await?;
         if !response.status().is_success() {
             return Err(refuse(image, response).await?);
         }

@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION};
-use reqwest::{Response, StatusCode, Url};
+use reqwest::{StatusCode, Url};
 
 use super::auth::Scope;
 use super::distribution::{check_stored, verify};
 use super::error::RegistryError;
-use super::http::{read_answer, read_body, refuse};
+use super::http::{Reply, read_answer, read_body, refuse};
 use super::transport::Transport;
 use crate::model::{ImageRef, ManifestDigest, RepositoryName};
 
@@ -37,7 +37,7 @@ impl Transport {
         &self,
         blob: &ImageRef,
         digest: &ManifestDigest,
-    ) -> Result<Response, RegistryError> {
+    ) -> Result<Reply, RegistryError> {
         let request = self.client().get(self.blob_url(blob, digest));
         let response = self.send(blob, Scope::Pull, request).await?;
         match response.status() {
@@ -55,11 +55,20 @@ impl Transport {
     ) -> Result<ManifestDigest, RegistryError> {
         let digest = ManifestDigest::of(content);
         let blob = image.pinned(digest);
+        let has_blob = self.retrying(|| self.has_blob(&blob, &digest, content.len() as u64));
+        if has_blob.await? { Ok(digest) } else { self.send_blob(image, content).await }
+    }
+
+    /// Stores a blob in the repository of `image`, whether it is there or not.
+    pub(super) async fn send_blob(
+        &self,
+        image: &ImageRef,
+        content: &Bytes,
+    ) -> Result<ManifestDigest, RegistryError> {
+        let digest = ManifestDigest::of(content);
+        let blob = image.pinned(digest);
         // An upload that failed can't be taken up again: each try opens its own.
         self.retrying(async || {
-            if self.has_blob(&blob, &digest, content.len() as u64).await? {
-                return Ok(digest);
-            }
             let mut location = self.open_upload(&blob).await?;
             location.query_pairs_mut().append_pair("digest", &digest.to_string());
             let request = self
@@ -147,7 +156,7 @@ pub(super) enum Mount {
 /// be opened.
 pub(super) async fn check_uploaded(
     blob: &ImageRef,
-    response: Response,
+    response: Reply,
     digest: ManifestDigest,
 ) -> Result<(), RegistryError> {
     match response.status() {

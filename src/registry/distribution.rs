@@ -2,11 +2,11 @@
 //! answered: manifests by tag or digest (`blobs` has those for the rest).
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
-use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Method, RequestBuilder, StatusCode, Url};
 
 use super::auth::Scope;
 use super::error::{Answer, RegistryError};
-use super::http::{read_answer, read_body, refusal, refuse};
+use super::http::{Reply, read_answer, read_body, refusal, refuse};
 use super::manifest::{DOCKER_IMAGE, DOCKER_LIST, Manifest, OCI_IMAGE, OCI_INDEX};
 use super::transport::Transport;
 use crate::model::{ImageRef, ManifestDigest};
@@ -69,8 +69,11 @@ impl Transport {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => {
                 let answer = read_answer(image, response).await?;
-                let is_absent = is_registry(&headers) || says_absent(&answer);
-                return if is_absent { Ok(None) } else { Err(refusal(image, status, &headers, answer)) };
+                return if is_absent(&headers, &answer) {
+                    Ok(None)
+                } else {
+                    Err(refusal(image, status, &headers, answer))
+                };
             }
             _ => return Err(refuse(image, response).await?),
         }
@@ -87,7 +90,7 @@ impl Transport {
         Ok(Some(manifest))
     }
 
-    async fn ask_manifest(&self, method: Method, image: &ImageRef) -> Result<Response, RegistryError> {
+    async fn ask_manifest(&self, method: Method, image: &ImageRef) -> Result<Reply, RegistryError> {
         let request = self.client().request(method, self.manifest_url(image));
         let request = request.header(ACCEPT, MANIFEST_TYPES.join(", "));
         self.send(image, Scope::Pull, request).await
@@ -207,8 +210,10 @@ fn is_registry(headers: &HeaderMap) -> bool {
     version.is_some_and(|version| version.as_bytes().starts_with(b"registry/2"))
 }
 
-fn says_absent(answer: &Answer) -> bool {
-    matches!(answer.code.as_deref(), Some("MANIFEST_UNKNOWN" | "NAME_UNKNOWN" | "NOT_FOUND"))
+/// Whether a 404 is a registry's own.
+pub(super) fn is_absent(headers: &HeaderMap, answer: &Answer) -> bool {
+    let says_so = matches!(answer.code.as_deref(), Some("MANIFEST_UNKNOWN" | "NAME_UNKNOWN" | "NOT_FOUND"));
+    is_registry(headers) || says_so
 }
 
 fn stated_digest(headers: &HeaderMap) -> Option<ManifestDigest> {

@@ -27,6 +27,9 @@ pub enum RegistryError {
     /// No connection, no answer in time, or an answer that was cut.
     #[error("`{image}`: no whole answer from the registry")]
     Unreachable { image: Box<ImageRef>, source: Cause },
+    /// Still so after the last retry.
+    #[error("`{image}`: the answer comes too slowly: {bytes} bytes in {period:.1?}")]
+    TooSlow { image: Box<ImageRef>, bytes: u64, period: Duration },
     #[error("`{image}`: unexpected answer: {answer}")]
     Unexpected { image: Box<ImageRef>, answer: Answer },
     #[error("`{image}`: {what}")]
@@ -82,6 +85,7 @@ impl RegistryError {
             Self::Throttled { .. }
                 | Self::Unavailable { .. }
                 | Self::Unreachable { .. }
+                | Self::TooSlow { .. }
                 | Self::UploadLost { .. }
                 | Self::NotStored { .. }
         )
@@ -94,6 +98,7 @@ impl RegistryError {
             | Self::Throttled { .. }
             | Self::Unavailable { .. }
             | Self::Unreachable { .. }
+            | Self::TooSlow { .. }
             | Self::Unexpected { .. }
             | Self::Malformed { .. }
             | Self::DigestMismatch { .. }
@@ -138,6 +143,7 @@ impl RegistryError {
             Self::Aws { source, .. } => source.hint(),
             Self::Throttled { .. }
             | Self::Unavailable { .. }
+            | Self::TooSlow { .. }
             | Self::Unexpected { .. }
             | Self::Malformed { .. }
             | Self::DigestMismatch { .. }

@@ -1,22 +1,63 @@
 //! One request and its answer: what came, how much of it is read, and what a refusal means.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode, Url};
 
 use super::error::{Answer, RegistryError};
+use super::pace::{Pace, TooSlow};
 use crate::model::ImageRef;
 
 /// Of an error's body no more than this is read.
 const MAX_ERROR_BYTES: usize = 64 << 10;
 
-/// Sends a request as it is.
-pub(super) async fn execute(image: &ImageRef, request: RequestBuilder) -> Result<Response, RegistryError> {
+/// An answer whose body has yet to come.
+#[derive(Debug)]
+pub(super) struct Reply {
+    response: Response,
+    pace: Pace,
+}
+
+impl Reply {
+    pub(super) fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    pub(super) fn headers(&self) -> &HeaderMap {
+        self.response.headers()
+    }
+
+    pub(super) fn url(&self) -> &Url {
+        self.response.url()
+    }
+
+    /// The next part of the body, `None` at its end.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unreachable`] when it is cut, [`RegistryError::TooSlow`] when it only drips.
+    pub(super) async fn chunk(&mut self, image: &ImageRef) -> Result<Option<Bytes>, RegistryError> {
+        let chunk = self.response.chunk().await.map_err(|error| unreachable(image, error))?;
+        let bytes = chunk.as_ref().map_or(0, Bytes::len);
+        match self.pace.moved(bytes, Instant::now()) {
+            Err(TooSlow { bytes, period }) if chunk.is_some() => {
+                Err(RegistryError::TooSlow { image: Box::new(image.clone()), bytes, period })
+            }
+            _ => Ok(chunk),
+        }
+    }
+}
+
+/// Sends a request as it is. The answer's body must not come too slowly on the average of a `period`.
+pub(super) async fn execute(
+    image: &ImageRef,
+    request: RequestBuilder,
+    period: Duration,
+) -> Result<Reply, RegistryError> {
     let response = request.send().await.map_err(|error| unreachable(image, error))?;
     tracing::debug!(%image, path = response.url().path(), status = response.status().as_u16(), "answered");
-    Ok(response)
+    Ok(Reply { response, pace: Pace::new(period) })
 }
 
 /// Keeps the innermost cause: what the library says around it is no more than that there is one,
@@ -33,11 +74,11 @@ pub(super) fn unreachable(image: &ImageRef, error: reqwest::Error) -> RegistryEr
 /// Reads a whole body of at most `limit_bytes`.
 pub(super) async fn read_body(
     image: &ImageRef,
-    mut response: Response,
+    mut reply: Reply,
     limit_bytes: usize,
 ) -> Result<Bytes, RegistryError> {
     let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(image, error))? {
+    while let Some(chunk) = reply.chunk(image).await? {
         if body.len() + chunk.len() > limit_bytes {
             return Err(RegistryError::too_large(image, limit_bytes));
         }
@@ -50,18 +91,18 @@ pub(super) async fn read_body(
 ///
 /// # Errors
 /// [`RegistryError::Unreachable`] when even that answer doesn't come whole.
-pub(super) async fn refuse(image: &ImageRef, response: Response) -> Result<RegistryError, RegistryError> {
-    let (status, headers) = (response.status(), response.headers().clone());
-    let answer = read_answer(image, response).await?;
+pub(super) async fn refuse(image: &ImageRef, reply: Reply) -> Result<RegistryError, RegistryError> {
+    let (status, headers) = (reply.status(), reply.headers().clone());
+    let answer = read_answer(image, reply).await?;
     Ok(refusal(image, status, &headers, answer))
 }
 
 /// Reads what an error says, as far as it is of a sane size.
-pub(super) async fn read_answer(image: &ImageRef, mut response: Response) -> Result<Answer, RegistryError> {
-    let status = response.status().as_u16();
+pub(super) async fn read_answer(image: &ImageRef, mut reply: Reply) -> Result<Answer, RegistryError> {
+    let status = reply.status().as_u16();
     let mut body = BytesMut::new();
     while body.len() < MAX_ERROR_BYTES {
-        match response.chunk().await.map_err(|error| unreachable(image, error))? {
+        match reply.chunk(image).await? {
             Some(chunk) => body.extend_from_slice(&chunk),
             None => break,
         }

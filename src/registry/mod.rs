@@ -18,6 +18,7 @@ mod http;
 mod known;
 mod manifest;
 mod oci;
+mod pace;
 mod referrers;
 mod tags;
 mod transport;

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::future::try_join;
+use futures_util::future::{try_join, try_join_all};
 
 use super::manifest::{EMPTY, Manifest};
 use super::transport::{RetryPolicy, Transport};
@@ -57,18 +57,6 @@ impl OciRegistry {
         let tags = std::slice::from_ref(tag);
         Ok(Some(self.put_artifact(repository, UNTAGGED_TYPE, content, tags).await?))
     }
-
-    async fn put_tags(
-        &self,
-        repository: &ImageRef,
-        manifest: &Manifest,
-        tags: &[Tag],
-    ) -> Result<(), RegistryError> {
-        for tag in tags {
-            self.transport.tag_manifest(&repository.tagged(tag.clone()), manifest).await?;
-        }
-        Ok(())
-    }
 }
 
 #[async_trait]
@@ -110,7 +98,10 @@ impl Registry for OciRegistry {
     ) -> Result<(), RegistryError> {
         let repository = self.repository(repository);
         let manifest = self.transport.known_manifest(&repository, digest).await?;
-        self.put_tags(&repository, &manifest, tags).await
+        for tag in tags {
+            self.transport.tag_manifest(&repository.tagged(tag.clone()), &manifest).await?;
+        }
+        Ok(())
     }
 
     async fn verify(
@@ -163,12 +154,15 @@ impl Registry for OciRegistry {
         if content.len() > MAX_ARTIFACT_BYTES {
             return Err(RegistryError::too_large(&repository, MAX_ARTIFACT_BYTES));
         }
+        // Every document has the one, and hardly any document is there already.
         let empty = Bytes::from_static(EMPTY);
-        let put = |blob| self.transport.put_blob(&repository, blob);
-        try_join(put(&empty), put(&content)).await?;
+        let (has_empty, sent) =
+            (self.transport.put_blob(&repository, &empty), self.transport.send_blob(&repository, &content));
+        try_join(has_empty, sent).await?;
         let manifest = Manifest::artifact(artifact_type, &content);
         let digest = self.transport.store_manifest(&repository, &manifest).await?;
-        self.put_tags(&repository, &manifest, tags).await?;
+        let images = tags.iter().map(|tag| repository.tagged(tag.clone())).collect::<Vec<_>>();
+        try_join_all(images.iter().map(|image| self.transport.tag_manifest(image, &manifest))).await?;
         Ok(digest)
     }
 

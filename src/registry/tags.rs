@@ -5,8 +5,9 @@ use reqwest::{StatusCode, Url};
 use serde::Deserialize;
 
 use super::auth::Scope;
+use super::distribution::is_absent;
 use super::error::RegistryError;
-use super::http::{read_body, refuse};
+use super::http::{read_answer, read_body, refusal, refuse};
 use super::transport::Transport;
 use crate::model::{ImageRef, Tag};
 
@@ -59,14 +60,15 @@ impl Transport {
                     .map_err(|_| RegistryError::malformed(repository, "its list of tags is none"))?;
                 Ok(Some((page, next)))
             }
-            _ => match refuse(repository, response).await? {
-                RegistryError::Unexpected { answer, .. }
-                    if answer.code.as_deref() == Some("NAME_UNKNOWN") =>
-                {
-                    Ok(None)
+            StatusCode::NOT_FOUND => {
+                let headers = response.headers().clone();
+                let answer = read_answer(repository, response).await?;
+                match is_absent(&headers, &answer) {
+                    true => Ok(None),
+                    false => Err(refusal(repository, StatusCode::NOT_FOUND, &headers, answer)),
                 }
-                error => Err(error),
-            },
+            }
+            _ => Err(refuse(repository, response).await?),
         }
     }
 }

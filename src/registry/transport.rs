@@ -4,27 +4,33 @@
 //! 502, 503 and 504. Delays grow and are spread at random, so that many callers don't come back
 //! together; `Retry-After` comes on top of them.
 
+use std::error::Error as _;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
-use reqwest::{Client, ClientBuilder, RequestBuilder, Response, Url};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Url};
 use tokio::sync::OnceCell;
 
 use super::CredentialsSource;
 use super::auth::{Auth, Authorization, Scope};
 use super::error::RegistryError;
-use super::http::{execute, read_answer, unreachable};
+use super::http::{Reply, execute, read_answer, unreachable};
 use super::known::KnownManifests;
-use crate::model::{Credentials, Host, ImageRef};
+use crate::model::{Credentials, Host, ImageRef, random_bits};
 use crate::tls::http_client;
+
+/// Between two warnings of retries.
+const WARNING_PAUSE: Duration = Duration::from_millis(300);
 
 /// How long and how often a registry is asked before it counts as unreachable.
 #[derive(Clone, Copy, Debug)]
 pub struct RetryPolicy {
     /// For a connection.
     pub connect: Duration,
-    /// For the next bytes of an answer. Sending a request's body counts as waiting.
+    /// For the next bytes of an answer. Sending a request's body counts as waiting. An answer that comes, but
+    /// less than a KiB a second on the average of so long, is given up too.
     pub idle: Duration,
     /// Tries in all, the first one included.
     pub tries: usize,
@@ -47,6 +53,18 @@ impl Default for RetryPolicy {
     }
 }
 
+impl RetryPolicy {
+    /// The delays between tries. Random ones are drawn from the operating system's numbers, so that no two processes have
+    /// the same.
+    fn delays(&self) -> ExponentialBuilder {
+        ExponentialBuilder::new()
+            .with_min_delay(self.first_delay)
+            .with_max_times(self.tries.saturating_sub(1))
+            .with_jitter()
+            .with_jitter_seed(random_bits())
+    }
+}
+
 /// A registry's address and what it takes to be answered there.
 #[derive(Debug)]
 pub(super) struct Transport {
@@ -60,6 +78,10 @@ pub(super) struct Transport {
     /// Whether it has answered that it keeps no lists of referrers.
     pub(super) lacks_referrers: AtomicBool,
     known: KnownManifests,
+    /// Whether anything was asked there.
+    was_asked: OnceCell<()>,
+    /// When a retry was last warned of.
+    warned: Mutex<Option<Instant>>,
 }
 
 impl Transport {
@@ -82,7 +104,7 @@ impl Transport {
         let base = Url::parse(&format!("{scheme}://{address}")).map_err(|error| unusable(error.into()))?;
         let client = client_for(host, retry_policy).read_timeout(retry_policy.idle).build();
         let client = client.map_err(|error| unusable(error.into()))?;
-        let auth = Auth::new(host.clone(), base.clone(), client.clone(), source);
+        let auth = Auth::new(host.clone(), base.clone(), client.clone(), source, retry_policy.idle);
         let (host, uploader) = (host.clone(), OnceCell::new());
         Ok(Self {
             host,
@@ -93,6 +115,8 @@ impl Transport {
             retry_policy,
             lacks_referrers: AtomicBool::new(false),
             known: KnownManifests::default(),
+            was_asked: OnceCell::new(),
+            warned: Mutex::default(),
         })
     }
 
@@ -109,7 +133,8 @@ impl Transport {
     pub(super) async fn uploader(&self) -> Result<&Client, RegistryError> {
         let unusable =
             |error: reqwest::Error| RegistryError::Host { host: self.host.clone(), source: error.into() };
-        let build = async || client_for(&self.host, self.retry_policy).build().map_err(unusable);
+        // Each body has a connection of its own: they would wait for each other in one.
+        let build = async || client_for(&self.host, self.retry_policy).http1_only().build().map_err(unusable);
         self.uploader.get_or_try_init(build).await
     }
 
@@ -138,19 +163,28 @@ impl Transport {
     where
         Asked: Future<Output = Result<T, RegistryError>>,
     {
-        let delays = ExponentialBuilder::new()
-            .with_min_delay(self.retry_policy.first_delay)
-            .with_max_times(self.retry_policy.tries.saturating_sub(1))
-            .with_jitter();
         let longest = self.retry_policy.longest_retry_after;
-        ask.retry(delays)
+        ask.retry(self.retry_policy.delays())
             .when(RegistryError::is_temporary)
             .adjust(|error, delay| Some(delay? + error.retry_after().unwrap_or_default().min(longest)))
-            .notify(|error, delay| tracing::debug!(%error, ?delay, "retrying"))
+            .notify(|error, delay| self.warn(error, delay))
             .await
     }
 
-    /// Sends a request with what the registry wants to see. A refusal is answered once.
+    /// Warns of a retry. Many requests that fail together are one warning, and `-v` shows the others.
+    fn warn(&self, error: &RegistryError, delay: Duration) {
+        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        let text = format!("`{}`: {error}{cause}. Next attempt in {delay:.1?}", self.host);
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.is_some_and(|warned| warned.elapsed() < WARNING_PAUSE) {
+            tracing::info!("{text}");
+        } else {
+            *warned = Some(Instant::now());
+            tracing::warn!("{text}");
+        }
+    }
+
+    /// Sends a request with what the registry wants to see. A refusal of that is answered once.
     ///
     /// Nothing secret goes to another origin than the registry's, where an upload may be sent.
     ///
@@ -162,41 +196,92 @@ impl Transport {
         image: &ImageRef,
         scope: Scope,
         request: RequestBuilder,
-    ) -> Result<Response, RegistryError> {
+    ) -> Result<Reply, RegistryError> {
         let again = request.try_clone();
-        let is_ours = |url: &Url| url.origin() == self.base.origin();
         let (client, built) = request.build_split();
         let built = built.map_err(|error| unreachable(image, error))?;
-        let ours = is_ours(built.url());
+        let ours = self.is_ours(built.url());
         let request = RequestBuilder::from_parts(client, built);
         if !ours {
-            return execute(image, request).await;
+            return execute(image, request, self.idle()).await;
         }
-        let mut shown = self.auth.authorization(image, &scope).await?;
-        let mut response = execute(image, with(shown.as_ref(), request)).await?;
+        let shown = self.auth.authorization(image, &scope).await?;
         // A registry that was shown nothing has refused nothing yet.
-        let tries = if shown.is_none() { 2 } else { 1 };
-        for _ in 0..tries {
-            if !self.auth.may_change(response.status()) || !is_ours(response.url()) {
-                break;
-            }
-            let better = self.auth.renewed(image, &scope, response.headers(), shown.as_ref()).await?;
-            let Some(better) = better else { break };
+        let mut tries = if shown.is_none() { 2 } else { 1 };
+        let mut exchange = self.first_exchange(image, &scope, request, shown).await?;
+        while let Some(better) = exchange.better {
             let Some(again) = again.as_ref().and_then(RequestBuilder::try_clone) else {
-                let answer = read_answer(image, response).await?;
+                let answer = read_answer(image, exchange.reply).await?;
                 return Err(RegistryError::Renewed { image: Box::new(image.clone()), answer });
             };
-            response = execute(image, better.put_on(again)).await?;
-            shown = Some(better);
+            tries -= 1;
+            exchange = self.exchange(image, &scope, again, Some(better), tries > 0).await?;
         }
-        Ok(response)
+        Ok(exchange.reply)
     }
+
+    /// The very first question goes alone, and the others wait: its answer says what the registry wants to see, and
+    /// whether it takes all of them in the same connection.
+    async fn first_exchange(
+        &self,
+        image: &ImageRef,
+        scope: &Scope,
+        request: RequestBuilder,
+        shown: Option<Authorization>,
+    ) -> Result<Exchange, RegistryError> {
+        if self.was_asked.initialized() {
+            return self.exchange(image, scope, request, shown, true).await;
+        }
+        let mut answered = None;
+        let mut waiting = Some(request);
+        let ask = async {
+            if let Some(request) = waiting.take() {
+                answered = Some(self.exchange(image, scope, request, shown, true).await);
+            }
+        };
+        self.was_asked.get_or_init(|| ask).await;
+        if let Some(answered) = answered {
+            return answered;
+        }
+        let request = waiting.expect("whoever was not the first has sent nothing");
+        let shown = self.auth.authorization(image, scope).await?;
+        self.exchange(image, scope, request, shown, true).await
+    }
+
+    async fn exchange(
+        &self,
+        image: &ImageRef,
+        scope: &Scope,
+        request: RequestBuilder,
+        shown: Option<Authorization>,
+        may_renew: bool,
+    ) -> Result<Exchange, RegistryError> {
+        let reply = execute(image, with(shown.as_ref(), request), self.idle()).await?;
+        let better = match self.auth.may_change(reply.status()) && self.is_ours(reply.url()) {
+            true if may_renew => self.auth.renewed(image, scope, reply.headers(), shown.as_ref()).await?,
+            _ => None,
+        };
+        Ok(Exchange { reply, better })
+    }
+
+    fn is_ours(&self, url: &Url) -> bool {
+        url.origin() == self.base.origin()
+    }
+}
+
+/// An answer, and what to show instead where it is a refusal.
+struct Exchange {
+    reply: Reply,
+    better: Option<Authorization>,
 }
 
 fn client_for(host: &Host, retry_policy: RetryPolicy) -> ClientBuilder {
     let client = http_client()
         .user_agent(concat!("chinampa/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(retry_policy.connect);
+        .connect_timeout(retry_policy.connect)
+        // Many requests share one connection, and all of them are lost if nobody sees that it is.
+        .http2_keep_alive_interval(retry_policy.idle / 3)
+        .http2_keep_alive_timeout(retry_policy.idle / 3);
     if host.is_loopback() { client.no_proxy() } else { client }
 }
 
@@ -209,6 +294,8 @@ fn with(authorization: Option<&Authorization>, request: RequestBuilder) -> Reque
 
 #[cfg(test)]
 mod tests {
+    use backon::BackoffBuilder as _;
+
     use super::*;
 
     #[test]
@@ -224,6 +311,20 @@ mod tests {
                 Transport::new(&host, insecure, CredentialsSource::Nobody, RetryPolicy::default()).unwrap();
 
             assert_eq!(transport.url("/v2/a").as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn no_two_processes_wait_equally_long() {
+        let delays = || RetryPolicy::default().delays().build().collect::<Vec<_>>();
+
+        let (one, other) = (delays(), delays());
+
+        assert_eq!(one.len(), 4);
+        assert!(one.iter().zip(&other).all(|(one, other)| one != other), "{one:?} {other:?}");
+        for (delay, half_seconds) in one.iter().zip([1, 2, 4, 8]) {
+            let least = Duration::from_millis(500) * half_seconds;
+            assert!((least..=2 * least).contains(delay), "{one:?}");
         }
     }
 

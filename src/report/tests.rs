@@ -233,7 +233,7 @@ fn project_impact(project: &str, needs: &[&str], reasons: Vec<Reason>) -> Projec
 
 fn plan(base: Base) -> Plan {
     let step = |impact, action| Step { impact, digest: inputs(), files: 3, action };
-    let build = |reasons| Action::Build(Build { reasons, clears_taint: false });
+    let build = |reasons| Action::Build(Build { reasons, taints: Vec::new() });
     let reuse =
         Image { repository: "lib".parse().unwrap(), digest: digest(), tag: "cache-1".parse().unwrap() };
     Plan {
@@ -333,6 +333,7 @@ fn workspace() -> Workspace {
     });
     Workspace {
         records: manifest.workspace.name.builds_repository(),
+        taints: "shop-taints".parse().unwrap(),
         settings: manifest.workspace,
         cache: manifest.cache,
         deploy: None,
@@ -529,6 +530,7 @@ fn records() -> Vec<Value> {
         commit: commit(),
         branch: branch.map(str::to_owned),
         projects: BTreeMap::from([(name("api"), image())]),
+        durations: branch.map(|_| (name("api"), Duration::from_millis(1500))).into_iter().collect(),
     };
     let at = Timestamp::from_millis(1_795_896_900_000);
     let settings = AppliedSettings {

@@ -47,6 +47,8 @@ pub struct Workspace {
     pub rebuild_all: Patterns,
     /// Where build records are kept.
     pub records: RepositoryName,
+    /// Where taints are kept, of all projects.
+    pub taints: RepositoryName,
 }
 
 /// One project, read whole.

@@ -28,13 +28,14 @@ pub(super) fn workspace(
     let mut reader = Reader { snapshot, names: &names, file: &file, problems: Vec::new() };
     let rebuild_all = reader.listed(&manifest.workspace.rebuild_all);
     let records = reader.repository(&manifest.workspace.name.builds_repository(), 1);
+    let taints = reader.repository(&manifest.workspace.name.taints_repository(), 1);
     if manifest.trust.is_some() {
         reader.check_unprotected(&manifest);
     }
     let mut problems = reader.problems;
     problems.extend(found.iter().filter_map(|found| found.as_ref().err()).flatten().cloned());
     let graph = graph(&manifest, &found, &file).map_err(|cycles| problems.extend(cycles));
-    let (Ok(graph), Some(records), true) = (graph, records, problems.is_empty()) else {
+    let (Ok(graph), Some(records), Some(taints), true) = (graph, records, taints, problems.is_empty()) else {
         problems.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
         return Err(WorkspaceError::Invalid(ManifestErrors { problems, more: 0 }));
     };
@@ -54,6 +55,7 @@ pub(super) fn workspace(
         graph,
         rebuild_all,
         records,
+        taints,
     })
 }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use futures_util::stream;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use reqwest::{Body, Response, Url};
+use reqwest::{Body, Url};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -21,7 +21,7 @@ use crate::registry::RegistryError;
 use crate::registry::auth::Scope;
 use crate::registry::blobs::{Mount, check_uploaded, stated_size};
 use crate::registry::distribution::compare;
-use crate::registry::http::unreachable;
+use crate::registry::http::Reply;
 
 /// Chunks that wait between the two sides. Each takes memory, times the blobs under way.
 const CHUNKS_AHEAD: usize = 1;
@@ -151,7 +151,7 @@ struct BlobStream {
     blob: ImageRef,
     digest: ManifestDigest,
     size_bytes: u64,
-    response: Response,
+    response: Reply,
 }
 
 impl BlobStream {
@@ -197,7 +197,7 @@ impl BlobStream {
 
     /// `None` after the last chunk.
     async fn next(&mut self) -> Result<Option<Bytes>, RegistryError> {
-        self.response.chunk().await.map_err(|error| unreachable(&self.blob, error))
+        self.response.chunk(&self.blob).await
     }
 }
 

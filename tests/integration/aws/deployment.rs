@@ -126,7 +126,9 @@ impl Deployed {
         record.retain(|passed| match &passed.operation {
             Some(operation) => operation != "BatchDeleteImage",
             None => {
-                !passed.path.contains("/manifests/deploying-") && !passed.path.contains("shop-builds/blobs/")
+                let of_lock =
+                    ["/manifests/deploying-", "shop-builds/manifests/sha256:", "shop-builds/blobs/"];
+                of_lock.iter().all(|part| !passed.path.contains(part))
             }
         });
         record

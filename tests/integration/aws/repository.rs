@@ -113,13 +113,14 @@ async fn two_that_make_a_repository_at_once_both_succeed() {
 }
 
 #[test]
-fn a_tag_that_is_taken_away_leaves_the_image() {
-    let shop = Shop::new().cache(Cache::ecr()).plain(["api"]);
+fn a_taint_that_is_taken_away_leaves_the_image_and_other_taints() {
+    let shop = Shop::new().cache(Cache::ecr()).plain(["api", "web"]);
     assert_eq!(shop.world.run(["build"]).exit, 0);
-    let tag = shop.tags("api").pop_first();
-    let image = shop.ask("BatchGetImage", "api", json!({ "imageIds": [{ "imageTag": tag }] }));
-    let manifest = image["images"][0]["imageManifest"].clone();
-    shop.ask("PutImage", "api", json!({ "imageManifest": manifest, "imageTag": "tainted" }));
+    for project in ["api", "api", "web"] {
+        assert_eq!(shop.world.run(["taint", project]).exit, 0);
+    }
+    assert_eq!(shop.world.run(["untaint", "web"]).exit, 0);
+    assert_eq!(shop.tags("shop-taints").len(), 2);
 
     let again = shop.world.run(["build"]);
 
@@ -128,6 +129,8 @@ fn a_tag_that_is_taken_away_leaves_the_image() {
     let kinds: Vec<String> =
         shop.tags("api").iter().map(|tag| tag.split('-').next().unwrap().to_owned()).collect();
     assert_eq!(kinds, ["branch", "cache", "commit", "pushed"]);
+    assert!(again.stdout.contains("reused    web"), "{again}");
+    assert!(shop.tags("shop-taints").is_empty(), "{:?}", shop.tags("shop-taints"));
 }
 
 #[test]

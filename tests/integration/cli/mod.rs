@@ -19,6 +19,7 @@ mod lint;
 mod promises;
 mod protected;
 mod repositories;
+mod requests;
 mod signals;
 mod simulate;
 mod untrusted;

@@ -12,7 +12,9 @@ use chinampa::internals::config::Strategy as PlanStrategy;
 use chinampa::internals::git::Snapshot;
 use chinampa::internals::inputs::{self, InputContent};
 use chinampa::internals::model::{InputDigest, ManifestDigest, ProjectName, RepoPath, Tag};
-use chinampa::internals::observe::{self, Base, Changes, Image, Observations, Observed, Reason};
+use chinampa::internals::observe::{
+    self, Base, BuildRecords, Changes, Image, Observations, Observed, Reason,
+};
 use chinampa::internals::plan::{self, Action, Force, Impact};
 use chinampa::internals::workspace::{ManifestSource, Workspace};
 use proptest::collection::vec;
@@ -83,7 +85,7 @@ fn reused_with_diff(base: &State<'_>, read: &Read, changes: Changes) -> BTreeMap
     let image = |digest: &InputDigest| Image {
         repository: "image".parse().unwrap(),
         digest: ManifestDigest::of(digest.to_string().as_bytes()),
-        tag: Tag::tainted(),
+        tag: Tag::latest(),
     };
     let before = |name: &ProjectName| base.read.as_ref().and_then(|read| read.digests.get(name));
     let observed = |(name, digest): (&ProjectName, &InputDigest)| {
@@ -93,12 +95,12 @@ fn reused_with_diff(base: &State<'_>, read: &Read, changes: Changes) -> BTreeMap
             has_extra_inputs: !read.workspace.projects[name].extra_inputs.lines().is_empty(),
             image: before(name).filter(|before| *before == digest).map(image),
             default_branch_image: before(name).map(image),
-            is_tainted: false,
+            taints: Vec::new(),
         };
         (name.clone(), observed)
     };
     let projects = read.digests.iter().map(observed).collect();
-    let observations = Observations { changes, projects };
+    let observations = Observations { changes, projects, records: BuildRecords::default() };
     let plan = plan::make(&read.workspace.graph, &observations, PlanStrategy::Diff, &Force::None);
     let reused = plan.steps.into_iter().filter_map(|step| match step.action {
         Action::Reuse(image) => Some((step.impact.project, image)),

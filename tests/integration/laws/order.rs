@@ -97,7 +97,8 @@ impl Case {
             }],
             digest: InputDigest::from_bytes([1; 32]),
             destination: Destination::Shared(Tags::default()),
-            clears_taint: false,
+            taints: Vec::new(),
+            taints_repository: "taints".parse().unwrap(),
         }
     }
 

@@ -7,7 +7,7 @@ use chinampa::internals::graph::ProjectGraph;
 use chinampa::internals::model::{
     ChangeKind, CommitId, InputDigest, ManifestDigest, ObjectId, ProjectName, RepoPath, Tag,
 };
-use chinampa::internals::observe::{Base, Changes, Image, Observations, Observed, Reason};
+use chinampa::internals::observe::{Base, BuildRecords, Changes, Image, Observations, Observed, Reason};
 use chinampa::internals::plan::{self, Action, Force, Impact, Plan, ProjectImpact};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -82,10 +82,11 @@ impl Case {
             has_extra_inputs: false,
             image: self.found.contains(name).then(|| image(name)),
             default_branch_image: self.of_default_branch.contains(name).then(|| image(name)),
-            is_tainted: self.tainted.contains(name),
+            taints: self.tainted.contains(name).then(|| Tag::taint(name, 0)).into_iter().collect(),
         };
         let projects = self.selected.iter().map(|name| (name.clone(), observed(name))).collect();
-        let observations = Observations { changes: self.changes(), projects };
+        let observations =
+            Observations { changes: self.changes(), projects, records: BuildRecords::default() };
         let graph = ProjectGraph::new(&self.needs).unwrap();
         plan::make(&graph, &observations, self.strategy, &Force::Only(self.forced.clone()))
     }
@@ -126,7 +127,7 @@ fn image(name: &ProjectName) -> Image {
     Image {
         repository: name.as_str().parse().unwrap(),
         digest: ManifestDigest::of(name.as_str().as_bytes()),
-        tag: Tag::tainted(),
+        tag: Tag::latest(),
     }
 }
 

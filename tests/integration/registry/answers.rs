@@ -97,19 +97,6 @@ async fn a_document_comes_back_as_it_was_stored() {
 }
 
 #[tokio::test]
-async fn a_document_that_is_there_is_not_sent_again() {
-    let repository = new_repository();
-    put(&repository, "1", &[tag("a")]).await;
-    let proxy = Proxy::start(&upstream(), []).await;
-
-    let content = Bytes::from_static(b"1");
-    registry(proxy.host()).put_artifact(&repository, TYPE, content, &[tag("b")]).await.unwrap();
-
-    let written = proxy.lines().into_iter().filter(|line| !line.starts_with("HEAD")).collect::<Vec<_>>();
-    assert_eq!(written, [format!("PUT /v2/{repository}/manifests/b 201")]);
-}
-
-#[tokio::test]
 async fn a_tag_that_is_taken_away_leaves_the_image_and_its_other_tags() {
     let (registry, repository) = (registry(&upstream()), new_repository());
     let tags = [tag("kept"), tag("tainted")];

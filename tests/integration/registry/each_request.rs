@@ -1,14 +1,16 @@
 //! Each kind of request of a promotion and of a push meets each kind of trouble once, and all is whole at the end.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use chinampa::internals::model::{ManifestDigest, RepositoryName};
 use chinampa::internals::registry::copy::{self, Copied, Endpoint};
-use chinampa::internals::registry::{CredentialsSource, OciRegistry, Registry, RegistryError};
+use chinampa::internals::registry::{CredentialsSource, OciRegistry, Registry, RegistryError, RetryPolicy};
 
 use crate::registry::{HURRIED, TYPE, registry_with, tag};
-use crate::support::memory_registry::{Kind, MemoryRegistry, Nature, Trouble};
+use crate::support::memory_registry::{Access, Kind, MemoryRegistry, Nature, Trouble};
 
-const LOCKED: Nature = Nature { latency: std::time::Duration::ZERO, is_locked: true, lacks_referrers: false };
+const LOCKED: Nature = Nature { latency: Duration::ZERO, access: Access::Token, lacks_referrers: false };
 
 /// What may happen to any request, and passes.
 const PASSING: [Trouble; 6] = [
@@ -177,4 +179,26 @@ async fn new_credentials_for_an_upload_are_tried_once() {
 
     assert!(matches!(error, RegistryError::Renewed { .. }), "{error}");
     assert_eq!(target.count(Kind::PutBlob), 2, "{:?}", target.lines());
+}
+
+#[tokio::test]
+async fn an_answer_that_drips_is_given_up() {
+    let content = "x".repeat(10_000);
+    let impatient = RetryPolicy { idle: Duration::from_millis(200), tries: 2, ..HURRIED };
+    for kind in [Kind::GetManifest, Kind::GetBlob] {
+        let (from, to) =
+            (MemoryRegistry::start(Nature::default()).await, MemoryRegistry::start(Nature::default()).await);
+        let digest = from.content().put_image("api", &[&content]).parse().unwrap();
+        from.trouble(kind, Trouble::Drip(Duration::from_millis(10)), usize::MAX);
+        let source = registry_with(&from.host, CredentialsSource::Nobody, impatient);
+        let target = client(&to);
+
+        let source = Endpoint::new(&source, &name("api")).unwrap();
+        let copied = copy::image(&source, &Endpoint::new(&target, &name("api")).unwrap(), &digest).await;
+
+        let error = copied.unwrap_err();
+        assert!(matches!(error, RegistryError::TooSlow { .. }), "{kind:?}: {error}");
+        assert!(error.to_string().contains("the answer comes too slowly"), "{error}");
+        assert_eq!(to.count(Kind::PutManifest), 0, "{:?}", to.lines());
+    }
 }

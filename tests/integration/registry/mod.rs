@@ -3,6 +3,7 @@
 mod answers;
 mod copies;
 mod each_request;
+mod http2;
 mod image;
 mod killed;
 mod lock;

@@ -112,6 +112,12 @@ impl Content {
         self.put_manifest(repository, &digest_of(bytes.as_bytes()), IMAGE, bytes.into()).unwrap()
     }
 
+    /// Lets a tag stand for a manifest that is there.
+    pub(crate) fn tag(&mut self, repository: &str, digest: &str, tag: &str) {
+        assert!(self.manifest(repository, digest).is_some());
+        self.repository(repository).tags.insert(tag.to_owned(), digest.to_owned());
+    }
+
     pub(crate) fn delete_manifest(&mut self, repository: &str, digest: &str) -> bool {
         let repository = self.repository(repository);
         repository.tags.retain(|_, tagged| tagged != digest);

@@ -9,17 +9,21 @@ pub(crate) mod content;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::stream;
 use http_body_util::{BodyExt as _, Full, StreamBody, combinators::BoxBody};
 use hyper::body::{Bytes, Frame, Incoming};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::ServerConfig;
 use serde_json::json;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
 use self::content::Content;
 
@@ -57,6 +61,8 @@ pub(crate) enum Trouble {
     CutBody,
     /// Success is answered, and nothing is done.
     NothingDone,
+    /// A byte comes now and then, and the answer never ends.
+    Drip(Duration),
 }
 
 /// One request.
@@ -65,6 +71,8 @@ pub(crate) struct Asked {
     pub(crate) kind: Kind,
     /// Method, path and query.
     pub(crate) line: String,
+    from: Instant,
+    to: Instant,
 }
 
 /// Stops when it is dropped.
@@ -80,9 +88,19 @@ pub(crate) struct MemoryRegistry {
 pub(crate) struct Nature {
     /// Before each answer.
     pub(crate) latency: Duration,
-    /// Whether tokens are wanted.
-    pub(crate) is_locked: bool,
+    pub(crate) access: Access,
     pub(crate) lacks_referrers: bool,
+}
+
+/// What a registry wants to see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Access {
+    #[default]
+    Anybody,
+    /// Any.
+    Password,
+    /// One of its own token service, which gives them to anybody.
+    Token,
 }
 
 #[derive(Debug)]
@@ -94,13 +112,19 @@ struct Shared {
     troubles: Mutex<Vec<(Kind, Trouble, usize)>>,
     tokens: Mutex<(usize, BTreeSet<String>)>,
     asked: Mutex<Vec<Asked>>,
+    connections: AtomicUsize,
 }
 
 type Body = BoxBody<Bytes, io::Error>;
 
 impl MemoryRegistry {
     pub(crate) async fn start(nature: Nature) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at(Ipv4Addr::LOCALHOST.into(), nature, None).await
+    }
+
+    /// The same at another address of this machine; over TLS it speaks HTTP/2 alone.
+    pub(crate) async fn start_at(address: IpAddr, nature: Nature, tls: Option<ServerConfig>) -> Self {
+        let listener = TcpListener::bind((address, 0)).await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let shared = Arc::new(Shared {
             host: host.clone(),
@@ -109,8 +133,10 @@ impl MemoryRegistry {
             troubles: Mutex::default(),
             tokens: Mutex::default(),
             asked: Mutex::default(),
+            connections: AtomicUsize::new(0),
         });
-        let server = tokio::spawn(serve(listener, Arc::clone(&shared)));
+        let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
+        let server = tokio::spawn(serve(listener, tls, Arc::clone(&shared)));
         Self { host, shared, server }
     }
 
@@ -143,8 +169,26 @@ impl MemoryRegistry {
         self.shared.asked.lock().unwrap().clear();
     }
 
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn count(&self, kind: Kind) -> usize {
         self.asked().iter().filter(|asked| asked.kind == kind).count()
+    }
+
+    /// The longest chain of requests each of which came after the one before was answered.
+    pub(crate) fn rounds(&self) -> usize {
+        let mut asked = self.shared.asked.lock().unwrap().clone();
+        asked.sort_by_key(|asked| asked.to);
+        let (mut rounds, mut last): (usize, Option<Instant>) = (0, None);
+        for asked in asked {
+            if last.is_none_or(|last| asked.from >= last) {
+                rounds += 1;
+                last = Some(asked.to);
+            }
+        }
+        rounds
     }
 }
 
@@ -154,17 +198,30 @@ impl Drop for MemoryRegistry {
     }
 }
 
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
+        shared.connections.fetch_add(1, Ordering::Relaxed);
+        tokio::spawn(serve_connection(stream, tls.clone(), Arc::clone(&shared)));
+    }
+}
+
+/// A connection that trouble or the other side breaks is no failure of the server.
+async fn serve_connection(stream: TcpStream, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
+    let service = service_fn(|request| {
         let shared = Arc::clone(&shared);
-        tokio::spawn(async move {
-            let service = service_fn(|request| shared.answer(request));
-            // A connection that trouble or the other side breaks is no failure of the server.
-            let _ended = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-        });
+        async move { shared.answer(request).await }
+    });
+    match tls {
+        None => {
+            let connection = hyper::server::conn::http1::Builder::new();
+            let _ended = connection.serve_connection(TokioIo::new(stream), service).await;
+        }
+        Some(tls) => {
+            let Ok(stream) = tls.accept(stream).await else { return };
+            let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            let _ended = connection.serve_connection(TokioIo::new(stream), service).await;
+        }
     }
 }
 
@@ -233,12 +290,23 @@ impl Parts {
 
 impl Shared {
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, io::Error> {
+        let from = Instant::now();
         let parts = Parts::read(&request);
-        let line = format!("{} {}", request.method(), request.uri());
-        self.asked.lock().unwrap().push(Asked { kind: parts.kind, line });
+        let path = request.uri().path_and_query().unwrap();
+        let line = format!("{} {path}", request.method());
+        let number = {
+            let mut asked = self.asked.lock().unwrap();
+            asked.push(Asked { kind: parts.kind, line, from, to: from });
+            asked.len()
+        };
         let body = request.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
         tokio::time::sleep(self.nature.latency).await;
-        self.answer_to(&parts, body)
+        let answered = self.answer_to(&parts, body);
+        // Forgotten in between, it is not missed.
+        if let Some(asked) = self.asked.lock().unwrap().get_mut(number - 1) {
+            asked.to = Instant::now();
+        }
+        answered
     }
 
     fn answer_to(&self, parts: &Parts, body: Bytes) -> Result<Response<Body>, io::Error> {
@@ -265,6 +333,7 @@ impl Shared {
                 Ok(response)
             }
             Some(Trouble::NothingDone) => Ok(status(201).map(whole)),
+            Some(Trouble::Drip(pause)) => Ok(self.well(parts, body).map(|body| drip(body, pause))),
         }
     }
 
@@ -276,16 +345,24 @@ impl Shared {
     }
 
     fn lets_in(&self, parts: &Parts) -> bool {
-        let token = parts.authorization.as_deref().and_then(|it| it.strip_prefix("Bearer "));
-        !self.nature.is_locked || token.is_some_and(|token| self.tokens.lock().unwrap().1.contains(token))
+        let shown = parts.authorization.as_deref().and_then(|it| it.split_once(' '));
+        match (self.nature.access, shown) {
+            (Access::Anybody, _) | (Access::Password, Some(("Basic", _))) => true,
+            (Access::Token, Some(("Bearer", token))) => self.tokens.lock().unwrap().1.contains(token),
+            (Access::Password | Access::Token, _) => false,
+        }
     }
 
     fn challenge(&self, parts: &Parts) -> Response<Body> {
         let Parts { repository, .. } = parts;
         let host = &self.host;
-        let challenge = format!(
-            r#"Bearer realm="http://{host}/token",service="it",scope="repository:{repository}:pull""#
-        );
+        let challenge = match self.nature.access {
+            Access::Token => {
+                let scope = format!("repository:{repository}:pull");
+                format!(r#"Bearer realm="http://{host}/token",service="it",scope="{scope}""#)
+            }
+            Access::Password | Access::Anybody => r#"Basic realm="it""#.to_owned(),
+        };
         let mut response = refusal(401, "UNAUTHORIZED").map(whole);
         response.headers_mut().insert("www-authenticate", challenge.parse().unwrap());
         response
@@ -393,4 +470,15 @@ fn whole(body: Bytes) -> Body {
 fn cut(body: Bytes) -> Body {
     let frames = [Ok(Frame::data(body.slice(..body.len() / 2))), Err(io::Error::other("cut on demand"))];
     StreamBody::new(stream::iter(frames)).boxed()
+}
+
+fn drip(body: Bytes, pause: Duration) -> Body {
+    let bytes = stream::unfold(0, move |sent| {
+        let byte = body.slice(sent..(sent + 1).min(body.len()));
+        async move {
+            tokio::time::sleep(pause).await;
+            (!byte.is_empty()).then(|| (Ok(Frame::data(byte)), sent + 1))
+        }
+    });
+    StreamBody::new(bytes).boxed()
 }
