@@ -265,9 +265,9 @@ impl Parts {
             };
             (kind, "/manifests")
         } else if folder.ends_with("/blobs/uploads") {
-            let kind = match method {
-                &Method::PUT => Kind::PutBlob,
-                &Method::PATCH => Kind::PatchBlob,
+            let kind = match *method {
+                Method::PUT => Kind::PutBlob,
+                Method::PATCH => Kind::PatchBlob,
                 _ if query.iter().any(|(key, _)| key == "mount") => Kind::Mount,
                 _ => Kind::OpenUpload,
             };
