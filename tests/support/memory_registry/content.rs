@@ -13,7 +13,8 @@ const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(crate) struct Content {
     repositories: BTreeMap<String, Repository>,
     blobs: BTreeMap<String, Bytes>,
-    uploads: BTreeSet<String>,
+    /// What came so far, by path.
+    uploads: BTreeMap<String, Vec<u8>>,
     count: usize,
 }
 
@@ -58,12 +59,19 @@ impl Content {
     pub(crate) fn open_upload(&mut self, repository: &str) -> String {
         self.count += 1;
         let path = format!("/v2/{repository}/blobs/uploads/{}", self.count);
-        self.uploads.insert(path.clone());
+        self.uploads.insert(path.clone(), Vec::new());
         path
     }
 
-    /// Whether there was such an upload.
-    pub(crate) fn close_upload(&mut self, path: &str) -> bool {
+    /// How many bytes came so far; `None` when there is no such upload.
+    pub(crate) fn append(&mut self, path: &str, part: &[u8]) -> Option<usize> {
+        let upload = self.uploads.get_mut(path)?;
+        upload.extend_from_slice(part);
+        Some(upload.len())
+    }
+
+    /// What came, if there was such an upload.
+    pub(crate) fn close_upload(&mut self, path: &str) -> Option<Vec<u8>> {
         self.uploads.remove(path)
     }
 

@@ -43,7 +43,9 @@ pub(crate) enum Kind {
     GetBlob,
     Mount,
     OpenUpload,
+    PatchBlob,
     PutBlob,
+    Ping,
 }
 
 /// How a request is answered that would have been answered well.
@@ -247,6 +249,8 @@ impl Parts {
         let (folder, reference) = path.rsplit_once('/').unwrap();
         let (kind, marker) = if path == "/token" {
             (Kind::Token, "")
+        } else if path == "/v2/" {
+            (Kind::Ping, "")
         } else if path.ends_with("/tags/list") {
             (Kind::Tags, "/tags")
         } else if folder.ends_with("/referrers") {
@@ -261,8 +265,9 @@ impl Parts {
             };
             (kind, "/manifests")
         } else if folder.ends_with("/blobs/uploads") {
-            let kind = match method {
-                &Method::PUT => Kind::PutBlob,
+            let kind = match *method {
+                Method::PUT => Kind::PutBlob,
+                Method::PATCH => Kind::PatchBlob,
                 _ if query.iter().any(|(key, _)| key == "mount") => Kind::Mount,
                 _ => Kind::OpenUpload,
             };
@@ -431,14 +436,28 @@ impl Shared {
                 response.headers_mut().insert("location", location.parse().unwrap());
                 response
             }
-            Kind::PutBlob if !content.close_upload(path) => refusal(404, "BLOB_UPLOAD_UNKNOWN"),
-            Kind::PutBlob if content::digest_of(&body) != parts.parameter("digest") => {
-                refusal(400, "DIGEST_INVALID")
-            }
-            Kind::PutBlob => {
-                content.put_blob(repository, body);
-                status(201)
-            }
+            Kind::PatchBlob => match content.append(path, &body) {
+                Some(length) => {
+                    let mut response = status(202);
+                    response.headers_mut().insert("location", path.parse().unwrap());
+                    let range = format!("0-{}", length.saturating_sub(1));
+                    response.headers_mut().insert("range", range.parse().unwrap());
+                    response
+                }
+                None => refusal(404, "BLOB_UPLOAD_UNKNOWN"),
+            },
+            Kind::PutBlob => match content.close_upload(path) {
+                None => refusal(404, "BLOB_UPLOAD_UNKNOWN"),
+                Some(mut blob) => {
+                    blob.extend_from_slice(&body);
+                    if content::digest_of(&blob) != parts.parameter("digest") {
+                        return refusal(400, "DIGEST_INVALID");
+                    }
+                    content.put_blob(repository, blob.into());
+                    status(201)
+                }
+            },
+            Kind::Ping => status(200),
         }
     }
 }
