@@ -220,7 +220,7 @@ impl Transport {
         Ok(exchange.reply)
     }
 
-    /// The very first question goes alone, and the others wait: its answer says what the registry wants to see, and
+    /// Over TLS, the very first question goes alone, and the others wait: its answer says what the registry wants to see, and
     /// whether it takes all of them in the same connection.
     async fn first_exchange(
         &self,
@@ -229,7 +229,7 @@ impl Transport {
         request: RequestBuilder,
         shown: Option<Authorization>,
     ) -> Result<Exchange, RegistryError> {
-        if self.was_asked.initialized() {
+        if self.base.scheme() != "https" || self.was_asked.initialized() {
             return self.exchange(image, scope, request, shown, true).await;
         }
         let mut answered = None;
