@@ -136,10 +136,11 @@ impl Transport {
             .header(CONTENT_TYPE, &manifest.media_type)
             .body(manifest.bytes.clone());
         let response = self.send(image, Scope::Push, request).await?;
-        if response.status() != StatusCode::CREATED {
-            return Err(refuse(image, response).await?);
+        match response.status() {
+            StatusCode::CREATED => check_stored(image, response.headers(), manifest.digest()),
+            StatusCode::BAD_REQUEST => Err(bad_manifest(image, read_answer(image, response).await?)),
+            _ => Err(refuse(image, response).await?),
         }
-        check_stored(image, response.headers(), manifest.digest())
     }
 
     /// Deletes a manifest by its digest, with every tag that it has. Nothing happens if it isn't there.
@@ -252,4 +253,14 @@ pub(super) fn compare(
         return Ok(());
     }
     Err(RegistryError::DigestMismatch { image: Box::new(image.clone()), expected, actual })
+}
+
+/// What a 400 to a manifest means. Its digest is right: docker-registry doubts it while another upload writes the link of
+/// a blob that both have.
+fn bad_manifest(image: &ImageRef, answer: Answer) -> RegistryError {
+    let image = Box::new(image.clone());
+    match answer.code.as_deref() {
+        Some("DIGEST_INVALID") => RegistryError::Unavailable { image, answer, retry_after: None },
+        _ => RegistryError::Unexpected { image, answer },
+    }
 }

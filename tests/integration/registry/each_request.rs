@@ -27,7 +27,8 @@ fn passing(kind: Kind) -> Vec<Trouble> {
     let own: &[Trouble] = match kind {
         Kind::Token | Kind::GetManifest | Kind::GetBlob | Kind::Referrers | Kind::Tags => &[Trouble::CutBody],
         Kind::PutBlob => &[Trouble::Status(404)],
-        Kind::PutManifest => &[Trouble::NothingDone],
+        Kind::PutManifest => &[Trouble::NothingDone, Trouble::DigestInvalid],
+        Kind::PutTag => &[Trouble::DigestInvalid],
         _ => &[],
     };
     // A token service has no tokens that it could refuse.

@@ -53,6 +53,8 @@ pub(crate) enum Kind {
 pub(crate) enum Trouble {
     /// Nothing is done.
     Status(u16),
+    /// Nothing is done, because the digest is doubted.
+    DigestInvalid,
     /// All tokens have run out.
     TokensExpired,
     /// The connection is closed without an answer, and nothing is done.
@@ -321,6 +323,7 @@ impl Shared {
         match self.trouble_for(parts.kind) {
             None => Ok(self.well(parts, body).map(whole)),
             Some(Trouble::Status(status)) => Ok(refusal(status, "UNKNOWN").map(whole)),
+            Some(Trouble::DigestInvalid) => Ok(refusal(400, "DIGEST_INVALID").map(whole)),
             Some(Trouble::TokensExpired) => {
                 self.tokens.lock().unwrap().1.clear();
                 Ok(self.challenge(parts))
