@@ -184,6 +184,28 @@ fn a_dockerfile_and_its_ignore_files_are_inputs_though_no_pattern_takes_them() {
 }
 
 #[test]
+fn what_lies_where_no_pattern_leads_is_an_input_all_the_same() {
+    let digest_with = |changed: &[(&str, &str)]| {
+        let world = World::new();
+        let project = "[projects.a]\npath = 'a'\ndockerfile = 'docker/a'\nextra_inputs = ['given/**']\n";
+        world.write("projects.toml", format!("[workspace]\nname = 'w'\n{project}"));
+        world.write("a/.rebuild_patterns", "./src/\n").write("a/src/main", "1\n");
+        world.write("a/docker/a", "FROM scratch\n").write("given/b", "1\n").write("other/b", "1\n");
+        for (path, content) in changed {
+            world.write(path, *content);
+        }
+        world.commit();
+        digests(&world)["a"].clone()
+    };
+
+    let before = digest_with(&[]);
+
+    assert_ne!(digest_with(&[("a/docker/a", "FROM scratch AS a\n")]), before);
+    assert_ne!(digest_with(&[("given/b", "2\n")]), before);
+    assert_eq!(digest_with(&[("other/b", "2\n")]), before);
+}
+
+#[test]
 fn what_git_keeps_for_itself_is_no_extra_input() {
     let world = World::new();
     world.write("a/Dockerfile", "FROM scratch\n").write("a/.rebuild_patterns", "./src/\n").write("built", "");

@@ -28,6 +28,10 @@ context = '.'
 path = 'names'
 context = '.'
 
+[projects.open]
+path = 'open'
+hermetic = false
+
 [projects.whole]
 path = 'whole'
 ";
@@ -43,6 +47,7 @@ fn world() -> World {
         .write("copies/.rebuild_patterns", "**\n");
     world.write("names/Dockerfile", "FROM scratch\nCOPY . /\n");
     world.write("names/.rebuild_patterns", "apart/.rebuild_patterns\n");
+    world.write("open/Dockerfile", "FROM scratch\nCOPY . /\n").write("open/.rebuild_patterns", "./src/\n");
     world.write("whole/Dockerfile", "FROM scratch\nCOPY . /\n");
     world.commit();
     world
@@ -91,13 +96,15 @@ fn each_input_is_told_with_the_line_that_makes_it_one_and_where_that_stands() {
                 "names: .dockerignore (projects.toml:14)",
             ],
         ),
-        ("whole/a", &[everything, "whole: whole/ (projects.toml:18)"]),
+        ("open/a", &[everything, "open: open/ (projects.toml:18)"]),
+        ("whole/a", &[everything, "whole: whole/ (projects.toml:22)"]),
         (
             "toolchain/version",
             &[
                 "apart: toolchain/ (projects.toml:3)",
                 everything,
                 "names: toolchain/ (projects.toml:3)",
+                "open: toolchain/ (projects.toml:3)",
                 "whole: toolchain/ (projects.toml:3)",
             ],
         ),
