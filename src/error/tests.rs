@@ -183,7 +183,7 @@ fn each_variant_of_each_error_has_its_kind() {
         SimulateError::Git(no_git()) => Environment,
         SimulateError::Infer { project: project(), source: DockerfileError::NoStage.into() } => Input,
     ]);
-    check!("execute/prepare.rs", PrepareError, [
+    check!("execute/prepare_error.rs", PrepareError, [
         PrepareError::Git(no_git()) => Environment,
         PrepareError::Context { project: project(), source: link() } => Input,
         PrepareError::DockerIgnore { file: path(), source: ignore_error() } => Input,

@@ -9,6 +9,7 @@ mod error;
 mod folders;
 mod job;
 mod prepare;
+mod prepare_error;
 mod record;
 mod report;
 mod schedule;
@@ -26,7 +27,8 @@ use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 pub use job::{Destination, Job, Tags, Task, TaskVariant, Work};
-pub use prepare::{Preparation, PrepareError, Secrets, prepare};
+pub use prepare::{Preparation, Secrets, prepare};
+pub use prepare_error::PrepareError;
 pub use record::{Recording, RecordingError, record};
 pub use report::{BuildReport, Event, Failure, Outcome, ProjectReport};
 pub use schedule::Durations;

@@ -8,94 +8,27 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use thiserror::Error;
 
 use super::build::pinned;
 use super::job::{Destination, Job, Task, TaskVariant, Work};
+use super::prepare_error::PrepareError;
 use super::untrusted;
-use crate::dockerfile::DockerfileError;
-use crate::dockerignore::{DockerIgnore, DockerIgnoreError};
+use crate::dockerignore::DockerIgnore;
 use crate::engine::{
-    BuildRequest, Content, Context, ContextError, ContextFile, ContextReuse, Engine, Logins, SshAgent,
-    check_link,
+    BuildRequest, Content, Context, ContextFile, ContextReuse, Engine, Logins, SshAgent, check_link,
 };
 use crate::git::{GitError, Repository, Snapshot};
 use crate::inputs::{InputContent, InputFile};
 use crate::model::{
-    BranchName, CommitId, ErrorKind, FileMode, ImageRef, InputDigest, ProjectName, RepoPath, Secret,
-    StageName, Tag,
+    BranchName, CommitId, FileMode, ImageRef, InputDigest, ProjectName, RepoPath, Secret, StageName, Tag,
 };
 use crate::observe::{Observations, Observed, Zone};
 use crate::plan::{Action, Build, Plan, Step};
-use crate::registry::{Registry, RegistryError, Storage};
+use crate::registry::{Registry, Storage};
 use crate::workspace::{FolderContext, PatternFile, Project, Variant, Workspace};
 
 /// The values of each project's secrets, by their ids.
 pub type Secrets = BTreeMap<ProjectName, BTreeMap<String, Secret>>;
-
-/// Why a project's build could not be prepared.
-#[derive(Debug, Error)]
-pub enum PrepareError {
-    #[error(transparent)]
-    Git(#[from] GitError),
-    #[error("the context of `{project}` can't be made")]
-    Context {
-        project: ProjectName,
-        #[source]
-        source: ContextError,
-    },
-    #[error("cannot use `{file}`")]
-    DockerIgnore {
-        file: RepoPath,
-        #[source]
-        source: DockerIgnoreError,
-    },
-    #[error("cannot use `{file}`")]
-    Dockerfile {
-        file: RepoPath,
-        #[source]
-        source: DockerfileError,
-    },
-    #[error("cannot read the link `{path}`")]
-    Link {
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
-    #[error("the link `{path}` changed after the build was planned")]
-    LinkChanged { path: PathBuf },
-    #[error(
-        "`{project}` is built by the Dockerfile frontend `{frontend}`, a program that an untrusted run doesn't start"
-    )]
-    Frontend { project: ProjectName, frontend: String },
-    #[error("cannot get credentials for the cache")]
-    Credentials(#[source] RegistryError),
-}
-
-impl PrepareError {
-    /// What kind of trouble it is.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Git(error) => error.kind(),
-            Self::Context { source, .. } => source.kind(),
-            Self::DockerIgnore { .. } | Self::Dockerfile { .. } | Self::Frontend { .. } => ErrorKind::Input,
-            Self::Link { .. } | Self::LinkChanged { .. } => ErrorKind::Environment,
-            Self::Credentials(error) => error.kind(),
-        }
-    }
-
-    /// What the reader can do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Git(error) => error.hint(),
-            Self::Context { source, .. } => source.hint(),
-            Self::DockerIgnore { .. } | Self::Dockerfile { .. } | Self::Link { .. } => None,
-            Self::Frontend { .. } => Some("untrusted runs take `# syntax=docker/dockerfile` only".to_owned()),
-            Self::LinkChanged { .. } => Some("run it again once nothing writes to the work tree".to_owned()),
-            Self::Credentials(error) => error.hint(),
-        }
-    }
-}
 
 /// What the jobs of a run have in common.
 #[derive(Clone, Copy)]

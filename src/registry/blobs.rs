@@ -4,7 +4,7 @@ use bytes::Bytes;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION};
 use reqwest::{StatusCode, Url};
 
-use super::auth::Scope;
+use super::authorization::Scope;
 use super::distribution::{check_stored, verify};
 use super::error::RegistryError;
 use super::http::{Reply, read_answer, read_body, refuse};

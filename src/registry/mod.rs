@@ -3,6 +3,7 @@
 //! Absent is an answer, trouble is an error: no failure is ever read as "not there".
 
 mod auth;
+mod authorization;
 mod blobs;
 pub mod copy;
 mod credentials;
@@ -21,6 +22,7 @@ mod oci;
 mod pace;
 mod referrers;
 mod tags;
+mod token;
 mod transport;
 
 use std::fmt;

@@ -9,7 +9,7 @@ use reqwest::{StatusCode, Url};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::auth::Scope;
+use super::authorization::Scope;
 use super::error::RegistryError;
 use super::http::{read_body, refuse};
 use super::manifest::{Manifest, OCI_IMAGE, OCI_INDEX};

@@ -4,7 +4,7 @@ use reqwest::header::{HeaderMap, LINK};
 use reqwest::{StatusCode, Url};
 use serde::Deserialize;
 
-use super::auth::Scope;
+use super::authorization::Scope;
 use super::distribution::is_absent;
 use super::error::RegistryError;
 use super::http::{read_answer, read_body, refusal, refuse};

@@ -14,7 +14,8 @@ use reqwest::{Client, ClientBuilder, RequestBuilder, Url};
 use tokio::sync::OnceCell;
 
 use super::CredentialsSource;
-use super::auth::{Auth, Authorization, Scope};
+use super::auth::Auth;
+use super::authorization::{Authorization, Scope};
 use super::error::RegistryError;
 use super::http::{Reply, execute, read_answer, unreachable};
 use super::known::KnownManifests;

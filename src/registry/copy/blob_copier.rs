@@ -18,7 +18,7 @@ use super::Endpoint;
 use super::shared::SharedBlobs;
 use crate::model::{ImageRef, ManifestDigest, RepositoryName};
 use crate::registry::RegistryError;
-use crate::registry::auth::Scope;
+use crate::registry::authorization::Scope;
 use crate::registry::blobs::{Mount, check_uploaded, stated_size};
 use crate::registry::distribution::compare;
 use crate::registry::http::Reply;

@@ -1,0 +1,76 @@
+//! Why a project's build could not be prepared.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::dockerfile::DockerfileError;
+use crate::dockerignore::DockerIgnoreError;
+use crate::engine::ContextError;
+use crate::git::GitError;
+use crate::model::{ErrorKind, ProjectName, RepoPath};
+use crate::registry::RegistryError;
+
+/// Why a project's build could not be prepared.
+#[derive(Debug, Error)]
+pub enum PrepareError {
+    #[error(transparent)]
+    Git(#[from] GitError),
+    #[error("the context of `{project}` can't be made")]
+    Context {
+        project: ProjectName,
+        #[source]
+        source: ContextError,
+    },
+    #[error("cannot use `{file}`")]
+    DockerIgnore {
+        file: RepoPath,
+        #[source]
+        source: DockerIgnoreError,
+    },
+    #[error("cannot use `{file}`")]
+    Dockerfile {
+        file: RepoPath,
+        #[source]
+        source: DockerfileError,
+    },
+    #[error("cannot read the link `{path}`")]
+    Link {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the link `{path}` changed after the build was planned")]
+    LinkChanged { path: PathBuf },
+    #[error(
+        "`{project}` is built by the Dockerfile frontend `{frontend}`, a program that an untrusted run doesn't start"
+    )]
+    Frontend { project: ProjectName, frontend: String },
+    #[error("cannot get credentials for the cache")]
+    Credentials(#[source] RegistryError),
+}
+
+impl PrepareError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Git(error) => error.kind(),
+            Self::Context { source, .. } => source.kind(),
+            Self::DockerIgnore { .. } | Self::Dockerfile { .. } | Self::Frontend { .. } => ErrorKind::Input,
+            Self::Link { .. } | Self::LinkChanged { .. } => ErrorKind::Environment,
+            Self::Credentials(error) => error.kind(),
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Git(error) => error.hint(),
+            Self::Context { source, .. } => source.hint(),
+            Self::DockerIgnore { .. } | Self::Dockerfile { .. } | Self::Link { .. } => None,
+            Self::Frontend { .. } => Some("untrusted runs take `# syntax=docker/dockerfile` only".to_owned()),
+            Self::LinkChanged { .. } => Some("run it again once nothing writes to the work tree".to_owned()),
+            Self::Credentials(error) => error.hint(),
+        }
+    }
+}
