@@ -47,9 +47,11 @@ fn live(mut shop: Shop, engine: BedEngine) {
     assert_eq!(with_outcome(&late, "built"), names(["api"]));
     let api = project(&late, "api");
     let count = |key: &str| api[key].as_u64().unwrap();
-    // The late change is in the last step.
-    let primed = if engine.has_inline_cache() { count("steps") - 1 } else { 0 };
-    assert_eq!(count("cached_steps"), primed, "{api:#}");
+    // The late change is in the last step. How many of those before it the inline cache has is up to the engine: it leaves
+    // some out where another build of it made the same step at the same time (moby/buildkit#7146).
+    let is_primed = count("cached_steps") > 0;
+    assert_eq!(is_primed, engine.has_inline_cache(), "{api:#}");
+    assert!(count("cached_steps") < count("steps"), "{api:#}");
 
     shop.world.git(["revert", "--no-edit", "HEAD~2..HEAD"]);
     let reverted = shop.build([]);
