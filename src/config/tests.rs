@@ -59,6 +59,12 @@ fn the_documented_example_is_read_whole() {
             value: RepoPath(services/api/Dockerfile),
             line: 35,
         },
+        patterns: Some(
+            Located {
+                value: RepoPath(services/api/api.rebuild_patterns),
+                line: 36,
+            },
+        ),
         target: Some(
             StageName(
                 "runtime",
@@ -72,7 +78,7 @@ fn the_documented_example_is_read_whole() {
                 value: ProjectName(
                     "lib",
                 ),
-                line: 38,
+                line: 39,
             },
         ],
         platforms: [
@@ -95,7 +101,7 @@ fn the_documented_example_is_read_whole() {
                         "lib",
                     ),
                 ),
-                line: 41,
+                line: 42,
             },
             ContextName(
                 "proto",
@@ -103,7 +109,7 @@ fn the_documented_example_is_read_whole() {
                 value: Folder(
                     RepoPath(proto),
                 ),
-                line: 41,
+                line: 42,
             },
         },
         secrets: {
@@ -117,7 +123,7 @@ fn the_documented_example_is_read_whole() {
         extra_inputs: [
             Located {
                 value: "services/api/dist/**",
-                line: 44,
+                line: 45,
             },
         ],
         hermetic: true,
@@ -130,7 +136,7 @@ fn the_documented_example_is_read_whole() {
         terraform: Folder(
             Located {
                 value: RepoPath(services/api/terraform),
-                line: 47,
+                line: 48,
             },
         ),
         service: Some(
@@ -560,6 +566,7 @@ fn each_key_that_makes_another_image_is_a_difference() {
         ("secrets.s", "{ env = \"S\" }"),
         ("extra_inputs", "[\"dist/\"]"),
         ("hermetic", "false"),
+        ("patterns", "\"api.rebuild_patterns\""),
     ] {
         let other = project(&format!("path = \"api\"\n{key} = {value}"));
 

@@ -5,6 +5,7 @@ mod compare;
 mod definition;
 mod digest;
 mod index;
+mod list;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ use thiserror::Error;
 pub use compare::{Difference, ParentChange, differences};
 pub use digest::digests;
 pub use index::{InputIndex, Projects, TakenBy};
+pub use list::{ListedInput, list};
 
 use crate::git::{EntryKind, GitError, Snapshot, WalkedFile};
 use crate::model::{ErrorKind, FileMode, ObjectId, ProjectName, RepoPath};

@@ -36,6 +36,12 @@ impl<'m> Names<'m> {
         self.registries[0].expect("every manifest has a cache")
     }
 
+    /// A project's entry.
+    pub(super) fn config(&self, project: &ProjectName) -> Option<&'m ProjectConfig> {
+        let place = self.projects.binary_search_by(|(name, _)| (*name).cmp(project)).ok()?;
+        Some(self.projects[place].1)
+    }
+
     /// What a reference in `dependent`'s Dockerfile stands for.
     ///
     /// A bare name is the project of that name, `<host>/<prefix><repository>` the project with that
