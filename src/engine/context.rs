@@ -17,6 +17,21 @@ pub struct Context {
     pub files: Vec<ContextFile>,
 }
 
+impl Context {
+    /// Adds folders that are there even if no file is in them, sorted by path.
+    pub fn add_folders(&mut self, folders: impl IntoIterator<Item = RepoPath>) {
+        let empty = |path| ContextFile {
+            path,
+            // As one that is not initialised, it is an empty folder.
+            mode: FileMode::Submodule,
+            content: Content::Bytes(Bytes::new()),
+        };
+        self.files.extend(folders.into_iter().map(empty));
+        self.files.sort_by(|one, other| one.path.cmp(&other.path));
+        self.files.dedup_by(|one, other| one.path == other.path);
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct ContextFile {
     pub path: RepoPath,
@@ -198,6 +213,18 @@ mod tests {
 
         let paths: Vec<String> = listed.iter().map(|(path, _)| path.to_string()).collect();
         assert_eq!(paths, ["a", "a/b", "a/b/c", "a/b-c", "a-b", "a.b"]);
+    }
+
+    #[test]
+    fn a_folder_is_there_with_and_without_files_in_it() {
+        let mut context = Context { files: vec![file("a/b"), file("d")] };
+
+        context.add_folders(["a", "c/d", "c/d"].map(path));
+
+        let listed = list(&context.files).unwrap();
+        let paths: Vec<String> = listed.iter().map(|(path, _)| path.to_string()).collect();
+        assert_eq!(paths, ["a", "a/b", "c", "c/d", "d"]);
+        assert!(matches!(listed[3].1, Entry::Folder));
     }
 
     #[test]

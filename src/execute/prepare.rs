@@ -156,8 +156,12 @@ impl<'p> TaskBuilder<'p> {
             // Without inline cache, stages prime nothing.
             variants.iter_mut().for_each(|variant| variant.stages.clear());
         }
+        let mut context = self.context(name, &config.context.value, &ignore, files)?;
+        if let Some(inferred) = project.inputs.inferred() {
+            context.add_folders(inferred.folders());
+        }
         let request = BuildRequest {
-            context: self.context(name, &config.context.value, &ignore, files)?,
+            context,
             reuse: self.reuse(name),
             dockerfile: Vec::new(),
             target: config.target.clone(),

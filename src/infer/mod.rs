@@ -44,6 +44,8 @@ pub struct Source {
     pub patterns: Patterns,
     /// Whether `--exclude` leaves out some of it.
     pub has_exclusions: bool,
+    /// Folders that an engine looks for, which need not hold anything that it takes.
+    pub folders: Vec<RepoPath>,
     pub(crate) follows: Follows,
 }
 
@@ -164,7 +166,8 @@ pub fn sources(
             if copy.kind == CopyKind::Add && source::is_remote(source) {
                 continue;
             }
-            let source::Resolved { resolution, takes, patterns, follows } = resolver.takes(source, copy)?;
+            let source::Resolved { resolution, takes, patterns, folders, follows } =
+                resolver.takes(source, copy)?;
             sources.push(Source {
                 kind: copy.kind.into(),
                 line: source.line,
@@ -173,6 +176,7 @@ pub fn sources(
                 takes,
                 patterns,
                 has_exclusions: copy.has_exclusions,
+                folders,
                 follows,
             });
         }
@@ -189,6 +193,7 @@ fn foreign(line: usize, image: &str, context: &RepoPath) -> Source {
         takes: vec![CopiedPath::Folder(context.clone())],
         patterns: [Pattern::of_folder(context)].into_iter().collect(),
         has_exclusions: false,
+        folders: Vec::new(),
         follows: Follows::default(),
     }
 }

@@ -40,6 +40,7 @@ pub(super) struct Resolved {
     pub(super) resolution: Resolution,
     pub(super) takes: Vec<CopiedPath>,
     pub(super) patterns: Patterns,
+    pub(super) folders: Vec<RepoPath>,
     pub(super) follows: Follows,
 }
 
@@ -140,7 +141,9 @@ impl<'r> Resolver<'r> {
                 Some((EntryKind::File(_), _)) | None => return Ok(self.missing(place, rest, found)),
             }
         }
-        Ok(Followed { path: self.path(&place).map(CopiedPath::Folder), is_there: true })
+        let folder = self.path(&place);
+        found.folders_there.extend(folder.clone());
+        Ok(Followed { path: folder.map(CopiedPath::Folder), is_there: true })
     }
 
     /// A path that ends before its last part. In another tree it may go on, through links.
@@ -249,6 +252,8 @@ struct Found {
     /// Links on the way, and what they lead to.
     takes: Vec<CopiedPath>,
     follows: Follows,
+    /// Where a path ends, or wildcards begin.
+    folders_there: Vec<RepoPath>,
     files: bool,
     folders: bool,
     /// Whether a wildcard found a name beyond ASCII.
@@ -261,8 +266,8 @@ struct Found {
 
 impl Found {
     fn resolved(self, resolution: Resolution) -> Resolved {
-        let Self { takes, follows, .. } = self;
-        Resolved { resolution, patterns: takes.iter().map(pattern).collect(), takes, follows }
+        let Self { takes, follows, folders_there: folders, .. } = self;
+        Resolved { resolution, patterns: takes.iter().map(pattern).collect(), takes, folders, follows }
     }
 }
 

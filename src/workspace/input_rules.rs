@@ -1,5 +1,7 @@
 //! Which committed files are inputs of a project.
 
+use std::collections::BTreeSet;
+
 use super::{FolderContext, PATTERN_FILE, Variant};
 use crate::config::ProjectConfig;
 use crate::git::Snapshot;
@@ -50,6 +52,15 @@ impl InputRules {
 }
 
 impl InferredInputs {
+    /// Folders, from the root of the context, that an engine looks for though there may be no input in them: those in which a wildcard
+    /// finds nothing, and those of which every file is ignored. An image is the same with and without them.
+    pub fn folders(&self) -> BTreeSet<RepoPath> {
+        let FolderContext { folder: context, ignore, .. } = &self.context;
+        let folders = self.sources.iter().flat_map(|source| &source.folders);
+        let in_context = folders.filter_map(|folder| folder.relative_to(context));
+        in_context.filter(|folder| !folder.is_root() && !ignore.ignores(folder)).collect()
+    }
+
     /// Whether a source takes this path, if the context has it.
     pub fn names(&self, path: &RepoPath) -> bool {
         self.sources.iter().any(|source| source.patterns.decide(path).is_some())

@@ -2,6 +2,7 @@
 
 use crate::end_to_end::support::{docker, project};
 use crate::support::bed::setting;
+use crate::support::engines::BedEngine;
 use crate::support::shop::{Cache, Shop};
 
 /// One project `app` that copies its whole context to `/app`.
@@ -135,4 +136,25 @@ fn a_secret_reaches_its_step_and_nothing_else() {
     );
     assert!(!docker(&host, &["history", "--no-trunc", &image]).contains("s3cret"));
     assert!(!report.to_string().contains("s3cret"));
+}
+
+#[test]
+fn a_folder_that_is_named_is_there_even_if_nothing_of_it_is_an_input() {
+    let shop = Shop::new().on(BedEngine::Current).cache(Cache::oci());
+    let manifest =
+        format!("[workspace]\nname = \"shop\"\n{}[projects.app]\npath = \"app\"\n", shop.cache_table());
+    shop.world
+        .write("projects.toml", manifest)
+        .write("app/Dockerfile", "FROM scratch\nCOPY a patches/*.patch tests /\n")
+        .write("app/.dockerignore", "tests/*\n")
+        .write("app/a", &shop.prefix)
+        .write("app/patches/README.md", "no patch")
+        .write("app/tests/a", "ignored")
+        .commit();
+
+    let inputs = shop.world.run(["inputs", "app"]).stdout;
+    let report = shop.build([]);
+
+    assert_eq!(inputs.lines().count(), 3, "{inputs}");
+    assert_eq!(project(&report, "app")["outcome"], "built");
 }

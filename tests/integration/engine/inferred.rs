@@ -2,13 +2,13 @@
 //! checkout.
 //!
 //! Several random cases are built at once, each in a folder and a stage of its own. Where an engine refuses one of them, each is
-//! built alone: then the other context must be refused too. A folder of which every file is ignored is in neither context.
+//! built alone: then the other context must be refused too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-use chinampa::internals::engine::ContextFile;
+use chinampa::internals::engine::{Context, ContextFile};
 use chinampa::internals::git;
 use chinampa::internals::inputs;
 use chinampa::internals::model::{FileMode, RepoPath};
@@ -202,12 +202,20 @@ impl Checkout {
         let inferred = project.inputs.inferred().expect("there is no pattern file");
         let files = inputs::files(&workspace, &BTreeSet::from([name.clone()]), &snapshot, None).unwrap();
         let inputs: BTreeSet<&[u8]> = files[name].iter().map(|file| file.path.as_bytes()).collect();
-        let sent = |is_input: &dyn Fn(&[u8]) -> bool| {
+        // As for an engine, a folder is there unless it is ignored itself.
+        let above =
+            |path: &RepoPath| std::iter::successors(path.parent(), RepoPath::parent).collect::<Vec<_>>();
+        let folders = self.files.keys().flat_map(|path| above(&RepoPath::new(path).unwrap()));
+        let folders = folders.filter(|folder| inferred.context.takes(folder)).collect();
+        let sent = |is_input: &dyn Fn(&[u8]) -> bool, folders: BTreeSet<RepoPath>| {
             let all = self.files.iter().filter(|(path, _)| is_input(path));
             let all = all.filter(|(path, _)| inferred.context.takes(&RepoPath::new(path).unwrap()));
-            all.map(|(path, (mode, content))| repository.entry(path, *mode, content)).collect()
+            let files = all.map(|(path, (mode, content))| repository.entry(path, *mode, content));
+            let mut context = Context { files: files.collect() };
+            context.add_folders(folders);
+            context.files
         };
-        [sent(&|path| inputs.contains(path)), sent(&|_| true)]
+        [sent(&|path| inputs.contains(path), inferred.folders()), sent(&|_| true, folders)]
     }
 
     /// What an image of either context holds; `None` where the engine refuses to build it.
@@ -217,7 +225,7 @@ impl Checkout {
         for files in self.contexts(&repository) {
             let built = support::build(engine, &request(&self.dockerfile, files)).await;
             images.push(match built {
-                Ok(image) => Some(without_times(image.files("/out").await)),
+                Ok(image) => Some(comparable(image.files("/out").await)),
                 Err(_) => None,
             });
         }
@@ -225,8 +233,17 @@ impl Checkout {
     }
 }
 
-/// When a layer was made is in the times of the folders that it makes.
-fn without_times(mut files: BTreeMap<Vec<u8>, Found>) -> BTreeMap<Vec<u8>, Found> {
+/// Without folders that hold no file: where all files of one below a source are ignored, an engine that gets the folder keeps it. Without
+/// times, as folders have that of their layer.
+fn comparable(mut files: BTreeMap<Vec<u8>, Found>) -> BTreeMap<Vec<u8>, Found> {
+    let has_file = |folder: &[u8]| {
+        let is_in = |path: &[u8]| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with(b"/"));
+        files.iter().any(|(path, found)| found.kind != tar::EntryType::Directory && is_in(path))
+    };
+    let is_empty =
+        |(path, found): &(&Vec<u8>, &Found)| found.kind == tar::EntryType::Directory && !has_file(path);
+    let empty: Vec<Vec<u8>> = files.iter().filter(is_empty).map(|(path, _)| path.clone()).collect();
+    empty.iter().for_each(|path| drop(files.remove(path)));
     files.values_mut().for_each(|found| found.modified = 0);
     files
 }
