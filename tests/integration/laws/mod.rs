@@ -25,6 +25,7 @@ mod patterns;
 mod plan;
 mod simulate;
 mod stamps;
+mod work_tree;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::Write as _;
