@@ -44,7 +44,7 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
             let observed = repo.observe(command, &snapshot, &workspace, zone, &selected, &*cache).await?;
             Ok(plan::make(&workspace.graph, &observed, workspace.settings.strategy, &Force::None))
         })?;
-        command.print(|| PlanJson::of_plan(&plan), || text::plan(&plan));
+        command.print(|| PlanJson::of_plan(&plan, &workspace), || text::plan(&plan, &workspace));
     }
     Ok(Exit::Done)
 }

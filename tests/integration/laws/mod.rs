@@ -21,6 +21,7 @@ mod graphs;
 mod infer;
 mod inputs;
 mod order;
+mod own_images;
 mod patterns;
 mod plan;
 mod simulate;
