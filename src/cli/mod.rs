@@ -21,6 +21,7 @@ mod image_exists;
 mod init;
 mod last_successful_commit;
 mod lint;
+mod local;
 mod observations;
 mod options;
 mod output;

@@ -11,7 +11,8 @@ use crate::error::Error;
 use crate::git::Snapshot;
 use crate::model::{CommitId, ProjectName};
 use crate::observe::{
-    self, Base, BaseRequest, BuildRecords, CacheRequest, Changes, FoundBase, Observations, Records, Zone,
+    self, Base, BaseRequest, BuildRecords, CacheRequest, Changes, FoundBase, LocalRequest, Observations,
+    Records, Zone,
 };
 use crate::plan::{self, Impact};
 use crate::registry::Registry;
@@ -71,7 +72,7 @@ impl RepositoryContext {
         Ok(observe::descends(&self.repository, self.head.commit, recorded, self.missing(options))?)
     }
 
-    /// Asks git and the cache for all that a plan of builds needs.
+    /// Asks git and the cache for all that a plan of builds needs, and first the engine of a local build.
     pub(super) async fn observe(
         &self,
         command: &CommandContext,
@@ -80,6 +81,7 @@ impl RepositoryContext {
         zone: Zone,
         selected: &BTreeSet<ProjectName>,
         cache: &dyn Registry,
+        local: Option<LocalRequest<'_>>,
     ) -> Result<Observations, Error> {
         let settings = &workspace.settings;
         let commits = &observe::commits_before(&self.repository, &self.context, settings.strategy)?;
@@ -87,7 +89,7 @@ impl RepositoryContext {
             let records = Records::of(records, workspace, zone, &self.context, commits);
             Ok::<_, Error>(self.base(&command.options, &command.environment, settings, &records)?.base)
         };
-        let cache = CacheRequest { registry: cache, zone, context: &self.context, commits };
+        let cache = CacheRequest { registry: cache, zone, context: &self.context, commits, local };
         observe::observe(self.request(snapshot, workspace), selected, cache, find_base).await
     }
 }

@@ -41,7 +41,8 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
         let zone = repo.zone(&snapshot, &workspace)?;
         let plan = wait_for(async {
             let cache = registries::registry(&workspace.cache, environment).await?;
-            let observed = repo.observe(command, &snapshot, &workspace, zone, &selected, &*cache).await?;
+            let observed =
+                repo.observe(command, &snapshot, &workspace, zone, &selected, &*cache, None).await?;
             Ok(plan::make(&workspace.graph, &observed, workspace.settings.strategy, &Force::None))
         })?;
         command.print(|| PlanJson::of_plan(&plan, &workspace), || text::plan(&plan, &workspace));

@@ -165,6 +165,7 @@ fn each_variant_of_each_error_has_its_kind() {
         ObserveError::Workspace(WorkspaceError::NoManifest) => Input,
         ObserveError::Inputs(InputsError::NoWorkTree { project: project() }) => Input,
         ObserveError::Image { project: project(), source: missing() } => Environment,
+        ObserveError::LocalImage { project: project(), source: missing() } => Environment,
         ObserveError::Record(missing()) => Environment,
         ObserveError::Taints(missing()) => Environment,
         ObserveError::Unprotected("A".parse::<RepositoryName>().unwrap_err()) => Input,
@@ -191,6 +192,12 @@ fn each_variant_of_each_error_has_its_kind() {
         PrepareError::Link { path: "/a".into(), source: io() } => Environment,
         PrepareError::LinkChanged { path: "/a".into() } => Environment,
         PrepareError::Frontend { project: project(), frontend: String::new() } => Input,
+        PrepareError::LocalPlatform {
+            project: project(),
+            platform: "linux/amd64".parse().unwrap(),
+            need: project(),
+            of_need: "linux/arm64".parse().unwrap(),
+        } => Input,
         PrepareError::Credentials(missing()) => Environment,
     ]);
     check!("secrets/error.rs", SecretError, [
@@ -256,6 +263,7 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
         EngineError::FileName { path: path(), more: 0, source: failed().into() } => Failed,
         EngineError::Content(link().into()) => Input,
         EngineError::Login { host: String::new(), source: DockerConfigError::NotAConfig { path: "/a".into() } } => Environment,
+        EngineError::ImagePull { image: image(), message: String::new() } => Failed,
         EngineError::PushFailed { image: image(), message: String::new(), is_final: false } => Failed,
     ]);
     check!("engine/content.rs", ContentError, [

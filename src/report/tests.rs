@@ -194,6 +194,7 @@ fn reasons() -> Vec<Reason> {
         Reason::UnreadableBase { why: "no manifest".to_owned() },
         Reason::Need { project },
         Reason::NoImage,
+        Reason::CacheUnread,
         Reason::NoImageOfDefaultBranch,
         Reason::NoImageOfExtraInputs,
         Reason::BaseUnknown { why: "no history".to_owned() },
@@ -212,6 +213,7 @@ fn reasons() -> Vec<Reason> {
             | Reason::UnreadableBase { .. }
             | Reason::Need { .. }
             | Reason::NoImage
+            | Reason::CacheUnread
             | Reason::NoImageOfDefaultBranch
             | Reason::NoImageOfExtraInputs
             | Reason::BaseUnknown { .. }
@@ -242,7 +244,9 @@ fn plan(base: Base) -> Plan {
         is_dirty: false,
         base,
         steps: vec![
-            step(project_impact("lib", &[], Vec::new()), Action::Reuse(reuse)),
+            step(project_impact("lib", &[], Vec::new()), Action::Reuse(reuse.clone())),
+            step(project_impact("kept", &[], Vec::new()), Action::Keep(digest())),
+            step(project_impact("pulled", &[], Vec::new()), Action::Reuse(reuse)),
             step(project_impact("api", &["lib"], reasons()), build(vec![Reason::NoImage])),
             step(project_impact("failed", &[], Vec::new()), build(vec![Reason::Forced])),
             step(project_impact("blocked", &["failed"], Vec::new()), build(vec![Reason::NoImage])),
@@ -276,8 +280,10 @@ fn plans() -> Vec<Value> {
     let report = BuildReport {
         projects: BTreeMap::from([
             (name("lib"), report(Outcome::Reused { image: image(), digest: digest() })),
+            (name("kept"), report(Outcome::Reused { image: image(), digest: digest() })),
             (name("api"), report(built)),
             (name("failed"), report(failed)),
+            (name("pulled"), report(Outcome::Pulled { image: image(), from: image(), digest: digest() })),
             (name("blocked"), report(Outcome::Blocked { by: name("failed") })),
         ]),
         is_interrupted: false,
@@ -371,6 +377,7 @@ fn events() -> Vec<Value> {
             text: "a warning".to_owned(),
             url: Some("https://a.example".to_owned()),
         }),
+        Event::Pulling { project: project(), image: image() },
         Event::Pushing { project: project(), image: image() },
         Event::RetryingPush {
             project: project(),

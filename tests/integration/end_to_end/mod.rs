@@ -6,6 +6,7 @@ mod dockerfiles;
 mod engine_store;
 mod identity;
 mod lifecycle;
+mod local;
 mod monorepo;
 mod named_contexts;
 mod nowhere;
