@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::dockerfile::DockerfileError;
 use crate::dockerignore::DockerIgnoreError;
 use crate::engine::ContextError;
-use crate::git::GitError;
+use crate::git::{GitError, LfsError};
 use crate::model::{ErrorKind, ProjectName, RepoPath};
 use crate::registry::RegistryError;
 
@@ -21,6 +21,12 @@ pub enum PrepareError {
         project: ProjectName,
         #[source]
         source: ContextError,
+    },
+    #[error("the context of `{project}` can't be made")]
+    Lfs {
+        project: ProjectName,
+        #[source]
+        source: LfsError,
     },
     #[error("cannot use `{file}`")]
     DockerIgnore {
@@ -56,6 +62,7 @@ impl PrepareError {
         match self {
             Self::Git(error) => error.kind(),
             Self::Context { source, .. } => source.kind(),
+            Self::Lfs { source, .. } => source.kind(),
             Self::DockerIgnore { .. } | Self::Dockerfile { .. } | Self::Frontend { .. } => ErrorKind::Input,
             Self::Link { .. } | Self::LinkChanged { .. } => ErrorKind::Environment,
             Self::Credentials(error) => error.kind(),
@@ -67,6 +74,7 @@ impl PrepareError {
         match self {
             Self::Git(error) => error.hint(),
             Self::Context { source, .. } => source.hint(),
+            Self::Lfs { source, .. } => source.hint(),
             Self::DockerIgnore { .. } | Self::Dockerfile { .. } | Self::Link { .. } => None,
             Self::Frontend { .. } => Some("untrusted runs take `# syntax=docker/dockerfile` only".to_owned()),
             Self::LinkChanged { .. } => Some("run it again once nothing writes to the work tree".to_owned()),

@@ -44,7 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "deploy",
         &["aws", "ci", "config", "engine", "git", "interruption", "record", "registry", "tls", "workspace"],
     ),
-    ("lint", &["config", "dockerfile", "dockerignore", "git", "infer", "patterns", "workspace"]),
+    ("lint", &["config", "dockerfile", "dockerignore", "git", "infer", "inputs", "patterns", "workspace"]),
     ("secrets", &["aws", "config", "git"]),
     ("simulate", &["dockerignore", "git", "infer", "inputs", "patterns", "workspace"]),
     ("observe", &["ci", "config", "git", "inputs", "patterns", "record", "registry", "workspace"]),
@@ -148,7 +148,7 @@ const PRIVATE: &[(&str, &[&str], &str)] = &[
     (
         r"\bCommand::new\b",
         &["deploy", "docker", "git"],
-        "these run programs: Terraform, `ssh`, and `git` to fetch",
+        "these run programs: Terraform, `ssh`, and `git` to fetch, with git-lfs",
     ),
     (
         r"\bfs::(?:write|rename|remove_|create_dir|copy|hard_link|set_permissions)|\bFile::create|\bNamedTempFile\b|\bsymlink\(",

@@ -15,6 +15,7 @@ mod files;
 mod full_disk;
 mod hostile;
 mod init;
+mod lfs;
 mod lint;
 mod promises;
 mod protected;
