@@ -57,7 +57,7 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         let observed = repo.observe(command, &snapshot, &workspace, context.zone, &selected, cache).await?;
         let plan = plan::make(&workspace.graph, &observed, workspace.settings.strategy, &force);
         if arguments.dry_run {
-            command.print(|| PlanJson::of_plan(&plan), || text::plan(&plan));
+            command.print(|| PlanJson::of_plan(&plan, &workspace), || text::plan(&plan, &workspace));
             return Ok(Exit::Done);
         }
         output.status(&text::base(plan.head, plan.is_dirty, &plan.base));
@@ -84,7 +84,10 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         let recorded = recorded.unwrap_or(Ok(None));
         drop(orderly);
         let record = recorded.as_ref().ok().and_then(Option::as_ref);
-        command.print(|| BuildJson::new(&plan, &report, record), || text::build(&plan, &report, record));
+        command.print(
+            || BuildJson::new(&plan, &workspace, &report, record),
+            || text::build(&plan, &workspace, &report, record),
+        );
         recorded?;
         Ok(report.kind().map_or(Exit::Done, Exit::from))
     })

@@ -25,8 +25,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
     let CommandContext { options, environment, .. } = command;
-    let uncommitted = if arguments.offline { Uncommitted::LeftOut } else { Uncommitted::Included };
-    let repo = RepositoryContext::new(options, environment, uncommitted)?;
+    let repo = RepositoryContext::new(options, environment, Uncommitted::Included)?;
     let snapshot = repo.snapshot();
     let workspace = Workspace::read(&snapshot, &repo.source)?;
     let selected = selection::selected(&workspace, &arguments.projects)?;
@@ -45,7 +44,7 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
             let observed = repo.observe(command, &snapshot, &workspace, zone, &selected, &*cache).await?;
             Ok(plan::make(&workspace.graph, &observed, workspace.settings.strategy, &Force::None))
         })?;
-        command.print(|| PlanJson::of_plan(&plan), || text::plan(&plan));
+        command.print(|| PlanJson::of_plan(&plan, &workspace), || text::plan(&plan, &workspace));
     }
     Ok(Exit::Done)
 }

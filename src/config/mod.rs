@@ -6,10 +6,12 @@
 
 mod environment;
 mod fields;
+mod lists;
 mod manifest_scope;
 mod policy;
 mod problem;
 mod project;
+mod read_images;
 mod read_mounts;
 mod read_project;
 mod registry;

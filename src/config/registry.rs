@@ -3,7 +3,7 @@
 use super::fields::{Fields, Item};
 use super::policy::{self, Policy};
 use super::role::Role;
-use crate::model::{Host, Region, RepositoryName};
+use crate::model::{Host, ImageName, ImageRef, Region, RepositoryName, TaggedImage};
 
 pub(super) const KEYS: &[&str] =
     &["kind", "region", "account", "host", "insecure", "endpoint", "prefix", "inline", "policy"];
@@ -87,6 +87,18 @@ impl RegistryConfig {
     /// What holds without a table: the Docker engine's own store.
     pub(super) fn engine() -> Self {
         Self { kind: RegistryKind::Engine, prefix: String::new(), inline_cache: true }
+    }
+
+    /// What Dockerfiles can call the image with this repository; `None` for an image of the engine's store that has no prefix.
+    /// Of an account that only the credentials know, all names have the same one.
+    pub(super) fn name_of(&self, repository: &RepositoryName) -> Option<ImageName> {
+        let host = match &self.kind {
+            RegistryKind::Engine if self.prefix.is_empty() => return None,
+            RegistryKind::Ecr(ecr) => ecr.host_for("000000000000"),
+            RegistryKind::Engine | RegistryKind::Oci { .. } => self.host(),
+        };
+        let repository = repository.with_prefix(&self.prefix).ok()?;
+        Some(TaggedImage::new(ImageRef { host, repository, tag: None, digest: None })?.name())
     }
 
     /// The host, as far as the file says it.

@@ -40,24 +40,24 @@ fn the_documented_example_is_read_whole() {
     let manifest = manifest(example());
 
     let api = &manifest.projects[&"api".parse().unwrap()];
-    assert_snapshot!(format!("{:?}", manifest.workspace), @r#"Workspace { name: WorkspaceName("shop"), default_branch: BranchName("main"), strategy: Digest, rebuild_all: [Located { value: "toolchain/**", line: 5 }], message_switches: {} }"#);
+    assert_snapshot!(format!("{:?}", manifest.workspace), @r#"Workspace { name: WorkspaceName("shop"), default_branch: BranchName("main"), strategy: Digest, rebuild_all: [Located { value: "toolchain/**", line: 5 }], own_images: [Located { value: ImagePrefix("111122223333.dkr.ecr.eu-west-2.amazonaws.com/"), line: 6 }, Located { value: ImagePrefix("quay.io/acme/"), line: 6 }], message_switches: {} }"#);
     assert_snapshot!(format!("{:?}", manifest.cache), @r#"RegistryConfig { kind: Ecr(Ecr { region: Region("us-east-2"), account: Some("123456789012"), host: Some(Host("localhost:4566")), insecure: false, endpoint: Some("http://localhost:4566"), policy: Policy { keep: Some(100), immutable_tags: None, moving_tags: ["branch-*", "commit-*", "deployed-*", "pushed-*"], scan_on_push: Some(true), records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds"), RepositoryName("shop-taints")] } }), prefix: "", inline_cache: true }"#);
     assert_snapshot!(format!("{:?}", manifest.deploy), @r#"Some(RegistryConfig { kind: Ecr(Ecr { region: Region("eu-west-2"), account: None, host: None, insecure: false, endpoint: None, policy: Policy { keep: None, immutable_tags: Some(true), moving_tags: ["latest", "shop-*"], scan_on_push: None, records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds"), RepositoryName("shop-taints")] } }), prefix: "", inline_cache: true })"#);
-    assert_snapshot!(format!("{:?}", manifest.environments), @r#"{EnvironmentName("dev"): EnvironmentRule { line: 21, branch: Some(RefPattern("main")), tag: None }, EnvironmentName("prod"): EnvironmentRule { line: 23, branch: None, tag: Some(RefPattern("v*")) }}"#);
+    assert_snapshot!(format!("{:?}", manifest.environments), @r#"{EnvironmentName("dev"): EnvironmentRule { line: 22, branch: Some(RefPattern("main")), tag: None }, EnvironmentName("prod"): EnvironmentRule { line: 24, branch: None, tag: Some(RefPattern("v*")) }}"#);
     assert_snapshot!(format!("{api:#?}"), @r#"
     ProjectConfig {
-        line: 32,
+        line: 33,
         path: Located {
-            value: RepoPath(services/api),
-            line: 33,
-        },
-        context: Located {
             value: RepoPath(services/api),
             line: 34,
         },
+        context: Located {
+            value: RepoPath(services/api),
+            line: 35,
+        },
         dockerfile: Located {
             value: RepoPath(services/api/Dockerfile),
-            line: 35,
+            line: 36,
         },
         target: Some(
             StageName(
@@ -67,12 +67,36 @@ fn the_documented_example_is_read_whole() {
         repository: RepositoryName(
             "api",
         ),
+        images: [
+            ImagePattern {
+                name: ImageName(
+                    "acme/api",
+                ),
+                tag: Some(
+                    Tag(
+                        "2",
+                    ),
+                ),
+            },
+        ],
+        external: [
+            ImagePattern {
+                name: ImageName(
+                    "postgres",
+                ),
+                tag: Some(
+                    Tag(
+                        "16",
+                    ),
+                ),
+            },
+        ],
         needs: [
             Located {
                 value: ProjectName(
                     "lib",
                 ),
-                line: 38,
+                line: 41,
             },
         ],
         platforms: [
@@ -95,7 +119,7 @@ fn the_documented_example_is_read_whole() {
                         "lib",
                     ),
                 ),
-                line: 41,
+                line: 44,
             },
             ContextName(
                 "proto",
@@ -103,7 +127,7 @@ fn the_documented_example_is_read_whole() {
                 value: Folder(
                     RepoPath(proto),
                 ),
-                line: 41,
+                line: 44,
             },
         },
         secrets: {
@@ -117,7 +141,7 @@ fn the_documented_example_is_read_whole() {
         extra_inputs: [
             Located {
                 value: "services/api/dist/**",
-                line: 44,
+                line: 47,
             },
         ],
         hermetic: true,
@@ -130,7 +154,7 @@ fn the_documented_example_is_read_whole() {
         terraform: Folder(
             Located {
                 value: RepoPath(services/api/terraform),
-                line: 47,
+                line: 50,
             },
         ),
         service: Some(

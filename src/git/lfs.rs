@@ -15,7 +15,8 @@ use std::process::{Command, Stdio};
 use thiserror::Error;
 
 use super::error::Cause;
-use super::{BlobReader, GitError, Repository, fetch};
+use super::program::last_line;
+use super::{BlobReader, GitError, Repository};
 use crate::model::{ContentDigest, ErrorKind, ObjectId, RepoPath};
 
 /// A pointer has fewer bytes.
@@ -216,7 +217,7 @@ impl LfsStore<'_> {
         // Behind what went wrong, it says where its log is.
         let said = String::from_utf8_lossy(&output.stderr);
         let trouble = said.lines().find(|line| line.starts_with("Error")).unwrap_or(&said);
-        Err(fetch::last_line(trouble).into())
+        Err(last_line(trouble).into())
     }
 
     /// Git-lfs with the settings and the credentials of whoever runs this, but for those that leave out downloads.

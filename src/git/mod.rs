@@ -14,9 +14,12 @@ mod history;
 mod lfs;
 mod objects;
 mod parallel;
+mod program;
 mod promisor;
+mod status;
 mod submodules;
 mod tree;
+mod uncommitted;
 mod work_tree;
 
 use std::path::Path;
@@ -28,6 +31,7 @@ pub use error::{GitError, UnsupportedFormat};
 pub use fetch::{Depth, Wanted};
 pub use history::FirstParents;
 pub use lfs::{Download, LfsError, LfsObject, LfsStore};
+pub use status::Filters;
 pub use tree::{Entry, Snapshot, WalkedFile};
 
 use objects::{Database, Objects};
@@ -38,6 +42,12 @@ use crate::model::{BranchName, CommitId, ObjectId};
 const EMPTY_TREE: ObjectId = ObjectId::from_bytes([
     0x4b, 0x82, 0x5d, 0xc6, 0x42, 0xcb, 0x6e, 0xb9, 0xa0, 0x60, 0xe5, 0x4b, 0xf8, 0xd6, 0x92, 0x88, 0xfb,
     0xee, 0x49, 0x04,
+]);
+
+/// The blob without content.
+const EMPTY_BLOB: ObjectId = ObjectId::from_bytes([
+    0xe6, 0x9d, 0xe2, 0x9b, 0xb2, 0xd1, 0xd6, 0x43, 0x4b, 0x8b, 0x29, 0xae, 0x77, 0x5a, 0xd8, 0xc2, 0xe4,
+    0x8c, 0x53, 0x91,
 ]);
 
 /// An open repository, bare or not.
@@ -77,6 +87,8 @@ impl Repository {
         git2::opts::strict_hash_verification(false);
         // Hardly an object is read twice, and libgit2 copies what it keeps.
         git2::opts::enable_caching(false);
+        // A tree of the index names what git put there, which a partial clone may lack.
+        git2::opts::strict_object_creation(false);
         allow_partial_clones();
         let across_mounts = git2::RepositoryOpenFlags::CROSS_FS;
         match git2::Repository::open_ext(folder, across_mounts, [] as [&Path; 0]) {

@@ -120,6 +120,7 @@ mod tests {
             patterns: Patterns::default(),
             pattern_file: PatternFile::Absent(config.path.value.clone()),
             variants: Box::new([]),
+            lookalikes: Box::new([]),
             repository: config.repository.clone(),
             extra_inputs: Patterns::default(),
             folders: Box::new([]),

@@ -19,6 +19,11 @@ impl Host {
         &self.0
     }
 
+    /// Whether it is the registry that references without a host mean.
+    pub fn is_docker_hub(&self) -> bool {
+        matches!(self.0.as_str(), "docker.io" | "index.docker.io")
+    }
+
     /// Whether the name is this machine's own, where Docker speaks plain HTTP.
     pub fn is_loopback(&self) -> bool {
         let name = match self.0.strip_prefix('[') {

@@ -4,13 +4,14 @@ use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
 use super::Digests;
+use super::replaced::{self, ReplacedReference};
 use crate::engine::Progress;
 use crate::execute::{BuildReport, Event, Failure, Outcome};
 use crate::inputs::ParentChange;
 use crate::model::{ImageRef, InputDigest, ProjectName};
 use crate::observe::{Base, Reason};
 use crate::plan::{Action, Impact, Plan, ProjectImpact, Step};
-use crate::workspace::ParentImage;
+use crate::workspace::{ParentImage, Workspace};
 
 /// `chinampa.plan/2`
 #[derive(Debug, Serialize)]
@@ -43,6 +44,8 @@ struct StepJson<'p> {
     #[serde(skip_serializing_if = "Option::is_none")]
     inputs: Option<usize>,
     reasons: Vec<ReasonJson<'p>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    replaced: Vec<ReplacedReference<'p>>,
     #[serde(flatten)]
     result: Option<ResultJson<'p>>,
 }
@@ -96,8 +99,8 @@ impl<'p> BaseJson<'p> {
 }
 
 impl<'p> PlanJson<'p> {
-    pub fn of_plan(plan: &'p Plan) -> Self {
-        Self::with_results(plan, "chinampa.plan/2", |_| None)
+    pub fn of_plan(plan: &'p Plan, workspace: &'p Workspace) -> Self {
+        Self::with_results(plan, workspace, "chinampa.plan/2", |_| None)
     }
 
     pub fn of_impact(impact: &'p Impact, digests: Option<&Digests>) -> Self {
@@ -112,6 +115,7 @@ impl<'p> PlanJson<'p> {
 
     fn with_results(
         plan: &'p Plan,
+        workspace: &'p Workspace,
         schema: &'static str,
         result: impl Fn(&ProjectName) -> Option<ResultJson<'p>>,
     ) -> Self {
@@ -121,7 +125,8 @@ impl<'p> PlanJson<'p> {
                 Action::Reuse(_) => "reuse",
             };
             let json = StepJson::new(&step.impact, action, Some((step.digest, step.files)), step.reasons());
-            StepJson { result: result(&step.impact.project), ..json }
+            let replaced = replaced::of_step(workspace, step);
+            StepJson { replaced, result: result(&step.impact.project), ..json }
         };
         let projects = plan.steps.iter().map(step).collect();
         Self::new(schema, plan.head.to_string(), plan.is_dirty, &plan.base, projects)
@@ -158,13 +163,19 @@ impl<'p> StepJson<'p> {
             needs: &impact.needs,
             inputs: inputs.map(|(_, files)| files),
             reasons: reasons.map(ReasonJson).collect(),
+            replaced: Vec::new(),
             result: None,
         }
     }
 }
 
 impl<'p> BuildJson<'p> {
-    pub fn new(plan: &'p Plan, report: &'p BuildReport, record: Option<&'p ImageRef>) -> Self {
+    pub fn new(
+        plan: &'p Plan,
+        workspace: &'p Workspace,
+        report: &'p BuildReport,
+        record: Option<&'p ImageRef>,
+    ) -> Self {
         let result = |name: &ProjectName| {
             let project = report.projects.get(name)?;
             let mut json = ResultJson {
@@ -198,7 +209,7 @@ impl<'p> BuildJson<'p> {
             Some(json)
         };
         Self {
-            plan: PlanJson::with_results(plan, "chinampa.build/2", result),
+            plan: PlanJson::with_results(plan, workspace, "chinampa.build/2", result),
             interrupted: report.is_interrupted,
             inline_cache_fault: report.inline_cache_fault.as_ref().map(ToString::to_string),
             record,

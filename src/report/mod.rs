@@ -7,6 +7,7 @@ pub mod graph;
 pub mod init;
 pub mod json;
 pub mod lint;
+mod replaced;
 pub mod simulation;
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,7 @@ use crate::deploy::{
     ProjectDeployment, ProjectError, ProjectOutcome, ProjectResult, RestartReason, ServiceError, ServiceWork,
     TerraformFolder, TerraformRoot, TerraformWork,
 };
+use crate::dockerfile::Dockerfile;
 use crate::engine::{InlineCacheFault, Progress};
 use crate::execute::{BuildReport, Event, Failure, Outcome, ProjectReport};
 use crate::graph::ProjectGraph;
@@ -40,7 +41,7 @@ use crate::record::{
 use crate::registry::RepositoryChange;
 use crate::registry::copy::Copied;
 use crate::simulate::{LeftOut, LineCost, ProjectCost, Simulation};
-use crate::workspace::{ParentImage, PatternFile, Project, Workspace};
+use crate::workspace::{ParentImage, PatternFile, Project, Variant, Workspace};
 
 #[path = "../../tests/support/reference.rs"]
 mod reference;
@@ -292,12 +293,12 @@ fn plans() -> Vec<Value> {
         inline_cache_fault: InlineCacheFault::of("20.10.24", (1, 41)),
     };
     let without_fault = BuildReport { inline_cache_fault: None, ..report.clone() };
-    let (plan, without_base) = (plan(known()), plan(unknown()));
+    let (plan, without_base, workspace) = (plan(known()), plan(unknown()), workspace());
     vec![
-        value(PlanJson::of_plan(&plan)),
+        value(PlanJson::of_plan(&plan, &workspace)),
         value(PlanJson::of_impact(&offline, None)),
-        value(BuildJson::new(&plan, &report, Some(&image()))),
-        value(BuildJson::new(&without_base, &without_fault, None)),
+        value(BuildJson::new(&plan, &workspace, &report, Some(&image()))),
+        value(BuildJson::new(&without_base, &workspace, &without_fault, None)),
     ]
 }
 
@@ -325,7 +326,7 @@ fn whys() -> Vec<Value> {
     documents.into_iter().chain([near_misses.to_json(&impact)]).collect()
 }
 
-/// `api`, which needs `lib`; the lines of both take `src` but for Markdown.
+/// `api`, whose Dockerfile names `lib`; the lines of both take `src` but for Markdown.
 fn workspace() -> Workspace {
     let text =
         b"[workspace]\nname = \"shop\"\n[projects.lib]\npath = \"lib\"\n[projects.api]\npath = \"api\"\n";
@@ -335,7 +336,8 @@ fn workspace() -> Workspace {
         let project = Project {
             patterns: Patterns::parse(b"./src/\n!**/*.md\n", &config.path.value).unwrap(),
             pattern_file: PatternFile::There(file),
-            variants: Box::new([]),
+            variants: Box::new([variant()]),
+            lookalikes: Box::new([]),
             repository: config.repository.clone(),
             extra_inputs: Patterns::default(),
             folders: Box::new([]),
@@ -357,6 +359,12 @@ fn workspace() -> Workspace {
         graph: graph(),
         rebuild_all: Patterns::default(),
     }
+}
+
+fn variant() -> Variant {
+    let dockerfile = Dockerfile::parse(b"FROM quay.io/acme/lib:1\n", &BTreeMap::new(), None).unwrap();
+    let parents = [("quay.io/acme/lib:1".to_owned(), ParentImage::Project(name("lib")))];
+    Variant { platform: None, dockerfile, parents: parents.into() }
 }
 
 fn events() -> Vec<Value> {

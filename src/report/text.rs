@@ -8,8 +8,9 @@ use crate::execute::{BuildReport, Event, Failure, Outcome, ProjectReport};
 use crate::model::{CommitId, ImageRef, printable, printable_log};
 use crate::observe::{Base, Reason};
 use crate::plan::{Action, Impact, Plan, ProjectImpact, Step};
+use crate::workspace::Workspace;
 
-use super::Digests;
+use super::{Digests, replaced};
 
 /// How many reasons a project shows before "and … more".
 const MAX_REASONS: usize = 5;
@@ -18,7 +19,7 @@ const MAX_REASONS: usize = 5;
 const USUAL_STEP_BYTES: usize = 128;
 
 /// The plan: what is done with each project, and why.
-pub fn plan(plan: &Plan) -> String {
+pub fn plan(plan: &Plan, workspace: &Workspace) -> String {
     let mut text = String::with_capacity(plan.steps.len() * USUAL_STEP_BYTES);
     line(&mut text, base(plan.head, plan.is_dirty, &plan.base));
     for step in &plan.steps {
@@ -28,6 +29,7 @@ pub fn plan(plan: &Plan) -> String {
         };
         line(&mut text, format_args!("{action} `{}` {}", step.impact.project, step.digest.short()));
         reasons(&mut text, step.reasons());
+        replaced(&mut text, workspace, step);
     }
     let build = plan.builds().count();
     line(&mut text, format_args!("{build} to build, {} to reuse", plan.steps.len() - build));
@@ -94,7 +96,7 @@ pub fn event(event: &Event) -> Option<String> {
 }
 
 /// What was done with each project, why, how long it took and how many steps were cached.
-pub fn build(plan: &Plan, report: &BuildReport, record: Option<&ImageRef>) -> String {
+pub fn build(plan: &Plan, workspace: &Workspace, report: &BuildReport, record: Option<&ImageRef>) -> String {
     let mut text = String::new();
     for step in &plan.steps {
         let Step { impact: ProjectImpact { project: name, .. }, .. } = step;
@@ -108,6 +110,9 @@ pub fn build(plan: &Plan, report: &BuildReport, record: Option<&ImageRef>) -> St
         }
         if !matches!(project.outcome, Outcome::Reused { .. }) {
             reasons(&mut text, step.reasons());
+        }
+        if let Outcome::Built { .. } | Outcome::Failed(_) = &project.outcome {
+            replaced(&mut text, workspace, step);
         }
         if let Outcome::Failed(cause) = &project.outcome {
             failure(&mut text, cause);
@@ -192,6 +197,12 @@ fn reasons<'r>(text: &mut String, reasons: impl Iterator<Item = &'r Reason>) {
     }
     if let more @ 1.. = own.len().saturating_sub(shown) {
         line(text, format_args!("  and {more} more reasons: `chinampa why` names them all"));
+    }
+}
+
+fn replaced(text: &mut String, workspace: &Workspace, step: &Step) {
+    for replaced in replaced::of_step(workspace, step) {
+        line(text, format_args!("  {replaced}"));
     }
 }
 

@@ -87,7 +87,7 @@ impl<'w> Base<'w> {
             BTreeMap::new()
         } else {
             let projects = workspace.projects.iter().map(|(name, project)| (name, &*project.config));
-            let names = Names::of(projects, &workspace.cache, workspace.deploy.as_ref());
+            let names = Names::of(projects, &workspace.settings, &workspace.cache, workspace.deploy.as_ref());
             read(base, configs, &names)?
         };
         let rebuild_all = Cow::Borrowed(&workspace.rebuild_all);

@@ -6,7 +6,7 @@ use std::error::Error;
 use super::folder_context::ignore_file;
 use super::images::Names;
 use super::{
-    FolderContext, PATTERN_FILE, ParentImage, PatternFile, Project, Variant, Workspace, WorkspaceError,
+    FolderContext, Lookalike, PATTERN_FILE, PatternFile, Project, Variant, Workspace, WorkspaceError,
     ignore_files,
 };
 use crate::config::{ContextSource, Located, Manifest, ManifestErrors, Problem, ProjectConfig, UNPROTECTED};
@@ -110,6 +110,7 @@ pub(super) struct Found {
     patterns: Patterns,
     pattern_file: PatternFile,
     variants: Box<[Variant]>,
+    lookalikes: Box<[Lookalike]>,
     extra_inputs: Patterns,
     folders: Box<[FolderContext]>,
 }
@@ -123,7 +124,7 @@ struct Reader<'r, 'm> {
 
 impl Found {
     pub(super) fn with(self, config: Box<ProjectConfig>) -> Project {
-        let Self { repository, patterns, pattern_file, variants, extra_inputs, folders } = self;
+        let Self { repository, patterns, pattern_file, variants, lookalikes, extra_inputs, folders } = self;
         let folder_patterns = folders
             .iter()
             .fold(Patterns::default(), |patterns, context| patterns.and_folder(&context.folder));
@@ -133,6 +134,7 @@ impl Found {
             patterns,
             pattern_file,
             variants,
+            lookalikes,
             extra_inputs,
             folders,
             folder_patterns,
@@ -180,11 +182,22 @@ impl Reader<'_, '_> {
         let extra_inputs = self.listed(&config.extra_inputs);
         let dockerfile = self.snapshot.read(&config.dockerfile.value)?;
         let variants = self.variants(name, config, dockerfile);
+        let lookalikes = self.names.lookalikes(name, config, &variants);
+        let stale = lookalikes.iter().filter_map(|lookalike| lookalike.problem(name, config, self.file));
+        self.problems.extend(stale);
         let folders = self.folders(config, &variants)?;
         let (Some(repository), true) = (repository, self.problems.len() == before) else {
             return Ok(None);
         };
-        Ok(Some(Found { repository, patterns, pattern_file, variants, extra_inputs, folders }))
+        Ok(Some(Found {
+            repository,
+            patterns,
+            pattern_file,
+            variants,
+            lookalikes: lookalikes.into(),
+            extra_inputs,
+            folders,
+        }))
     }
 
     /// A link in place of a file that is read would be taken for no file at all.
@@ -297,11 +310,7 @@ impl Reader<'_, '_> {
                     return Box::default();
                 }
             };
-            let resolve = |reference: &str| match config.context(reference) {
-                Some(ContextSource::Project(project)) => ParentImage::Project(project.clone()),
-                Some(ContextSource::Folder(folder)) => ParentImage::Folder(folder.clone()),
-                None => self.names.resolve(name, reference),
-            };
+            let resolve = |reference: &str| self.names.resolve(name, config, reference);
             match Variant::new(platform.cloned(), dockerfile, config.target.as_ref(), resolve) {
                 Ok(variant) => variants.push(variant),
                 Err(error) => {

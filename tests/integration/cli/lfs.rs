@@ -64,7 +64,7 @@ fn a_run_that_is_not_trusted_downloads_nothing_and_says_so() {
     let mut world = world();
     world.set("CHINAMPA_TRUST", "untrusted");
 
-    let answer = world.shown(["build", "-q"]);
+    let answer = world.shown(["build", "-q", "--head", "HEAD"]);
 
     assert_snapshot!(answer, @"
     stderr: error: the context of `api` can't be made
@@ -82,7 +82,7 @@ fn without_git_lfs_missing_content_is_an_error_that_names_the_command_that_bring
     symlink("/usr/bin/git", programs.path().join("git")).unwrap();
     world.set("PATH", programs.path().to_str().unwrap());
 
-    let answer = world.shown(["build", "-q"]);
+    let answer = world.shown(["build", "-q", "--head", "HEAD"]);
 
     assert_snapshot!(answer, @"
     stderr: error: the context of `api` can't be made
@@ -98,11 +98,11 @@ fn content_of_another_size_and_extensions_are_never_used() {
     let mut world = world();
     world.set("CHINAMPA_TRUST", "untrusted");
     world.write(&world.lfs_object("content"), "cut");
-    let cut = world.run(["build", "-q"]);
+    let cut = world.run(["build", "-q", "--head", "HEAD"]);
     let with_extension = pointer("content").replace("oid", "ext-0-case sha256:00\noid");
     world.store_lfs("content").write("api/model.bin", with_extension).commit();
 
-    let extension = world.shown(["build", "-q"]);
+    let extension = world.shown(["build", "-q", "--head", "HEAD"]);
 
     assert_eq!(cut.exit, 3, "{cut}");
     assert_snapshot!(extension, @"

@@ -13,6 +13,7 @@ mod failed_builds;
 pub(crate) mod failures;
 mod files;
 mod full_disk;
+mod git_states;
 mod hostile;
 mod init;
 mod lfs;

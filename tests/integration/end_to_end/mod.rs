@@ -10,6 +10,7 @@ mod lifecycle;
 mod monorepo;
 mod named_contexts;
 mod nowhere;
+mod own_images;
 mod platforms;
 pub(crate) mod support;
 mod trouble;

@@ -4,7 +4,7 @@
 //! commit: trees are written into the object database by this process, and no git is run.
 
 mod edits;
-mod repository;
+pub(super) mod repository;
 
 use std::collections::{BTreeMap, BTreeSet};
 

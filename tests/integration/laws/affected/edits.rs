@@ -14,7 +14,7 @@ const NAMES: [&str; 6] = ["p0", "p1", "p2", "lib-amd64", "lib-arm64", "new"];
 const FOLDERS: [&str; 4] = ["p0", "p1", "p1/in", "lib"];
 
 /// What Dockerfiles take images from.
-const REFERENCES: [&str; 14] = [
+const REFERENCES: [&str; 18] = [
     "scratch",
     "node:22",
     "p1",
@@ -29,6 +29,10 @@ const REFERENCES: [&str; 14] = [
     "$BASE",
     "${BASE}:v1",
     "t/p1",
+    "quay.io/acme/p1",
+    "quay.io/acme/p2:v1",
+    "acme/base:1",
+    "docker.io/acme/base",
 ];
 
 /// A repository: its files, and its manifest key by key.
@@ -200,9 +204,9 @@ pub(super) fn edit() -> impl Strategy<Value = Edit> {
             .prop_map(|(folder, text)| Edit::Beside { folder, name: ".rebuild_patterns", text }),
         3 => (attributes_folder(), attributes())
             .prop_map(|(folder, text)| Edit::Beside { folder, name: ".gitattributes", text }),
-        2 => workspace_key().prop_map(|(key, value)| Edit::Workspace { key, value }),
+        3 => workspace_key().prop_map(|(key, value)| Edit::Workspace { key, value }),
         3 => (any::<bool>(), registry()).prop_map(|(is_deploy, keys)| Edit::Registry { is_deploy, keys }),
-        8 => (project(), key()).prop_map(|(project, (key, value))| Edit::Key { project, key, value }),
+        9 => (project(), key()).prop_map(|(project, (key, value))| Edit::Key { project, key, value }),
         1 => (project(), project()).prop_map(|(from, to)| Edit::Rename { from, to }),
         1 => project().prop_map(|project| Edit::Remove { project }),
         1 => (project(), folder()).prop_map(|(project, folder)| Edit::Add { project, folder }),
@@ -289,6 +293,10 @@ fn attributes() -> impl Strategy<Value = Option<&'static str>> {
 
 fn workspace_key() -> impl Strategy<Value = (&'static str, Option<&'static str>)> {
     select(vec![
+        ("own_images", None),
+        ("own_images", Some("['quay.io/acme/']")),
+        ("own_images", Some("['quay.io/acme/', 'dep.example/']")),
+        ("own_images", Some("['acme/', 'reg.example:5000/']")),
         ("rebuild_all", None),
         ("rebuild_all", Some("['toolchain/**']")),
         ("rebuild_all", Some("['**/*.md', '!lib/**']")),
@@ -321,6 +329,23 @@ fn key() -> impl Strategy<Value = (&'static str, Option<&'static str>)> {
         ("dockerfile", &["'other/Dockerfile'", "'in/Dockerfile'"]),
         ("target", &["'one'", "'TWO'"]),
         ("repository", &["'r1'", "'r2'", "'p1'"]),
+        (
+            "images",
+            &["['acme/base:1']", "['acme/base', 'quay.io/acme/p1']", "['node', 'docker.io/acme/base:1']"],
+        ),
+        ("images", &["['acme/base']", "['quay.io/acme/p2']"]),
+        (
+            "external",
+            &[
+                "['reg.example:5000/t/p1', 'p1']",
+                "['quay.io/acme/p1', 'dep.example/p1']",
+                "['quay.io/acme/p2:v1']",
+            ],
+        ),
+        (
+            "external",
+            &["['acme/base', 'p2', 't/p1']", "['node', 'quay.io/acme/p1', 'reg.example:5000/t/p1:v2']"],
+        ),
         ("needs", &["['p1']", "['p2', 'p1']", "['lib-amd64']"]),
         ("platforms", &["['linux/amd64']", "['linux/arm64']", "['linux/amd64', 'linux/arm64']"]),
         (
