@@ -18,7 +18,7 @@ use crate::docker::{DockerConfigError, DockerHost};
 use crate::dockerfile::DockerfileError;
 use crate::dockerignore::DockerIgnore;
 use crate::engine::{ContentError, ContextError};
-use crate::git::UnsupportedFormat;
+use crate::git::{LfsError, UnsupportedFormat};
 use crate::infer::InferError;
 use crate::model::{CommitId, ErrorKind, Host, ManifestDigest, RepoPath, RepositoryName};
 use crate::registry::{Answer, CredentialsError};
@@ -184,9 +184,22 @@ fn each_variant_of_each_error_has_its_kind() {
         SimulateError::Git(no_git()) => Environment,
         SimulateError::Infer { project: project(), source: DockerfileError::NoStage.into() } => Input,
     ]);
+    check!("git/lfs.rs", LfsError, [
+        LfsError::Git(no_git()) => Environment,
+        LfsError::Missing {
+            path: path(),
+            oid: "0".repeat(64).parse().unwrap(),
+            size: 0,
+            command: String::new(),
+            source: io().into(),
+        } => Environment,
+        LfsError::Extensions { path: path() } => Input,
+        LfsError::Store { file: "/a".into(), source: io() } => Environment,
+    ]);
     check!("execute/prepare_error.rs", PrepareError, [
         PrepareError::Git(no_git()) => Environment,
         PrepareError::Context { project: project(), source: link() } => Input,
+        PrepareError::Lfs { project: project(), source: Box::new(LfsError::Extensions { path: path() }) } => Input,
         PrepareError::DockerIgnore { file: path(), source: ignore_error() } => Input,
         PrepareError::Dockerfile { file: path(), source: DockerfileError::NoStage } => Input,
         PrepareError::Link { path: "/a".into(), source: io() } => Environment,

@@ -5,6 +5,7 @@
 //! goes on.
 
 mod build;
+mod contents;
 mod error;
 mod folders;
 mod job;

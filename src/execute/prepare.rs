@@ -4,12 +4,10 @@
 //! `.dockerignore` leaves, and nothing else.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-
 use super::build::pinned;
+use super::contents::Contents;
 use super::job::{Destination, Job, Task, TaskVariant, Work};
 use super::labels;
 use super::local;
@@ -19,8 +17,8 @@ use crate::dockerignore::DockerIgnore;
 use crate::engine::{
     BuildRequest, Content, Context, ContextFile, ContextReuse, Engine, Logins, SshAgent, check_link,
 };
-use crate::git::{GitError, Repository, Snapshot};
-use crate::inputs::{InputContent, InputFile};
+use crate::git::{Download, Repository, Snapshot};
+use crate::inputs::InputFile;
 use crate::model::{
     BranchName, CommitId, FileMode, ImageRef, Login, ProjectName, RepoPath, Secret, StageName, Tag,
 };
@@ -120,6 +118,7 @@ struct TaskBuilder<'p> {
     /// The cache's.
     login: Option<Login>,
     logins: Logins,
+    contents: Contents<'p>,
 }
 
 impl<'p> TaskBuilder<'p> {
@@ -140,7 +139,12 @@ impl<'p> TaskBuilder<'p> {
             Some((host, login)) => logins.with_cache(&host, login),
             None => logins,
         };
-        Ok(Self { preparation, commit, engine, login, logins })
+        let download = match preparation.destination {
+            Destination::Shared(_) | Destination::Local(_) => Download::Allowed,
+            Destination::Untrusted(_) => Download::Untrusted,
+        };
+        let contents = Contents::new(preparation.snapshot, download)?;
+        Ok(Self { preparation, commit, engine, login, logins, contents })
     }
 
     /// The platforms that are built.
@@ -171,7 +175,7 @@ impl<'p> TaskBuilder<'p> {
         let agents =
             ssh_agent.into_iter().flat_map(|agent| config.ssh.iter().map(|id| (id.clone(), agent.clone())));
         let files = &observed.files;
-        self.fetch(files)?;
+        self.contents.fetch(files)?;
         let ignore = self.ignore(project)?.unwrap_or_default();
         let folders: BTreeMap<RepoPath, Context> = project
             .folders
@@ -247,14 +251,6 @@ impl<'p> TaskBuilder<'p> {
         })
     }
 
-    fn fetch(&self, files: &[InputFile]) -> Result<(), GitError> {
-        let committed = files.iter().filter(|file| file.mode != FileMode::Submodule);
-        self.preparation.repository.fetch_from_promisor(committed.filter_map(|file| match file.content {
-            InputContent::Committed(id) => Some(id),
-            InputContent::Extra(_) => None,
-        }))
-    }
-
     /// The inputs of a project in a folder, without those that are ignored there.
     fn context(
         &self,
@@ -270,12 +266,14 @@ impl<'p> TaskBuilder<'p> {
                 continue;
             }
             let content = if file.mode == FileMode::Symlink {
-                let target = self.link_target(file)?;
+                let target = self.contents.link_target(file)?;
                 check_link(&file.path, &target)
                     .map_err(|source| PrepareError::Context { project: name.clone(), source })?;
                 Content::Bytes(target.into())
             } else {
-                self.content(file)
+                self.contents
+                    .of(file)
+                    .map_err(|source| PrepareError::Lfs { project: name.clone(), source: Box::new(source) })?
             };
             context.files.push(ContextFile { path, mode: file.mode, content });
         }
@@ -301,35 +299,6 @@ impl<'p> TaskBuilder<'p> {
             }
         }
         Ok(None)
-    }
-
-    fn content(&self, file: &InputFile) -> Content {
-        match file.content {
-            InputContent::Committed(id) => Content::Blob { blobs: self.preparation.repository.blobs(), id },
-            InputContent::Extra(sha256) => Content::File { path: self.path(&file.path), sha256 },
-        }
-    }
-
-    fn link_target(&self, file: &InputFile) -> Result<Vec<u8>, PrepareError> {
-        use std::os::unix::ffi::OsStringExt as _;
-        match file.content {
-            InputContent::Committed(id) => Ok(self.preparation.snapshot.blob(id, &file.path)?),
-            InputContent::Extra(sha256) => {
-                let path = self.path(&file.path);
-                let target = match std::fs::read_link(&path) {
-                    Ok(target) => target.into_os_string().into_vec(),
-                    Err(source) => return Err(PrepareError::Link { path, source }),
-                };
-                if Sha256::digest(&target)[..] != sha256 {
-                    return Err(PrepareError::LinkChanged { path });
-                }
-                Ok(target)
-            }
-        }
-    }
-
-    fn path(&self, path: &RepoPath) -> PathBuf {
-        self.preparation.repository.work_dir().unwrap_or(Path::new("")).join(path.to_os_path())
     }
 
     /// The newest images of the branch and of the default branch, with their stages.

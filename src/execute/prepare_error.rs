@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::dockerfile::DockerfileError;
 use crate::dockerignore::DockerIgnoreError;
 use crate::engine::ContextError;
-use crate::git::GitError;
+use crate::git::{GitError, LfsError};
 use crate::model::{ErrorKind, Platform, ProjectName, RepoPath};
 use crate::registry::RegistryError;
 
@@ -21,6 +21,12 @@ pub enum PrepareError {
         project: ProjectName,
         #[source]
         source: ContextError,
+    },
+    #[error("the context of `{project}` can't be made")]
+    Lfs {
+        project: ProjectName,
+        #[source]
+        source: Box<LfsError>,
     },
     #[error("cannot use `{file}`")]
     DockerIgnore {
@@ -60,6 +66,7 @@ impl PrepareError {
         match self {
             Self::Git(error) => error.kind(),
             Self::Context { source, .. } => source.kind(),
+            Self::Lfs { source, .. } => source.kind(),
             Self::DockerIgnore { .. }
             | Self::Dockerfile { .. }
             | Self::Frontend { .. }
@@ -74,6 +81,7 @@ impl PrepareError {
         match self {
             Self::Git(error) => error.hint(),
             Self::Context { source, .. } => source.hint(),
+            Self::Lfs { source, .. } => source.hint(),
             Self::DockerIgnore { .. } | Self::Dockerfile { .. } | Self::Link { .. } => None,
             Self::Frontend { .. } => Some("untrusted runs take `# syntax=docker/dockerfile` only".to_owned()),
             Self::LocalPlatform { need, platform, .. } => Some(format!(

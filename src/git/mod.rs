@@ -4,12 +4,14 @@
 //! only to [`Repository::snapshot_of_work_tree`], which makes a tree of it first.
 
 mod ancestry;
+mod attributes;
 mod blobs;
 mod diff;
 mod entries;
 mod error;
 mod fetch;
 mod history;
+mod lfs;
 mod objects;
 mod parallel;
 mod program;
@@ -22,11 +24,13 @@ mod work_tree;
 
 use std::path::Path;
 
+pub use attributes::{Attributes, Filter, FilterLine, is_attributes_file};
 pub use blobs::{BlobReader, Blobs};
 pub use entries::{EntryKind, RawEntry, entries as tree_entries};
 pub use error::{GitError, UnsupportedFormat};
 pub use fetch::{Depth, Wanted};
 pub use history::FirstParents;
+pub use lfs::{Download, LfsError, LfsObject, LfsStore};
 pub use status::Filters;
 pub use tree::{Entry, Snapshot, WalkedFile};
 

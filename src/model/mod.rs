@@ -23,7 +23,7 @@ mod timestamp;
 
 pub use change::{Change, ChangeKind};
 pub use context_name::ContextName;
-pub use digest::{InputDigest, ManifestDigest};
+pub use digest::{ContentDigest, InputDigest, ManifestDigest};
 pub use error_kind::ErrorKind;
 pub use fingerprint::{Fingerprint, Fingerprinter};
 pub use git::{BranchName, CommitId, FileMode, ObjectId};

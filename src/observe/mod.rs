@@ -220,7 +220,7 @@ pub fn changes(request: Request<'_>, base: Base) -> Result<Changes, ObserveError
         Base::Known { commit, .. } => {
             let base = repository.snapshot(*commit)?;
             let files = base.changes_with_submodules_to(snapshot)?;
-            let direct = direct_changes(workspace, source, &base, &files)?;
+            let direct = direct_changes(workspace, source, &base, snapshot, &files)?;
             (files, direct)
         }
     };

@@ -20,6 +20,20 @@ pub enum Reason {
         /// Whose input it is: the project's own, or one that it needs.
         project: ProjectName,
     },
+    /// An input file is the same blob as in the base, but only one of the two is stored with Git LFS.
+    Lfs {
+        path: RepoPath,
+        /// Whether it is now.
+        is_lfs: bool,
+        /// The `.gitattributes` that says so now, or said otherwise before.
+        attributes: RepoPath,
+        /// The line that makes the file an input, as written.
+        pattern: String,
+        /// Where that line stands: `file:line`.
+        source: String,
+        /// Whose input it is: the project's own, or one that it needs.
+        project: ProjectName,
+    },
     /// The base has no project of this name.
     New { project: ProjectName },
     /// What the base says of the project can't be read.
@@ -55,6 +69,13 @@ impl fmt::Display for Reason {
         match self {
             Self::File { path, change, pattern, source, project } => {
                 write!(formatter, "`{path}` was {change} and matches `{pattern}` ({source}) of `{project}`")
+            }
+            Self::Lfs { path, is_lfs, attributes, pattern, source, project } => {
+                let makes = if *is_lfs { "makes" } else { "no longer makes" };
+                write!(
+                    formatter,
+                    "`{attributes}` {makes} `{path}` a Git LFS file, which matches `{pattern}` ({source}) of `{project}`"
+                )
             }
             Self::New { project } => write!(formatter, "`{project}` is new in the manifest"),
             Self::UnreadableInBase { why, project } => {

@@ -234,6 +234,15 @@ impl Serialize for ReasonJson<'_> {
                 map.serialize_entry("source", source)?;
                 map.serialize_entry("project", project)?;
             }
+            Reason::Lfs { path, is_lfs, attributes, pattern, source, project } => {
+                kind("lfs")?;
+                map.serialize_entry("path", &path.to_string())?;
+                map.serialize_entry("lfs", is_lfs)?;
+                map.serialize_entry("attributes", &attributes.to_string())?;
+                map.serialize_entry("pattern", pattern)?;
+                map.serialize_entry("source", source)?;
+                map.serialize_entry("project", project)?;
+            }
             Reason::New { project } => {
                 kind("new")?;
                 map.serialize_entry("project", project)?;

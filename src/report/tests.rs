@@ -175,6 +175,14 @@ fn reasons() -> Vec<Reason> {
             source: "lib/.rebuild_patterns:1".to_owned(),
             project: project.clone(),
         },
+        Reason::Lfs {
+            path: path("lib/model"),
+            is_lfs: true,
+            attributes: path(".gitattributes"),
+            pattern: "lib/".to_owned(),
+            source: "lib/.rebuild_patterns:1".to_owned(),
+            project: project.clone(),
+        },
         Reason::Patterns {
             path: path("lib/.rebuild_patterns"),
             change: ChangeKind::Modified,
@@ -205,6 +213,7 @@ fn reasons() -> Vec<Reason> {
     for reason in &all {
         match reason {
             Reason::File { .. }
+            | Reason::Lfs { .. }
             | Reason::Patterns { .. }
             | Reason::Entry { .. }
             | Reason::New { .. }

@@ -5,6 +5,7 @@ mod contexts;
 mod dockerfiles;
 mod engine_store;
 mod identity;
+mod lfs;
 mod lifecycle;
 mod local;
 mod monorepo;

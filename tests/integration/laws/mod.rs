@@ -13,6 +13,7 @@ mod any_bytes;
 
 mod affected;
 mod ancestry;
+mod attributes;
 mod changes;
 mod corpus;
 mod deploy;

@@ -119,11 +119,9 @@ impl Edit {
             Self::File { path, entry: None } => drop(model.files.remove(path)),
             Self::Dockerfile { folder, text } => model.write(format!("{folder}/Dockerfile"), text.clone()),
             Self::Beside { folder, name, text: Some(text) } => {
-                model.write(format!("{folder}/{name}"), (*text).to_owned());
+                model.write(beside(folder, name), (*text).to_owned());
             }
-            Self::Beside { folder, name, text: None } => {
-                drop(model.files.remove(&format!("{folder}/{name}")));
-            }
+            Self::Beside { folder, name, text: None } => drop(model.files.remove(&beside(folder, name))),
             Self::Workspace { key, value } => set(&mut model.workspace, key, *value),
             Self::Registry { is_deploy, keys } => {
                 let table = if *is_deploy { &mut model.deploy } else { &mut model.cache };
@@ -149,6 +147,11 @@ impl Edit {
             }
         }
     }
+}
+
+/// The path of a file in a folder, which may be the root.
+fn beside(folder: &str, name: &str) -> String {
+    if folder == "." { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
 fn set(keys: &mut BTreeMap<&'static str, String>, key: &'static str, value: Option<&str>) {
@@ -199,6 +202,8 @@ pub(super) fn edit() -> impl Strategy<Value = Edit> {
         2 => (folder(), ignore_file()).prop_map(|(folder, (name, text))| Edit::Beside { folder, name, text }),
         3 => (folder(), pattern_file())
             .prop_map(|(folder, text)| Edit::Beside { folder, name: ".rebuild_patterns", text }),
+        3 => (attributes_folder(), attributes())
+            .prop_map(|(folder, text)| Edit::Beside { folder, name: ".gitattributes", text }),
         3 => workspace_key().prop_map(|(key, value)| Edit::Workspace { key, value }),
         3 => (any::<bool>(), registry()).prop_map(|(is_deploy, keys)| Edit::Registry { is_deploy, keys }),
         9 => (project(), key()).prop_map(|(project, (key, value))| Edit::Key { project, key, value }),
@@ -261,6 +266,27 @@ fn pattern_file() -> impl Strategy<Value = Option<&'static str>> {
         "./\nprojects.toml\n",
         "*\n",
         "p1/.rebuild_patterns\n./\n",
+    ];
+    proptest::option::of(select(&TEXTS[..]))
+}
+
+/// A folder of a project, or one around all of them or within one.
+fn attributes_folder() -> impl Strategy<Value = &'static str> {
+    select(&[".", "p1", "p1/in", "lib", "lib/src", "p0/src"][..])
+}
+
+fn attributes() -> impl Strategy<Value = Option<&'static str>> {
+    const TEXTS: [&str; 10] = [
+        "*.rs filter=lfs\n",
+        "a.rs filter=lfs diff=lfs merge=lfs -text\n",
+        "*.rs filter=other\n",
+        "*.rs -filter\n",
+        "*.rs !filter\n",
+        "[attr]big filter=lfs\n*.md big\n",
+        "*.rs big\n",
+        "/src/** filter=lfs\n/src/b.rs -filter\n",
+        "* filter=lfs\n",
+        "# nothing\n",
     ];
     proptest::option::of(select(&TEXTS[..]))
 }
