@@ -207,9 +207,9 @@ fn each_variant_of_each_error_has_its_kind() {
         PrepareError::Frontend { project: project(), frontend: String::new() } => Input,
         PrepareError::LocalPlatform {
             project: project(),
-            platform: "linux/amd64".parse().unwrap(),
+            platform: Box::new("linux/amd64".parse().unwrap()),
             need: project(),
-            of_need: "linux/arm64".parse().unwrap(),
+            of_need: Box::new("linux/arm64".parse().unwrap()),
         } => Input,
         PrepareError::Credentials(missing()) => Environment,
     ]);

@@ -52,9 +52,9 @@ pub(super) fn variant_to_build<'w>(
             Some(of_need) if !is_same(of_need, platform) => {
                 return Err(PrepareError::LocalPlatform {
                     project: project.clone(),
-                    platform: platform.clone(),
+                    platform: Box::new(platform.clone()),
                     need: need.clone(),
-                    of_need: of_need.clone(),
+                    of_need: Box::new(of_need.clone()),
                 });
             }
             _ => {}

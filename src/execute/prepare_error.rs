@@ -55,7 +55,7 @@ pub enum PrepareError {
     #[error(
         "a local build makes the image of `{project}` for {platform}, and that of `{need}`, which it is built from, for {of_need}"
     )]
-    LocalPlatform { project: ProjectName, platform: Platform, need: ProjectName, of_need: Platform },
+    LocalPlatform { project: ProjectName, platform: Box<Platform>, need: ProjectName, of_need: Box<Platform> },
     #[error("cannot get credentials for the cache")]
     Credentials(#[source] RegistryError),
 }
