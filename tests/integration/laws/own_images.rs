@@ -49,6 +49,8 @@ enum Form {
     Own(&'static str),
     /// By an entry of `images` without a tag.
     Listed(&'static str),
+    /// By an entry of `images` that is an official image of Docker Hub, however that is written.
+    Hub(&'static str),
     /// By an entry of `images` with a tag, in a repository that all projects share.
     Tagged,
     Context,
@@ -159,7 +161,7 @@ impl Written {
         let quoted = |items: &[&str]| list(&items.iter().map(|item| format!("'{item}'")).collect::<Vec<_>>());
         let mut entry = format!(
             "[projects.{name}]\npath = '{name}'\nrepository = '{repository}'\n\
-             images = ['old/{name}', 'docker.io/shared/all:{name}']\nexternal = {}\n",
+             images = ['old/{name}', 'docker.io/shared/all:{name}', 'library/hub-{name}']\nexternal = {}\n",
             list(&self.external)
         );
         entry += &format!("contexts = {{ {} }}\n", self.contexts.join(", "));
@@ -202,6 +204,7 @@ fn write(
                 Form::Bare | Form::Stage => of.to_owned(),
                 Form::Own(prefix) => format!("{prefix}{of_repository}{tag}"),
                 Form::Listed(prefix) => format!("{prefix}old/{of}{tag}"),
+                Form::Hub(prefix) => format!("{prefix}hub-{of}{tag}"),
                 Form::Tagged => format!("shared/all:{of}"),
                 Form::Context => {
                     written.contexts.push(format!("context{number} = 'project:{of}'"));
@@ -227,7 +230,9 @@ fn write(
                     written.needs.insert(of.to_owned());
                 }
                 Form::Context if *syntax != Syntax::OnBuild => drop(written.needs.insert(of.to_owned())),
-                Form::Own(_) | Form::Listed(_) | Form::Tagged => drop(written.needs.insert(of.to_owned())),
+                Form::Own(_) | Form::Listed(_) | Form::Hub(_) | Form::Tagged => {
+                    drop(written.needs.insert(of.to_owned()))
+                }
                 Form::Elsewhere | Form::Official | Form::BareTag => {
                     written.looks_like.insert(of.to_owned());
                 }
@@ -256,6 +261,7 @@ fn a_use() -> impl Strategy<Value = Use> {
     let form = prop_oneof![
         3 => select(&[Form::Bare, Form::Listed(""), Form::Listed("docker.io/"), Form::Tagged, Form::Context][..]),
         3 => select(&PREFIXES[..]).prop_map(Form::Own),
+        1 => select(&["", "library/", "docker.io/", "index.docker.io/library/"][..]).prop_map(Form::Hub),
         2 => select(&[Form::Stage, Form::Digest, Form::External, Form::Itself, Form::OtherTag][..]),
         1 => select(&[Form::Elsewhere, Form::Official, Form::BareTag][..]),
     ];
