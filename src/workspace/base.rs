@@ -139,7 +139,9 @@ fn read<'w>(
             let project = match found {
                 Ok(found) => BaseProject::Read(Box::new(found.with(Box::new(config.clone())))),
                 Err(problems) => {
-                    BaseProject::Unreadable(problems.first().map(ToString::to_string).unwrap_or_default())
+                    // Nobody can follow a hint there any more.
+                    let first = problems.into_iter().next().map(|problem| Problem { hint: None, ..problem });
+                    BaseProject::Unreadable(first.map(|problem| problem.to_string()).unwrap_or_default())
                 }
             };
             (name, project)

@@ -341,3 +341,20 @@ fn a_dependency_stays_where_the_dockerfile_may_take_its_image_under_another_name
         );
     }
 }
+
+#[test]
+fn a_base_in_which_a_dependency_comes_from_elsewhere_counts_as_changed() {
+    let world = shop_with_images(ECR, "", "needs = [\"base\"]");
+    let manifest = fs::read_to_string(world.file("projects.toml")).unwrap();
+    world
+        .write("projects.toml", manifest.replace("name = \"shop\"", &format!("name = \"shop\"\n{OWN}")))
+        .commit();
+
+    let answer = world.shown(["check_rebuild", "api", "--base", "HEAD^"]);
+
+    assert_snapshot!(answer, @"
+    rebuild api: the base's `api` can't be read: api/Dockerfile:1: `<12 hex>.dkr.ecr.eu-west-2.amazonaws.com/base` is an image from elsewhere, but `needs` of `api` lists the project `base` (projects.toml:11)
+    stderr: changes of <10 hex> since <10 hex> (--base)
+    [exit: 0]
+    ");
+}
