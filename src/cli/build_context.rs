@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::durations_file::DurationsFile;
 use super::ecr_logins::EcrLogins;
+use super::observations::CacheToRead;
 use super::progress::Display;
 use super::repository_context::RepositoryContext;
 use super::signals::Signals;
@@ -56,11 +57,11 @@ impl<'c> BuildContext<'c> {
     pub(super) async fn observe(
         &self,
         selected: &BTreeSet<ProjectName>,
-        cache: &dyn Registry,
+        registry: &dyn Registry,
         local: Option<LocalRequest<'_>>,
     ) -> Result<Observations, Error> {
-        let Self { command, repo, snapshot, workspace, zone, .. } = *self;
-        repo.observe(command, snapshot, workspace, zone, selected, cache, local).await
+        let cache = CacheToRead { registry, zone: self.zone, local };
+        self.repo.observe(self.command, self.snapshot, self.workspace, selected, cache).await
     }
 
     /// Refuses uncommitted changes in a CI, which builds commits.

@@ -18,6 +18,16 @@ use crate::plan::{self, Impact};
 use crate::registry::Registry;
 use crate::workspace::Workspace;
 
+/// What is asked besides git.
+#[derive(Clone, Copy)]
+pub(super) struct CacheToRead<'c> {
+    pub(super) registry: &'c dyn Registry,
+    /// That the run writes to.
+    pub(super) zone: Zone,
+    /// Of a local build.
+    pub(super) local: Option<LocalRequest<'c>>,
+}
+
 impl RepositoryContext {
     /// The base that a person named, for which no manifest is needed.
     pub(super) fn named_base(&self, options: &Options) -> Result<Option<Base>, Error> {
@@ -78,18 +88,17 @@ impl RepositoryContext {
         command: &CommandContext,
         snapshot: &Snapshot<'_>,
         workspace: &Workspace,
-        zone: Zone,
         selected: &BTreeSet<ProjectName>,
-        cache: &dyn Registry,
-        local: Option<LocalRequest<'_>>,
+        cache: CacheToRead<'_>,
     ) -> Result<Observations, Error> {
+        let CacheToRead { registry, zone, local } = cache;
         let settings = &workspace.settings;
         let commits = &observe::commits_before(&self.repository, &self.context, settings.strategy)?;
         let find_base = |records: &BuildRecords| {
             let records = Records::of(records, workspace, zone, &self.context, commits);
             Ok::<_, Error>(self.base(&command.options, &command.environment, settings, &records)?.base)
         };
-        let cache = CacheRequest { registry: cache, zone, context: &self.context, commits, local };
+        let cache = CacheRequest { registry, zone, context: &self.context, commits, local };
         observe::observe(self.request(snapshot, workspace), selected, cache, find_base).await
     }
 }

@@ -21,6 +21,7 @@ on_each_engine!(
     uncommitted_work_is_built_into_the_engine_and_nothing_is_written_anywhere_else,
     what_another_machine_has_built_is_pulled_and_built_upon,
     of_several_platforms_the_engines_own_is_built_and_pulled,
+    layers_of_the_branch_in_the_registry_are_used,
 );
 
 /// A chain of projects, each with a file of its own, in the first registry.
@@ -45,6 +46,16 @@ fn names_of_the_registry(shop: &Shop, engine: BedEngine) -> BTreeSet<String> {
     let names = images.into_iter().flat_map(|image| [image.repo_tags, image.repo_digests].concat());
     let of_shop = format!("{}/{}", setting("REGISTRY_1"), shop.prefix);
     names.filter(|name| name.starts_with(&of_shop)).collect()
+}
+
+/// Builds what is committed from another clone and with another engine.
+fn build_elsewhere(shop: &mut Shop, engine: BedEngine) {
+    let mut ci = World::clone_of(shop.world.path());
+    shop.use_engine(engine.of_another_machine());
+    ci.set_all_of(&shop.world);
+    shop.use_engine(engine);
+    let built = ci.run(["build", "-q"]);
+    assert_eq!(built.exit, 0, "{built}");
 }
 
 fn content(shop: &Shop, engine: BedEngine, file: &str) -> String {
@@ -85,12 +96,7 @@ fn uncommitted_work_is_built_into_the_engine_and_nothing_is_written_anywhere_els
 
 fn what_another_machine_has_built_is_pulled_and_built_upon(engine: BedEngine) {
     let mut shop = shop(engine);
-    let mut ci = World::clone_of(shop.world.path());
-    shop.use_engine(engine.of_another_machine());
-    ci.set_all_of(&shop.world);
-    shop.use_engine(engine);
-    let built = ci.run(["build", "-q"]);
-    assert_eq!(built.exit, 0, "{built}");
+    build_elsewhere(&mut shop, engine);
     shop.asked();
     shop.world.write("api/f", "uncommitted");
 
@@ -110,6 +116,26 @@ fn what_another_machine_has_built_is_pulled_and_built_upon(engine: BedEngine) {
     assert_eq!(shop.engine_images(), names(["api:local", "base:local", "lib:local"]));
     assert_eq!(names_of_the_registry(&shop, engine), names([]));
     assert_eq!(writes(&mut shop), [""; 0]);
+}
+
+/// Whatever the name is of what it is built from.
+fn layers_of_the_branch_in_the_registry_are_used(engine: BedEngine) {
+    let shop = Shop::new().on(engine).cache(Cache::oci());
+    shop.world.write("lib/f", &shop.prefix).write("app/f", "committed");
+    let mut shop = shop.projects(&[
+        ("lib", "FROM chinampa/base:1\nCOPY f /lib\n", ""),
+        ("app", "FROM lib\nRUN echo slow > /slow\nCOPY f /f\n", ""),
+    ]);
+    build_elsewhere(&mut shop, engine);
+    shop.world.write("app/f", "uncommitted");
+
+    let report = shop.build(["--local"]);
+
+    assert_eq!(with_outcome(&report, "pulled"), names(["lib"]), "{report}");
+    let app = project(&report, "app");
+    let cached = u64::from(engine.has_inline_cache());
+    assert_eq!((&app["outcome"], &app["steps"]), (&"built".into(), &2.into()));
+    assert_eq!(app["cached_steps"], cached, "{app}");
 }
 
 fn of_several_platforms_the_engines_own_is_built_and_pulled(engine: BedEngine) {
@@ -144,6 +170,38 @@ fn of_several_platforms_the_engines_own_is_built_and_pulled(engine: BedEngine) {
     assert_eq!(with_outcome(&forced, "built"), names(["api"]), "{forced}");
     assert_eq!(with_outcome(&pulled, "pulled"), names(["lib"]), "{pulled}");
     assert_eq!(arch("lib"), "amd64 amd64");
+}
+
+#[test]
+fn an_image_of_ecr_is_pulled_with_the_login_of_the_cache() {
+    let shop = Shop::new().cache(Cache::ecr());
+    shop.world.write("lib/f", &shop.prefix);
+    let mut shop = shop.projects(&[("lib", "FROM scratch\nCOPY f /f\n", "")]);
+    build_elsewhere(&mut shop, BedEngine::Machine);
+
+    let report = shop.build(["--local"]);
+
+    assert_eq!(with_outcome(&report, "pulled"), names(["lib"]), "{report}");
+    assert_eq!(shop.engine_images(), names(["lib:local"]));
+}
+
+#[test]
+fn named_contexts_are_folders_and_images_of_the_same_run() {
+    let shop = Shop::new().cache(Cache::oci());
+    shop.world.write("lib/f", "lib").write("proto/a.proto", &shop.prefix);
+    let dockerfile = "FROM chinampa/base:1\nCOPY --from=proto a.proto /\nCOPY --from=base f /api\n";
+    let shop = shop.projects(&[
+        ("lib", "FROM scratch\nCOPY f /f\n", ""),
+        ("api", dockerfile, "contexts = { proto = \"proto\", base = \"project:lib\" }"),
+    ]);
+    shop.world.write("lib/f", "uncommitted");
+
+    let report = shop.build(["--local", "api"]);
+
+    assert_eq!(with_outcome(&report, "built"), names(["api", "lib"]), "{report}");
+    assert_eq!(content(&shop, BedEngine::Machine, "/a.proto"), shop.prefix);
+    assert_eq!(content(&shop, BedEngine::Machine, "/api"), "uncommitted");
+    assert_eq!(shop.engine_images(), names(["api:local", "lib:local"]));
 }
 
 fn run(shop: &Shop, variables: &[(&str, &str)]) -> Answer {
