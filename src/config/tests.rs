@@ -59,6 +59,12 @@ fn the_documented_example_is_read_whole() {
             value: RepoPath(services/api/Dockerfile),
             line: 36,
         },
+        patterns: Some(
+            Located {
+                value: RepoPath(services/api/api.rebuild_patterns),
+                line: 36,
+            },
+        ),
         target: Some(
             StageName(
                 "runtime",
@@ -96,7 +102,7 @@ fn the_documented_example_is_read_whole() {
                 value: ProjectName(
                     "lib",
                 ),
-                line: 41,
+                line: 42,
             },
         ],
         platforms: [
@@ -119,7 +125,7 @@ fn the_documented_example_is_read_whole() {
                         "lib",
                     ),
                 ),
-                line: 44,
+                line: 45,
             },
             ContextName(
                 "proto",
@@ -127,7 +133,7 @@ fn the_documented_example_is_read_whole() {
                 value: Folder(
                     RepoPath(proto),
                 ),
-                line: 44,
+                line: 45,
             },
         },
         secrets: {
@@ -141,7 +147,7 @@ fn the_documented_example_is_read_whole() {
         extra_inputs: [
             Located {
                 value: "services/api/dist/**",
-                line: 47,
+                line: 48,
             },
         ],
         hermetic: true,
@@ -154,7 +160,7 @@ fn the_documented_example_is_read_whole() {
         terraform: Folder(
             Located {
                 value: RepoPath(services/api/terraform),
-                line: 50,
+                line: 51,
             },
         ),
         service: Some(
@@ -602,6 +608,7 @@ fn each_key_that_makes_another_image_is_a_difference() {
         ("secrets.s", "{ env = \"S\" }"),
         ("extra_inputs", "[\"dist/\"]"),
         ("hermetic", "false"),
+        ("patterns", "\"api.rebuild_patterns\""),
     ] {
         let other = project(&format!("path = \"api\"\n{key} = {value}"));
 

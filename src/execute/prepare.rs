@@ -13,6 +13,7 @@ use super::labels;
 use super::local;
 use super::prepare_error::PrepareError;
 use super::untrusted;
+use crate::dockerfile::foreign_frontend;
 use crate::dockerignore::DockerIgnore;
 use crate::engine::{
     BuildRequest, Content, Context, ContextFile, ContextReuse, Engine, Logins, SshAgent, check_link,
@@ -25,7 +26,7 @@ use crate::model::{
 use crate::observe::{Observations, Observed, Zone};
 use crate::plan::{Action, Build, Plan, Step};
 use crate::registry::{Registry, Storage};
-use crate::workspace::{FolderContext, PatternFile, Project, Variant, Workspace};
+use crate::workspace::{FolderContext, Project, Variant, Workspace};
 
 /// The values of each project's secrets, by their ids.
 pub type Secrets = BTreeMap<ProjectName, BTreeMap<String, Secret>>;
@@ -331,17 +332,15 @@ impl<'p> TaskBuilder<'p> {
 
 /// Whether a pattern file says what the inputs are, or they are the whole context.
 fn has_written_inputs(project: &Project) -> bool {
-    let config = &project.config;
-    let is_whole_context = !config.hermetic || config.context.value.is_within(&config.path.value);
-    is_whole_context || matches!(project.pattern_file, PatternFile::There(_))
+    project.takes_whole_context() || project.inputs.pattern_file().is_some()
 }
 
 /// # Errors
 /// [`PrepareError::Frontend`] for a Dockerfile that names a program of its own to be read by.
 fn check_frontends(project: &ProjectName, variants: &[TaskVariant]) -> Result<(), PrepareError> {
     let texts = variants.iter().map(|variant| variant.dockerfile.with_parents(|_| None));
-    match texts.into_iter().find_map(|text| untrusted::foreign_frontend(&text)) {
-        Some(frontend) => Err(PrepareError::Frontend { project: project.clone(), frontend }),
+    match texts.into_iter().find_map(|text| foreign_frontend(&text)) {
+        Some((_, frontend)) => Err(PrepareError::Frontend { project: project.clone(), frontend }),
         None => Ok(()),
     }
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::*;
-use crate::dockerfile::Dockerfile;
+use crate::dockerfile::{Dockerfile, Parameters};
 use crate::engine::{
     BuildRequest, Built, Content, Context, ContextFile, ContextReuse, Engine, EngineError, InlineCacheFault,
     Logins, Progress as BuildProgress, Step,
@@ -341,8 +341,9 @@ fn with_folder(task: &mut Task) {
         content: Content::Bytes(Bytes::new()),
     };
     let variant = &mut task.variants[0];
-    variant.dockerfile =
-        Dockerfile::parse_with_contexts(text.as_bytes(), &BTreeMap::new(), None, &contexts).unwrap();
+    let (build_args, triggers) = (&BTreeMap::new(), &BTreeMap::new());
+    let parameters = Parameters { build_args, platform: None, contexts: &contexts, triggers };
+    variant.dockerfile = Dockerfile::parse_with(text.as_bytes(), parameters).unwrap();
     variant.folders = [("proto".to_owned(), folder.clone())].into();
     variant.stages = vec!["compile".parse().unwrap()];
     task.folders = [(folder, Context { files: vec![file] })].into();

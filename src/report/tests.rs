@@ -14,7 +14,7 @@ use super::json::{BuildJson, PlanJson, event};
 use super::lint::LintJson;
 use super::why::Explanation;
 use super::why_not::NearMisses;
-use super::{answers, graph, simulation};
+use super::{answers, graph, inputs, simulation};
 use crate::config;
 use crate::deploy::{
     ApplyReason, Backend, Creates, DeployError, DeployPlan, DeployReport, ImageChange, LockClaim,
@@ -25,7 +25,7 @@ use crate::dockerfile::Dockerfile;
 use crate::engine::{InlineCacheFault, Progress};
 use crate::execute::{BuildReport, Event, Failure, Outcome, ProjectReport};
 use crate::graph::ProjectGraph;
-use crate::inputs::ParentChange;
+use crate::inputs::{ListedInput, ParentChange};
 use crate::lint::{Code, Edit, EditKind, Finding, Lint, Unchecked};
 use crate::model::{
     BranchName, Change, ChangeKind, CommitId, ErrorKind, Fingerprint, Fingerprinter, ImageRef, InputDigest,
@@ -41,7 +41,7 @@ use crate::record::{
 use crate::registry::RepositoryChange;
 use crate::registry::copy::Copied;
 use crate::simulate::{LeftOut, LineCost, ProjectCost, Simulation};
-use crate::workspace::{ParentImage, PatternFile, Project, Variant, Workspace};
+use crate::workspace::{InputRules, ParentImage, Project, Variant, Workspace};
 
 #[path = "../../tests/support/reference.rs"]
 mod reference;
@@ -340,8 +340,11 @@ fn workspace() -> Workspace {
     let projects = manifest.projects.into_iter().map(|(name, config)| {
         let file = config.path.value.join(&path(".rebuild_patterns"));
         let project = Project {
-            patterns: Patterns::parse(b"./src/\n!**/*.md\n", &config.path.value).unwrap(),
-            pattern_file: PatternFile::There(file),
+            inputs: InputRules::Patterns {
+                file,
+                patterns: Patterns::parse(b"./src/\n!**/*.md\n", &config.path.value).unwrap(),
+            },
+            whole_context: None,
             variants: Box::new([variant()]),
             lookalikes: Box::new([]),
             repository: config.repository.clone(),
@@ -410,6 +413,12 @@ fn small_answers() -> Vec<Value> {
         RepositoryChange::ScanOnPush { enabled: true },
     ];
     let affected = [name("api")];
+    let listed = ListedInput {
+        path: path("api/a"),
+        is_committed: true,
+        pattern: "COPY a".to_owned(),
+        source: "api/Dockerfile:2".to_owned(),
+    };
     vec![
         answers::changed(&known(), &[&path("lib/a")]),
         answers::changed(&unknown(), &[]),
@@ -421,6 +430,7 @@ fn small_answers() -> Vec<Value> {
         answers::last_successful_commit(None),
         answers::ensure_terraform("1.15.5", Path::new("/cache/terraform"), true),
         graph::json(&graph(), &affected.iter().collect()),
+        inputs::json(commit(), false, &name("api"), &[listed]),
     ]
 }
 
