@@ -99,7 +99,7 @@ pub mod internals {
     }
 
     pub mod git {
-        pub use crate::git::{Blobs, EntryKind, RawEntry, Repository, Snapshot, tree_entries};
+        pub use crate::git::{Blobs, EntryKind, Filters, RawEntry, Repository, Snapshot, tree_entries};
     }
 
     pub mod graph {

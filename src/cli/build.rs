@@ -32,6 +32,9 @@ pub(super) struct Arguments {
     /// Show the plan and build nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Build into the engine, as `<repository>:local`: read the cache, push and record nothing.
+    #[arg(long)]
+    local: bool,
     /// Include uncommitted changes even if the images are pushed.
     #[arg(long)]
     allow_dirty: bool,
@@ -48,16 +51,23 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
     let selected = selection::selected(&workspace, &arguments.projects)?;
     let named = arguments.force.then_some(&*arguments.projects);
     let force = selection::forced(&workspace, named, &repo.directives(&workspace)?)?;
-    let context = BuildContext::new(command, &repo, &snapshot, &workspace)?;
+    let context = BuildContext::new(command, &repo, &snapshot, &workspace, arguments.local)?;
     if !arguments.allow_dirty {
         context.check_dirty_in_ci()?;
     }
     wait_for(async {
-        let cache = &*registries::registry(&workspace.cache, environment).await?;
-        let observed = repo.observe(command, &snapshot, &workspace, context.zone, &selected, cache).await?;
+        let (cache, observed) = match context.destination {
+            Destination::Local(_) => context.observe_locally(&selected).await?,
+            Destination::Shared(_) | Destination::Untrusted(_) => {
+                let cache = registries::registry(&workspace.cache, environment).await?;
+                let observed = context.observe(&selected, &*cache, None).await?;
+                (cache, observed)
+            }
+        };
+        let cache = &*cache;
         let plan = plan::make(&workspace.graph, &observed, workspace.settings.strategy, &force);
         if arguments.dry_run {
-            command.print(|| PlanJson::of_plan(&plan), || text::plan(&plan));
+            command.print(|| PlanJson::of_plan(&plan, &workspace), || text::plan(&plan, &workspace));
             return Ok(Exit::Done);
         }
         output.status(&text::base(plan.head, plan.is_dirty, &plan.base));
@@ -71,6 +81,9 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
             }
         }
         let jobs = context.prepare(cache, &plan, &observed, arguments.pull).await?;
+        if let Destination::Local(_) = context.destination {
+            context.say_platforms(&jobs);
+        }
         let orderly = signals.orderly().map_err(Error::Start)?;
         let mut durations = context.durations(&observed);
         let (jobs, parallelism) = (&jobs, arguments.jobs);
@@ -84,7 +97,10 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         let recorded = recorded.unwrap_or(Ok(None));
         drop(orderly);
         let record = recorded.as_ref().ok().and_then(Option::as_ref);
-        command.print(|| BuildJson::new(&plan, &report, record), || text::build(&plan, &report, record));
+        command.print(
+            || BuildJson::new(&plan, &workspace, &report, record),
+            || text::build(&plan, &workspace, &report, record),
+        );
         recorded?;
         Ok(report.kind().map_or(Exit::Done, Exit::from))
     })

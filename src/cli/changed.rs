@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::model::RepoPath;
 use crate::observe::Base;
 use crate::patterns::{Patterns, PatternsError};
-use crate::report::answers;
+use crate::report::{answers, text};
 use crate::workspace;
 
 #[derive(Debug, Args)]
@@ -20,7 +20,7 @@ pub(super) struct Arguments {
 pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
     let CommandContext { options, environment, output } = command;
     let patterns = parse(&arguments.patterns)?;
-    let repo = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
+    let repo = RepositoryContext::new(options, environment, Uncommitted::Included)?;
     let snapshot = repo.snapshot();
     let base = match repo.named_base(options)? {
         Some(base) => base,
@@ -30,8 +30,8 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
         }
     };
 
-    let (commit, from) = match &base {
-        Base::Known { commit, from } => (*commit, from),
+    let commit = match &base {
+        Base::Known { commit, .. } => *commit,
         Base::Unknown { why } => {
             output.status(&format!("the base is unknown, so everything counts as changed: {why}"));
             if options.json {
@@ -40,7 +40,7 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
             return Ok(Exit::Done);
         }
     };
-    output.status(&format!("changes of {} since {} ({from})", repo.head.commit.short(), commit.short()));
+    output.status(&text::base(repo.head.commit, repo.is_dirty, &base));
     let changes = repo.repository.snapshot(commit)?.changes_with_submodules_to(&snapshot)?;
     let matching: Vec<&RepoPath> =
         changes.iter().map(|change| &change.path).filter(|path| patterns.decide(path).is_some()).collect();

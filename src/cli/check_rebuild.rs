@@ -19,7 +19,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
     let CommandContext { options, environment, output } = command;
-    let repo = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
+    let repo = RepositoryContext::new(options, environment, Uncommitted::Included)?;
     let mut offline = observations::offline(&repo, command)?;
     let project = match &arguments.project {
         Some(name) => selection::project(&offline.workspace, name)?,

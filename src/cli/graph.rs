@@ -29,7 +29,7 @@ enum Format {
 
 pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
     let CommandContext { options, environment, output } = command;
-    let repo = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
+    let repo = RepositoryContext::new(options, environment, Uncommitted::Included)?;
     let offline = observations::offline(&repo, command)?;
     let affected = offline.impact.projects.iter().filter(|project| project.is_affected);
     let affected: BTreeSet<&ProjectName> = affected.map(|project| &project.project).collect();

@@ -22,6 +22,7 @@ mod init;
 mod inputs;
 mod last_successful_commit;
 mod lint;
+mod local;
 mod observations;
 mod options;
 mod output;

@@ -1,5 +1,6 @@
 use clap::Args;
 
+use super::observations::CacheToRead;
 use super::repository_context::{RepositoryContext, Uncommitted};
 use super::selection;
 use super::{CommandContext, registries, wait_for};
@@ -25,8 +26,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
     let CommandContext { options, environment, .. } = command;
-    let uncommitted = if arguments.offline { Uncommitted::LeftOut } else { Uncommitted::Included };
-    let repo = RepositoryContext::new(options, environment, uncommitted)?;
+    let repo = RepositoryContext::new(options, environment, Uncommitted::Included)?;
     let snapshot = repo.snapshot();
     let workspace = Workspace::read(&snapshot, &repo.source)?;
     let selected = selection::selected(&workspace, &arguments.projects)?;
@@ -42,10 +42,11 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
         let zone = repo.zone(&snapshot, &workspace)?;
         let plan = wait_for(async {
             let cache = registries::registry(&workspace.cache, environment).await?;
-            let observed = repo.observe(command, &snapshot, &workspace, zone, &selected, &*cache).await?;
+            let cache = CacheToRead { registry: &*cache, zone, local: None };
+            let observed = repo.observe(command, &snapshot, &workspace, &selected, cache).await?;
             Ok(plan::make(&workspace.graph, &observed, workspace.settings.strategy, &Force::None))
         })?;
-        command.print(|| PlanJson::of_plan(&plan), || text::plan(&plan));
+        command.print(|| PlanJson::of_plan(&plan, &workspace), || text::plan(&plan, &workspace));
     }
     Ok(Exit::Done)
 }

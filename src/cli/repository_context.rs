@@ -8,7 +8,7 @@ use super::options::Options;
 use crate::ci::{Branch, CheckedOut, CommitContext, Directives, Trust};
 use crate::config::Directive;
 use crate::error::Error;
-use crate::git::{GitError, Head, Repository, Snapshot};
+use crate::git::{Filters, GitError, Head, Repository, Snapshot};
 use crate::model::ObjectId;
 use crate::observe::{self, Missing, Zone};
 use crate::workspace::{ManifestSource, Workspace};
@@ -41,23 +41,27 @@ impl RepositoryContext {
         environment: &Environment,
         uncommitted: Uncommitted,
     ) -> Result<Self, Error> {
-        let repository = Repository::open(&options.directory).map_err(|error| match error {
-            GitError::NotARepository { folder } if environment.ci.is_of_codepipeline() => {
-                Error::PipelineWithoutClone { folder }
-            }
-            error => error.into(),
-        })?;
+        let configuration = environment.git_configuration()?;
+        let repository =
+            Repository::open_with(&options.directory, &configuration).map_err(|error| match error {
+                GitError::NotARepository { folder } if environment.ci.is_of_codepipeline() => {
+                    Error::PipelineWithoutClone { folder }
+                }
+                error => error.into(),
+            })?;
         let mut head = match &options.head {
             Some(revision) => Head { commit: repository.commit(revision)?, branch: None },
             None => repository.head()?,
         };
         let context = context(&repository, &head, environment)?;
         head.branch = context.branch_name().cloned();
+        let trust = environment.ci.trust();
         let mut tree = repository.snapshot(head.commit)?.tree();
         let mut is_dirty = false;
         let has_work_tree = options.head.is_none() && repository.work_dir().is_some();
         if uncommitted == Uncommitted::Included && has_work_tree {
-            let work_tree = repository.snapshot_of_work_tree(head.commit)?;
+            let filters = if trust.is_trusted() { Filters::Run } else { Filters::NotRun };
+            let work_tree = repository.snapshot_of_work_tree(head.commit, filters)?;
             (tree, is_dirty) = (work_tree.tree, work_tree.is_dirty);
         }
         let source = match &options.manifest {
@@ -67,7 +71,6 @@ impl RepositoryContext {
                 text: fs::read(path).map_err(|source| Error::Read { path: path.clone(), source })?,
             },
         };
-        let trust = environment.ci.trust();
         let mut repo = Self { repository, head, context, trust, tree, is_dirty, source, deployed_base: None };
         if let Some(revision) = &options.base {
             let workspace = || Ok(Workspace::read(&repo.snapshot(), &repo.source)?);

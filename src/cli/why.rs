@@ -26,7 +26,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
     let CommandContext { options, environment, output } = command;
-    let repo = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
+    let repo = RepositoryContext::new(options, environment, Uncommitted::Included)?;
     let offline = match arguments.against.as_ref().or(options.base.as_ref()) {
         None => observations::offline(&repo, command)?,
         Some(against) => offline_against(&repo, command, against, &arguments.project)?,

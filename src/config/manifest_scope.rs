@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use super::Common;
 use super::fields::{Item, Located};
 use super::registry::RegistryConfig;
-use crate::model::{InvalidName, ProjectName, RepoPath, RepositoryName};
+use crate::model::{
+    ImageName, ImagePattern, ImagePrefix, InvalidName, ProjectName, RepoPath, RepositoryName,
+};
 
 /// What a project is checked against.
 pub(super) struct ManifestScope<'a> {
@@ -20,6 +22,14 @@ pub(super) struct ManifestScope<'a> {
     pub(super) reserved: Vec<(RepositoryName, &'static str)>,
     /// Who has each repository, and where that is said.
     pub(super) repositories: HashMap<RepositoryName, Located<String>>,
+    /// What the names of the workspace's images begin with.
+    pub(super) own_images: &'a [Located<ImagePrefix>],
+    /// Who has each image that `images` names.
+    pub(super) images: HashMap<ImagePattern, Located<String>>,
+    /// Who has each image that `own_images` and a repository name.
+    pub(super) own_names: HashMap<ImageName, Located<String>>,
+    /// Who has each image of the cache and of the deploy registry.
+    pub(super) registry_names: HashMap<ImageName, Located<String>>,
     /// Who has each terraform folder that is named.
     pub(super) terraform: HashMap<RepoPath, Located<String>>,
 }
@@ -37,8 +47,17 @@ impl<'a> ManifestScope<'a> {
                 vec![(name.builds_repository(), "build records"), (name.taints_repository(), "taints")]
             }),
             repositories: HashMap::new(),
+            own_images: common.workspace.as_ref().map_or(&[], |workspace| &workspace.own_images),
+            images: HashMap::new(),
+            own_names: HashMap::new(),
+            registry_names: HashMap::new(),
             terraform: HashMap::new(),
         }
+    }
+
+    /// Whether another project has this name.
+    pub(super) fn is_other(&self, name: &str, project: &str) -> bool {
+        name != project && self.names.contains(name)
     }
 
     /// Another project of the file.

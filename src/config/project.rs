@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::fields::Located;
 use super::secret_source::SecretSource;
 use super::service::ServiceConfig;
-use crate::model::{ContextName, Platform, ProjectName, RepoPath, RepositoryName, StageName, Tag};
+use crate::model::{
+    ContextName, ImagePattern, Platform, ProjectName, RepoPath, RepositoryName, StageName, Tag,
+};
 
 /// One project: what its image is made from, and what is done with it.
 #[derive(Clone, Debug)]
@@ -25,6 +27,10 @@ pub struct ProjectConfig {
     pub target: Option<StageName>,
     /// Without the registry's prefix.
     pub repository: RepositoryName,
+    /// More images that are this project in any Dockerfile. Sorted, each once, and none another project's.
+    pub images: Vec<ImagePattern>,
+    /// Images that are no project in this project's Dockerfile, whatever they are called. Sorted, each once.
+    pub external: Vec<ImagePattern>,
     /// Besides those that the Dockerfile names. Sorted by name, each once.
     pub needs: Vec<Located<ProjectName>>,
     /// Sorted, each once; the engine's own platform when empty, which it is only for the engine's store.
@@ -99,6 +105,9 @@ impl ProjectConfig {
             patterns,
             target,
             repository,
+            // What they change shows in what references stand for.
+            images: _,
+            external: _,
             needs,
             platforms,
             build_args,

@@ -5,8 +5,10 @@ use std::collections::hash_map::Entry;
 use toml::de::DeValue;
 
 use super::fields::{Fields, Item, Located};
+use super::lists::{once, sorted_once};
 use super::manifest_scope::ManifestScope;
 use super::project::{ProjectConfig, TerraformSetting};
+use super::read_images::{check_repository, external, images};
 use super::read_mounts::{contexts, is_variable_name, secret, ssh_id};
 use super::registry::{RegistryConfig, RegistryKind};
 use super::service;
@@ -19,6 +21,8 @@ pub(super) const KEYS: &[&str] = &[
     "patterns",
     "target",
     "repository",
+    "images",
+    "external",
     "needs",
     "platforms",
     "build_args",
@@ -55,6 +59,8 @@ pub(super) fn read(
     };
     let target = fields.item("target").and_then(|item| item.parse());
     let repository = repository(&item, &fields, name.as_ref(), scope);
+    let images = fields.item("images").map(|images| self::images(images, item.key(), scope));
+    let external = fields.item("external").map(self::external);
     let needs = fields.item("needs").map(|needs| self::needs(needs, item.key(), scope)).unwrap_or_default();
     let platforms = match fields.item("platforms") {
         Some(item) => platforms(item, scope.cache),
@@ -83,6 +89,8 @@ pub(super) fn read(
             patterns: patterns?,
             target,
             repository: repository?,
+            images: images.unwrap_or_default(),
+            external: external.unwrap_or_default(),
             needs,
             platforms,
             build_args: build_args.into_iter().collect(),
@@ -177,8 +185,10 @@ fn repository(
             item.wrong(format_args!(
                 "the repository `{repository}` is that of `[projects.{owner}]` (line {line}) already"
             ));
+            return Some(repository);
         }
     }
+    check_repository(&item, &repository, project.key(), scope);
     Some(repository)
 }
 
@@ -239,24 +249,4 @@ fn build_arg(item: Item<'_>) -> Option<(String, String)> {
         }
     };
     Some((item.key().to_owned(), value))
-}
-
-/// The elements of a list, sorted; one that stands there twice is a problem.
-fn once<'a, T: Ord>(item: Item<'a>, read: impl Fn(&Item<'a>) -> Option<T>) -> Vec<(T, Item<'a>)> {
-    let mut found: Vec<(T, Item<'a>)> =
-        item.list().into_iter().filter_map(|element| Some((read(&element)?, element))).collect();
-    found.sort_by(|(one, _), (other, _)| one.cmp(other));
-    for pair in found.windows(2) {
-        let (first, again) = (&pair[0], &pair[1]);
-        if first.0 == again.0 {
-            let text = again.1.text().unwrap_or_default();
-            again.1.wrong(format_args!("`{text}` stands there twice"));
-        }
-    }
-    found.dedup_by(|(again, _), (first, _)| again == first);
-    found
-}
-
-fn sorted_once<'a, T: Ord>(item: Item<'a>, read: impl Fn(&Item<'a>) -> Option<T>) -> Vec<T> {
-    once(item, read).into_iter().map(|(value, _)| value).collect()
 }

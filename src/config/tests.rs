@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use proptest::prelude::{any, prop, proptest};
 
 use super::*;
-use crate::model::RepoPath;
+use crate::model::{ImageRef, RepoPath};
 
 const DOCUMENTATION: &str = include_str!("../../docs/projects-toml.md");
 
@@ -40,24 +40,24 @@ fn the_documented_example_is_read_whole() {
     let manifest = manifest(example());
 
     let api = &manifest.projects[&"api".parse().unwrap()];
-    assert_snapshot!(format!("{:?}", manifest.workspace), @r#"Workspace { name: WorkspaceName("shop"), default_branch: BranchName("main"), strategy: Digest, rebuild_all: [Located { value: "toolchain/**", line: 5 }], message_switches: {} }"#);
+    assert_snapshot!(format!("{:?}", manifest.workspace), @r#"Workspace { name: WorkspaceName("shop"), default_branch: BranchName("main"), strategy: Digest, rebuild_all: [Located { value: "toolchain/**", line: 5 }], own_images: [Located { value: ImagePrefix("111122223333.dkr.ecr.eu-west-2.amazonaws.com/"), line: 6 }, Located { value: ImagePrefix("quay.io/acme/"), line: 6 }], message_switches: {} }"#);
     assert_snapshot!(format!("{:?}", manifest.cache), @r#"RegistryConfig { kind: Ecr(Ecr { region: Region("us-east-2"), account: Some("123456789012"), host: Some(Host("localhost:4566")), insecure: false, endpoint: Some("http://localhost:4566"), policy: Policy { keep: Some(100), immutable_tags: None, moving_tags: ["branch-*", "commit-*", "deployed-*", "pushed-*"], scan_on_push: Some(true), records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds"), RepositoryName("shop-taints")] } }), prefix: "", inline_cache: true }"#);
     assert_snapshot!(format!("{:?}", manifest.deploy), @r#"Some(RegistryConfig { kind: Ecr(Ecr { region: Region("eu-west-2"), account: None, host: None, insecure: false, endpoint: None, policy: Policy { keep: None, immutable_tags: Some(true), moving_tags: ["latest", "shop-*"], scan_on_push: None, records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds"), RepositoryName("shop-taints")] } }), prefix: "", inline_cache: true })"#);
-    assert_snapshot!(format!("{:?}", manifest.environments), @r#"{EnvironmentName("dev"): EnvironmentRule { line: 21, branch: Some(RefPattern("main")), tag: None }, EnvironmentName("prod"): EnvironmentRule { line: 23, branch: None, tag: Some(RefPattern("v*")) }}"#);
+    assert_snapshot!(format!("{:?}", manifest.environments), @r#"{EnvironmentName("dev"): EnvironmentRule { line: 22, branch: Some(RefPattern("main")), tag: None }, EnvironmentName("prod"): EnvironmentRule { line: 24, branch: None, tag: Some(RefPattern("v*")) }}"#);
     assert_snapshot!(format!("{api:#?}"), @r#"
     ProjectConfig {
-        line: 32,
+        line: 33,
         path: Located {
-            value: RepoPath(services/api),
-            line: 33,
-        },
-        context: Located {
             value: RepoPath(services/api),
             line: 34,
         },
+        context: Located {
+            value: RepoPath(services/api),
+            line: 35,
+        },
         dockerfile: Located {
             value: RepoPath(services/api/Dockerfile),
-            line: 35,
+            line: 36,
         },
         patterns: Some(
             Located {
@@ -73,12 +73,36 @@ fn the_documented_example_is_read_whole() {
         repository: RepositoryName(
             "api",
         ),
+        images: [
+            ImagePattern {
+                name: ImageName(
+                    "acme/api",
+                ),
+                tag: Some(
+                    Tag(
+                        "2",
+                    ),
+                ),
+            },
+        ],
+        external: [
+            ImagePattern {
+                name: ImageName(
+                    "postgres",
+                ),
+                tag: Some(
+                    Tag(
+                        "16",
+                    ),
+                ),
+            },
+        ],
         needs: [
             Located {
                 value: ProjectName(
                     "lib",
                 ),
-                line: 39,
+                line: 42,
             },
         ],
         platforms: [
@@ -101,7 +125,7 @@ fn the_documented_example_is_read_whole() {
                         "lib",
                     ),
                 ),
-                line: 42,
+                line: 45,
             },
             ContextName(
                 "proto",
@@ -109,7 +133,7 @@ fn the_documented_example_is_read_whole() {
                 value: Folder(
                     RepoPath(proto),
                 ),
-                line: 42,
+                line: 45,
             },
         },
         secrets: {
@@ -123,7 +147,7 @@ fn the_documented_example_is_read_whole() {
         extra_inputs: [
             Located {
                 value: "services/api/dist/**",
-                line: 45,
+                line: 48,
             },
         ],
         hermetic: true,
@@ -136,7 +160,7 @@ fn the_documented_example_is_read_whole() {
         terraform: Folder(
             Located {
                 value: RepoPath(services/api/terraform),
-                line: 48,
+                line: 51,
             },
         ),
         service: Some(
@@ -246,13 +270,31 @@ fn what_is_absent_has_its_documented_default() {
 
     assert_eq!(manifest.workspace.default_branch.as_str(), "main");
     assert_eq!(manifest.workspace.strategy, super::Strategy::Digest);
-    let cache = RegistryConfig { kind: RegistryKind::Engine, prefix: String::new(), inline_cache: true };
+    let cache = RegistryConfig { kind: RegistryKind::Engine, prefix: "shop/".to_owned(), inline_cache: true };
     assert_eq!(manifest.cache, cache);
     assert_eq!(manifest.deploy, None);
     assert_eq!(api.context.value, path("services/api"));
     assert_eq!(api.dockerfile.value, path("services/api/Dockerfile"));
     assert_eq!(api.repository.as_str(), "api");
     assert!(api.hermetic);
+}
+
+#[test]
+fn in_the_engines_store_the_workspace_begins_every_name_unless_the_file_says_otherwise() {
+    let prefix = |workspace: &str, cache: &str| {
+        manifest(&format!("cache = {{ {cache} }}\nworkspace.name = \"{workspace}\"")).cache.prefix
+    };
+
+    assert_eq!(prefix("shop", "kind = \"engine\""), "shop/");
+    assert_eq!(prefix("shop", "kind = \"engine\", prefix = \"\""), "");
+    assert_eq!(prefix("shop", "kind = \"engine\", prefix = \"team/\""), "team/");
+    assert_eq!(prefix("shop", "kind = \"oci\", host = \"a.example\""), "");
+    // `docker` would ask hosts of these names.
+    for host in ["shop.example", "localhost"] {
+        assert_eq!(prefix(host, "kind = \"engine\""), format!("chinampa/{host}/"));
+        let image: ImageRef = format!("{}api:local", prefix(host, "kind = \"engine\"")).parse().unwrap();
+        assert_eq!(image.host, None, "{image}");
+    }
 }
 
 #[test]

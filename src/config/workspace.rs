@@ -5,9 +5,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::fields::{Item, Located};
-use crate::model::{BranchName, RepositoryName};
+use super::lists::images_once;
+use crate::model::{BranchName, ImagePrefix, RepositoryName};
 
-pub(super) const KEYS: &[&str] = &["name", "default_branch", "strategy", "rebuild_all", "message_switches"];
+pub(super) const KEYS: &[&str] =
+    &["name", "default_branch", "strategy", "rebuild_all", "own_images", "message_switches"];
 
 /// What holds for all projects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub struct Workspace {
     pub strategy: Strategy,
     /// Patterns, not yet parsed, of files that are inputs of every project.
     pub rebuild_all: Vec<Located<String>>,
+    /// With a project's repository behind it, each is a name of the project in Dockerfiles. Sorted, each once.
+    pub own_images: Vec<Located<ImagePrefix>>,
     /// What a commit's message may ask for.
     pub message_switches: BTreeSet<Directive>,
 }
@@ -63,6 +67,15 @@ impl WorkspaceName {
         let name = format!("{}-taints", self.0);
         name.parse().expect("a component of a repository's name may end with `-taints`")
     }
+
+    /// What begins the names of images in an engine's store unless the manifest says otherwise: the store is shared by
+    /// all repositories of a machine.
+    ///
+    /// A name that Docker would take for that of a host gets another one before it.
+    pub(super) fn engine_prefix(&self) -> String {
+        let is_host = self.0.contains('.') || self.0 == "localhost";
+        if is_host { format!("chinampa/{}/", self.0) } else { format!("{}/", self.0) }
+    }
 }
 
 impl fmt::Display for WorkspaceName {
@@ -99,12 +112,21 @@ pub(super) fn read(item: Item<'_>) -> Option<Workspace> {
         .and_then(|item| item.one_of(&[("digest", Strategy::Digest), ("diff", Strategy::Diff)]))
         .unwrap_or_default();
     let rebuild_all = fields.item("rebuild_all").map(|item| item.patterns()).unwrap_or_default();
+    let own_images = fields.item("own_images").map(images_once).unwrap_or_default();
+    let own_images = own_images.into_iter().map(|(prefix, item)| item.located(prefix)).collect();
     let switch = |item: Item<'_>| {
         item.one_of(&[("rebuild", Directive::Rebuild), ("dry-deploy", Directive::DryDeploy)])
     };
     let switches = fields.item("message_switches").map(|item| item.list()).unwrap_or_default();
     let message_switches = switches.into_iter().filter_map(switch).collect();
-    Some(Workspace { name: name?, default_branch: default_branch?, strategy, rebuild_all, message_switches })
+    Some(Workspace {
+        name: name?,
+        default_branch: default_branch?,
+        strategy,
+        rebuild_all,
+        own_images,
+        message_switches,
+    })
 }
 
 /// After `git check-ref-format`.

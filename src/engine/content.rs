@@ -26,6 +26,8 @@ pub enum ContentError {
     Vanished { path: PathBuf },
     #[error("`{}` changed after the build was planned", .path.display())]
     Changed { path: PathBuf },
+    #[error("`{}` of git-lfs's store is damaged: it does not have the content that it is named by", .path.display())]
+    Damaged { path: PathBuf },
     #[error("`{}` is not a regular file", .path.display())]
     NotAFile { path: PathBuf },
     #[error("cannot read `{}`", .path.display())]
@@ -39,7 +41,9 @@ impl ContentError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Blob { source, .. } => source.kind(),
-            Self::Vanished { .. } | Self::Changed { .. } | Self::Unreadable { .. } => ErrorKind::Environment,
+            Self::Vanished { .. } | Self::Changed { .. } | Self::Damaged { .. } | Self::Unreadable { .. } => {
+                ErrorKind::Environment
+            }
             Self::NotAFile { .. } => ErrorKind::Input,
             Self::Context(error) => error.kind(),
         }
@@ -51,6 +55,9 @@ impl ContentError {
             Self::Vanished { .. } | Self::Changed { .. } => {
                 Some("run it again once nothing writes to the work tree".to_owned())
             }
+            Self::Damaged { .. } => Some(
+                "`git lfs fsck` takes it out of the store, and `git lfs pull` brings it again".to_owned(),
+            ),
             Self::Context(error) => error.hint(),
             Self::Blob { source, .. } => source.hint(),
             Self::NotAFile { .. } | Self::Unreadable { .. } => None,
@@ -72,6 +79,7 @@ impl Reader {
                 self.blobs(blobs).size(*id).map_err(|error| unreadable(blobs, error))
             }
             Content::File { path, .. } => Ok(open(path)?.1),
+            Content::Object { size, .. } => Ok(*size),
             Content::Bytes(bytes) => Ok(bytes.len() as u64),
         }
     }
@@ -91,7 +99,12 @@ impl Reader {
                 let content = self.blobs(blobs).read(*id).map_err(|error| unreadable(blobs, error))?;
                 in_chunks(content.into(), send)
             }
-            Content::File { path, sha256 } => read_file(path, sha256, send),
+            Content::File { path, sha256 } => {
+                read_file(path, sha256, || ContentError::Changed { path: path.clone() }, send)
+            }
+            Content::Object { file, sha256, .. } => {
+                read_file(file, sha256, || ContentError::Damaged { path: file.clone() }, send)
+            }
             Content::Bytes(bytes) => in_chunks(bytes.clone(), send),
         }
     }
@@ -149,6 +162,7 @@ fn in_chunks<E>(mut rest: Bytes, mut send: impl FnMut(Bytes) -> Result<(), E>) -
 fn read_file<E: From<ContentError>>(
     path: &Path,
     sha256: &[u8; 32],
+    is_another: impl FnOnce() -> ContentError,
     mut send: impl FnMut(Bytes) -> Result<(), E>,
 ) -> Result<(), E> {
     let (mut file, _) = open(path)?;
@@ -165,7 +179,7 @@ fn read_file<E: From<ContentError>>(
         send(Bytes::copy_from_slice(read))?;
     }
     if hash.finalize()[..] != sha256[..] {
-        return Err(ContentError::Changed { path: path.to_owned() }.into());
+        return Err(is_another().into());
     }
     Ok(())
 }

@@ -46,6 +46,8 @@ pub enum Content {
     Blob { blobs: Blobs, id: ObjectId },
     /// A file outside of git, which must still have this SHA-256 when it is sent.
     File { path: PathBuf, sha256: [u8; 32] },
+    /// A file of git-lfs's store, which is named by its SHA-256.
+    Object { file: PathBuf, size: u64, sha256: [u8; 32] },
     /// Bytes that are at hand.
     Bytes(Bytes),
 }
@@ -128,7 +130,9 @@ impl Entry {
         let fingerprint = Fingerprinter::new(kind);
         match content {
             Content::Blob { id, .. } => fingerprint.field("blob").field(id.as_bytes()),
-            Content::File { sha256, .. } => fingerprint.field("sha256").field(sha256),
+            Content::File { sha256, .. } | Content::Object { sha256, .. } => {
+                fingerprint.field("sha256").field(sha256)
+            }
             Content::Bytes(bytes) => fingerprint.field("bytes").field(bytes),
         }
         .finish()

@@ -18,7 +18,7 @@ use crate::docker::{DockerConfigError, DockerHost};
 use crate::dockerfile::DockerfileError;
 use crate::dockerignore::DockerIgnore;
 use crate::engine::{ContentError, ContextError};
-use crate::git::UnsupportedFormat;
+use crate::git::{LfsError, UnsupportedFormat};
 use crate::infer::InferError;
 use crate::model::{CommitId, ErrorKind, Host, ManifestDigest, RepoPath, RepositoryName};
 use crate::registry::{Answer, CredentialsError};
@@ -133,6 +133,9 @@ fn each_variant_of_each_error_has_its_kind() {
         GitError::MalformedTree { folder: path(), reason: "cut" } => Environment,
         GitError::Fetch { what: "a blob".to_owned(), source: "no".into() } => Environment,
         no_git() => Environment,
+        GitError::NeedsGit { why: "the index is split".to_owned(), source: io() } => Environment,
+        GitError::FilterNotRun { file: "a".to_owned(), filter: "lfs".to_owned() } => Environment,
+        GitError::Settings { variable: "GIT_CONFIG_COUNT".to_owned(), reason: "is no number" } => Input,
         bare() => Input,
         GitError::Conflicts => Input,
     ]);
@@ -165,6 +168,7 @@ fn each_variant_of_each_error_has_its_kind() {
         ObserveError::Workspace(WorkspaceError::NoManifest) => Input,
         ObserveError::Inputs(InputsError::NoWorkTree { project: project() }) => Input,
         ObserveError::Image { project: project(), source: missing() } => Environment,
+        ObserveError::LocalImage { project: project(), source: missing() } => Environment,
         ObserveError::Record(missing()) => Environment,
         ObserveError::Taints(missing()) => Environment,
         ObserveError::Unprotected("A".parse::<RepositoryName>().unwrap_err()) => Input,
@@ -183,14 +187,33 @@ fn each_variant_of_each_error_has_its_kind() {
         SimulateError::Git(no_git()) => Environment,
         SimulateError::Infer { project: project(), source: DockerfileError::NoStage.into() } => Input,
     ]);
+    check!("git/lfs.rs", LfsError, [
+        LfsError::Git(no_git()) => Environment,
+        LfsError::Missing {
+            path: path(),
+            oid: "0".repeat(64).parse().unwrap(),
+            size: 0,
+            command: String::new(),
+            source: io().into(),
+        } => Environment,
+        LfsError::Extensions { path: path() } => Input,
+        LfsError::Store { file: "/a".into(), source: io() } => Environment,
+    ]);
     check!("execute/prepare_error.rs", PrepareError, [
         PrepareError::Git(no_git()) => Environment,
         PrepareError::Context { project: project(), source: link() } => Input,
+        PrepareError::Lfs { project: project(), source: Box::new(LfsError::Extensions { path: path() }) } => Input,
         PrepareError::DockerIgnore { file: path(), source: ignore_error() } => Input,
         PrepareError::Dockerfile { file: path(), source: DockerfileError::NoStage } => Input,
         PrepareError::Link { path: "/a".into(), source: io() } => Environment,
         PrepareError::LinkChanged { path: "/a".into() } => Environment,
         PrepareError::Frontend { project: project(), frontend: String::new() } => Input,
+        PrepareError::LocalPlatform {
+            project: project(),
+            platform: Box::new("linux/amd64".parse().unwrap()),
+            need: project(),
+            of_need: Box::new("linux/arm64".parse().unwrap()),
+        } => Input,
         PrepareError::Credentials(missing()) => Environment,
     ]);
     check!("secrets/error.rs", SecretError, [
@@ -256,6 +279,7 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
         EngineError::FileName { path: path(), more: 0, source: failed().into() } => Failed,
         EngineError::Content(link().into()) => Input,
         EngineError::Login { host: String::new(), source: DockerConfigError::NotAConfig { path: "/a".into() } } => Environment,
+        EngineError::ImagePull { image: image(), message: String::new() } => Failed,
         EngineError::PushFailed { image: image(), message: String::new(), is_final: false } => Failed,
     ]);
     check!("engine/content.rs", ContentError, [

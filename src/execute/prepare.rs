@@ -4,13 +4,13 @@
 //! `.dockerignore` leaves, and nothing else.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-
 use super::build::pinned;
+use super::contents::Contents;
 use super::job::{Destination, Job, Task, TaskVariant, Work};
+use super::labels;
+use super::local;
 use super::prepare_error::PrepareError;
 use super::untrusted;
 use crate::dockerfile::foreign_frontend;
@@ -18,10 +18,10 @@ use crate::dockerignore::DockerIgnore;
 use crate::engine::{
     BuildRequest, Content, Context, ContextFile, ContextReuse, Engine, Logins, SshAgent, check_link,
 };
-use crate::git::{GitError, Repository, Snapshot};
-use crate::inputs::{InputContent, InputFile};
+use crate::git::{Download, Repository, Snapshot};
+use crate::inputs::InputFile;
 use crate::model::{
-    BranchName, CommitId, FileMode, ImageRef, InputDigest, ProjectName, RepoPath, Secret, StageName, Tag,
+    BranchName, CommitId, FileMode, ImageRef, Login, ProjectName, RepoPath, Secret, StageName, Tag,
 };
 use crate::observe::{Observations, Observed, Zone};
 use crate::plan::{Action, Build, Plan, Step};
@@ -71,24 +71,42 @@ pub async fn prepare<E: From<PrepareError>>(
     preparation: Preparation<'_>,
     connect: impl AsyncFnOnce() -> Result<Arc<dyn Engine>, E>,
 ) -> Result<Vec<Job>, E> {
-    let builder = match plan.builds().next() {
-        None => None,
-        Some(_) => Some(TaskBuilder::new(plan.head, preparation, connect().await?).await?),
+    let is_local = matches!(preparation.destination, Destination::Local(_));
+    let needs_engine = |step: &Step| match step.action {
+        Action::Build(_) => true,
+        Action::Reuse(_) => is_local,
+        Action::Keep(_) => false,
     };
+    let builder = match plan.steps.iter().any(needs_engine) {
+        false => None,
+        true => Some(TaskBuilder::new(plan.head, preparation, connect().await?).await?),
+    };
+    let builder = || builder.as_ref().expect("there is one where a step needs the engine");
     let job = |step: &Step| {
         let project = &step.impact.project;
         let work = match &step.action {
+            Action::Keep(id) => {
+                let repository = &preparation.workspace.projects[project].repository;
+                Work::Reuse { image: ImageRef::local(repository), digest: *id }
+            }
+            Action::Reuse(image) if is_local => {
+                let TaskBuilder { engine, login, .. } = builder();
+                let project = &preparation.workspace.projects[project];
+                let registry = preparation.registry;
+                Work::Pull(Box::new(local::pull_of(project, image, registry, engine, login.as_ref())))
+            }
             Action::Reuse(image) => {
                 let digest = image.digest;
                 let pinned = pinned(preparation.registry, &image.repository, &image.tag, digest);
                 Work::Reuse { image: pinned, digest }
             }
             Action::Build(build) => {
-                let builder = builder.as_ref().expect("there is one where a step builds");
-                Work::Build(Box::new(builder.task(project, &observed.projects[project], build)?))
+                Work::Build(Box::new(builder().task(project, &observed.projects[project], build)?))
             }
         };
-        Ok(Job { project: project.clone(), needs: step.impact.needs.clone(), work })
+        // What is there already waits for nothing.
+        let needs = if let Work::Build(_) = work { step.impact.needs.clone() } else { Vec::new() };
+        Ok(Job { project: project.clone(), needs, work })
     };
     plan.steps.iter().map(job).collect::<Result<_, PrepareError>>().map_err(E::from)
 }
@@ -98,7 +116,10 @@ struct TaskBuilder<'p> {
     preparation: Preparation<'p>,
     commit: CommitId,
     engine: Arc<dyn Engine>,
+    /// The cache's.
+    login: Option<Login>,
     logins: Logins,
+    contents: Contents<'p>,
 }
 
 impl<'p> TaskBuilder<'p> {
@@ -112,14 +133,31 @@ impl<'p> TaskBuilder<'p> {
         let login = registry.login().await.map_err(PrepareError::Credentials)?;
         // A pull request must not read with the logins of this machine what its author can't.
         let logins = match preparation.destination {
-            Destination::Shared(_) => preparation.logins.clone(),
+            Destination::Shared(_) | Destination::Local(_) => preparation.logins.clone(),
             Destination::Untrusted(_) => Logins::none(),
         };
-        let logins = match host.zip(login) {
+        let logins = match host.zip(login.clone()) {
             Some((host, login)) => logins.with_cache(&host, login),
             None => logins,
         };
-        Ok(Self { preparation, commit, engine, logins })
+        let download = match preparation.destination {
+            Destination::Shared(_) | Destination::Local(_) => Download::Allowed,
+            Destination::Untrusted(_) => Download::Untrusted,
+        };
+        let contents = Contents::new(preparation.snapshot, download)?;
+        Ok(Self { preparation, commit, engine, login, logins, contents })
+    }
+
+    /// The platforms that are built.
+    fn variants(&self, name: &ProjectName) -> Result<&'p [Variant], PrepareError> {
+        let workspace = self.preparation.workspace;
+        let project = &workspace.projects[name];
+        match self.preparation.destination {
+            Destination::Shared(_) | Destination::Untrusted(_) => Ok(&project.variants),
+            Destination::Local(_) => {
+                local::variant_to_build(workspace, name, self.engine.platform()).map(std::slice::from_ref)
+            }
+        }
     }
 
     fn task(&self, name: &ProjectName, observed: &Observed, build: &Build) -> Result<Task, PrepareError> {
@@ -127,20 +165,18 @@ impl<'p> TaskBuilder<'p> {
             self.preparation;
         let project = &workspace.projects[name];
         let config = &project.config;
-        let mut variants: Vec<TaskVariant> = project
-            .variants
-            .iter()
-            .map(|variant| self.variant(project, variant))
-            .collect::<Result<_, _>>()?;
+        let variants = self.variants(name)?.iter().map(|variant| self.variant(project, variant));
+        let mut variants: Vec<TaskVariant> = variants.collect::<Result<_, _>>()?;
         if let Destination::Untrusted(_) = destination {
             check_frontends(name, &variants)?;
         }
         let is_untrusted = matches!(destination, Destination::Untrusted(_));
-        let stays_in_engine = is_untrusted || registry.storage() == Storage::Engine;
+        let is_local = matches!(destination, Destination::Local(_));
+        let stays_in_engine = is_untrusted || is_local || registry.storage() == Storage::Engine;
         let agents =
             ssh_agent.into_iter().flat_map(|agent| config.ssh.iter().map(|id| (id.clone(), agent.clone())));
         let files = &observed.files;
-        self.fetch(files)?;
+        self.contents.fetch(files)?;
         let ignore = self.ignore(project)?.unwrap_or_default();
         let folders: BTreeMap<RepoPath, Context> = project
             .folders
@@ -168,7 +204,7 @@ impl<'p> TaskBuilder<'p> {
             platform: None,
             build_args: config.build_args.clone(),
             proxies: proxies.clone(),
-            labels: self.labels(name, observed.digest)?,
+            labels: labels::labels(self.preparation.repository, self.commit, name, observed.digest)?,
             secrets: secrets.get(name).cloned().unwrap_or_default(),
             ssh: agents.collect(),
             cache_from,
@@ -182,7 +218,8 @@ impl<'p> TaskBuilder<'p> {
         let request = if is_untrusted { untrusted::without_privileges(request) } else { request };
         Ok(Task {
             engine: self.engine.clone(),
-            repository: zone.repository(workspace, name),
+            // A local image has one name, wherever the cache would keep it.
+            repository: if is_local { project.repository.clone() } else { zone.repository(workspace, name) },
             request,
             has_written_inputs: has_written_inputs(project),
             dockerfile: config.dockerfile.value.clone(),
@@ -191,7 +228,7 @@ impl<'p> TaskBuilder<'p> {
             digest: observed.digest,
             destination: destination.clone(),
             // A taint is of the images that protected branches read.
-            taints: if zone == Zone::Protected { build.taints.clone() } else { Vec::new() },
+            taints: if zone == Zone::Protected && !is_local { build.taints.clone() } else { Vec::new() },
             taints_repository: workspace.taints.clone(),
         })
     }
@@ -219,14 +256,6 @@ impl<'p> TaskBuilder<'p> {
         })
     }
 
-    fn fetch(&self, files: &[InputFile]) -> Result<(), GitError> {
-        let committed = files.iter().filter(|file| file.mode != FileMode::Submodule);
-        self.preparation.repository.fetch_from_promisor(committed.filter_map(|file| match file.content {
-            InputContent::Committed(id) => Some(id),
-            InputContent::Extra(_) => None,
-        }))
-    }
-
     /// The inputs of a project in a folder, without those that are ignored there.
     fn context(
         &self,
@@ -242,12 +271,14 @@ impl<'p> TaskBuilder<'p> {
                 continue;
             }
             let content = if file.mode == FileMode::Symlink {
-                let target = self.link_target(file)?;
+                let target = self.contents.link_target(file)?;
                 check_link(&file.path, &target)
                     .map_err(|source| PrepareError::Context { project: name.clone(), source })?;
                 Content::Bytes(target.into())
             } else {
-                self.content(file)
+                self.contents
+                    .of(file)
+                    .map_err(|source| PrepareError::Lfs { project: name.clone(), source: Box::new(source) })?
             };
             context.files.push(ContextFile { path, mode: file.mode, content });
         }
@@ -258,7 +289,9 @@ impl<'p> TaskBuilder<'p> {
     fn reuse(&self, name: &ProjectName) -> ContextReuse {
         let folder = || self.preparation.repository.common_dir().join("chinampa/contexts");
         match self.preparation.destination {
-            Destination::Shared(_) => ContextReuse::Project { stamps: folder().join(name.as_str()) },
+            Destination::Shared(_) | Destination::Local(_) => {
+                ContextReuse::Project { stamps: folder().join(name.as_str()) }
+            }
             Destination::Untrusted(run) => ContextReuse::Run(run.to_string()),
         }
     }
@@ -271,35 +304,6 @@ impl<'p> TaskBuilder<'p> {
             }
         }
         Ok(None)
-    }
-
-    fn content(&self, file: &InputFile) -> Content {
-        match file.content {
-            InputContent::Committed(id) => Content::Blob { blobs: self.preparation.repository.blobs(), id },
-            InputContent::Extra(sha256) => Content::File { path: self.path(&file.path), sha256 },
-        }
-    }
-
-    fn link_target(&self, file: &InputFile) -> Result<Vec<u8>, PrepareError> {
-        use std::os::unix::ffi::OsStringExt as _;
-        match file.content {
-            InputContent::Committed(id) => Ok(self.preparation.snapshot.blob(id, &file.path)?),
-            InputContent::Extra(sha256) => {
-                let path = self.path(&file.path);
-                let target = match std::fs::read_link(&path) {
-                    Ok(target) => target.into_os_string().into_vec(),
-                    Err(source) => return Err(PrepareError::Link { path, source }),
-                };
-                if Sha256::digest(&target)[..] != sha256 {
-                    return Err(PrepareError::LinkChanged { path });
-                }
-                Ok(target)
-            }
-        }
-    }
-
-    fn path(&self, path: &RepoPath) -> PathBuf {
-        self.preparation.repository.work_dir().unwrap_or(Path::new("")).join(path.to_os_path())
     }
 
     /// The newest images of the branch and of the default branch, with their stages.
@@ -327,28 +331,6 @@ impl<'p> TaskBuilder<'p> {
             tags.into_iter().map(move |tag| registry.image(&repository, &tag))
         });
         images.collect()
-    }
-
-    /// After the OCI image specification, § Pre-Defined Annotation Keys.
-    fn labels(&self, name: &ProjectName, digest: InputDigest) -> Result<BTreeMap<String, String>, GitError> {
-        let created = std::time::UNIX_EPOCH
-            + std::time::Duration::from_secs(
-                u64::try_from(self.preparation.repository.commit_time(self.commit)?).unwrap_or_default(),
-            );
-        let mut labels = BTreeMap::from([
-            ("org.opencontainers.image.revision".to_owned(), self.commit.to_string()),
-            ("org.opencontainers.image.version".to_owned(), self.commit.short()),
-            (
-                "org.opencontainers.image.created".to_owned(),
-                humantime::format_rfc3339_seconds(created).to_string(),
-            ),
-            ("dev.chinampa.inputs".to_owned(), digest.to_string()),
-            ("dev.chinampa.project".to_owned(), name.to_string()),
-        ]);
-        if let Some(url) = self.preparation.repository.origin_url() {
-            labels.insert("org.opencontainers.image.source".to_owned(), url);
-        }
-        Ok(labels)
     }
 }
 

@@ -18,6 +18,8 @@ pub enum GitError {
     NotARepository { folder: PathBuf },
     #[error("the repository at `{folder}` belongs to another user, so git refuses to read it")]
     OwnedByAnother { folder: PathBuf },
+    #[error("`{variable}`, which configures git, {reason}")]
+    Settings { variable: String, reason: &'static str },
     #[error("the repository `{git_dir}` has no commit yet")]
     Empty { git_dir: PathBuf },
     #[error("`{revision}` does not name a commit of this repository")]
@@ -50,6 +52,16 @@ pub enum GitError {
     },
     #[error("cannot run `git`")]
     NoGit(#[source] std::io::Error),
+    #[error("only `git` can tell what is uncommitted, because {why}, and it can't be run")]
+    NeedsGit {
+        why: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error(
+        "only the filter `{filter}` can tell whether `{file}` has uncommitted changes, and it is not run here"
+    )]
+    FilterNotRun { file: String, filter: String },
     #[error("a bare repository has no work tree")]
     Bare,
     #[error("the work tree has unresolved merge conflicts")]
@@ -63,6 +75,7 @@ impl GitError {
             Self::NoFolder { .. }
             | Self::NotARepository { .. }
             | Self::Empty { .. }
+            | Self::Settings { .. }
             | Self::BadRevision { .. }
             | Self::Unsupported { .. }
             | Self::Bare
@@ -72,7 +85,9 @@ impl GitError {
             | Self::Read { .. }
             | Self::MalformedTree { .. }
             | Self::Fetch { .. }
-            | Self::NoGit(_) => ErrorKind::Environment,
+            | Self::NoGit(_)
+            | Self::NeedsGit { .. }
+            | Self::FilterNotRun { .. } => ErrorKind::Environment,
         }
     }
 
@@ -92,8 +107,13 @@ impl GitError {
                 Some("`git fetch` it if it is elsewhere; a shallow clone lacks older commits".to_owned())
             }
             Self::Unsupported { format, .. } => Some(format.hint().to_owned()),
+            Self::NeedsGit { .. } => Some("install git, or look at a commit with `--head`".to_owned()),
+            Self::FilterNotRun { .. } => Some(
+                "the filter's program may be the repository's own: look at a commit with `--head`".to_owned(),
+            ),
             Self::Conflicts => Some("resolve them, or build a commit with `--head`".to_owned()),
             Self::NoFolder { .. }
+            | Self::Settings { .. }
             | Self::Open { .. }
             | Self::Read { .. }
             | Self::MalformedTree { .. }

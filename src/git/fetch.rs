@@ -1,10 +1,10 @@
 //! Fetching what a clone lacks: done by git itself, with the credentials and the settings of whoever runs this.
 
 use std::fmt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use super::{GitError, Repository};
-use crate::model::{BranchName, CommitId, printable_log};
+use super::{GitError, Repository, program};
+use crate::model::{BranchName, CommitId};
 
 /// What is fetched.
 #[derive(Clone, Copy, Debug)]
@@ -50,14 +50,12 @@ impl Repository {
         if output.status.success() {
             return Ok(());
         }
-        Err(GitError::Fetch { what, source: last_line(&String::from_utf8_lossy(&output.stderr)).into() })
+        Err(GitError::Fetch { what, source: program::words(&output) })
     }
 
     /// Git itself, for this repository.
     pub(super) fn git(&self) -> Command {
-        let mut command = Command::new("git");
-        command.arg("--git-dir").arg(self.git_dir()).stdin(Stdio::null());
-        command
+        program::git(self.git_dir())
     }
 }
 
@@ -84,42 +82,5 @@ impl fmt::Display for Wanted<'_> {
             Self::Commit(commit) => commit.fmt(formatter),
             Self::Branch(branch) => branch.fmt(formatter),
         }
-    }
-}
-
-/// The last of what git said, safe for a terminal.
-pub(super) fn last_line(said: &str) -> String {
-    let line = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("git said nothing");
-    printable_log(&without_passwords(line))
-}
-
-/// Git's words, whose addresses may have credentials in them.
-fn without_passwords(text: &str) -> String {
-    text.split_inclusive(char::is_whitespace)
-        .map(|word| {
-            match word.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
-                Some((scheme, (_, host))) => {
-                    let start = scheme.trim_start_matches(|char: char| !char.is_ascii_alphabetic());
-                    format!("{}{start}://{host}", &scheme[..scheme.len() - start.len()])
-                }
-                None => word.to_owned(),
-            }
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_passwords;
-
-    #[test]
-    fn what_git_says_is_told_without_passwords() {
-        let said =
-            "fatal: unable to access 'https://user:p@ss@git.example/a/b/': refused (see https://x.example)";
-
-        let message = without_passwords(said);
-
-        let expected = "fatal: unable to access 'https://git.example/a/b/': refused (see https://x.example)";
-        assert_eq!(message, expected);
     }
 }

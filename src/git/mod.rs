@@ -4,29 +4,47 @@
 //! only to [`Repository::snapshot_of_work_tree`], which makes a tree of it first.
 
 mod ancestry;
+mod attributes;
 mod blobs;
+mod commits;
+mod configuration;
 mod diff;
 mod entries;
 mod error;
 mod fetch;
 mod history;
+mod index_files;
+mod lfs;
 mod objects;
+mod open;
 mod parallel;
+mod program;
 mod promisor;
+mod revision;
+mod status;
 mod submodules;
 mod tree;
+mod uncommitted;
 mod work_tree;
 
 use std::path::Path;
+use std::sync::Arc;
 
+use gix_object::Kind;
+
+pub use attributes::{Attributes, Filter, FilterLine, is_attributes_file};
 pub use blobs::{BlobReader, Blobs};
+pub use configuration::Configuration;
 pub use entries::{EntryKind, RawEntry, entries as tree_entries};
 pub use error::{GitError, UnsupportedFormat};
 pub use fetch::{Depth, Wanted};
 pub use history::FirstParents;
+pub use lfs::{Download, LfsError, LfsObject, LfsStore};
+pub use status::Filters;
 pub use tree::{Entry, Snapshot, WalkedFile};
 
 use objects::{Database, Objects};
+use open::{check_owner, open};
 
 use crate::model::{BranchName, CommitId, ObjectId};
 
@@ -36,10 +54,18 @@ const EMPTY_TREE: ObjectId = ObjectId::from_bytes([
     0xee, 0x49, 0x04,
 ]);
 
+/// The blob without content.
+const EMPTY_BLOB: ObjectId = ObjectId::from_bytes([
+    0xe6, 0x9d, 0xe2, 0x9b, 0xb2, 0xd1, 0xd6, 0x43, 0x4b, 0x8b, 0x29, 0xae, 0x77, 0x5a, 0xd8, 0xc2, 0xe4,
+    0x8c, 0x53, 0x91,
+]);
+
 /// An open repository, bare or not.
 pub struct Repository {
     inner: git2::Repository,
     database: Database,
+    /// For commits and tags.
+    objects: Objects,
 }
 
 impl std::fmt::Debug for Repository {
@@ -57,43 +83,50 @@ pub struct Head {
 }
 
 impl Repository {
+    /// Opens the repository that `folder` lies in, or the bare one that it is, with git's usual configuration.
+    ///
+    /// # Errors
+    /// As [`Repository::open_with`].
+    pub fn open(folder: &Path) -> Result<Self, GitError> {
+        Self::open_with(folder, &Arc::default())
+    }
+
     /// Opens the repository that `folder` lies in, or the bare one that it is.
     ///
     /// # Errors
     /// [`GitError::NoFolder`] and [`GitError::NotARepository`] when there is none,
     /// [`GitError::OwnedByAnother`] when git's `safe.directory` rule forbids it.
-    pub fn open(folder: &Path) -> Result<Self, GitError> {
-        let folder = &match folder.canonicalize() {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(GitError::NoFolder { folder: folder.to_owned() });
-            }
-            canonical => canonical.unwrap_or_else(|_| folder.to_owned()),
-        };
-        // As git itself: what is read was checked when it was written or fetched.
-        git2::opts::strict_hash_verification(false);
-        // Hardly an object is read twice, and libgit2 copies what it keeps.
-        git2::opts::enable_caching(false);
-        allow_partial_clones();
-        let across_mounts = git2::RepositoryOpenFlags::CROSS_FS;
-        match git2::Repository::open_ext(folder, across_mounts, [] as [&Path; 0]) {
-            Ok(inner) => Ok(Self { database: Database::of(&inner), inner }),
-            Err(source) if source.code() == git2::ErrorCode::NotFound => {
-                Err(GitError::NotARepository { folder: folder.to_owned() })
-            }
-            Err(source) if source.code() == git2::ErrorCode::Owner => {
-                Err(GitError::OwnedByAnother { folder: root_above(folder).to_owned() })
-            }
-            Err(source) => Err(unsupported(folder).unwrap_or_else(|| GitError::open(folder, source))),
-        }
+    pub fn open_with(folder: &Path, configuration: &Arc<Configuration>) -> Result<Self, GitError> {
+        let inner = open(folder, configuration)?;
+        check_owner(&inner, folder, configuration)?;
+        Ok(Self::of(Database::of(&inner, configuration.clone()), inner))
+    }
+
+    /// Opens the same repository once more: what git has written since is seen.
+    ///
+    /// # Errors
+    /// As [`Repository::open_with`].
+    pub fn open_again(&self) -> Result<Self, GitError> {
+        let inner = open(self.git_dir(), self.database.configuration())?;
+        Ok(Self::of(Database::of(&inner, self.database.configuration().clone()), inner))
+    }
+
+    /// Opens another repository with the same configuration.
+    fn open_another(&self, folder: &Path) -> Result<Self, GitError> {
+        Self::open_with(folder, self.database.configuration())
     }
 
     /// Opens the same repository for another thread: a handle is for one.
     ///
     /// It may not know the folder of checked-out files, if that is not the one around the git folder. The function fails as
-    /// [`Repository::open`] does.
+    /// [`Repository::open_with`] does.
     fn for_another_thread(&self) -> impl Fn() -> Result<Self, GitError> + Send + Sync + use<> {
         let database = self.database.clone();
-        move || Ok(Self { database: database.clone(), ..Self::open(database.git_dir())? })
+        move || Ok(Self::of(database.clone(), open(database.git_dir(), database.configuration())?))
+    }
+
+    fn of(database: Database, inner: git2::Repository) -> Self {
+        Self { objects: Objects::of(database.clone()), database, inner }
     }
 
     fn objects(&self) -> Objects {
@@ -102,19 +135,7 @@ impl Repository {
 
     /// The remote that a partial clone left objects with, or `None` when everything is here.
     fn promisor(&self) -> Option<String> {
-        let config = self.inner.config().ok()?;
-        // All of them: to make a regular expression takes longer than to pass over those that it would leave out.
-        let mut entries = config.entries(None).ok()?;
-        while let Some(Ok(entry)) = entries.next() {
-            let name =
-                entry.name().ok().and_then(|name| name.strip_prefix("remote.")?.strip_suffix(".promisor"));
-            if let Some(name) =
-                name.filter(|_| config.get_bool(entry.name().unwrap_or_default()).unwrap_or(false))
-            {
-                return Some(name.to_owned());
-            }
-        }
-        config.get_string("extensions.partialclone").ok()
+        promisor::remote(&self.inner)
     }
 
     /// The `.git` folder, or the bare repository itself.
@@ -144,39 +165,30 @@ impl Repository {
             }
             Err(source) => return Err(GitError::read("`HEAD`", source)),
         };
-        let commit = reference.peel_to_commit().map_err(|source| GitError::read("`HEAD`", source))?;
+        let no_commit = |what: &str| GitError::Read {
+            what: "`HEAD`".to_owned(),
+            source: format!("it leads to {what}, and no such commit is here").into(),
+        };
+        let target = reference.target().ok_or_else(|| no_commit("a name"))?;
+        let commit = self.peel(object_id(target))?.ok_or_else(|| no_commit(&target.to_string()))?;
         let branch =
             if reference.is_branch() { reference.shorthand().ok().map(BranchName::new) } else { None };
-        Ok(Head { commit: commit_id(commit.id()), branch })
-    }
-
-    /// Finds the commit that a revision such as `v1.2`, `HEAD~3` or an object id names.
-    ///
-    /// # Errors
-    /// [`GitError::BadRevision`] when it names none, or begins with `-`.
-    pub fn commit(&self, revision: &str) -> Result<CommitId, GitError> {
-        let bad = |source| GitError::BadRevision { revision: revision.to_owned(), source };
-        if revision.starts_with('-') || revision.trim().is_empty() {
-            return Err(bad(None));
-        }
-        let object = self.inner.revparse_single(revision).map_err(|source| match source.code() {
-            git2::ErrorCode::NotFound => bad(None),
-            _ => bad(Some(error::cause(&source))),
-        })?;
-        Ok(commit_id(object.peel_to_commit().map_err(|_| bad(None))?.id()))
+        Ok(Head { commit, branch })
     }
 
     /// Whether the object database holds this commit: a shallow clone may not.
     pub fn has(&self, commit: CommitId) -> bool {
-        self.inner.find_commit(oid(commit.0)).is_ok()
+        // One that is damaged is there: who reads it is told so.
+        self.objects.here(commit.0).map_or(true, |found| matches!(found, Some((Kind::Commit, _))))
     }
 
     /// The commit that a branch stands on: its remote-tracking branch at `origin`, else the local one.
     pub fn branch(&self, branch: &BranchName) -> Option<CommitId> {
         [format!("refs/remotes/origin/{branch}"), format!("refs/heads/{branch}")]
             .iter()
-            .find_map(|name| self.inner.find_reference(name).and_then(|found| found.peel_to_commit()).ok())
-            .map(|commit| commit_id(commit.id()))
+            .find_map(|name| self.inner.find_reference(name).and_then(|found| found.resolve()).ok()?.target())
+            .map(commit_id)
+            .filter(|commit| self.has(*commit))
     }
 
     /// A commit's message, with U+FFFD for what is not UTF-8.
@@ -184,7 +196,7 @@ impl Repository {
     /// # Errors
     /// [`GitError::Read`] when the commit isn't there.
     pub fn message(&self, commit: CommitId) -> Result<String, GitError> {
-        Ok(String::from_utf8_lossy(self.find_commit(commit)?.message_bytes()).into_owned())
+        Ok(self.find_commit(commit)?.message)
     }
 
     /// When a commit was committed, in seconds since 1970-01-01T00:00:00Z.
@@ -192,7 +204,7 @@ impl Repository {
     /// # Errors
     /// [`GitError::Read`] when the commit isn't there.
     pub fn commit_time(&self, commit: CommitId) -> Result<i64, GitError> {
-        Ok(self.find_commit(commit)?.time().seconds())
+        Ok(self.find_commit(commit)?.seconds)
     }
 
     /// The files of a commit.
@@ -200,8 +212,7 @@ impl Repository {
     /// # Errors
     /// [`GitError::Read`] when the commit isn't there.
     pub fn snapshot(&self, commit: CommitId) -> Result<Snapshot<'_>, GitError> {
-        let tree = self.find_commit(commit)?.tree_id();
-        Ok(self.snapshot_of_tree(object_id(tree)))
+        Ok(self.snapshot_of_tree(self.find_commit(commit)?.tree))
     }
 
     /// The files of a tree.
@@ -230,49 +241,6 @@ impl Repository {
         let remote = self.inner.find_remote("origin").ok()?;
         Some(without_credentials(remote.url().ok()?))
     }
-
-    fn find_commit(&self, commit: CommitId) -> Result<git2::Commit<'_>, GitError> {
-        self.inner
-            .find_commit(oid(commit.0))
-            .map_err(|source| GitError::read(&format!("commit {commit}"), source))
-    }
-}
-
-/// Lets libgit2 open what git before 2.25 called a partial clone: it would refuse the name.
-fn allow_partial_clones() {
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    ONCE.call_once(|| {
-        // SAFETY: `call_once` sees to it that no other thread sets them meanwhile, and that all that open a repository
-        // here wait until they are set.
-        #[expect(unsafe_code, reason = "git2 leaves to its callers that no two threads set options at once")]
-        let set = unsafe { git2::opts::set_extensions(&["partialclone"]) };
-        if let Err(error) = set {
-            tracing::warn!(%error, "libgit2 does not take the names of extensions");
-        }
-    });
-}
-
-/// Why the repository that `folder` is in can't be read, where it is one of a kind that libgit2 doesn't know.
-fn unsupported(folder: &Path) -> Option<GitError> {
-    let root = root_above(folder);
-    let candidates = [root.join(".git/config"), root.join("config")];
-    let config =
-        candidates.iter().find_map(|file| git2::Config::open(file).ok().filter(|_| file.is_file()))?;
-    let is =
-        |name: &str, value: &str| config.get_string(name).is_ok_and(|set| set.eq_ignore_ascii_case(value));
-    let format = if is("extensions.objectformat", "sha256") {
-        UnsupportedFormat::Sha256
-    } else if is("extensions.refstorage", "reftable") {
-        UnsupportedFormat::Reftable
-    } else {
-        return None;
-    };
-    Some(GitError::Unsupported { folder: root.to_owned(), format })
-}
-
-/// The folder whose owner git looks at: the nearest that holds a `.git`, else the folder itself.
-fn root_above(folder: &Path) -> &Path {
-    folder.ancestors().find(|above| above.join(".git").exists()).unwrap_or(folder)
 }
 
 fn oid(id: ObjectId) -> git2::Oid {

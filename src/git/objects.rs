@@ -1,14 +1,17 @@
 //! The object database, read with `gix-odb`: libgit2's readers take turns at one lock.
 
 use std::cell::{OnceCell, RefCell};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use gix_object::{Find as _, FindHeader as _, Kind};
 
+use super::EMPTY_TREE;
+use super::configuration::Configuration;
 use super::error::Cause;
-use super::promisor::PromisorReader;
-use super::{EMPTY_TREE, Repository};
+use super::open::open;
+use super::promisor::{self, PromisorReader};
 use crate::model::ObjectId;
 
 /// The object database of a repository, for any thread: packs are mapped once.
@@ -18,14 +21,19 @@ pub(super) struct Database(Arc<Shared>);
 struct Shared {
     git_dir: PathBuf,
     objects: PathBuf,
+    configuration: Arc<Configuration>,
     /// Opened when something is read.
     store: OnceLock<Arc<gix_odb::Store>>,
 }
 
 impl Database {
-    pub(super) fn of(repository: &git2::Repository) -> Self {
+    pub(super) fn of(repository: &git2::Repository, configuration: Arc<Configuration>) -> Self {
         let (git_dir, objects) = (repository.path().to_owned(), repository.commondir().join("objects"));
-        Self(Arc::new(Shared { git_dir, objects, store: OnceLock::new() }))
+        Self(Arc::new(Shared { git_dir, objects, configuration, store: OnceLock::new() }))
+    }
+
+    pub(super) fn configuration(&self) -> &Arc<Configuration> {
+        &self.0.configuration
     }
 
     pub(super) fn git_dir(&self) -> &Path {
@@ -78,18 +86,45 @@ impl Objects {
         }
     }
 
-    fn read(&self, id: ObjectId, kind: Kind) -> Result<Vec<u8>, Cause> {
+    /// A commit, which a partial clone has as well.
+    pub(super) fn commit(&self, id: ObjectId) -> Result<Vec<u8>, Cause> {
+        of_kind(self.here(id)?, Kind::Commit)
+    }
+
+    /// The one commit or tag with an id that begins with these digits.
+    ///
+    /// # Errors
+    /// When there are several, or the object database can't be read.
+    pub(super) fn with_prefix(&self, digits: &str) -> Result<Option<ObjectId>, Cause> {
+        let (handle, mut found) = (self.handle()?, HashSet::new());
+        handle.lookup_prefix(gix_hash::Prefix::from_hex(digits)?, Some(&mut found))?;
+        let mut commits = Vec::new();
+        for id in found {
+            // What is damaged may be one: who reads it is told.
+            let kind = handle.try_header(&id).map(|header| header.map(|header| header.kind));
+            if matches!(kind, Err(_) | Ok(Some(Kind::Commit | Kind::Tag))) {
+                commits.push(ObjectId::from_bytes(id.as_bytes().try_into()?));
+            }
+        }
+        if commits.len() > 1 {
+            return Err("the ids of several commits and tags begin with it".into());
+        }
+        Ok(commits.pop())
+    }
+
+    /// An object that is here, whatever a partial clone's remote has.
+    pub(super) fn here(&self, id: ObjectId) -> Result<Option<(Kind, Vec<u8>)>, Cause> {
         let mut content = Vec::new();
         let found = self.handle()?.try_find(&gix_hash::ObjectId::Sha1(*id.as_bytes()), &mut content)?;
-        let found = match found.map(|found| found.kind) {
-            Some(found) => Some((found, content)),
+        Ok(found.map(|found| found.kind).map(|kind| (kind, content)))
+    }
+
+    fn read(&self, id: ObjectId, kind: Kind) -> Result<Vec<u8>, Cause> {
+        let found = match self.here(id)? {
             None => self.promisor(id)?,
+            found => found,
         };
-        match found {
-            Some((found, content)) if found == kind => Ok(content),
-            Some((found, _)) => Err(format!("it is a {found}, not a {kind}").into()),
-            None => Err("the object is not there".into()),
-        }
+        of_kind(found, kind)
     }
 
     fn handle(&self) -> Result<&gix_odb::HandleArc, Cause> {
@@ -106,7 +141,8 @@ impl Objects {
     fn promisor(&self, id: ObjectId) -> Result<Option<(Kind, Vec<u8>)>, Cause> {
         let mut promisor = self.promisor.borrow_mut();
         if promisor.is_none() {
-            if Repository::open(self.git_dir())?.promisor().is_none() {
+            let repository = open(self.git_dir(), self.database.configuration())?;
+            if promisor::remote(&repository).is_none() {
                 return Ok(None);
             }
             *promisor = Some(PromisorReader::start(self.git_dir())?);
@@ -115,11 +151,20 @@ impl Objects {
     }
 }
 
+fn of_kind(found: Option<(Kind, Vec<u8>)>, kind: Kind) -> Result<Vec<u8>, Cause> {
+    match found {
+        Some((found, content)) if found == kind => Ok(content),
+        Some((found, _)) => Err(format!("it is a {found}, not a {kind}").into()),
+        None => Err("the object is not there".into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::process::Command;
 
     use super::*;
+    use crate::git::Repository;
 
     fn git(folder: &Path, arguments: &[&str]) -> Vec<u8> {
         let output = Command::new("git")

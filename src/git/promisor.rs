@@ -9,8 +9,24 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use gix_object::Kind;
 
 use super::error::Cause;
-use super::fetch;
+use super::program;
 use crate::model::ObjectId;
+
+/// The remote that a partial clone left objects with, or `None` when everything is here.
+pub(super) fn remote(repository: &git2::Repository) -> Option<String> {
+    let config = repository.config().ok()?;
+    // All of them: to make a regular expression takes longer than to pass over those that it would leave out.
+    let mut entries = config.entries(None).ok()?;
+    while let Some(Ok(entry)) = entries.next() {
+        let name = entry.name().ok().and_then(|name| name.strip_prefix("remote.")?.strip_suffix(".promisor"));
+        if let Some(name) =
+            name.filter(|_| config.get_bool(entry.name().unwrap_or_default()).unwrap_or(false))
+        {
+            return Some(name.to_owned());
+        }
+    }
+    config.get_string("extensions.partialclone").ok()
+}
 
 /// One process that answers for all objects, one after another.
 pub(super) struct PromisorReader {
@@ -23,8 +39,8 @@ impl PromisorReader {
     /// # Errors
     /// When git can't be run.
     pub(super) fn start(git_dir: &Path) -> Result<Self, Cause> {
-        let mut command = Command::new("git");
-        command.arg("--git-dir").arg(git_dir).args(["cat-file", "--batch"]);
+        let mut command = program::git(git_dir);
+        command.args(["cat-file", "--batch"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn().map_err(|error| format!("cannot run `git`: {error}"))?;
         let (Some(requests), Some(answers)) = (process.stdin.take(), process.stdout.take()) else {
@@ -73,7 +89,7 @@ impl PromisorReader {
             // What can't be read of it is missing in the message, and nothing else.
             let _ = errors.read_to_string(&mut said);
         }
-        fetch::last_line(&said)
+        program::last_line(&said)
     }
 }
 
@@ -115,5 +131,5 @@ pub(super) fn fetch_all(mut git: Command, remote: &str, ids: &[ObjectId]) -> Res
     if output.status.success() {
         return Ok(());
     }
-    Err(fetch::last_line(&String::from_utf8_lossy(&output.stderr)).into())
+    Err(program::words(&output))
 }

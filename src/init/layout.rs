@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::find::Found;
 use super::names::{Names, is_in_generic_folder};
+use super::own_images;
 use super::{Build, Existing, Guess, Ignored, InitError, Project, Proposal, SourceLocation};
 use crate::dockerfile::Dockerfile;
 use crate::git::{EntryKind, Snapshot};
@@ -208,6 +209,7 @@ fn needs(
             }
         }
     }
+    own_images::note(proposal, &candidate.build, &candidate.dockerfile, &needs);
     for parent in candidate.dockerfile.parents() {
         let at = SourceLocation::new(&candidate.build.dockerfile, parent.line);
         let built = candidates.iter().position(|other| other.build.image.as_ref() == Some(&parent.reference));

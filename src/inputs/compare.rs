@@ -120,6 +120,7 @@ mod tests {
             inputs: InputRules::Patterns { file: config.path.value.clone(), patterns: Patterns::default() },
             whole_context: None,
             variants: Box::new([]),
+            lookalikes: Box::new([]),
             repository: config.repository.clone(),
             extra_inputs: Patterns::default(),
             folders: Box::new([]),

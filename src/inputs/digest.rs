@@ -41,6 +41,9 @@ fn digest(
             InputContent::Committed(id) => {
                 records.add_bytes([b"file", mode, file.path.as_bytes(), id.to_string().as_bytes()]);
             }
+            InputContent::Lfs(id) => {
+                records.add_bytes([b"lfs", mode, file.path.as_bytes(), id.to_string().as_bytes()]);
+            }
             InputContent::Extra(sha256) => {
                 let hash = InputDigest::from_bytes(sha256).to_string();
                 records.add_bytes([b"extra", mode, file.path.as_bytes(), hash.as_bytes()]);

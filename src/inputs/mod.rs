@@ -4,6 +4,7 @@
 mod compare;
 mod definition;
 mod digest;
+mod filters;
 mod index;
 mod list;
 
@@ -18,10 +19,11 @@ use thiserror::Error;
 
 pub use compare::{Difference, ParentChange, differences};
 pub use digest::digests;
+pub use filters::{LfsChange, filtered, lfs_changes};
 pub use index::{InputIndex, Projects, TakenBy};
 pub use list::{ListedInput, list};
 
-use crate::git::{EntryKind, GitError, Snapshot, WalkedFile};
+use crate::git::{EntryKind, GitError, Snapshot, WalkedFile, is_attributes_file};
 use crate::model::{ErrorKind, FileMode, ObjectId, ProjectName, RepoPath};
 use crate::patterns::Index;
 use crate::workspace::{Project, Workspace};
@@ -41,6 +43,8 @@ pub struct InputFile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum InputContent {
     Committed(ObjectId),
+    /// Committed with Git LFS by what `.gitattributes` say: where this blob is a pointer, the build gets what it points to.
+    Lfs(ObjectId),
     /// Not committed, in the work tree: the SHA-256 of the file, or of a link's target.
     Extra([u8; 32]),
 }
@@ -124,13 +128,31 @@ fn committed(
     projects: &Projects<'_>,
     snapshot: &Snapshot<'_>,
 ) -> Result<Vec<Vec<InputFile>>, GitError> {
+    let Found { mut files, attributes } = found(workspace, projects, snapshot)?;
+    filters::mark(&mut files, &snapshot.attributes(&attributes)?);
+    Ok(files)
+}
+
+/// What a walk over the folders of inputs found.
+struct Found {
+    /// The committed inputs, for each project in the given order, whatever `.gitattributes` say of them.
+    files: Vec<Vec<InputFile>>,
+    /// The `.gitattributes` in these folders.
+    attributes: BTreeMap<RepoPath, ObjectId>,
+}
+
+fn found(workspace: &Workspace, projects: &Projects<'_>, snapshot: &Snapshot<'_>) -> Result<Found, GitError> {
     let index = InputIndex::new(projects, &workspace.rebuild_all);
+    let empty = || Found { files: vec![Vec::new(); projects.len()], attributes: BTreeMap::new() };
     let walk = |snapshot: &Snapshot<'_>, entries: &[(RepoPath, EntryKind)]| {
-        let mut files = vec![Vec::new(); projects.len()];
+        let Found { mut files, mut attributes } = empty();
         // A walk tells of a folder here and of its files there.
         let walk = RefCell::new(index.walk());
         let mut enter = |path: &RepoPath| walk.borrow_mut().enter(path);
         let mut visit = |file: WalkedFile<'_>| {
+            if is_attributes_file(file.path) && file.mode.is_regular() {
+                attributes.insert(file.path.clone(), file.id);
+            }
             walk.borrow_mut().matches(file.path, |project, _| {
                 let content = InputContent::Committed(file.id);
                 files[project].push(InputFile { path: file.path.clone(), mode: file.mode, content });
@@ -139,15 +161,16 @@ fn committed(
         for (path, _) in entries {
             snapshot.walk_from(path, &mut enter, &mut visit)?;
         }
-        Ok(files)
+        Ok(Found { files, attributes })
     };
     let entries = snapshot.children(&RepoPath::default())?;
     let min_entries = if projects.len() < MIN_PROJECTS_FOR_THREADS { entries.len().max(1) } else { 1 };
-    let mut files = vec![Vec::new(); projects.len()];
+    let mut all = empty();
     for found in snapshot.in_parallel(&entries, min_entries, walk)? {
-        files.iter_mut().zip(found).for_each(|(files, found)| files.extend(found));
+        all.files.iter_mut().zip(found.files).for_each(|(files, found)| files.extend(found));
+        all.attributes.extend(found.attributes);
     }
-    Ok(files)
+    Ok(all)
 }
 
 /// Files of the work tree that a project's `extra_inputs` take. Links are not followed.

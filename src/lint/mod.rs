@@ -5,6 +5,7 @@
 
 mod edit;
 mod expression;
+mod filters;
 mod mounts;
 mod parents;
 mod patterns;
@@ -21,6 +22,7 @@ pub use edit::{Edit, EditKind};
 
 use crate::git::{GitError, Snapshot};
 use crate::infer::{InferError, Resolution};
+use crate::inputs;
 use crate::model::{ErrorKind, ProjectName};
 use crate::workspace::Workspace;
 
@@ -72,10 +74,12 @@ pub enum Code {
     AmbiguousExpression,
     ParentNotPinned,
     ParentFloats,
+    LooksLikeProject,
     NeedNotUsed,
     ContextNotUsed,
     MountNotDeclared,
     NotHermetic,
+    FilteredInput,
 }
 
 impl Code {
@@ -93,10 +97,12 @@ impl Code {
             Self::AmbiguousExpression => "ambiguous-expression",
             Self::ParentNotPinned => "parent-not-pinned",
             Self::ParentFloats => "parent-floats",
+            Self::LooksLikeProject => "looks-like-project",
             Self::NeedNotUsed => "need-not-used",
             Self::ContextNotUsed => "context-not-used",
             Self::MountNotDeclared => "mount-not-declared",
             Self::NotHermetic => "not-hermetic",
+            Self::FilteredInput => "filtered-input",
         }
     }
 }
@@ -154,11 +160,14 @@ pub fn check(
     snapshot: &Snapshot<'_>,
 ) -> Result<Lint, LintError> {
     let mut lint = Lint::default();
+    let filtered = inputs::filtered(workspace, selected, snapshot)?;
     for subject in walk::subjects(workspace, selected, snapshot)? {
         let from = lint.findings.len();
         parents::check(workspace, &subject, &mut lint.findings);
         mounts::check(&subject, &mut lint.findings);
         patterns::check(&subject, &mut lint.findings);
+        let filtered = filtered.get(subject.name).map(Vec::as_slice).unwrap_or_default();
+        filters::check(subject.name, filtered, &mut lint.findings);
         lint.findings[from..].sort_by(|one, other| {
             (&one.file, one.line, one.code).cmp(&(&other.file, other.line, other.code))
         });

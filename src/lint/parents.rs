@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::walk::Subject;
 use super::{Code, Edit, EditKind, Finding};
-use crate::model::ImageRef;
-use crate::workspace::Workspace;
+use crate::dockerfile::Parent;
+use crate::model::{ImageRef, ProjectName, RepositoryName, TaggedImage};
+use crate::workspace::{ParentImage, Project, Workspace, is_called_like};
 
 pub(super) fn check(workspace: &Workspace, subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let (name, project) = (subject.name, subject.project);
@@ -19,7 +20,23 @@ pub(super) fn check(workspace: &Workspace, subject: &Subject<'_>, findings: &mut
         suggestion,
     };
     let dockerfile = config.dockerfile.value.to_string();
-    let mut seen = BTreeSet::new();
+    for lookalike in &project.lookalikes {
+        findings.push(finding(
+            dockerfile.clone(),
+            lookalike.line,
+            Code::LooksLikeProject,
+            format!(
+                "`{}` is an external image, but looks like the project `{}`: {}",
+                lookalike.reference,
+                lookalike.project,
+                lookalike.hint(name)
+            ),
+            None,
+        ));
+    }
+    // Whoever pins an image that was meant as a project's makes it stay what it is.
+    let mut seen: BTreeSet<&str> =
+        project.lookalikes.iter().map(|lookalike| lookalike.reference.as_str()).collect();
     let external = project.variants.iter().flat_map(|variant| {
         variant.external_parents().map(|reference| (variant.line_of(reference).unwrap_or(1), reference))
     });
@@ -38,6 +55,7 @@ pub(super) fn check(workspace: &Workspace, subject: &Subject<'_>, findings: &mut
     }
     for need in &config.needs {
         if !project.is_built_from(&need.value) {
+            let repository = &workspace.projects[&need.value].config.repository;
             findings.push(finding(
                 workspace.manifest_file.clone(),
                 need.line,
@@ -50,7 +68,7 @@ pub(super) fn check(workspace: &Workspace, subject: &Subject<'_>, findings: &mut
                     file: workspace.manifest_file.clone(),
                     line: Some(need.line),
                     kind: EditKind::RemoveNeed { project: name.clone(), need: need.value.clone() },
-                    by_itself: true,
+                    by_itself: !may_be_taken_elsewhere(project, (&need.value, repository)),
                 }),
             ));
         }
@@ -78,6 +96,27 @@ pub(super) fn check(workspace: &Workspace, subject: &Subject<'_>, findings: &mut
             None,
         ));
     }
+}
+
+/// Whether any stage takes the image of `need` from elsewhere, as far as its name can tell. Any image that isn't an official one of
+/// Docker Hub may be the project's under another name, unless the manifest says that it is external.
+fn may_be_taken_elsewhere(project: &Project, need: (&ProjectName, &RepositoryName)) -> bool {
+    let may_be_need = |parent: &Parent| {
+        let Ok(image) = parent.reference.parse::<ImageRef>() else { return true };
+        let is_pinned = image.digest.is_some();
+        let Some(image) = TaggedImage::new(ImageRef { digest: None, ..image }) else { return true };
+        let is_external =
+            !is_pinned && project.config.external.iter().any(|external| external.matches(&image));
+        let is_official = image.host.is_none() && !image.repository.as_str().contains('/');
+        is_called_like(&image, need) || !(is_external || is_official)
+    };
+    project.variants.iter().any(|variant| {
+        let is_own = |parent: &&Parent| {
+            let image = variant.parents.get(&parent.reference);
+            image.is_some_and(|image| *image != ParentImage::External)
+        };
+        variant.dockerfile.parents().iter().any(|parent| !is_own(&parent) && may_be_need(parent))
+    })
 }
 
 /// What is to be said of a reference that stands for another image one day.

@@ -1,4 +1,4 @@
-//! The two digests that name things: of inputs, and of manifests.
+//! The digests that name things: of inputs, of manifests, and of the content of files.
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,6 +22,9 @@ pub struct InvalidDigest {
 pub struct InputDigest([u8; 32]);
 
 impl InputDigest {
+    /// The label of an image that says what it is made from.
+    pub const LABEL: &str = "dev.chinampa.inputs";
+
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -104,6 +107,39 @@ impl FromStr for ManifestDigest {
         text.strip_prefix("sha256:").and_then(parse_hex).map(Self).ok_or_else(|| InvalidDigest {
             text: text.to_owned(),
             expected: "a manifest digest: `sha256:` and 64 hexadecimal digits",
+        })
+    }
+}
+
+/// The SHA-256 of a file's content, which Git LFS names it by.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContentDigest([u8; 32]);
+
+impl ContentDigest {
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for ContentDigest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(&self.0, formatter)
+    }
+}
+
+impl fmt::Debug for ContentDigest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(&self.0, formatter)
+    }
+}
+
+impl FromStr for ContentDigest {
+    type Err = InvalidDigest;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+        parse_hex(text).map(Self).ok_or_else(|| InvalidDigest {
+            text: text.to_owned(),
+            expected: "a SHA-256: 64 hexadecimal digits",
         })
     }
 }

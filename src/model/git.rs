@@ -79,6 +79,11 @@ pub enum FileMode {
 }
 
 impl FileMode {
+    /// Whether it is a file with content of its own: no link and no submodule.
+    pub const fn is_regular(self) -> bool {
+        matches!(self, Self::Regular | Self::Executable)
+    }
+
     /// The mode as git writes it in a tree, in octal.
     pub const fn as_octal(self) -> &'static str {
         match self {

@@ -19,6 +19,11 @@ impl Host {
         &self.0
     }
 
+    /// Whether it is the registry that references without a host mean.
+    pub fn is_docker_hub(&self) -> bool {
+        matches!(self.0.as_str(), "docker.io" | "index.docker.io")
+    }
+
     /// Whether the name is this machine's own, where Docker speaks plain HTTP.
     pub fn is_loopback(&self) -> bool {
         let name = match self.0.strip_prefix('[') {
@@ -139,6 +144,11 @@ pub struct ImageRef {
 }
 
 impl ImageRef {
+    /// How an engine names the image of a local build: `<repository>:local`, where the repository has the cache's prefix.
+    pub fn local(repository: &RepositoryName) -> Self {
+        Self { host: None, repository: repository.clone(), tag: Some(Tag::local()), digest: None }
+    }
+
     /// The same repository under another tag, without a digest.
     pub fn tagged(&self, tag: Tag) -> Self {
         Self { tag: Some(tag), digest: None, ..self.clone() }

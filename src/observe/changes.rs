@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Reason;
 use crate::git::{GitError, Snapshot};
-use crate::inputs::{self, Difference, InputIndex, TakenBy};
+use crate::inputs::{self, Difference, InputIndex, LfsChange, TakenBy};
 use crate::model::{Change, ChangeKind, ProjectName, RepoPath};
 use crate::patterns::PathSet;
 use crate::workspace::{Base, BaseProject, ManifestSource, Project, UnreadableBase, Workspace};
@@ -20,10 +20,12 @@ pub fn direct_changes(
     workspace: &Workspace,
     source: &ManifestSource,
     base: &Snapshot<'_>,
+    head: &Snapshot<'_>,
     changes: &[Change],
 ) -> Result<BTreeMap<ProjectName, Vec<Reason>>, GitError> {
     let compared = Base::read(workspace, source, base, changes)?;
-    let mut reasons = files(workspace, compared.as_ref().ok(), changes);
+    let lfs = inputs::lfs_changes(base, head, changes)?;
+    let mut reasons = files(workspace, compared.as_ref().ok(), changes, &lfs);
     match &compared {
         Err(UnreadableBase(why)) => {
             for name in workspace.projects.keys() {
@@ -51,14 +53,17 @@ fn reason(name: &ProjectName, difference: Difference) -> Reason {
     }
 }
 
-/// Changed files that are inputs in the base or now, and changed pattern files. Without a base that can be read, those
+/// Changed files that are inputs in the base or now, those of them that are no longer or only now stored with Git LFS, and changed
+/// pattern files. Without a base that can be read, those
 /// that are inputs now.
 fn files(
     workspace: &Workspace,
     base: Option<&Base<'_>>,
     changes: &[Change],
+    lfs: &[LfsChange],
 ) -> BTreeMap<ProjectName, Vec<Reason>> {
-    let paths = PathSet::new(changes.iter().map(|change| &change.path));
+    let changed = changes.iter().map(|change| &change.path);
+    let paths = PathSet::new(changed.chain(lfs.iter().map(|change| &change.path)));
     let now: Vec<(&ProjectName, &Project)> = workspace.projects.iter().collect();
     let now_index = InputIndex::for_paths(&now, &workspace.rebuild_all, &paths);
     let before: Vec<(&ProjectName, &Project)> = base
@@ -91,6 +96,22 @@ fn files(
             reasons.entry(name.clone()).or_default().push(reason);
         }
     }
+    for change in lfs {
+        let mut taken: BTreeMap<&ProjectName, Reason> = BTreeMap::new();
+        now_index.matches(&change.path, |number, by| {
+            let (name, project) = now[number];
+            taken.insert(name, lfs_file(workspace, change, name, project, by));
+        });
+        if let Some(index) = &before_index {
+            index.matches(&change.path, |number, by| {
+                let (name, project) = before[number];
+                taken.entry(name).or_insert_with(|| lfs_file(workspace, change, name, project, by));
+            });
+        }
+        for (name, reason) in taken {
+            reasons.entry(name.clone()).or_default().push(reason);
+        }
+    }
     let by_path: HashMap<&RepoPath, ChangeKind> =
         changes.iter().map(|change| (&change.path, change.kind)).collect();
     for (name, project) in now {
@@ -117,6 +138,23 @@ fn file(
     Reason::File {
         path: change.path.clone(),
         change: change.kind,
+        pattern: by.line(&change.path),
+        source: by.source(project, &workspace.manifest_file),
+        project: name.clone(),
+    }
+}
+
+fn lfs_file(
+    workspace: &Workspace,
+    change: &LfsChange,
+    name: &ProjectName,
+    project: &Project,
+    by: TakenBy<'_>,
+) -> Reason {
+    Reason::Lfs {
+        path: change.path.clone(),
+        is_lfs: change.is_lfs,
+        attributes: change.attributes.clone(),
         pattern: by.line(&change.path),
         source: by.source(project, &workspace.manifest_file),
         project: name.clone(),

@@ -20,6 +20,20 @@ pub enum Reason {
         /// Whose input it is: the project's own, or one that it needs.
         project: ProjectName,
     },
+    /// An input file is the same blob as in the base, but only one of the two is stored with Git LFS.
+    Lfs {
+        path: RepoPath,
+        /// Whether it is now.
+        is_lfs: bool,
+        /// The `.gitattributes` that says so now, or said otherwise before.
+        attributes: RepoPath,
+        /// The line that makes the file an input, as written.
+        pattern: String,
+        /// Where that line stands: `file:line`.
+        source: String,
+        /// Whose input it is: the project's own, or one that it needs.
+        project: ProjectName,
+    },
     /// The base has no project of this name.
     New { project: ProjectName },
     /// What the base says of the project can't be read.
@@ -38,6 +52,8 @@ pub enum Reason {
     BaseUnknown { why: String },
     /// The cache has no image of these inputs.
     NoImage,
+    /// The engine has no image of these inputs, and whether the cache has one is not known.
+    CacheUnread,
     /// The diff does not affect it, but there is no image to reuse.
     NoImageOfDefaultBranch,
     /// The diff does not affect it, but git can't tell whether its `extra_inputs` changed, and no image is of them.
@@ -53,6 +69,13 @@ impl fmt::Display for Reason {
         match self {
             Self::File { path, change, pattern, source, project } => {
                 write!(formatter, "`{path}` was {change} and matches `{pattern}` ({source}) of `{project}`")
+            }
+            Self::Lfs { path, is_lfs, attributes, pattern, source, project } => {
+                let makes = if *is_lfs { "makes" } else { "no longer makes" };
+                write!(
+                    formatter,
+                    "`{attributes}` {makes} `{path}` a Git LFS file, which matches `{pattern}` ({source}) of `{project}`"
+                )
             }
             Self::New { project } => write!(formatter, "`{project}` is new in the manifest"),
             Self::UnreadableInBase { why, project } => {
@@ -75,6 +98,9 @@ impl fmt::Display for Reason {
             Self::Need { project } => write!(formatter, "it needs `{project}`, which is affected"),
             Self::BaseUnknown { why } => write!(formatter, "the base is unknown: {why}"),
             Self::NoImage => formatter.write_str("the cache has no image of these inputs"),
+            Self::CacheUnread => {
+                formatter.write_str("the engine has no image of these inputs, and the cache cannot be read")
+            }
             Self::NoImageOfDefaultBranch => formatter.write_str("the default branch has no image of it"),
             Self::NoImageOfExtraInputs => {
                 formatter.write_str("the cache has no image of its `extra_inputs`, which git can't compare")

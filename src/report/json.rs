@@ -4,13 +4,14 @@ use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
 use super::Digests;
+use super::replaced::{self, ReplacedReference};
 use crate::engine::Progress;
 use crate::execute::{BuildReport, Event, Failure, Outcome};
 use crate::inputs::ParentChange;
 use crate::model::{ImageRef, InputDigest, ProjectName};
 use crate::observe::{Base, Reason};
 use crate::plan::{Action, Impact, Plan, ProjectImpact, Step};
-use crate::workspace::ParentImage;
+use crate::workspace::{ParentImage, Workspace};
 
 /// `chinampa.plan/2`
 #[derive(Debug, Serialize)]
@@ -43,6 +44,8 @@ struct StepJson<'p> {
     #[serde(skip_serializing_if = "Option::is_none")]
     inputs: Option<usize>,
     reasons: Vec<ReasonJson<'p>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    replaced: Vec<ReplacedReference<'p>>,
     #[serde(flatten)]
     result: Option<ResultJson<'p>>,
 }
@@ -53,6 +56,8 @@ struct ResultJson<'p> {
     outcome: &'static str,
     seconds: f64,
     image: Option<&'p ImageRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pulled_from: Option<&'p ImageRef>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cached_steps: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,8 +101,8 @@ impl<'p> BaseJson<'p> {
 }
 
 impl<'p> PlanJson<'p> {
-    pub fn of_plan(plan: &'p Plan) -> Self {
-        Self::with_results(plan, "chinampa.plan/2", |_| None)
+    pub fn of_plan(plan: &'p Plan, workspace: &'p Workspace) -> Self {
+        Self::with_results(plan, workspace, "chinampa.plan/2", |_| None)
     }
 
     pub fn of_impact(impact: &'p Impact, digests: Option<&Digests>) -> Self {
@@ -112,16 +117,18 @@ impl<'p> PlanJson<'p> {
 
     fn with_results(
         plan: &'p Plan,
+        workspace: &'p Workspace,
         schema: &'static str,
         result: impl Fn(&ProjectName) -> Option<ResultJson<'p>>,
     ) -> Self {
         let step = |step: &'p Step| {
             let action = match step.action {
                 Action::Build(_) => "build",
-                Action::Reuse(_) => "reuse",
+                Action::Keep(_) | Action::Reuse(_) => "reuse",
             };
             let json = StepJson::new(&step.impact, action, Some((step.digest, step.files)), step.reasons());
-            StepJson { result: result(&step.impact.project), ..json }
+            let replaced = replaced::of_step(workspace, step);
+            StepJson { replaced, result: result(&step.impact.project), ..json }
         };
         let projects = plan.steps.iter().map(step).collect();
         Self::new(schema, plan.head.to_string(), plan.is_dirty, &plan.base, projects)
@@ -158,19 +165,26 @@ impl<'p> StepJson<'p> {
             needs: &impact.needs,
             inputs: inputs.map(|(_, files)| files),
             reasons: reasons.map(ReasonJson).collect(),
+            replaced: Vec::new(),
             result: None,
         }
     }
 }
 
 impl<'p> BuildJson<'p> {
-    pub fn new(plan: &'p Plan, report: &'p BuildReport, record: Option<&'p ImageRef>) -> Self {
+    pub fn new(
+        plan: &'p Plan,
+        workspace: &'p Workspace,
+        report: &'p BuildReport,
+        record: Option<&'p ImageRef>,
+    ) -> Self {
         let result = |name: &ProjectName| {
             let project = report.projects.get(name)?;
             let mut json = ResultJson {
                 outcome: project.outcome.label(),
                 seconds: project.took.as_secs_f64(),
                 image: project.image(),
+                pulled_from: None,
                 cached_steps: None,
                 steps: None,
                 error: None,
@@ -192,13 +206,14 @@ impl<'p> BuildJson<'p> {
                     json.log_tail = Some(log_tail);
                     json.hint = hint.as_deref();
                 }
+                Outcome::Pulled { from, .. } => json.pulled_from = Some(from),
                 Outcome::Blocked { by } => json.blocked_by = Some(by),
                 Outcome::Reused { .. } | Outcome::Cancelled => {}
             }
             Some(json)
         };
         Self {
-            plan: PlanJson::with_results(plan, "chinampa.build/2", result),
+            plan: PlanJson::with_results(plan, workspace, "chinampa.build/2", result),
             interrupted: report.is_interrupted,
             inline_cache_fault: report.inline_cache_fault.as_ref().map(ToString::to_string),
             record,
@@ -215,6 +230,15 @@ impl Serialize for ReasonJson<'_> {
                 kind("file")?;
                 map.serialize_entry("path", &path.to_string())?;
                 map.serialize_entry("change", change)?;
+                map.serialize_entry("pattern", pattern)?;
+                map.serialize_entry("source", source)?;
+                map.serialize_entry("project", project)?;
+            }
+            Reason::Lfs { path, is_lfs, attributes, pattern, source, project } => {
+                kind("lfs")?;
+                map.serialize_entry("path", &path.to_string())?;
+                map.serialize_entry("lfs", is_lfs)?;
+                map.serialize_entry("attributes", &attributes.to_string())?;
                 map.serialize_entry("pattern", pattern)?;
                 map.serialize_entry("source", source)?;
                 map.serialize_entry("project", project)?;
@@ -258,6 +282,7 @@ impl Serialize for ReasonJson<'_> {
                 map.serialize_entry("why", why)?;
             }
             Reason::NoImage => kind("no-image")?,
+            Reason::CacheUnread => kind("cache-unread")?,
             Reason::NoImageOfDefaultBranch => kind("no-image-of-default-branch")?,
             Reason::NoImageOfExtraInputs => kind("no-image-of-extra-inputs")?,
             Reason::Tainted => kind("tainted")?,
@@ -290,6 +315,11 @@ pub fn event(event: &Event) -> serde_json::Value {
         Event::Started { project } => {
             set("event", "started".into());
             set("project", project.as_str().into());
+        }
+        Event::Pulling { project, image } => {
+            set("event", "pulling".into());
+            set("project", project.as_str().into());
+            set("image", image.to_string().into());
         }
         Event::Pushing { project, image } => {
             set("event", "pushing".into());

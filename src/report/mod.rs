@@ -8,6 +8,7 @@ pub mod init;
 pub mod inputs;
 pub mod json;
 pub mod lint;
+mod replaced;
 pub mod simulation;
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,7 @@ use crate::deploy::{
     ProjectDeployment, ProjectError, ProjectOutcome, ProjectResult, RestartReason, ServiceError, ServiceWork,
     TerraformFolder, TerraformRoot, TerraformWork,
 };
+use crate::dockerfile::Dockerfile;
 use crate::engine::{InlineCacheFault, Progress};
 use crate::execute::{BuildReport, Event, Failure, Outcome, ProjectReport};
 use crate::graph::ProjectGraph;
@@ -40,7 +41,7 @@ use crate::record::{
 use crate::registry::RepositoryChange;
 use crate::registry::copy::Copied;
 use crate::simulate::{LeftOut, LineCost, ProjectCost, Simulation};
-use crate::workspace::{InputRules, ParentImage, Project, Workspace};
+use crate::workspace::{InputRules, ParentImage, Project, Variant, Workspace};
 
 #[path = "../../tests/support/reference.rs"]
 mod reference;
@@ -174,6 +175,14 @@ fn reasons() -> Vec<Reason> {
             source: "lib/.rebuild_patterns:1".to_owned(),
             project: project.clone(),
         },
+        Reason::Lfs {
+            path: path("lib/model"),
+            is_lfs: true,
+            attributes: path(".gitattributes"),
+            pattern: "lib/".to_owned(),
+            source: "lib/.rebuild_patterns:1".to_owned(),
+            project: project.clone(),
+        },
         Reason::Patterns {
             path: path("lib/.rebuild_patterns"),
             change: ChangeKind::Modified,
@@ -193,6 +202,7 @@ fn reasons() -> Vec<Reason> {
         Reason::UnreadableBase { why: "no manifest".to_owned() },
         Reason::Need { project },
         Reason::NoImage,
+        Reason::CacheUnread,
         Reason::NoImageOfDefaultBranch,
         Reason::NoImageOfExtraInputs,
         Reason::BaseUnknown { why: "no history".to_owned() },
@@ -203,6 +213,7 @@ fn reasons() -> Vec<Reason> {
     for reason in &all {
         match reason {
             Reason::File { .. }
+            | Reason::Lfs { .. }
             | Reason::Patterns { .. }
             | Reason::Entry { .. }
             | Reason::New { .. }
@@ -211,6 +222,7 @@ fn reasons() -> Vec<Reason> {
             | Reason::UnreadableBase { .. }
             | Reason::Need { .. }
             | Reason::NoImage
+            | Reason::CacheUnread
             | Reason::NoImageOfDefaultBranch
             | Reason::NoImageOfExtraInputs
             | Reason::BaseUnknown { .. }
@@ -241,7 +253,9 @@ fn plan(base: Base) -> Plan {
         is_dirty: false,
         base,
         steps: vec![
-            step(project_impact("lib", &[], Vec::new()), Action::Reuse(reuse)),
+            step(project_impact("lib", &[], Vec::new()), Action::Reuse(reuse.clone())),
+            step(project_impact("kept", &[], Vec::new()), Action::Keep(digest())),
+            step(project_impact("pulled", &[], Vec::new()), Action::Reuse(reuse)),
             step(project_impact("api", &["lib"], reasons()), build(vec![Reason::NoImage])),
             step(project_impact("failed", &[], Vec::new()), build(vec![Reason::Forced])),
             step(project_impact("blocked", &["failed"], Vec::new()), build(vec![Reason::NoImage])),
@@ -275,20 +289,22 @@ fn plans() -> Vec<Value> {
     let report = BuildReport {
         projects: BTreeMap::from([
             (name("lib"), report(Outcome::Reused { image: image(), digest: digest() })),
+            (name("kept"), report(Outcome::Reused { image: image(), digest: digest() })),
             (name("api"), report(built)),
             (name("failed"), report(failed)),
+            (name("pulled"), report(Outcome::Pulled { image: image(), from: image(), digest: digest() })),
             (name("blocked"), report(Outcome::Blocked { by: name("failed") })),
         ]),
         is_interrupted: false,
         inline_cache_fault: InlineCacheFault::of("20.10.24", (1, 41)),
     };
     let without_fault = BuildReport { inline_cache_fault: None, ..report.clone() };
-    let (plan, without_base) = (plan(known()), plan(unknown()));
+    let (plan, without_base, workspace) = (plan(known()), plan(unknown()), workspace());
     vec![
-        value(PlanJson::of_plan(&plan)),
+        value(PlanJson::of_plan(&plan, &workspace)),
         value(PlanJson::of_impact(&offline, None)),
-        value(BuildJson::new(&plan, &report, Some(&image()))),
-        value(BuildJson::new(&without_base, &without_fault, None)),
+        value(BuildJson::new(&plan, &workspace, &report, Some(&image()))),
+        value(BuildJson::new(&without_base, &workspace, &without_fault, None)),
     ]
 }
 
@@ -316,7 +332,7 @@ fn whys() -> Vec<Value> {
     documents.into_iter().chain([near_misses.to_json(&impact)]).collect()
 }
 
-/// `api`, which needs `lib`; the lines of both take `src` but for Markdown.
+/// `api`, whose Dockerfile names `lib`; the lines of both take `src` but for Markdown.
 fn workspace() -> Workspace {
     let text =
         b"[workspace]\nname = \"shop\"\n[projects.lib]\npath = \"lib\"\n[projects.api]\npath = \"api\"\n";
@@ -329,7 +345,8 @@ fn workspace() -> Workspace {
                 patterns: Patterns::parse(b"./src/\n!**/*.md\n", &config.path.value).unwrap(),
             },
             whole_context: None,
-            variants: Box::new([]),
+            variants: Box::new([variant()]),
+            lookalikes: Box::new([]),
             repository: config.repository.clone(),
             extra_inputs: Patterns::default(),
             folders: Box::new([]),
@@ -353,6 +370,12 @@ fn workspace() -> Workspace {
     }
 }
 
+fn variant() -> Variant {
+    let dockerfile = Dockerfile::parse(b"FROM quay.io/acme/lib:1\n", &BTreeMap::new(), None).unwrap();
+    let parents = [("quay.io/acme/lib:1".to_owned(), ParentImage::Project(name("lib")))];
+    Variant { platform: None, dockerfile, parents: parents.into() }
+}
+
 fn events() -> Vec<Value> {
     let project = || name("api");
     let progress = |progress| Event::Progress { project: project(), progress };
@@ -366,6 +389,7 @@ fn events() -> Vec<Value> {
             text: "a warning".to_owned(),
             url: Some("https://a.example".to_owned()),
         }),
+        Event::Pulling { project: project(), image: image() },
         Event::Pushing { project: project(), image: image() },
         Event::RetryingPush {
             project: project(),

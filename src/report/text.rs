@@ -8,8 +8,9 @@ use crate::execute::{BuildReport, Event, Failure, Outcome, ProjectReport};
 use crate::model::{CommitId, ImageRef, printable, printable_log};
 use crate::observe::{Base, Reason};
 use crate::plan::{Action, Impact, Plan, ProjectImpact, Step};
+use crate::workspace::Workspace;
 
-use super::Digests;
+use super::{Digests, replaced};
 
 /// How many reasons a project shows before "and … more".
 const MAX_REASONS: usize = 5;
@@ -18,16 +19,17 @@ const MAX_REASONS: usize = 5;
 const USUAL_STEP_BYTES: usize = 128;
 
 /// The plan: what is done with each project, and why.
-pub fn plan(plan: &Plan) -> String {
+pub fn plan(plan: &Plan, workspace: &Workspace) -> String {
     let mut text = String::with_capacity(plan.steps.len() * USUAL_STEP_BYTES);
     line(&mut text, base(plan.head, plan.is_dirty, &plan.base));
     for step in &plan.steps {
         let action = match &step.action {
             Action::Build(_) => "build",
-            Action::Reuse(_) => "reuse",
+            Action::Keep(_) | Action::Reuse(_) => "reuse",
         };
         line(&mut text, format_args!("{action} `{}` {}", step.impact.project, step.digest.short()));
         reasons(&mut text, step.reasons());
+        replaced(&mut text, workspace, step);
     }
     let build = plan.builds().count();
     line(&mut text, format_args!("{build} to build, {} to reuse", plan.steps.len() - build));
@@ -64,6 +66,7 @@ pub fn base(head: CommitId, is_dirty: bool, base: &Base) -> String {
 pub fn event(event: &Event) -> Option<String> {
     match event {
         Event::Started { project } => Some(format!("{project}: building")),
+        Event::Pulling { project, image } => Some(format!("{project}: pulling {image}")),
         Event::Pushing { project, image } => Some(format!("{project}: pushing {image}")),
         Event::RetryingPush { project, image, error, delay } => Some(format!(
             "{project}: retrying the push of {image} in {}: {}",
@@ -94,7 +97,7 @@ pub fn event(event: &Event) -> Option<String> {
 }
 
 /// What was done with each project, why, how long it took and how many steps were cached.
-pub fn build(plan: &Plan, report: &BuildReport, record: Option<&ImageRef>) -> String {
+pub fn build(plan: &Plan, workspace: &Workspace, report: &BuildReport, record: Option<&ImageRef>) -> String {
     let mut text = String::new();
     for step in &plan.steps {
         let Step { impact: ProjectImpact { project: name, .. }, .. } = step;
@@ -103,11 +106,17 @@ pub fn build(plan: &Plan, report: &BuildReport, record: Option<&ImageRef>) -> St
             &mut text,
             format_args!("{:<9} {}{}", project.outcome.label(), name, detail(&project.outcome, project.took)),
         );
-        if let Outcome::Built { image, .. } | Outcome::Reused { image, .. } = &project.outcome {
+        if let Some(image) = project.image() {
             line(&mut text, format_args!("  as {image}"));
         }
-        if !matches!(project.outcome, Outcome::Reused { .. }) {
+        if let Outcome::Pulled { from, .. } = &project.outcome {
+            line(&mut text, format_args!("  from {from}"));
+        }
+        if !matches!(project.outcome, Outcome::Reused { .. } | Outcome::Pulled { .. }) {
             reasons(&mut text, step.reasons());
+        }
+        if let Outcome::Built { .. } | Outcome::Failed(_) = &project.outcome {
+            replaced(&mut text, workspace, step);
         }
         if let Outcome::Failed(cause) = &project.outcome {
             failure(&mut text, cause);
@@ -151,7 +160,7 @@ fn totals(report: &BuildReport) -> String {
         report.projects.values().filter(with_word).count()
     };
     let mut parts = Vec::new();
-    for label in ["built", "reused", "failed", "blocked", "cancelled"] {
+    for label in ["built", "reused", "pulled", "failed", "blocked", "cancelled"] {
         if count(label) > 0 || matches!(label, "built" | "reused") {
             parts.push(format!("{} {label}", count(label)));
         }
@@ -176,6 +185,7 @@ fn detail(outcome: &Outcome, took: Duration) -> String {
         Outcome::Built { steps, cached_steps, .. } => {
             format!(" in {}, {cached_steps} of {steps} steps cached", seconds(took))
         }
+        Outcome::Pulled { .. } => format!(" in {}", seconds(took)),
         Outcome::Blocked { by } => format!(": `{by}` failed, which it needs"),
         Outcome::Failed { .. } => format!(" after {}", seconds(took)),
         Outcome::Reused { .. } | Outcome::Cancelled => String::new(),
@@ -192,6 +202,12 @@ fn reasons<'r>(text: &mut String, reasons: impl Iterator<Item = &'r Reason>) {
     }
     if let more @ 1.. = own.len().saturating_sub(shown) {
         line(text, format_args!("  and {more} more reasons: `chinampa why` names them all"));
+    }
+}
+
+fn replaced(text: &mut String, workspace: &Workspace, step: &Step) {
+    for replaced in replaced::of_step(workspace, step) {
+        line(text, format_args!("  {replaced}"));
     }
 }
 

@@ -81,7 +81,7 @@ impl<'w> Base<'w> {
             BTreeMap::new()
         } else {
             let projects = workspace.projects.iter().map(|(name, project)| (name, &*project.config));
-            let names = Names::of(projects, &workspace.cache, workspace.deploy.as_ref());
+            let names = Names::of(projects, &workspace.settings, &workspace.cache, workspace.deploy.as_ref());
             read(base, configs, &names)?
         };
         let rebuild_all = Cow::Borrowed(&workspace.rebuild_all);
@@ -131,7 +131,9 @@ fn read<'w>(
             let project = match found {
                 Ok(found) => BaseProject::Read(Box::new(found.with(Box::new(config.clone())))),
                 Err(problems) => {
-                    BaseProject::Unreadable(problems.first().map(ToString::to_string).unwrap_or_default())
+                    // Nobody can follow a hint there any more.
+                    let first = problems.into_iter().next().map(|problem| Problem { hint: None, ..problem });
+                    BaseProject::Unreadable(first.map(|problem| problem.to_string()).unwrap_or_default())
                 }
             };
             (name, project)

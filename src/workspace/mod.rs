@@ -6,6 +6,7 @@ mod base;
 mod folder_context;
 mod images;
 mod input_rules;
+mod lookalike;
 mod read;
 mod variant;
 
@@ -24,6 +25,7 @@ use crate::patterns::Patterns;
 pub use base::{Base, BaseProject, UnreadableBase};
 pub use folder_context::FolderContext;
 pub use input_rules::{InferredInputs, InputRules};
+pub use lookalike::{Lookalike, is_called_like};
 pub use variant::{ParentImage, Variant};
 
 /// The manifest's name in a repository.
@@ -65,6 +67,9 @@ pub struct Project {
     pub whole_context: Option<FolderContext>,
     /// What its Dockerfile is for each of its platforms: at least one.
     pub variants: Box<[Variant]>,
+    /// External images of its Dockerfile that are called like another project, on any platform, by their lines. None of them
+    /// is listed in `needs`.
+    pub lookalikes: Box<[Lookalike]>,
     /// Where the cache keeps its images.
     pub repository: RepositoryName,
     /// Files that are inputs though they are not committed.

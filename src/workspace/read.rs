@@ -10,7 +10,7 @@ use super::folder_context::ignore_file;
 use super::images::Names;
 use super::input_rules::pattern_files;
 use super::{
-    FolderContext, InputRules, ParentImage, Project, Variant, Workspace, WorkspaceError, ignore_files,
+    FolderContext, InputRules, Lookalike, Project, Variant, Workspace, WorkspaceError, ignore_files,
 };
 use crate::config::{ContextSource, Located, Manifest, ManifestErrors, Problem, ProjectConfig, UNPROTECTED};
 use crate::dockerfile::Trigger;
@@ -119,6 +119,7 @@ pub(super) struct Found {
     inputs: InputRules,
     whole_context: Option<FolderContext>,
     variants: Box<[Variant]>,
+    lookalikes: Box<[Lookalike]>,
     extra_inputs: Patterns,
     folders: Box<[FolderContext]>,
 }
@@ -134,7 +135,7 @@ struct Reader<'r, 'm> {
 
 impl Found {
     pub(super) fn with(self, config: Box<ProjectConfig>) -> Project {
-        let Self { repository, inputs, whole_context, variants, extra_inputs, folders } = self;
+        let Self { repository, inputs, whole_context, variants, lookalikes, extra_inputs, folders } = self;
         let contexts = folders.iter().chain(&whole_context);
         let folder_patterns = contexts.map(|context| Pattern::of_folder(&context.folder)).collect();
         Project {
@@ -143,6 +144,7 @@ impl Found {
             inputs,
             whole_context,
             variants,
+            lookalikes,
             extra_inputs,
             folders,
             folder_patterns,
@@ -184,6 +186,9 @@ impl<'r, 'm> Reader<'r, 'm> {
         let extra_inputs = self.listed(&config.extra_inputs);
         let dockerfile = self.snapshot.read(&config.dockerfile.value)?;
         let variants = self.variants(name, config, dockerfile)?;
+        let lookalikes = self.names.lookalikes(name, config, &variants);
+        let stale = lookalikes.iter().filter_map(|lookalike| lookalike.problem(name, config, self.file));
+        self.problems.extend(stale);
         let folders = self.folders(config, &variants)?;
         let whole_context = if config.hermetic { None } else { self.context(config)? };
         let inputs = self.input_rules(name, config, &variants)?;
@@ -191,7 +196,8 @@ impl<'r, 'm> Reader<'r, 'm> {
         else {
             return Ok(None);
         };
-        Ok(Some(Found { repository, inputs, whole_context, variants, extra_inputs, folders }))
+        let lookalikes = lookalikes.into();
+        Ok(Some(Found { repository, inputs, whole_context, variants, lookalikes, extra_inputs, folders }))
     }
 
     /// A link in place of a file that is read would be taken for no file at all.
@@ -302,7 +308,7 @@ impl<'r, 'm> Reader<'r, 'm> {
                     return Ok(Box::default());
                 }
             };
-            let resolve = |reference: &str| self.resolve(name, config, reference);
+            let resolve = |reference: &str| self.names.resolve(name, config, reference);
             match Variant::new(platform.cloned(), dockerfile, config.target.as_ref(), resolve) {
                 Ok(variant) => variants.push(variant),
                 Err(error) => {
@@ -312,13 +318,5 @@ impl<'r, 'm> Reader<'r, 'm> {
             }
         }
         Ok(variants.into())
-    }
-
-    fn resolve(&self, name: &ProjectName, config: &ProjectConfig, reference: &str) -> ParentImage {
-        match config.context(reference) {
-            Some(ContextSource::Project(project)) => ParentImage::Project(project.clone()),
-            Some(ContextSource::Folder(folder)) => ParentImage::Folder(folder.clone()),
-            None => self.names.resolve(name, reference),
-        }
     }
 }

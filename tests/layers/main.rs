@@ -44,7 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "deploy",
         &["aws", "ci", "config", "engine", "git", "interruption", "record", "registry", "tls", "workspace"],
     ),
-    ("lint", &["config", "dockerfile", "dockerignore", "git", "infer", "patterns", "workspace"]),
+    ("lint", &["config", "dockerfile", "dockerignore", "git", "infer", "inputs", "patterns", "workspace"]),
     ("secrets", &["aws", "config", "git"]),
     ("simulate", &["dockerignore", "git", "infer", "inputs", "patterns", "workspace"]),
     ("observe", &["ci", "config", "git", "inputs", "patterns", "record", "registry", "workspace"]),
@@ -145,14 +145,10 @@ const PRIVATE: &[(&str, &[&str], &str)] = &[
     (r"\baws_\w+::", &["aws", "deploy", "registry", "secrets"], "these talk to AWS"),
     (r"\brustls::", &["tls"], "`tls` chooses the cryptography of all clients"),
     (r"\bbollard\w*::", &["docker", "engine", "registry"], "these talk to the engine"),
-    (
-        r"\bCommand::new\b",
-        &["deploy", "docker", "git"],
-        "these run programs: Terraform, `ssh`, and `git` to fetch",
-    ),
+    (r"\bCommand::new\b", &["deploy", "docker", "git"], "these run programs: Terraform, `ssh`, and `git`"),
     (
         r"\bfs::(?:write|rename|remove_|create_dir|copy|hard_link|set_permissions)|\bFile::create|\bNamedTempFile\b|\bsymlink\(",
-        &["cli", "deploy", "engine", "init", "lint"],
+        &["cli", "deploy", "engine", "git", "init", "lint"],
         "these write files",
     ),
     (

@@ -3,6 +3,7 @@
 pub(crate) mod aws;
 pub(crate) mod bed;
 pub(crate) mod engines;
+pub(crate) mod lfs;
 pub(crate) mod memory_registry;
 pub(crate) mod proxy;
 pub(crate) mod scripted;

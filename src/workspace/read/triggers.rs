@@ -26,7 +26,7 @@ impl Reader<'_, '_> {
         };
         let mut triggers = BTreeMap::new();
         for reference in dockerfile.stages().iter().filter_map(|stage| dockerfile.base(stage)) {
-            if let ParentImage::Project(project) = self.resolve(name, config, reference) {
+            if let ParentImage::Project(project) = self.names.resolve(name, config, reference) {
                 let of_image = self.triggers(&project)?;
                 if !of_image.is_empty() {
                     triggers.insert(reference.to_owned(), of_image.to_vec());

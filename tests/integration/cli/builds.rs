@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 
 use crate::support::engines::BedEngine;
 use crate::support::shop::{Cache, Shop};
+use crate::support::world::Answer;
 
 const CHAIN: &[crate::support::shop::Project] = &[
     ("lib", "FROM chinampa/base:1\nRUN echo lib > /lib\nCOPY Dockerfile /\n", ""),
@@ -341,4 +342,30 @@ fn uncommitted_changes_are_pushed_only_when_that_is_allowed() {
     let tags = shop.tags("lib");
     let is_anonymous = |tag: &String| tag.starts_with("cache-") || tag.starts_with("pushed-");
     assert!(tags.iter().all(is_anonymous), "{tags:?}");
+}
+
+#[test]
+fn every_command_that_plans_includes_uncommitted_changes() {
+    let shop = Shop::new().projects(&CHAIN[..1]);
+    let ask = |command: &[&str], more: &[&str]| -> Answer {
+        let command = shop.world.command(["--base", "HEAD"]).args(command).args(more).output();
+        command.unwrap().into()
+    };
+    let commands: [(&[&str], &str); 5] = [
+        (&["check_rebuild", "lib"], "rebuild lib: `lib/Dockerfile` was modified"),
+        (&["changed", "**"], "lib/Dockerfile\n"),
+        (&["why", "lib"], "`lib/Dockerfile` was modified"),
+        (&["plan", "--offline"], "`lib/Dockerfile` was modified"),
+        (&["graph"], "* lib"),
+    ];
+    let clean = commands.map(|(command, _)| ask(command, &[]).stdout);
+
+    shop.world.write("lib/Dockerfile", "FROM chinampa/base:1\nLABEL a=b\n");
+
+    for ((command, expected), clean) in commands.into_iter().zip(clean) {
+        let of_work_tree = ask(command, &[]);
+        let of_commit = ask(command, &["--head", "HEAD"]);
+        assert!(of_work_tree.stdout.contains(expected), "{command:?}: {of_work_tree}");
+        assert_eq!(of_commit.stdout, clean, "{command:?}");
+    }
 }

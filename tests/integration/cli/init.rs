@@ -224,6 +224,46 @@ fn a_layout_of_the_older_scripts_keeps_its_pattern_files() {
 }
 
 #[test]
+fn a_dependency_that_dockerfiles_name_as_a_registry_has_it_is_found() {
+    let registry = "278380418400.dkr.ecr.eu-west-2.amazonaws.com";
+    let api = format!(
+        "ARG R={registry}\nFROM $R/setup AS one\nFROM quay.io/acme/other\nCOPY --from=acme/lib:v1 / /\n"
+    );
+    let world = with(&[
+        (
+            "build_manifest.json",
+            "{ \"setup\": { \"buildDir\": \"setup\" }, \"lib\": { \"buildDir\": \"lib\" },\n\
+             \"api\": { \"buildDir\": \"api\", \"dependencies\": [\"setup\", \"lib\"] } }\n",
+        ),
+        ("setup/Dockerfile", "FROM scratch\n"),
+        ("lib/Dockerfile", "FROM scratch\n"),
+        ("api/Dockerfile", &api),
+    ]);
+
+    let answer = world.shown(["init"]);
+
+    assert_snapshot!(answer, @"
+    project `api` in `api`
+      because build_manifest.json:2: `api` is one of its projects
+    project `lib` in `lib`
+      because build_manifest.json:1: `lib` is one of its projects
+    project `setup` in `setup`
+      because build_manifest.json:1: `setup` is one of its projects
+    wrote `api/.rebuild_patterns`
+    wrote `lib/.rebuild_patterns`
+    wrote `setup/.rebuild_patterns`
+    wrote `projects.toml`
+    guessed projects.toml: the workspace is called `shop`, after the repository
+    guessed api/Dockerfile:2: `own_images` of `projects.toml` has `<12 hex>.dkr.ecr.eu-west-2.amazonaws.com/`: `<12 hex>.dkr.ecr.eu-west-2.amazonaws.com/setup` is a dependency
+    guessed api/Dockerfile:4: `own_images` of `projects.toml` has `acme/`: `acme/lib:v1` is a dependency
+    stderr: read what was written, commit it, then `chinampa plan`
+    [exit: 0]
+    ");
+    assert!(world.read("projects.toml").contains(&format!("own_images = [\"{registry}/\", \"acme/\"]\n")));
+    assert_eq!(world.planned(), "lib setup api");
+}
+
+#[test]
 fn what_is_there_is_replaced_only_by_force() {
     let world = World::with_api();
     let manifest = world.read("projects.toml");

@@ -4,7 +4,7 @@ use std::fs;
 
 use insta::assert_snapshot;
 
-use crate::support::world::World;
+use crate::support::world::{Answer, World};
 
 const MANIFEST: &str = "\
 [workspace]
@@ -215,6 +215,148 @@ fn a_file_that_is_not_the_one_that_was_looked_at_is_not_written() {
 
     assert_eq!(answer.exit, 2, "{answer}");
     assert_eq!(fs::read_to_string(world.file("api/.rebuild_patterns")).unwrap(), "./\n");
+}
+
+/// The Dockerfile of `api`, and lines of the manifest for the workspace and for `api`.
+fn shop_with_images(dockerfile: &str, workspace: &str, api: &str) -> World {
+    let manifest = format!(
+        "[workspace]\nname = \"shop\"\n{workspace}\n[projects.base]\npath = \"base\"\n[projects.node]\npath = \"node\"\n\
+         repository = \"tools/nodejs\"\n[projects.api]\npath = \"api\"\n{api}\n"
+    );
+    World::of(&[
+        ("projects.toml", &manifest),
+        ("base/Dockerfile", "FROM scratch\nCOPY f /\n"),
+        ("base/f", ""),
+        ("node/Dockerfile", "FROM node:22\n"),
+        ("api/Dockerfile", dockerfile),
+    ])
+}
+
+const OWN: &str = "own_images = [\"278380418400.dkr.ecr.eu-west-2.amazonaws.com/\"]";
+
+const ECR: &str = "FROM 278380418400.dkr.ecr.eu-west-2.amazonaws.com/base\n";
+
+#[test]
+fn an_image_that_looks_like_a_project_is_a_finding_that_says_what_to_write() {
+    let dockerfile = "ARG REGISTRY=quay.io/acme\nFROM scratch AS node\nFROM $REGISTRY/base:1 AS one\n\
+        COPY --from=quay.io/tools/nodejs / /\nCOPY --from=docker.io/library/node:22 / /\nCOPY --from=postgres:16 / /\n\
+        COPY --from=quay.io/api / /\nONBUILD COPY --from=r.example/base / /\nONBUILD COPY --from=node / /\n";
+    let world = shop_with_images(dockerfile, "", "");
+
+    let answer = world.shown(["lint", "api"]);
+
+    assert_snapshot!(answer, @r#"
+    `api`
+      api/Dockerfile:3: `quay.io/acme/base:1` is an external image, but looks like the project `base`: `own_images = ["quay.io/acme/"]` in `[workspace]` makes it the project `base`; `external = ["quay.io/acme/base:1"]` in `[projects.api]` says that it is another image (looks-like-project)
+      api/Dockerfile:4: `quay.io/tools/nodejs` is an external image, but looks like the project `node`: `own_images = ["quay.io/"]` in `[workspace]` makes it the project `node`; `external = ["quay.io/tools/nodejs"]` in `[projects.api]` says that it is another image (looks-like-project)
+      api/Dockerfile:5: `docker.io/library/node:22` is an external image, but looks like the project `node`: `images = ["docker.io/library/node"]` in `[projects.node]` makes it the project `node`; `external = ["docker.io/library/node:22"]` in `[projects.api]` says that it is another image (looks-like-project)
+      api/Dockerfile:6: `postgres:16` can become another image: it has no digest (parent-not-pinned)
+        write `postgres:16@sha256:…`
+      api/Dockerfile:7: `quay.io/api` has neither tag nor digest, so it is whatever was pushed last: two builds of one commit can be made from different images (parent-floats)
+        write `quay.io/api@sha256:…`
+      api/Dockerfile:8: `r.example/base` is an external image, but looks like the project `base`: `own_images = ["r.example/"]` in `[workspace]` makes it the project `base`; `external = ["r.example/base"]` in `[projects.api]` says that it is another image (looks-like-project)
+    6 findings in 1 of 1 project
+    [exit: 1]
+    "#);
+}
+
+#[test]
+fn what_is_external_by_the_manifest_looks_like_no_project() {
+    let digest = "0".repeat(64);
+    let dockerfile =
+        format!("FROM quay.io/acme/base:1@sha256:{digest}\nCOPY --from=quay.io/acme/node:2 / /\n");
+    let world = shop_with_images(&dockerfile, "", "external = [\"quay.io/acme/node\"]");
+
+    let answer = world.shown(["lint", "api", "node"]);
+
+    assert_snapshot!(answer, @"
+    `api`
+      api/Dockerfile:2: `quay.io/acme/node:2` can become another image: it has no digest (parent-not-pinned)
+        write `quay.io/acme/node:2@sha256:…`
+    `node`
+      node/Dockerfile:1: `node:22` can become another image: it has no digest (parent-not-pinned)
+        write `node:22@sha256:…`
+    2 findings in 2 of 2 projects
+    [exit: 1]
+    ");
+}
+
+#[test]
+fn a_dependency_whose_image_comes_from_elsewhere_is_an_error_of_every_command() {
+    let world = shop_with_images(ECR, "", "needs = [\"base\"]");
+    let before = fs::read_to_string(world.file("projects.toml")).unwrap();
+
+    let lint = world.shown(["lint", "--fix"]);
+
+    assert_snapshot!(lint, @r#"
+    stderr: error: the projects can't be used as they are described
+    stderr:   api/Dockerfile:1: `<12 hex>.dkr.ecr.eu-west-2.amazonaws.com/base` is an image from elsewhere, but `needs` of `api` lists the project `base` (projects.toml:11); `own_images = ["<12 hex>.dkr.ecr.eu-west-2.amazonaws.com/"]` in `[workspace]` makes it the project `base`; `external = ["<12 hex>.dkr.ecr.eu-west-2.amazonaws.com/base"]` in `[projects.api]` says that it is another image
+    [exit: 2]
+    "#);
+    for command in
+        [&["build"][..], &["plan"], &["plan", "--offline"], &["why", "api"], &["check_rebuild", "api"]]
+    {
+        let answer: Answer = world.command_of(command).output().unwrap().into();
+        assert_eq!(answer.exit, 2, "{command:?}: {answer}");
+        assert!(answer.stderr.contains("api/Dockerfile:1: "), "{command:?}: {answer}");
+    }
+    assert_eq!(fs::read_to_string(world.file("projects.toml")).unwrap(), before);
+}
+
+#[test]
+fn with_own_images_nothing_false_is_found_and_no_dependency_is_removed() {
+    let world = shop_with_images(ECR, OWN, "needs = [\"base\"]");
+    let before = fs::read_to_string(world.file("projects.toml")).unwrap();
+
+    let answer = world.shown(["lint", "--fix", "api"]);
+
+    assert_snapshot!(answer, @"
+    nothing found in 1 project
+    [exit: 0]
+    ");
+    assert_eq!(fs::read_to_string(world.file("projects.toml")).unwrap(), before);
+}
+
+#[test]
+fn a_dependency_stays_where_the_dockerfile_may_take_its_image_under_another_name() {
+    let digest = "0".repeat(64);
+    for (dockerfile, api) in [
+        ("FROM quay.io/acme/setup:base-1\n".to_owned(), ""),
+        ("FROM acme/setup\n".to_owned(), ""),
+        (format!("FROM base@sha256:{digest}\n"), ""),
+        (format!("FROM quay.io/acme/base@sha256:{digest}\n"), ""),
+        ("FROM quay.io/acme/base\n".to_owned(), "external = [\"quay.io/acme/base\"]\n"),
+        ("FROM quay.io/acme/setup AS unused\nFROM scratch\n".to_owned(), ""),
+    ] {
+        let world = shop_with_images(&dockerfile, "", &format!("{api}needs = [\"base\"]"));
+        let before = fs::read_to_string(world.file("projects.toml")).unwrap();
+
+        let answer = world.run(["lint", "--fix", "api"]);
+
+        assert!(answer.stdout.contains("(need-not-used)"), "{dockerfile}: {answer}");
+        assert_eq!(
+            fs::read_to_string(world.file("projects.toml")).unwrap(),
+            before,
+            "{dockerfile}: {answer}"
+        );
+    }
+}
+
+#[test]
+fn a_base_in_which_a_dependency_comes_from_elsewhere_counts_as_changed() {
+    let world = shop_with_images(ECR, "", "needs = [\"base\"]");
+    let manifest = fs::read_to_string(world.file("projects.toml")).unwrap();
+    world
+        .write("projects.toml", manifest.replace("name = \"shop\"", &format!("name = \"shop\"\n{OWN}")))
+        .commit();
+
+    let answer = world.shown(["check_rebuild", "api", "--base", "HEAD^"]);
+
+    assert_snapshot!(answer, @"
+    rebuild api: the base's `api` can't be read: api/Dockerfile:1: `<12 hex>.dkr.ecr.eu-west-2.amazonaws.com/base` is an image from elsewhere, but `needs` of `api` lists the project `base` (projects.toml:11)
+    stderr: changes of <10 hex> since <10 hex> (--base)
+    [exit: 0]
+    ");
 }
 
 #[test]

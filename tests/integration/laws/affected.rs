@@ -4,7 +4,7 @@
 //! commit: trees are written into the object database by this process, and no git is run.
 
 mod edits;
-mod repository;
+pub(super) mod repository;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,7 +54,8 @@ impl<'s> State<'s> {
 fn changes(base: &State<'_>, head: &State<'_>, read: &Read) -> Changes {
     let files = base.snapshot.changes_to(&head.snapshot).unwrap();
     let source = &ManifestSource::Tree;
-    let direct = observe::direct_changes(&read.workspace, source, &base.snapshot, &files).unwrap();
+    let direct =
+        observe::direct_changes(&read.workspace, source, &base.snapshot, &head.snapshot, &files).unwrap();
     let commit = chinampa::internals::model::CommitId(base.snapshot.tree());
     Changes {
         head: commit,
@@ -76,7 +77,8 @@ fn differing(base: &State<'_>, read: &Read) -> BTreeSet<ProjectName> {
 /// The committed inputs of a project by their paths.
 fn inputs_of<'r>(read: Option<&'r Read>, name: &ProjectName) -> BTreeSet<&'r RepoPath> {
     let files = read.and_then(|read| read.files.get(name)).into_iter().flatten();
-    let committed = files.filter(|file| matches!(file.content, InputContent::Committed(_)));
+    let committed =
+        files.filter(|file| matches!(file.content, InputContent::Committed(_) | InputContent::Lfs(_)));
     committed.map(|file| &file.path).collect()
 }
 
@@ -94,17 +96,19 @@ fn reused_with_diff(base: &State<'_>, read: &Read, changes: Changes) -> BTreeMap
             files: Vec::new(),
             has_extra_inputs: !read.workspace.projects[name].extra_inputs.lines().is_empty(),
             image: before(name).filter(|before| *before == digest).map(image),
+            local_image: None,
             default_branch_image: before(name).map(image),
             taints: Vec::new(),
         };
         (name.clone(), observed)
     };
     let projects = read.digests.iter().map(observed).collect();
-    let observations = Observations { changes, projects, records: BuildRecords::default() };
+    let observations =
+        Observations { changes, projects, records: BuildRecords::default(), is_cache_unread: false };
     let plan = plan::make(&read.workspace.graph, &observations, PlanStrategy::Diff, &Force::None);
     let reused = plan.steps.into_iter().filter_map(|step| match step.action {
         Action::Reuse(image) => Some((step.impact.project, image)),
-        Action::Build(_) => None,
+        Action::Build(_) | Action::Keep(_) => None,
     });
     reused.collect()
 }
@@ -140,9 +144,50 @@ fn check(base: &State<'_>, head: &State<'_>) -> Result<(), TestCaseError> {
         }
     }
 
+    for name in read.workspace.projects.keys() {
+        check_lfs(base, read, name, &changes)?;
+    }
+
     for (name, image) in reused_with_diff(base, read, changes.clone()) {
         let own = ManifestDigest::of(read.digests[&name].to_string().as_bytes());
         prop_assert_eq!(image.digest, own, "with `diff`, `{}` reuses a stale image", name);
+    }
+    Ok(())
+}
+
+/// Checks that a file is told that is the same blob in both, and in only one of the two a Git LFS file; and no other.
+fn check_lfs(
+    base: &State<'_>,
+    read: &Read,
+    name: &ProjectName,
+    changes: &Changes,
+) -> Result<(), TestCaseError> {
+    let Some(before) = &base.read else { return Ok(()) };
+    let reasons = changes.direct.get(name).into_iter().flatten();
+    let told: BTreeMap<&RepoPath, bool> = reasons
+        .filter_map(|reason| match reason {
+            Reason::Lfs { path, is_lfs, project, .. } if project == name => Some((path, *is_lfs)),
+            _ => None,
+        })
+        .collect();
+    let contents = |read: &Read| -> BTreeMap<RepoPath, InputContent> {
+        let files = read.files.get(name).into_iter().flatten();
+        files.map(|file| (file.path.clone(), file.content)).collect()
+    };
+    let (before, now) = (contents(before), contents(read));
+    for (path, now) in &now {
+        let is_lfs = match (before.get(path), now) {
+            (Some(InputContent::Committed(old)), InputContent::Lfs(new)) if old == new => true,
+            (Some(InputContent::Lfs(old)), InputContent::Committed(new)) if old == new => false,
+            _ => continue,
+        };
+        let is_changed = changes.files.iter().any(|change| change.path == *path);
+        prop_assert!(is_changed || told.get(path) == Some(&is_lfs), "`{}` is not told of `{}`", path, name);
+    }
+    for (path, is_lfs) in told {
+        let is_input = before.contains_key(path) || now.contains_key(path);
+        let is_so = now.get(path).is_none_or(|now| matches!(now, InputContent::Lfs(_)) == is_lfs);
+        prop_assert!(is_input && is_so, "`{}` is told of `{}`", path, name);
     }
     Ok(())
 }

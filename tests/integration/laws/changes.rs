@@ -103,9 +103,10 @@ fn changes() -> impl Strategy<Value = Vec<Change>> {
 
 impl Read {
     /// The projects that these changes since `base` affect.
-    fn affected(&self, base: &Self, snapshot: &Snapshot<'_>, changes: &[Change]) -> Names {
+    fn affected(&self, base: &Self, trees: [&Snapshot<'_>; 2], changes: &[Change]) -> Names {
+        let [before, now] = trees;
         let direct =
-            observe::direct_changes(&self.workspace, &ManifestSource::Tree, snapshot, changes).unwrap();
+            observe::direct_changes(&self.workspace, &ManifestSource::Tree, before, now, changes).unwrap();
         let changes = Changes {
             head: self.commit,
             is_dirty: false,
@@ -143,7 +144,7 @@ fn one_more_changed_file_never_spares_a_project() {
     )| {
         let truth = snapshots[base].changes_to(&snapshots[head]).unwrap();
         let [read, before] = [head, base].map(|number| &workspaces[number]);
-        let affected = |changes: &[Change]| read.affected(before, &snapshots[base], changes);
+        let affected = |changes: &[Change]| read.affected(before, [&snapshots[base], &snapshots[head]], changes);
         let few = told(&truth, &changes);
         let many = told(&truth, more.iter().chain(&changes));
 

@@ -254,6 +254,11 @@ fn documented() -> World {
         .write("built/page", "<p>\n");
     world.write("proto/a.proto", "a\n").write("proto/b.md", "b\n").write("proto/.dockerignore", "*.md\n");
     world.write(".gitignore", "/built\n");
+    let pointer = documentation("text").remove(0);
+    world
+        .write("model/Dockerfile", "FROM scratch\nCOPY weights.bin /\n")
+        .write("model/weights.bin", pointer)
+        .write("model/.gitattributes", "*.bin filter=lfs\n");
     std::os::unix::fs::symlink("é", world.file("site/link")).unwrap();
     std::fs::create_dir(world.file("site/theme")).unwrap();
     world.git(["add", "-A"]);
@@ -274,8 +279,8 @@ fn the_documented_vectors_are_what_the_documented_format_and_the_library_give() 
 
     let digests = digests(&documented());
 
-    assert_eq!(vectors.len(), 3);
-    for (vector, name) in vectors.iter().zip(["lib", "api", "site"]) {
+    assert_eq!(vectors.len(), 4);
+    for (vector, name) in vectors.iter().zip(["lib", "api", "site", "model"]) {
         let (records, digest) = vector.trim_end().rsplit_once('\n').unwrap();
         let records: Vec<Vec<String>> =
             records.lines().map(|record| serde_json::from_str(record).unwrap()).collect();

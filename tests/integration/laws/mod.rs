@@ -13,6 +13,7 @@ mod any_bytes;
 
 mod affected;
 mod ancestry;
+mod attributes;
 mod changes;
 mod corpus;
 mod deploy;
@@ -21,10 +22,12 @@ mod graphs;
 mod infer;
 mod inputs;
 mod order;
+mod own_images;
 mod patterns;
 mod plan;
 mod simulate;
 mod stamps;
+mod work_tree;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::Write as _;

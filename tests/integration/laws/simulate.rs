@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chinampa::internals::git::Repository;
+use chinampa::internals::git::{Filters, Repository};
 use chinampa::internals::model::{ProjectName, RepoPath};
 use chinampa::internals::simulate::{self, Simulation};
 use chinampa::internals::workspace::{ManifestSource, Workspace};
@@ -74,7 +74,7 @@ fn write_lines(world: &World, project: &str, lines: &[&str]) {
 fn simulated(world: &World) -> (Workspace, Simulation) {
     let repository = Repository::open(world.path()).unwrap();
     let head = repository.head().unwrap().commit;
-    let tree = repository.snapshot_of_work_tree(head).unwrap().tree;
+    let tree = repository.snapshot_of_work_tree(head, Filters::Run).unwrap().tree;
     let snapshot = repository.snapshot_of_tree(tree);
     let workspace = Workspace::read(&snapshot, &ManifestSource::Tree).unwrap();
     let first = repository.commit("first").unwrap();

@@ -37,7 +37,7 @@ const SOURCES: [&str; 16] = [
 ];
 
 /// What Dockerfiles take images from.
-const REFERENCES: [&str; 14] = [
+const REFERENCES: [&str; 18] = [
     "scratch",
     "node:22",
     "p1",
@@ -52,6 +52,10 @@ const REFERENCES: [&str; 14] = [
     "$BASE",
     "${BASE}:v1",
     "t/p1",
+    "quay.io/acme/p1",
+    "quay.io/acme/p2:v1",
+    "acme/base:1",
+    "docker.io/acme/base",
 ];
 
 /// A repository: its files, and its manifest key by key.
@@ -138,11 +142,9 @@ impl Edit {
             Self::File { path, entry: None } => drop(model.files.remove(path)),
             Self::Dockerfile { folder, text } => model.write(format!("{folder}/Dockerfile"), text.clone()),
             Self::Beside { folder, name, text: Some(text) } => {
-                model.write(format!("{folder}/{name}"), (*text).to_owned());
+                model.write(beside(folder, name), (*text).to_owned());
             }
-            Self::Beside { folder, name, text: None } => {
-                drop(model.files.remove(&format!("{folder}/{name}")));
-            }
+            Self::Beside { folder, name, text: None } => drop(model.files.remove(&beside(folder, name))),
             Self::Workspace { key, value } => set(&mut model.workspace, key, *value),
             Self::Registry { is_deploy, keys } => {
                 let table = if *is_deploy { &mut model.deploy } else { &mut model.cache };
@@ -168,6 +170,11 @@ impl Edit {
             }
         }
     }
+}
+
+/// The path of a file in a folder, which may be the root.
+fn beside(folder: &str, name: &str) -> String {
+    if folder == "." { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
 fn set(keys: &mut BTreeMap<&'static str, String>, key: &'static str, value: Option<&str>) {
@@ -218,9 +225,11 @@ pub(super) fn edit() -> impl Strategy<Value = Edit> {
         2 => (folder(), ignore_file()).prop_map(|(folder, (name, text))| Edit::Beside { folder, name, text }),
         3 => (folder(), select(&PATTERN_FILES[..]), pattern_file())
             .prop_map(|(folder, name, text)| Edit::Beside { folder, name, text }),
-        2 => workspace_key().prop_map(|(key, value)| Edit::Workspace { key, value }),
+        3 => (attributes_folder(), attributes())
+            .prop_map(|(folder, text)| Edit::Beside { folder, name: ".gitattributes", text }),
+        3 => workspace_key().prop_map(|(key, value)| Edit::Workspace { key, value }),
         3 => (any::<bool>(), registry()).prop_map(|(is_deploy, keys)| Edit::Registry { is_deploy, keys }),
-        8 => (project(), key()).prop_map(|(project, (key, value))| Edit::Key { project, key, value }),
+        9 => (project(), key()).prop_map(|(project, (key, value))| Edit::Key { project, key, value }),
         1 => (project(), project()).prop_map(|(from, to)| Edit::Rename { from, to }),
         1 => project().prop_map(|project| Edit::Remove { project }),
         1 => (project(), folder()).prop_map(|(project, folder)| Edit::Add { project, folder }),
@@ -314,8 +323,33 @@ fn pattern_file() -> impl Strategy<Value = Option<&'static str>> {
     proptest::option::of(select(&TEXTS[..]))
 }
 
+/// A folder of a project, or one around all of them or within one.
+fn attributes_folder() -> impl Strategy<Value = &'static str> {
+    select(&[".", "p1", "p1/in", "lib", "lib/src", "p0/src"][..])
+}
+
+fn attributes() -> impl Strategy<Value = Option<&'static str>> {
+    const TEXTS: [&str; 10] = [
+        "*.rs filter=lfs\n",
+        "a.rs filter=lfs diff=lfs merge=lfs -text\n",
+        "*.rs filter=other\n",
+        "*.rs -filter\n",
+        "*.rs !filter\n",
+        "[attr]big filter=lfs\n*.md big\n",
+        "*.rs big\n",
+        "/src/** filter=lfs\n/src/b.rs -filter\n",
+        "* filter=lfs\n",
+        "# nothing\n",
+    ];
+    proptest::option::of(select(&TEXTS[..]))
+}
+
 fn workspace_key() -> impl Strategy<Value = (&'static str, Option<&'static str>)> {
     select(vec![
+        ("own_images", None),
+        ("own_images", Some("['quay.io/acme/']")),
+        ("own_images", Some("['quay.io/acme/', 'dep.example/']")),
+        ("own_images", Some("['acme/', 'reg.example:5000/']")),
         ("rebuild_all", None),
         ("rebuild_all", Some("['toolchain/**']")),
         ("rebuild_all", Some("['**/*.md', '!lib/**']")),
@@ -348,6 +382,23 @@ fn key() -> impl Strategy<Value = (&'static str, Option<&'static str>)> {
         ("dockerfile", &["'other/Dockerfile'", "'in/Dockerfile'"]),
         ("target", &["'one'", "'TWO'"]),
         ("repository", &["'r1'", "'r2'", "'p1'"]),
+        (
+            "images",
+            &["['acme/base:1']", "['acme/base', 'quay.io/acme/p1']", "['node', 'docker.io/acme/base:1']"],
+        ),
+        ("images", &["['acme/base']", "['quay.io/acme/p2']"]),
+        (
+            "external",
+            &[
+                "['reg.example:5000/t/p1', 'p1']",
+                "['quay.io/acme/p1', 'dep.example/p1']",
+                "['quay.io/acme/p2:v1']",
+            ],
+        ),
+        (
+            "external",
+            &["['acme/base', 'p2', 't/p1']", "['node', 'quay.io/acme/p1', 'reg.example:5000/t/p1:v2']"],
+        ),
         ("needs", &["['p1']", "['p2', 'p1']", "['lib-amd64']"]),
         ("platforms", &["['linux/amd64']", "['linux/arm64']", "['linux/amd64', 'linux/arm64']"]),
         (

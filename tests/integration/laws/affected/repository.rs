@@ -8,7 +8,7 @@ use chinampa::internals::model::ObjectId;
 
 /// What a path holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Entry {
+pub(crate) enum Entry {
     File {
         content: String,
         executable: bool,
@@ -19,7 +19,7 @@ pub(super) enum Entry {
 }
 
 /// A bare repository, and a folder that stands for the work tree with files that are not committed.
-pub(super) struct Store {
+pub(crate) struct Store {
     _folder: tempfile::TempDir,
     work_dir: std::path::PathBuf,
     git: git2::Repository,
@@ -27,7 +27,7 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let git = git2::Repository::init_bare(folder.path().join("git")).unwrap();
         let work_dir = folder.path().join("work");
@@ -37,16 +37,16 @@ impl Store {
         Self { _folder: folder, work_dir, git, repository }
     }
 
-    pub(super) fn repository(&self) -> &Repository {
+    pub(crate) fn repository(&self) -> &Repository {
         &self.repository
     }
 
-    pub(super) fn work_dir(&self) -> &Path {
+    pub(crate) fn work_dir(&self) -> &Path {
         &self.work_dir
     }
 
     /// Writes a tree of these files. Where one path is within another, the shorter one is left out.
-    pub(super) fn write(&self, files: &BTreeMap<String, Entry>) -> ObjectId {
+    pub(crate) fn write(&self, files: &BTreeMap<String, Entry>) -> ObjectId {
         let paths: Vec<(Vec<&str>, &Entry)> =
             files.iter().map(|(path, entry)| (path.split('/').collect(), entry)).collect();
         ObjectId::from_bytes(self.folder(&paths).as_bytes().try_into().unwrap())

@@ -100,7 +100,8 @@ fn records(
             || below(&shown, "toolchain")
             || !hermetic && below(&shown, context)
         {
-            files.insert(file.clone(), vec![b"file".into(), mode.into(), file, id.into()]);
+            let kind = if mode.starts_with("100") && is_lfs(world, &shown) { "lfs" } else { "file" };
+            files.insert(file.clone(), vec![kind.into(), mode.into(), file, id.into()]);
         }
     }
 
@@ -172,6 +173,13 @@ fn parents(dockerfile: &str) -> Vec<String> {
         stages.extend((words[0] == "FROM" && words.len() == 4).then(|| words[3]));
     }
     parents
+}
+
+/// What git says of a file's attributes, which are checked out.
+fn is_lfs(world: &World, path: &str) -> bool {
+    // Most repositories have none, and a process for each file takes long.
+    let has_attributes = ls_tree(world).iter().any(|(_, _, path)| path.ends_with(b".gitattributes"));
+    has_attributes && world.git(["check-attr", "filter", "--", path]).ends_with(": filter: lfs")
 }
 
 /// The sources of `COPY` that are neither images nor stages.

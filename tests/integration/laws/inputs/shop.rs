@@ -130,6 +130,9 @@ pub(super) const CHANGES: &[Change] = &[
     ("the Dockerfile's own .dockerignore", |shop| {
         shop.write("services/api/Dockerfile.dockerignore", "*.tmp\n");
     }),
+    ("a file that becomes one of Git LFS", |shop| {
+        shop.write(".gitattributes", "/services/*/src/content filter=lfs\n");
+    }),
     ("the context", |shop| shop.set("context", "'.'")),
     ("the target", |shop| shop.set("target", "'runtime'")),
     ("a platform", |shop| shop.set("platforms", "['linux/arm64']")),
@@ -158,6 +161,9 @@ pub(super) const IRRELEVANT: &[Change] = &[
     }),
     ("a named context that the Dockerfile doesn't use", |shop| {
         shop.site = "contexts = { unused = 'proto' }\n";
+    }),
+    ("attributes that make no input a file of Git LFS", |shop| {
+        shop.write("services/.gitattributes", "*.bin filter=lfs\nmode filter=other\nlink filter=lfs\n");
     }),
     ("a file outside of all projects", |shop| shop.write("notes/a", "a")),
     ("its pattern file, as long as it takes the same", |shop| {
