@@ -11,6 +11,7 @@ use crate::deploy::Validated;
 use crate::error::Error;
 use crate::execute::Destination;
 use crate::exit::Exit;
+use crate::git::SubmoduleFetch;
 use crate::plan;
 use crate::report::json::{BuildJson, PlanJson};
 use crate::report::text;
@@ -38,6 +39,9 @@ pub(super) struct Arguments {
     /// Always pull external base images, even if the engine has a copy.
     #[arg(long)]
     pull: bool,
+    /// Fetch submodules that are missing, or lack the commit.
+    #[arg(long)]
+    fetch: bool,
 }
 
 pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Arguments) -> Result<Exit, Error> {
@@ -70,7 +74,8 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
                 return Ok(Exit::Interrupted);
             }
         }
-        let jobs = context.prepare(cache, &plan, &observed, arguments.pull).await?;
+        let fetch = if arguments.fetch { SubmoduleFetch::Allowed } else { SubmoduleFetch::NotAsked };
+        let jobs = context.prepare(cache, &plan, &observed, arguments.pull, fetch).await?;
         let orderly = signals.orderly().map_err(Error::Start)?;
         let mut durations = context.durations(&observed);
         let (jobs, parallelism) = (&jobs, arguments.jobs);

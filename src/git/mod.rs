@@ -17,6 +17,7 @@ mod parallel;
 mod program;
 mod promisor;
 mod status;
+mod submodule_files;
 mod submodules;
 mod tree;
 mod uncommitted;
@@ -32,6 +33,7 @@ pub use fetch::{Depth, Wanted};
 pub use history::FirstParents;
 pub use lfs::{Download, LfsError, LfsObject, LfsStore};
 pub use status::Filters;
+pub use submodule_files::{Fetching, SubmoduleContent, SubmoduleError, SubmoduleFetch, SubmoduleFile};
 pub use tree::{Entry, Snapshot, WalkedFile};
 
 use objects::{Database, Objects};
@@ -77,6 +79,19 @@ impl Repository {
     /// [`GitError::NoFolder`] and [`GitError::NotARepository`] when there is none,
     /// [`GitError::OwnedByAnother`] when git's `safe.directory` rule forbids it.
     pub fn open(folder: &Path) -> Result<Self, GitError> {
+        let across_mounts = git2::RepositoryOpenFlags::CROSS_FS;
+        Self::open_with(folder, across_mounts)
+    }
+
+    /// Opens a git folder that may name a folder of checked-out files which isn't there.
+    ///
+    /// # Errors
+    /// As [`Repository::open`].
+    fn open_git_dir(folder: &Path) -> Result<Self, GitError> {
+        Self::open_with(folder, git2::RepositoryOpenFlags::BARE | git2::RepositoryOpenFlags::NO_SEARCH)
+    }
+
+    fn open_with(folder: &Path, flags: git2::RepositoryOpenFlags) -> Result<Self, GitError> {
         let folder = &match folder.canonicalize() {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(GitError::NoFolder { folder: folder.to_owned() });
@@ -90,8 +105,7 @@ impl Repository {
         // A tree of the index names what git put there, which a partial clone may lack.
         git2::opts::strict_object_creation(false);
         allow_partial_clones();
-        let across_mounts = git2::RepositoryOpenFlags::CROSS_FS;
-        match git2::Repository::open_ext(folder, across_mounts, [] as [&Path; 0]) {
+        match git2::Repository::open_ext(folder, flags, [] as [&Path; 0]) {
             Ok(inner) => Ok(Self { database: Database::of(&inner), inner }),
             Err(source) if source.code() == git2::ErrorCode::NotFound => {
                 Err(GitError::NotARepository { folder: folder.to_owned() })

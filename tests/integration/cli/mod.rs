@@ -24,5 +24,6 @@ mod repositories;
 mod requests;
 mod signals;
 mod simulate;
+mod submodules;
 mod untrusted;
 mod words;
