@@ -7,14 +7,18 @@
 
 use std::iter::Peekable;
 use std::str::Chars;
+use std::sync::OnceLock;
 
-use regex::bytes::Regex;
+use regex::bytes::{Regex, RegexBuilder};
 use thiserror::Error;
 
 use crate::model::RepoPath;
 
 /// Longer patterns are an error, which bounds the expressions made of them.
 const MAX_PATTERN_BYTES: usize = 4096;
+
+/// Far more than the longest pattern needs.
+const MAX_REGEX_BYTES: usize = 1 << 28;
 
 /// The rules of one file, in their order. None at all ignore nothing.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +48,14 @@ enum Matcher {
     Prefix(Box<[u8]>),
     /// `**/name`: paths that end so; with a `/` at its beginning also the rest of it alone.
     Suffix(Box<[u8]>),
-    Regex(Regex),
+    Regex(LazyRegex),
+}
+
+/// An expression that is compiled when a path is first compared with it.
+#[derive(Clone, Debug)]
+struct LazyRegex {
+    text: String,
+    compiled: OnceLock<Regex>,
 }
 
 impl DockerIgnore {
@@ -137,8 +148,7 @@ impl Matcher {
             return Ok(Self::Prefix(prefix.into()));
         }
         let pattern = std::str::from_utf8(pattern).map_err(|_| "with wildcards in it, it must be UTF-8")?;
-        // All else has been checked, so what remains are ranges that end before they begin.
-        Regex::new(&translate(pattern)?).map(Self::Regex).map_err(|_| "its brackets can't be used")
+        Ok(Self::Regex(LazyRegex { text: translate(pattern)?, compiled: OnceLock::new() }))
     }
 
     fn matches(&self, path: &[u8]) -> bool {
@@ -148,6 +158,16 @@ impl Matcher {
             Self::Suffix(suffix) => path.ends_with(suffix) || suffix.strip_prefix(b"/") == Some(path),
             Self::Regex(regex) => regex.is_match(path),
         }
+    }
+}
+
+impl LazyRegex {
+    fn is_match(&self, path: &[u8]) -> bool {
+        let compile = || {
+            let regex = RegexBuilder::new(&self.text).size_limit(MAX_REGEX_BYTES).build();
+            regex.expect("a translated pattern is an expression, and its length is bounded")
+        };
+        self.compiled.get_or_init(compile).is_match(path)
     }
 }
 
@@ -180,10 +200,15 @@ fn translate_class(rest: &mut Peekable<Chars<'_>>, regex: &mut String) -> Result
         regex.push('^');
     }
     loop {
-        push(regex, class_member(rest)?);
+        let first = class_member(rest)?;
+        push(regex, first);
         if rest.next_if_eq(&'-').is_some() {
+            let last = class_member(rest)?;
+            if last < first {
+                return Err("a range in brackets ends before it begins");
+            }
             regex.push('-');
-            push(regex, class_member(rest)?);
+            push(regex, last);
         }
         if rest.next_if_eq(&']').is_some() {
             regex.push(']');
@@ -295,9 +320,10 @@ mod tests {
 
     #[test]
     fn the_longest_pattern_can_be_used() {
-        for text in ["?", "**/a", "[^a]", "*a"] {
+        for text in ["?", "**/a", "[^a]", "*a", "[^a-\u{10000}]"] {
             let text = text.repeat(MAX_PATTERN_BYTES / text.len());
-            assert!(DockerIgnore::parse(text.as_bytes()).is_ok(), "{}", &text[..9]);
+            let ignore = DockerIgnore::parse(text.as_bytes()).unwrap();
+            assert!(!ignore.ignores(&RepoPath::new("b").unwrap()), "{}", &text[..9]);
         }
     }
 }

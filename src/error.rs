@@ -174,6 +174,11 @@ impl Error {
         }
     }
 
+    /// Whether it is the cache that could not be read, without which a local build can do.
+    pub fn is_about_cache(&self) -> bool {
+        matches!(self, Self::Registry(_)) || matches!(self, Self::Observe(error) if error.is_about_cache())
+    }
+
     /// What to do about it, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         match self {

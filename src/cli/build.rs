@@ -33,6 +33,9 @@ pub(super) struct Arguments {
     /// Show the plan and build nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Build into the engine, as `<repository>:local`: read the cache, push and record nothing.
+    #[arg(long)]
+    local: bool,
     /// Include uncommitted changes even if the images are pushed.
     #[arg(long)]
     allow_dirty: bool,
@@ -52,13 +55,20 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
     let selected = selection::selected(&workspace, &arguments.projects)?;
     let named = arguments.force.then_some(&*arguments.projects);
     let force = selection::forced(&workspace, named, &repo.directives(&workspace)?)?;
-    let context = BuildContext::new(command, &repo, &snapshot, &workspace)?;
+    let context = BuildContext::new(command, &repo, &snapshot, &workspace, arguments.local)?;
     if !arguments.allow_dirty {
         context.check_dirty_in_ci()?;
     }
     wait_for(async {
-        let cache = &*registries::registry(&workspace.cache, environment).await?;
-        let observed = repo.observe(command, &snapshot, &workspace, context.zone, &selected, cache).await?;
+        let (cache, observed) = match context.destination {
+            Destination::Local(_) => context.observe_locally(&selected).await?,
+            Destination::Shared(_) | Destination::Untrusted(_) => {
+                let cache = registries::registry(&workspace.cache, environment).await?;
+                let observed = context.observe(&selected, &*cache, None).await?;
+                (cache, observed)
+            }
+        };
+        let cache = &*cache;
         let plan = plan::make(&workspace.graph, &observed, workspace.settings.strategy, &force);
         if arguments.dry_run {
             command.print(|| PlanJson::of_plan(&plan, &workspace), || text::plan(&plan, &workspace));
@@ -76,6 +86,9 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         }
         let fetch = if arguments.fetch { SubmoduleFetch::Allowed } else { SubmoduleFetch::NotAsked };
         let jobs = context.prepare(cache, &plan, &observed, arguments.pull, fetch).await?;
+        if let Destination::Local(_) = context.destination {
+            context.say_platforms(&jobs);
+        }
         let orderly = signals.orderly().map_err(Error::Start)?;
         let mut durations = context.durations(&observed);
         let (jobs, parallelism) = (&jobs, arguments.jobs);

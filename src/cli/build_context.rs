@@ -1,11 +1,12 @@
 //! What `build` does with a plan: checks first, then jobs, then the record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::durations_file::DurationsFile;
 use super::ecr_logins::EcrLogins;
+use super::observations::CacheToRead;
 use super::progress::Display;
 use super::repository_context::RepositoryContext;
 use super::signals::Signals;
@@ -17,13 +18,13 @@ use crate::docker::{AddressError, DockerConfig};
 use crate::engine::{Engine, Logins, SshAgent};
 use crate::error::Error;
 use crate::execute::{
-    self, BuildReport, Destination, Durations, Executor, Job, Preparation, Recording, Secrets, Tags,
-    UntrustedRun,
+    self, BuildReport, Destination, Durations, Executor, Job, LocalRun, Preparation, Recording, Secrets,
+    Tags, UntrustedRun,
 };
 use crate::git::{Snapshot, SubmoduleFetch};
 use crate::interruption::Interruption;
 use crate::model::{CommitId, ImageRef, ProjectName, RepoPath, Secret, Tag};
-use crate::observe::{BuildRecords, Observations, Zone};
+use crate::observe::{BuildRecords, LocalRequest, Observations, Zone};
 use crate::plan::Plan;
 use crate::registry::Registry;
 use crate::secrets::{AwsSecrets, SecretReader};
@@ -31,11 +32,11 @@ use crate::workspace::Workspace;
 
 /// A tree that is built, and where its images go.
 pub(super) struct BuildContext<'c> {
-    command: &'c CommandContext,
+    pub(super) command: &'c CommandContext,
     repo: &'c RepositoryContext,
     snapshot: &'c Snapshot<'c>,
-    workspace: &'c Workspace,
-    pub(super) zone: Zone,
+    pub(super) workspace: &'c Workspace,
+    zone: Zone,
     pub(super) destination: Destination,
 }
 
@@ -45,10 +46,22 @@ impl<'c> BuildContext<'c> {
         repo: &'c RepositoryContext,
         snapshot: &'c Snapshot<'c>,
         workspace: &'c Workspace,
+        is_local: bool,
     ) -> Result<Self, Error> {
         let zone = repo.zone(snapshot, workspace)?;
-        let destination = destination(repo);
+        let destination = destination(repo, is_local);
         Ok(Self { command, repo, snapshot, workspace, zone, destination })
+    }
+
+    /// Asks git and the cache for all that a plan needs, and first the engine of a local build.
+    pub(super) async fn observe(
+        &self,
+        selected: &BTreeSet<ProjectName>,
+        registry: &dyn Registry,
+        local: Option<LocalRequest<'_>>,
+    ) -> Result<Observations, Error> {
+        let cache = CacheToRead { registry, zone: self.zone, local };
+        self.repo.observe(self.command, self.snapshot, self.workspace, selected, cache).await
     }
 
     /// Refuses uncommitted changes in a CI, which builds commits.
@@ -181,7 +194,7 @@ impl<'c> BuildContext<'c> {
         durations
     }
 
-    /// Writes the build record, but for an untrusted run; returns where it is.
+    /// Writes the build record, unless the images stay in the engine for this run or this machine alone; returns where it is.
     pub(super) async fn record(
         &self,
         cache: &dyn Registry,
@@ -190,7 +203,7 @@ impl<'c> BuildContext<'c> {
         records: &BuildRecords,
         durations: &Durations,
     ) -> Result<Option<ImageRef>, Error> {
-        if let Destination::Untrusted(_) = self.destination {
+        if let Destination::Local(_) | Destination::Untrusted(_) = self.destination {
             return Ok(None);
         }
         let recording = Recording {
@@ -284,9 +297,11 @@ impl<'c> BuildContext<'c> {
 }
 
 /// Nothing that is named after a commit or a branch is made of uncommitted work, and nothing that others see by an untrusted run.
-fn destination(repo: &RepositoryContext) -> Destination {
+/// An untrusted run builds locally in any case, and leaves no name that a local build looks for.
+fn destination(repo: &RepositoryContext, is_local: bool) -> Destination {
     match &repo.trust {
         Trust::Untrusted { .. } => Destination::Untrusted(UntrustedRun::new()),
+        Trust::Trusted if is_local => Destination::Local(LocalRun::new()),
         Trust::Trusted if repo.is_dirty => Destination::Shared(Tags::default()),
         Trust::Trusted => {
             Destination::Shared(Tags { commit: Some(repo.head.commit), branch: repo.head.branch.clone() })

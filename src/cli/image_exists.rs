@@ -5,6 +5,7 @@ use super::repository_context::{RepositoryContext, Uncommitted};
 use super::{registries, wait_for};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::model::RepositoryName;
 use crate::report::answers;
 use crate::workspace;
 
@@ -19,8 +20,8 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
     let CommandContext { options, environment, output } = command;
     let repo = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
     let (manifest, _) = workspace::manifest(&repo.snapshot(), &repo.source)?;
-    let name = format!("{}{}", manifest.cache.prefix, arguments.repository);
-    let (repository, tag) = (name.parse()?, arguments.tag.parse()?);
+    let repository = arguments.repository.parse::<RepositoryName>()?.with_prefix(&manifest.cache.prefix)?;
+    let tag = arguments.tag.parse()?;
 
     let (image, found) = wait_for(async {
         let registry = registries::registry(&manifest.cache, environment).await?;

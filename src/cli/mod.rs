@@ -19,8 +19,10 @@ mod environment_records;
 mod graph;
 mod image_exists;
 mod init;
+mod inputs;
 mod last_successful_commit;
 mod lint;
+mod local;
 mod observations;
 mod options;
 mod output;
@@ -77,7 +79,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Create `projects.toml` and pattern files from the Dockerfiles and compose files of a repository.
+    /// Create `projects.toml` from the Dockerfiles and compose files of a repository.
     Init(init::Arguments),
     /// Build the images that are missing from the cache.
     Build(build::Arguments),
@@ -93,6 +95,8 @@ enum Command {
     Plan(plan::Arguments),
     /// Explain why a project is affected: changed files, matching pattern lines, paths through the graph.
     Why(why::Arguments),
+    /// List the inputs of a project, each with the line that makes it one.
+    Inputs(inputs::Arguments),
     /// Check whether a matching path changed since the base commit.
     Changed(changed::Arguments),
     /// Check whether a project must be rebuilt: it or a dependency changed since the base commit.
@@ -194,6 +198,7 @@ fn run(context: &CommandContext, signals: &Signals, command: &Command) -> Result
         Command::Unlock(arguments) => unlock::run(context, arguments),
         Command::Plan(arguments) => plan::run(context, arguments),
         Command::Why(arguments) => why::run(context, arguments),
+        Command::Inputs(arguments) => inputs::run(context, arguments),
         Command::Changed(arguments) => changed::run(context, arguments),
         Command::CheckRebuild(arguments) => check_rebuild::run(context, arguments),
         Command::ImageExists(arguments) => image_exists::run(context, arguments),

@@ -11,11 +11,22 @@ use crate::error::Error;
 use crate::git::Snapshot;
 use crate::model::{CommitId, ProjectName};
 use crate::observe::{
-    self, Base, BaseRequest, BuildRecords, CacheRequest, Changes, FoundBase, Observations, Records, Zone,
+    self, Base, BaseRequest, BuildRecords, CacheRequest, Changes, FoundBase, LocalRequest, Observations,
+    Records, Zone,
 };
 use crate::plan::{self, Impact};
 use crate::registry::Registry;
 use crate::workspace::Workspace;
+
+/// What is asked besides git.
+#[derive(Clone, Copy)]
+pub(super) struct CacheToRead<'c> {
+    pub(super) registry: &'c dyn Registry,
+    /// That the run writes to.
+    pub(super) zone: Zone,
+    /// Of a local build.
+    pub(super) local: Option<LocalRequest<'c>>,
+}
 
 impl RepositoryContext {
     /// The base that a person named, for which no manifest is needed.
@@ -71,23 +82,23 @@ impl RepositoryContext {
         Ok(observe::descends(&self.repository, self.head.commit, recorded, self.missing(options))?)
     }
 
-    /// Asks git and the cache for all that a plan of builds needs.
+    /// Asks git and the cache for all that a plan of builds needs, and first the engine of a local build.
     pub(super) async fn observe(
         &self,
         command: &CommandContext,
         snapshot: &Snapshot<'_>,
         workspace: &Workspace,
-        zone: Zone,
         selected: &BTreeSet<ProjectName>,
-        cache: &dyn Registry,
+        cache: CacheToRead<'_>,
     ) -> Result<Observations, Error> {
+        let CacheToRead { registry, zone, local } = cache;
         let settings = &workspace.settings;
         let commits = &observe::commits_before(&self.repository, &self.context, settings.strategy)?;
         let find_base = |records: &BuildRecords| {
             let records = Records::of(records, workspace, zone, &self.context, commits);
             Ok::<_, Error>(self.base(&command.options, &command.environment, settings, &records)?.base)
         };
-        let cache = CacheRequest { registry: cache, zone, context: &self.context, commits };
+        let cache = CacheRequest { registry, zone, context: &self.context, commits, local };
         observe::observe(self.request(snapshot, workspace), selected, cache, find_base).await
     }
 }

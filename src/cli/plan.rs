@@ -1,5 +1,6 @@
 use clap::Args;
 
+use super::observations::CacheToRead;
 use super::repository_context::{RepositoryContext, Uncommitted};
 use super::selection;
 use super::{CommandContext, registries, wait_for};
@@ -41,7 +42,8 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
         let zone = repo.zone(&snapshot, &workspace)?;
         let plan = wait_for(async {
             let cache = registries::registry(&workspace.cache, environment).await?;
-            let observed = repo.observe(command, &snapshot, &workspace, zone, &selected, &*cache).await?;
+            let cache = CacheToRead { registry: &*cache, zone, local: None };
+            let observed = repo.observe(command, &snapshot, &workspace, &selected, cache).await?;
             Ok(plan::make(&workspace.graph, &observed, workspace.settings.strategy, &Force::None))
         })?;
         command.print(|| PlanJson::of_plan(&plan, &workspace), || text::plan(&plan, &workspace));

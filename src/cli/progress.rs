@@ -82,12 +82,15 @@ fn show(
     event: &Event,
 ) {
     match event {
-        Event::Started { project } => {
+        Event::Started { project } | Event::Pulling { project, .. } => {
             let style = ProgressStyle::with_template("{spinner} {prefix} {wide_msg} {elapsed}");
             let bar = bars.add(ProgressBar::new_spinner());
             bar.set_style(style.expect("the template is valid"));
             bar.set_prefix(format!("{:name_columns$}", project.as_str()));
             bar.enable_steady_tick(TICK);
+            if let Event::Pulling { image, .. } = event {
+                bar.set_message(printable_log(&format!("pulling {image}")));
+            }
             running.insert(project.clone(), bar);
         }
         Event::Progress { project, progress: Progress::StepStarted { step } } => {

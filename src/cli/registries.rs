@@ -13,13 +13,24 @@ pub(super) async fn registry(
     config: &RegistryConfig,
     environment: &Environment,
 ) -> Result<Box<dyn Registry>, Error> {
+    registry_with(config, environment, RetryPolicy::default()).await
+}
+
+/// The same, given up earlier or later.
+pub(super) async fn registry_with(
+    config: &RegistryConfig,
+    environment: &Environment,
+    retry_policy: RetryPolicy,
+) -> Result<Box<dyn Registry>, Error> {
     match &config.kind {
         RegistryKind::Engine => {
             let docker = Docker::connect(&environment.engine()?).await?;
             Ok(Box::new(EngineStore::new(&docker)))
         }
-        RegistryKind::Oci { host, insecure } => Ok(Box::new(oci(host, *insecure, environment)?)),
-        RegistryKind::Ecr(ecr) => self::ecr(ecr, environment).await,
+        RegistryKind::Oci { host, insecure } => {
+            Ok(Box::new(oci(host, *insecure, environment, retry_policy)?))
+        }
+        RegistryKind::Ecr(ecr) => self::ecr(ecr, environment, retry_policy).await,
     }
 }
 
@@ -33,21 +44,30 @@ pub(super) async fn registry_of(
 ) -> Result<Box<dyn Registry>, Error> {
     let host = image.host.as_ref().ok_or_else(|| Error::NoHost(image.clone()))?;
     match Ecr::at(host) {
-        Some(ecr) => self::ecr(&ecr, environment).await,
-        None => Ok(Box::new(oci(host, false, environment)?)),
+        Some(ecr) => self::ecr(&ecr, environment, RetryPolicy::default()).await,
+        None => Ok(Box::new(oci(host, false, environment, RetryPolicy::default())?)),
     }
 }
 
-async fn ecr(ecr: &Ecr, environment: &Environment) -> Result<Box<dyn Registry>, Error> {
-    Ok(ecr_registry(ecr, &environment.allowed_hosts()?, RetryPolicy::default()).await?)
+async fn ecr(
+    ecr: &Ecr,
+    environment: &Environment,
+    retry_policy: RetryPolicy,
+) -> Result<Box<dyn Registry>, Error> {
+    Ok(ecr_registry(ecr, &environment.allowed_hosts()?, retry_policy).await?)
 }
 
-fn oci(host: &Host, insecure: bool, environment: &Environment) -> Result<OciRegistry, Error> {
+fn oci(
+    host: &Host,
+    insecure: bool,
+    environment: &Environment,
+    retry_policy: RetryPolicy,
+) -> Result<OciRegistry, Error> {
     let credentials = match environment.docker_config() {
         Some(path) => CredentialsSource::DockerConfig(path),
         None => CredentialsSource::Nobody,
     };
-    Ok(OciRegistry::new(host.clone(), insecure, credentials, RetryPolicy::default())?)
+    Ok(OciRegistry::new(host.clone(), insecure, credentials, retry_policy)?)
 }
 
 pub(super) async fn engine(environment: &Environment) -> Result<DockerEngine, Error> {

@@ -162,11 +162,12 @@ impl Common {
             fields.wrong("`workspace` is missing", Some(hint));
         }
         let workspace = workspace.and_then(workspace::read);
+        let name = workspace.as_ref().map(|workspace| &workspace.name);
         let cache = match fields.item("cache") {
-            Some(item) => registry::read(item, Role::Cache),
-            None => Some(RegistryConfig::engine()),
+            Some(item) => registry::read(item, Role::Cache, name),
+            None => Some(RegistryConfig::engine(name)),
         };
-        let deploy = fields.item("deploy").and_then(|item| registry::read(item, Role::Deploy));
+        let deploy = fields.item("deploy").and_then(|item| registry::read(item, Role::Deploy, name));
         let environments = fields.item("environments").map(|item| item.members(environment::read));
         let environments = environments.unwrap_or_default().into_iter().collect();
         let trust = fields.item("trust").and_then(trust::read);

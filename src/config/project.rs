@@ -20,6 +20,9 @@ pub struct ProjectConfig {
     pub context: Located<RepoPath>,
     /// From the repository root, though the file says it from `path`.
     pub dockerfile: Located<RepoPath>,
+    /// The file with its patterns, from the repository root, though the file says it from `path`. `None` where the usual ones are
+    /// looked for.
+    pub patterns: Option<Located<RepoPath>>,
     /// The last stage when `None`.
     pub target: Option<StageName>,
     /// Without the registry's prefix.
@@ -99,6 +102,7 @@ impl ProjectConfig {
             path,
             context,
             dockerfile,
+            patterns,
             target,
             repository,
             // What they change shows in what references stand for.
@@ -121,6 +125,7 @@ impl ProjectConfig {
             ("path", *path == other.path),
             ("context", *context == other.context),
             ("dockerfile", *dockerfile == other.dockerfile),
+            ("patterns", *patterns == other.patterns),
             ("target", *target == other.target),
             ("repository", *repository == other.repository),
             ("needs", *needs == other.needs),

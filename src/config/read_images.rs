@@ -53,8 +53,12 @@ pub(super) fn check_repository(
         }
     }
     for (table, registry) in [("[cache]", scope.cache), ("[deploy]", scope.deploy)] {
-        if let Some(name) = registry.and_then(|registry| registry.name_of(repository)) {
-            claim(&mut scope.registry_names, name, item, project, table);
+        match registry.and_then(|registry| registry.name_of(repository)) {
+            None => {}
+            Some(name) if scope.is_other(name.as_str(), project) => item.wrong(format_args!(
+                "with `{table}`, `{name}` would be this project and `[projects.{name}]`"
+            )),
+            Some(name) => claim(&mut scope.registry_names, name, item, project, table),
         }
     }
 }
@@ -153,5 +157,8 @@ mod tests {
         projects.toml:21: `repository` in `[projects.c]`: with `[cache]`, `r.example/prod/a` would be this project and `[projects.a]` (line 12)
         projects.toml:27: `repository` in `[projects.d]`: with `own_images` (line 4), `team-c` would be this project and `[projects.team-c]`
         ");
+        let engine = "workspace.name = \"shop\"\n[cache]\nkind = \"engine\"\nprefix = \"team-\"\n\
+            [projects.a]\npath = \"a\"\n[projects.team-a]\npath = \"b\"\n";
+        assert_snapshot!(problems(engine), @"projects.toml:5: `a` in `[projects]`: with `[cache]`, `team-a` would be this project and `[projects.team-a]`");
     }
 }

@@ -18,6 +18,7 @@ pub(super) const KEYS: &[&str] = &[
     "path",
     "context",
     "dockerfile",
+    "patterns",
     "target",
     "repository",
     "images",
@@ -49,8 +50,12 @@ pub(super) fn read(
     let below_folder = |path: Located<RepoPath>| Located { value: folder.value.join(&path.value), ..path };
     let context = fields.item("context").and_then(located_path).unwrap_or_else(|| folder.clone());
     let dockerfile = match fields.item("dockerfile") {
-        Some(item) => dockerfile(item).map(below_folder),
+        Some(item) => file(item).map(below_folder),
         None => Some(Located { value: folder.value.join_component(b"Dockerfile"), line: fields.line() }),
+    };
+    let patterns = match fields.item("patterns") {
+        Some(item) => file(item).map(below_folder).map(Some),
+        None => Some(None),
     };
     let target = fields.item("target").and_then(|item| item.parse());
     let repository = repository(&item, &fields, name.as_ref(), scope);
@@ -81,6 +86,7 @@ pub(super) fn read(
             path: path?,
             context,
             dockerfile: dockerfile?,
+            patterns: patterns?,
             target,
             repository: repository?,
             images: images.unwrap_or_default(),
@@ -135,8 +141,8 @@ fn terraform(
     Some(TerraformSetting::Folder(Located { value: path, ..named }))
 }
 
-/// The Dockerfile's path from the project's folder.
-fn dockerfile(item: Item<'_>) -> Option<Located<RepoPath>> {
+/// The path of a file from the project's folder.
+fn file(item: Item<'_>) -> Option<Located<RepoPath>> {
     let path = located_path(item)?;
     if path.value.is_root() {
         item.wrong("a file is expected, not a folder");

@@ -3,6 +3,7 @@
 use super::fields::{Fields, Item};
 use super::policy::{self, Policy};
 use super::role::Role;
+use super::workspace::WorkspaceName;
 use crate::model::{Host, ImageName, ImageRef, Region, RepositoryName, TaggedImage};
 
 pub(super) const KEYS: &[&str] =
@@ -85,8 +86,8 @@ impl Ecr {
 
 impl RegistryConfig {
     /// What holds without a table: the Docker engine's own store.
-    pub(super) fn engine() -> Self {
-        Self { kind: RegistryKind::Engine, prefix: String::new(), inline_cache: true }
+    pub(super) fn engine(workspace: Option<&WorkspaceName>) -> Self {
+        Self { kind: RegistryKind::Engine, prefix: engine_prefix(workspace), inline_cache: true }
     }
 
     /// What Dockerfiles can call the image with this repository; `None` for an image of the engine's store that has no prefix.
@@ -121,7 +122,12 @@ enum Kind {
     Ecr,
 }
 
-pub(super) fn read(item: Item<'_>, role: Role) -> Option<RegistryConfig> {
+/// The default prefix in an engine's store. Without a workspace, which is a problem of its own, there is none.
+fn engine_prefix(workspace: Option<&WorkspaceName>) -> String {
+    workspace.map(WorkspaceName::engine_prefix).unwrap_or_default()
+}
+
+pub(super) fn read(item: Item<'_>, role: Role, workspace: Option<&WorkspaceName>) -> Option<RegistryConfig> {
     let fields = item.fields(KEYS)?;
     let region = fields.item("region").and_then(|item| item.parse());
     let account = fields.item("account").and_then(|item| item.read(account));
@@ -130,10 +136,7 @@ pub(super) fn read(item: Item<'_>, role: Role) -> Option<RegistryConfig> {
     let endpoint = fields.item("endpoint").and_then(|item| item.read(endpoint));
     let policy = fields.item("policy").map(|item| policy::read(item, role));
     let policy = policy.unwrap_or_else(|| Policy::of_role(role));
-    let prefix = match fields.item("prefix") {
-        Some(item) => item.read(prefix),
-        None => Some(String::new()),
-    };
+    let prefix = fields.item("prefix").map(|item| item.read(prefix));
     let inline_cache = fields.item("inline").and_then(|item| item.flag()).unwrap_or(true);
     if let Some(item) = fields.item("inline").filter(|_| role == Role::Deploy) {
         item.wrong("images are promoted as they were built: this key belongs into `[cache]`");
@@ -164,7 +167,12 @@ pub(super) fn read(item: Item<'_>, role: Role) -> Option<RegistryConfig> {
             RegistryKind::Ecr(Ecr { region: region?, account, host, insecure, endpoint, policy })
         }
     };
-    Some(RegistryConfig { kind, prefix: prefix?, inline_cache })
+    let prefix = match (prefix, &kind) {
+        (Some(prefix), _) => prefix?,
+        (None, RegistryKind::Engine) => engine_prefix(workspace),
+        (None, RegistryKind::Oci { .. } | RegistryKind::Ecr(_)) => String::new(),
+    };
+    Some(RegistryConfig { kind, prefix, inline_cache })
 }
 
 fn report_misfits(fields: &Fields<'_>, kind: &str, own: &[&str]) {

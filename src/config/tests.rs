@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use proptest::prelude::{any, prop, proptest};
 
 use super::*;
-use crate::model::RepoPath;
+use crate::model::{ImageRef, RepoPath};
 
 const DOCUMENTATION: &str = include_str!("../../docs/projects-toml.md");
 
@@ -59,6 +59,12 @@ fn the_documented_example_is_read_whole() {
             value: RepoPath(services/api/Dockerfile),
             line: 36,
         },
+        patterns: Some(
+            Located {
+                value: RepoPath(services/api/api.rebuild_patterns),
+                line: 36,
+            },
+        ),
         target: Some(
             StageName(
                 "runtime",
@@ -96,7 +102,7 @@ fn the_documented_example_is_read_whole() {
                 value: ProjectName(
                     "lib",
                 ),
-                line: 41,
+                line: 42,
             },
         ],
         platforms: [
@@ -119,7 +125,7 @@ fn the_documented_example_is_read_whole() {
                         "lib",
                     ),
                 ),
-                line: 44,
+                line: 45,
             },
             ContextName(
                 "proto",
@@ -127,7 +133,7 @@ fn the_documented_example_is_read_whole() {
                 value: Folder(
                     RepoPath(proto),
                 ),
-                line: 44,
+                line: 45,
             },
         },
         secrets: {
@@ -141,7 +147,7 @@ fn the_documented_example_is_read_whole() {
         extra_inputs: [
             Located {
                 value: "services/api/dist/**",
-                line: 47,
+                line: 48,
             },
         ],
         hermetic: true,
@@ -154,7 +160,7 @@ fn the_documented_example_is_read_whole() {
         terraform: Folder(
             Located {
                 value: RepoPath(services/api/terraform),
-                line: 50,
+                line: 51,
             },
         ),
         service: Some(
@@ -264,13 +270,31 @@ fn what_is_absent_has_its_documented_default() {
 
     assert_eq!(manifest.workspace.default_branch.as_str(), "main");
     assert_eq!(manifest.workspace.strategy, super::Strategy::Digest);
-    let cache = RegistryConfig { kind: RegistryKind::Engine, prefix: String::new(), inline_cache: true };
+    let cache = RegistryConfig { kind: RegistryKind::Engine, prefix: "shop/".to_owned(), inline_cache: true };
     assert_eq!(manifest.cache, cache);
     assert_eq!(manifest.deploy, None);
     assert_eq!(api.context.value, path("services/api"));
     assert_eq!(api.dockerfile.value, path("services/api/Dockerfile"));
     assert_eq!(api.repository.as_str(), "api");
     assert!(api.hermetic);
+}
+
+#[test]
+fn in_the_engines_store_the_workspace_begins_every_name_unless_the_file_says_otherwise() {
+    let prefix = |workspace: &str, cache: &str| {
+        manifest(&format!("cache = {{ {cache} }}\nworkspace.name = \"{workspace}\"")).cache.prefix
+    };
+
+    assert_eq!(prefix("shop", "kind = \"engine\""), "shop/");
+    assert_eq!(prefix("shop", "kind = \"engine\", prefix = \"\""), "");
+    assert_eq!(prefix("shop", "kind = \"engine\", prefix = \"team/\""), "team/");
+    assert_eq!(prefix("shop", "kind = \"oci\", host = \"a.example\""), "");
+    // `docker` would ask hosts of these names.
+    for host in ["shop.example", "localhost"] {
+        assert_eq!(prefix(host, "kind = \"engine\""), format!("chinampa/{host}/"));
+        let image: ImageRef = format!("{}api:local", prefix(host, "kind = \"engine\"")).parse().unwrap();
+        assert_eq!(image.host, None, "{image}");
+    }
 }
 
 #[test]
@@ -584,6 +608,7 @@ fn each_key_that_makes_another_image_is_a_difference() {
         ("secrets.s", "{ env = \"S\" }"),
         ("extra_inputs", "[\"dist/\"]"),
         ("hermetic", "false"),
+        ("patterns", "\"api.rebuild_patterns\""),
     ] {
         let other = project(&format!("path = \"api\"\n{key} = {value}"));
 

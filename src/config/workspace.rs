@@ -67,6 +67,15 @@ impl WorkspaceName {
         let name = format!("{}-taints", self.0);
         name.parse().expect("a component of a repository's name may end with `-taints`")
     }
+
+    /// What begins the names of images in an engine's store unless the manifest says otherwise: the store is shared by
+    /// all repositories of a machine.
+    ///
+    /// A name that Docker would take for that of a host gets another one before it.
+    pub(super) fn engine_prefix(&self) -> String {
+        let is_host = self.0.contains('.') || self.0 == "localhost";
+        if is_host { format!("chinampa/{}/", self.0) } else { format!("{}/", self.0) }
+    }
 }
 
 impl fmt::Display for WorkspaceName {

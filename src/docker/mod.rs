@@ -95,6 +95,15 @@ impl DockerError {
     }
 }
 
+/// What an engine says of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Version {
+    /// Such as `20.10.24`; empty if it tells none.
+    pub(crate) engine: String,
+    /// Such as `linux/amd64`; without a part that it does not tell.
+    pub(crate) platform: String,
+}
+
 /// A connection to an engine that answered, and that is new enough. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Docker {
@@ -142,14 +151,15 @@ impl Docker {
         (api.major_version, api.minor_version)
     }
 
-    /// Asks for the engine's version, such as `20.10.24`; empty if it tells none.
+    /// Asks for the engine's version and platform.
     ///
     /// # Errors
     /// [`DockerError`] when the engine does not answer.
-    pub(crate) async fn version(&self) -> Result<String, DockerError> {
+    pub(crate) async fn version(&self) -> Result<Version, DockerError> {
         let version = self.bollard.version().await;
         let version = version.map_err(|error| self.error("tell its version", error))?;
-        Ok(version.version.unwrap_or_default())
+        let platform = format!("{}/{}", version.os.unwrap_or_default(), version.arch.unwrap_or_default());
+        Ok(Version { engine: version.version.unwrap_or_default(), platform })
     }
 
     /// The library for everything that it does well.

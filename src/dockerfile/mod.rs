@@ -5,6 +5,7 @@
 //! The text itself stays as it was: [`Dockerfile::with_parents`] replaces references in place.
 
 mod error;
+mod frontend;
 mod heredoc;
 mod instruction;
 mod lines;
@@ -24,6 +25,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 pub use error::DockerfileError;
+pub use frontend::foreign_frontend;
 pub use instruction::Instruction;
 
 use crate::model::{ContextName, ImageRef, Platform, StageName};
@@ -39,6 +41,8 @@ pub const MAX_STAGES: usize = 500;
 #[derive(Clone, Debug)]
 pub struct Dockerfile {
     text: Box<[u8]>,
+    /// The line that names it, and its image.
+    foreign_frontend: Option<(usize, String)>,
     /// Made when they are asked for: planning has no use for them.
     instructions: OnceLock<Vec<Instruction>>,
     stages: Vec<Stage>,
@@ -61,6 +65,28 @@ pub struct Stage {
     /// The stages it starts from, copies from or mounts. Engines refuse a file in which one of
     /// them isn't an earlier one.
     pub needs: BTreeSet<usize>,
+    /// What `ONBUILD` leaves to the stages and images that start from it.
+    triggers: Vec<Trigger>,
+}
+
+/// An instruction of `ONBUILD`, which is carried out in what starts from the image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trigger {
+    instruction: String,
+    line: usize,
+}
+
+/// What a Dockerfile is read with.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameters<'a> {
+    pub build_args: &'a BTreeMap<String, String>,
+    /// Without one, `TARGETARCH` and its kind are known to the engine alone.
+    pub platform: Option<&'a Platform>,
+    /// Names of stages and images that stand for named contexts: each is an image of its own, whatever the file says of a stage
+    /// with this name.
+    pub contexts: &'a BTreeSet<&'a ContextName>,
+    /// The triggers of images, by the references that `FROM` names these by.
+    pub triggers: &'a BTreeMap<String, Vec<Trigger>>,
 }
 
 /// An image that a stage takes something from: no stage of the file, and not `scratch`. Named contexts are images here.
@@ -89,6 +115,10 @@ pub struct Copy {
     pub line: usize,
     /// Without here-documents, so possibly none.
     pub sources: Vec<Source>,
+    /// `--parents`: `**` stands for folders.
+    pub has_parents: bool,
+    /// Whether `--exclude` leaves out some of it.
+    pub has_exclusions: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,28 +169,25 @@ impl Dockerfile {
         build_args: &BTreeMap<String, String>,
         platform: Option<&Platform>,
     ) -> Result<Self, DockerfileError> {
-        Self::parse_with_contexts(text, build_args, platform, &BTreeSet::new())
+        let (contexts, triggers) = (&BTreeSet::new(), &BTreeMap::new());
+        Self::parse_with(text, Parameters { build_args, platform, contexts, triggers })
     }
 
-    /// The same, where names of stages and images stand for named contexts: each is an image of its own, whatever the file
-    /// says of a stage with this name.
+    /// The same, where names stand for named contexts, and images have triggers.
     ///
     /// # Errors
     /// As [`parse`](Self::parse).
-    pub fn parse_with_contexts(
-        text: &[u8],
-        build_args: &BTreeMap<String, String>,
-        platform: Option<&Platform>,
-        contexts: &BTreeSet<&ContextName>,
-    ) -> Result<Self, DockerfileError> {
+    pub fn parse_with(text: &[u8], parameters: Parameters<'_>) -> Result<Self, DockerfileError> {
         if text.len() > MAX_BYTES {
             return Err(DockerfileError::TooLarge { bytes: text.len() });
         }
         let (statements, escape) = statement::read(text)?;
-        let variables = Variables::new(escape, build_args, platform);
-        let read = Reader::read(text, &statements, variables, contexts)?;
+        let variables = Variables::new(escape, parameters.build_args, parameters.platform);
+        let read = Reader::read(text, &statements, variables, parameters)?;
         let Reader { stages, parents, copies, mounts, .. } = read;
-        Ok(Self { text: text.into(), instructions: OnceLock::new(), stages, parents, copies, mounts })
+        let foreign_frontend = frontend::foreign_frontend_with(text, parameters.build_args);
+        let instructions = OnceLock::new();
+        Ok(Self { text: text.into(), foreign_frontend, instructions, stages, parents, copies, mounts })
     }
 
     /// Every instruction, as it is written.
@@ -173,6 +200,12 @@ impl Dockerfile {
         lines::frontend(&self.text)
     }
 
+    /// The frontend that reads the file instead of Docker's own, and the line that names it: what it makes of the file is not
+    /// known.
+    pub fn foreign_frontend(&self) -> Option<(usize, &str)> {
+        self.foreign_frontend.as_ref().map(|(line, image)| (*line, image.as_str()))
+    }
+
     /// At least one.
     pub fn stages(&self) -> &[Stage] {
         &self.stages
@@ -182,6 +215,14 @@ impl Dockerfile {
     pub fn base(&self, stage: &Stage) -> Option<&str> {
         let base = stage.base_image?;
         Some(self.parents[base].reference.as_str())
+    }
+
+    /// The triggers that an image of `target` has: those of this one stage.
+    ///
+    /// # Errors
+    /// As [`stages_needed_for`](Self::stages_needed_for).
+    pub fn triggers_of(&self, target: Option<&StageName>) -> Result<&[Trigger], DockerfileError> {
+        Ok(&self.stages[self.target(target)?].triggers)
     }
 
     /// The images that any stage takes something from, in the order of the file; one that is

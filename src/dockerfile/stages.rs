@@ -9,15 +9,26 @@ use super::mount::Mount as MountOptions;
 use super::source_text::SourceText;
 use super::statement::Statement;
 use super::variables::{self, Variables};
-use super::{Copy, CopyKind, Instruction, MAX_STAGES, Mount, Parent, Source, Stage, heredoc};
+use super::{
+    Copy, CopyKind, Instruction, MAX_BYTES, MAX_STAGES, Mount, Parameters, Parent, Source, Stage, Trigger,
+    heredoc,
+};
 use crate::model::{ContextName, ImageRef, StageName};
 
 const SCRATCH: &str = "scratch";
+
+/// How many bytes of triggers may be carried out while one file is read.
+const MAX_TRIGGER_BYTES: usize = 8 * MAX_BYTES;
 
 /// What was read so far; the last stage is the one that instructions belong to.
 pub(super) struct Reader<'a> {
     variables: Variables<'a>,
     contexts: &'a BTreeSet<&'a ContextName>,
+    /// Of images, by their references.
+    triggers: &'a BTreeMap<String, Vec<Trigger>>,
+    /// Whether the statement is a trigger, which stands elsewhere.
+    is_trigger: bool,
+    trigger_bytes: usize,
     line_starts: LineStarts<'a>,
     pub(super) stages: Vec<Stage>,
     /// The newest stage of each name.
@@ -36,11 +47,14 @@ impl<'a> Reader<'a> {
         text: &'a [u8],
         statements: &[Statement<'_>],
         variables: Variables<'a>,
-        contexts: &'a BTreeSet<&'a ContextName>,
+        parameters: Parameters<'a>,
     ) -> Result<Self, DockerfileError> {
         let mut reader = Self {
             variables,
-            contexts,
+            contexts: parameters.contexts,
+            triggers: parameters.triggers,
+            is_trigger: false,
+            trigger_bytes: 0,
             line_starts: LineStarts { text, starts: OnceCell::new() },
             stages: Vec::new(),
             by_name: BTreeMap::new(),
@@ -79,7 +93,11 @@ impl<'a> Reader<'a> {
             "LABEL" => variables::pairs(statement, &statement.rest.text(), self.variables.escape()).map(drop),
             "ONBUILD" => {
                 Instruction::new(statement, self.variables.escape())?;
-                self.trigger(&statement.trigger()?)
+                self.trigger(&statement.trigger()?)?;
+                let instruction = statement.rest.text().into_owned();
+                let trigger = Trigger { instruction, line: statement.lines.0 };
+                self.stages.last_mut().expect("the first statement starts a stage").triggers.push(trigger);
+                Ok(())
             }
             _ => Ok(()),
         }
@@ -104,19 +122,42 @@ impl<'a> Reader<'a> {
         let base = self.by_name.iter().find(|(name, _)| name.as_str() == reference).map(|(_, &stage)| stage);
         let base = base.filter(|_| !self.is_context(&reference));
         let index = self.stages.len();
-        self.variables.start_stage(base);
+        self.variables.start_stage(base, base.is_none() && reference == SCRATCH);
         let is_replaced = name.as_ref().is_some_and(|name| self.is_context(name.as_str()));
         let needs = base.into_iter().collect();
         let base_image = (base.is_none() && reference != SCRATCH).then_some(self.parents.len());
-        self.stages.push(Stage { index, name: name.clone(), line, is_replaced, base_image, needs });
+        let triggers = Vec::new();
+        self.stages.push(Stage { index, name: name.clone(), line, is_replaced, base_image, needs, triggers });
         if let Some(name) = name {
             self.by_name.insert(name, index);
         }
+        let inherited: Vec<Trigger> = match base {
+            Some(base) => self.stages[base].triggers.clone(),
+            None => {
+                let triggers = self.triggers.get(&reference).into_iter().flatten();
+                triggers.map(|trigger| Trigger { line, ..trigger.clone() }).collect()
+            }
+        };
         if base.is_none() {
             let line = self.line_starts.line_of(statement, &image);
             self.add_parent(reference, platform, line, || image.whole().into_iter().collect());
         }
-        Ok(())
+        inherited.iter().try_for_each(|trigger| self.carry_out(trigger))
+    }
+
+    /// Reads a trigger of what the last stage starts from as if it were an instruction of this stage.
+    fn carry_out(&mut self, trigger: &Trigger) -> Result<(), DockerfileError> {
+        let Trigger { instruction, line } = trigger;
+        self.trigger_bytes += instruction.len();
+        if self.trigger_bytes > MAX_TRIGGER_BYTES {
+            return Err(DockerfileError::TooMuchExpansion { line: *line });
+        }
+        let text = SourceText::as_is(instruction.as_bytes(), 0);
+        let statement = Statement::parse(&text, *line)?;
+        self.is_trigger = true;
+        let result = self.statement(&statement);
+        self.is_trigger = false;
+        result
     }
 
     /// The image that a `FROM` names, its variables filled in.
@@ -161,7 +202,7 @@ impl<'a> Reader<'a> {
         for word in words {
             found.push(self.source(word.text().into_owned(), self.line_starts.line_of(statement, &word))?);
         }
-        self.add_copy(kind, line, found);
+        self.add_copy(statement, kind, line, found);
         Ok(())
     }
 
@@ -179,7 +220,7 @@ impl<'a> Reader<'a> {
                     let written =
                         mount.source.map_or_else(|| ".".to_owned(), |source| source.text().into_owned());
                     let source = self.source(written, line)?;
-                    self.add_copy(CopyKind::Mount, line, vec![source]);
+                    self.add_copy(statement, CopyKind::Mount, line, vec![source]);
                 }
                 _ => {}
             }
@@ -269,16 +310,23 @@ impl<'a> Reader<'a> {
         line: usize,
         spans: impl FnOnce() -> Vec<Range<usize>>,
     ) {
-        if reference != SCRATCH {
+        // What a trigger names is the business of the Dockerfile that it stands in.
+        if reference != SCRATCH && !self.is_trigger {
             let stage = self.stages.len() - 1;
             let spans = spans();
             self.parents.push(Parent { reference, platform, line, stage, in_trigger: false, spans });
         }
     }
 
-    fn add_copy(&mut self, kind: CopyKind, line: usize, sources: Vec<Source>) {
+    fn add_copy(&mut self, statement: &Statement<'_>, kind: CopyKind, line: usize, sources: Vec<Source>) {
         let stage = self.stages.len() - 1;
-        self.copies.push(Copy { kind, stage, line, sources });
+        let is_parents = |flag: &SourceText<'_>| {
+            let flag = flag.text().to_ascii_lowercase();
+            flag == "--parents" || flag == "--parents=true"
+        };
+        let has_parents = statement.flags.iter().any(is_parents);
+        let has_exclusions = statement.flag("exclude").is_some();
+        self.copies.push(Copy { kind, stage, line, sources, has_parents, has_exclusions });
     }
 
     fn source(&self, written: String, line: usize) -> Result<Source, DockerfileError> {

@@ -110,7 +110,11 @@ fn skip_heredocs(
 }
 
 impl<'t> Statement<'t> {
-    fn parse(whole: &SourceText<'t>, line: usize) -> Result<Self, DockerfileError> {
+    /// An instruction whose lines are joined, and the first of them.
+    ///
+    /// # Errors
+    /// [`DockerfileError`] for what is none.
+    pub(super) fn parse(whole: &SourceText<'t>, line: usize) -> Result<Self, DockerfileError> {
         let whole = whole.trimmed();
         let length = whole.bytes().len();
         let (keyword, rest) =

@@ -172,6 +172,72 @@ fn a_parent_without_a_pin_stays() {
     assert_eq!(pinned, b"FROM a AS x\nFROM c\nCOPY --from=a x y\n");
 }
 
+fn parse_among(
+    text: &str,
+    contexts: &BTreeSet<&ContextName>,
+    triggers: &BTreeMap<String, Vec<Trigger>>,
+) -> Dockerfile {
+    let parameters = Parameters { build_args: &BTreeMap::new(), platform: None, contexts, triggers };
+    Dockerfile::parse_with(text.as_bytes(), parameters).unwrap()
+}
+
+/// The sources of a build of the last stage, each with its line; `?` where it isn't known.
+fn taken(dockerfile: &Dockerfile) -> Vec<(String, usize)> {
+    let copies = dockerfile.copies_needed_for(None).unwrap().into_iter().flat_map(|copy| &copy.sources);
+    copies.map(|source| (source.path.clone().unwrap_or_else(|| "?".to_owned()), source.line)).collect()
+}
+
+#[test]
+fn a_trigger_is_carried_out_in_the_stage_that_starts_from_its_own() {
+    let text = "FROM a AS one\nCOPY 1 /\nONBUILD ARG DIR=src\nONBUILD COPY $DIR /\nFROM b AS build\nCOPY 2 /\n\
+        FROM one AS two\nCOPY 3 /\nFROM two\nCOPY 4 /\n";
+
+    let dockerfile = parse_among(text, &BTreeSet::new(), &BTreeMap::new());
+
+    let expected = [("1", 2), ("src", 4), ("3", 8), ("4", 10)];
+    assert_eq!(taken(&dockerfile), expected.map(|(path, line)| (path.to_owned(), line)));
+}
+
+#[test]
+fn the_triggers_of_an_image_belong_to_the_line_that_names_it() {
+    let none = (BTreeSet::new(), BTreeMap::new());
+    let image = "FROM a\nONBUILD COPY nothing /\nFROM a\nONBUILD COPY --from=build --parents x /\nONBUILD COPY \\\n  $DIR y /\n\
+        ONBUILD RUN --mount=source=z,target=/z make\n";
+    let image = parse_among(image, &none.0, &none.1);
+    let triggers = [("ours".to_owned(), image.triggers_of(None).unwrap().to_vec())].into();
+
+    let text = "FROM c AS build\nCOPY 1 /\nFROM ours\nCOPY 2 /\n";
+    let dockerfile = parse_among(text, &none.0, &triggers);
+
+    let expected = [("1", 2), ("?", 3), ("y", 3), ("z", 3), ("2", 4)];
+    assert_eq!(taken(&dockerfile), expected.map(|(path, line)| (path.to_owned(), line)));
+    let parents = dockerfile.parents_needed_for(None).unwrap();
+    assert_eq!(parents.iter().map(|parent| parent.reference.as_str()).collect::<Vec<_>>(), ["c", "ours"]);
+    let pinned = dockerfile.with_parents(|_| Some("d:1".parse().unwrap()));
+    assert_eq!(String::from_utf8(pinned).unwrap(), text.replace("FROM c", "FROM d:1").replace("ours", "d:1"));
+}
+
+#[test]
+fn triggers_that_would_fill_the_memory_are_an_error() {
+    let triggers = format!("ONBUILD COPY {} /\n", "x".repeat(500)).repeat(1000);
+    let text = format!("FROM a AS one\n{triggers}{}", "FROM one\n".repeat(100));
+
+    let error = Dockerfile::parse(text.as_bytes(), &BTreeMap::new(), None).unwrap_err();
+
+    assert!(matches!(error, DockerfileError::TooMuchExpansion { .. }), "{error}");
+}
+
+#[test]
+fn what_no_image_can_set_is_empty() {
+    let text = "ARG ALL=x\nFROM scratch AS one\nARG NAME\nARG ALL\nCOPY ${NAME}.txt $ALL $PATH $http_proxy /\n\
+        FROM one\nCOPY a$OTHER /\nFROM one AS again\nFROM b\nARG NAME\nCOPY --from=again / /\nCOPY ${NAME}.txt /\n";
+
+    let dockerfile = parse_among(text, &BTreeSet::new(), &BTreeMap::new());
+
+    let expected = [(".txt", 5), ("x", 5), ("?", 5), ("?", 5), ("?", 12)];
+    assert_eq!(taken(&dockerfile), expected.map(|(path, line)| (path.to_owned(), line)));
+}
+
 #[test]
 fn the_name_of_a_context_comes_before_that_of_a_stage_and_of_an_image() {
     let text = "FROM a AS Proto\nRUN x\nFROM node:22 AS first\nFROM docker.io/library/node:22\nCOPY --from=PROTO x y\n\
@@ -180,8 +246,7 @@ fn the_name_of_a_context_comes_before_that_of_a_stage_and_of_an_image() {
     let contexts: BTreeSet<ContextName> = ["proto", "node:22"].map(|name| name.parse().unwrap()).into();
     let contexts = contexts.iter().collect();
 
-    let dockerfile =
-        Dockerfile::parse_with_contexts(text.as_bytes(), &BTreeMap::new(), None, &contexts).unwrap();
+    let dockerfile = parse_among(text, &contexts, &BTreeMap::new());
 
     let parents: Vec<_> = dockerfile.parents_needed_for(None).unwrap();
     let parents: Vec<_> = parents.iter().map(|parent| (parent.reference.as_str(), parent.line)).collect();
@@ -211,8 +276,7 @@ fn the_name_of_a_context_comes_before_that_of_a_stage_and_of_an_image() {
 fn a_stage_that_a_context_stands_for_can_not_be_built() {
     let contexts: BTreeSet<ContextName> = ["last".parse().unwrap()].into();
     let contexts = contexts.iter().collect();
-    let text = b"FROM a AS first\nFROM b AS Last\n";
-    let dockerfile = Dockerfile::parse_with_contexts(text, &BTreeMap::new(), None, &contexts).unwrap();
+    let dockerfile = parse_among("FROM a AS first\nFROM b AS Last\n", &contexts, &BTreeMap::new());
 
     let error = dockerfile.parents_needed_for(None).unwrap_err();
 

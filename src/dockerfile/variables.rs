@@ -70,6 +70,8 @@ pub(super) struct Variables<'a> {
 struct Stage {
     /// The stage it starts from, whose variables it inherits.
     base: Option<usize>,
+    /// Whether it starts from nothing, so that no image sets anything in it.
+    is_from_scratch: bool,
     own: BTreeMap<String, Value>,
 }
 
@@ -87,8 +89,8 @@ impl<'a> Variables<'a> {
         self.escape
     }
 
-    pub(super) fn start_stage(&mut self, base: Option<usize>) {
-        self.stages.push(Stage { base, own: BTreeMap::new() });
+    pub(super) fn start_stage(&mut self, base: Option<usize>, is_from_scratch: bool) {
+        self.stages.push(Stage { base, is_from_scratch, own: BTreeMap::new() });
     }
 
     /// Fills in what `FROM` can see.
@@ -171,9 +173,12 @@ impl<'a> Variables<'a> {
 
     fn in_stage(&self, name: &str) -> Value {
         let mut stage = self.stages.last();
-        while let Some(Stage { base, own }) = stage {
+        while let Some(Stage { base, is_from_scratch, own }) = stage {
             if let Some(value) = own.get(name) {
                 return value.clone();
+            }
+            if *is_from_scratch && !is_set_by_engines(name) {
+                return Value::Unset;
             }
             stage = base.and_then(|base| self.stages.get(base));
         }
@@ -183,6 +188,11 @@ impl<'a> Variables<'a> {
 
 fn known(expanded: Expanded) -> Value {
     if expanded.unknown.is_empty() { Value::Set(expanded.text) } else { Value::Unknown }
+}
+
+/// Whether a variable may have a value that neither the file nor an image gives it.
+fn is_set_by_engines(name: &str) -> bool {
+    name == "PATH" || name.to_ascii_uppercase().ends_with("_PROXY")
 }
 
 /// The arguments that exist without being declared, as `FROM` sees them.

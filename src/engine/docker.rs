@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use bollard::query_parameters::{RemoveImageOptions, TagImageOptionsBuilder};
 
-use super::{BuildRequest, Built, Engine, EngineError, InlineCacheFault, Progress, build, push};
-use crate::docker::{Docker, EngineAddress};
-use crate::model::{ImageRef, Login, ManifestDigest, Tag};
+use super::{BuildRequest, Built, Engine, EngineError, InlineCacheFault, Progress, build, pull, push};
+use crate::docker::{Docker, DockerError, EngineAddress};
+use crate::model::{ImageRef, Login, ManifestDigest, Platform, Tag};
 
 /// How often an image is built that the engine then can't store.
 const MAX_BUILDS: usize = 3;
@@ -15,6 +15,7 @@ const MAX_BUILDS: usize = 3;
 pub struct DockerEngine {
     docker: Docker,
     inline_cache_fault: Option<InlineCacheFault>,
+    platform: Option<Platform>,
 }
 
 impl DockerEngine {
@@ -25,8 +26,17 @@ impl DockerEngine {
     /// there, [`TooOld`](crate::docker::DockerError::TooOld) before Docker 20.10.
     pub async fn connect(address: &EngineAddress) -> Result<Self, EngineError> {
         let docker = Docker::connect(address).await?;
-        let inline_cache_fault = InlineCacheFault::of(&docker.version().await?, docker.api());
-        Ok(Self { docker, inline_cache_fault })
+        let version = docker.version().await?;
+        let inline_cache_fault = InlineCacheFault::of(&version.engine, docker.api());
+        let platform = version.platform.parse().ok();
+        Ok(Self { docker, inline_cache_fault, platform })
+    }
+
+    async fn remove_name(&self, name: &ImageRef) -> Result<(), EngineError> {
+        match self.docker.bollard().remove_image(&name.to_string(), None::<RemoveImageOptions>, None).await {
+            Ok(_) | Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(()),
+            Err(error) => Err(self.docker.error("remove an image", error).into()),
+        }
     }
 }
 
@@ -53,6 +63,33 @@ impl Engine for DockerEngine {
         self.inline_cache_fault.as_ref()
     }
 
+    fn platform(&self) -> Option<&Platform> {
+        self.platform.as_ref()
+    }
+
+    async fn pull(
+        &self,
+        image: &ImageRef,
+        name: &ImageRef,
+        platform: Option<&Platform>,
+        login: Option<&Login>,
+    ) -> Result<ManifestDigest, EngineError> {
+        let before = pull::id(&self.docker, image).await?;
+        let id = match before {
+            Some(id) if platform.is_none() => id,
+            _ => {
+                pull::run(&self.docker, image, platform, login).await?;
+                let id = pull::id(&self.docker, image).await?;
+                id.ok_or_else(|| DockerError::unexpected("an image", "it is not there after it was pulled"))?
+            }
+        };
+        self.tag(&id, name).await?;
+        if before.is_none() {
+            self.remove_name(image).await?;
+        }
+        Ok(id)
+    }
+
     async fn tag(&self, image: &ManifestDigest, name: &ImageRef) -> Result<(), EngineError> {
         let options = TagImageOptionsBuilder::new()
             .repo(&name.name())
@@ -63,10 +100,7 @@ impl Engine for DockerEngine {
     }
 
     async fn untag(&self, name: &ImageRef) -> Result<(), EngineError> {
-        match self.docker.bollard().remove_image(&name.to_string(), None::<RemoveImageOptions>, None).await {
-            Ok(_) | Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(()),
-            Err(error) => Err(self.docker.error("remove an image", error).into()),
-        }
+        self.remove_name(name).await
     }
 
     async fn push(&self, name: &ImageRef, login: Option<&Login>) -> Result<ManifestDigest, EngineError> {

@@ -72,6 +72,9 @@ pub enum EngineError {
     /// A file of the context could not be given to the engine.
     #[error("the build can't go on without a file of its context")]
     Content(#[from] ContentError),
+    /// The engine could not pull an image that is needed as it is; only its text says why.
+    #[error("the engine could not pull it: {message}")]
+    ImagePull { image: Box<ImageRef>, message: String },
     /// The engine could not push; only its text says whether it was denied or cut off.
     #[error("the engine could not push it: {message}")]
     PushFailed {
@@ -196,9 +199,10 @@ impl EngineError {
             Self::Docker(error) => error.kind(),
             Self::NoBuildKit { .. } | Self::Lost { .. } => ErrorKind::Environment,
             Self::NoStage => ErrorKind::Input,
-            Self::BuildFailed { .. } | Self::BasePlatform { .. } | Self::PushFailed { .. } => {
-                ErrorKind::Failed
-            }
+            Self::BuildFailed { .. }
+            | Self::BasePlatform { .. }
+            | Self::ImagePull { .. }
+            | Self::PushFailed { .. } => ErrorKind::Failed,
             Self::PullFailed { source, .. } | Self::FileName { source, .. } => source.kind(),
             Self::Login { source, .. } => source.kind(),
             Self::Content(error) => error.kind(),
@@ -229,6 +233,7 @@ impl EngineError {
                 Some("log in with `docker login`".to_owned())
             }
             Self::PullFailed { host, .. } => Some(format!("log in with `docker login {host}`")),
+            Self::ImagePull { .. } => Some("`--force` builds it instead".to_owned()),
             Self::NoStage | Self::Login { .. } | Self::BuildFailed { .. } | Self::PushFailed { .. } => None,
         }
     }

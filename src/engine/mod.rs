@@ -12,6 +12,7 @@ mod file_names;
 mod inline_cache;
 mod logins;
 mod progress;
+mod pull;
 mod push;
 mod session;
 mod ssh_agent;
@@ -48,6 +49,20 @@ pub trait Engine: Send + Sync {
 
     /// Why images are built here without inline cache, even if a request asks for it; `None` if they have it.
     fn inline_cache_fault(&self) -> Option<&InlineCacheFault>;
+
+    /// What images are built for where nobody says a platform; `None` if the engine doesn't tell.
+    fn platform(&self) -> Option<&Platform>;
+
+    /// Gives an image of a registry, which is known by its digest, a name in the engine, and pulls it if the engine doesn't
+    /// have it; returns its id. Of an index, the image for `platform` is pulled, else for the engine's own. No other name
+    /// stays in the engine.
+    async fn pull(
+        &self,
+        image: &ImageRef,
+        name: &ImageRef,
+        platform: Option<&Platform>,
+        login: Option<&Login>,
+    ) -> Result<ManifestDigest, EngineError>;
 
     /// Gives an image of the engine another name.
     async fn tag(&self, image: &ManifestDigest, name: &ImageRef) -> Result<(), EngineError>;

@@ -52,7 +52,7 @@ pub(super) async fn run(
 }
 
 /// The engine wants the header even when there is nothing to say in it.
-fn authorization(image: &ImageRef, login: Option<&Login>) -> String {
+pub(super) fn authorization(image: &ImageRef, login: Option<&Login>) -> String {
     let host = image.host.as_ref().map(ToString::to_string);
     let json = match login {
         Some(Login::Password(Credentials { username, password })) => serde_json::json!({

@@ -165,6 +165,7 @@ fn each_variant_of_each_error_has_its_kind() {
         ObserveError::Workspace(WorkspaceError::NoManifest) => Input,
         ObserveError::Inputs(InputsError::NoWorkTree { project: project() }) => Input,
         ObserveError::Image { project: project(), source: missing() } => Environment,
+        ObserveError::LocalImage { project: project(), source: missing() } => Environment,
         ObserveError::Record(missing()) => Environment,
         ObserveError::Taints(missing()) => Environment,
         ObserveError::Unprotected("A".parse::<RepositoryName>().unwrap_err()) => Input,
@@ -188,9 +189,9 @@ fn each_variant_of_each_error_has_its_kind() {
         LfsError::Missing {
             path: path(),
             oid: "0".repeat(64).parse().unwrap(),
-            size: 1,
+            size: 0,
             command: String::new(),
-            source: "no".into(),
+            source: io().into(),
         } => Environment,
         LfsError::Extensions { path: path() } => Input,
         LfsError::Store { file: "/a".into(), source: io() } => Environment,
@@ -210,13 +211,19 @@ fn each_variant_of_each_error_has_its_kind() {
     check!("execute/prepare_error.rs", PrepareError, [
         PrepareError::Git(no_git()) => Environment,
         PrepareError::Context { project: project(), source: link() } => Input,
-        PrepareError::Lfs { project: project(), source: LfsError::Extensions { path: path() } } => Input,
+        PrepareError::Lfs { project: project(), source: Box::new(LfsError::Extensions { path: path() }) } => Input,
         PrepareError::Submodule { project: project(), source: SubmoduleError::TooDeep { path: path() } } => Input,
         PrepareError::DockerIgnore { file: path(), source: ignore_error() } => Input,
         PrepareError::Dockerfile { file: path(), source: DockerfileError::NoStage } => Input,
         PrepareError::Link { path: "/a".into(), source: io() } => Environment,
         PrepareError::LinkChanged { path: "/a".into() } => Environment,
         PrepareError::Frontend { project: project(), frontend: String::new() } => Input,
+        PrepareError::LocalPlatform {
+            project: project(),
+            platform: Box::new("linux/amd64".parse().unwrap()),
+            need: project(),
+            of_need: Box::new("linux/arm64".parse().unwrap()),
+        } => Input,
         PrepareError::Credentials(missing()) => Environment,
     ]);
     check!("secrets/error.rs", SecretError, [
@@ -282,6 +289,7 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
         EngineError::FileName { path: path(), more: 0, source: failed().into() } => Failed,
         EngineError::Content(link().into()) => Input,
         EngineError::Login { host: String::new(), source: DockerConfigError::NotAConfig { path: "/a".into() } } => Environment,
+        EngineError::ImagePull { image: image(), message: String::new() } => Failed,
         EngineError::PushFailed { image: image(), message: String::new(), is_final: false } => Failed,
     ]);
     check!("engine/content.rs", ContentError, [

@@ -1,14 +1,13 @@
 //! Builds one project: its stages, its image, and then its tags.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
-
-use backon::{ExponentialBuilder, Retryable as _};
 
 use super::Executor;
 use super::error::{ExecuteError, MAX_BUILDS};
 use super::folders::FolderImages;
 use super::job::{Destination, Tags, Task, TaskVariant};
+use super::local;
+use super::push::Push;
 use super::report::{Event, Needed, Outcome};
 use super::steps::{StepCount, Steps};
 use super::triggers::{self, UnreadCopy};
@@ -17,21 +16,17 @@ use crate::engine::{BuildRequest, Built, EngineError};
 use crate::model::{ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag};
 use crate::registry::{Registry, RegistryError, Storage};
 
-/// How often an image is pushed, the first attempt included.
-const MAX_PUSHES: usize = 5;
-
-/// Before the second push; each further delay is twice as long, and up to as much again is added at random.
-const FIRST_RETRY_DELAY: Duration = Duration::from_millis(500);
-
 pub(super) async fn build(
     executor: &Executor<'_>,
     project: &ProjectName,
     task: &Task,
     needs: &BTreeMap<ProjectName, Needed>,
 ) -> Result<Outcome, ExecuteError> {
-    let build = ProjectBuild { executor, project, task, needs };
+    let push = Push { executor, project, task };
+    let build = ProjectBuild { executor, project, task, needs, push };
     let tags = match &task.destination {
         Destination::Shared(tags) => tags,
+        Destination::Local(_) => return build.keep_local().await,
         Destination::Untrusted(run) => return build.keep_apart(run).await,
     };
     let in_repository = |source| ExecuteError::Repository { repository: task.repository.clone(), source };
@@ -66,6 +61,7 @@ struct ProjectBuild<'b, 'e> {
     project: &'b ProjectName,
     task: &'b Task,
     needs: &'b BTreeMap<ProjectName, Needed>,
+    push: Push<'b, 'e>,
 }
 
 /// Images of one target, one for each platform that has it.
@@ -83,6 +79,38 @@ impl<'b> ProjectBuild<'b, '_> {
         Ok(self.built(built.image, steps.count()))
     }
 
+    /// Builds and gives the image its local name. Nothing is written anywhere else.
+    async fn keep_local(&self) -> Result<Outcome, ExecuteError> {
+        let variant = self.task.variants.first().expect("a task has a variant");
+        for (name, id) in local::parents(self.task, self.needs) {
+            self.name(&id, &name).await?;
+        }
+        let name = ImageRef::local(&self.task.repository);
+        let mut steps = Steps::default();
+        let build = async |folders: &FolderImages<'_>| {
+            for _ in 1..MAX_BUILDS {
+                let built = self.image(variant, folders, &mut steps).await?;
+                match self.name(&built.image, &name).await {
+                    Err(error) if error.engine_error().is_some_and(EngineError::is_image_missing) => {
+                        tracing::debug!(%error, "the image is not in the engine any more");
+                    }
+                    named => return named.map(|()| built),
+                }
+            }
+            let built = self.image(variant, folders, &mut steps).await?;
+            self.name(&built.image, &name).await.map(|()| built)
+        };
+        let built = FolderImages::with(self.task, variant, build).await?;
+        let StepCount { all, cached } = steps.count();
+        let (digest, of_platforms) = (built.image, BTreeMap::new());
+        Ok(Outcome::Built { image: name, of_platforms, digest, steps: all, cached_steps: cached })
+    }
+
+    async fn name(&self, id: &ManifestDigest, name: &ImageRef) -> Result<(), ExecuteError> {
+        let named = self.task.engine.tag(id, name).await;
+        named.map_err(|source| ExecuteError::Name { image: name.clone(), source: Box::new(source) })
+    }
+
     /// Builds each platform by itself and names it in the engine, for this run alone. Nothing is written anywhere else.
     async fn keep_apart(&self, run: &UntrustedRun) -> Result<Outcome, ExecuteError> {
         let mut of_platforms = BTreeMap::new();
@@ -92,8 +120,7 @@ impl<'b> ProjectBuild<'b, '_> {
             let build = async |folders: &FolderImages<'_>| self.image(variant, folders, &mut steps).await;
             let built = FolderImages::with(self.task, variant, build).await?;
             let name = run.image(&self.task.repository, variant.platform.as_ref());
-            let named = self.task.engine.tag(&built.image, &name).await;
-            named.map_err(|source| ExecuteError::Name { image: name.clone(), source: Box::new(source) })?;
+            self.name(&built.image, &name).await?;
             of_platforms.extend(variant.platform.clone().map(|platform| (platform, name.clone())));
             builds.push((name, built.image, steps.count()));
         }
@@ -110,14 +137,16 @@ impl<'b> ProjectBuild<'b, '_> {
             let mut steps = Steps::default();
             let build = async |folders: &FolderImages<'_>| {
                 for stage in &variant.stages {
-                    let digest =
-                        self.publish(async || self.stage(variant, folders, stage, &mut steps).await).await?;
+                    let digest = self
+                        .push
+                        .publish(async || self.stage(variant, folders, stage, &mut steps).await)
+                        .await?;
                     match stages.iter_mut().find(|(name, _)| *name == stage) {
                         Some((_, images)) => images.push((variant, digest)),
                         None => stages.push((stage, vec![(variant, digest)])),
                     }
                 }
-                self.publish(async || self.image(variant, folders, &mut steps).await).await
+                self.push.publish(async || self.image(variant, folders, &mut steps).await).await
             };
             let digest = FolderImages::with(self.task, variant, build).await?;
             images.push((variant, digest));
@@ -199,12 +228,18 @@ impl<'b> ProjectBuild<'b, '_> {
         let platform = variant.platform.as_ref();
         let pin = |reference: &str| match variant.folders.get(reference) {
             Some(folder) => folders.get(folder).cloned(),
-            None => Some(self.needs.get(variant.parents.get(reference)?)?.on(platform).clone()),
+            None => {
+                let need = self.needs.get(variant.parents.get(reference)?)?;
+                Some(match &self.task.destination {
+                    Destination::Local(run) => run.parent(&need.image),
+                    Destination::Shared(_) | Destination::Untrusted(_) => need.on(platform).clone(),
+                })
+            }
         };
         let dockerfile = variant.dockerfile.with_parents(|parent| pin(&parent.reference));
         BuildRequest {
             dockerfile: match self.task.destination {
-                Destination::Shared(_) => dockerfile,
+                Destination::Shared(_) | Destination::Local(_) => dockerfile,
                 Destination::Untrusted(_) => {
                     untrusted::with_steps_of_its_own(&variant.dockerfile, dockerfile)
                 }
@@ -224,65 +259,6 @@ impl<'b> ProjectBuild<'b, '_> {
         let built = self.task.engine.build(request, &on_progress).await?;
         steps.add(target, &built);
         Ok(built)
-    }
-
-    /// Builds and pushes. Where an equal build has removed its image between the two, it is built again, from the layer cache.
-    async fn publish(
-        &self,
-        mut build: impl AsyncFnMut() -> Result<Built, ExecuteError>,
-    ) -> Result<ManifestDigest, ExecuteError> {
-        for _ in 1..MAX_BUILDS {
-            match self.push(&build().await?).await {
-                Err(error) if error.engine_error().is_some_and(EngineError::is_image_missing) => {
-                    tracing::debug!(%error, "the image is not in the engine any more");
-                }
-                pushed => return pushed,
-            }
-        }
-        self.push(&build().await?).await
-    }
-
-    /// Pushes what was built and leaves no name of it in the engine, unless the run is interrupted.
-    async fn push(&self, built: &Built) -> Result<ManifestDigest, ExecuteError> {
-        let image = self.executor.registry.image(&self.task.repository, &Tag::pushed(&built.image));
-        let pushed = self.push_as(&image, built).await;
-        // An image that a container uses, for example, can't be removed. It is pushed all the same.
-        if let Err(error) = self.task.engine.untag(&image).await {
-            tracing::warn!(%image, "the image stays in the engine: {error}");
-        }
-        pushed
-    }
-
-    /// Pushes what was built, under a name that no other image can have: what moves between the engine and the registry
-    /// is known by its id, and checked to have it when it is there.
-    async fn push_as(&self, image: &ImageRef, built: &Built) -> Result<ManifestDigest, ExecuteError> {
-        let Task { engine, repository, .. } = self.task;
-        let registry = self.executor.registry;
-        let failed = |source| ExecuteError::Push { image: image.clone(), source: Box::new(source) };
-        // Asked only now: what was known before the build may have expired since.
-        let login = registry
-            .login()
-            .await
-            .map_err(|source| ExecuteError::Repository { repository: repository.clone(), source })?;
-        engine.tag(&built.image, image).await.map_err(failed)?;
-        (self.executor.on_event)(Event::Pushing { project: self.project.clone(), image: image.clone() });
-        let delays = ExponentialBuilder::new()
-            .with_min_delay(FIRST_RETRY_DELAY)
-            .with_max_times(MAX_PUSHES - 1)
-            .with_jitter();
-        let digest = (|| engine.push(image, login.as_ref()))
-            .retry(delays)
-            .when(EngineError::is_temporary)
-            .notify(|error, delay| {
-                let (project, image) = (self.project.clone(), image.clone());
-                let error = error.to_string();
-                (self.executor.on_event)(Event::RetryingPush { project, image, error, delay });
-            })
-            .await
-            .map_err(failed)?;
-        let verified = registry.verify(repository, &digest, &built.image).await;
-        verified.map_err(|source| ExecuteError::Verify { repository: repository.clone(), source })?;
-        Ok(digest)
     }
 
     async fn tag(&self, digest: &ManifestDigest, tags: &[Tag]) -> Result<(), ExecuteError> {

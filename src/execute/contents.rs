@@ -73,15 +73,17 @@ impl<'p> Contents<'p> {
         if !keep(&file.path) {
             return Ok(Vec::new());
         }
-        let content = match file.mode {
-            FileMode::Symlink => FoundContent::Link(self.link_target(file)?),
-            FileMode::Regular | FileMode::Executable | FileMode::Submodule => {
-                let content = self.content(file);
-                FoundContent::File(
-                    content.map_err(|source| PrepareError::Lfs { project: project(), source })?,
-                )
-            }
-        };
+        let content =
+            match file.mode {
+                FileMode::Symlink => FoundContent::Link(self.link_target(file)?),
+                FileMode::Regular | FileMode::Executable | FileMode::Submodule => {
+                    let content = self.content(file);
+                    FoundContent::File(content.map_err(|source| PrepareError::Lfs {
+                        project: project(),
+                        source: Box::new(source),
+                    })?)
+                }
+            };
         Ok(vec![FoundFile { path: file.path.clone(), mode: file.mode, content }])
     }
 

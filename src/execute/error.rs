@@ -47,6 +47,12 @@ pub enum ExecuteError {
         #[source]
         source: Box<EngineError>,
     },
+    #[error("cannot pull `{image}`, which the cache has")]
+    Pull {
+        image: ImageRef,
+        #[source]
+        source: Box<EngineError>,
+    },
     #[error("cannot give the image the name `{image}`")]
     Name {
         image: ImageRef,
@@ -126,6 +132,7 @@ impl ExecuteError {
             | Self::BuildStage { source, .. }
             | Self::Folder { source, .. }
             | Self::Frontend { source, .. }
+            | Self::Pull { source, .. }
             | Self::Push { source, .. }
             | Self::Name { source, .. } => Some(source),
             Self::Repository { .. }

@@ -7,14 +7,12 @@ use std::collections::BTreeMap;
 
 use super::error::{ExecuteError, MAX_BUILDS};
 use super::job::{Destination, Task, TaskVariant};
+use super::names;
 use crate::engine::{BuildRequest, ContextReuse, EngineError, Logins};
-use crate::model::{Fingerprinter, Host, ImageRef, Platform, RepoPath, Tag, random_bits};
+use crate::model::{Fingerprinter, ImageRef, Platform, RepoPath, Tag, random_bits};
 
 /// What the image of a folder is built from.
 const DOCKERFILE: &[u8] = b"FROM scratch\nCOPY . /\n";
-
-/// The host in the names of these images: a name that nobody can own (RFC 2606), so an engine that has lost the image finds no other.
-const HOST: &str = "context.invalid";
 
 /// The images of the folders that a project's Dockerfile uses on one platform. Their names are in the engine for as long as that is built.
 pub(super) struct FolderImages<'t> {
@@ -81,11 +79,10 @@ impl<'t> FolderImages<'t> {
     fn name(&self) -> ImageRef {
         let unique = format!("{:016x}", random_bits());
         let tag = match &self.task.destination {
-            Destination::Shared(_) => Tag::context(&unique),
+            Destination::Shared(_) | Destination::Local(_) => Tag::context(&unique),
             Destination::Untrusted(run) => Tag::untrusted_context(&run.to_string(), &unique),
         };
-        let host: Host = HOST.parse().expect("it is a host");
-        ImageRef { host: Some(host), repository: self.task.repository.clone(), tag: Some(tag), digest: None }
+        names::temporary(&self.task.repository, tag)
     }
 
     /// The files of the folder and nothing else: what is built with arguments, secrets or labels is the project.

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use super::names::LocalRun;
 use super::untrusted::UntrustedRun;
 use crate::dockerfile::Dockerfile;
 use crate::engine::{BuildRequest, Context, Engine};
 use crate::model::{
-    BranchName, CommitId, ImageRef, InputDigest, ManifestDigest, Platform, ProjectName, RepoPath,
+    BranchName, CommitId, ImageRef, InputDigest, Login, ManifestDigest, Platform, ProjectName, RepoPath,
     RepositoryName, StageName, Tag,
 };
 
@@ -28,7 +29,28 @@ pub enum Work {
         image: ImageRef,
         digest: ManifestDigest,
     },
+    /// For a local build.
+    Pull(Box<Pull>),
     Build(Box<Task>),
+}
+
+/// An image of the cache that the engine gets under a project's local name.
+#[derive(Clone)]
+pub struct Pull {
+    pub engine: Arc<dyn Engine>,
+    pub source: PullSource,
+    /// The engine's own when `None`.
+    pub platform: Option<Platform>,
+    pub name: ImageRef,
+}
+
+/// Where an image of the cache is.
+#[derive(Clone, Debug)]
+pub enum PullSource {
+    /// In a registry, by digest.
+    Registry { image: ImageRef, login: Option<Login> },
+    /// In the engine, which is the cache itself: only the name is missing.
+    Engine { image: ImageRef, id: ManifestDigest },
 }
 
 /// All that a build takes; only the images of its dependencies are missing.
@@ -72,6 +94,8 @@ pub struct TaskVariant {
 pub enum Destination {
     /// To where other runs look for it.
     Shared(Tags),
+    /// Into the engine, under the name of local builds.
+    Local(LocalRun),
     /// Into the engine, under a name that no other run looks for.
     Untrusted(UntrustedRun),
 }
@@ -83,6 +107,32 @@ pub struct Tags {
     pub commit: Option<CommitId>,
     /// `None` for uncommitted work and detached heads.
     pub branch: Option<BranchName>,
+}
+
+impl PullSource {
+    /// How the cache names it.
+    pub fn image(&self) -> &ImageRef {
+        match self {
+            Self::Registry { image, .. } | Self::Engine { image, .. } => image,
+        }
+    }
+}
+
+impl Job {
+    /// What an image is made or pulled for; `None` for what is reused as it is, and where that is up to the engine.
+    pub fn platform(&self) -> Option<&Platform> {
+        match &self.work {
+            Work::Reuse { .. } => None,
+            Work::Pull(pull) => pull.platform.as_ref(),
+            Work::Build(task) => task.variants.first()?.platform.as_ref(),
+        }
+    }
+}
+
+impl fmt::Debug for Pull {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Pull").field("source", &self.source).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Task {

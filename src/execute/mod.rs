@@ -9,8 +9,12 @@ mod contents;
 mod error;
 mod folders;
 mod job;
+mod labels;
+mod local;
+mod names;
 mod prepare;
 mod prepare_error;
+mod push;
 mod record;
 mod report;
 mod schedule;
@@ -27,7 +31,8 @@ use std::time::{Duration, Instant};
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
-pub use job::{Destination, Job, Tags, Task, TaskVariant, Work};
+pub use job::{Destination, Job, Pull, Tags, Task, TaskVariant, Work};
+pub use names::LocalRun;
 pub use prepare::{Preparation, Secrets, prepare};
 pub use prepare_error::PrepareError;
 pub use record::{Recording, RecordingError, record};
@@ -37,9 +42,9 @@ pub use untrusted::UntrustedRun;
 
 use report::Needed;
 
-use crate::engine::InlineCacheFault;
+use crate::engine::{Engine, InlineCacheFault};
 use crate::graph::ProjectGraph;
-use crate::model::ProjectName;
+use crate::model::{ImageRef, ProjectName};
 use crate::registry::Registry;
 
 /// Where and how jobs are executed.
@@ -74,8 +79,15 @@ impl Executor<'_> {
         let mut stops_starting = false;
         loop {
             while running.len() < self.parallelism.get() && !stops_starting {
-                let Some((job, task)) = progress.next_ready() else { break };
-                running.push(self.run(&job.project, task, progress.images_of_needs(job)));
+                let Some((job, work)) = progress.next_ready() else { break };
+                running.push(match work {
+                    Pending::Pull(pull) => self.pull(&job.project, pull),
+                    Pending::Build(task) => {
+                        let needs = progress.images_of_needs(job);
+                        progress.temporary_names.extend(temporary_names(task, &needs));
+                        self.build(&job.project, task, needs)
+                    }
+                });
             }
             if running.is_empty() {
                 break;
@@ -94,6 +106,12 @@ impl Executor<'_> {
         }
         // Dropping what runs makes the engine stop it.
         drop(running);
+        for (name, engine) in std::mem::take(&mut progress.temporary_names) {
+            // An image that a container uses, for example, can't be removed. What was built from it is as it is.
+            if let Err(error) = engine.untag(&name).await {
+                tracing::warn!(image = %name, "the image of a dependency keeps a name in the engine: {error}");
+            }
+        }
         for project in progress.unfinished() {
             self.finish(&mut progress, &project, Outcome::Cancelled, Duration::ZERO);
         }
@@ -103,7 +121,18 @@ impl Executor<'_> {
         BuildReport { projects, is_interrupted, inline_cache_fault }
     }
 
-    fn run<'s>(
+    fn pull<'s>(&'s self, project: &'s ProjectName, pull: &'s Pull) -> Running<'s> {
+        let image = pull.source.image().clone();
+        (self.on_event)(Event::Pulling { project: project.clone(), image });
+        Box::pin(async move {
+            let started = Instant::now();
+            let outcome = local::pull(pull).await;
+            let outcome = outcome.unwrap_or_else(|error| Outcome::Failed(error.failure()));
+            (project.clone(), outcome, started.elapsed())
+        })
+    }
+
+    fn build<'s>(
         &'s self,
         project: &'s ProjectName,
         task: &'s Task,
@@ -141,38 +170,56 @@ impl Executor<'_> {
 fn inline_cache_fault<'j>(built: impl Iterator<Item = &'j Job>) -> Option<InlineCacheFault> {
     let tasks = built.filter_map(|job| match &job.work {
         Work::Build(task) => Some(task),
-        Work::Reuse { .. } => None,
+        Work::Reuse { .. } | Work::Pull(_) => None,
     });
     tasks.filter(|task| task.request.inline_cache).find_map(|task| task.engine.inline_cache_fault().cloned())
+}
+
+/// The names that images have for this build, and for as long as the run lasts.
+fn temporary_names<'t>(
+    task: &'t Task,
+    needs: &BTreeMap<ProjectName, Needed>,
+) -> impl Iterator<Item = (ImageRef, &'t dyn Engine)> {
+    local::parents(task, needs).into_keys().map(|name| (name, &*task.engine))
+}
+
+/// What a job that is not done at once does.
+#[derive(Clone, Copy)]
+enum Pending<'p> {
+    Pull(&'p Pull),
+    Build(&'p Task),
 }
 
 /// Which jobs are done, and which can start.
 struct Progress<'p> {
     graph: &'p ProjectGraph,
-    /// Builds that have not started, the most urgent first.
-    waiting: Vec<(&'p Job, &'p Task)>,
+    /// Jobs that have not started, the most urgent first.
+    waiting: Vec<(&'p Job, Pending<'p>)>,
     started: BTreeSet<ProjectName>,
+    /// What is taken from images in the engine when all is over.
+    temporary_names: BTreeMap<ImageRef, &'p dyn Engine>,
     done: BTreeMap<ProjectName, ProjectReport>,
 }
 
 impl<'p> Progress<'p> {
     fn new(graph: &'p ProjectGraph, jobs: &'p [Job], durations: &Durations) -> Self {
-        let (mut builds, mut done) = (Vec::new(), BTreeMap::new());
+        let (mut pending, mut done) = (Vec::new(), BTreeMap::new());
         for job in jobs {
             match &job.work {
-                Work::Build(task) => builds.push((job, &**task)),
+                Work::Build(task) => pending.push((job, Pending::Build(task))),
+                Work::Pull(pull) => pending.push((job, Pending::Pull(pull))),
                 Work::Reuse { image, digest } => {
                     let outcome = Outcome::Reused { image: image.clone(), digest: *digest };
                     done.insert(job.project.clone(), ProjectReport { outcome, took: Duration::ZERO });
                 }
             }
         }
-        let waiting = schedule::most_urgent_first(graph, builds, durations);
-        Self { graph, waiting, started: BTreeSet::new(), done }
+        let waiting = schedule::most_urgent_first(graph, pending, durations);
+        Self { graph, waiting, started: BTreeSet::new(), temporary_names: BTreeMap::new(), done }
     }
 
-    /// Takes the most urgent build all whose dependencies have an image.
-    fn next_ready(&mut self) -> Option<(&'p Job, &'p Task)> {
+    /// Takes the most urgent job all whose dependencies have an image.
+    fn next_ready(&mut self) -> Option<(&'p Job, Pending<'p>)> {
         let has_image =
             |need: &ProjectName| self.done.get(need).is_some_and(|report| report.image().is_some());
         let position = self.waiting.iter().position(|(job, _)| job.needs.iter().all(has_image))?;
@@ -196,7 +243,8 @@ impl<'p> Progress<'p> {
     ///
     /// What is reused has its image, so nothing that needs only that waits for `project`.
     fn waiting_on(&self, project: &ProjectName) -> Vec<ProjectName> {
-        let waiting: BTreeSet<&ProjectName> = self.waiting.iter().map(|(job, _)| &job.project).collect();
+        let builds = self.waiting.iter().filter(|(_, work)| matches!(work, Pending::Build(_)));
+        let waiting: BTreeSet<&ProjectName> = builds.map(|(job, _)| &job.project).collect();
         let mut missing = BTreeSet::from([project]);
         let mut found = Vec::new();
         for name in self.graph.order().filter(|name| waiting.contains(name)) {

@@ -9,21 +9,22 @@ use std::sync::Arc;
 use super::build::pinned;
 use super::contents::{Contents, FoundContent, FoundFile};
 use super::job::{Destination, Job, Task, TaskVariant, Work};
+use super::labels;
+use super::local;
 use super::prepare_error::PrepareError;
 use super::untrusted;
+use crate::dockerfile::foreign_frontend;
 use crate::dockerignore::DockerIgnore;
 use crate::engine::{
     BuildRequest, Content, Context, ContextFile, ContextReuse, Engine, Logins, SshAgent, check_link,
 };
-use crate::git::{Download, Fetching, GitError, Repository, Snapshot, SubmoduleFetch};
+use crate::git::{Download, Fetching, Repository, Snapshot, SubmoduleFetch};
 use crate::inputs::InputFile;
-use crate::model::{
-    BranchName, CommitId, ImageRef, InputDigest, ProjectName, RepoPath, Secret, StageName, Tag,
-};
+use crate::model::{BranchName, CommitId, ImageRef, Login, ProjectName, RepoPath, Secret, StageName, Tag};
 use crate::observe::{Observations, Observed, Zone};
 use crate::plan::{Action, Build, Plan, Step};
 use crate::registry::{Registry, Storage};
-use crate::workspace::{FolderContext, PatternFile, Project, Variant, Workspace};
+use crate::workspace::{FolderContext, Project, Variant, Workspace};
 
 /// The values of each project's secrets, by their ids.
 pub type Secrets = BTreeMap<ProjectName, BTreeMap<String, Secret>>;
@@ -70,24 +71,42 @@ pub async fn prepare<E: From<PrepareError>>(
     preparation: Preparation<'_>,
     connect: impl AsyncFnOnce() -> Result<Arc<dyn Engine>, E>,
 ) -> Result<Vec<Job>, E> {
-    let builder = match plan.builds().next() {
-        None => None,
-        Some(_) => Some(TaskBuilder::new(plan.head, preparation, connect().await?).await?),
+    let is_local = matches!(preparation.destination, Destination::Local(_));
+    let needs_engine = |step: &Step| match step.action {
+        Action::Build(_) => true,
+        Action::Reuse(_) => is_local,
+        Action::Keep(_) => false,
     };
+    let builder = match plan.steps.iter().any(needs_engine) {
+        false => None,
+        true => Some(TaskBuilder::new(plan.head, preparation, connect().await?).await?),
+    };
+    let builder = || builder.as_ref().expect("there is one where a step needs the engine");
     let job = |step: &Step| {
         let project = &step.impact.project;
         let work = match &step.action {
+            Action::Keep(id) => {
+                let repository = &preparation.workspace.projects[project].repository;
+                Work::Reuse { image: ImageRef::local(repository), digest: *id }
+            }
+            Action::Reuse(image) if is_local => {
+                let TaskBuilder { engine, login, .. } = builder();
+                let project = &preparation.workspace.projects[project];
+                let registry = preparation.registry;
+                Work::Pull(Box::new(local::pull_of(project, image, registry, engine, login.as_ref())))
+            }
             Action::Reuse(image) => {
                 let digest = image.digest;
                 let pinned = pinned(preparation.registry, &image.repository, &image.tag, digest);
                 Work::Reuse { image: pinned, digest }
             }
             Action::Build(build) => {
-                let builder = builder.as_ref().expect("there is one where a step builds");
-                Work::Build(Box::new(builder.task(project, &observed.projects[project], build)?))
+                Work::Build(Box::new(builder().task(project, &observed.projects[project], build)?))
             }
         };
-        Ok(Job { project: project.clone(), needs: step.impact.needs.clone(), work })
+        // What is there already waits for nothing.
+        let needs = if let Work::Build(_) = work { step.impact.needs.clone() } else { Vec::new() };
+        Ok(Job { project: project.clone(), needs, work })
     };
     plan.steps.iter().map(job).collect::<Result<_, PrepareError>>().map_err(E::from)
 }
@@ -97,6 +116,8 @@ struct TaskBuilder<'p> {
     preparation: Preparation<'p>,
     commit: CommitId,
     engine: Arc<dyn Engine>,
+    /// The cache's.
+    login: Option<Login>,
     logins: Logins,
     contents: Contents<'p>,
 }
@@ -112,15 +133,15 @@ impl<'p> TaskBuilder<'p> {
         let login = registry.login().await.map_err(PrepareError::Credentials)?;
         // A pull request must not read with the logins of this machine what its author can't.
         let logins = match preparation.destination {
-            Destination::Shared(_) => preparation.logins.clone(),
+            Destination::Shared(_) | Destination::Local(_) => preparation.logins.clone(),
             Destination::Untrusted(_) => Logins::none(),
         };
-        let logins = match host.zip(login) {
+        let logins = match host.zip(login.clone()) {
             Some((host, login)) => logins.with_cache(&host, login),
             None => logins,
         };
         let fetching = match preparation.destination {
-            Destination::Shared(_) => {
+            Destination::Shared(_) | Destination::Local(_) => {
                 Fetching { submodules: preparation.fetch_submodules, lfs: Download::Allowed }
             }
             Destination::Untrusted(_) => {
@@ -128,7 +149,19 @@ impl<'p> TaskBuilder<'p> {
             }
         };
         let contents = Contents::new(preparation.snapshot, fetching)?;
-        Ok(Self { preparation, commit, engine, logins, contents })
+        Ok(Self { preparation, commit, engine, login, logins, contents })
+    }
+
+    /// The platforms that are built.
+    fn variants(&self, name: &ProjectName) -> Result<&'p [Variant], PrepareError> {
+        let workspace = self.preparation.workspace;
+        let project = &workspace.projects[name];
+        match self.preparation.destination {
+            Destination::Shared(_) | Destination::Untrusted(_) => Ok(&project.variants),
+            Destination::Local(_) => {
+                local::variant_to_build(workspace, name, self.engine.platform()).map(std::slice::from_ref)
+            }
+        }
     }
 
     fn task(&self, name: &ProjectName, observed: &Observed, build: &Build) -> Result<Task, PrepareError> {
@@ -136,16 +169,14 @@ impl<'p> TaskBuilder<'p> {
             self.preparation;
         let project = &workspace.projects[name];
         let config = &project.config;
-        let mut variants: Vec<TaskVariant> = project
-            .variants
-            .iter()
-            .map(|variant| self.variant(project, variant))
-            .collect::<Result<_, _>>()?;
+        let variants = self.variants(name)?.iter().map(|variant| self.variant(project, variant));
+        let mut variants: Vec<TaskVariant> = variants.collect::<Result<_, _>>()?;
         if let Destination::Untrusted(_) = destination {
             check_frontends(name, &variants)?;
         }
         let is_untrusted = matches!(destination, Destination::Untrusted(_));
-        let stays_in_engine = is_untrusted || registry.storage() == Storage::Engine;
+        let is_local = matches!(destination, Destination::Local(_));
+        let stays_in_engine = is_untrusted || is_local || registry.storage() == Storage::Engine;
         let agents =
             ssh_agent.into_iter().flat_map(|agent| config.ssh.iter().map(|id| (id.clone(), agent.clone())));
         let files = &observed.files;
@@ -173,7 +204,7 @@ impl<'p> TaskBuilder<'p> {
             platform: None,
             build_args: config.build_args.clone(),
             proxies: proxies.clone(),
-            labels: self.labels(name, observed.digest)?,
+            labels: labels::labels(self.preparation.repository, self.commit, name, observed.digest)?,
             secrets: secrets.get(name).cloned().unwrap_or_default(),
             ssh: agents.collect(),
             cache_from,
@@ -187,7 +218,8 @@ impl<'p> TaskBuilder<'p> {
         let request = if is_untrusted { untrusted::without_privileges(request) } else { request };
         Ok(Task {
             engine: self.engine.clone(),
-            repository: zone.repository(workspace, name),
+            // A local image has one name, wherever the cache would keep it.
+            repository: if is_local { project.repository.clone() } else { zone.repository(workspace, name) },
             request,
             has_written_inputs: has_written_inputs(project),
             dockerfile: config.dockerfile.value.clone(),
@@ -196,7 +228,7 @@ impl<'p> TaskBuilder<'p> {
             digest: observed.digest,
             destination: destination.clone(),
             // A taint is of the images that protected branches read.
-            taints: if zone == Zone::Protected { build.taints.clone() } else { Vec::new() },
+            taints: if zone == Zone::Protected && !is_local { build.taints.clone() } else { Vec::new() },
             taints_repository: workspace.taints.clone(),
         })
     }
@@ -259,7 +291,9 @@ impl<'p> TaskBuilder<'p> {
     fn reuse(&self, name: &ProjectName) -> ContextReuse {
         let folder = || self.preparation.repository.common_dir().join("chinampa/contexts");
         match self.preparation.destination {
-            Destination::Shared(_) => ContextReuse::Project { stamps: folder().join(name.as_str()) },
+            Destination::Shared(_) | Destination::Local(_) => {
+                ContextReuse::Project { stamps: folder().join(name.as_str()) }
+            }
             Destination::Untrusted(run) => ContextReuse::Run(run.to_string()),
         }
     }
@@ -300,43 +334,19 @@ impl<'p> TaskBuilder<'p> {
         });
         images.collect()
     }
-
-    /// After the OCI image specification, § Pre-Defined Annotation Keys.
-    fn labels(&self, name: &ProjectName, digest: InputDigest) -> Result<BTreeMap<String, String>, GitError> {
-        let created = std::time::UNIX_EPOCH
-            + std::time::Duration::from_secs(
-                u64::try_from(self.preparation.repository.commit_time(self.commit)?).unwrap_or_default(),
-            );
-        let mut labels = BTreeMap::from([
-            ("org.opencontainers.image.revision".to_owned(), self.commit.to_string()),
-            ("org.opencontainers.image.version".to_owned(), self.commit.short()),
-            (
-                "org.opencontainers.image.created".to_owned(),
-                humantime::format_rfc3339_seconds(created).to_string(),
-            ),
-            ("dev.chinampa.inputs".to_owned(), digest.to_string()),
-            ("dev.chinampa.project".to_owned(), name.to_string()),
-        ]);
-        if let Some(url) = self.preparation.repository.origin_url() {
-            labels.insert("org.opencontainers.image.source".to_owned(), url);
-        }
-        Ok(labels)
-    }
 }
 
 /// Whether a pattern file says what the inputs are, or they are the whole context.
 fn has_written_inputs(project: &Project) -> bool {
-    let config = &project.config;
-    let is_whole_context = !config.hermetic || config.context.value.is_within(&config.path.value);
-    is_whole_context || matches!(project.pattern_file, PatternFile::There(_))
+    project.takes_whole_context() || project.inputs.pattern_file().is_some()
 }
 
 /// # Errors
 /// [`PrepareError::Frontend`] for a Dockerfile that names a program of its own to be read by.
 fn check_frontends(project: &ProjectName, variants: &[TaskVariant]) -> Result<(), PrepareError> {
     let texts = variants.iter().map(|variant| variant.dockerfile.with_parents(|_| None));
-    match texts.into_iter().find_map(|text| untrusted::foreign_frontend(&text)) {
-        Some(frontend) => Err(PrepareError::Frontend { project: project.clone(), frontend }),
+    match texts.into_iter().find_map(|text| foreign_frontend(&text)) {
+        Some((_, frontend)) => Err(PrepareError::Frontend { project: project.clone(), frontend }),
         None => Ok(()),
     }
 }

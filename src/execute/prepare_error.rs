@@ -8,7 +8,7 @@ use crate::dockerfile::DockerfileError;
 use crate::dockerignore::DockerIgnoreError;
 use crate::engine::ContextError;
 use crate::git::{GitError, LfsError, SubmoduleError};
-use crate::model::{ErrorKind, ProjectName, RepoPath};
+use crate::model::{ErrorKind, Platform, ProjectName, RepoPath};
 use crate::registry::RegistryError;
 
 /// Why a project's build could not be prepared.
@@ -26,7 +26,7 @@ pub enum PrepareError {
     Lfs {
         project: ProjectName,
         #[source]
-        source: LfsError,
+        source: Box<LfsError>,
     },
     #[error("the context of `{project}` can't be made")]
     Submodule {
@@ -58,6 +58,10 @@ pub enum PrepareError {
         "`{project}` is built by the Dockerfile frontend `{frontend}`, a program that an untrusted run doesn't start"
     )]
     Frontend { project: ProjectName, frontend: String },
+    #[error(
+        "a local build makes the image of `{project}` for {platform}, and that of `{need}`, which it is built from, for {of_need}"
+    )]
+    LocalPlatform { project: ProjectName, platform: Box<Platform>, need: ProjectName, of_need: Box<Platform> },
     #[error("cannot get credentials for the cache")]
     Credentials(#[source] RegistryError),
 }
@@ -70,7 +74,10 @@ impl PrepareError {
             Self::Context { source, .. } => source.kind(),
             Self::Lfs { source, .. } => source.kind(),
             Self::Submodule { source, .. } => source.kind(),
-            Self::DockerIgnore { .. } | Self::Dockerfile { .. } | Self::Frontend { .. } => ErrorKind::Input,
+            Self::DockerIgnore { .. }
+            | Self::Dockerfile { .. }
+            | Self::Frontend { .. }
+            | Self::LocalPlatform { .. } => ErrorKind::Input,
             Self::Link { .. } | Self::LinkChanged { .. } => ErrorKind::Environment,
             Self::Credentials(error) => error.kind(),
         }
@@ -85,6 +92,9 @@ impl PrepareError {
             Self::Submodule { source, .. } => source.hint(),
             Self::DockerIgnore { .. } | Self::Dockerfile { .. } | Self::Link { .. } => None,
             Self::Frontend { .. } => Some("untrusted runs take `# syntax=docker/dockerfile` only".to_owned()),
+            Self::LocalPlatform { need, platform, .. } => Some(format!(
+                "let the two have a platform of the engine in common, or build for {platform} without `--local`; `{need}` has one local image"
+            )),
             Self::LinkChanged { .. } => Some("run it again once nothing writes to the work tree".to_owned()),
             Self::Credentials(error) => error.hint(),
         }

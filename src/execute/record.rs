@@ -150,11 +150,15 @@ fn images(
     let recorded = |step: &crate::plan::Step| {
         let name = &step.impact.project;
         let image = match report.projects.get(name)?.outcome {
-            Outcome::Built { digest, .. } | Outcome::Reused { digest, .. } => digest,
+            Outcome::Built { digest, .. }
+            | Outcome::Reused { digest, .. }
+            | Outcome::Pulled { digest, .. } => digest,
             Outcome::Failed { .. } | Outcome::Blocked { .. } | Outcome::Cancelled => return None,
         };
         let repository = match &step.action {
             Action::Reuse(image) => image.repository.clone(),
+            // Only a local build keeps an image, and that records nothing.
+            Action::Keep(_) => return None,
             Action::Build(_) => zone.repository(workspace, name),
         };
         let repository = repository.to_string();

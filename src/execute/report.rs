@@ -16,6 +16,11 @@ pub enum Event {
         project: ProjectName,
         progress: Progress,
     },
+    /// An image of the cache is got for a local build.
+    Pulling {
+        project: ProjectName,
+        image: ImageRef,
+    },
     Pushing {
         project: ProjectName,
         image: ImageRef,
@@ -50,6 +55,14 @@ pub enum Outcome {
     },
     Reused {
         image: ImageRef,
+        digest: ManifestDigest,
+    },
+    /// The engine of a local build got it from the cache.
+    Pulled {
+        image: ImageRef,
+        /// In the registry, by digest.
+        from: ImageRef,
+        /// The engine's id of it.
         digest: ManifestDigest,
     },
     Failed(Failure),
@@ -88,6 +101,7 @@ impl Outcome {
         match self {
             Self::Built { .. } => "built",
             Self::Reused { .. } => "reused",
+            Self::Pulled { .. } => "pulled",
             Self::Failed { .. } => "failed",
             Self::Blocked { .. } => "blocked",
             Self::Cancelled => "cancelled",
@@ -104,18 +118,24 @@ pub struct ProjectReport {
 
 impl ProjectReport {
     pub(super) fn needed(&self) -> Option<Needed> {
-        let of_platforms = match &self.outcome {
-            Outcome::Built { of_platforms, .. } => of_platforms.clone(),
-            _ => BTreeMap::new(),
-        };
-        Some(Needed { image: self.image()?.clone(), of_platforms })
+        match &self.outcome {
+            Outcome::Built { image, of_platforms, digest, .. } => {
+                Some(Needed { image: image.clone(), of_platforms: of_platforms.clone(), digest: *digest })
+            }
+            Outcome::Reused { image, digest } | Outcome::Pulled { image, digest, .. } => {
+                Some(Needed { image: image.clone(), of_platforms: BTreeMap::new(), digest: *digest })
+            }
+            Outcome::Failed(_) | Outcome::Blocked { .. } | Outcome::Cancelled => None,
+        }
     }
 
     /// The image that dependents can use.
     pub fn image(&self) -> Option<&ImageRef> {
         match &self.outcome {
-            Outcome::Built { image, .. } | Outcome::Reused { image, .. } => Some(image),
-            _ => None,
+            Outcome::Built { image, .. } | Outcome::Reused { image, .. } | Outcome::Pulled { image, .. } => {
+                Some(image)
+            }
+            Outcome::Failed(_) | Outcome::Blocked { .. } | Outcome::Cancelled => None,
         }
     }
 }
@@ -123,8 +143,9 @@ impl ProjectReport {
 /// The image of a dependency, as builds name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Needed {
-    image: ImageRef,
+    pub(super) image: ImageRef,
     of_platforms: BTreeMap<Platform, ImageRef>,
+    pub(super) digest: ManifestDigest,
 }
 
 impl Needed {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::job::{Job, Task};
+use super::job::Job;
 use super::report::{BuildReport, Outcome};
 use crate::graph::ProjectGraph;
 use crate::model::ProjectName;
@@ -54,11 +54,11 @@ impl Durations {
 }
 
 /// Sorts builds by the time from their start to the end of the last build that waits for them.
-pub(super) fn most_urgent_first<'j>(
+pub(super) fn most_urgent_first<'j, T: Copy>(
     graph: &ProjectGraph,
-    builds: Vec<(&'j Job, &'j Task)>,
+    builds: Vec<(&'j Job, T)>,
     durations: &Durations,
-) -> Vec<(&'j Job, &'j Task)> {
+) -> Vec<(&'j Job, T)> {
     let guess = durations.guess();
     let mut remaining: BTreeMap<&ProjectName, Duration> = BTreeMap::new();
     for (job, _) in builds.iter().rev() {

@@ -1,12 +1,14 @@
 //! What is asked of registry and engine, and in which order, with recorders in their place.
 
+mod local;
+
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::*;
-use crate::dockerfile::Dockerfile;
+use crate::dockerfile::{Dockerfile, Parameters};
 use crate::engine::{
     BuildRequest, Built, Content, Context, ContextFile, ContextReuse, Engine, EngineError, InlineCacheFault,
     Logins, Progress as BuildProgress, Step,
@@ -82,6 +84,28 @@ impl Engine for Recorder {
 
     fn inline_cache_fault(&self) -> Option<&InlineCacheFault> {
         None
+    }
+
+    fn platform(&self) -> Option<&Platform> {
+        None
+    }
+
+    async fn pull(
+        &self,
+        image: &ImageRef,
+        name: &ImageRef,
+        platform: Option<&Platform>,
+        _login: Option<&Login>,
+    ) -> Result<ManifestDigest, EngineError> {
+        let platform = platform.map(|platform| format!(" for {platform}")).unwrap_or_default();
+        self.note(format!("pull {image}{platform}"));
+        if self.failing.contains(&image.repository.as_str()) {
+            let message = "denied".to_owned();
+            return Err(EngineError::ImagePull { image: Box::new(image.clone()), message });
+        }
+        let id = ManifestDigest::of(image.repository.as_str().as_bytes());
+        Engine::tag(self, &id, name).await?;
+        Ok(id)
     }
 
     async fn tag(&self, _image: &ManifestDigest, name: &ImageRef) -> Result<(), EngineError> {
@@ -317,8 +341,9 @@ fn with_folder(task: &mut Task) {
         content: Content::Bytes(Bytes::new()),
     };
     let variant = &mut task.variants[0];
-    variant.dockerfile =
-        Dockerfile::parse_with_contexts(text.as_bytes(), &BTreeMap::new(), None, &contexts).unwrap();
+    let (build_args, triggers) = (&BTreeMap::new(), &BTreeMap::new());
+    let parameters = Parameters { build_args, platform: None, contexts: &contexts, triggers };
+    variant.dockerfile = Dockerfile::parse_with(text.as_bytes(), parameters).unwrap();
     variant.folders = [("proto".to_owned(), folder.clone())].into();
     variant.stages = vec!["compile".parse().unwrap()];
     task.folders = [(folder, Context { files: vec![file] })].into();

@@ -20,9 +20,6 @@ const FRONTEND_SETTINGS: &str = "BUILDKIT_";
 /// Build arguments that steps see and the layer cache doesn't.
 const PROXIES: [&str; 5] = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
 
-/// The only frontend that is run, by the name that it has at Docker Hub.
-const FRONTEND: &str = "docker/dockerfile";
-
 /// A run, as the names of its images have it: no other run has the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UntrustedRun(String);
@@ -74,27 +71,6 @@ fn build_args(declared: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     harmless.map(|(name, value)| (name.clone(), value.clone())).chain([namespace]).collect()
 }
 
-/// The image of another frontend that a Dockerfile asks for, if it does: a program of its author's choice.
-///
-/// Looks at every comment before the first instruction. Which of them count differs from one version to the next.
-pub(super) fn foreign_frontend(text: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(text);
-    let comments = text.trim_start_matches('\u{feff}').lines().map(str::trim);
-    let comments = comments.take_while(|line| line.is_empty() || line.starts_with('#'));
-    let frontends = comments.filter_map(|line| {
-        let (name, value) = line.trim_start_matches('#').split_once('=')?;
-        let is_syntax = name.trim().eq_ignore_ascii_case("syntax");
-        is_syntax.then(|| value.split_whitespace().next().unwrap_or_default().to_owned())
-    });
-    frontends.into_iter().find(|frontend| !is_dockers(frontend))
-}
-
-fn is_dockers(frontend: &str) -> bool {
-    let hosts = ["docker.io/", "index.docker.io/"];
-    let name = hosts.iter().find_map(|host| frontend.strip_prefix(host)).unwrap_or(frontend);
-    name.strip_prefix(FRONTEND).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '@']))
-}
-
 /// A Dockerfile, with its parents filled in, whose steps that mount a secret or a key are other steps than those of a trusted run:
 /// these have one, and what comes of it must not be missing there.
 pub(super) fn with_steps_of_its_own(dockerfile: &Dockerfile, text: Vec<u8>) -> Vec<u8> {
@@ -122,31 +98,6 @@ mod tests {
     use super::*;
     use crate::engine::{Context, ContextReuse, Logins, SshAgent};
     use crate::model::Secret;
-
-    #[test]
-    fn only_dockers_own_frontend_is_run() {
-        for none in [
-            "FROM a\n# syntax=evil",
-            "# syntax=docker/dockerfile:1\nFROM a",
-            "#syntax = docker.io/docker/dockerfile:1.7@sha256:00\nFROM a",
-            "# escape=`\n# Syntax=docker/dockerfile\n",
-            "",
-        ] {
-            assert_eq!(foreign_frontend(none.as_bytes()), None, "{none}");
-        }
-        for (text, frontend) in [
-            ("# syntax=evil/frontend:1\nFROM a", "evil/frontend:1"),
-            ("\u{feff}#SYNTAX=docker/dockerfile-upstream\n", "docker/dockerfile-upstream"),
-            ("# syntax=docker/dockerfile:1\n# syntax=evil\n", "evil"),
-            (
-                "#!/usr/bin/env x\n\n# a comment\n# syntax=ghcr.io/docker/dockerfile\n",
-                "ghcr.io/docker/dockerfile",
-            ),
-            ("# syntax=docker.io/docker/dockerfile.evil\n", "docker.io/docker/dockerfile.evil"),
-        ] {
-            assert_eq!(foreign_frontend(text.as_bytes()).as_deref(), Some(frontend), "{text}");
-        }
-    }
 
     #[test]
     fn what_the_layer_cache_leaves_out_of_account_is_left_out() {

@@ -104,6 +104,7 @@ impl<'r> Snapshot<'r> {
     /// # Errors
     /// As [`Snapshot::entry`].
     pub fn children(&self, folder: &RepoPath) -> Result<Vec<(RepoPath, EntryKind)>, GitError> {
+        check_depth(folder, folder.components().count())?;
         let tree = self.folder(folder)?.unwrap_or_default();
         entries(&tree, folder).map(|entry| entry.map(|entry| (entry.path_in(folder), entry.kind))).collect()
     }

@@ -1,7 +1,8 @@
-//! Infers what a project's pattern file would have to say from what its Dockerfile takes.
+//! Infers what a project is made from: what its Dockerfile takes from the context.
 //!
-//! [`sources`] is what `COPY`, `ADD` and bind mounts take from the context, one by one; [`lines`] makes
-//! of them the lines of a `.rebuild_patterns`, as people write them:
+//! [`sources`] is what `COPY`, `ADD` and bind mounts take, one by one. Where nobody wrote a pattern file, the inputs of a project are
+//! what these take; where somebody did, `lint` compares the two. [`lines`] makes of them the lines of a `.rebuild_patterns`, as
+//! people write them:
 //!
 //! ```text
 //! COPY package.json yarn.lock* ./    ./package.json
@@ -11,26 +12,27 @@
 //! COPY ${DIR}/assets assets          ./               (a guess: `DIR` is not known here)
 //! ```
 //!
-//! A guess takes too much rather than too little. What `ONBUILD` of a parent takes is not seen, nor is
-//! `--exclude`: what it leaves out is taken here. A `?` or `[^a]` of the Dockerfile fits a character beyond
-//! ASCII, which in a pattern file only `*` does.
+//! A guess takes too much rather than too little: it is the whole context. So is what a frontend takes that is not Docker's. What
+//! `--exclude` leaves out is taken here. What `ONBUILD` of an external image takes is not seen. A `?` or `[^a]` of the Dockerfile fits
+//! a character beyond ASCII, which in a line of a pattern file only `*` does.
 
 mod source;
 mod wildcard;
+
+use std::fmt;
 
 use thiserror::Error;
 
 use crate::dockerfile::{CopyKind, Dockerfile, DockerfileError};
 use crate::dockerignore::{DockerIgnore, DockerIgnoreError};
 use crate::git::{GitError, Snapshot};
-use crate::model::{ErrorKind, RepoPath, StageName};
-use crate::patterns::Patterns;
-use crate::workspace::Project;
+use crate::model::{ErrorKind, RepoPath, StageName, printable};
+use crate::patterns::{Pattern, Patterns};
 
 /// One source of a `COPY` or `ADD`, or of a bind mount.
 #[derive(Clone, Debug)]
 pub struct Source {
-    pub kind: CopyKind,
+    pub kind: SourceKind,
     /// Of the Dockerfile, from 1.
     pub line: usize,
     /// With its variables.
@@ -42,6 +44,27 @@ pub struct Source {
     pub patterns: Patterns,
     /// Whether `--exclude` leaves out some of it.
     pub has_exclusions: bool,
+    pub(crate) follows: Follows,
+}
+
+/// What takes a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceKind {
+    Copy,
+    Add,
+    Mount,
+    /// A frontend that is not Docker's, which may take anything.
+    Frontend,
+}
+
+/// What of the tree a source's paths follow from. Of folders it does not matter whether they are there: so where nothing is changed
+/// at exactly these paths, the same source takes the same paths.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Follows {
+    /// Where a link may lead elsewhere.
+    pub(crate) paths: Vec<RepoPath>,
+    /// What wildcards may find, each of which may be a link too.
+    pub(crate) wildcards: Patterns,
 }
 
 /// How sure it is that a source takes what is said of it.
@@ -57,6 +80,8 @@ pub enum Resolution {
     UnknownVariable,
     /// Its wildcards are none that an engine accepts.
     BadWildcard,
+    /// Another program than Docker's frontend decides what it takes.
+    ForeignFrontend,
 }
 
 /// Paths that a source takes, from the repository root.
@@ -105,33 +130,15 @@ impl InferError {
     }
 }
 
-/// What the Dockerfile of a project takes from its context, on any of its platforms.
-///
-/// # Errors
-/// As [`sources`].
-pub fn of_project(project: &Project, snapshot: &Snapshot<'_>) -> Result<Vec<Source>, InferError> {
-    let config = &project.config;
-    let mut all: Vec<Source> = Vec::new();
-    for variant in &project.variants {
-        let sources = sources(&variant.dockerfile, config.target.as_ref(), &config.context.value, snapshot)?;
-        for source in sources {
-            let is_known = |known: &Source| (known.line, &known.takes) == (source.line, &source.takes);
-            if !all.iter().any(is_known) {
-                all.push(source);
-            }
-        }
-    }
-    Ok(all)
-}
-
-/// What of the context a build of a project doesn't get, whatever is copied.
+/// What of a context a build doesn't get, whatever is copied: the first of `files` that is there says it.
 ///
 /// # Errors
 /// [`InferError::DockerIgnore`] for a file that the engine would refuse too, else [`InferError::Git`].
-pub fn ignored(project: &Project, snapshot: &Snapshot<'_>) -> Result<DockerIgnore, InferError> {
-    for file in project.ignore_files() {
-        if let Some(text) = snapshot.read(&file)? {
-            return DockerIgnore::parse(&text).map_err(|source| InferError::DockerIgnore { file, source });
+pub fn ignored(files: &[RepoPath], snapshot: &Snapshot<'_>) -> Result<DockerIgnore, InferError> {
+    for file in files {
+        if let Some(text) = snapshot.read(file)? {
+            let failed = |source| InferError::DockerIgnore { file: file.clone(), source };
+            return DockerIgnore::parse(&text).map_err(failed);
         }
     }
     Ok(DockerIgnore::default())
@@ -151,25 +158,39 @@ pub fn sources(
 ) -> Result<Vec<Source>, InferError> {
     let resolver = source::Resolver::new(context, snapshot);
     let mut sources = Vec::new();
+    sources.extend(dockerfile.foreign_frontend().map(|(line, image)| foreign(line, image, context)));
     for copy in dockerfile.copies_needed_for(target)? {
-        let flags = source::Flags::of(dockerfile, copy);
         for source in &copy.sources {
-            if copy.kind == CopyKind::Add && source::is_remote(source.path.as_deref().unwrap_or_default()) {
+            if copy.kind == CopyKind::Add && source::is_remote(source) {
                 continue;
             }
-            let (resolution, takes) = resolver.takes(source, copy.kind, flags)?;
+            let source::Resolved { resolution, takes, patterns, follows } = resolver.takes(source, copy)?;
             sources.push(Source {
-                kind: copy.kind,
+                kind: copy.kind.into(),
                 line: source.line,
                 written: source.written.clone(),
                 resolution,
-                patterns: patterns(&takes, context),
                 takes,
-                has_exclusions: flags.exclude,
+                patterns,
+                has_exclusions: copy.has_exclusions,
+                follows,
             });
         }
     }
     Ok(sources)
+}
+
+fn foreign(line: usize, image: &str, context: &RepoPath) -> Source {
+    Source {
+        kind: SourceKind::Frontend,
+        line,
+        written: image.to_owned(),
+        resolution: Resolution::ForeignFrontend,
+        takes: vec![CopiedPath::Folder(context.clone())],
+        patterns: [Pattern::of_folder(context)].into_iter().collect(),
+        has_exclusions: false,
+        follows: Follows::default(),
+    }
 }
 
 /// The lines of a pattern file in `folder` that take what the sources take, in their order, each once.
@@ -188,6 +209,38 @@ pub fn lines(sources: &[Source], folder: &RepoPath) -> Vec<String> {
         }
     }
     lines
+}
+
+impl Source {
+    /// Whether it takes everything in `folder`.
+    pub fn takes_all_of(&self, folder: &RepoPath) -> bool {
+        let is_whole =
+            |takes: &CopiedPath| matches!(takes, CopiedPath::Folder(taken) if folder.is_within(taken));
+        self.takes.iter().any(is_whole)
+    }
+}
+
+impl From<CopyKind> for SourceKind {
+    fn from(kind: CopyKind) -> Self {
+        match kind {
+            CopyKind::Copy => Self::Copy,
+            CopyKind::Add => Self::Add,
+            CopyKind::Mount => Self::Mount,
+        }
+    }
+}
+
+/// The part of the instruction that names it.
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let written = printable(&self.written);
+        match self.kind {
+            SourceKind::Copy => write!(formatter, "COPY {written}"),
+            SourceKind::Add => write!(formatter, "ADD {written}"),
+            SourceKind::Mount => write!(formatter, "--mount=source={written}"),
+            SourceKind::Frontend => write!(formatter, "# syntax={written}"),
+        }
+    }
 }
 
 impl CopiedPath {
@@ -224,13 +277,6 @@ impl CopiedPath {
             Self::Folder(path) | Self::Glob { folder: path, .. } => path.is_within(folder),
         }
     }
-}
-
-/// What takes the same paths; everything in the context where a line would be too long.
-fn patterns(takes: &[CopiedPath], context: &RepoPath) -> Patterns {
-    let root = RepoPath::default();
-    let lines = takes.iter().map(|takes| takes.line(&root)).zip(1..);
-    Patterns::from_list(lines).unwrap_or_else(|_| Patterns::whole_folder(context))
 }
 
 /// A path in the syntax of globs, in which it stands for itself.

@@ -18,18 +18,27 @@ pub(super) fn is_wild(component: &str) -> bool {
     false
 }
 
+/// What a `?` or a `[^a]` becomes, which stand for any character.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum AnyCharacter {
+    /// The same of a glob, which in a pattern file is one byte.
+    Kept,
+    /// A `*`, which a character beyond ASCII needs there.
+    Star,
+}
+
 /// The glob that matches the same names, or a few more: a range beyond ASCII becomes a `*`.
 ///
 /// `None` for what engines refuse.
-pub(super) fn glob(component: &str) -> Option<String> {
+pub(super) fn glob(component: &str, any: AnyCharacter) -> Option<String> {
     let mut glob = String::new();
     let mut rest = component.chars().peekable();
     while let Some(character) = rest.next() {
         match character {
-            // Two of them would stand for folders in a pattern file.
-            '*' if glob.ends_with('*') && !glob.ends_with("\\*") => {}
-            '*' | '?' => glob.push(character),
-            '[' => class(&mut rest, &mut glob)?,
+            '*' => push_star(&mut glob),
+            '?' if any == AnyCharacter::Star => push_star(&mut glob),
+            '?' => glob.push(character),
+            '[' => class(&mut rest, &mut glob, any)?,
             '\\' => push_literal(&mut glob, rest.next()?),
             _ => push_literal(&mut glob, character),
         }
@@ -38,12 +47,13 @@ pub(super) fn glob(component: &str) -> Option<String> {
 }
 
 /// What follows a `[`: `^` negates, `-` and `]` must be escaped, and so is what has a meaning only in ours.
-fn class(rest: &mut Peekable<Chars<'_>>, glob: &mut String) -> Option<()> {
+fn class(rest: &mut Peekable<Chars<'_>>, glob: &mut String, any: AnyCharacter) -> Option<()> {
     let mut class = String::from("[");
+    let mut is_ascii = true;
     if rest.next_if_eq(&'^').is_some() {
         class.push('!');
+        is_ascii = any == AnyCharacter::Kept;
     }
-    let mut is_ascii = true;
     loop {
         let first = member(rest)?;
         let last = if rest.next_if_eq(&'-').is_some() { member(rest)? } else { first };
@@ -63,10 +73,17 @@ fn class(rest: &mut Peekable<Chars<'_>>, glob: &mut String) -> Option<()> {
     if is_ascii {
         glob.push_str(&class);
         glob.push(']');
-    } else if !glob.ends_with('*') {
-        glob.push('*');
+    } else {
+        push_star(glob);
     }
     Some(())
+}
+
+/// Two of them would stand for folders in a pattern file.
+fn push_star(glob: &mut String) {
+    if !glob.ends_with('*') || glob.ends_with("\\*") {
+        glob.push('*');
+    }
 }
 
 fn member(rest: &mut Peekable<Chars<'_>>) -> Option<char> {
@@ -116,14 +133,18 @@ mod tests {
             ("[[:a]", r"[\[\:a]"),
             ("[ä-ü]x", "*x"),
         ] {
-            assert_eq!(glob(written).as_deref(), Some(expected), "{written}");
+            assert_eq!(glob(written, AnyCharacter::Kept).as_deref(), Some(expected), "{written}");
+        }
+        for (written, expected) in [("a?*.c", "a*.c"), ("[^a-c]x", "*x"), ("[a]?", "[a]*"), (r"\*?", r"\**")]
+        {
+            assert_eq!(glob(written, AnyCharacter::Star).as_deref(), Some(expected), "{written}");
         }
     }
 
     #[test]
     fn what_engines_refuse_is_no_glob() {
         for written in ["[a", "[]a]", "[a-]", "[-a]", "[z-a]", r"a*\", r"[\", "["] {
-            assert_eq!(glob(written), None, "{written}");
+            assert_eq!(glob(written, AnyCharacter::Kept), None, "{written}");
         }
     }
 }

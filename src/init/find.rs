@@ -27,14 +27,14 @@ pub(super) fn files(snapshot: &Snapshot<'_>) -> Result<Found, InitError> {
             return;
         }
         let Ok(name) = std::str::from_utf8(file.path.file_name()) else { return };
-        if is_dockerfile(name) {
+        if name.ends_with(PATTERN_FILE) {
+            found.pattern_files.insert(file.path.clone());
+        } else if is_dockerfile(name) {
             found.dockerfiles.push(file.path.clone());
         } else if compose::NAMES.contains(&name) {
             found.compose.push(file.path.clone());
         } else if build_manifest::NAMES.contains(&name) {
             found.manifests.push(file.path.clone());
-        } else if name == PATTERN_FILE {
-            found.pattern_files.insert(file.path.clone());
         }
     })?;
     Ok(found)

@@ -1,13 +1,14 @@
-//! Builds to projects: contexts, folders, names, needs, and the lines of pattern files.
+//! Builds to projects: contexts, folders, names, needs, and the lines that somebody wrote for pattern files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::find::Found;
 use super::names::{Names, is_in_generic_folder};
+use super::own_images;
 use super::{Build, Existing, Guess, Ignored, InitError, Project, Proposal, SourceLocation};
-use crate::dockerfile::{CopyKind, Dockerfile};
+use crate::dockerfile::Dockerfile;
 use crate::git::{EntryKind, Snapshot};
-use crate::infer::{self, CopiedPath, Resolution, Source};
+use crate::infer::{self, Resolution, Source, SourceKind};
 use crate::model::{ProjectName, RepoPath, StageName};
 use crate::patterns::Patterns;
 use crate::workspace::PATTERN_FILE;
@@ -208,6 +209,7 @@ fn needs(
             }
         }
     }
+    own_images::note(proposal, &candidate.build, &candidate.dockerfile, &needs);
     for parent in candidate.dockerfile.parents() {
         let at = SourceLocation::new(&candidate.build.dockerfile, parent.line);
         let built = candidates.iter().position(|other| other.build.image.as_ref() == Some(&parent.reference));
@@ -231,6 +233,7 @@ fn needs(
     needs.into_iter().collect()
 }
 
+/// Writes down what somebody wrote elsewhere about a project's inputs. The others need no pattern file: their Dockerfiles say it.
 fn pattern_files(
     proposal: &mut Proposal,
     snapshot: &Snapshot<'_>,
@@ -244,51 +247,36 @@ fn pattern_files(
         by_path.entry(path).or_default().push(candidate);
     }
     for (path, candidates) in by_path {
-        let file = path.join_component(PATTERN_FILE.as_bytes());
-        if existing == Existing::Keep && found.pattern_files.contains(&file) {
-            proposal.kept.push(file);
-            continue;
+        let shared = path.join_component(PATTERN_FILE.as_bytes());
+        let mut files: BTreeMap<RepoPath, Vec<String>> = BTreeMap::new();
+        for candidate in &candidates {
+            let Some(written) = written_lines(proposal, snapshot, &candidate.build, path)? else {
+                notes(proposal, candidate);
+                continue;
+            };
+            let dockerfile = &candidate.build.dockerfile;
+            let file = if candidates.len() == 1 { shared.clone() } else { beside(dockerfile) };
+            let comment = format!("# What `{dockerfile}` is built from.");
+            files.entry(file).or_insert_with(|| vec![comment]).extend(written);
         }
-        if candidates.len() > 1 {
-            let says =
-                format!("{} projects have their Dockerfiles here, so they share one list", candidates.len());
-            proposal.guesses.push(Guess { at: SourceLocation::file(&file), says });
-        }
-        let lines = lines(proposal, snapshot, &candidates, path)?;
-        proposal.pattern_files.insert(file, lines);
+        let is_kept = |file: &RepoPath| {
+            let is_replaced = existing == Existing::Replace && files.contains_key(file);
+            found.pattern_files.contains(file) && !is_replaced
+        };
+        let beside = candidates.iter().map(|candidate| beside(&candidate.build.dockerfile));
+        let kept: BTreeSet<RepoPath> = beside.chain([shared.clone()]).filter(is_kept).collect();
+        // One for all of them says what the others would say.
+        files.retain(|file, _| !kept.contains(&shared) && !kept.contains(file));
+        proposal.kept.extend(kept);
+        proposal.pattern_files.extend(files);
     }
     Ok(())
 }
 
-/// The lines of the pattern file in `path`, with a comment that says whose they are.
-fn lines(
-    proposal: &mut Proposal,
-    snapshot: &Snapshot<'_>,
-    candidates: &[&Candidate],
-    path: &RepoPath,
-) -> Result<Vec<String>, InitError> {
-    let dockerfiles: BTreeSet<String> =
-        candidates.iter().map(|candidate| format!("`{}`", candidate.build.dockerfile)).collect();
-    let dockerfiles = dockerfiles.into_iter().collect::<Vec<_>>().join(", ");
-    let mut lines = vec![format!("# What is taken by {dockerfiles}.")];
-    let mut sources = Vec::new();
-    for candidate in candidates {
-        match written_lines(proposal, snapshot, &candidate.build, path)? {
-            Some(written) => lines.extend(written),
-            None => {
-                sources.extend(candidate.sources.iter().cloned());
-                notes(proposal, candidate);
-            }
-        }
-    }
-    lines.extend(infer::lines(&sources, path));
-    if lines.iter().all(|line| line.starts_with('#')) {
-        // A file needs a line; these are inputs anyway.
-        let dockerfile =
-            |candidate: &&Candidate| CopiedPath::File(candidate.build.dockerfile.clone()).line(path);
-        lines.extend(candidates.iter().map(dockerfile).collect::<BTreeSet<_>>());
-    }
-    Ok(lines)
+/// The pattern file of one Dockerfile alone.
+fn beside(dockerfile: &RepoPath) -> RepoPath {
+    let file = [dockerfile.as_bytes(), PATTERN_FILE.as_bytes()].concat();
+    RepoPath::new(file).expect("a path with more letters is a path")
 }
 
 /// The lines that somebody wrote elsewhere for this project; `None` where nobody did, or they can't be used.
@@ -315,9 +303,10 @@ fn written_lines(
 fn notes(proposal: &mut Proposal, candidate: &Candidate) {
     for source in &candidate.sources {
         let keyword = match source.kind {
-            CopyKind::Copy => "COPY",
-            CopyKind::Add => "ADD",
-            CopyKind::Mount => "a mount of",
+            SourceKind::Copy => "COPY",
+            SourceKind::Add => "ADD",
+            SourceKind::Mount => "a mount of",
+            SourceKind::Frontend => "the frontend",
         };
         let takes: Vec<String> = source.takes.iter().map(|takes| takes.line(&RepoPath::default())).collect();
         let (written, takes) = (&source.written, takes.join("`, `"));
@@ -337,6 +326,9 @@ fn notes(proposal: &mut Proposal, candidate: &Candidate) {
             }
             Resolution::UnknownVariable => {
                 guess(format!("{keyword} `{written}` depends on a variable: it may take all of `{takes}`"));
+            }
+            Resolution::ForeignFrontend => {
+                guess(format!("{keyword} `{written}` is not Docker's own: it may take all of `{takes}`"));
             }
             Resolution::BadWildcard => {
                 guess(format!(

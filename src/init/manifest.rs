@@ -10,6 +10,10 @@ pub(super) fn text(proposal: &Proposal) -> String {
     if let Some(branch) = &proposal.default_branch {
         push(&mut text, "default_branch", &quoted(&branch.to_string()));
     }
+    if !proposal.own_images.is_empty() {
+        let own: Vec<String> = proposal.own_images.iter().map(|prefix| quoted(&prefix.to_string())).collect();
+        push(&mut text, "own_images", &format!("[{}]", own.join(", ")));
+    }
     for (name, project) in &proposal.projects {
         let key = if name.as_str().contains('.') { quoted(name.as_str()) } else { name.to_string() };
         text.push_str(&format!("\n[projects.{key}]\n"));

@@ -10,10 +10,11 @@ mod find;
 mod layout;
 mod manifest;
 mod names;
+mod own_images;
 mod write;
 mod yaml;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -26,7 +27,7 @@ pub use write::write;
 use crate::config::WorkspaceName;
 use crate::git::{GitError, Snapshot};
 use crate::infer::InferError;
-use crate::model::{BranchName, ErrorKind, ProjectName, RepoPath};
+use crate::model::{BranchName, ErrorKind, ImagePrefix, ProjectName, RepoPath};
 use crate::workspace::MANIFEST;
 
 /// What would be written, and what of it nobody said.
@@ -37,6 +38,9 @@ pub struct Proposal {
     /// Where it is not `main`.
     #[serde(skip)]
     pub default_branch: Option<BranchName>,
+    /// What the names of projects begin with in Dockerfiles.
+    #[serde(skip)]
+    own_images: BTreeSet<ImagePrefix>,
     pub projects: BTreeMap<ProjectName, Project>,
     /// The lines of each pattern file that would be written.
     #[serde(skip)]
@@ -196,6 +200,7 @@ pub fn propose(
     let mut proposal = Proposal {
         workspace,
         default_branch,
+        own_images: BTreeSet::new(),
         projects: BTreeMap::new(),
         pattern_files: BTreeMap::new(),
         kept: Vec::new(),

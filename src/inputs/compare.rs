@@ -109,7 +109,7 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::patterns::Patterns;
-    use crate::workspace::PatternFile;
+    use crate::workspace::InputRules;
 
     /// The project `api` with these lines in its entry, without a Dockerfile that was read.
     fn project(entry: &str) -> Project {
@@ -117,8 +117,8 @@ mod tests {
         let manifest = config::parse(text.as_bytes(), "projects.toml").unwrap();
         let (_, config) = manifest.projects.into_iter().next().unwrap();
         Project {
-            patterns: Patterns::default(),
-            pattern_file: PatternFile::Absent(config.path.value.clone()),
+            inputs: InputRules::Patterns { file: config.path.value.clone(), patterns: Patterns::default() },
+            whole_context: None,
             variants: Box::new([]),
             lookalikes: Box::new([]),
             repository: config.repository.clone(),

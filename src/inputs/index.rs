@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
-use crate::dockerfile::Source;
+use crate::dockerfile;
+use crate::infer::Source;
 use crate::model::{ProjectName, RepoPath};
 use crate::patterns::{Index, IndexWalk, PathSet, Pattern, Patterns};
-use crate::workspace::{FolderContext, LOCK_FILE, MANIFEST, PATTERN_FILE, PatternFile, Project, Variant};
+use crate::workspace::{
+    FolderContext, InferredInputs, InputRules, LOCK_FILE, MANIFEST, PATTERN_FILE, Project, Variant,
+};
 
 /// Projects, numbered from 0 in their order.
 pub type Projects<'w> = [(&'w ProjectName, &'w Project)];
@@ -15,6 +18,11 @@ pub type Projects<'w> = [(&'w ProjectName, &'w Project)];
 pub struct InputIndex<'w> {
     projects: &'w Projects<'w>,
     own: Index<'w>,
+    /// The project of each set of `own`.
+    owners: Vec<usize>,
+    inferred: Index<'w>,
+    /// What each set of `inferred` is of.
+    sources: Vec<InferredSource<'w>>,
     extra: Index<'w>,
     folders: Index<'w>,
     of_all: Index<'w>,
@@ -23,11 +31,20 @@ pub struct InputIndex<'w> {
     implied: HashMap<RepoPath, Vec<(usize, TakenBy<'w>)>>,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct InferredSource<'w> {
+    project: usize,
+    inputs: &'w InferredInputs,
+    source: &'w Source,
+}
+
 /// What makes a path an input of a project.
 #[derive(Clone, Copy, Debug)]
 pub enum TakenBy<'w> {
-    /// A line of its patterns.
+    /// A line of its pattern file.
     Pattern(&'w Pattern),
+    /// A source of its Dockerfile, where there is no pattern file.
+    Source(&'w Source),
     /// A line of `extra_inputs`.
     ExtraInput(&'w Pattern),
     /// A line of `rebuild_all`.
@@ -37,13 +54,19 @@ pub enum TakenBy<'w> {
     IgnoreFile,
     /// It is in a folder that is a named context.
     Context(&'w FolderContext),
+    /// It is in the build context, all of which is an input.
+    WholeContext(&'w FolderContext),
 }
+
+/// What is called with each set that takes a path, and its line.
+type Found<'f, 'w> = &'f mut dyn FnMut(usize, &'w Pattern);
 
 /// What a walk asks that enters each folder before what is in it.
 #[derive(Debug)]
 pub struct InputWalk<'i, 'w> {
     index: &'i InputIndex<'w>,
     own: IndexWalk<'i, 'w>,
+    inferred: IndexWalk<'i, 'w>,
     /// The files that are inputs whatever patterns say, with the folders that they are in.
     implied: PathSet<'i>,
 }
@@ -81,9 +104,25 @@ impl<'w> InputIndex<'w> {
                 implied.entry(file).or_default().push((number, TakenBy::IgnoreFile));
             }
         }
+        let (mut owners, mut patterns, mut sources) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, (_, project)) in projects.iter().enumerate() {
+            match &project.inputs {
+                InputRules::Patterns { patterns: lines, .. } => {
+                    owners.push(number);
+                    patterns.push(lines);
+                }
+                InputRules::Inferred(inputs) => {
+                    let of_source = |source| InferredSource { project: number, inputs, source };
+                    sources.extend(inputs.sources.iter().map(of_source));
+                }
+            }
+        }
         Self {
             projects,
-            own: index(&mut projects.iter().map(|(_, project)| &project.patterns)),
+            own: index(&mut patterns.into_iter()),
+            owners,
+            inferred: index(&mut sources.iter().map(|of| &of.source.patterns)),
+            sources,
             extra: index(&mut projects.iter().map(|(_, project)| &project.extra_inputs)),
             folders: index(&mut projects.iter().map(|(_, project)| &project.folder_patterns)),
             of_all: index(&mut [rebuild_all].into_iter()),
@@ -96,25 +135,39 @@ impl<'w> InputIndex<'w> {
     ///
     /// Chinampa's own files, the manifest and pattern files, are inputs only of projects that name them exactly.
     pub fn matches(&self, path: &RepoPath, found: impl FnMut(usize, TakenBy<'w>)) {
-        self.resolve(path, |each| self.own.matches(path, each), once(found));
+        self.all_matches(path, once(found));
     }
 
     /// Calls `found` for each way in which `path` is an input of a project: several of one project where it is named
     /// more than once.
     pub fn all_matches(&self, path: &RepoPath, found: impl FnMut(usize, TakenBy<'w>)) {
-        self.resolve(path, |each| self.own.matches(path, each), found);
+        let own = |each: Found<'_, 'w>| self.own.matches(path, each);
+        self.resolve(path, own, |each| self.inferred.matches(path, each), found);
     }
 
     /// As [`InputIndex::matches`], for a submodule: it is an input of each project that takes it, or anything that may be in it.
     pub fn matches_submodule(&self, path: &RepoPath, mut found: impl FnMut(usize, TakenBy<'w>)) {
         let is_own_file = is_chinampas(path);
         for (number, (_, project)) in self.projects.iter().enumerate() {
-            let pattern = project.patterns.decide_submodule(path).map(TakenBy::Pattern);
+            let own = match &project.inputs {
+                InputRules::Patterns { patterns, .. } => {
+                    patterns.decide_submodule(path).map(TakenBy::Pattern)
+                }
+                InputRules::Inferred(inputs) => {
+                    let mut sources = inputs.sources.iter().filter(|_| inputs.context.takes_submodule(path));
+                    let source = sources.find(|source| source.patterns.decide_submodule(path).is_some());
+                    source.map(TakenBy::Source)
+                }
+            };
             let extra = || project.extra_inputs.decide_submodule(path).map(TakenBy::ExtraInput);
             let of_all = || self.rebuild_all.decide_submodule(path).map(TakenBy::RebuildAll);
             let context =
                 || project.folders.iter().find(|context| context.takes_submodule(path)).map(TakenBy::Context);
-            let by = pattern.or_else(extra).or_else(of_all).or_else(context);
+            let whole_context = || {
+                let context = project.whole_context.as_ref();
+                context.filter(|context| context.takes_submodule(path)).map(TakenBy::WholeContext)
+            };
+            let by = own.or_else(extra).or_else(of_all).or_else(context).or_else(whole_context);
             if let Some(by) = by.filter(|by| !is_own_file || names_exactly(project, *by, path)) {
                 found(number, by);
             }
@@ -123,13 +176,15 @@ impl<'w> InputIndex<'w> {
 
     /// What a walk asks that enters each folder before what is in it.
     pub fn walk(&self) -> InputWalk<'_, 'w> {
-        InputWalk { index: self, own: self.own.walk(), implied: PathSet::new(self.implied.keys()) }
+        let implied = PathSet::new(self.implied.keys());
+        InputWalk { index: self, own: self.own.walk(), inferred: self.inferred.walk(), implied }
     }
 
     fn resolve(
         &self,
         path: &RepoPath,
-        own: impl FnOnce(&mut dyn FnMut(usize, &'w Pattern)),
+        own: impl FnOnce(Found<'_, 'w>),
+        inferred: impl FnOnce(Found<'_, 'w>),
         mut found: impl FnMut(usize, TakenBy<'w>),
     ) {
         let is_own_file = is_chinampas(path);
@@ -138,7 +193,13 @@ impl<'w> InputIndex<'w> {
                 found(number, by);
             }
         };
-        own(&mut |number, pattern| take(number, TakenBy::Pattern(pattern)));
+        own(&mut |set, pattern| take(self.owners[set], TakenBy::Pattern(pattern)));
+        inferred(&mut |set, _| {
+            let InferredSource { project, inputs, source } = self.sources[set];
+            if inputs.context.takes(path) {
+                take(project, TakenBy::Source(source));
+            }
+        });
         self.extra.matches(path, |number, pattern| take(number, TakenBy::ExtraInput(pattern)));
         self.of_all.matches(path, |_, pattern| {
             (0..self.projects.len()).for_each(|number| take(number, TakenBy::RebuildAll(pattern)));
@@ -146,10 +207,13 @@ impl<'w> InputIndex<'w> {
         let implied = if self.implied.is_empty() { None } else { self.implied.get(path) };
         implied.into_iter().flatten().for_each(|(number, by)| take(*number, *by));
         self.folders.matches(path, |number, _| {
-            let contexts = self.projects[number].1.folders.iter();
-            contexts
-                .filter(|context| context.takes(path))
-                .for_each(|context| take(number, TakenBy::Context(context)));
+            let project = self.projects[number].1;
+            let named = project.folders.iter().map(|context| (context, TakenBy::Context(context)));
+            let whole = project.whole_context.iter().map(|context| (context, TakenBy::WholeContext(context)));
+            named
+                .chain(whole)
+                .filter(|(context, _)| context.takes(path))
+                .for_each(|(_, by)| take(number, by));
         });
     }
 }
@@ -158,7 +222,8 @@ impl<'w> InputWalk<'_, 'w> {
     /// Goes into `folder`. Whether something below it may be an input; where not, the walk can leave it out.
     pub fn enter(&mut self, folder: &RepoPath) -> bool {
         let index = self.index;
-        self.own.enter(folder)
+        let (own, inferred) = (self.own.enter(folder), self.inferred.enter(folder));
+        own || inferred
             || index.of_all.can_match_below(folder)
             || index.extra.can_match_below(folder)
             || index.folders.can_match_below(folder)
@@ -167,8 +232,9 @@ impl<'w> InputWalk<'_, 'w> {
 
     /// As [`InputIndex::matches`]; sooner for a `path` in a folder that was entered.
     pub fn matches(&mut self, path: &RepoPath, found: impl FnMut(usize, TakenBy<'w>)) {
-        let own = &mut self.own;
-        self.index.resolve(path, |each| own.matches(path, each), once(found));
+        let Self { index, own, inferred, .. } = self;
+        let own = |each: Found<'_, 'w>| own.matches(path, each);
+        index.resolve(path, own, |each| inferred.matches(path, each), once(found));
     }
 }
 
@@ -179,24 +245,26 @@ impl TakenBy<'_> {
             Self::Pattern(pattern) | Self::ExtraInput(pattern) | Self::RebuildAll(pattern) => {
                 pattern.to_string()
             }
+            Self::Source(source) => source.to_string(),
             Self::Dockerfile | Self::IgnoreFile => path.to_string(),
-            Self::Context(context) => format!("{}/", context.folder),
+            Self::Context(context) | Self::WholeContext(context) => format!("{}/", context.folder),
         }
     }
 
     /// Where that stands: `file:line`.
     pub fn source(&self, project: &Project, manifest_file: &str) -> String {
-        let (file, line) = match (self, &project.pattern_file) {
-            (Self::Pattern(pattern), PatternFile::There(file)) if pattern.line().is_some() => {
-                (file.to_string(), pattern.line())
-            }
-            (Self::ExtraInput(pattern) | Self::RebuildAll(pattern), _) => {
-                (manifest_file.to_owned(), pattern.line())
-            }
-            (Self::Context(context), _) => (manifest_file.to_owned(), Some(context.line)),
-            (Self::Pattern(_) | Self::Dockerfile | Self::IgnoreFile, _) => (manifest_file.to_owned(), None),
-        };
-        format!("{file}:{}", line.unwrap_or(project.config.line))
+        let in_manifest =
+            |line: Option<usize>| format!("{manifest_file}:{}", line.unwrap_or(project.config.line));
+        match self {
+            Self::Pattern(pattern) => match (project.inputs.pattern_file(), pattern.line()) {
+                (Some(file), Some(line)) => format!("{file}:{line}"),
+                (_, line) => in_manifest(line),
+            },
+            Self::Source(source) => format!("{}:{}", project.config.dockerfile.value, source.line),
+            Self::ExtraInput(pattern) | Self::RebuildAll(pattern) => in_manifest(pattern.line()),
+            Self::Context(context) | Self::WholeContext(context) => in_manifest(Some(context.line)),
+            Self::Dockerfile | Self::IgnoreFile => in_manifest(None),
+        }
     }
 }
 
@@ -219,19 +287,22 @@ pub(super) fn is_extra_input(project: &Project, pattern: &Pattern, path: &RepoPa
 
 /// Whether a line or a source of the Dockerfile is this very path.
 fn names_exactly<'p>(project: &'p Project, by: TakenBy<'_>, path: &RepoPath) -> bool {
-    let is_path = |source: &Source| {
+    let is_path = |source: &dockerfile::Source| {
         let source =
             source.path.as_deref().and_then(|source| RepoPath::new(source.trim_start_matches('/')).ok());
         source.is_some_and(|source| project.config.context.value.join(&source) == *path)
     };
+    let is_source = || {
+        let target = project.config.target.as_ref();
+        let needed = |variant: &'p Variant| variant.dockerfile.copies_needed_for(target).unwrap_or_default();
+        let mut copies = project.variants.iter().flat_map(needed);
+        copies.any(|copy| copy.sources.iter().any(is_path))
+    };
     match by {
         TakenBy::Pattern(pattern) | TakenBy::ExtraInput(pattern) | TakenBy::RebuildAll(pattern) => {
-            let target = project.config.target.as_ref();
-            let needed =
-                |variant: &'p Variant| variant.dockerfile.copies_needed_for(target).unwrap_or_default();
-            let mut copies = project.variants.iter().flat_map(needed);
-            pattern.is_path(path) || copies.any(|copy| copy.sources.iter().any(is_path))
+            pattern.is_path(path) || is_source()
         }
+        TakenBy::Source(_) | TakenBy::WholeContext(_) => is_source(),
         TakenBy::Dockerfile | TakenBy::IgnoreFile => true,
         TakenBy::Context(_) => false,
     }

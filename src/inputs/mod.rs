@@ -6,6 +6,7 @@ mod definition;
 mod digest;
 mod filters;
 mod index;
+mod list;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ pub use compare::{Difference, ParentChange, differences};
 pub use digest::digests;
 pub use filters::{LfsChange, filtered, lfs_changes};
 pub use index::{InputIndex, Projects, TakenBy};
+pub use list::{ListedInput, list};
 
 use crate::git::{EntryKind, GitError, Snapshot, WalkedFile, is_attributes_file};
 use crate::model::{ErrorKind, FileMode, ObjectId, ProjectName, RepoPath};

@@ -2,18 +2,16 @@
 
 use super::walk::{Ambiguity, Line, Subject, Taken};
 use super::{Code, Edit, EditKind, Finding};
-use crate::dockerfile::CopyKind;
-use crate::infer::{self, CopiedPath, Resolution, Source};
+use crate::infer::{self, CopiedPath, Resolution, Source, SourceKind};
 use crate::model::{RepoPath, printable};
+use crate::workspace::PATTERN_FILE;
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for (source, taken) in subject.sources.iter().zip(&subject.taken) {
         findings.extend(of_source(subject, source, taken));
     }
-    if subject.has_pattern_file {
-        for line in subject.lines.iter().filter(|line| line.pattern.line().is_some()) {
-            findings.extend(of_line(subject, line));
-        }
+    if let Some(file) = subject.project.inputs.pattern_file() {
+        findings.extend(subject.lines.iter().filter_map(|line| of_line(subject, file, line)));
     }
 }
 
@@ -22,7 +20,9 @@ fn of_source(subject: &Subject<'_>, source: &Source, taken: &Taken) -> Option<Fi
     let Taken { files, covered, excluded, ignored, uncovered } = taken;
     let is_literal = matches!(source.takes.last(), Some(CopiedPath::File(_) | CopiedPath::Folder(_)));
     let (code, message, suggestion) = match source.resolution {
-        Resolution::UnknownVariable | Resolution::MatchesNothing => return None,
+        Resolution::UnknownVariable | Resolution::ForeignFrontend | Resolution::MatchesNothing => {
+            return None;
+        }
         Resolution::BadWildcard => {
             (Code::SourceBadWildcard, format!("`{written}` has wildcards that engines refuse"), None)
         }
@@ -38,12 +38,14 @@ fn of_source(subject: &Subject<'_>, source: &Source, taken: &Taken) -> Option<Fi
             None,
         ),
         Resolution::There if *files == 0 || uncovered.is_empty() => return None,
+        // Without a pattern file, what it takes is what the inputs are.
+        Resolution::There if subject.project.inputs.inferred().is_some() => return None,
         Resolution::There if *covered == 0 && *excluded == 0 => (
             Code::SourceNotCovered,
             format!("no pattern takes `{written}`, so the build can't find it"),
             add(subject, source, true),
         ),
-        Resolution::There if source.kind == CopyKind::Mount || source.has_exclusions => return None,
+        Resolution::There if source.kind == SourceKind::Mount || source.has_exclusions => return None,
         Resolution::There => {
             let missing = files - covered - excluded;
             let named: Vec<String> = uncovered.iter().map(|path| format!("`{path}`")).collect();
@@ -71,21 +73,14 @@ fn has_extra_input(subject: &Subject<'_>, source: &Source) -> bool {
 
 /// The lines that would take the source. A file that isn't there would lose what its absence means.
 fn add(subject: &Subject<'_>, source: &Source, by_itself: bool) -> Option<Edit> {
-    let mut lines = infer::lines(std::slice::from_ref(source), &subject.project.config.path.value);
-    if !subject.has_pattern_file {
-        lines.insert(0, "./".to_owned());
-    }
-    Some(Edit {
-        file: subject.project.pattern_file.path().to_string(),
-        line: None,
-        kind: EditKind::Add { lines },
-        by_itself: by_itself && subject.has_pattern_file,
-    })
+    let lines = infer::lines(std::slice::from_ref(source), &subject.project.config.path.value);
+    let file = subject.project.inputs.pattern_file()?.to_string();
+    Some(Edit { file, line: None, kind: EditKind::Add { lines }, by_itself })
 }
 
-fn of_line(subject: &Subject<'_>, line: &Line<'_>) -> Option<Finding> {
+fn of_line(subject: &Subject<'_>, file: &RepoPath, line: &Line<'_>) -> Option<Finding> {
     let number = line.pattern.line()?;
-    let file = subject.project.pattern_file.path().to_string();
+    let file = file.to_string();
     let edit = |kind, by_itself| Some(Edit { file: file.clone(), line: Some(number), kind, by_itself });
     let text = line.pattern.text();
     let is_negated = line.pattern.is_negated();
@@ -117,15 +112,22 @@ fn of_line(subject: &Subject<'_>, line: &Line<'_>) -> Option<Finding> {
             edit(EditKind::Remove { text: text.to_owned() }, !is_last && !subject.shares_pattern_file),
         )
     } else if !line.is_used && !is_negated && subject.project.config.hermetic {
-        let message = format!(
-            "nothing in the Dockerfile takes what this line matches, so each change of it builds `{}` for nothing",
-            subject.name
-        );
-        (
-            Code::PatternNotUsed,
-            message,
-            edit(EditKind::Remove { text: text.to_owned() }, !is_last && !subject.shares_pattern_file),
-        )
+        let is_ignored = line.ignored == line.files;
+        let (code, why) = if is_ignored {
+            (Code::IgnoredInput, "`.dockerignore` leaves out what this line matches")
+        } else {
+            (Code::PatternNotUsed, "nothing in the Dockerfile takes what this line matches")
+        };
+        let effect = format!("{why}, so each change of it builds `{}` for nothing", subject.name);
+        // What is not sent may still be what `extra_inputs` are made from.
+        let is_safe = !is_last && (!is_ignored || subject.project.extra_inputs.lines().is_empty());
+        if subject.shares_pattern_file {
+            // Another project may need the line.
+            let own = format!("{}{PATTERN_FILE}", subject.project.config.dockerfile.value);
+            (code, format!("{effect}; other projects have this file too, and `{own}` would be its own"), None)
+        } else {
+            (code, effect, edit(EditKind::Remove { text: text.to_owned() }, is_safe))
+        }
     } else {
         return None;
     };

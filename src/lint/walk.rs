@@ -10,7 +10,7 @@ use crate::git::Snapshot;
 use crate::infer::{self, Source};
 use crate::model::{ProjectName, RepoPath};
 use crate::patterns::{FolderCandidates, Index, Pattern, Patterns};
-use crate::workspace::{PATTERN_FILE, PatternFile, Project, Variant, Workspace};
+use crate::workspace::{PATTERN_FILE, Project, Workspace};
 
 /// The most files of a source that are kept to be named.
 const MAX_NAMED: usize = 3;
@@ -19,7 +19,6 @@ const MAX_NAMED: usize = 3;
 pub(super) struct Subject<'w> {
     pub(super) name: &'w ProjectName,
     pub(super) project: &'w Project,
-    pub(super) has_pattern_file: bool,
     /// Whether another project has the same, so that its lines are not for this one alone.
     pub(super) shares_pattern_file: bool,
     pub(super) lines: Vec<Line<'w>>,
@@ -27,8 +26,6 @@ pub(super) struct Subject<'w> {
     /// For each of `sources`.
     pub(super) taken: Vec<Taken>,
     ignore: DockerIgnore,
-    /// Whether a parent's triggers may take anything of the context.
-    has_triggers: bool,
 }
 
 /// A line of the pattern file.
@@ -36,6 +33,8 @@ pub(super) struct Line<'w> {
     pub(super) pattern: &'w Pattern,
     /// Files that it takes; for a negated line those that it excludes, or that it keeps a source from.
     pub(super) files: usize,
+    /// Those of them that `.dockerignore` leaves out of the context.
+    pub(super) ignored: usize,
     /// Whether one of them can be used in a build.
     pub(super) is_used: bool,
     pub(super) ambiguity: Option<Ambiguity>,
@@ -84,14 +83,13 @@ pub(super) fn subjects<'w>(
 ) -> Result<Vec<Subject<'w>>, LintError> {
     let mut sharing: HashMap<&RepoPath, usize> = HashMap::new();
     for project in workspace.projects.values() {
-        *sharing.entry(project.pattern_file.path()).or_default() += 1;
+        project.inputs.pattern_file().into_iter().for_each(|file| *sharing.entry(file).or_default() += 1);
     }
     let projects = workspace.projects.iter().filter(|(name, _)| selected.contains(*name));
     let mut subjects: Vec<Subject<'w>> = projects
         .map(|(name, project)| {
-            let mut subject = Subject::read(workspace, name, project, snapshot)?;
-            subject.shares_pattern_file = sharing[project.pattern_file.path()] > 1;
-            Ok(subject)
+            let shares_pattern_file = project.inputs.pattern_file().is_some_and(|file| sharing[file] > 1);
+            Subject::read(name, project, shares_pattern_file, snapshot)
         })
         .collect::<Result<_, LintError>>()?;
     let (asked, sets): (Vec<(usize, What)>, Vec<Patterns>) =
@@ -132,10 +130,12 @@ fn subjects_file(subject: &mut Subject<'_>, path: &RepoPath, hits: &[What], is_o
         .collect();
     let is_implied = subject.is_implied(path);
     let in_context = path.relative_to(&subject.project.config.context.value);
-    let can_be_taken = !sources.is_empty() || subject.has_triggers;
-    let is_ignored = can_be_taken && in_context.is_none_or(|path| subject.ignore.ignores(&path));
+    let is_left_out = in_context.as_ref().is_some_and(|path| subject.ignore.ignores(path));
+    let is_ignored = in_context.is_none() || is_left_out;
     let is_in_context = subject.project.folders.iter().any(|context| context.takes(path));
-    let is_used = is_implied || is_in_context || (can_be_taken && !is_ignored) || subject.is_deployed(path);
+    let is_whole = subject.project.whole_context.as_ref().is_some_and(|context| context.takes(path));
+    let can_be_taken = !sources.is_empty() && !is_ignored;
+    let is_used = is_implied || is_in_context || can_be_taken || subject.is_deployed(path);
     let first = lines.first().copied();
     let mut last = lines.last().copied();
     for number in 0..subject.lines.len() {
@@ -148,6 +148,7 @@ fn subjects_file(subject: &mut Subject<'_>, path: &RepoPath, hits: &[What], is_o
         };
         if is_hit {
             line.files += 1;
+            line.ignored += usize::from(is_left_out);
             line.is_used |= is_used;
             last = last.max(Some(number));
         }
@@ -169,7 +170,7 @@ fn subjects_file(subject: &mut Subject<'_>, path: &RepoPath, hits: &[What], is_o
             continue;
         }
         taken.files += 1;
-        if is_implied || is_of_all || (last.is_some() && !excluded) {
+        if is_implied || is_of_all || is_whole || (last.is_some() && !excluded) {
             taken.covered += 1;
         } else if excluded {
             taken.excluded += 1;
@@ -181,34 +182,23 @@ fn subjects_file(subject: &mut Subject<'_>, path: &RepoPath, hits: &[What], is_o
 
 impl<'w> Subject<'w> {
     fn read(
-        workspace: &Workspace,
         name: &'w ProjectName,
         project: &'w Project,
+        shares_pattern_file: bool,
         snapshot: &Snapshot<'_>,
     ) -> Result<Self, LintError> {
         let failed = |source| LintError::Infer { project: name.clone(), source };
-        let sources = infer::of_project(project, snapshot).map_err(failed)?;
+        let sources = project.sources(snapshot).map_err(failed)?;
         let taken = sources.iter().map(|_| Taken::default()).collect();
-        let lines = project.patterns.lines().iter().map(Line::new).collect();
-        let parents = project.variants.iter().flat_map(Variant::own_parents);
-        let parents = parents.filter_map(|(_, parent)| workspace.projects.get(parent));
-        let takes = |trigger: &String| trigger == "COPY" || trigger == "ADD";
-        let has_triggers = parents
-            .flat_map(|parent| &parent.variants)
-            .flat_map(|variant| variant.dockerfile.instructions())
-            .any(|instruction| {
-                instruction.keyword == "ONBUILD" && instruction.arguments.first().is_some_and(takes)
-            });
+        let lines = project.inputs.patterns().into_iter().flat_map(Patterns::lines).map(Line::new).collect();
         Ok(Self {
             name,
             project,
-            shares_pattern_file: false,
-            has_pattern_file: matches!(project.pattern_file, PatternFile::There(_)),
+            shares_pattern_file,
             lines,
             sources,
             taken,
-            ignore: infer::ignored(project, snapshot).map_err(failed)?,
-            has_triggers,
+            ignore: infer::ignored(&project.ignore_files(), snapshot).map_err(failed)?,
         })
     }
 
@@ -260,6 +250,6 @@ impl<'w> Line<'w> {
             differs: false,
             clear_is_same: true,
         });
-        Self { pattern, files: 0, is_used: false, ambiguity }
+        Self { pattern, files: 0, ignored: 0, is_used: false, ambiguity }
     }
 }

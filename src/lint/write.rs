@@ -68,9 +68,12 @@ pub fn fix(
     for finding in findings {
         let Some(edit) = finding.suggestion.as_ref().filter(|edit| edit.by_itself) else { continue };
         let path = match &edit.kind {
-            EditKind::RemoveNeed { .. } => RepoPath::new(MANIFEST).expect("the manifest's name is a path"),
-            _ => workspace.projects[&finding.project].pattern_file.path().clone(),
+            EditKind::RemoveNeed { .. } => {
+                Some(RepoPath::new(MANIFEST).expect("the manifest's name is a path"))
+            }
+            _ => workspace.projects[&finding.project].inputs.pattern_file().cloned(),
         };
+        let Some(path) = path else { continue };
         by_project.entry(path).or_insert((&finding.project, Vec::new())).1.push(edit);
     }
     let (mut prepared, mut made) = (Vec::new(), Vec::new());

@@ -22,6 +22,9 @@ pub struct InvalidDigest {
 pub struct InputDigest([u8; 32]);
 
 impl InputDigest {
+    /// The label of an image that says what it is made from.
+    pub const LABEL: &str = "dev.chinampa.inputs";
+
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }

@@ -144,6 +144,11 @@ pub struct ImageRef {
 }
 
 impl ImageRef {
+    /// How an engine names the image of a local build: `<repository>:local`, where the repository has the cache's prefix.
+    pub fn local(repository: &RepositoryName) -> Self {
+        Self { host: None, repository: repository.clone(), tag: Some(Tag::local()), digest: None }
+    }
+
     /// The same repository under another tag, without a digest.
     pub fn tagged(&self, tag: Tag) -> Self {
         Self { tag: Some(tag), digest: None, ..self.clone() }

@@ -54,6 +54,16 @@ impl Tag {
         Self(format!("untrusted-{}", slug(&format!("{run}{}", platform.unwrap_or_default()), 100)))
     }
 
+    /// What a local build names its images, in the engine alone. It moves with each build.
+    pub fn local() -> Self {
+        Self("local".to_owned())
+    }
+
+    /// The image of a dependency that a local build builds from, in the engine for as long as that run lasts.
+    pub fn parent(run: &str) -> Self {
+        Self(format!("parent-{}", slug(run, 100)))
+    }
+
     /// The image of a folder that a build uses as a named context, in the engine for as long as that build runs.
     pub fn context(unique: &str) -> Self {
         Self(format!("context-{}", slug(unique, 100)))

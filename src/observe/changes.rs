@@ -3,14 +3,14 @@
 //! A file that changed is a reason exactly if it is an input in the base or now. Whatever else the digest covers is
 //! compared by [`inputs::differences`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Reason;
 use crate::git::{GitError, Snapshot};
 use crate::inputs::{self, Difference, InputIndex, LfsChange, TakenBy};
 use crate::model::{Change, ChangeKind, ChangedEntry, ProjectName, RepoPath};
 use crate::patterns::PathSet;
-use crate::workspace::{Base, BaseProject, ManifestSource, PATTERN_FILE, Project, UnreadableBase, Workspace};
+use crate::workspace::{Base, BaseProject, ManifestSource, Project, UnreadableBase, Workspace};
 
 /// The reasons of each project that differs from the base: files in path order, then what else is defined otherwise.
 ///
@@ -119,15 +119,17 @@ fn files(
             reasons.entry(name.clone()).or_default().push(reason);
         }
     }
-    let is_pattern_file = |change: &&Change| change.path.as_bytes().ends_with(PATTERN_FILE.as_bytes());
-    let pattern_files: BTreeMap<_, _> =
-        changes.iter().filter(is_pattern_file).map(|change| (&change.path, change.kind)).collect();
-    for (name, project) in now.iter().filter(|_| !pattern_files.is_empty()) {
-        let path = project.pattern_file.path();
-        if let Some(&change) = pattern_files.get(path) {
-            let project = (*name).clone();
-            let reason = Reason::Patterns { path: path.clone(), change, project };
-            reasons.entry((*name).clone()).or_default().push(reason);
+    let by_path: HashMap<&RepoPath, ChangeKind> =
+        changes.iter().map(|change| (&change.path, change.kind)).collect();
+    for (name, project) in now {
+        let before = base.and_then(|base| base.redefined.get(name)).and_then(|before| match before {
+            BaseProject::Read(before) => before.inputs.pattern_file(),
+            BaseProject::New | BaseProject::Unreadable(_) => None,
+        });
+        let files: BTreeSet<&RepoPath> = project.inputs.pattern_file().into_iter().chain(before).collect();
+        for (path, change) in files.into_iter().filter_map(|path| Some((path, *by_path.get(path)?))) {
+            let reason = Reason::Patterns { path: path.clone(), change, project: name.clone() };
+            reasons.entry(name.clone()).or_default().push(reason);
         }
     }
     reasons

@@ -7,8 +7,8 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::{Image, ObserveError, Zone};
 use crate::config::Strategy;
-use crate::model::{InputDigest, ProjectName, RepositoryName, Tag};
-use crate::registry::Registry;
+use crate::model::{ImageRef, InputDigest, ManifestDigest, ProjectName, RepositoryName, Tag};
+use crate::registry::{EngineStore, Registry};
 use crate::workspace::Workspace;
 
 /// How many questions are under way at once.
@@ -43,6 +43,25 @@ pub(super) async fn images(
     let by_digest = by_digest(registry, workspace, zone, digests);
     let (by_digest, of_default_branch) = try_join(by_digest, of_default_branch).await?;
     Ok(Images { by_digest, of_default_branch })
+}
+
+/// The images that the engine has under the local names of projects and that are of exactly their inputs, by their ids.
+///
+/// # Errors
+/// [`ObserveError::LocalImage`] when the engine can't be asked.
+pub(super) async fn local_images(
+    engine: &EngineStore,
+    workspace: &Workspace,
+    digests: &BTreeMap<ProjectName, InputDigest>,
+) -> Result<BTreeMap<ProjectName, ManifestDigest>, ObserveError> {
+    let answers = stream::iter(digests).map(|(name, digest)| async move {
+        let image = ImageRef::local(&workspace.projects[name].repository);
+        let found = engine.find_made_from(&image, digest).await;
+        let id = found.map_err(|source| ObserveError::LocalImage { project: name.clone(), source })?;
+        Ok::<_, ObserveError>(id.map(|id| (name.clone(), id)))
+    });
+    let found: Vec<Option<_>> = answers.buffer_unordered(AT_ONCE).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 async fn by_digest(

@@ -31,7 +31,7 @@ use crate::model::{
     Change, CommitId, ErrorKind, InputDigest, InvalidImageRef, ManifestDigest, ProjectName, RepositoryName,
     Tag,
 };
-use crate::registry::{Registry, RegistryError};
+use crate::registry::{EngineStore, Registry, RegistryError};
 use crate::workspace::{ManifestSource, Workspace, WorkspaceError};
 
 /// The tree that is looked at.
@@ -68,6 +68,8 @@ pub struct Observations {
     pub projects: BTreeMap<ProjectName, Observed>,
     /// What the cache knows of earlier builds, and of one of this commit.
     pub records: BuildRecords,
+    /// Whether the cache could not be read, so that an image that was not found may be there. Local builds go on all the same.
+    pub is_cache_unread: bool,
 }
 
 /// Where the cache is asked, and about what besides the projects.
@@ -79,6 +81,17 @@ pub struct CacheRequest<'c> {
     pub context: &'c CommitContext,
     /// Those whose own build records are needed: see [`commits_before`].
     pub commits: &'c [CommitId],
+    /// What a local build asks besides.
+    pub local: Option<LocalRequest<'c>>,
+}
+
+/// Where a local build looks first.
+#[derive(Clone, Copy, Debug)]
+pub struct LocalRequest<'c> {
+    /// What it has under a local name is not looked for anywhere else.
+    pub engine: &'c EngineStore,
+    /// Whether the cache can't be read, and the registry of the request stands in for it.
+    pub is_cache_unread: bool,
 }
 
 impl std::fmt::Debug for CacheRequest<'_> {
@@ -94,7 +107,9 @@ pub struct Observed {
     pub files: Vec<InputFile>,
     /// Whether git can't tell all of its changes, because some inputs are not committed.
     pub has_extra_inputs: bool,
-    /// The image of exactly its inputs.
+    /// The engine's id of an image of exactly its inputs that has its local name; looked for by local builds only.
+    pub local_image: Option<ManifestDigest>,
+    /// The image of exactly its inputs that the cache has; not looked for if there is a local one.
     pub image: Option<Image>,
     /// The newest image of the default branch; asked for only where the strategy is `diff`.
     pub default_branch_image: Option<Image>,
@@ -138,6 +153,12 @@ pub enum ObserveError {
         #[source]
         source: RegistryError,
     },
+    #[error("cannot ask the engine for the local image of `{project}`")]
+    LocalImage {
+        project: ProjectName,
+        #[source]
+        source: RegistryError,
+    },
     #[error("a repository of branches that aren't protected can't have a name")]
     Unprotected(#[source] InvalidImageRef),
     #[error("cannot ask the cache for build records")]
@@ -153,7 +174,10 @@ impl ObserveError {
             Self::Git(error) => error.kind(),
             Self::Workspace(error) => error.kind(),
             Self::Inputs(error) => error.kind(),
-            Self::Image { source, .. } | Self::Record(source) | Self::Taints(source) => source.kind(),
+            Self::Image { source, .. }
+            | Self::LocalImage { source, .. }
+            | Self::Record(source)
+            | Self::Taints(source) => source.kind(),
             Self::Unprotected(_) => ErrorKind::Input,
         }
     }
@@ -164,8 +188,23 @@ impl ObserveError {
             Self::Git(error) => error.hint(),
             Self::Workspace(error) => error.hint(),
             Self::Inputs(error) => error.hint(),
-            Self::Image { source, .. } | Self::Record(source) | Self::Taints(source) => source.hint(),
+            Self::Image { source, .. }
+            | Self::LocalImage { source, .. }
+            | Self::Record(source)
+            | Self::Taints(source) => source.hint(),
             Self::Unprotected(_) => Some("give the project a shorter `repository`".to_owned()),
+        }
+    }
+
+    /// Whether it is the cache that could not be read, without which a local build can do.
+    pub fn is_about_cache(&self) -> bool {
+        match self {
+            Self::Image { .. } | Self::Record(_) | Self::Taints(_) => true,
+            Self::Git(_)
+            | Self::Workspace(_)
+            | Self::Inputs(_)
+            | Self::LocalImage { .. }
+            | Self::Unprotected(_) => false,
         }
     }
 }
@@ -213,12 +252,18 @@ pub async fn observe<E: From<ObserveError>>(
     find_base: impl FnOnce(&BuildRecords) -> Result<Base, E>,
 ) -> Result<Observations, E> {
     let workspace = request.workspace;
-    let CacheRequest { registry, zone, context, commits } = cache;
+    let CacheRequest { registry, zone, context, commits, local } = cache;
     let files = files(request, selected)?;
     let digests = inputs::digests(workspace, &files);
+    let local_images = match local {
+        Some(local) => images::local_images(local.engine, workspace, &digests).await?,
+        None => BTreeMap::new(),
+    };
+    let missing = digests.iter().filter(|(name, _)| !local_images.contains_key(*name));
+    let missing = missing.map(|(name, digest)| (name.clone(), *digest)).collect();
     // Of several errors the same one is reported each time.
     let (images, taints, records) = join3(
-        images::images(registry, workspace, zone, &digests),
+        images::images(registry, workspace, zone, &missing),
         images::taints(registry, workspace),
         build_records(registry, workspace, zone, context, commits),
     )
@@ -230,6 +275,7 @@ pub async fn observe<E: From<ObserveError>>(
             digest: digests[&name],
             files,
             has_extra_inputs: !workspace.projects[&name].extra_inputs.lines().is_empty(),
+            local_image: local_images.get(&name).copied(),
             image: images.by_digest.remove(&name),
             default_branch_image: images.of_default_branch.remove(&name),
             taints: taints.remove(&name).unwrap_or_default(),
@@ -237,7 +283,8 @@ pub async fn observe<E: From<ObserveError>>(
         (name, observed)
     };
     let projects = files.into_iter().map(observed).collect();
-    Ok(Observations { changes, projects, records })
+    let is_cache_unread = local.is_some_and(|local| local.is_cache_unread);
+    Ok(Observations { changes, projects, records, is_cache_unread })
 }
 
 fn files(request: Request<'_>, selected: &BTreeSet<ProjectName>) -> Result<inputs::InputFiles, ObserveError> {

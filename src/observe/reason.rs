@@ -54,6 +54,8 @@ pub enum Reason {
     BaseUnknown { why: String },
     /// The cache has no image of these inputs.
     NoImage,
+    /// The engine has no image of these inputs, and whether the cache has one is not known.
+    CacheUnread,
     /// The diff does not affect it, but there is no image to reuse.
     NoImageOfDefaultBranch,
     /// The diff does not affect it, but git can't tell whether its `extra_inputs` changed, and no image is of them.
@@ -99,6 +101,9 @@ impl fmt::Display for Reason {
             Self::Need { project } => write!(formatter, "it needs `{project}`, which is affected"),
             Self::BaseUnknown { why } => write!(formatter, "the base is unknown: {why}"),
             Self::NoImage => formatter.write_str("the cache has no image of these inputs"),
+            Self::CacheUnread => {
+                formatter.write_str("the engine has no image of these inputs, and the cache cannot be read")
+            }
             Self::NoImageOfDefaultBranch => formatter.write_str("the default branch has no image of it"),
             Self::NoImageOfExtraInputs => {
                 formatter.write_str("the cache has no image of its `extra_inputs`, which git can't compare")

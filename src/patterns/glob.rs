@@ -35,6 +35,7 @@ pub(super) enum Piece {
     One,
     Star,
     Class(Class),
+    Character(Class),
 }
 
 impl Glob {
@@ -103,6 +104,7 @@ fn component(tokens: &[Token]) -> Result<Component, GlobError> {
             Token::Byte(_) => pieces.push(Piece::Bytes(run.iter().filter_map(Token::byte).collect())),
             Token::One => pieces.push(Piece::One),
             Token::Class(class) => pieces.push(Piece::Class(class.clone())),
+            Token::Character(class) => pieces.push(Piece::Character(class.clone())),
             Token::Star if pieces.last() == Some(&Piece::Star) => {}
             Token::Star => pieces.push(Piece::Star),
         }
@@ -205,8 +207,17 @@ impl Piece {
             Self::One => rest.first().map(|_| 1),
             Self::Class(class) => rest.first().filter(|&&byte| class.has(byte)).map(|_| 1),
             Self::Star => Some(0),
+            Self::Character(class) => match rest.first()? {
+                byte if byte.is_ascii() => class.has(*byte).then_some(1),
+                _ => Some(character_bytes(rest)),
+            },
         }
     }
+}
+
+/// How long the character is that a text begins with; a byte that is none counts as one.
+fn character_bytes(text: &[u8]) -> usize {
+    (2..=text.len().min(4)).find(|&length| std::str::from_utf8(&text[..length]).is_ok()).unwrap_or(1)
 }
 
 #[cfg(test)]
@@ -254,6 +265,22 @@ mod tests {
     fn a_question_mark_is_one_byte_of_a_component() {
         check("a?c", &["abc"], &["ac", "a/c", "abbc"]);
         check("a[!b]c", &["axc"], &["abc", "a/c", "ac"]);
+    }
+
+    #[test]
+    fn a_character_is_as_many_bytes_as_it_has() {
+        let glob = |text: &str| {
+            let tokens = syntax::parse(text.as_bytes()).unwrap().remove(0);
+            let tokens: Vec<Token> = tokens.into_iter().map(Token::of_characters).collect();
+            Glob::new(b"", &tokens).unwrap()
+        };
+
+        for path in ["a.é", "a.c", "a.€", "a.🦀"] {
+            assert!(glob("a.?").matches(path.as_bytes()), "{path}");
+        }
+        assert!(glob("[!a]x").matches("éx".as_bytes()) && !glob("[!a]x").matches(b"ax"));
+        assert!(glob("*?").matches("é".as_bytes()) && glob("?").matches(b"\xff"));
+        assert!(!glob("a.?").matches("a.éé".as_bytes()) && !glob("[a-c]").matches("é".as_bytes()));
     }
 
     #[test]

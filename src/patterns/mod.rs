@@ -32,7 +32,9 @@ pub use self::regex::RegexError;
 pub use self::syntax::GlobError;
 pub use self::walk::IndexWalk;
 
+use self::glob::Glob;
 use self::line::Matcher;
+use self::syntax::Token;
 use crate::model::{RepoPath, printable};
 
 /// Longer lines are an error.
@@ -100,18 +102,6 @@ impl Patterns {
         Self::collect(lines().zip(1..), patterns, folder)
     }
 
-    /// What a project without a file has: everything in its folder.
-    pub fn whole_folder(folder: &RepoPath) -> Self {
-        Self::default().and_folder(folder)
-    }
-
-    /// These patterns, and everything in `folder` whatever they say of it.
-    pub fn and_folder(self, folder: &RepoPath) -> Self {
-        let text = if folder.is_root() { "./".into() } else { format!("{folder}/").into() };
-        let last = Pattern { text, line: None, negated: false, matcher: Matcher::below(folder) };
-        Self(self.0.into_iter().chain([last]).collect())
-    }
-
     /// Takes patterns that stand in `projects.toml`, each with its line; `./` stands for the root.
     ///
     /// An empty list is no error.
@@ -160,6 +150,44 @@ impl Patterns {
 
     pub fn lines(&self) -> &[Pattern] {
         &self.0
+    }
+}
+
+impl FromIterator<Pattern> for Patterns {
+    fn from_iter<I: IntoIterator<Item = Pattern>>(patterns: I) -> Self {
+        Self(patterns.into_iter().collect())
+    }
+}
+
+/// Those that nobody wrote.
+impl Pattern {
+    /// A path, and everything below it.
+    pub fn of_path(path: &RepoPath) -> Self {
+        Self::unwritten(path.to_string(), [Glob::Path(path.as_bytes().into())].into())
+    }
+
+    /// Everything below a folder.
+    pub fn of_folder(folder: &RepoPath) -> Self {
+        Self::unwritten(format!("{folder}/"), [Glob::Descendants(folder.as_bytes().into())].into())
+    }
+
+    /// What a glob matches below a folder. Here `?`, and brackets that begin with `!`, stand for a whole character, as they do in
+    /// a Dockerfile.
+    ///
+    /// # Errors
+    /// [`GlobError`] where it is none.
+    pub fn of_glob(folder: &RepoPath, glob: &str) -> Result<Self, GlobError> {
+        let above = if folder.is_root() { Vec::new() } else { [folder.as_bytes(), b"/"].concat() };
+        let alternatives = syntax::parse(glob.as_bytes())?.into_iter();
+        let globs = alternatives.map(|tokens| {
+            let tokens: Vec<Token> = tokens.into_iter().map(Token::of_characters).collect();
+            Glob::new(&above, &tokens)
+        });
+        Ok(Self::unwritten(format!("{folder}/{glob}"), globs.collect::<Result<_, GlobError>>()?))
+    }
+
+    fn unwritten(text: String, globs: Box<[Glob]>) -> Self {
+        Self { text: text.into(), line: None, negated: false, matcher: Matcher::Globs(globs) }
     }
 }
 

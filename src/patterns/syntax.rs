@@ -50,9 +50,20 @@ pub(super) enum Token {
     /// `*`: any bytes of a component, or none.
     Star,
     Class(Class),
+    /// Any character of a component but the ASCII ones that the class leaves out.
+    Character(Class),
 }
 
 impl Token {
+    /// The same where `?` and brackets that begin with `!` stand for a character, which may be several bytes.
+    pub(super) fn of_characters(self) -> Self {
+        match self {
+            Self::One => Self::Character(Class { negated: true, ranges: Box::default() }),
+            Self::Class(class) if class.negated => Self::Character(class),
+            other => other,
+        }
+    }
+
     pub(super) fn byte(&self) -> Option<u8> {
         match self {
             Self::Byte(byte) => Some(*byte),
@@ -207,7 +218,7 @@ mod tests {
             Token::Byte(byte) => char::from(*byte),
             Token::One => '?',
             Token::Star => '*',
-            Token::Class(_) => '#',
+            Token::Class(_) | Token::Character(_) => '#',
         };
         parse(text.as_bytes()).unwrap().iter().map(|tokens| tokens.iter().map(show).collect()).collect()
     }

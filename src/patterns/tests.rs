@@ -151,13 +151,25 @@ fn a_hostile_line_cannot_steer_a_terminal() {
 }
 
 #[test]
-fn a_project_without_a_file_has_its_whole_folder() {
-    let patterns = Patterns::whole_folder(&path("a*"));
+fn patterns_that_nobody_wrote_take_a_path_a_folder_or_what_a_glob_matches_below_one() {
+    let patterns: Patterns = [
+        Pattern::of_folder(&path("a*")),
+        Pattern::of_path(&path("b?")),
+        Pattern::of_glob(&path("[c"), "*.?").unwrap(),
+    ]
+    .into_iter()
+    .collect();
 
     let taken = patterns.decide(&path("a*/b/c")).unwrap();
     assert_eq!((taken.text(), taken.line()), ("a*/", None));
-    assert!(patterns.decide(&path("ab/c")).is_none());
-    assert!(Patterns::whole_folder(&path("")).decide(&path("a")).is_some());
+    for taken in ["b?", "b?/x", "[c/x.y", "[c/x.é"] {
+        assert!(patterns.decide(&path(taken)).is_some(), "{taken}");
+    }
+    for left in ["a*", "ab/c", "bx", "[c/x.yz", "c/x.y"] {
+        assert!(patterns.decide(&path(left)).is_none(), "{left}");
+    }
+    let whole: Patterns = [Pattern::of_folder(&path(""))].into_iter().collect();
+    assert!(whole.decide(&path("a")).is_some());
 }
 
 #[test]

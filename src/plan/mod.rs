@@ -12,7 +12,7 @@ pub use impact::{Impact, ProjectImpact, impact};
 
 use crate::config::Strategy;
 use crate::graph::ProjectGraph;
-use crate::model::{CommitId, InputDigest, ProjectName, Tag};
+use crate::model::{CommitId, InputDigest, ManifestDigest, ProjectName, Tag};
 use crate::observe::{Base, Image, Observations, Observed, Reason};
 
 /// Which projects are built whatever was observed.
@@ -46,6 +46,8 @@ pub struct Step {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     Build(Build),
+    /// The engine of a local build has this image, by its id, under the project's local name.
+    Keep(ManifestDigest),
     /// The cache has it: nothing is written.
     Reuse(Image),
 }
@@ -75,49 +77,60 @@ impl Step {
     pub fn reasons(&self) -> impl Iterator<Item = &Reason> {
         let build = match &self.action {
             Action::Build(build) => Some(build),
-            Action::Reuse(_) => None,
+            Action::Keep(_) | Action::Reuse(_) => None,
         };
         build.into_iter().flat_map(|build| build.reasons.iter().chain(&self.impact.reasons))
     }
 }
 
 /// Plans all projects that were observed.
-pub fn make(graph: &ProjectGraph, observed: &Observations, strategy: Strategy, force: &Force) -> Plan {
-    let Observations { changes, projects, records: _ } = observed;
+pub fn make(graph: &ProjectGraph, all: &Observations, strategy: Strategy, force: &Force) -> Plan {
+    let Observations { changes, projects, records: _, is_cache_unread: _ } = all;
     let selected = projects.keys().cloned().collect();
     let Impact { head, is_dirty, base, projects: impacts } = impact(graph, changes, &selected);
     let steps = impacts.into_iter().map(|impact| {
         let observed = &projects[&impact.project];
         let is_forced = matches!(force, Force::Only(projects) if projects.contains(&impact.project));
-        let action = decide(observed, strategy, is_forced, impact.is_affected);
+        let action = decide(all, observed, strategy, is_forced, impact.is_affected);
         Step { digest: observed.digest, files: observed.files.len(), action, impact }
     });
     Plan { head, is_dirty, base, steps: steps.collect() }
 }
 
-fn decide(observed: &Observed, strategy: Strategy, is_forced: bool, is_affected: bool) -> Action {
+fn decide(
+    all: &Observations,
+    observed: &Observed,
+    strategy: Strategy,
+    is_forced: bool,
+    is_affected: bool,
+) -> Action {
     let build = |reasons| Action::Build(Build { reasons, taints: observed.taints.clone() });
+    // What could not be read may be there.
+    let not_found = |reason| build(vec![if all.is_cache_unread { Reason::CacheUnread } else { reason }]);
     if is_forced {
         return build(vec![Reason::Forced]);
     }
     if !observed.taints.is_empty() {
         return build(vec![Reason::Tainted]);
     }
+    if let Some(id) = observed.local_image {
+        return Action::Keep(id);
+    }
     let same_inputs = observed.image.as_ref();
     match strategy {
         Strategy::Digest => match same_inputs {
             Some(image) => Action::Reuse(image.clone()),
-            None => build(vec![Reason::NoImage]),
+            None => not_found(Reason::NoImage),
         },
         Strategy::Diff if is_affected => build(Vec::new()),
         // Git can't tell whether inputs changed that are not committed, but the digest can.
         Strategy::Diff if observed.has_extra_inputs => match same_inputs {
             Some(image) => Action::Reuse(image.clone()),
-            None => build(vec![Reason::NoImageOfExtraInputs]),
+            None => not_found(Reason::NoImageOfExtraInputs),
         },
         Strategy::Diff => match same_inputs.or(observed.default_branch_image.as_ref()) {
             Some(image) => Action::Reuse(image.clone()),
-            None => build(vec![Reason::NoImageOfDefaultBranch]),
+            None => not_found(Reason::NoImageOfDefaultBranch),
         },
     }
 }

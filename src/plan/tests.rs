@@ -56,11 +56,17 @@ fn observed(changed: &[&str], images: &[&str]) -> Observations {
         files: Vec::new(),
         has_extra_inputs: false,
         image: images.contains(&project.as_str()).then(|| image(project.as_str())),
+        local_image: None,
         default_branch_image: None,
         taints: Vec::new(),
     };
     let projects = graph().order().map(|project| (project.clone(), observed(project))).collect();
-    Observations { changes: changes(changed), projects, records: BuildRecords::default() }
+    Observations {
+        changes: changes(changed),
+        projects,
+        records: BuildRecords::default(),
+        is_cache_unread: false,
+    }
 }
 
 fn plan(observed: &Observations, strategy: Strategy, force: &Force) -> Plan {
@@ -151,6 +157,40 @@ fn every_build_of_a_tainted_project_ends_its_taint() {
 
         let Action::Build(build) = &plan.step(&name("site")).unwrap().action else { panic!("not built") };
         assert_eq!(build.taints, [Tag::taint(&name("site"), 1)], "{force:?}");
+    }
+}
+
+#[test]
+fn what_the_engine_of_a_local_build_has_is_kept_unless_something_forces_its_build() {
+    let mut observed = observed(&["base", "lib", "api"], &["site"]);
+    let id = ManifestDigest::of(b"local");
+    for project in ["base", "lib", "api", "site"] {
+        observed.projects.get_mut(&name(project)).unwrap().local_image = Some(id);
+    }
+    observed.projects.get_mut(&name("lib")).unwrap().taints = vec![Tag::taint(&name("lib"), 1)];
+
+    for strategy in [Strategy::Digest, Strategy::Diff] {
+        let plan = plan(&observed, strategy, &Force::Only([name("api")].into()));
+
+        assert_eq!(built(&plan), ["lib", "api"], "{strategy:?}");
+        for project in ["base", "site"] {
+            assert_eq!(plan.step(&name(project)).unwrap().action, Action::Keep(id), "{strategy:?}");
+        }
+    }
+}
+
+/// No error is ever read as "not there".
+#[test]
+fn without_the_cache_nothing_is_said_to_be_missing_from_it() {
+    for strategy in [Strategy::Digest, Strategy::Diff] {
+        let observed = Observations { is_cache_unread: true, ..observed(&[], &[]) };
+
+        let plan = plan(&observed, strategy, &Force::None);
+
+        assert_eq!(built(&plan).len(), 4);
+        for project in ["base", "lib", "api", "site"] {
+            assert_eq!(reasons(&plan, project), [Reason::CacheUnread], "{strategy:?}");
+        }
     }
 }
 

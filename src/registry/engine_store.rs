@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 use super::{MAX_ARTIFACT_BYTES, Registry, RegistryError, RepositoryChange, Storage};
 use crate::docker::Docker;
-use crate::model::{ImageRef, Login, ManifestDigest, Platform, RepositoryName, Tag};
+use crate::model::{ImageRef, InputDigest, Login, ManifestDigest, Platform, RepositoryName, Tag};
 
 /// The file that a document is.
 const DOCUMENT: &str = "document.json";
@@ -30,7 +30,7 @@ const TYPE_LABEL: &str = "dev.chinampa.artifact-type";
 const MAX_FRAME_BYTES: usize = 1 << 20;
 
 /// The engine's own store. Nothing has to be pushed, and nobody asks for a password.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct EngineStore {
     docker: bollard::Docker,
 }
@@ -39,6 +39,21 @@ impl EngineStore {
     /// Uses a connection that is there already.
     pub fn new(docker: &Docker) -> Self {
         Self { docker: docker.bollard().clone() }
+    }
+
+    /// The id of the image with this name, if its label says that it is made from `inputs`.
+    ///
+    /// # Errors
+    /// [`RegistryError`] when the engine can't be asked.
+    pub async fn find_made_from(
+        &self,
+        image: &ImageRef,
+        inputs: &InputDigest,
+    ) -> Result<Option<ManifestDigest>, RegistryError> {
+        let Some(found) = self.inspect(image).await? else { return Ok(None) };
+        let labels = found.config.as_ref().and_then(|config| config.labels.as_ref());
+        let made_from = labels.and_then(|labels| labels.get(InputDigest::LABEL)?.parse().ok());
+        if made_from == Some(*inputs) { id_of(image, &found).map(Some) } else { Ok(None) }
     }
 
     /// The store of an engine that isn't there.

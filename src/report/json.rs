@@ -57,6 +57,8 @@ struct ResultJson<'p> {
     seconds: f64,
     image: Option<&'p ImageRef>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pulled_from: Option<&'p ImageRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     cached_steps: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     steps: Option<usize>,
@@ -122,7 +124,7 @@ impl<'p> PlanJson<'p> {
         let step = |step: &'p Step| {
             let action = match step.action {
                 Action::Build(_) => "build",
-                Action::Reuse(_) => "reuse",
+                Action::Keep(_) | Action::Reuse(_) => "reuse",
             };
             let json = StepJson::new(&step.impact, action, Some((step.digest, step.files)), step.reasons());
             let replaced = replaced::of_step(workspace, step);
@@ -182,6 +184,7 @@ impl<'p> BuildJson<'p> {
                 outcome: project.outcome.label(),
                 seconds: project.took.as_secs_f64(),
                 image: project.image(),
+                pulled_from: None,
                 cached_steps: None,
                 steps: None,
                 error: None,
@@ -203,6 +206,7 @@ impl<'p> BuildJson<'p> {
                     json.log_tail = Some(log_tail);
                     json.hint = hint.as_deref();
                 }
+                Outcome::Pulled { from, .. } => json.pulled_from = Some(from),
                 Outcome::Blocked { by } => json.blocked_by = Some(by),
                 Outcome::Reused { .. } | Outcome::Cancelled => {}
             }
@@ -282,6 +286,7 @@ impl Serialize for ReasonJson<'_> {
                 map.serialize_entry("why", why)?;
             }
             Reason::NoImage => kind("no-image")?,
+            Reason::CacheUnread => kind("cache-unread")?,
             Reason::NoImageOfDefaultBranch => kind("no-image-of-default-branch")?,
             Reason::NoImageOfExtraInputs => kind("no-image-of-extra-inputs")?,
             Reason::Tainted => kind("tainted")?,
@@ -314,6 +319,11 @@ pub fn event(event: &Event) -> serde_json::Value {
         Event::Started { project } => {
             set("event", "started".into());
             set("project", project.as_str().into());
+        }
+        Event::Pulling { project, image } => {
+            set("event", "pulling".into());
+            set("project", project.as_str().into());
+            set("image", image.to_string().into());
         }
         Event::Pushing { project, image } => {
             set("event", "pushing".into());

@@ -5,6 +5,7 @@ pub mod deployment;
 pub mod environment;
 pub mod graph;
 pub mod init;
+pub mod inputs;
 pub mod json;
 pub mod lint;
 mod replaced;

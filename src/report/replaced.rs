@@ -30,7 +30,7 @@ impl fmt::Display for ReplacedReference<'_> {
 pub(super) fn of_step<'w>(workspace: &'w Workspace, step: &Step) -> Vec<ReplacedReference<'w>> {
     let project = match &step.action {
         Action::Build(_) => workspace.projects.get(&step.impact.project),
-        Action::Reuse(_) => None,
+        Action::Keep(_) | Action::Reuse(_) => None,
     };
     let Some(project) = project else { return Vec::new() };
     let mut replaced = BTreeMap::new();

@@ -14,7 +14,7 @@ use super::json::{BuildJson, PlanJson, event};
 use super::lint::LintJson;
 use super::why::Explanation;
 use super::why_not::NearMisses;
-use super::{answers, graph, simulation};
+use super::{answers, graph, inputs, simulation};
 use crate::config;
 use crate::deploy::{
     ApplyReason, Backend, Creates, DeployError, DeployPlan, DeployReport, ImageChange, LockClaim,
@@ -25,7 +25,7 @@ use crate::dockerfile::Dockerfile;
 use crate::engine::{InlineCacheFault, Progress};
 use crate::execute::{BuildReport, Event, Failure, Outcome, ProjectReport};
 use crate::graph::ProjectGraph;
-use crate::inputs::ParentChange;
+use crate::inputs::{ListedInput, ParentChange};
 use crate::lint::{Code, Edit, EditKind, Finding, Lint, Unchecked};
 use crate::model::{
     BranchName, Change, ChangeKind, ChangedEntry, CommitId, ErrorKind, Fingerprint, Fingerprinter, ImageRef,
@@ -41,7 +41,7 @@ use crate::record::{
 use crate::registry::RepositoryChange;
 use crate::registry::copy::Copied;
 use crate::simulate::{LeftOut, LineCost, ProjectCost, Simulation};
-use crate::workspace::{ParentImage, PatternFile, Project, Variant, Workspace};
+use crate::workspace::{InputRules, ParentImage, Project, Variant, Workspace};
 
 #[path = "../../tests/support/reference.rs"]
 mod reference;
@@ -203,6 +203,7 @@ fn reasons() -> Vec<Reason> {
         Reason::UnreadableBase { why: "no manifest".to_owned() },
         Reason::Need { project },
         Reason::NoImage,
+        Reason::CacheUnread,
         Reason::NoImageOfDefaultBranch,
         Reason::NoImageOfExtraInputs,
         Reason::BaseUnknown { why: "no history".to_owned() },
@@ -222,6 +223,7 @@ fn reasons() -> Vec<Reason> {
             | Reason::UnreadableBase { .. }
             | Reason::Need { .. }
             | Reason::NoImage
+            | Reason::CacheUnread
             | Reason::NoImageOfDefaultBranch
             | Reason::NoImageOfExtraInputs
             | Reason::BaseUnknown { .. }
@@ -252,7 +254,9 @@ fn plan(base: Base) -> Plan {
         is_dirty: false,
         base,
         steps: vec![
-            step(project_impact("lib", &[], Vec::new()), Action::Reuse(reuse)),
+            step(project_impact("lib", &[], Vec::new()), Action::Reuse(reuse.clone())),
+            step(project_impact("kept", &[], Vec::new()), Action::Keep(digest())),
+            step(project_impact("pulled", &[], Vec::new()), Action::Reuse(reuse)),
             step(project_impact("api", &["lib"], reasons()), build(vec![Reason::NoImage])),
             step(project_impact("failed", &[], Vec::new()), build(vec![Reason::Forced])),
             step(project_impact("blocked", &["failed"], Vec::new()), build(vec![Reason::NoImage])),
@@ -286,8 +290,10 @@ fn plans() -> Vec<Value> {
     let report = BuildReport {
         projects: BTreeMap::from([
             (name("lib"), report(Outcome::Reused { image: image(), digest: digest() })),
+            (name("kept"), report(Outcome::Reused { image: image(), digest: digest() })),
             (name("api"), report(built)),
             (name("failed"), report(failed)),
+            (name("pulled"), report(Outcome::Pulled { image: image(), from: image(), digest: digest() })),
             (name("blocked"), report(Outcome::Blocked { by: name("failed") })),
         ]),
         is_interrupted: false,
@@ -338,8 +344,11 @@ fn workspace() -> Workspace {
     let projects = manifest.projects.into_iter().map(|(name, config)| {
         let file = config.path.value.join(&path(".rebuild_patterns"));
         let project = Project {
-            patterns: Patterns::parse(b"./src/\n!**/*.md\n", &config.path.value).unwrap(),
-            pattern_file: PatternFile::There(file),
+            inputs: InputRules::Patterns {
+                file,
+                patterns: Patterns::parse(b"./src/\n!**/*.md\n", &config.path.value).unwrap(),
+            },
+            whole_context: None,
             variants: Box::new([variant()]),
             lookalikes: Box::new([]),
             repository: config.repository.clone(),
@@ -384,6 +393,7 @@ fn events() -> Vec<Value> {
             text: "a warning".to_owned(),
             url: Some("https://a.example".to_owned()),
         }),
+        Event::Pulling { project: project(), image: image() },
         Event::Pushing { project: project(), image: image() },
         Event::RetryingPush {
             project: project(),
@@ -407,6 +417,12 @@ fn small_answers() -> Vec<Value> {
         RepositoryChange::ScanOnPush { enabled: true },
     ];
     let affected = [name("api")];
+    let listed = ListedInput {
+        path: path("api/a"),
+        is_committed: true,
+        pattern: "COPY a".to_owned(),
+        source: "api/Dockerfile:2".to_owned(),
+    };
     vec![
         answers::changed(&known(), &[&path("lib/a")]),
         answers::changed(&unknown(), &[]),
@@ -418,6 +434,7 @@ fn small_answers() -> Vec<Value> {
         answers::last_successful_commit(None),
         answers::ensure_terraform("1.15.5", Path::new("/cache/terraform"), true),
         graph::json(&graph(), &affected.iter().collect()),
+        inputs::json(commit(), false, &name("api"), &[listed]),
     ]
 }
 

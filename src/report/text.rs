@@ -25,7 +25,7 @@ pub fn plan(plan: &Plan, workspace: &Workspace) -> String {
     for step in &plan.steps {
         let action = match &step.action {
             Action::Build(_) => "build",
-            Action::Reuse(_) => "reuse",
+            Action::Keep(_) | Action::Reuse(_) => "reuse",
         };
         line(&mut text, format_args!("{action} `{}` {}", step.impact.project, step.digest.short()));
         reasons(&mut text, step.reasons());
@@ -66,6 +66,7 @@ pub fn base(head: CommitId, is_dirty: bool, base: &Base) -> String {
 pub fn event(event: &Event) -> Option<String> {
     match event {
         Event::Started { project } => Some(format!("{project}: building")),
+        Event::Pulling { project, image } => Some(format!("{project}: pulling {image}")),
         Event::Pushing { project, image } => Some(format!("{project}: pushing {image}")),
         Event::RetryingPush { project, image, error, delay } => Some(format!(
             "{project}: retrying the push of {image} in {}: {}",
@@ -105,10 +106,13 @@ pub fn build(plan: &Plan, workspace: &Workspace, report: &BuildReport, record: O
             &mut text,
             format_args!("{:<9} {}{}", project.outcome.label(), name, detail(&project.outcome, project.took)),
         );
-        if let Outcome::Built { image, .. } | Outcome::Reused { image, .. } = &project.outcome {
+        if let Some(image) = project.image() {
             line(&mut text, format_args!("  as {image}"));
         }
-        if !matches!(project.outcome, Outcome::Reused { .. }) {
+        if let Outcome::Pulled { from, .. } = &project.outcome {
+            line(&mut text, format_args!("  from {from}"));
+        }
+        if !matches!(project.outcome, Outcome::Reused { .. } | Outcome::Pulled { .. }) {
             reasons(&mut text, step.reasons());
         }
         if let Outcome::Built { .. } | Outcome::Failed(_) = &project.outcome {
@@ -156,7 +160,7 @@ fn totals(report: &BuildReport) -> String {
         report.projects.values().filter(with_word).count()
     };
     let mut parts = Vec::new();
-    for label in ["built", "reused", "failed", "blocked", "cancelled"] {
+    for label in ["built", "reused", "pulled", "failed", "blocked", "cancelled"] {
         if count(label) > 0 || matches!(label, "built" | "reused") {
             parts.push(format!("{} {label}", count(label)));
         }
@@ -181,6 +185,7 @@ fn detail(outcome: &Outcome, took: Duration) -> String {
         Outcome::Built { steps, cached_steps, .. } => {
             format!(" in {}, {cached_steps} of {steps} steps cached", seconds(took))
         }
+        Outcome::Pulled { .. } => format!(" in {}", seconds(took)),
         Outcome::Blocked { by } => format!(": `{by}` failed, which it needs"),
         Outcome::Failed { .. } => format!(" after {}", seconds(took)),
         Outcome::Reused { .. } | Outcome::Cancelled => String::new(),

@@ -8,7 +8,7 @@ use super::json::BaseJson;
 use crate::model::{Change, ProjectName, RepoPath};
 use crate::patterns::Pattern;
 use crate::plan::Impact;
-use crate::workspace::{PatternFile, Project, Workspace};
+use crate::workspace::{InputRules, Project, Workspace};
 
 /// How many files of one project are listed in words.
 const MAX_FILES: usize = 20;
@@ -42,7 +42,10 @@ impl<'w> NearMisses<'w> {
             let misses: Vec<NearMiss<'_>> = changes
                 .iter()
                 .filter(|change| folders.iter().any(|folder| change.path.is_within(folder)))
-                .map(|Change { path, .. }| NearMiss { path, excluded_by: it.patterns.last_match(path) })
+                .map(|Change { path, .. }| NearMiss {
+                    path,
+                    excluded_by: it.inputs.patterns().and_then(|patterns| patterns.last_match(path)),
+                })
                 .collect();
             (!misses.is_empty()).then_some((name, it, misses))
         };
@@ -77,7 +80,8 @@ impl<'w> NearMisses<'w> {
 }
 
 fn source(project: &Project, pattern: &Pattern) -> String {
-    format!("{}:{}", project.pattern_file.path(), pattern.line().unwrap_or(1))
+    let file = project.inputs.pattern_file().map(ToString::to_string).unwrap_or_default();
+    format!("{file}:{}", pattern.line().unwrap_or(1))
 }
 
 impl fmt::Display for NearMisses<'_> {
@@ -103,15 +107,19 @@ impl fmt::Display for NearMisses<'_> {
                         miss.path,
                         source(project, pattern)
                     )?,
-                    None => match &project.pattern_file {
-                        PatternFile::There(file) => {
+                    None => match &project.inputs {
+                        InputRules::Patterns { file, .. } => {
                             writeln!(formatter, "  `{}` matches no line of `{file}`{whose}", miss.path)?;
                         }
-                        PatternFile::Absent(_) => writeln!(
-                            formatter,
-                            "  `{}` is not in `{}`, the folder that is taken where there is no pattern file{whose}",
-                            miss.path, project.config.path.value
-                        )?,
+                        InputRules::Inferred(inputs) => {
+                            let dockerfile = &project.config.dockerfile.value;
+                            let why = if inputs.names(miss.path) {
+                                "left out of the context by `.dockerignore`".to_owned()
+                            } else {
+                                format!("taken by no line of `{dockerfile}`")
+                            };
+                            writeln!(formatter, "  `{}` is {why}{whose}", miss.path)?;
+                        }
                     },
                 }
             }

@@ -10,7 +10,7 @@ use crate::infer::{self, Resolution, Source};
 use crate::inputs::{self, InputIndex, Projects, TakenBy};
 use crate::model::{Change, ProjectName, RepoPath};
 use crate::patterns::{Index, Pattern, Patterns};
-use crate::workspace::{Base, MANIFEST, ManifestSource, Workspace, WorkspaceError};
+use crate::workspace::{Base, InputRules, MANIFEST, ManifestSource, Project, Workspace, WorkspaceError};
 
 /// What each project's Dockerfile takes.
 pub(super) struct Inferred {
@@ -27,10 +27,13 @@ impl Inferred {
         let (mut sources, mut ignored, mut is_guess) = (Vec::new(), Vec::new(), Vec::new());
         for (number, (name, project)) in workspace.projects.iter().enumerate() {
             let failed = |source| SimulateError::Infer { project: name.clone(), source };
-            let taken = infer::of_project(project, snapshot).map_err(failed)?;
-            is_guess.push(taken.iter().any(|source| source.resolution == Resolution::UnknownVariable));
+            let taken = project.sources(snapshot).map_err(failed)?;
+            let is_unknown = |source: &Source| {
+                matches!(source.resolution, Resolution::UnknownVariable | Resolution::ForeignFrontend)
+            };
+            is_guess.push(taken.iter().any(is_unknown));
             sources.extend(taken.into_iter().map(|source| (number, source)));
-            ignored.push(infer::ignored(project, snapshot).map_err(failed)?);
+            ignored.push(infer::ignored(&project.ignore_files(), snapshot).map_err(failed)?);
         }
         Ok(Self { sources, ignored, is_guess })
     }
@@ -61,8 +64,13 @@ impl<'w> Lookup<'w> {
         let mut pattern_files: HashMap<&RepoPath, Vec<usize>> = HashMap::new();
         for (number, (_, project)) in projects.iter().enumerate() {
             first_lines.push(next);
-            next += project.patterns.lines().len();
-            pattern_files.entry(project.pattern_file.path()).or_default().push(number);
+            next += match &project.inputs {
+                InputRules::Patterns { patterns, .. } => patterns.lines().len(),
+                InputRules::Inferred(inputs) => inputs.sources.len(),
+            };
+            if let Some(file) = project.inputs.pattern_file() {
+                pattern_files.entry(file).or_default().push(number);
+            }
         }
         first_lines.push(next);
         Self {
@@ -91,18 +99,22 @@ impl<'w> Lookup<'w> {
     pub(super) fn line(&self, line: usize) -> Option<(Option<ProjectName>, String, String)> {
         // A project without lines has the same first line as the next.
         let owner = self.first_lines.partition_point(|first| *first <= line) - 1;
-        let (patterns, project) = match self.projects.get(owner) {
-            Some((_, project)) => (&project.patterns, Some(*project)),
-            None => (&self.workspace.rebuild_all, None),
+        let place = line - self.first_lines[owner];
+        let Some((name, project)) = self.projects.get(owner) else {
+            let pattern = &self.workspace.rebuild_all.lines()[place];
+            let source = self.workspace.manifest_line(pattern.line().unwrap_or(1));
+            return (!pattern.is_negated()).then(|| (None, pattern.to_string(), source));
         };
-        let pattern = &patterns.lines()[line - self.first_lines[owner]];
-        let source = match (pattern.line(), project) {
-            (Some(line), Some(project)) => format!("{}:{line}", project.pattern_file.path()),
-            (line, None) => self.workspace.manifest_line(line.unwrap_or(1)),
-            (None, Some(project)) => self.workspace.manifest_line(project.config.line),
+        let by = match &project.inputs {
+            InputRules::Patterns { patterns, .. } => TakenBy::Pattern(&patterns.lines()[place]),
+            InputRules::Inferred(inputs) => TakenBy::Source(&inputs.sources[place]),
         };
-        let name = self.projects.get(owner).map(|(name, _)| (*name).clone());
-        (!pattern.is_negated()).then(|| (name, pattern.to_string(), source))
+        if matches!(by, TakenBy::Pattern(pattern) if pattern.is_negated()) {
+            return None;
+        }
+        let source = by.source(project, &self.workspace.manifest_file);
+        // No line of a project names the file itself.
+        Some((Some((*name).clone()), by.line(&RepoPath::default()), source))
     }
 
     /// Why a commit would have built what. Without `older` it is the first.
@@ -119,11 +131,17 @@ impl<'w> Lookup<'w> {
         for Change { path, .. } in changes {
             self.declared.all_matches(path, |project, by| match by {
                 TakenBy::Pattern(pattern) => {
-                    let patterns = &self.projects[project].1.patterns;
+                    let patterns = self.projects[project].1.inputs.patterns().expect("one of them takes it");
                     let line = self.first_lines[project] + place(patterns, pattern);
                     causes.lines.insert(line);
                     causes.declared[project] =
                         causes.declared[project].and(cause(patterns, pattern, line, path));
+                }
+                TakenBy::Source(source) => {
+                    let line = self.first_lines[project] + place_of_source(self.projects[project].1, source);
+                    causes.lines.insert(line);
+                    // Where another source takes it too, that is another cause.
+                    causes.declared[project] = causes.declared[project].and(Cause::Line(line));
                 }
                 TakenBy::RebuildAll(pattern) => {
                     let patterns = &self.workspace.rebuild_all;
@@ -133,9 +151,11 @@ impl<'w> Lookup<'w> {
                         causes.declared[project].and(cause(patterns, pattern, line, path));
                     causes.inferred[project] = true;
                 }
-                TakenBy::ExtraInput(_) | TakenBy::Dockerfile | TakenBy::IgnoreFile | TakenBy::Context(_) => {
-                    causes.imply(project);
-                }
+                TakenBy::ExtraInput(_)
+                | TakenBy::Dockerfile
+                | TakenBy::IgnoreFile
+                | TakenBy::Context(_)
+                | TakenBy::WholeContext(_) => causes.imply(project),
             });
             self.inferred_index.matches(path, |number, _| {
                 let project = self.inferred.sources[number].0;
@@ -175,6 +195,12 @@ impl<'w> Lookup<'w> {
         let names = self.projects.iter().map(|(name, _)| *name).enumerate();
         Ok(names.filter(|(_, name)| differing.contains_key(name)).map(|(number, _)| number).collect())
     }
+}
+
+/// Where a source stands among the others.
+fn place_of_source(project: &Project, source: &Source) -> usize {
+    let mut sources = project.inputs.inferred().into_iter().flat_map(|inputs| &inputs.sources);
+    sources.position(|other| std::ptr::eq(other, source)).expect("it is one of them")
 }
 
 /// Where a pattern stands among the others.

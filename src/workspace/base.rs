@@ -4,16 +4,18 @@
 //! error but a value, and counts as changed.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::folder_context::ignore_file;
 use super::images::Names;
-use super::read::{Found, read_all};
-use super::{MANIFEST, ManifestSource, PATTERN_FILE, Project, Workspace, WorkspaceError, manifest};
+use super::input_rules::pattern_files;
+use super::read::{Found, files_of, read_all};
+use super::{MANIFEST, ManifestSource, Project, Variant, Workspace, WorkspaceError, ignore_files, manifest};
 use crate::config::{Located, Problem, ProjectConfig};
 use crate::git::{GitError, Snapshot};
-use crate::model::{Change, ProjectName};
-use crate::patterns::{PathSet, Patterns};
+use crate::infer::Source;
+use crate::model::{Change, ProjectName, RepoPath};
+use crate::patterns::{Index, PathSet, Patterns};
 
 /// What a base says of the projects of a newer tree.
 #[derive(Debug)]
@@ -44,9 +46,9 @@ pub struct UnreadableBase(pub String);
 impl<'w> Base<'w> {
     /// Reads what the changes from `base` to the tree of `workspace` may have defined anew.
     ///
-    /// The definition of a project follows from the manifest, its pattern file and its Dockerfile. So where the
-    /// manifest is the same, only projects with one of the two files among the changes are read, or with the ignore file of a folder
-    /// that is a named context.
+    /// The definition of a project follows from the manifest, its pattern file, its Dockerfile and those of our own images that this one
+    /// starts from; what is inferred, from ignore files and from links too. So where the manifest is the same, only projects with
+    /// one of these among the changes are read.
     ///
     /// # Errors
     /// [`GitError`] when the object database fails.
@@ -69,18 +71,10 @@ impl<'w> Base<'w> {
         base: &Snapshot<'_>,
         changes: &[Change],
     ) -> Result<Self, GitError> {
-        let changed = PathSet::new(changes.iter().map(|change| &change.path));
-        let is_redefined = |project: &Project| {
-            let is_own = changed.has_at_or_below(&project.config.path.value)
-                && (changed.has_at_or_below(&project.config.dockerfile.value)
-                    || changed.has_at_or_below(project.pattern_file.path()));
-            // It decides which files of the folder are inputs.
-            let mut folders = project.config.folders();
-            is_own || folders.any(|(folder, _)| changed.has_at_or_below(&ignore_file(folder)))
-        };
+        let changed = ChangedPaths::new(workspace, changes);
         let projects = workspace.projects.iter();
         let configs: Vec<(&ProjectName, &ProjectConfig)> = projects
-            .filter(|(_, project)| is_redefined(project))
+            .filter(|(name, project)| changed.redefine(name, project))
             .map(|(name, project)| (name, &*project.config))
             .collect();
         let redefined = if configs.is_empty() {
@@ -130,21 +124,86 @@ fn read<'w>(
     configs: Vec<(&'w ProjectName, &ProjectConfig)>,
     names: &Names<'_>,
 ) -> Result<BTreeMap<&'w ProjectName, BaseProject>, GitError> {
-    base.fetch_from_promisor(configs.iter().flat_map(|(_, config)| {
-        [config.dockerfile.value.clone(), config.path.value.join_component(PATTERN_FILE.as_bytes())]
-    }))?;
+    base.fetch_from_promisor(configs.iter().flat_map(|(_, config)| files_of(config)))?;
     let found = read_all(base, &configs, names, MANIFEST)?;
     let project =
         |((name, config), found): ((&'w ProjectName, &ProjectConfig), Result<Found, Vec<Problem>>)| {
             let project = match found {
                 Ok(found) => BaseProject::Read(Box::new(found.with(Box::new(config.clone())))),
                 Err(problems) => {
-                    BaseProject::Unreadable(problems.first().map(ToString::to_string).unwrap_or_default())
+                    // Nobody can follow a hint there any more.
+                    let first = problems.into_iter().next().map(|problem| Problem { hint: None, ..problem });
+                    BaseProject::Unreadable(first.map(|problem| problem.to_string()).unwrap_or_default())
                 }
             };
             (name, project)
         };
     Ok(configs.into_iter().zip(found).map(project).collect())
+}
+
+/// What changed since a base with the same manifest, looked at from the newer tree.
+struct ChangedPaths<'w> {
+    /// With the folders that they are in.
+    all: PathSet<'w>,
+    exact: HashSet<&'w RepoPath>,
+    /// Projects with a changed Dockerfile.
+    dockerfiles: BTreeSet<&'w ProjectName>,
+    /// Projects that have a wildcard for one of the paths.
+    found_by_wildcards: BTreeSet<&'w ProjectName>,
+}
+
+impl<'w> ChangedPaths<'w> {
+    fn new(workspace: &'w Workspace, changes: &'w [Change]) -> Self {
+        let all = PathSet::new(changes.iter().map(|change| &change.path));
+        let is_changed =
+            |(_, project): &(&ProjectName, &Project)| all.has_at_or_below(&project.config.dockerfile.value);
+        let dockerfiles = workspace.projects.iter().filter(is_changed).map(|(name, _)| name).collect();
+        let (owners, wildcards): (Vec<&ProjectName>, Vec<&Patterns>) = workspace
+            .projects
+            .iter()
+            .flat_map(|(name, project)| sources(project).map(move |source| (name, &source.follows.wildcards)))
+            .filter(|(_, wildcards)| !wildcards.lines().is_empty())
+            .unzip();
+        let index = Index::for_paths(wildcards, &all);
+        let mut found_by_wildcards = BTreeSet::new();
+        for change in changes {
+            index.matches(&change.path, |set, _| {
+                found_by_wildcards.insert(owners[set]);
+            });
+        }
+        let exact = changes.iter().map(|change| &change.path).collect();
+        Self { all, exact, dockerfiles, found_by_wildcards }
+    }
+
+    /// Whether the base may define a project otherwise.
+    fn redefine(&self, name: &ProjectName, project: &Project) -> bool {
+        let config = &project.config;
+        let has = |path: &RepoPath| self.all.has_at_or_below(path);
+        // All of these are in its folder.
+        let is_own_file_changed = has(&config.path.value)
+            && (self.dockerfiles.contains(name) || pattern_files(config).iter().any(has));
+        // It decides which files of the folder are inputs.
+        let mut folders = config.folders();
+        is_own_file_changed
+            || folders.any(|(folder, _)| has(&ignore_file(folder)))
+            || self.has_triggers_changed(project)
+            || (project.inputs.inferred().is_some() || project.whole_context.is_some())
+                && ignore_files(config).iter().any(has)
+            || self.found_by_wildcards.contains(name)
+            || sources(project)
+                .any(|source| source.follows.paths.iter().any(|path| self.exact.contains(path)))
+    }
+
+    /// What an image leaves to those that start from it, its Dockerfile says.
+    fn has_triggers_changed(&self, project: &Project) -> bool {
+        let mut parents = project.variants.iter().flat_map(Variant::own_parents);
+        !self.dockerfiles.is_empty() && parents.any(|(_, parent)| self.dockerfiles.contains(parent))
+    }
+}
+
+/// What is inferred of a project.
+fn sources(project: &Project) -> impl Iterator<Item = &Source> {
+    project.inputs.inferred().into_iter().flat_map(|inferred| &inferred.sources)
 }
 
 /// An error and its causes.

@@ -51,9 +51,10 @@ impl<'m> Names<'m> {
         self.registries[0].expect("every manifest has a cache")
     }
 
-    pub(super) fn config(&self, project: &ProjectName) -> &'m ProjectConfig {
-        let found = self.projects.binary_search_by(|(name, _)| (*name).cmp(project));
-        self.projects[found.expect("it is one of them")].1
+    /// A project's entry.
+    pub(super) fn config(&self, project: &ProjectName) -> Option<&'m ProjectConfig> {
+        let place = self.projects.binary_search_by(|(name, _)| (*name).cmp(project)).ok()?;
+        Some(self.projects[place].1)
     }
 
     /// What a reference in `dependent`'s Dockerfile stands for, by the first rule that says something of it:

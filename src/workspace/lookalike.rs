@@ -136,7 +136,7 @@ impl<'m> Names<'m> {
         let needed = candidates.iter().copied().find(is_needed);
         let is_own = candidates.contains(&dependent);
         let project = needed.or_else(|| candidates.first().copied().filter(|_| !is_own))?;
-        let repository = &self.config(project).repository;
+        let repository = &self.config(project)?.repository;
         let key = OwnImageKey::new(&image, project, repository);
         Some(Lookalike { line, reference: reference.to_owned(), project: project.clone(), key })
     }

@@ -5,6 +5,7 @@
 mod base;
 mod folder_context;
 mod images;
+mod input_rules;
 mod lookalike;
 mod read;
 mod variant;
@@ -17,11 +18,13 @@ use crate::config::{
 };
 use crate::git::{GitError, Snapshot};
 use crate::graph::ProjectGraph;
+use crate::infer::{InferError, Source};
 use crate::model::{ContextName, ErrorKind, InvalidImageRef, ProjectName, RepoPath, RepositoryName};
 use crate::patterns::Patterns;
 
 pub use base::{Base, BaseProject, UnreadableBase};
 pub use folder_context::FolderContext;
+pub use input_rules::{InferredInputs, InputRules};
 pub use lookalike::{Lookalike, is_called_like};
 pub use variant::{ParentImage, Variant};
 
@@ -31,7 +34,7 @@ pub const MANIFEST: &str = "projects.toml";
 /// The name, in the root of a repository, of the file that pins external images.
 pub const LOCK_FILE: &str = "projects.lock";
 
-/// A project's pattern file, in its folder.
+/// A project's pattern file, in its folder; with the Dockerfile's name before it, beside the Dockerfile.
 pub const PATTERN_FILE: &str = ".rebuild_patterns";
 
 /// All projects of a tree.
@@ -59,9 +62,9 @@ pub struct Workspace {
 #[derive(Debug)]
 pub struct Project {
     pub config: Box<ProjectConfig>,
-    /// Its pattern file's, and the whole context where that isn't hermetic.
-    pub patterns: Patterns,
-    pub pattern_file: PatternFile,
+    pub inputs: InputRules,
+    /// The build context, where all of it is an input besides: it isn't hermetic.
+    pub whole_context: Option<FolderContext>,
     /// What its Dockerfile is for each of its platforms: at least one.
     pub variants: Box<[Variant]>,
     /// External images of its Dockerfile that are called like another project, on any platform, by their lines. None of them
@@ -73,16 +76,8 @@ pub struct Project {
     pub extra_inputs: Patterns,
     /// The folders that its Dockerfile uses as named contexts on any platform, by their paths.
     pub folders: Box<[FolderContext]>,
-    /// Everything in these folders.
+    /// Everything in these folders, and in the whole context.
     pub folder_patterns: Patterns,
-}
-
-/// Where a project's patterns stand.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PatternFile {
-    There(RepoPath),
-    /// Nobody wrote one at this path: the project takes its whole folder.
-    Absent(RepoPath),
 }
 
 /// Where the manifest is taken from.
@@ -160,15 +155,6 @@ impl Workspace {
     }
 }
 
-impl PatternFile {
-    /// Where the file is, or would be.
-    pub fn path(&self) -> &RepoPath {
-        match self {
-            Self::There(path) | Self::Absent(path) => path,
-        }
-    }
-}
-
 impl Workspace {
     /// Where branches that aren't protected keep what others keep in `repository`, which is without the cache's prefix.
     pub fn unprotected(&self, repository: &RepositoryName) -> RepositoryName {
@@ -189,6 +175,26 @@ impl Workspace {
 }
 
 impl Project {
+    /// What its Dockerfile takes from the context on any of its platforms, whether or not that is what its inputs are.
+    ///
+    /// # Errors
+    /// [`InferError`] when a tree can't be read.
+    pub fn sources(&self, snapshot: &Snapshot<'_>) -> Result<Vec<Source>, InferError> {
+        input_rules::sources(&self.config, &self.variants, snapshot)
+    }
+
+    /// The folders whose files are inputs, whatever patterns say: named contexts, and the whole context.
+    pub fn contexts(&self) -> impl Iterator<Item = &FolderContext> {
+        self.folders.iter().chain(&self.whole_context)
+    }
+
+    /// Whether all that a build could take from the context is an input.
+    pub fn takes_whole_context(&self) -> bool {
+        let takes_all = |source: &Source| source.takes_all_of(&self.config.context.value);
+        self.whole_context.is_some()
+            || self.inputs.inferred().is_some_and(|inferred| inferred.sources.iter().any(takes_all))
+    }
+
     /// The `.dockerignore` files that a build may use: the Dockerfile's own, else the context's.
     pub fn ignore_files(&self) -> [RepoPath; 2] {
         ignore_files(&self.config)

@@ -1,21 +1,23 @@
 //! Reads what the manifest names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
 use super::folder_context::ignore_file;
 use super::images::Names;
+use super::input_rules::{self, pattern_files};
 use super::{
-    FolderContext, Lookalike, PATTERN_FILE, PatternFile, Project, Variant, Workspace, WorkspaceError,
-    ignore_files,
+    FolderContext, InferredInputs, InputRules, Lookalike, ParentImage, Project, Variant, Workspace,
+    WorkspaceError, ignore_files,
 };
 use crate::config::{ContextSource, Located, Manifest, ManifestErrors, Problem, ProjectConfig, UNPROTECTED};
-use crate::dockerfile::Dockerfile;
+use crate::dockerfile::{Dockerfile, DockerfileError, Parameters, Trigger};
 use crate::dockerignore::DockerIgnore;
 use crate::git::{Entry, EntryKind, GitError, Snapshot};
 use crate::graph::ProjectGraph;
-use crate::model::{FileMode, ProjectName, RepoPath, RepositoryName};
-use crate::patterns::{Patterns, PatternsError};
+use crate::infer::{self, InferError};
+use crate::model::{FileMode, Platform, ProjectName, RepoPath, RepositoryName};
+use crate::patterns::{Pattern, Patterns, PatternsError};
 
 /// Fewer projects are read sooner than a thread has opened the repository.
 const MIN_PROJECTS_PER_THREAD: usize = 100;
@@ -26,12 +28,10 @@ pub(super) fn workspace(
     file: String,
 ) -> Result<Workspace, WorkspaceError> {
     let names = Names::new(&manifest);
-    snapshot.fetch_from_promisor(manifest.projects.values().flat_map(|config| {
-        [config.dockerfile.value.clone(), config.path.value.join_component(PATTERN_FILE.as_bytes())]
-    }))?;
+    snapshot.fetch_from_promisor(manifest.projects.values().flat_map(|config| files_of(config)))?;
     let all: Vec<_> = manifest.projects.iter().map(|(name, config)| (name, &**config)).collect();
     let found = read_all(snapshot, &all, &names, &file)?;
-    let mut reader = Reader { snapshot, names: &names, file: &file, problems: Vec::new() };
+    let mut reader = Reader::new(snapshot, &names, &file);
     let rebuild_all = reader.listed(&manifest.workspace.rebuild_all);
     let records = reader.repository(&manifest.workspace.name.builds_repository(), 1);
     let taints = reader.repository(&manifest.workspace.name.taints_repository(), 1);
@@ -73,7 +73,7 @@ pub(super) fn read_all(
     file: &str,
 ) -> Result<Vec<Result<Found, Vec<Problem>>>, GitError> {
     let read = |snapshot: &Snapshot<'_>, projects: &[(&ProjectName, &ProjectConfig)]| {
-        let mut reader = Reader { snapshot, names, file, problems: Vec::new() };
+        let mut reader = Reader::new(snapshot, names, file);
         let mut read = |(name, config): &(&ProjectName, &ProjectConfig)| {
             let found = reader.project(name, config)?;
             Ok(found.ok_or_else(|| std::mem::take(&mut reader.problems)))
@@ -81,6 +81,14 @@ pub(super) fn read_all(
         projects.iter().map(&mut read).collect::<Result<Vec<_>, GitError>>()
     };
     Ok(snapshot.in_parallel(projects, MIN_PROJECTS_PER_THREAD, read)?.into_iter().flatten().collect())
+}
+
+/// The files that say what a project is, wherever they are.
+pub(super) fn files_of(config: &ProjectConfig) -> Vec<RepoPath> {
+    let mut files = pattern_files(config);
+    files.push(config.dockerfile.value.clone());
+    files.extend(ignore_files(config));
+    files
 }
 
 fn graph(
@@ -107,8 +115,8 @@ fn graph(
 /// What a project's entry names; the entry itself is added when all are read.
 pub(super) struct Found {
     repository: RepositoryName,
-    patterns: Patterns,
-    pattern_file: PatternFile,
+    inputs: InputRules,
+    whole_context: Option<FolderContext>,
     variants: Box<[Variant]>,
     lookalikes: Box<[Lookalike]>,
     extra_inputs: Patterns,
@@ -120,19 +128,20 @@ struct Reader<'r, 'm> {
     names: &'r Names<'m>,
     file: &'r str,
     problems: Vec<Problem>,
+    /// Of images of the workspace, which several projects may start from.
+    triggers: BTreeMap<ProjectName, Vec<Trigger>>,
 }
 
 impl Found {
     pub(super) fn with(self, config: Box<ProjectConfig>) -> Project {
-        let Self { repository, patterns, pattern_file, variants, lookalikes, extra_inputs, folders } = self;
-        let folder_patterns = folders
-            .iter()
-            .fold(Patterns::default(), |patterns, context| patterns.and_folder(&context.folder));
+        let Self { repository, inputs, whole_context, variants, lookalikes, extra_inputs, folders } = self;
+        let contexts = folders.iter().chain(&whole_context);
+        let folder_patterns = contexts.map(|context| Pattern::of_folder(&context.folder)).collect();
         Project {
             config,
             repository,
-            patterns,
-            pattern_file,
+            inputs,
+            whole_context,
             variants,
             lookalikes,
             extra_inputs,
@@ -142,7 +151,11 @@ impl Found {
     }
 }
 
-impl Reader<'_, '_> {
+impl<'r, 'm> Reader<'r, 'm> {
+    fn new(snapshot: &'r Snapshot<'r>, names: &'r Names<'m>, file: &'r str) -> Self {
+        Self { snapshot, names, file, problems: Vec::new(), triggers: BTreeMap::new() }
+    }
+
     fn problem(&mut self, file: &str, line: usize, message: String) {
         self.problems.push(Problem { file: file.to_owned(), line, message, hint: None });
     }
@@ -167,46 +180,85 @@ impl Reader<'_, '_> {
         if self.problems.len() > before {
             return Ok(None);
         }
-        let pattern_file = config.path.value.join_component(PATTERN_FILE.as_bytes());
-        self.refuse_links(config, &pattern_file)?;
-        let (patterns, pattern_file) = match self.snapshot.read(&pattern_file)? {
-            Some(text) => {
-                let patterns = Patterns::parse(&text, &config.path.value)
-                    .unwrap_or_else(|errors| self.bad_patterns(&pattern_file.to_string(), 1, &errors));
-                (patterns, PatternFile::There(pattern_file))
-            }
-            None => (Patterns::whole_folder(&config.path.value), PatternFile::Absent(pattern_file)),
-        };
-        let patterns = if config.hermetic { patterns } else { patterns.and_folder(&config.context.value) };
+        self.refuse_links(config)?;
         let repository = self.repository(&config.repository, config.line);
         let extra_inputs = self.listed(&config.extra_inputs);
         let dockerfile = self.snapshot.read(&config.dockerfile.value)?;
-        let variants = self.variants(name, config, dockerfile);
+        let variants = self.variants(name, config, dockerfile)?;
         let lookalikes = self.names.lookalikes(name, config, &variants);
         let stale = lookalikes.iter().filter_map(|lookalike| lookalike.problem(name, config, self.file));
         self.problems.extend(stale);
         let folders = self.folders(config, &variants)?;
-        let (Some(repository), true) = (repository, self.problems.len() == before) else {
+        let whole_context = if config.hermetic { None } else { self.context(config)? };
+        let inputs = self.input_rules(name, config, &variants)?;
+        let (Some(repository), Some(inputs), true) = (repository, inputs, self.problems.len() == before)
+        else {
             return Ok(None);
         };
-        Ok(Some(Found {
-            repository,
-            patterns,
-            pattern_file,
-            variants,
-            lookalikes: lookalikes.into(),
-            extra_inputs,
-            folders,
-        }))
+        let lookalikes = lookalikes.into();
+        Ok(Some(Found { repository, inputs, whole_context, variants, lookalikes, extra_inputs, folders }))
+    }
+
+    /// What says which files are inputs; `None` where a problem was noted.
+    fn input_rules(
+        &mut self,
+        name: &ProjectName,
+        config: &ProjectConfig,
+        variants: &[Variant],
+    ) -> Result<Option<InputRules>, GitError> {
+        for file in pattern_files(config) {
+            if let Some(text) = self.snapshot.read(&file)? {
+                let patterns = Patterns::parse(&text, &config.path.value)
+                    .unwrap_or_else(|errors| self.bad_patterns(&file.to_string(), 1, &errors));
+                return Ok(Some(InputRules::Patterns { file, patterns }));
+            }
+        }
+        if let Some(named) = &config.patterns {
+            let message =
+                format!("`patterns` of `{name}`: there is no file `{}` in this commit", named.value);
+            self.problem(self.file, named.line, message);
+            return Ok(None);
+        }
+        let sources = match input_rules::sources(config, variants, self.snapshot) {
+            Ok(sources) => sources.into(),
+            Err(error) => return self.cannot_infer(config, error).map(|()| None),
+        };
+        let context = self.context(config)?;
+        Ok(context.map(|context| InputRules::Inferred(InferredInputs { sources, context })))
+    }
+
+    /// The build context, with what it leaves out; `None` where a problem was noted.
+    fn context(&mut self, config: &ProjectConfig) -> Result<Option<FolderContext>, GitError> {
+        match infer::ignored(&ignore_files(config), self.snapshot) {
+            Ok(ignore) => {
+                let folder = config.context.value.clone();
+                Ok(Some(FolderContext { folder, line: config.line, ignore }))
+            }
+            Err(error) => self.cannot_infer(config, error).map(|()| None),
+        }
+    }
+
+    fn cannot_infer(&mut self, config: &ProjectConfig, error: InferError) -> Result<(), GitError> {
+        match error {
+            InferError::Git(error) => return Err(error),
+            InferError::Dockerfile(error) => {
+                let line = error.line().unwrap_or(1);
+                self.problem_of(&config.dockerfile.value.to_string(), line, &error);
+            }
+            InferError::DockerIgnore { file, source } => {
+                self.problem_of(&file.to_string(), source.line, &source);
+            }
+        }
+        Ok(())
     }
 
     /// A link in place of a file that is read would be taken for no file at all.
-    fn refuse_links(&mut self, config: &ProjectConfig, pattern_file: &RepoPath) -> Result<(), GitError> {
-        let [own_ignore, ignore] = ignore_files(config);
-        let of_contexts: Vec<RepoPath> = config.folders().map(|(folder, _)| ignore_file(folder)).collect();
-        let own = [pattern_file, &own_ignore, &ignore, &config.dockerfile.value];
-        for path in own.into_iter().chain(&of_contexts) {
-            if let Some(Entry { kind: EntryKind::File(FileMode::Symlink), .. }) = self.snapshot.entry(path)? {
+    fn refuse_links(&mut self, config: &ProjectConfig) -> Result<(), GitError> {
+        let of_contexts = config.folders().map(|(folder, _)| ignore_file(folder));
+        for path in files_of(config).into_iter().chain(of_contexts) {
+            if let Some(Entry { kind: EntryKind::File(FileMode::Symlink), .. }) =
+                self.snapshot.entry(&path)?
+            {
                 let message = "it is a symbolic link, which is not followed: commit the file itself there";
                 self.problem(&path.to_string(), 1, message.to_owned());
             }
@@ -290,24 +342,22 @@ impl Reader<'_, '_> {
         name: &ProjectName,
         config: &ProjectConfig,
         text: Option<Vec<u8>>,
-    ) -> Box<[Variant]> {
+    ) -> Result<Box<[Variant]>, GitError> {
         let path = &config.dockerfile.value;
         let Some(text) = text else {
             let message = format!("`{name}` has no Dockerfile: there is no file `{path}` in this commit");
             self.problem(self.file, config.dockerfile.line, message);
-            return Box::default();
+            return Ok(Box::default());
         };
-        let contexts = config.contexts.keys().collect();
         let engine_platform = config.platforms.is_empty().then_some(None);
         let platforms = config.platforms.iter().map(Some).chain(engine_platform);
         let mut variants = Vec::with_capacity(config.platforms.len().max(1));
         for platform in platforms {
-            let parsed = Dockerfile::parse_with_contexts(&text, &config.build_args, platform, &contexts);
-            let dockerfile = match parsed {
+            let dockerfile = match self.dockerfile(name, config, platform, &text)? {
                 Ok(dockerfile) => dockerfile,
                 Err(error) => {
                     self.problem_of(&path.to_string(), error.line().unwrap_or(1), &error);
-                    return Box::default();
+                    return Ok(Box::default());
                 }
             };
             let resolve = |reference: &str| self.names.resolve(name, config, reference);
@@ -315,10 +365,67 @@ impl Reader<'_, '_> {
                 Ok(variant) => variants.push(variant),
                 Err(error) => {
                     self.problem(self.file, config.line, format!("`target` of `{name}`: {error}"));
-                    return Box::default();
+                    return Ok(Box::default());
                 }
             }
         }
-        variants.into()
+        Ok(variants.into())
+    }
+
+    /// A Dockerfile with what the triggers of our own images do in it.
+    fn dockerfile(
+        &mut self,
+        name: &ProjectName,
+        config: &ProjectConfig,
+        platform: Option<&Platform>,
+        text: &[u8],
+    ) -> Result<Result<Dockerfile, DockerfileError>, GitError> {
+        let (contexts, build_args) = (&config.contexts.keys().collect(), &config.build_args);
+        let parameters = Parameters { build_args, platform, contexts, triggers: &BTreeMap::new() };
+        let dockerfile = match Dockerfile::parse_with(text, parameters) {
+            Ok(dockerfile) => dockerfile,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut triggers = BTreeMap::new();
+        for reference in dockerfile.stages().iter().filter_map(|stage| dockerfile.base(stage)) {
+            if let ParentImage::Project(project) = self.names.resolve(name, config, reference) {
+                let of_image = self.triggers(&project)?;
+                if !of_image.is_empty() {
+                    triggers.insert(reference.to_owned(), of_image.to_vec());
+                }
+            }
+        }
+        if triggers.is_empty() {
+            return Ok(Ok(dockerfile));
+        }
+        Ok(Dockerfile::parse_with(text, Parameters { triggers: &triggers, ..parameters }))
+    }
+
+    /// The triggers of a project's image. None where its Dockerfile can't be used, which is a problem of its own.
+    fn triggers(&mut self, project: &ProjectName) -> Result<&[Trigger], GitError> {
+        if !self.triggers.contains_key(project) {
+            let triggers = match self.names.config(project) {
+                Some(config) => self.read_triggers(config)?,
+                None => Vec::new(),
+            };
+            self.triggers.insert(project.clone(), triggers);
+        }
+        Ok(&self.triggers[project])
+    }
+
+    fn read_triggers(&self, config: &ProjectConfig) -> Result<Vec<Trigger>, GitError> {
+        const KEYWORD: &[u8] = b"ONBUILD";
+        let Some(text) = self.snapshot.read(&config.dockerfile.value)? else { return Ok(Vec::new()) };
+        if !text.windows(KEYWORD.len()).any(|word| word.eq_ignore_ascii_case(KEYWORD)) {
+            return Ok(Vec::new());
+        }
+        let parameters = Parameters {
+            build_args: &config.build_args,
+            platform: config.platforms.first(),
+            contexts: &config.contexts.keys().collect(),
+            triggers: &BTreeMap::new(),
+        };
+        let Ok(dockerfile) = Dockerfile::parse_with(&text, parameters) else { return Ok(Vec::new()) };
+        Ok(dockerfile.triggers_of(config.target.as_ref()).map(<[Trigger]>::to_vec).unwrap_or_default())
     }
 }

@@ -36,10 +36,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ci", &["git"]),
     ("registry", &["aws", "config", "docker", "tls"]),
     ("engine", &["docker", "git"]),
-    ("workspace", &["config", "dockerfile", "dockerignore", "git", "graph", "patterns"]),
-    ("infer", &["dockerfile", "dockerignore", "git", "patterns", "workspace"]),
+    ("infer", &["dockerfile", "dockerignore", "git", "patterns"]),
+    ("workspace", &["config", "dockerfile", "dockerignore", "git", "graph", "infer", "patterns"]),
     ("init", &["config", "dockerfile", "git", "infer", "patterns", "workspace"]),
-    ("inputs", &["dockerfile", "git", "patterns", "workspace"]),
+    ("inputs", &["dockerfile", "git", "infer", "patterns", "workspace"]),
     (
         "deploy",
         &["aws", "ci", "config", "engine", "git", "interruption", "record", "registry", "tls", "workspace"],

@@ -464,7 +464,7 @@ fn why_tells_which_argument_and_which_parent_differs() {
 
     assert_snapshot!(why, @"
     `site` is affected:
-      `site/Dockerfile` was modified and matches `site/` (projects.toml:10) of `site`
+      `site/Dockerfile` was modified and matches `site/Dockerfile` (projects.toml:10) of `site`
       the manifest's entry of `site` differs in `build_args.A`, `build_args.B`, `build_args.C`
       `site` is built from other images: `chinampa/base:1` (site/Dockerfile:1) is not used any more; `chinampa/base:2` (site/Dockerfile:1) is new; `other:1` (site/Dockerfile:2) is new
     [exit: 0]

@@ -64,8 +64,6 @@ fn services_of_a_compose_file_are_projects() {
       because docker-compose.yml:6: service `api` builds it
     project `web` in `web`
       because docker-compose.yml:12: service `web` builds it
-    wrote `services/api/.rebuild_patterns`
-    wrote `web/.rebuild_patterns`
     wrote `projects.toml`
     guessed projects.toml: the workspace is called `shop`, after the repository
     ignored docker-compose.yml:3: the argument `TOKEN` of service `api` comes from the environment: give it a default or a value
@@ -91,17 +89,15 @@ fn services_of_a_compose_file_are_projects() {
     [projects.web]
     path = "web"
     "#);
-    assert_snapshot!(world.read("services/api/.rebuild_patterns"), @"
-    # What is taken by `services/api/Dockerfile`.
-    Cargo.*
-    ./src/
-    shared/proto/
-    ");
-    assert_snapshot!(world.read("web/.rebuild_patterns"), @"
-    # What is taken by `web/Dockerfile`.
-    ./
-    ");
+    assert!(!world.file("services/api/.rebuild_patterns").exists());
     assert_eq!(world.planned(), "api web");
+    assert_snapshot!(world.shown(["inputs", "api"]), @"
+    Cargo.toml  services/api/Dockerfile:2
+    services/api/Dockerfile  projects.toml:4
+    services/api/src/main.rs  services/api/Dockerfile:3
+    shared/proto/a.proto  services/api/Dockerfile:6
+    [exit: 0]
+    ");
 }
 
 #[test]
@@ -130,10 +126,6 @@ fn dockerfiles_that_nobody_names_are_projects_named_after_their_places() {
       because docker/proxy.Dockerfile: a Dockerfile
     project `shop` in `.`
       because Dockerfile: a Dockerfile
-    wrote `.rebuild_patterns`
-    wrote `docker/.rebuild_patterns`
-    wrote `lib/.rebuild_patterns`
-    wrote `tools/lib/.rebuild_patterns`
     wrote `projects.toml`
     guessed projects.toml: the workspace is called `shop`, after the repository
     guessed docker/proxy.Dockerfile: the context is `.`: what it copies is there
@@ -163,10 +155,6 @@ fn dockerfiles_that_nobody_names_are_projects_named_after_their_places() {
     [projects.shop]
     path = "."
     "#);
-    assert_snapshot!(world.read("docker/.rebuild_patterns"), @"
-    # What is taken by `docker/proxy.Dockerfile`.
-    **
-    ");
     assert_eq!(world.planned(), "lib lib-dev proxy shop");
 }
 
@@ -236,10 +224,51 @@ fn a_layout_of_the_older_scripts_keeps_its_pattern_files() {
 }
 
 #[test]
+fn a_dependency_that_dockerfiles_name_as_a_registry_has_it_is_found() {
+    let registry = "278380418400.dkr.ecr.eu-west-2.amazonaws.com";
+    let api = format!(
+        "ARG R={registry}\nFROM $R/setup AS one\nFROM quay.io/acme/other\nCOPY --from=acme/lib:v1 / /\n"
+    );
+    let world = with(&[
+        (
+            "build_manifest.json",
+            "{ \"setup\": { \"buildDir\": \"setup\" }, \"lib\": { \"buildDir\": \"lib\" },\n\
+             \"api\": { \"buildDir\": \"api\", \"dependencies\": [\"setup\", \"lib\"] } }\n",
+        ),
+        ("setup/Dockerfile", "FROM scratch\n"),
+        ("lib/Dockerfile", "FROM scratch\n"),
+        ("api/Dockerfile", &api),
+    ]);
+
+    let answer = world.shown(["init"]);
+
+    assert_snapshot!(answer, @"
+    project `api` in `api`
+      because build_manifest.json:2: `api` is one of its projects
+    project `lib` in `lib`
+      because build_manifest.json:1: `lib` is one of its projects
+    project `setup` in `setup`
+      because build_manifest.json:1: `setup` is one of its projects
+    wrote `api/.rebuild_patterns`
+    wrote `lib/.rebuild_patterns`
+    wrote `setup/.rebuild_patterns`
+    wrote `projects.toml`
+    guessed projects.toml: the workspace is called `shop`, after the repository
+    guessed api/Dockerfile:2: `own_images` of `projects.toml` has `<12 hex>.dkr.ecr.eu-west-2.amazonaws.com/`: `<12 hex>.dkr.ecr.eu-west-2.amazonaws.com/setup` is a dependency
+    guessed api/Dockerfile:4: `own_images` of `projects.toml` has `acme/`: `acme/lib:v1` is a dependency
+    stderr: read what was written, commit it, then `chinampa plan`
+    [exit: 0]
+    ");
+    assert!(world.read("projects.toml").contains(&format!("own_images = [\"{registry}/\", \"acme/\"]\n")));
+    assert_eq!(world.planned(), "lib setup api");
+}
+
+#[test]
 fn what_is_there_is_replaced_only_by_force() {
     let world = World::with_api();
     let manifest = world.read("projects.toml");
     world
+        .write("build_manifest.json", r#"{"api": {"buildDir": "api", "rebuildPatterns": ["^api/a"]}}"#)
         .write("api/.rebuild_patterns", "./\n")
         .write("api/a", "")
         .write("api/Dockerfile", "FROM scratch\nCOPY a /\n");
@@ -254,14 +283,37 @@ fn what_is_there_is_replaced_only_by_force() {
     assert_eq!(world.read("projects.toml"), manifest);
     assert_eq!(world.run(["init", "--force"]).exit, 0);
     assert_ne!(world.read("projects.toml"), manifest);
-    assert_eq!(world.read("api/.rebuild_patterns"), "# What is taken by `api/Dockerfile`.\n./a\n");
+    assert_eq!(world.read("api/.rebuild_patterns"), "# What `api/Dockerfile` is built from.\n^api/a\n");
     assert_eq!(world.planned(), "api");
+}
+
+#[test]
+fn a_pattern_file_that_says_what_nothing_else_does_stays_even_with_force() {
+    let world = with(&[
+        ("api/Dockerfile", "FROM scratch\nCOPY a /\n"),
+        ("api/a", ""),
+        ("api/.rebuild_patterns", "./a\n!**/*.md\n"),
+    ]);
+
+    let answer = world.shown(["init", "--force"]);
+
+    assert_snapshot!(answer, @"
+    project `api` in `api`
+      because api/Dockerfile: a Dockerfile
+    wrote `projects.toml`
+    kept `api/.rebuild_patterns`
+    guessed projects.toml: the workspace is called `shop`, after the repository
+    stderr: read what was written, commit it, then `chinampa plan`
+    [exit: 0]
+    ");
+    assert_eq!(world.read("api/.rebuild_patterns"), "./a\n!**/*.md\n");
 }
 
 #[test]
 fn a_pattern_file_that_git_does_not_see_is_not_overwritten() {
     let world = with(&[
         ("Dockerfile", "FROM scratch\n"),
+        ("build_manifest.json", r#"{"app": {"buildDir": ".", "rebuildPatterns": ["^src/"]}}"#),
         (".rebuild_patterns", "mine\n"),
         (".gitignore", ".rebuild_patterns\n"),
     ]);
@@ -319,7 +371,7 @@ fn names_that_a_program_may_trip_over_are_written_so_that_they_can_be_read() {
 
 #[test]
 fn the_answer_can_be_read_by_programs() {
-    let world = with(&[("api/Dockerfile", "ARG X\nFROM scratch\nCOPY ${X}/a /\n"), ("api/x/a", "")]);
+    let world = with(&[("api/Dockerfile", "FROM node\nARG X\nCOPY ${X}/a /\n"), ("api/x/a", "")]);
 
     let answer = world.shown(["init", "--json", "-q"]);
 
@@ -329,7 +381,6 @@ fn the_answer_can_be_read_by_programs() {
       "workspace": "shop",
       "default_branch": "main",
       "written": [
-        "api/.rebuild_patterns",
         "projects.toml"
       ],
       "projects": {
@@ -375,13 +426,16 @@ fn a_bare_repository_has_nothing_to_look_at() {
 }
 
 #[test]
-fn projects_in_one_folder_share_its_pattern_file() {
+fn projects_in_one_folder_have_pattern_files_of_their_own() {
     let world = with(&[
         (
             "compose.yaml",
             "services:\n  api: {build: {context: ., target: api}}\n  job: {build: {context: ., target: job}}\n",
         ),
-        ("deploy/compose.yml", "services:\n  cli: {build: {context: .., dockerfile: cli.Dockerfile}}\n"),
+        (
+            "build_manifest.json",
+            r#"{"cli": {"buildDir": ".", "dockerfile": "cli.Dockerfile", "rebuildPatterns": ["^cli/"]}}"#,
+        ),
         ("Dockerfile", "FROM scratch AS api\nCOPY api /\nFROM scratch AS job\nCOPY job /\n"),
         ("cli.Dockerfile", "FROM scratch\nCOPY cli /\n"),
         ("api/a", ""),
@@ -395,21 +449,18 @@ fn projects_in_one_folder_share_its_pattern_file() {
     project `api` in `.`
       because compose.yaml:2: service `api` builds it
     project `cli` in `.`
-      because deploy/compose.yml:2: service `cli` builds it
+      because build_manifest.json:1: `cli` is one of its projects
     project `job` in `.`
       because compose.yaml:3: service `job` builds it
-    wrote `.rebuild_patterns`
+    wrote `cli.Dockerfile.rebuild_patterns`
     wrote `projects.toml`
     guessed projects.toml: the workspace is called `shop`, after the repository
-    guessed .rebuild_patterns: 3 projects have their Dockerfiles here, so they share one list
     stderr: read what was written, commit it, then `chinampa plan`
     [exit: 0]
     ");
-    assert_snapshot!(world.read(".rebuild_patterns"), @"
-    # What is taken by `Dockerfile`, `cli.Dockerfile`.
-    ./api/
-    ./job/
-    ./cli/
+    assert_snapshot!(world.read("cli.Dockerfile.rebuild_patterns"), @"
+    # What `cli.Dockerfile` is built from.
+    ^cli/
     ");
     assert_eq!(world.planned(), "api cli job");
 }

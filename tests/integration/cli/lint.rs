@@ -341,3 +341,94 @@ fn a_dependency_stays_where_the_dockerfile_may_take_its_image_under_another_name
         );
     }
 }
+
+#[test]
+fn a_base_in_which_a_dependency_comes_from_elsewhere_counts_as_changed() {
+    let world = shop_with_images(ECR, "", "needs = [\"base\"]");
+    let manifest = fs::read_to_string(world.file("projects.toml")).unwrap();
+    world
+        .write("projects.toml", manifest.replace("name = \"shop\"", &format!("name = \"shop\"\n{OWN}")))
+        .commit();
+
+    let answer = world.shown(["check_rebuild", "api", "--base", "HEAD^"]);
+
+    assert_snapshot!(answer, @"
+    rebuild api: the base's `api` can't be read: api/Dockerfile:1: `<12 hex>.dkr.ecr.eu-west-2.amazonaws.com/base` is an image from elsewhere, but `needs` of `api` lists the project `base` (projects.toml:11)
+    stderr: changes of <10 hex> since <10 hex> (--base)
+    [exit: 0]
+    ");
+}
+
+#[test]
+fn a_line_that_takes_what_is_never_sent_is_a_finding() {
+    let manifest = |more: &str| format!("workspace.name = 'shop'\n[projects.api]\npath = 'api'\n{more}");
+    let world = World::of(&[
+        ("projects.toml", &manifest("")),
+        ("api/Dockerfile", "FROM scratch\nCOPY . /\n"),
+        ("api/.dockerignore", "docs\n"),
+        ("api/.rebuild_patterns", "./src/\n./docs/\n./d*/**/*.md\n"),
+        ("api/src/a", ""),
+        ("api/docs/a.md", ""),
+    ]);
+
+    let answer = world.shown(["lint"]);
+
+    assert_snapshot!(answer, @"
+    `api`
+      api/.rebuild_patterns:2: `./docs/`: `.dockerignore` leaves out what this line matches, so each change of it builds `api` for nothing (ignored-input)
+        remove the line
+      api/.rebuild_patterns:3: `./d*/**/*.md`: `.dockerignore` leaves out what this line matches, so each change of it builds `api` for nothing (ignored-input)
+        remove the line
+    2 findings in 1 of 1 project; `--fix` fixes 2 of them
+    [exit: 1]
+    ");
+    // It may be what the extra inputs are made from.
+    world.write("projects.toml", manifest("extra_inputs = ['api/dist/**']\n")).commit();
+    assert!(!world.run(["lint", "--fix"]).stdout.contains("fixed"));
+}
+
+#[test]
+fn a_line_that_another_project_needs_is_not_removed() {
+    let world = World::of(&[
+        (
+            "projects.toml",
+            "workspace.name = 'shop'\n[projects.one]\npath = '.'\ndockerfile = 'one.Dockerfile'\n\
+             [projects.all]\npath = '.'\ndockerfile = 'all.Dockerfile'\n",
+        ),
+        ("one.Dockerfile", "FROM scratch\nCOPY a /\n"),
+        ("all.Dockerfile", "FROM scratch\nCOPY a b /\n"),
+        (".rebuild_patterns", "a\nb\n"),
+        ("a", ""),
+        ("b", ""),
+    ]);
+
+    let answer = world.shown(["lint", "--fix"]);
+
+    assert_snapshot!(answer, @"
+    `one`
+      .rebuild_patterns:2: `b`: nothing in the Dockerfile takes what this line matches, so each change of it builds `one` for nothing; other projects have this file too, and `one.Dockerfile.rebuild_patterns` would be its own (pattern-not-used)
+    1 finding in 1 of 2 projects
+    [exit: 1]
+    ");
+    assert_eq!(fs::read_to_string(world.file(".rebuild_patterns")).unwrap(), "a\nb\n");
+}
+
+#[test]
+fn without_a_pattern_file_only_the_dockerfile_can_be_wrong() {
+    let world = World::of(&[
+        ("projects.toml", "workspace.name = 'shop'\n[projects.api]\npath = 'api'\n"),
+        ("api/Dockerfile", "FROM scratch\nCOPY src gone docs /\n"),
+        ("api/.dockerignore", "docs\n"),
+        ("api/src/a", ""),
+        ("api/docs/a", ""),
+        ("api/README.md", ""),
+    ]);
+
+    assert_snapshot!(world.shown(["lint"]), @"
+    `api`
+      api/Dockerfile:2: `gone` is not committed, nor named by `extra_inputs`, so the build can't find it (source-missing)
+      api/Dockerfile:2: `.dockerignore` leaves `docs` out of the context, so the build can't find it (source-ignored)
+    2 findings in 1 of 1 project
+    [exit: 1]
+    ");
+}

@@ -16,6 +16,7 @@ mod full_disk;
 mod git_states;
 mod hostile;
 mod init;
+mod inputs;
 mod lfs;
 mod lint;
 mod promises;

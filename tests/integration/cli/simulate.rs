@@ -48,7 +48,7 @@ fn each_line_has_its_cost() {
       builds      only   commits  line
            6         3         3  `./` (lib/.rebuild_patterns:2) of `lib`
            2         1         1  `tools/` (projects.toml:3) of all projects
-           1         1         1  `api/` (projects.toml:8) of `api`
+           1         1         1  `COPY src/$BIN` (api/Dockerfile:3) of `api`
 
     5 commits: 9 builds as declared, 5 as inferred, 10 if each built all
     [exit: 0]
@@ -75,9 +75,9 @@ fn each_line_has_its_cost() {
           "builds": 1,
           "commits": 1,
           "only": 1,
-          "pattern": "api/",
+          "pattern": "COPY src/$BIN",
           "project": "api",
-          "source": "projects.toml:8"
+          "source": "api/Dockerfile:3"
         },
         {
           "builds": 0,
@@ -160,9 +160,9 @@ fn what_of_the_history_is_not_looked_at_is_said() {
           "builds": 0,
           "commits": 0,
           "only": 0,
-          "pattern": "api/",
+          "pattern": "COPY src/$BIN",
           "project": "api",
-          "source": "projects.toml:8"
+          "source": "api/Dockerfile:3"
         },
         {
           "builds": 0,
@@ -201,7 +201,7 @@ fn what_of_the_history_is_not_looked_at_is_said() {
 
       builds      only   commits  line
            2         1         1  `tools/` (projects.toml:3) of all projects
-           1         1         1  `api/` (projects.toml:8) of `api`
+           1         1         1  `COPY src/$BIN` (api/Dockerfile:3) of `api`
 
     2 commits: 3 builds as declared, 3 as inferred, 4 if each built all
     stderr: history is cut off at <10 hex>, as in a shallow clone: what it changed, and what was before it, could not be seen

@@ -53,6 +53,17 @@ fn a_submodule_is_an_input_where_a_line_takes_a_part_of_it() {
 }
 
 #[test]
+fn a_source_of_the_dockerfile_in_a_submodule_takes_it() {
+    let (library, world) = worlds();
+    world.remove("api/.rebuild_patterns").commit();
+    update(&library, &world);
+
+    let plan = world.shown(["plan", "--offline", "--base", "HEAD^"]);
+
+    assert_snapshot!(plan, @"");
+}
+
+#[test]
 fn a_submodule_that_is_moved_removed_or_excluded_is_a_reason_only_where_it_was_or_is_an_input() {
     let (_library, world) = worlds();
     world.git(["mv", "api/library", "api/vendored"]);

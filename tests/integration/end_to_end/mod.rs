@@ -7,6 +7,7 @@ mod engine_store;
 mod identity;
 mod lfs;
 mod lifecycle;
+mod local;
 mod monorepo;
 mod named_contexts;
 mod nowhere;

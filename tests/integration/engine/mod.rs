@@ -6,6 +6,7 @@ mod cache;
 mod connection;
 mod context;
 mod failure;
+mod inferred;
 mod inline_cache;
 mod private;
 mod proxies;

@@ -96,17 +96,19 @@ fn reused_with_diff(base: &State<'_>, read: &Read, changes: Changes) -> BTreeMap
             files: Vec::new(),
             has_extra_inputs: !read.workspace.projects[name].extra_inputs.lines().is_empty(),
             image: before(name).filter(|before| *before == digest).map(image),
+            local_image: None,
             default_branch_image: before(name).map(image),
             taints: Vec::new(),
         };
         (name.clone(), observed)
     };
     let projects = read.digests.iter().map(observed).collect();
-    let observations = Observations { changes, projects, records: BuildRecords::default() };
+    let observations =
+        Observations { changes, projects, records: BuildRecords::default(), is_cache_unread: false };
     let plan = plan::make(&read.workspace.graph, &observations, PlanStrategy::Diff, &Force::None);
     let reused = plan.steps.into_iter().filter_map(|step| match step.action {
         Action::Reuse(image) => Some((step.impact.project, image)),
-        Action::Build(_) => None,
+        Action::Build(_) | Action::Keep(_) => None,
     });
     reused.collect()
 }

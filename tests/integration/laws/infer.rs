@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chinampa::internals::dockerfile::Dockerfile;
 use chinampa::internals::git::Repository;
 use chinampa::internals::infer::{self, Source};
+use chinampa::internals::inputs;
 use chinampa::internals::lint::{self, Code, Edit, Finding};
 use chinampa::internals::model::RepoPath;
 use chinampa::internals::patterns::Patterns;
@@ -117,6 +118,15 @@ fn fix(world: &World) -> Vec<Edit> {
     lint::write::fix(&workspace, &lint(world), &snapshot, world.path()).unwrap()
 }
 
+fn inputs_of(world: &World) -> BTreeSet<RepoPath> {
+    let repository = Repository::open(world.path()).unwrap();
+    let snapshot = repository.snapshot(repository.head().unwrap().commit).unwrap();
+    let workspace = Workspace::read(&snapshot, &ManifestSource::Tree).unwrap();
+    let all = workspace.projects.keys().cloned().collect();
+    let files = inputs::files(&workspace, &all, &snapshot, None).unwrap();
+    files.into_values().flatten().map(|file| file.path).collect()
+}
+
 fn is_fixable(finding: &Finding) -> bool {
     finding.suggestion.as_ref().is_some_and(|edit| edit.by_itself)
 }
@@ -190,6 +200,33 @@ proptest! {
                 prop_assert_eq!(taken, is_taken(source, file), "COPY {} and {}: {:?}", source, file, inferred.takes);
             }
         }
+    }
+
+    /// What it takes, and nothing that it does not take.
+    #[test]
+    fn without_a_pattern_file_the_inputs_are_what_the_dockerfile_takes(
+        files in subsequence(FILES, 1..FILES.len()),
+        sources in subsequence(SOURCES, 1..4),
+        ignored in select(&["", "doc\n", "src/a.c\nb\n"][..]),
+    ) {
+        let world = world(&files);
+        world.write("api/Dockerfile", dockerfile(&sources)).write("api/.dockerignore", ignored).commit();
+
+        let inputs = inputs_of(&world);
+
+        let is_ignored = |file: &str| {
+            let mut lines = ignored.lines();
+            lines.any(|line| file.strip_prefix(line).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+        };
+        let files = files.iter().copied().chain(["Dockerfile", ".dockerignore"]);
+        let expected: BTreeSet<RepoPath> = files
+            .filter(|file| {
+                let is_copied = sources.iter().any(|source| is_taken(source, file)) && !is_ignored(file);
+                is_copied || ["Dockerfile", ".dockerignore"].contains(file)
+            })
+            .map(path)
+            .collect();
+        prop_assert_eq!(inputs, expected);
     }
 
     /// Looked up in an index, and tried line by line and file by file.

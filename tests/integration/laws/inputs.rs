@@ -249,7 +249,7 @@ fn documented() -> World {
         .write("api/Dockerfile", "FROM node:22\nCOPY --from=base / /\nCOPY --from=proto / /\nCOPY run /\n")
         .write("api/run", "#!/bin/sh\n");
     world
-        .write("site/Dockerfile", "FROM scratch\nCOPY . /\n")
+        .write("site/Dockerfile", "FROM scratch\nCOPY site built /\n")
         .write("site/é", "\n")
         .write("built/page", "<p>\n");
     world.write("proto/a.proto", "a\n").write("proto/b.md", "b\n").write("proto/.dockerignore", "*.md\n");

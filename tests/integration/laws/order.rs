@@ -231,6 +231,20 @@ impl Engine for Recorder {
         None
     }
 
+    fn platform(&self) -> Option<&Platform> {
+        None
+    }
+
+    async fn pull(
+        &self,
+        _: &ImageRef,
+        _: &ImageRef,
+        _: Option<&Platform>,
+        _: Option<&Login>,
+    ) -> Result<ManifestDigest, EngineError> {
+        unreachable!("no build is local")
+    }
+
     async fn tag(&self, _: &ManifestDigest, _: &ImageRef) -> Result<(), EngineError> {
         Ok(())
     }

@@ -49,6 +49,8 @@ enum Form {
     Own(&'static str),
     /// By an entry of `images` without a tag.
     Listed(&'static str),
+    /// By an entry of `images` that is an official image of Docker Hub, however that is written.
+    Hub(&'static str),
     /// By an entry of `images` with a tag, in a repository that all projects share.
     Tagged,
     Context,
@@ -113,6 +115,38 @@ struct Written {
 }
 
 impl Written {
+    /// What a use of a project calls it, in the Dockerfile of the project with this repository.
+    fn reference(
+        &mut self,
+        number: usize,
+        &Use { form, tag, .. }: &Use,
+        (of, of_repository): (&str, &str),
+        repository: &str,
+    ) -> String {
+        let own = format!("quay.io/acme/{of_repository}");
+        match form {
+            Form::Bare | Form::Stage => of.to_owned(),
+            Form::Own(prefix) => format!("{prefix}{of_repository}{tag}"),
+            Form::Listed(prefix) => format!("{prefix}old/{of}{tag}"),
+            Form::Hub(prefix) => format!("{prefix}hub-{of}{tag}"),
+            Form::Tagged => format!("shared/all:{of}"),
+            Form::Context => {
+                self.contexts.push(format!("context{number} = 'project:{of}'"));
+                format!("context{number}")
+            }
+            Form::Digest => format!("{own}{tag}@sha256:{}", "a".repeat(64)),
+            Form::External => {
+                self.external.push(format!("'{own}:external{number}'"));
+                format!("{own}:external{number}")
+            }
+            Form::Itself => format!("quay.io/acme/{repository}{tag}"),
+            Form::OtherTag => format!("shared/all:other{number}"),
+            Form::Elsewhere => format!("quay.io/others/{of_repository}{tag}"),
+            Form::Official => format!("docker.io/library/{of}{tag}"),
+            Form::BareTag => format!("{of}:v1"),
+        }
+    }
+
     /// Writes what uses a reference with this number; whether the image of the project is used by it.
     fn write(&mut self, number: usize, reference: &str, syntax: Syntax, is_needed: bool) -> bool {
         let from = match syntax {
@@ -159,7 +193,7 @@ impl Written {
         let quoted = |items: &[&str]| list(&items.iter().map(|item| format!("'{item}'")).collect::<Vec<_>>());
         let mut entry = format!(
             "[projects.{name}]\npath = '{name}'\nrepository = '{repository}'\n\
-             images = ['old/{name}', 'docker.io/shared/all:{name}']\nexternal = {}\n",
+             images = ['old/{name}', 'docker.io/shared/all:{name}', 'library/hub-{name}']\nexternal = {}\n",
             list(&self.external)
         );
         entry += &format!("contexts = {{ {} }}\n", self.contexts.join(", "));
@@ -196,43 +230,24 @@ fn write(
         for stage in &stages {
             written.stages += &format!("FROM scratch AS {stage}\n");
         }
-        for (number, (Use { form, tag, syntax, is_needed, .. }, &(of, of_repository))) in uses.enumerate() {
-            let own = format!("quay.io/acme/{of_repository}");
-            let reference = match form {
-                Form::Bare | Form::Stage => of.to_owned(),
-                Form::Own(prefix) => format!("{prefix}{of_repository}{tag}"),
-                Form::Listed(prefix) => format!("{prefix}old/{of}{tag}"),
-                Form::Tagged => format!("shared/all:{of}"),
-                Form::Context => {
-                    written.contexts.push(format!("context{number} = 'project:{of}'"));
-                    format!("context{number}")
-                }
-                Form::Digest => format!("{own}{tag}@sha256:{}", "a".repeat(64)),
-                Form::External => {
-                    written.external.push(format!("'{own}:external{number}'"));
-                    format!("{own}:external{number}")
-                }
-                Form::Itself => format!("quay.io/acme/{repository}{tag}"),
-                Form::OtherTag => format!("shared/all:other{number}"),
-                Form::Elsewhere => format!("quay.io/others/{of_repository}{tag}"),
-                Form::Official => format!("docker.io/library/{of}{tag}"),
-                Form::BareTag => format!("{of}:v1"),
-            };
-            if !written.write(number, &reference, *syntax, *is_needed) {
+        for (number, (it, of)) in uses.enumerate() {
+            let reference = written.reference(number, it, *of, repository);
+            if !written.write(number, &reference, it.syntax, it.is_needed) {
                 continue;
             }
-            match form {
+            let is_trigger = it.syntax == Syntax::OnBuild;
+            let is_meant = match it.form {
                 // What a trigger names is no stage of this file, and no context of this build.
-                Form::Bare | Form::Stage if !stages.contains(of) || *syntax == Syntax::OnBuild => {
-                    written.needs.insert(of.to_owned());
-                }
-                Form::Context if *syntax != Syntax::OnBuild => drop(written.needs.insert(of.to_owned())),
-                Form::Own(_) | Form::Listed(_) | Form::Tagged => drop(written.needs.insert(of.to_owned())),
+                Form::Bare | Form::Stage => is_trigger || !stages.contains(of.0),
+                Form::Context => !is_trigger,
+                Form::Own(_) | Form::Listed(_) | Form::Hub(_) | Form::Tagged => true,
+                Form::Digest | Form::External | Form::Itself | Form::OtherTag => false,
                 Form::Elsewhere | Form::Official | Form::BareTag => {
-                    written.looks_like.insert(of.to_owned());
+                    written.looks_like.insert(of.0.to_owned());
+                    false
                 }
-                _ => {}
-            }
+            };
+            written.needs.extend(is_meant.then(|| of.0.to_owned()));
         }
         if !project.platforms.is_empty() {
             written.stages += "FROM quay.io/acme/arch-${TARGETARCH}:v1 AS arch\n";
@@ -256,6 +271,7 @@ fn a_use() -> impl Strategy<Value = Use> {
     let form = prop_oneof![
         3 => select(&[Form::Bare, Form::Listed(""), Form::Listed("docker.io/"), Form::Tagged, Form::Context][..]),
         3 => select(&PREFIXES[..]).prop_map(Form::Own),
+        1 => select(&["", "library/", "docker.io/", "index.docker.io/library/"][..]).prop_map(Form::Hub),
         2 => select(&[Form::Stage, Form::Digest, Form::External, Form::Itself, Form::OtherTag][..]),
         1 => select(&[Form::Elsewhere, Form::Official, Form::BareTag][..]),
     ];

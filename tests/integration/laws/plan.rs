@@ -81,12 +81,17 @@ impl Case {
             files: Vec::new(),
             has_extra_inputs: false,
             image: self.found.contains(name).then(|| image(name)),
+            local_image: None,
             default_branch_image: self.of_default_branch.contains(name).then(|| image(name)),
             taints: self.tainted.contains(name).then(|| Tag::taint(name, 0)).into_iter().collect(),
         };
         let projects = self.selected.iter().map(|name| (name.clone(), observed(name))).collect();
-        let observations =
-            Observations { changes: self.changes(), projects, records: BuildRecords::default() };
+        let observations = Observations {
+            changes: self.changes(),
+            projects,
+            records: BuildRecords::default(),
+            is_cache_unread: false,
+        };
         let graph = ProjectGraph::new(&self.needs).unwrap();
         plan::make(&graph, &observations, self.strategy, &Force::Only(self.forced.clone()))
     }

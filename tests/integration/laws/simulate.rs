@@ -88,7 +88,7 @@ fn simulated(world: &World) -> (Workspace, Simulation) {
 fn builds(workspace: &Workspace, commits: &[Vec<&str>], project: &ProjectName) -> usize {
     let is_own = |name: &ProjectName, file: &str| {
         let (path, project) = (RepoPath::new(file).unwrap(), &workspace.projects[name]);
-        project.patterns.decide(&path).is_some()
+        project.inputs.patterns().is_some_and(|patterns| patterns.decide(&path).is_some())
             || workspace.rebuild_all.decide(&path).is_some()
             || path == project.config.dockerfile.value
     };

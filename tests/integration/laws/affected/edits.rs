@@ -13,6 +13,29 @@ const NAMES: [&str; 6] = ["p0", "p1", "p2", "lib-amd64", "lib-arm64", "new"];
 /// Folders of projects, one within another.
 const FOLDERS: [&str; 4] = ["p0", "p1", "p1/in", "lib"];
 
+/// Where pattern files are; most projects have none.
+const PATTERN_FILES: [&str; 3] = [".rebuild_patterns", "Dockerfile.rebuild_patterns", "named.patterns"];
+
+/// What Dockerfiles take from their contexts: from links, wildcards, variables and folders that may be files.
+const SOURCES: [&str; 16] = [
+    "src",
+    "src/*",
+    "*.md",
+    "*/*.rs",
+    "src/a.*",
+    "conf/link/a.rs",
+    "conf/link",
+    "link",
+    "l*",
+    "conf",
+    "$X",
+    "src/$BASE",
+    "--parents **/*.rs",
+    "--exclude=*.md .",
+    "../src/a.rs",
+    "lib/src/a.rs",
+];
+
 /// What Dockerfiles take images from.
 const REFERENCES: [&str; 18] = [
     "scratch",
@@ -200,8 +223,8 @@ pub(super) fn edit() -> impl Strategy<Value = Edit> {
         6 => (path(), proptest::option::weighted(0.8, entry())).prop_map(|(path, entry)| Edit::File { path, entry }),
         4 => (folder(), dockerfile()).prop_map(|(folder, text)| Edit::Dockerfile { folder, text }),
         2 => (folder(), ignore_file()).prop_map(|(folder, (name, text))| Edit::Beside { folder, name, text }),
-        3 => (folder(), pattern_file())
-            .prop_map(|(folder, text)| Edit::Beside { folder, name: ".rebuild_patterns", text }),
+        3 => (folder(), select(&PATTERN_FILES[..]), pattern_file())
+            .prop_map(|(folder, name, text)| Edit::Beside { folder, name, text }),
         3 => (attributes_folder(), attributes())
             .prop_map(|(folder, text)| Edit::Beside { folder, name: ".gitattributes", text }),
         3 => workspace_key().prop_map(|(key, value)| Edit::Workspace { key, value }),
@@ -214,8 +237,20 @@ pub(super) fn edit() -> impl Strategy<Value = Edit> {
 }
 
 fn path() -> impl Strategy<Value = String> {
-    const NAMES: [&str; 7] =
-        ["src/a.rs", "src/b.rs", "README.md", "x.rebuild_patterns", "conf/projects.toml", "dist/app", "é"];
+    const NAMES: [&str; 12] = [
+        "src/a.rs",
+        "src/b.rs",
+        "src",
+        "README.md",
+        "x.rebuild_patterns",
+        "conf/projects.toml",
+        "conf/link",
+        "conf/link/a.rs",
+        "conf",
+        "dist/app",
+        "é",
+        "link",
+    ];
     const ROOTS: [&str; 5] =
         ["toolchain/version", "README.md", "projects.lock", "lib.rebuild_patterns", "src/a.rs"];
     prop_oneof![
@@ -227,7 +262,7 @@ fn path() -> impl Strategy<Value = String> {
 fn entry() -> impl Strategy<Value = Entry> {
     prop_oneof![
         6 => ("[ab]", any::<bool>()).prop_map(|(content, executable)| Entry::File { content, executable }),
-        1 => select(&["src/a.rs", "../lib"][..]).prop_map(|target| Entry::Link(target.to_owned())),
+        3 => select(&["src/a.rs", "../lib", "src", "../src", "conf/link", "link", "gone"][..]).prop_map(|target| Entry::Link(target.to_owned())),
         1 => (1_u8..3).prop_map(Entry::Submodule),
     ]
 }
@@ -243,16 +278,34 @@ fn dockerfile() -> impl Strategy<Value = String> {
         literal().prop_map(|from| format!("RUN --mount=from={from},target=/m true\n")),
         Just("COPY projects.toml /\n".to_owned()),
         Just("COPY src .rebuild_patterns /\n".to_owned()),
+        select(&SOURCES[..]).prop_map(|source| format!("COPY {source} /x/\n")),
+        (select(&SOURCES[..]), select(&SOURCES[..])).prop_map(|(one, two)| format!("ADD {one} {two} /x/\n")),
+        select(&SOURCES[..]).prop_map(|source| format!("ONBUILD COPY {source} /x/\n")),
+        Just("ONBUILD COPY --from=one / /\n".to_owned()),
+        Just("RUN --mount=source=conf/link,target=/m true\n".to_owned()),
     ];
+    let syntax = proptest::option::weighted(0.1, select(&["docker/dockerfile:1", "example/other"][..]));
+    let first_source = select(&["src", "conf/link", "*", "$X", "."][..]);
     let base = select(&["", "ARG BASE\n", "ARG BASE=p1\n", "ARG BASE=reg.example:5000/t/p2\n"][..]);
-    (base, reference(), reference(), more).prop_map(|(base, first, last, more)| {
-        format!("{base}FROM {first} AS one\nCOPY src /src\nFROM {last} AS Two\nCOPY --from=one / /\n{more}")
-    })
+    (syntax, base, reference(), first_source, reference(), more).prop_map(
+        |(syntax, base, first, source, last, more)| {
+            let syntax = syntax.map(|syntax| format!("# syntax={syntax}\n")).unwrap_or_default();
+            format!(
+                "{syntax}{base}FROM {first} AS one\nARG X\nCOPY {source} /src/\nFROM {last} AS Two\n\
+                 COPY --from=one / /\n{more}"
+            )
+        },
+    )
 }
 
 fn ignore_file() -> impl Strategy<Value = (&'static str, Option<&'static str>)> {
     let name = select(&[".dockerignore", "Dockerfile.dockerignore"][..]);
-    (name, proptest::option::of(select(&["*.md\n", "src\n", "# nothing\n"][..])))
+    (
+        name,
+        proptest::option::of(select(
+            &["*.md\n", "src\n", "# nothing\n", "*\n!src\n", "**/a.rs\n", "lib/link\n"][..],
+        )),
+    )
 }
 
 fn pattern_file() -> impl Strategy<Value = Option<&'static str>> {
@@ -377,6 +430,7 @@ fn key() -> impl Strategy<Value = (&'static str, Option<&'static str>)> {
         ),
         ("extra_inputs", &["['p0/dist/**']", "['p1/src/a.rs', 'p0/dist/app']"]),
         ("hermetic", &["false"]),
+        ("patterns", &["'named.patterns'", "'Dockerfile.rebuild_patterns'", "'src/a.rs'"]),
         ("tags", &["['latest']"]),
         ("terraform", &["'tf'"]),
         ("service", &["{ kind = 'lambda', name = 'f' }"]),

@@ -97,7 +97,7 @@ fn each_input_is_told_with_the_line_that_makes_it_one_and_where_that_stands() {
             ],
         ),
         ("open/a", &[everything, "open: open/ (projects.toml:18)"]),
-        ("whole/a", &[everything, "whole: whole/ (projects.toml:22)"]),
+        ("whole/a", &[everything, "whole: COPY . (whole/Dockerfile:2)"]),
         (
             "toolchain/version",
             &[

@@ -63,6 +63,8 @@ fn records(
     let folders: Vec<&str> = parents.iter().filter_map(|parent| folder_of(parent)).collect();
     let has_patterns = world.file(&format!("{path}/.rebuild_patterns")).exists();
 
+    let copied = copied(&text_of(&dockerfile));
+
     let mut files: BTreeMap<Vec<u8>, Record> = BTreeMap::new();
     for extra in strings(project.get("extra_inputs")) {
         for (file, mode, sha256) in below_folder(world.path(), extra.trim_end_matches("/**")) {
@@ -78,7 +80,14 @@ fn records(
         if shown == "projects.toml" || shown.ends_with(".rebuild_patterns") {
             continue;
         }
-        let is_own = below(&shown, &path) && !(has_patterns && shown.ends_with(".md"));
+        let is_own = if has_patterns {
+            below(&shown, &path) && !shown.ends_with(".md")
+        } else {
+            copied
+                .iter()
+                .map(|source| in_context(context, source))
+                .any(|source| shown == source || below(&shown, &source))
+        };
         let is_in_context = folders.iter().any(|folder| {
             below(&shown, folder) && !(folder == &"proto" && shown.ends_with(".md"))
                 || shown == format!("{folder}/.dockerignore")
@@ -86,6 +95,8 @@ fn records(
         if is_own
             || is_implied
             || is_in_context
+            // A committed file that `extra_inputs` names too.
+            || files.contains_key(&file)
             || below(&shown, "toolchain")
             || !hermetic && below(&shown, context)
         {
@@ -169,6 +180,20 @@ fn is_lfs(world: &World, path: &str) -> bool {
     // Most repositories have none, and a process for each file takes long.
     let has_attributes = ls_tree(world).iter().any(|(_, _, path)| path.ends_with(b".gitattributes"));
     has_attributes && world.git(["check-attr", "filter", "--", path]).ends_with(": filter: lfs")
+}
+
+/// The sources of `COPY` that are neither images nor stages.
+fn copied(dockerfile: &str) -> Vec<String> {
+    let words = dockerfile.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    let copies = words.filter(|words| words[0] == "COPY" && !words[1].starts_with("--"));
+    copies
+        .flat_map(|words| words[1..words.len() - 1].iter().map(ToString::to_string).collect::<Vec<_>>())
+        .collect()
+}
+
+/// The path of a source; that of the context where it is `.`.
+fn in_context(context: &str, source: &str) -> String {
+    format!("{context}/{}", source.trim_end_matches('.')).trim_matches('/').to_owned()
 }
 
 /// Mode, object id and path of every committed file.

@@ -1,0 +1,34 @@
+//! Names that images have in the engine for as long as something is built from them.
+
+use crate::model::{Host, ImageRef, RepositoryName, Tag, random_bits};
+
+/// A name that nobody can own (RFC 2606), so an engine that has lost the image finds no other.
+const HOST: &str = "context.invalid";
+
+/// A local build, as the names of the images that it builds from have it: no other run has the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalRun(String);
+
+impl LocalRun {
+    /// A new name.
+    pub fn new() -> Self {
+        Self(format!("{:016x}", random_bits()))
+    }
+
+    /// What the Dockerfiles of this run call a project's image, which has this name in the engine.
+    pub(super) fn parent(&self, image: &ImageRef) -> ImageRef {
+        temporary(&image.repository, Tag::parent(&self.0))
+    }
+}
+
+impl Default for LocalRun {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The name of an image for a while; `tag` makes it one that nobody else gives or takes away.
+pub(super) fn temporary(repository: &RepositoryName, tag: Tag) -> ImageRef {
+    let host: Host = HOST.parse().expect("it is a host");
+    ImageRef { host: Some(host), repository: repository.clone(), tag: Some(tag), digest: None }
+}
