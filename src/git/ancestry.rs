@@ -1,20 +1,20 @@
 //! Which commit is in the history of which, by the commit-graph where there is one (gitformat-commit-graph(5)).
 //!
 //! The file has each commit's parents and its generation, which is greater than that of each parent. A walk that takes the
-//! greatest generation first has seen all that comes after a commit before the commit itself, whatever the clocks said.
-//! libgit2 refuses the file as git writes it today, and reads every commit on the way. It is asked where the file doesn't help.
+//! greatest generation first, and the newest of one, has seen most that comes after a commit before the commit itself. Where it
+//! has not, because clocks went wrong, it takes the commit once more: the answer does not depend on the order.
 
 use std::collections::{BinaryHeap, HashMap};
 
-use git2::Oid;
 use gix_commitgraph::Graph;
 
-use super::error::{self, Cause};
-use super::{GitError, Repository, commit_id, oid};
-use crate::model::CommitId;
+use super::commits::Grafts;
+use super::error::Cause;
+use super::{GitError, Repository};
+use crate::model::{CommitId, ObjectId};
 
-/// How many commits are read that the file doesn't have, to learn their generations: all that came since it was written.
-const MAX_OUTSIDE: usize = 256;
+/// Of commits that the file doesn't have: all that came since it was written.
+const NO_GENERATION: u32 = u32::MAX;
 
 impl Repository {
     /// The best common ancestor of two commits, or `None` when the history here shows none.
@@ -25,10 +25,9 @@ impl Repository {
     /// # Errors
     /// [`GitError::Read`] when the object database fails, or either commit isn't there.
     pub fn merge_base(&self, one: CommitId, other: CommitId) -> Result<Option<CommitId>, GitError> {
-        let failed = |source| GitError::Read { what: format!("the merge-base of {one} and {other}"), source };
+        let best = self.ask_history(|history| history.best_common_ancestors(one, other))?;
         let mut newest = None;
-        for base in self.best_common_ancestors(one, other).map_err(failed)? {
-            let base = commit_id(base);
+        for base in best {
             newest = newest.max(Some((self.commit_time(base)?, base)));
         }
         Ok(newest.map(|(_, base)| base))
@@ -46,60 +45,52 @@ impl Repository {
         }
         // Both are read here, so that neither is missing.
         self.find_commit(commit)?;
-        let older = self.find_commit(ancestor)?.id();
-        let failed = |source| GitError::Read { what: format!("the history of {commit}"), source };
-        Ok(self.best_common_ancestors(ancestor, commit).map_err(failed)?.contains(&older))
+        self.find_commit(ancestor)?;
+        let common = self.ask_history(|history| history.common_ancestors(ancestor, commit))?;
+        Ok(common.contains(&ancestor))
     }
 
-    fn best_common_ancestors(&self, one: CommitId, other: CommitId) -> Result<Vec<Oid>, Cause> {
-        let (one, other) = (oid(one.0), oid(other.0));
-        if let Some(graph) = self.commit_graph() {
-            let mut histories = Histories { repository: &self.inner, graph, outside: HashMap::default() };
-            match histories.best_common_ancestors(one, other) {
-                Ok(best) => return Ok(best),
-                Err(Stop::Unhelpful(why)) => tracing::info!(why, "the commit-graph does not help"),
-                Err(Stop::Failed(cause)) => return Err(cause),
-            }
+    /// Asks once more, without the commit-graph, where that turned out to be none.
+    fn ask_history<T>(
+        &self,
+        mut ask: impl FnMut(&mut History<'_>) -> Result<T, GitError>,
+    ) -> Result<T, GitError> {
+        let mut history = History::of(self);
+        let answer = ask(&mut history);
+        if !history.is_misled {
+            return answer;
         }
-        self.ask_history(|repository| match repository.merge_bases(one, other) {
-            Ok(bases) => Ok(bases.to_vec()),
-            Err(source) if source.code() == git2::ErrorCode::NotFound => {
-                // A commit that isn't there is not found either.
-                [one, other].iter().try_for_each(|&id| repository.find_commit(id).map(drop))?;
-                Ok(Vec::new())
-            }
-            Err(source) => Err(source),
-        })
-        .map_err(|source| error::cause(&source))
+        ask(&mut History { graph: None, is_misled: false, known: HashMap::new(), ..history })
     }
 
-    fn commit_graph(&self) -> Option<Graph> {
-        // A shallow clone and grafts give commits other parents than the file has.
-        let is_edited = || self.is_shallow() || self.common_dir().join("info/grafts").exists();
+    fn commit_graph(&self, grafts: &Grafts) -> Option<Graph> {
         let is_wanted = || self.inner.config().and_then(|config| config.get_bool("core.commitGraph"));
         let info = self.common_dir().join("objects/info");
+        // A shallow clone and grafts give commits other parents than the file has.
         Graph::at(&info, gix_hash::Kind::Sha1, None)
             .ok()
-            .filter(|_| !is_edited() && is_wanted().unwrap_or(true))
+            .filter(|_| grafts.is_empty() && is_wanted().unwrap_or(true))
     }
 }
 
-struct Histories<'r> {
-    repository: &'r git2::Repository,
-    graph: Graph,
-    /// Commits that the file doesn't have.
-    outside: HashMap<Oid, Commit>,
+struct History<'r> {
+    repository: &'r Repository,
+    graph: Option<Graph>,
+    grafts: Grafts,
+    known: HashMap<CommitId, Commit>,
+    /// Whether something was wrong with the commit-graph.
+    is_misled: bool,
 }
 
 #[derive(Clone)]
 struct Commit {
-    /// Greater than that of each parent.
     generation: u32,
-    parents: Vec<Oid>,
+    seconds: i64,
+    parents: Vec<CommitId>,
 }
 
 /// From where a commit was reached.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Reached {
     from_one: bool,
     from_other: bool,
@@ -107,104 +98,124 @@ struct Reached {
     from_common: bool,
 }
 
-/// Why the commit-graph gives no answer.
-enum Stop {
-    /// It lacks too much, or something is wrong with it: the commits themselves tell.
-    Unhelpful(String),
-    Failed(Cause),
+/// The commits that wait to be taken, greatest generation first.
+#[derive(Default)]
+struct Waiting {
+    heap: BinaryHeap<(u32, i64, CommitId)>,
+    reached: HashMap<CommitId, (Reached, IsWaiting)>,
+    /// How many of them are not reachable from a common ancestor.
+    promising: usize,
 }
 
-impl Histories<'_> {
+type IsWaiting = bool;
+
+impl<'r> History<'r> {
+    fn of(repository: &'r Repository) -> Self {
+        let grafts = repository.grafts();
+        let graph = repository.commit_graph(&grafts);
+        Self { repository, graph, grafts, known: HashMap::new(), is_misled: false }
+    }
+
     /// All of them: more than one after merges in both directions.
-    fn best_common_ancestors(&mut self, one: Oid, other: Oid) -> Result<Vec<Oid>, Stop> {
-        let mut reached: HashMap<Oid, Reached> = HashMap::default();
-        let mut waiting = BinaryHeap::new();
-        // Of those that wait, how many are not reachable from a common ancestor.
-        let mut promising = 0_usize;
-        let mut best = Vec::new();
-        for (start, from_one) in [(one, true), (other, false)] {
-            let generation = self.commit(start)?.generation;
-            let entry = reached.entry(start).or_insert_with(|| {
-                waiting.push((generation, start));
-                promising += 1;
-                Reached::default()
-            });
-            *(if from_one { &mut entry.from_one } else { &mut entry.from_other }) = true;
-        }
-        while promising > 0
-            && let Some((generation, id)) = waiting.pop()
-        {
-            let mut from_here = reached[&id];
-            promising -= usize::from(!from_here.from_common);
-            if from_here.from_one && from_here.from_other && !from_here.from_common {
-                best.push(id);
-                from_here.from_common = true;
-            }
-            for parent in self.commit(id)?.parents {
-                let its_generation = self.commit(parent)?.generation;
-                if its_generation >= generation {
-                    return Err(Stop::Unhelpful(format!(
-                        "{id} has not a greater generation than its parent"
-                    )));
+    fn best_common_ancestors(&mut self, one: CommitId, other: CommitId) -> Result<Vec<CommitId>, GitError> {
+        let common = self.common_ancestors(one, other)?;
+        let mut best = common.clone();
+        for &base in &common {
+            for &another in common.iter().filter(|&&another| another != base) {
+                if self.common_ancestors(base, another)?.contains(&base) {
+                    best.retain(|&it| it != base);
                 }
-                let before = reached.get(&parent).copied();
-                let now = before.unwrap_or_default().and(from_here);
-                reached.insert(parent, now);
-                if before.is_none() {
-                    waiting.push((its_generation, parent));
-                }
-                // It waits still: its generation is less than that of all that were taken.
-                let was_promising = before.is_some_and(|before| !before.from_common);
-                promising += usize::from(!now.from_common);
-                promising -= usize::from(was_promising);
             }
         }
         Ok(best)
     }
 
-    /// A commit, from the file where that has it.
-    fn commit(&mut self, id: Oid) -> Result<Commit, Stop> {
-        if let Some(commit) = self.known(id)? {
-            return Ok(commit);
-        }
-        // Parents first: the generation follows from theirs.
-        let mut waiting = vec![id];
-        while let Some(&next) = waiting.last() {
-            let read =
-                self.repository.find_commit(next).map_err(|source| Stop::Failed(error::cause(&source)))?;
-            let parents: Vec<Oid> = read.parent_ids().collect();
-            let mut generation = 1;
-            let waited = waiting.len();
-            for &parent in &parents {
-                match self.known(parent)? {
-                    Some(parent) => generation = generation.max(parent.generation.saturating_add(1)),
-                    None => waiting.push(parent),
-                }
+    /// The best common ancestors, and, where clocks went wrong, maybe some that others of these have behind them.
+    fn common_ancestors(&mut self, one: CommitId, other: CommitId) -> Result<Vec<CommitId>, GitError> {
+        let mut waiting = Waiting::default();
+        waiting.push(one, &self.commit(one)?, Reached { from_one: true, ..Reached::default() });
+        waiting.push(other, &self.commit(other)?, Reached { from_other: true, ..Reached::default() });
+        let mut common = Vec::new();
+        while waiting.promising > 0
+            && let Some((id, mut from_here)) = waiting.pop()
+        {
+            if from_here.from_one && from_here.from_other && !from_here.from_common {
+                common.push(id);
+                from_here.from_common = true;
             }
-            if waiting.len() == waited {
-                waiting.pop();
-                self.outside.insert(next, Commit { generation, parents });
-            }
-            if self.outside.len() + waiting.len() > MAX_OUTSIDE {
-                return Err(Stop::Unhelpful(format!("more than {MAX_OUTSIDE} commits are newer")));
+            for parent in self.commit(id)?.parents {
+                waiting.push(parent, &self.commit(parent)?, from_here);
             }
         }
-        Ok(self.outside[&id].clone())
+        common.sort_unstable();
+        common.dedup();
+        common.retain(|id| !waiting.reached[id].0.from_common);
+        Ok(common)
     }
 
-    fn known(&self, id: Oid) -> Result<Option<Commit>, Stop> {
-        if let Some(commit) = self.outside.get(&id) {
-            return Ok(Some(commit.clone()));
+    /// A commit, from the file where that has it.
+    fn commit(&mut self, id: CommitId) -> Result<Commit, GitError> {
+        if let Some(known) = self.known.get(&id) {
+            return Ok(known.clone());
         }
-        let of_graph = || -> Result<Option<Commit>, Cause> {
-            // Very old versions of git wrote a zero for each generation.
-            let found = self.graph.commit_by_id(gix_hash::oid::try_from_bytes(id.as_bytes())?);
-            let Some(commit) = found.filter(|commit| commit.generation() > 0) else { return Ok(None) };
-            let parent = |position| Ok(Oid::from_bytes(self.graph.id_at(position).as_bytes())?);
-            let parents: Result<_, Cause> = commit.iter_parents().map(|position| parent(position?)).collect();
-            Ok(Some(Commit { generation: commit.generation(), parents: parents? }))
+        let of_graph = self.graph.as_ref().map_or(Ok(None), |graph| in_graph(graph, id));
+        let commit = match of_graph {
+            Ok(Some(commit)) => commit,
+            Ok(None) => self.read(id)?,
+            Err(why) => {
+                tracing::info!(why, "the commit-graph does not help");
+                self.is_misled = true;
+                self.read(id)?
+            }
         };
-        of_graph().map_err(|source| Stop::Unhelpful(source.to_string()))
+        self.known.insert(id, commit.clone());
+        Ok(commit)
+    }
+
+    fn read(&self, id: CommitId) -> Result<Commit, GitError> {
+        let read = self.repository.find_commit(id)?;
+        let parents = self.grafts.get(&id).cloned().unwrap_or(read.parents);
+        Ok(Commit { generation: NO_GENERATION, seconds: read.seconds, parents })
+    }
+}
+
+/// What the file says of a commit; `None` when nothing.
+fn in_graph(graph: &Graph, id: CommitId) -> Result<Option<Commit>, Cause> {
+    let found = graph.commit_by_id(gix_hash::oid::try_from_bytes(id.0.as_bytes())?);
+    let Some(commit) = found else { return Ok(None) };
+    let parent = |position| -> Result<CommitId, Cause> {
+        if graph.commit_at(position).generation() >= commit.generation() {
+            return Err(format!("{id} has not a greater generation than its parent").into());
+        }
+        Ok(CommitId(ObjectId::from_bytes(graph.id_at(position).as_bytes().try_into()?)))
+    };
+    let parents: Result<_, Cause> = commit.iter_parents().map(|position| parent(position?)).collect();
+    let seconds = i64::try_from(commit.committer_timestamp())?;
+    Ok(Some(Commit { generation: commit.generation(), seconds, parents: parents? }))
+}
+
+impl Waiting {
+    /// Adds from where a commit was reached. It waits, once more if need be, where that is new.
+    fn push(&mut self, id: CommitId, commit: &Commit, from: Reached) {
+        let (before, is_waiting) = self.reached.get(&id).copied().unwrap_or_default();
+        let now = before.and(from);
+        if now == before {
+            return;
+        }
+        self.promising -= usize::from(is_waiting && !before.from_common);
+        self.promising += usize::from(!now.from_common);
+        if !is_waiting {
+            self.heap.push((commit.generation, commit.seconds, id));
+        }
+        self.reached.insert(id, (now, true));
+    }
+
+    fn pop(&mut self) -> Option<(CommitId, Reached)> {
+        let (_, _, id) = self.heap.pop()?;
+        let (reached, is_waiting) = self.reached.get_mut(&id)?;
+        *is_waiting = false;
+        self.promising -= usize::from(!reached.from_common);
+        Some((id, *reached))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{GitError, Repository, commit_id, oid};
+use super::{GitError, Repository, object_id};
 use crate::model::{BranchName, CommitId};
 
 /// A part of the history that first parents make.
@@ -22,18 +22,6 @@ impl Repository {
         !self.shallow_commits().is_empty()
     }
 
-    /// Asks libgit2, which knows where a history is cut off by the git folder that it opened alone: not in a work tree that
-    /// was added to a shallow clone.
-    pub(super) fn ask_history<T>(
-        &self,
-        ask: impl FnOnce(&git2::Repository) -> Result<T, git2::Error>,
-    ) -> Result<T, git2::Error> {
-        if self.git_dir() == self.common_dir() || !self.is_shallow() {
-            return ask(&self.inner);
-        }
-        ask(&git2::Repository::open(self.common_dir())?)
-    }
-
     /// The commits that first parents lead to from `newest`, oldest first, without those that `since` has in
     /// its history. If there are more than `most`, the newest of them.
     ///
@@ -45,12 +33,35 @@ impl Repository {
         since: Option<CommitId>,
         most: usize,
     ) -> Result<FirstParents, GitError> {
-        let failed = |source| GitError::read(&format!("the history of {newest}"), source);
-        let walk = |repository: &git2::Repository| first_parents(repository, newest, since, most);
-        let mut found = self.ask_history(walk).map_err(failed)?;
+        let (grafts, mut commits) = (self.grafts(), Vec::new());
+        let mut next = Some(newest);
+        while let Some(commit) = next.filter(|_| commits.len() <= most) {
+            let parents = match grafts.get(&commit) {
+                Some(parents) => parents.clone(),
+                None => self.find_commit(commit)?.parents,
+            };
+            next = parents.first().copied();
+            commits.push((commit, next));
+            // What is behind one that is left out is left out as well. To look at few is enough.
+            if commits.len().is_power_of_two() && self.is_behind(since, commit)? {
+                break;
+            }
+        }
+        let (mut first, mut end) = (0, commits.len());
+        while first < end {
+            let middle = usize::midpoint(first, end);
+            if self.is_behind(since, commits[middle].0)? { end = middle } else { first = middle + 1 }
+        }
+        let has_more = first > most;
+        commits.truncate(first.min(most));
+        commits.reverse();
         let is_cut = |commit: &CommitId| self.shallow_commits().contains(commit);
-        found.cut = found.commits.first().map(|(commit, _)| *commit).filter(is_cut);
-        Ok(found)
+        let cut = commits.first().map(|(commit, _)| *commit).filter(is_cut);
+        Ok(FirstParents { commits, has_more, cut })
+    }
+
+    fn is_behind(&self, since: Option<CommitId>, commit: CommitId) -> Result<bool, GitError> {
+        since.map_or(Ok(false), |since| self.is_ancestor(commit, since))
     }
 
     /// Where a shallow clone ends: parents of these are not here.
@@ -105,13 +116,7 @@ impl Repository {
     /// # Errors
     /// [`GitError::Read`] when the commit isn't there.
     pub fn parents(&self, commit: CommitId) -> Result<Vec<CommitId>, GitError> {
-        let failed = |source| GitError::read(&format!("commit {commit}"), source);
-        // A commit that libgit2 has parsed has no parents where the clone is cut off.
-        let objects = self.inner.odb().map_err(failed)?;
-        let object = objects.read(oid(commit.0)).map_err(failed)?;
-        let text = String::from_utf8_lossy(object.data());
-        let header = text.lines().take_while(|line| !line.is_empty());
-        Ok(header.filter_map(|line| line.strip_prefix("parent ")?.parse().ok()).collect())
+        Ok(self.find_commit(commit)?.parents)
     }
 
     /// The references with this prefix that lead to a commit, by the rest of their names.
@@ -122,37 +127,12 @@ impl Repository {
             let reference = reference.map_err(failed)?;
             // A name that isn't UTF-8 matches no rule; a tag may stand for a tree or a blob.
             let Ok(name) = reference.name() else { continue };
-            let Ok(commit) = reference.peel_to_commit() else { continue };
-            commits.push((name.strip_prefix(prefix).unwrap_or(name).to_owned(), commit_id(commit.id())));
+            let Some(target) = reference.resolve().ok().and_then(|reference| reference.target()) else {
+                continue;
+            };
+            let Some(commit) = self.peel(object_id(target))? else { continue };
+            commits.push((name.strip_prefix(prefix).unwrap_or(name).to_owned(), commit));
         }
         Ok(commits)
     }
-}
-
-/// As [`Repository::first_parents`], without whether they are cut off.
-fn first_parents(
-    repository: &git2::Repository,
-    newest: CommitId,
-    since: Option<CommitId>,
-    most: usize,
-) -> Result<FirstParents, git2::Error> {
-    let mut walk = repository.revwalk()?;
-    walk.simplify_first_parent()?;
-    walk.push(oid(newest.0))?;
-    if let Some(since) = since {
-        walk.hide(oid(since.0))?;
-    }
-    let mut commits = Vec::new();
-    let mut has_more = false;
-    for id in walk {
-        let id = id?;
-        has_more = commits.len() == most;
-        if has_more {
-            break;
-        }
-        let parent = repository.find_commit(id)?.parent_id(0).ok();
-        commits.push((commit_id(id), parent.map(commit_id)));
-    }
-    commits.reverse();
-    Ok(FirstParents { commits, has_more, cut: None })
 }

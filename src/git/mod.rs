@@ -6,6 +6,7 @@
 mod ancestry;
 mod attributes;
 mod blobs;
+mod commits;
 mod diff;
 mod entries;
 mod error;
@@ -16,6 +17,7 @@ mod objects;
 mod parallel;
 mod program;
 mod promisor;
+mod revision;
 mod status;
 mod submodule_files;
 mod submodules;
@@ -24,6 +26,8 @@ mod uncommitted;
 mod work_tree;
 
 use std::path::Path;
+
+use gix_object::Kind;
 
 pub use attributes::{Attributes, Filter, FilterLine, is_attributes_file};
 pub use blobs::{BlobReader, Blobs};
@@ -56,6 +60,8 @@ const EMPTY_BLOB: ObjectId = ObjectId::from_bytes([
 pub struct Repository {
     inner: git2::Repository,
     database: Database,
+    /// For commits and tags.
+    objects: Objects,
 }
 
 impl std::fmt::Debug for Repository {
@@ -106,7 +112,7 @@ impl Repository {
         git2::opts::strict_object_creation(false);
         allow_partial_clones();
         match git2::Repository::open_ext(folder, flags, [] as [&Path; 0]) {
-            Ok(inner) => Ok(Self { database: Database::of(&inner), inner }),
+            Ok(inner) => Ok(Self::of(Database::of(&inner), inner)),
             Err(source) if source.code() == git2::ErrorCode::NotFound => {
                 Err(GitError::NotARepository { folder: folder.to_owned() })
             }
@@ -123,7 +129,11 @@ impl Repository {
     /// [`Repository::open`] does.
     fn for_another_thread(&self) -> impl Fn() -> Result<Self, GitError> + Send + Sync + use<> {
         let database = self.database.clone();
-        move || Ok(Self { database: database.clone(), ..Self::open(database.git_dir())? })
+        move || Ok(Self::of(database.clone(), Self::open(database.git_dir())?.inner))
+    }
+
+    fn of(database: Database, inner: git2::Repository) -> Self {
+        Self { objects: Objects::of(database.clone()), database, inner }
     }
 
     fn objects(&self) -> Objects {
@@ -174,39 +184,30 @@ impl Repository {
             }
             Err(source) => return Err(GitError::read("`HEAD`", source)),
         };
-        let commit = reference.peel_to_commit().map_err(|source| GitError::read("`HEAD`", source))?;
+        let no_commit = |what: &str| GitError::Read {
+            what: "`HEAD`".to_owned(),
+            source: format!("it leads to {what}, and no such commit is here").into(),
+        };
+        let target = reference.target().ok_or_else(|| no_commit("a name"))?;
+        let commit = self.peel(object_id(target))?.ok_or_else(|| no_commit(&target.to_string()))?;
         let branch =
             if reference.is_branch() { reference.shorthand().ok().map(BranchName::new) } else { None };
-        Ok(Head { commit: commit_id(commit.id()), branch })
-    }
-
-    /// Finds the commit that a revision such as `v1.2`, `HEAD~3` or an object id names.
-    ///
-    /// # Errors
-    /// [`GitError::BadRevision`] when it names none, or begins with `-`.
-    pub fn commit(&self, revision: &str) -> Result<CommitId, GitError> {
-        let bad = |source| GitError::BadRevision { revision: revision.to_owned(), source };
-        if revision.starts_with('-') || revision.trim().is_empty() {
-            return Err(bad(None));
-        }
-        let object = self.inner.revparse_single(revision).map_err(|source| match source.code() {
-            git2::ErrorCode::NotFound => bad(None),
-            _ => bad(Some(error::cause(&source))),
-        })?;
-        Ok(commit_id(object.peel_to_commit().map_err(|_| bad(None))?.id()))
+        Ok(Head { commit, branch })
     }
 
     /// Whether the object database holds this commit: a shallow clone may not.
     pub fn has(&self, commit: CommitId) -> bool {
-        self.inner.find_commit(oid(commit.0)).is_ok()
+        // One that is damaged is there: who reads it is told so.
+        self.objects.here(commit.0).map_or(true, |found| matches!(found, Some((Kind::Commit, _))))
     }
 
     /// The commit that a branch stands on: its remote-tracking branch at `origin`, else the local one.
     pub fn branch(&self, branch: &BranchName) -> Option<CommitId> {
         [format!("refs/remotes/origin/{branch}"), format!("refs/heads/{branch}")]
             .iter()
-            .find_map(|name| self.inner.find_reference(name).and_then(|found| found.peel_to_commit()).ok())
-            .map(|commit| commit_id(commit.id()))
+            .find_map(|name| self.inner.find_reference(name).and_then(|found| found.resolve()).ok()?.target())
+            .map(commit_id)
+            .filter(|commit| self.has(*commit))
     }
 
     /// A commit's message, with U+FFFD for what is not UTF-8.
@@ -214,7 +215,7 @@ impl Repository {
     /// # Errors
     /// [`GitError::Read`] when the commit isn't there.
     pub fn message(&self, commit: CommitId) -> Result<String, GitError> {
-        Ok(String::from_utf8_lossy(self.find_commit(commit)?.message_bytes()).into_owned())
+        Ok(self.find_commit(commit)?.message)
     }
 
     /// When a commit was committed, in seconds since 1970-01-01T00:00:00Z.
@@ -222,7 +223,7 @@ impl Repository {
     /// # Errors
     /// [`GitError::Read`] when the commit isn't there.
     pub fn commit_time(&self, commit: CommitId) -> Result<i64, GitError> {
-        Ok(self.find_commit(commit)?.time().seconds())
+        Ok(self.find_commit(commit)?.seconds)
     }
 
     /// The files of a commit.
@@ -230,8 +231,7 @@ impl Repository {
     /// # Errors
     /// [`GitError::Read`] when the commit isn't there.
     pub fn snapshot(&self, commit: CommitId) -> Result<Snapshot<'_>, GitError> {
-        let tree = self.find_commit(commit)?.tree_id();
-        Ok(self.snapshot_of_tree(object_id(tree)))
+        Ok(self.snapshot_of_tree(self.find_commit(commit)?.tree))
     }
 
     /// The files of a tree.
@@ -259,12 +259,6 @@ impl Repository {
     pub fn origin_url(&self) -> Option<String> {
         let remote = self.inner.find_remote("origin").ok()?;
         Some(without_credentials(remote.url().ok()?))
-    }
-
-    fn find_commit(&self, commit: CommitId) -> Result<git2::Commit<'_>, GitError> {
-        self.inner
-            .find_commit(oid(commit.0))
-            .map_err(|source| GitError::read(&format!("commit {commit}"), source))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The object database, read with `gix-odb`: libgit2's readers take turns at one lock.
 
 use std::cell::{OnceCell, RefCell};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -78,18 +79,45 @@ impl Objects {
         }
     }
 
-    fn read(&self, id: ObjectId, kind: Kind) -> Result<Vec<u8>, Cause> {
+    /// A commit, which a partial clone has as well.
+    pub(super) fn commit(&self, id: ObjectId) -> Result<Vec<u8>, Cause> {
+        of_kind(self.here(id)?, Kind::Commit)
+    }
+
+    /// The one commit or tag with an id that begins with these digits.
+    ///
+    /// # Errors
+    /// When there are several, or the object database can't be read.
+    pub(super) fn with_prefix(&self, digits: &str) -> Result<Option<ObjectId>, Cause> {
+        let (handle, mut found) = (self.handle()?, HashSet::new());
+        handle.lookup_prefix(gix_hash::Prefix::from_hex(digits)?, Some(&mut found))?;
+        let mut commits = Vec::new();
+        for id in found {
+            // What is damaged may be one: who reads it is told.
+            let kind = handle.try_header(&id).map(|header| header.map(|header| header.kind));
+            if matches!(kind, Err(_) | Ok(Some(Kind::Commit | Kind::Tag))) {
+                commits.push(ObjectId::from_bytes(id.as_bytes().try_into()?));
+            }
+        }
+        if commits.len() > 1 {
+            return Err("the ids of several commits and tags begin with it".into());
+        }
+        Ok(commits.pop())
+    }
+
+    /// An object that is here, whatever a partial clone's remote has.
+    pub(super) fn here(&self, id: ObjectId) -> Result<Option<(Kind, Vec<u8>)>, Cause> {
         let mut content = Vec::new();
         let found = self.handle()?.try_find(&gix_hash::ObjectId::Sha1(*id.as_bytes()), &mut content)?;
-        let found = match found.map(|found| found.kind) {
-            Some(found) => Some((found, content)),
+        Ok(found.map(|found| found.kind).map(|kind| (kind, content)))
+    }
+
+    fn read(&self, id: ObjectId, kind: Kind) -> Result<Vec<u8>, Cause> {
+        let found = match self.here(id)? {
             None => self.promisor(id)?,
+            found => found,
         };
-        match found {
-            Some((found, content)) if found == kind => Ok(content),
-            Some((found, _)) => Err(format!("it is a {found}, not a {kind}").into()),
-            None => Err("the object is not there".into()),
-        }
+        of_kind(found, kind)
     }
 
     fn handle(&self) -> Result<&gix_odb::HandleArc, Cause> {
@@ -112,6 +140,14 @@ impl Objects {
             *promisor = Some(PromisorReader::start(self.git_dir())?);
         }
         promisor.as_mut().map_or(Ok(None), |promisor| promisor.read(id))
+    }
+}
+
+fn of_kind(found: Option<(Kind, Vec<u8>)>, kind: Kind) -> Result<Vec<u8>, Cause> {
+    match found {
+        Some((found, content)) if found == kind => Ok(content),
+        Some((found, _)) => Err(format!("it is a {found}, not a {kind}").into()),
+        None => Err("the object is not there".into()),
     }
 }
 

@@ -19,7 +19,7 @@ impl Repository {
     /// [`GitError::NeedsGit`] where git is needed and isn't there, [`GitError::FilterNotRun`] where a filter is.
     pub fn snapshot_of_work_tree(&self, head: CommitId, filters: Filters) -> Result<WorkTree, GitError> {
         let root = self.work_dir().ok_or(GitError::Bare)?;
-        let head_tree = object_id(self.find_commit(head)?.tree_id());
+        let head_tree = self.find_commit(head)?.tree;
         match self.uncommitted_without_git(root, head_tree)? {
             Uncommitted::Known(work_tree) => Ok(work_tree),
             Uncommitted::OnlyGit(why) => self.uncommitted_of_git(root, head_tree, filters, &why),

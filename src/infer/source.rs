@@ -117,7 +117,7 @@ impl<'r> Resolver<'r> {
                 Some((EntryKind::File(FileMode::Symlink), id)) => {
                     found.takes.push(CopiedPath::File(path.clone()));
                     links += 1;
-                    if links > MAX_LINKS {
+                    if links > MAX_LINKS || (rest.is_empty() && !found.ends.insert(path.clone())) {
                         return Ok(Followed::nowhere(None));
                     }
                     let target = self.snapshot.blob(id, &path)?;
@@ -253,6 +253,8 @@ struct Found {
     folders: bool,
     /// Whether a wildcard found a name beyond ASCII.
     has_others: bool,
+    /// Links that a path ended at: what these lead to is known.
+    ends: HashSet<RepoPath>,
     /// Folders that were looked into, with how many wildcards were left.
     looked: HashSet<(RepoPath, usize)>,
 }

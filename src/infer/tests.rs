@@ -12,16 +12,24 @@ fn path(text: &str) -> RepoPath {
 
 /// A commit with these files; one with ` -> ` in its name is a link.
 fn with_files<R>(files: &[&str], act: impl FnOnce(&Snapshot<'_>) -> R) -> R {
-    let folder = tempfile::tempdir().unwrap();
-    for file in files {
-        let (name, target) = file.split_once(" -> ").map_or((*file, None), |(name, to)| (name, Some(to)));
-        let place = folder.path().join(name);
-        fs::create_dir_all(place.parent().unwrap()).unwrap();
-        match target {
-            Some(target) => symlink(target, place).unwrap(),
-            None => fs::write(place, "").unwrap(),
+    let write = |folder: &std::path::Path| {
+        for file in files {
+            let (name, target) = file.split_once(" -> ").map_or((*file, None), |(name, to)| (name, Some(to)));
+            let place = folder.join(name);
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            match target {
+                Some(target) => symlink(target, place).unwrap(),
+                None => fs::write(place, "").unwrap(),
+            }
         }
-    }
+    };
+    with_tree(write, act)
+}
+
+/// A commit of what is written into a folder.
+fn with_tree<R>(write: impl FnOnce(&std::path::Path), act: impl FnOnce(&Snapshot<'_>) -> R) -> R {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path());
     for arguments in [&["init", "-q"][..], &["add", "-A"], &["commit", "-qm", "all", "--allow-empty"]] {
         let mut git = Command::new("git");
         git.args(["-c", "user.name=test", "-c", "user.email=test@example.com"]).args(arguments);
@@ -170,4 +178,59 @@ fn what_is_not_there_is_told_from_wildcards_that_may_match_nothing() {
 #[test]
 fn here_documents_take_nothing() {
     assert!(lines_of("COPY <<EOF /a\ntext\nEOF\nCOPY --from=b . .", &["a"]).is_empty());
+}
+
+#[test]
+fn what_is_fetched_from_elsewhere_is_no_path_whatever_its_variables_are() {
+    let remote = "ADD https://a.example/$VERSION/b http://a.example/b git://a.example/b ssh://git@a.example/b git@a.example:b /";
+
+    assert!(lines_of(remote, &[]).is_empty(), "{remote}");
+    // An engine takes these for paths.
+    assert_eq!(
+        lines_of("ADD git@a ftp://b github.com/c /\nCOPY https://d /", &[]),
+        ["./git@a", "./ftp:/b", "./github.com/c", "./https:/d"]
+    );
+    assert_eq!(lines_of("ADD $URL /", &["a"]), ["./"]);
+}
+
+#[test]
+fn a_frontend_that_is_not_dockers_may_take_anything() {
+    assert_eq!(
+        infer("# syntax=example/other\nFROM a\nCOPY b /\n", None, "", &["b"])
+            .iter()
+            .map(|source| (source.line, source.to_string(), source.resolution))
+            .collect::<Vec<_>>(),
+        [
+            (1, "# syntax=example/other".to_owned(), Resolution::ForeignFrontend),
+            (3, "COPY b".to_owned(), Resolution::There)
+        ]
+    );
+    assert!(infer("# syntax=example/other\nFROM a\n", None, "", &[])[0].takes_all_of(&path("")));
+}
+
+#[test]
+fn links_that_lead_to_each_other_are_followed_once() {
+    let many: Vec<String> =
+        (0..300).map(|number| format!("services/api/l{number} -> l{}", (number + 1) % 300)).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+
+    let sources = infer("FROM a\nCOPY l* /\n", None, "services/api", &many);
+
+    assert!(sources[0].takes.len() < 3 * many.len(), "{}", sources[0].takes.len());
+}
+
+#[test]
+fn a_link_whose_target_is_no_text_is_followed() {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let target = std::ffi::OsStr::from_bytes(b"\xff");
+    let folder = |place: &std::path::Path| {
+        symlink(target, place.join("link")).unwrap();
+        fs::write(place.join(target), "").unwrap();
+    };
+    let dockerfile = Dockerfile::parse(b"FROM a\nCOPY link /\n", &BTreeMap::new(), None).unwrap();
+
+    let found = with_tree(folder, |snapshot| sources(&dockerfile, None, &path(""), snapshot).unwrap());
+
+    assert!(found[0].patterns.decide(&RepoPath::new(b"\xff").unwrap()).is_some(), "{:?}", found[0]);
 }

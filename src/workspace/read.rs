@@ -1,22 +1,23 @@
 //! Reads what the manifest names.
 
+mod rules;
+mod triggers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
 use super::folder_context::ignore_file;
 use super::images::Names;
-use super::input_rules::{self, pattern_files};
+use super::input_rules::pattern_files;
 use super::{
-    FolderContext, InferredInputs, InputRules, Lookalike, ParentImage, Project, Variant, Workspace,
-    WorkspaceError, ignore_files,
+    FolderContext, InputRules, Lookalike, Project, Variant, Workspace, WorkspaceError, ignore_files,
 };
 use crate::config::{ContextSource, Located, Manifest, ManifestErrors, Problem, ProjectConfig, UNPROTECTED};
-use crate::dockerfile::{Dockerfile, DockerfileError, Parameters, Trigger};
+use crate::dockerfile::Trigger;
 use crate::dockerignore::DockerIgnore;
 use crate::git::{Entry, EntryKind, GitError, Snapshot};
 use crate::graph::ProjectGraph;
-use crate::infer::{self, InferError};
-use crate::model::{FileMode, Platform, ProjectName, RepoPath, RepositoryName};
+use crate::model::{FileMode, ProjectName, RepoPath, RepositoryName};
 use crate::patterns::{Pattern, Patterns, PatternsError};
 
 /// Fewer projects are read sooner than a thread has opened the repository.
@@ -199,59 +200,6 @@ impl<'r, 'm> Reader<'r, 'm> {
         Ok(Some(Found { repository, inputs, whole_context, variants, lookalikes, extra_inputs, folders }))
     }
 
-    /// What says which files are inputs; `None` where a problem was noted.
-    fn input_rules(
-        &mut self,
-        name: &ProjectName,
-        config: &ProjectConfig,
-        variants: &[Variant],
-    ) -> Result<Option<InputRules>, GitError> {
-        for file in pattern_files(config) {
-            if let Some(text) = self.snapshot.read(&file)? {
-                let patterns = Patterns::parse(&text, &config.path.value)
-                    .unwrap_or_else(|errors| self.bad_patterns(&file.to_string(), 1, &errors));
-                return Ok(Some(InputRules::Patterns { file, patterns }));
-            }
-        }
-        if let Some(named) = &config.patterns {
-            let message =
-                format!("`patterns` of `{name}`: there is no file `{}` in this commit", named.value);
-            self.problem(self.file, named.line, message);
-            return Ok(None);
-        }
-        let sources = match input_rules::sources(config, variants, self.snapshot) {
-            Ok(sources) => sources.into(),
-            Err(error) => return self.cannot_infer(config, error).map(|()| None),
-        };
-        let context = self.context(config)?;
-        Ok(context.map(|context| InputRules::Inferred(InferredInputs { sources, context })))
-    }
-
-    /// The build context, with what it leaves out; `None` where a problem was noted.
-    fn context(&mut self, config: &ProjectConfig) -> Result<Option<FolderContext>, GitError> {
-        match infer::ignored(&ignore_files(config), self.snapshot) {
-            Ok(ignore) => {
-                let folder = config.context.value.clone();
-                Ok(Some(FolderContext { folder, line: config.line, ignore }))
-            }
-            Err(error) => self.cannot_infer(config, error).map(|()| None),
-        }
-    }
-
-    fn cannot_infer(&mut self, config: &ProjectConfig, error: InferError) -> Result<(), GitError> {
-        match error {
-            InferError::Git(error) => return Err(error),
-            InferError::Dockerfile(error) => {
-                let line = error.line().unwrap_or(1);
-                self.problem_of(&config.dockerfile.value.to_string(), line, &error);
-            }
-            InferError::DockerIgnore { file, source } => {
-                self.problem_of(&file.to_string(), source.line, &source);
-            }
-        }
-        Ok(())
-    }
-
     /// A link in place of a file that is read would be taken for no file at all.
     fn refuse_links(&mut self, config: &ProjectConfig) -> Result<(), GitError> {
         let of_contexts = config.folders().map(|(folder, _)| ignore_file(folder));
@@ -370,62 +318,5 @@ impl<'r, 'm> Reader<'r, 'm> {
             }
         }
         Ok(variants.into())
-    }
-
-    /// A Dockerfile with what the triggers of our own images do in it.
-    fn dockerfile(
-        &mut self,
-        name: &ProjectName,
-        config: &ProjectConfig,
-        platform: Option<&Platform>,
-        text: &[u8],
-    ) -> Result<Result<Dockerfile, DockerfileError>, GitError> {
-        let (contexts, build_args) = (&config.contexts.keys().collect(), &config.build_args);
-        let parameters = Parameters { build_args, platform, contexts, triggers: &BTreeMap::new() };
-        let dockerfile = match Dockerfile::parse_with(text, parameters) {
-            Ok(dockerfile) => dockerfile,
-            Err(error) => return Ok(Err(error)),
-        };
-        let mut triggers = BTreeMap::new();
-        for reference in dockerfile.stages().iter().filter_map(|stage| dockerfile.base(stage)) {
-            if let ParentImage::Project(project) = self.names.resolve(name, config, reference) {
-                let of_image = self.triggers(&project)?;
-                if !of_image.is_empty() {
-                    triggers.insert(reference.to_owned(), of_image.to_vec());
-                }
-            }
-        }
-        if triggers.is_empty() {
-            return Ok(Ok(dockerfile));
-        }
-        Ok(Dockerfile::parse_with(text, Parameters { triggers: &triggers, ..parameters }))
-    }
-
-    /// The triggers of a project's image. None where its Dockerfile can't be used, which is a problem of its own.
-    fn triggers(&mut self, project: &ProjectName) -> Result<&[Trigger], GitError> {
-        if !self.triggers.contains_key(project) {
-            let triggers = match self.names.config(project) {
-                Some(config) => self.read_triggers(config)?,
-                None => Vec::new(),
-            };
-            self.triggers.insert(project.clone(), triggers);
-        }
-        Ok(&self.triggers[project])
-    }
-
-    fn read_triggers(&self, config: &ProjectConfig) -> Result<Vec<Trigger>, GitError> {
-        const KEYWORD: &[u8] = b"ONBUILD";
-        let Some(text) = self.snapshot.read(&config.dockerfile.value)? else { return Ok(Vec::new()) };
-        if !text.windows(KEYWORD.len()).any(|word| word.eq_ignore_ascii_case(KEYWORD)) {
-            return Ok(Vec::new());
-        }
-        let parameters = Parameters {
-            build_args: &config.build_args,
-            platform: config.platforms.first(),
-            contexts: &config.contexts.keys().collect(),
-            triggers: &BTreeMap::new(),
-        };
-        let Ok(dockerfile) = Dockerfile::parse_with(&text, parameters) else { return Ok(Vec::new()) };
-        Ok(dockerfile.triggers_of(config.target.as_ref()).map(<[Trigger]>::to_vec).unwrap_or_default())
     }
 }

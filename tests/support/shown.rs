@@ -19,7 +19,7 @@ impl World {
     /// A commit with one project, `api`.
     pub(crate) fn with_api() -> Self {
         let manifest = "workspace.name = \"shop\"\n[projects.api]\npath = \"api\"\n";
-        Self::of(&[("projects.toml", manifest), ("api/Dockerfile", "FROM chinampa/base:1\n")])
+        Self::of(&[("projects.toml", manifest), ("api/Dockerfile", "FROM chinampa/base:1\nCOPY . /\n")])
     }
 
     /// Runs the binary and shows its answer with placeholders for this world's folder, for ids and times.

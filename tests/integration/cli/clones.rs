@@ -187,7 +187,7 @@ fn a_work_tree_of_a_shallow_clone_is_as_shallow() {
     changes of <10 hex> since <10 hex> (the merge-base with `main`)
     unaffected `api`
     affected `web`
-      because `web/f` was modified and matches `web/` (projects.toml:4) of `web`
+      because `web/f` was modified and matches `COPY f` (web/Dockerfile:2) of `web`
     1 affected, 1 not
     stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     [exit: 0]

@@ -163,6 +163,7 @@ fn a_secret_that_isnt_set_is_named_without_a_value() {
 #[test]
 fn links_that_lead_out_of_the_repository_are_refused() {
     let shop = Shop::new().projects(ONE);
+    shop.world.write("api/Dockerfile", "FROM chinampa/base:1\nCOPY . /\n");
     symlink("/etc/passwd", shop.world.file("api/link")).unwrap();
     shop.world.commit();
 
@@ -226,7 +227,7 @@ fn an_interruption_stops_the_build_and_is_reported() {
     assert_snapshot!(interrupted_by("INT"), @"
     cancelled api
       because the cache has no image of these inputs
-      because `api/Dockerfile` was modified and matches `api/` (projects.toml:8) of `api`
+      because `api/Dockerfile` was modified and matches `api/Dockerfile` (projects.toml:8) of `api`
     0 built, 0 reused, 1 cancelled; interrupted
     stderr: api: cancelled
     [exit: 130]
@@ -238,7 +239,7 @@ fn an_order_to_end_is_an_interruption_too() {
     assert_snapshot!(interrupted_by("TERM"), @"
     cancelled api
       because the cache has no image of these inputs
-      because `api/Dockerfile` was modified and matches `api/` (projects.toml:8) of `api`
+      because `api/Dockerfile` was modified and matches `api/Dockerfile` (projects.toml:8) of `api`
     0 built, 0 reused, 1 cancelled; interrupted
     stderr: api: cancelled
     [exit: 130]

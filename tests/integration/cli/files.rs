@@ -12,8 +12,8 @@ const MANIFEST: (&str, &str) = (
     "projects.toml",
     "workspace.name = \"shop\"\n[projects.api]\npath = \"api\"\n[projects.web]\npath = \"web\"\n",
 );
-const API: (&str, &str) = ("api/Dockerfile", "FROM chinampa/base:1\n");
-const WEB: (&str, &str) = ("web/Dockerfile", "FROM chinampa/base:1\n");
+const API: (&str, &str) = ("api/Dockerfile", "FROM chinampa/base:1\nCOPY . /\n");
+const WEB: (&str, &str) = ("web/Dockerfile", "FROM chinampa/base:1\nCOPY . /\n");
 
 const OFFLINE: [&str; 4] = ["plan", "--offline", "--base", "HEAD~1"];
 
@@ -33,12 +33,12 @@ fn a_file_of_any_name_counts_and_is_named_without_harm() {
     assert_snapshot!(answer, @r#"
     changes of <10 hex> since <10 hex> (--base)
     affected `api`
-      because `api/\u{1b}[31mred` was added and matches `api/` (projects.toml:2) of `api`
-      because `api/"quoted"` was added and matches `api/` (projects.toml:2) of `api`
-      because `api/--base` was added and matches `api/` (projects.toml:2) of `api`
-      because `api/new\nline` was added and matches `api/` (projects.toml:2) of `api`
-      because `api/é` was added and matches `api/` (projects.toml:2) of `api`
-      because `api/��` was added and matches `api/` (projects.toml:2) of `api`
+      because `api/\u{1b}[31mred` was added and matches `COPY .` (api/Dockerfile:2) of `api`
+      because `api/"quoted"` was added and matches `COPY .` (api/Dockerfile:2) of `api`
+      because `api/--base` was added and matches `COPY .` (api/Dockerfile:2) of `api`
+      because `api/new\nline` was added and matches `COPY .` (api/Dockerfile:2) of `api`
+      because `api/é` was added and matches `COPY .` (api/Dockerfile:2) of `api`
+      because `api/��` was added and matches `COPY .` (api/Dockerfile:2) of `api`
     1 affected, 0 not
     [exit: 0]
     "#);
@@ -57,8 +57,8 @@ fn a_name_that_differs_in_case_alone_is_another_file() {
     assert_snapshot!(answer, @"
     changes of <10 hex> since <10 hex> (--base)
     affected `api`
-      because `api/README` was added and matches `api/` (projects.toml:2) of `api`
-      because `api/Readme` was deleted and matches `api/` (projects.toml:2) of `api`
+      because `api/README` was added and matches `COPY .` (api/Dockerfile:2) of `api`
+      because `api/Readme` was deleted and matches `COPY .` (api/Dockerfile:2) of `api`
     affected `web`
       because `api/README` was added and matches `api/README` (web/.rebuild_patterns:1) of `web`
     2 affected, 0 not
@@ -83,14 +83,14 @@ fn a_link_counts_by_where_it_points_and_never_for_what_is_there() {
     changes of <10 hex> since <10 hex> (--base)
     unaffected `api`
     affected `web`
-      because `web/shared` was modified and matches `web/` (projects.toml:4) of `web`
+      because `web/shared` was modified and matches `COPY .` (web/Dockerfile:2) of `web`
     1 affected, 1 not
     [exit: 0]
     ");
     assert_snapshot!(the_link, @"
     changes of <10 hex> since <10 hex> (--base)
     affected `api`
-      because `api/link` was modified and matches `api/` (projects.toml:2) of `api`
+      because `api/link` was modified and matches `COPY .` (api/Dockerfile:2) of `api`
     unaffected `web`
     1 affected, 1 not
     [exit: 0]
@@ -111,7 +111,7 @@ fn a_pointer_of_lfs_counts_as_the_file_that_it_stands_for() {
     assert_snapshot!(answer, @"
     changes of <10 hex> since <10 hex> (--base)
     affected `api`
-      because `api/model.bin` was modified and matches `api/` (projects.toml:2) of `api`
+      because `api/model.bin` was modified and matches `COPY .` (api/Dockerfile:2) of `api`
     unaffected `web`
     1 affected, 1 not
     [exit: 0]
@@ -135,14 +135,14 @@ fn a_detached_merge_brings_what_the_other_side_has() {
     changes of <10 hex> since <10 hex> (--base)
     unaffected `api`
     affected `web`
-      because `web/topic` was added and matches `web/` (projects.toml:4) of `web`
+      because `web/topic` was added and matches `COPY .` (web/Dockerfile:2) of `web`
     1 affected, 1 not
     [exit: 0]
     ");
     assert_snapshot!(since_topic, @"
     changes of <10 hex> since <10 hex> (--base)
     affected `api`
-      because `api/main` was added and matches `api/` (projects.toml:2) of `api`
+      because `api/main` was added and matches `COPY .` (api/Dockerfile:2) of `api`
     unaffected `web`
     1 affected, 1 not
     [exit: 0]

@@ -8,7 +8,7 @@ use crate::support::world::World;
 
 const MANIFEST: (&str, &str) =
     ("projects.toml", "workspace.name = \"shop\"\n[projects.api]\npath = \"api\"\n");
-const DOCKERFILE: (&str, &str) = ("api/Dockerfile", "FROM chinampa/base:1\n");
+const DOCKERFILE: (&str, &str) = ("api/Dockerfile", "FROM chinampa/base:1\nCOPY . /\n");
 
 #[test]
 fn a_folder_that_is_no_repository_is_wrong_input() {
@@ -171,7 +171,7 @@ fn a_submodule_that_is_not_checked_out_counts_by_its_commit() {
     assert_snapshot!(plan, @"
     changes of <10 hex> since <10 hex> (--base)
     affected `api` <12 hex>
-      because `api/library` was modified and matches `api/` (projects.toml:2) of `api`
+      because `api/library` was modified and matches `COPY .` (api/Dockerfile:2) of `api`
     1 affected, 0 not
     [exit: 0]
     ");

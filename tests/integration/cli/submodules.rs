@@ -60,7 +60,13 @@ fn a_source_of_the_dockerfile_in_a_submodule_takes_it() {
 
     let plan = world.shown(["plan", "--offline", "--base", "HEAD^"]);
 
-    assert_snapshot!(plan, @"");
+    assert_snapshot!(plan, @"
+    changes of <10 hex> since <10 hex> (--base)
+    affected `api`
+      because `api/library` (2 files inside, such as `api/library/src/a`) was modified and matches `COPY library/src` (api/Dockerfile:2) of `api`
+    1 affected, 0 not
+    [exit: 0]
+    ");
 }
 
 #[test]

@@ -19,8 +19,8 @@ fn help_lists_the_commands() {
     Usage: chinampa [OPTIONS] <COMMAND>
 
     Commands:
-      init                    Create `projects.toml` and pattern files from the Dockerfiles and compose
-                              files of a repository
+      init                    Create `projects.toml` from the Dockerfiles and compose files of a
+                              repository
       build                   Build the images that are missing from the cache
       deploy                  Promote the images of a commit, then apply Terraform and restart services,
                               project by project
@@ -30,6 +30,7 @@ fn help_lists_the_commands() {
       plan                    Show which images would be built or reused, and why
       why                     Explain why a project is affected: changed files, matching pattern lines,
                               paths through the graph
+      inputs                  List the inputs of a project, each with the line that makes it one
       changed                 Check whether a matching path changed since the base commit
       check_rebuild           Check whether a project must be rebuilt: it or a dependency changed since
                               the base commit
