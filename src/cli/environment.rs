@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::aws::AllowedHosts;
@@ -10,6 +11,7 @@ use crate::ci::{CiContext, CiEnvironment, Trust};
 use crate::deploy::{DEFAULT_LEASE, MIN_LEASE};
 use crate::docker::{EngineAddress, EngineSettings};
 use crate::error::Error;
+use crate::git::{Configuration, GitError};
 use crate::model::{Region, Secret};
 use crate::secrets::SecretAccess;
 
@@ -37,6 +39,14 @@ impl Environment {
                 },
             }),
         }
+    }
+
+    /// What git's configuration is, besides the usual files.
+    ///
+    /// # Errors
+    /// [`GitError::Settings`] when variables of git are not as git takes them.
+    pub(super) fn git_configuration(&self) -> Result<Arc<Configuration>, GitError> {
+        Ok(Arc::new(Configuration::read(&|name| env::var_os(name))?))
     }
 
     /// Refuses what an untrusted run may not do.

@@ -17,8 +17,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
-    let CommandContext { options, output, .. } = command;
-    let repository = Repository::open(&options.directory)?;
+    let CommandContext { options, output, environment } = command;
+    let repository = Repository::open_with(&options.directory, &environment.git_configuration()?)?;
     let root = repository.work_dir().ok_or(GitError::Bare)?;
     let existing = if arguments.force { Existing::Replace } else { Existing::Keep };
     if existing == Existing::Keep && root.join(MANIFEST).symlink_metadata().is_ok() {

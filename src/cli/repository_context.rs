@@ -41,12 +41,14 @@ impl RepositoryContext {
         environment: &Environment,
         uncommitted: Uncommitted,
     ) -> Result<Self, Error> {
-        let repository = Repository::open(&options.directory).map_err(|error| match error {
-            GitError::NotARepository { folder } if environment.ci.is_of_codepipeline() => {
-                Error::PipelineWithoutClone { folder }
-            }
-            error => error.into(),
-        })?;
+        let configuration = environment.git_configuration()?;
+        let repository =
+            Repository::open_with(&options.directory, &configuration).map_err(|error| match error {
+                GitError::NotARepository { folder } if environment.ci.is_of_codepipeline() => {
+                    Error::PipelineWithoutClone { folder }
+                }
+                error => error.into(),
+            })?;
         let mut head = match &options.head {
             Some(revision) => Head { commit: repository.commit(revision)?, branch: None },
             None => repository.head()?,

@@ -72,7 +72,7 @@ pub fn relation(
     }
     for depth in DEEPENINGS {
         // Where history ends is read when a repository is opened.
-        let fetched = Repository::open(repository.git_dir())?;
+        let fetched = repository.open_again()?;
         found = relation_here(&fetched, deployed, commit)?;
         if found != Relation::Unknown || !fetched.is_shallow() {
             break;
@@ -80,7 +80,7 @@ pub fn relation(
         fetched.fetch(&[Wanted::Commit(deployed), Wanted::Commit(commit)], depth)?;
     }
     if found == Relation::Unknown {
-        found = relation_here(&Repository::open(repository.git_dir())?, deployed, commit)?;
+        found = relation_here(&repository.open_again()?, deployed, commit)?;
     }
     Ok(found)
 }

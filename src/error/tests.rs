@@ -133,6 +133,9 @@ fn each_variant_of_each_error_has_its_kind() {
         GitError::MalformedTree { folder: path(), reason: "cut" } => Environment,
         GitError::Fetch { what: "a blob".to_owned(), source: "no".into() } => Environment,
         no_git() => Environment,
+        GitError::NeedsGit { why: "the index is split".to_owned(), source: io() } => Environment,
+        GitError::FilterNotRun { file: "a".to_owned(), filter: "lfs".to_owned() } => Environment,
+        GitError::Settings { variable: "GIT_CONFIG_COUNT".to_owned(), reason: "is no number" } => Input,
         bare() => Input,
         GitError::Conflicts => Input,
     ]);

@@ -18,6 +18,8 @@ pub enum GitError {
     NotARepository { folder: PathBuf },
     #[error("the repository at `{folder}` belongs to another user, so git refuses to read it")]
     OwnedByAnother { folder: PathBuf },
+    #[error("`{variable}`, which configures git, {reason}")]
+    Settings { variable: String, reason: &'static str },
     #[error("the repository `{git_dir}` has no commit yet")]
     Empty { git_dir: PathBuf },
     #[error("`{revision}` does not name a commit of this repository")]
@@ -73,6 +75,7 @@ impl GitError {
             Self::NoFolder { .. }
             | Self::NotARepository { .. }
             | Self::Empty { .. }
+            | Self::Settings { .. }
             | Self::BadRevision { .. }
             | Self::Unsupported { .. }
             | Self::Bare
@@ -110,6 +113,7 @@ impl GitError {
             ),
             Self::Conflicts => Some("resolve them, or build a commit with `--head`".to_owned()),
             Self::NoFolder { .. }
+            | Self::Settings { .. }
             | Self::Open { .. }
             | Self::Read { .. }
             | Self::MalformedTree { .. }

@@ -7,13 +7,16 @@ mod ancestry;
 mod attributes;
 mod blobs;
 mod commits;
+mod configuration;
 mod diff;
 mod entries;
 mod error;
 mod fetch;
 mod history;
+mod index_files;
 mod lfs;
 mod objects;
+mod open;
 mod parallel;
 mod program;
 mod promisor;
@@ -26,11 +29,13 @@ mod uncommitted;
 mod work_tree;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use gix_object::Kind;
 
 pub use attributes::{Attributes, Filter, FilterLine, is_attributes_file};
 pub use blobs::{BlobReader, Blobs};
+pub use configuration::Configuration;
 pub use entries::{EntryKind, RawEntry, entries as tree_entries};
 pub use error::{GitError, UnsupportedFormat};
 pub use fetch::{Depth, Wanted};
@@ -41,6 +46,7 @@ pub use submodule_files::{Fetching, SubmoduleContent, SubmoduleError, SubmoduleF
 pub use tree::{Entry, Snapshot, WalkedFile};
 
 use objects::{Database, Objects};
+use open::{check_owner, open, open_git_dir};
 
 use crate::model::{BranchName, CommitId, ObjectId};
 
@@ -79,57 +85,54 @@ pub struct Head {
 }
 
 impl Repository {
+    /// Opens the repository that `folder` lies in, or the bare one that it is, with git's usual configuration.
+    ///
+    /// # Errors
+    /// As [`Repository::open_with`].
+    pub fn open(folder: &Path) -> Result<Self, GitError> {
+        Self::open_with(folder, &Arc::default())
+    }
+
     /// Opens the repository that `folder` lies in, or the bare one that it is.
     ///
     /// # Errors
     /// [`GitError::NoFolder`] and [`GitError::NotARepository`] when there is none,
     /// [`GitError::OwnedByAnother`] when git's `safe.directory` rule forbids it.
-    pub fn open(folder: &Path) -> Result<Self, GitError> {
-        let across_mounts = git2::RepositoryOpenFlags::CROSS_FS;
-        Self::open_with(folder, across_mounts)
+    pub fn open_with(folder: &Path, configuration: &Arc<Configuration>) -> Result<Self, GitError> {
+        let inner = open(folder, configuration)?;
+        check_owner(&inner, folder, configuration)?;
+        Ok(Self::of(Database::of(&inner, configuration.clone()), inner))
     }
 
-    /// Opens a git folder that may name a folder of checked-out files which isn't there.
+    /// Opens the same repository once more: what git has written since is seen.
     ///
     /// # Errors
-    /// As [`Repository::open`].
-    fn open_git_dir(folder: &Path) -> Result<Self, GitError> {
-        Self::open_with(folder, git2::RepositoryOpenFlags::BARE | git2::RepositoryOpenFlags::NO_SEARCH)
+    /// As [`Repository::open_with`].
+    pub fn open_again(&self) -> Result<Self, GitError> {
+        let inner = open(self.git_dir(), self.database.configuration())?;
+        Ok(Self::of(Database::of(&inner, self.database.configuration().clone()), inner))
     }
 
-    fn open_with(folder: &Path, flags: git2::RepositoryOpenFlags) -> Result<Self, GitError> {
-        let folder = &match folder.canonicalize() {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(GitError::NoFolder { folder: folder.to_owned() });
-            }
-            canonical => canonical.unwrap_or_else(|_| folder.to_owned()),
-        };
-        // As git itself: what is read was checked when it was written or fetched.
-        git2::opts::strict_hash_verification(false);
-        // Hardly an object is read twice, and libgit2 copies what it keeps.
-        git2::opts::enable_caching(false);
-        // A tree of the index names what git put there, which a partial clone may lack.
-        git2::opts::strict_object_creation(false);
-        allow_partial_clones();
-        match git2::Repository::open_ext(folder, flags, [] as [&Path; 0]) {
-            Ok(inner) => Ok(Self::of(Database::of(&inner), inner)),
-            Err(source) if source.code() == git2::ErrorCode::NotFound => {
-                Err(GitError::NotARepository { folder: folder.to_owned() })
-            }
-            Err(source) if source.code() == git2::ErrorCode::Owner => {
-                Err(GitError::OwnedByAnother { folder: root_above(folder).to_owned() })
-            }
-            Err(source) => Err(unsupported(folder).unwrap_or_else(|| GitError::open(folder, source))),
-        }
+    /// Opens another repository with the same configuration.
+    fn open_another(&self, folder: &Path) -> Result<Self, GitError> {
+        Self::open_with(folder, self.database.configuration())
+    }
+
+    /// Opens another repository by its git folder, which may name a folder of checked-out files that isn't there.
+    fn open_another_git_dir(&self, folder: &Path) -> Result<Self, GitError> {
+        let configuration = self.database.configuration();
+        let inner = open_git_dir(folder, configuration)?;
+        check_owner(&inner, folder, configuration)?;
+        Ok(Self::of(Database::of(&inner, configuration.clone()), inner))
     }
 
     /// Opens the same repository for another thread: a handle is for one.
     ///
     /// It may not know the folder of checked-out files, if that is not the one around the git folder. The function fails as
-    /// [`Repository::open`] does.
+    /// [`Repository::open_with`] does.
     fn for_another_thread(&self) -> impl Fn() -> Result<Self, GitError> + Send + Sync + use<> {
         let database = self.database.clone();
-        move || Ok(Self::of(database.clone(), Self::open(database.git_dir())?.inner))
+        move || Ok(Self::of(database.clone(), open(database.git_dir(), database.configuration())?))
     }
 
     fn of(database: Database, inner: git2::Repository) -> Self {
@@ -142,19 +145,7 @@ impl Repository {
 
     /// The remote that a partial clone left objects with, or `None` when everything is here.
     fn promisor(&self) -> Option<String> {
-        let config = self.inner.config().ok()?;
-        // All of them: to make a regular expression takes longer than to pass over those that it would leave out.
-        let mut entries = config.entries(None).ok()?;
-        while let Some(Ok(entry)) = entries.next() {
-            let name =
-                entry.name().ok().and_then(|name| name.strip_prefix("remote.")?.strip_suffix(".promisor"));
-            if let Some(name) =
-                name.filter(|_| config.get_bool(entry.name().unwrap_or_default()).unwrap_or(false))
-            {
-                return Some(name.to_owned());
-            }
-        }
-        config.get_string("extensions.partialclone").ok()
+        promisor::remote(&self.inner)
     }
 
     /// The `.git` folder, or the bare repository itself.
@@ -260,43 +251,6 @@ impl Repository {
         let remote = self.inner.find_remote("origin").ok()?;
         Some(without_credentials(remote.url().ok()?))
     }
-}
-
-/// Lets libgit2 open what git before 2.25 called a partial clone: it would refuse the name.
-fn allow_partial_clones() {
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    ONCE.call_once(|| {
-        // SAFETY: `call_once` sees to it that no other thread sets them meanwhile, and that all that open a repository
-        // here wait until they are set.
-        #[expect(unsafe_code, reason = "git2 leaves to its callers that no two threads set options at once")]
-        let set = unsafe { git2::opts::set_extensions(&["partialclone"]) };
-        if let Err(error) = set {
-            tracing::warn!(%error, "libgit2 does not take the names of extensions");
-        }
-    });
-}
-
-/// Why the repository that `folder` is in can't be read, where it is one of a kind that libgit2 doesn't know.
-fn unsupported(folder: &Path) -> Option<GitError> {
-    let root = root_above(folder);
-    let candidates = [root.join(".git/config"), root.join("config")];
-    let config =
-        candidates.iter().find_map(|file| git2::Config::open(file).ok().filter(|_| file.is_file()))?;
-    let is =
-        |name: &str, value: &str| config.get_string(name).is_ok_and(|set| set.eq_ignore_ascii_case(value));
-    let format = if is("extensions.objectformat", "sha256") {
-        UnsupportedFormat::Sha256
-    } else if is("extensions.refstorage", "reftable") {
-        UnsupportedFormat::Reftable
-    } else {
-        return None;
-    };
-    Some(GitError::Unsupported { folder: root.to_owned(), format })
-}
-
-/// The folder whose owner git looks at: the nearest that holds a `.git`, else the folder itself.
-fn root_above(folder: &Path) -> &Path {
-    folder.ancestors().find(|above| above.join(".git").exists()).unwrap_or(folder)
 }
 
 fn oid(id: ObjectId) -> git2::Oid {

@@ -7,9 +7,11 @@ use std::sync::{Arc, OnceLock};
 
 use gix_object::{Find as _, FindHeader as _, Kind};
 
+use super::EMPTY_TREE;
+use super::configuration::Configuration;
 use super::error::Cause;
-use super::promisor::PromisorReader;
-use super::{EMPTY_TREE, Repository};
+use super::open::open;
+use super::promisor::{self, PromisorReader};
 use crate::model::ObjectId;
 
 /// The object database of a repository, for any thread: packs are mapped once.
@@ -19,14 +21,19 @@ pub(super) struct Database(Arc<Shared>);
 struct Shared {
     git_dir: PathBuf,
     objects: PathBuf,
+    configuration: Arc<Configuration>,
     /// Opened when something is read.
     store: OnceLock<Arc<gix_odb::Store>>,
 }
 
 impl Database {
-    pub(super) fn of(repository: &git2::Repository) -> Self {
+    pub(super) fn of(repository: &git2::Repository, configuration: Arc<Configuration>) -> Self {
         let (git_dir, objects) = (repository.path().to_owned(), repository.commondir().join("objects"));
-        Self(Arc::new(Shared { git_dir, objects, store: OnceLock::new() }))
+        Self(Arc::new(Shared { git_dir, objects, configuration, store: OnceLock::new() }))
+    }
+
+    pub(super) fn configuration(&self) -> &Arc<Configuration> {
+        &self.0.configuration
     }
 
     pub(super) fn git_dir(&self) -> &Path {
@@ -134,7 +141,8 @@ impl Objects {
     fn promisor(&self, id: ObjectId) -> Result<Option<(Kind, Vec<u8>)>, Cause> {
         let mut promisor = self.promisor.borrow_mut();
         if promisor.is_none() {
-            if Repository::open(self.git_dir())?.promisor().is_none() {
+            let repository = open(self.git_dir(), self.database.configuration())?;
+            if promisor::remote(&repository).is_none() {
                 return Ok(None);
             }
             *promisor = Some(PromisorReader::start(self.git_dir())?);
@@ -156,6 +164,7 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+    use crate::git::Repository;
 
     fn git(folder: &Path, arguments: &[&str]) -> Vec<u8> {
         let output = Command::new("git")

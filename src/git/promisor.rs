@@ -12,6 +12,22 @@ use super::error::Cause;
 use super::program;
 use crate::model::ObjectId;
 
+/// The remote that a partial clone left objects with, or `None` when everything is here.
+pub(super) fn remote(repository: &git2::Repository) -> Option<String> {
+    let config = repository.config().ok()?;
+    // All of them: to make a regular expression takes longer than to pass over those that it would leave out.
+    let mut entries = config.entries(None).ok()?;
+    while let Some(Ok(entry)) = entries.next() {
+        let name = entry.name().ok().and_then(|name| name.strip_prefix("remote.")?.strip_suffix(".promisor"));
+        if let Some(name) =
+            name.filter(|_| config.get_bool(entry.name().unwrap_or_default()).unwrap_or(false))
+        {
+            return Some(name.to_owned());
+        }
+    }
+    config.get_string("extensions.partialclone").ok()
+}
+
 /// One process that answers for all objects, one after another.
 pub(super) struct PromisorReader {
     process: Child,

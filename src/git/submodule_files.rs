@@ -221,13 +221,13 @@ fn locate(outer: &Snapshot<'_>, path: &RepoPath) -> Result<Option<Repository>, G
         // Without this, the outer repository would be found.
         && folder.join(".git").exists()
     {
-        return Repository::open(&folder).map(Some);
+        return repository.open_another(&folder).map(Some);
     }
     let Some(name) = name(outer, path)? else { return Ok(None) };
     let folders =
         [repository.git_dir(), repository.common_dir()].map(|folder| folder.join("modules").join(&name));
     match folders.iter().find(|folder| folder.join("HEAD").is_file()) {
-        Some(folder) => Repository::open_git_dir(folder).map(Some),
+        Some(folder) => repository.open_another_git_dir(folder).map(Some),
         None => Ok(None),
     }
 }

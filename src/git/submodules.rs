@@ -54,7 +54,7 @@ fn with_submodules(
         let new = if change.kind == ChangeKind::Deleted { None } else { newer.submodule(&path)? };
         all.push(change);
         if old.is_some() || new.is_some() {
-            all.extend(inside(&path, old, new, work_dir, depth)?);
+            all.extend(inside(newer.repository(), &path, old, new, work_dir, depth)?);
         }
     }
     Ok(all)
@@ -62,6 +62,7 @@ fn with_submodules(
 
 /// The changes of one submodule's files, with paths of the outer repository.
 fn inside(
+    outer: &Repository,
     path: &RepoPath,
     old: Option<CommitId>,
     new: Option<CommitId>,
@@ -73,7 +74,7 @@ fn inside(
     if !folder.join(".git").exists() {
         return Ok(Vec::new());
     }
-    let repository = Repository::open(&folder)?;
+    let repository = outer.open_another(&folder)?;
     if [old, new].into_iter().flatten().any(|commit| !repository.has(commit)) {
         return Ok(Vec::new());
     }

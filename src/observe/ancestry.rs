@@ -74,7 +74,7 @@ impl<'r> Search<'r> {
     fn fetch(&mut self, wanted: &[Wanted<'_>], depth: Depth) -> Result<(), GitError> {
         self.repository.fetch(wanted, depth)?;
         // Where history ends is read when a repository is opened.
-        self.fetched = Some(Repository::open(self.repository.git_dir())?);
+        self.fetched = Some(self.repository.open_again()?);
         Ok(())
     }
 

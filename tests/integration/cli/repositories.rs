@@ -4,7 +4,7 @@ use std::os::unix::fs::{chown, symlink};
 
 use insta::assert_snapshot;
 
-use crate::support::world::World;
+use crate::support::world::{Answer, World};
 
 const MANIFEST: (&str, &str) =
     ("projects.toml", "workspace.name = \"shop\"\n[projects.api]\npath = \"api\"\n");
@@ -62,6 +62,97 @@ fn a_repository_of_another_user_is_taken_once_it_is_called_safe() {
     1 affected, 0 not
     stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     [exit: 0]
+    ");
+}
+
+/// What git says of a repository of another user, with `safe.directory` in each place where it may stand.
+#[test]
+fn a_repository_of_another_user_is_safe_exactly_where_git_says_so() {
+    let world = World::of(&[MANIFEST, DOCKERFILE]);
+    world.git(["config", "safe.directory", "*"]);
+    chown(world.path(), Some(12345), Some(12345)).unwrap();
+    chown(world.file(".git"), Some(12345), Some(12345)).unwrap();
+    let folder = world.path().canonicalize().unwrap();
+    let above = folder.parent().unwrap().display().to_string();
+    let folder = folder.display().to_string();
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("config of another name");
+    let path = file.to_str().unwrap();
+    let values = [
+        folder.clone(),
+        format!("{folder}/"),
+        format!("{folder}/*"),
+        format!("{above}/*"),
+        format!("{above}/./*"),
+        above.clone(),
+        "/*".to_owned(),
+        "*".to_owned(),
+        String::new(),
+        "/elsewhere".to_owned(),
+        "~/x".to_owned(),
+    ];
+    let places = |value: &str| -> Vec<Vec<(&str, String)>> {
+        let parameters = format!("'safe.directory'='{value}'");
+        let count = |value: &str| {
+            vec![
+                ("GIT_CONFIG_COUNT", "1".to_owned()),
+                ("GIT_CONFIG_KEY_0", "Safe.Directory".to_owned()),
+                ("GIT_CONFIG_VALUE_0", value.to_owned()),
+            ]
+        };
+        let files = [("GIT_CONFIG_GLOBAL", path.to_owned()), ("GIT_CONFIG_SYSTEM", path.to_owned())];
+        let [global, system] = files;
+        vec![
+            vec![global.clone()],
+            vec![system.clone()],
+            vec![system, ("GIT_CONFIG_NOSYSTEM", "true".to_owned())],
+            count(value),
+            vec![("GIT_CONFIG_PARAMETERS", parameters)],
+            // What comes last may take it back.
+            [vec![global], count("")].concat(),
+        ]
+    };
+    let (mut safe, mut refused) = (0, 0);
+
+    for value in &values {
+        std::fs::write(&file, format!("[safe]\n\tdirectory = \"{value}\"\n")).unwrap();
+        for variables in places(value) {
+            let mut git = std::process::Command::new("git");
+            git.args(["rev-parse", "HEAD"]).current_dir(world.path()).env_clear();
+            git.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", home.path());
+            let is_safe = git.envs(variables.clone()).output().unwrap().status.success();
+
+            let mut command = world.command(["plan", "--offline"]);
+            let answer: Answer =
+                command.env("HOME", home.path()).envs(variables.clone()).output().unwrap().into();
+
+            assert_eq!(answer.exit, if is_safe { 0 } else { 3 }, "{variables:?} with {value:?}: {answer}");
+            *(if is_safe { &mut safe } else { &mut refused }) += 1;
+        }
+    }
+
+    assert!(safe > 15 && refused > 15, "{safe} {refused}");
+}
+
+#[test]
+fn settings_in_the_environment_decide_what_is_uncommitted() {
+    let mut world = World::of(&[MANIFEST, DOCKERFILE, ("api/a.txt", "one\ntwo\n")]);
+    world.write("api/a.txt", "one\r\ntwo\r\n");
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("git");
+    std::fs::write(&file, "[core]\n\tautocrlf = true\n").unwrap();
+
+    let before = world.run(["lint", "--json"]).json();
+    world.set("GIT_CONFIG_GLOBAL", file.to_str().unwrap());
+    world.git(["-c", "core.autocrlf=true", "add", "api/a.txt"]);
+    let after = world.run(["lint", "--json"]).json();
+    world.set("GIT_CONFIG_COUNT", "many");
+    let bad = world.shown(["lint"]);
+
+    assert_eq!((&before["dirty"], &after["dirty"]), (&true.into(), &false.into()));
+    assert_snapshot!(bad, @"
+    stderr: error: `GIT_CONFIG_COUNT`, which configures git, is no number
+    [exit: 2]
     ");
 }
 
