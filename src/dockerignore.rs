@@ -70,6 +70,11 @@ impl DockerIgnore {
         rules.collect::<Result<_, _>>().map(Self)
     }
 
+    /// Whether `path` is left out, and with it all that may be below it; if in doubt, it is not.
+    pub fn ignores_all_of(&self, path: &RepoPath) -> bool {
+        self.ignores(path) && !self.0.iter().any(|rule| rule.exception)
+    }
+
     /// Whether `path`, as seen from the context's root, is left out of the context.
     ///
     /// The last line decides that matches the path or a folder above it. But as in Docker, a line is not

@@ -124,9 +124,9 @@ pub mod internals {
 
     pub mod model {
         pub use crate::model::{
-            BranchName, Change, ChangeKind, CommitId, Credentials, ErrorKind, FileMode, Fingerprint,
-            Fingerprinter, Host, ImageRef, InputDigest, Login, ManifestDigest, ObjectId, Platform,
-            ProjectName, RepoPath, RepositoryName, Secret, Tag, Timestamp,
+            BranchName, Change, ChangeKind, ChangedEntry, CommitId, Credentials, ErrorKind, FileMode,
+            Fingerprint, Fingerprinter, Host, ImageRef, InputDigest, Login, ManifestDigest, ObjectId,
+            Platform, ProjectName, RepoPath, RepositoryName, Secret, Tag, Timestamp,
         };
     }
 

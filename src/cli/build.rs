@@ -11,6 +11,7 @@ use crate::deploy::Validated;
 use crate::error::Error;
 use crate::execute::Destination;
 use crate::exit::Exit;
+use crate::git::SubmoduleFetch;
 use crate::plan;
 use crate::report::json::{BuildJson, PlanJson};
 use crate::report::text;
@@ -41,6 +42,9 @@ pub(super) struct Arguments {
     /// Always pull external base images, even if the engine has a copy.
     #[arg(long)]
     pull: bool,
+    /// Fetch submodules that are missing, or lack the commit.
+    #[arg(long)]
+    fetch: bool,
 }
 
 pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Arguments) -> Result<Exit, Error> {
@@ -80,7 +84,8 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
                 return Ok(Exit::Interrupted);
             }
         }
-        let jobs = context.prepare(cache, &plan, &observed, arguments.pull).await?;
+        let fetch = if arguments.fetch { SubmoduleFetch::Allowed } else { SubmoduleFetch::NotAsked };
+        let jobs = context.prepare(cache, &plan, &observed, arguments.pull, fetch).await?;
         if let Destination::Local(_) = context.destination {
             context.say_platforms(&jobs);
         }

@@ -21,7 +21,7 @@ use crate::execute::{
     self, BuildReport, Destination, Durations, Executor, Job, LocalRun, Preparation, Recording, Secrets,
     Tags, UntrustedRun,
 };
-use crate::git::Snapshot;
+use crate::git::{Snapshot, SubmoduleFetch};
 use crate::interruption::Interruption;
 use crate::model::{CommitId, ImageRef, ProjectName, RepoPath, Secret, Tag};
 use crate::observe::{BuildRecords, LocalRequest, Observations, Zone};
@@ -134,6 +134,7 @@ impl<'c> BuildContext<'c> {
         plan: &Plan,
         observed: &Observations,
         pull: bool,
+        fetch_submodules: SubmoduleFetch,
     ) -> Result<Vec<Job>, Error> {
         let ssh_agent = self.ssh_agent(plan)?;
         let preparation = Preparation {
@@ -147,6 +148,7 @@ impl<'c> BuildContext<'c> {
             secrets: &self.secrets(plan).await?,
             ssh_agent: ssh_agent.as_ref(),
             pull,
+            fetch_submodules,
             logins: &self.logins()?,
             proxies: &self.proxies(plan)?,
         };

@@ -141,8 +141,8 @@ impl Entry {
 
 /// Lists files together with the folders that they are in, in the engine's order.
 ///
-/// That order goes by components: `a/b` comes before `a-b`. A submodule that is not
-/// initialised is an empty folder, as in a checkout.
+/// That order goes by components: `a/b` comes before `a-b`. A submodule is a folder
+/// without files: those that it has are listed themselves.
 ///
 /// # Errors
 /// [`ContextError::Twice`] when a path is listed twice, or is a file and has something below it.

@@ -18,7 +18,7 @@ use crate::docker::{DockerConfigError, DockerHost};
 use crate::dockerfile::DockerfileError;
 use crate::dockerignore::DockerIgnore;
 use crate::engine::{ContentError, ContextError};
-use crate::git::{LfsError, UnsupportedFormat};
+use crate::git::{LfsError, SubmoduleError, SubmoduleFetch, UnsupportedFormat};
 use crate::infer::InferError;
 use crate::model::{CommitId, ErrorKind, Host, ManifestDigest, RepoPath, RepositoryName};
 use crate::registry::{Answer, CredentialsError};
@@ -199,10 +199,23 @@ fn each_variant_of_each_error_has_its_kind() {
         LfsError::Extensions { path: path() } => Input,
         LfsError::Store { file: "/a".into(), source: io() } => Environment,
     ]);
+    check!("git/submodule_files.rs", SubmoduleError, [
+        SubmoduleError::Missing {
+            path: path(),
+            trouble: "gone",
+            command: String::new(),
+            fetch: SubmoduleFetch::NotAsked,
+        } => Environment,
+        SubmoduleError::Fetch { path: path(), source: no_git() } => Environment,
+        SubmoduleError::TooDeep { path: path() } => Input,
+        SubmoduleError::Read { path: path(), source: GitError::Conflicts } => Input,
+        SubmoduleError::Lfs(LfsError::Extensions { path: path() }) => Input,
+    ]);
     check!("execute/prepare_error.rs", PrepareError, [
         PrepareError::Git(no_git()) => Environment,
         PrepareError::Context { project: project(), source: link() } => Input,
         PrepareError::Lfs { project: project(), source: Box::new(LfsError::Extensions { path: path() }) } => Input,
+        PrepareError::Submodule { project: project(), source: SubmoduleError::TooDeep { path: path() } } => Input,
         PrepareError::DockerIgnore { file: path(), source: ignore_error() } => Input,
         PrepareError::Dockerfile { file: path(), source: DockerfileError::NoStage } => Input,
         PrepareError::Link { path: "/a".into(), source: io() } => Environment,
@@ -286,6 +299,7 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
         ContentError::Blob { git_dir: "/a".into(), source: no_git() } => Environment,
         ContentError::Vanished { path: "/a".into() } => Environment,
         ContentError::Changed { path: "/a".into() } => Environment,
+        ContentError::Damaged { path: "/a".into() } => Environment,
         ContentError::NotAFile { path: "/a".into() } => Input,
         ContentError::Unreadable { path: "/a".into(), source: io() } => Environment,
         ContentError::Context(link()) => Input,

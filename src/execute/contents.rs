@@ -2,23 +2,41 @@
 
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use super::prepare_error::PrepareError;
 use crate::engine::Content;
-use crate::git::{Download, GitError, LfsError, LfsObject, LfsStore, Snapshot};
+use crate::git::{
+    Fetching, GitError, LfsError, LfsObject, LfsStore, Snapshot, SubmoduleContent, SubmoduleFile,
+};
 use crate::inputs::{InputContent, InputFile};
-use crate::model::{FileMode, RepoPath};
+use crate::model::{CommitId, FileMode, ProjectName, RepoPath};
 
 /// The contents of the inputs of one tree.
 pub(super) struct Contents<'p> {
     snapshot: &'p Snapshot<'p>,
     lfs: LfsStore<'p>,
+    fetching: Fetching,
+}
+
+/// A file that the context of a build may have.
+pub(super) struct FoundFile {
+    /// From the repository root.
+    pub(super) path: RepoPath,
+    pub(super) mode: FileMode,
+    pub(super) content: FoundContent,
+}
+
+/// Where a file's content is read from, or where a link leads.
+pub(super) enum FoundContent {
+    File(Content),
+    Link(Vec<u8>),
 }
 
 impl<'p> Contents<'p> {
-    pub(super) fn new(snapshot: &'p Snapshot<'p>, download: Download) -> Result<Self, GitError> {
-        Ok(Self { snapshot, lfs: snapshot.repository().lfs_store(download)? })
+    pub(super) fn new(snapshot: &'p Snapshot<'p>, fetching: Fetching) -> Result<Self, GitError> {
+        Ok(Self { snapshot, lfs: snapshot.repository().lfs_store(fetching.lfs)?, fetching })
     }
 
     /// Fetches the blobs that a partial clone lacks, all at once.
@@ -30,11 +48,50 @@ impl<'p> Contents<'p> {
         }))
     }
 
+    /// What an input is in a context: itself, or the files of a submodule; those of them that `keep` wants.
+    ///
+    /// # Errors
+    /// [`PrepareError`] for what isn't here.
+    pub(super) fn files(
+        &self,
+        project: &ProjectName,
+        file: &InputFile,
+        keep: &dyn Fn(&RepoPath) -> bool,
+    ) -> Result<Vec<FoundFile>, PrepareError> {
+        let project = || project.clone();
+        if let (FileMode::Submodule, InputContent::Committed(id)) = (file.mode, file.content) {
+            let files = self.snapshot.submodule_files(&file.path, CommitId(id), self.fetching, keep);
+            let files = files.map_err(|source| PrepareError::Submodule { project: project(), source })?;
+            let files: Vec<FoundFile> = files.into_iter().map(FoundFile::from).collect();
+            if files.is_empty() && keep(&file.path) {
+                // In a checkout, it is an empty folder.
+                let content = FoundContent::File(Content::Bytes(Bytes::new()));
+                return Ok(vec![FoundFile { path: file.path.clone(), mode: file.mode, content }]);
+            }
+            return Ok(files);
+        }
+        if !keep(&file.path) {
+            return Ok(Vec::new());
+        }
+        let content =
+            match file.mode {
+                FileMode::Symlink => FoundContent::Link(self.link_target(file)?),
+                FileMode::Regular | FileMode::Executable | FileMode::Submodule => {
+                    let content = self.content(file);
+                    FoundContent::File(content.map_err(|source| PrepareError::Lfs {
+                        project: project(),
+                        source: Box::new(source),
+                    })?)
+                }
+            };
+        Ok(vec![FoundFile { path: file.path.clone(), mode: file.mode, content }])
+    }
+
     /// The content of a file that is no link.
     ///
     /// # Errors
     /// [`LfsError`] for a file that is stored with Git LFS, if its content isn't here.
-    pub(super) fn of(&self, file: &InputFile) -> Result<Content, LfsError> {
+    fn content(&self, file: &InputFile) -> Result<Content, LfsError> {
         let blob = |id| Content::Blob { blobs: self.snapshot.repository().blobs(), id };
         match file.content {
             InputContent::Committed(id) => Ok(blob(id)),
@@ -49,7 +106,7 @@ impl<'p> Contents<'p> {
     }
 
     /// Where a link leads.
-    pub(super) fn link_target(&self, file: &InputFile) -> Result<Vec<u8>, PrepareError> {
+    fn link_target(&self, file: &InputFile) -> Result<Vec<u8>, PrepareError> {
         use std::os::unix::ffi::OsStringExt as _;
         match file.content {
             InputContent::Committed(id) | InputContent::Lfs(id) => Ok(self.snapshot.blob(id, &file.path)?),
@@ -69,5 +126,20 @@ impl<'p> Contents<'p> {
 
     fn path(&self, path: &RepoPath) -> PathBuf {
         self.snapshot.repository().work_dir().unwrap_or(Path::new("")).join(path.to_os_path())
+    }
+}
+
+fn object_content(LfsObject { file, size, oid }: LfsObject) -> Content {
+    Content::Object { file, size, sha256: *oid.as_bytes() }
+}
+
+impl From<SubmoduleFile> for FoundFile {
+    fn from(SubmoduleFile { path, mode, content }: SubmoduleFile) -> Self {
+        let content = match content {
+            SubmoduleContent::Blob { blobs, id } => FoundContent::File(Content::Blob { blobs, id }),
+            SubmoduleContent::Lfs(object) => FoundContent::File(object_content(object)),
+            SubmoduleContent::Link(target) => FoundContent::Link(target),
+        };
+        Self { path, mode, content }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::build::pinned;
-use super::contents::Contents;
+use super::contents::{Contents, FoundContent, FoundFile};
 use super::job::{Destination, Job, Task, TaskVariant, Work};
 use super::labels;
 use super::local;
@@ -18,11 +18,9 @@ use crate::dockerignore::DockerIgnore;
 use crate::engine::{
     BuildRequest, Content, Context, ContextFile, ContextReuse, Engine, Logins, SshAgent, check_link,
 };
-use crate::git::{Download, Repository, Snapshot};
+use crate::git::{Download, Fetching, Repository, Snapshot, SubmoduleFetch};
 use crate::inputs::InputFile;
-use crate::model::{
-    BranchName, CommitId, FileMode, ImageRef, Login, ProjectName, RepoPath, Secret, StageName, Tag,
-};
+use crate::model::{BranchName, CommitId, ImageRef, Login, ProjectName, RepoPath, Secret, StageName, Tag};
 use crate::observe::{Observations, Observed, Zone};
 use crate::plan::{Action, Build, Plan, Step};
 use crate::registry::{Registry, Storage};
@@ -48,6 +46,8 @@ pub struct Preparation<'p> {
     pub ssh_agent: Option<&'p SshAgent>,
     /// Whether external base images are pulled even if the engine has them.
     pub pull: bool,
+    /// Whether submodules that are missing are fetched. An untrusted run fetches none.
+    pub fetch_submodules: SubmoduleFetch,
     /// For base images of registries other than the cache. An untrusted run uses none of them.
     pub logins: &'p Logins,
     /// Build arguments for the proxies that commands need here. They are no inputs, and an untrusted run gets none.
@@ -140,11 +140,15 @@ impl<'p> TaskBuilder<'p> {
             Some((host, login)) => logins.with_cache(&host, login),
             None => logins,
         };
-        let download = match preparation.destination {
-            Destination::Shared(_) | Destination::Local(_) => Download::Allowed,
-            Destination::Untrusted(_) => Download::Untrusted,
+        let fetching = match preparation.destination {
+            Destination::Shared(_) | Destination::Local(_) => {
+                Fetching { submodules: preparation.fetch_submodules, lfs: Download::Allowed }
+            }
+            Destination::Untrusted(_) => {
+                Fetching { submodules: SubmoduleFetch::Untrusted, lfs: Download::Untrusted }
+            }
         };
-        let contents = Contents::new(preparation.snapshot, download)?;
+        let contents = Contents::new(preparation.snapshot, fetching)?;
         Ok(Self { preparation, commit, engine, login, logins, contents })
     }
 
@@ -265,22 +269,24 @@ impl<'p> TaskBuilder<'p> {
         files: &[InputFile],
     ) -> Result<Context, PrepareError> {
         let mut context = Context::default();
-        for file in files {
-            let Some(path) = file.path.relative_to(folder) else { continue };
-            if path.is_root() || ignore.ignores(&path) {
-                continue;
+        let in_context = |path: &RepoPath| {
+            path.relative_to(folder).filter(|path| !path.is_root() && !ignore.ignores(path))
+        };
+        for file in files.iter().filter(|file| file.path.is_within(folder)) {
+            for FoundFile { path: whole, mode, content } in
+                self.contents.files(name, file, &|path| in_context(path).is_some())?
+            {
+                let Some(path) = in_context(&whole) else { continue };
+                let content = match content {
+                    FoundContent::File(content) => content,
+                    FoundContent::Link(target) => {
+                        check_link(&whole, &target)
+                            .map_err(|source| PrepareError::Context { project: name.clone(), source })?;
+                        Content::Bytes(target.into())
+                    }
+                };
+                context.files.push(ContextFile { path, mode, content });
             }
-            let content = if file.mode == FileMode::Symlink {
-                let target = self.contents.link_target(file)?;
-                check_link(&file.path, &target)
-                    .map_err(|source| PrepareError::Context { project: name.clone(), source })?;
-                Content::Bytes(target.into())
-            } else {
-                self.contents
-                    .of(file)
-                    .map_err(|source| PrepareError::Lfs { project: name.clone(), source: Box::new(source) })?
-            };
-            context.files.push(ContextFile { path, mode: file.mode, content });
         }
         Ok(context)
     }

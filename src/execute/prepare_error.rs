@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::dockerfile::DockerfileError;
 use crate::dockerignore::DockerIgnoreError;
 use crate::engine::ContextError;
-use crate::git::{GitError, LfsError};
+use crate::git::{GitError, LfsError, SubmoduleError};
 use crate::model::{ErrorKind, Platform, ProjectName, RepoPath};
 use crate::registry::RegistryError;
 
@@ -27,6 +27,12 @@ pub enum PrepareError {
         project: ProjectName,
         #[source]
         source: Box<LfsError>,
+    },
+    #[error("the context of `{project}` can't be made")]
+    Submodule {
+        project: ProjectName,
+        #[source]
+        source: SubmoduleError,
     },
     #[error("cannot use `{file}`")]
     DockerIgnore {
@@ -67,6 +73,7 @@ impl PrepareError {
             Self::Git(error) => error.kind(),
             Self::Context { source, .. } => source.kind(),
             Self::Lfs { source, .. } => source.kind(),
+            Self::Submodule { source, .. } => source.kind(),
             Self::DockerIgnore { .. }
             | Self::Dockerfile { .. }
             | Self::Frontend { .. }
@@ -82,6 +89,7 @@ impl PrepareError {
             Self::Git(error) => error.hint(),
             Self::Context { source, .. } => source.hint(),
             Self::Lfs { source, .. } => source.hint(),
+            Self::Submodule { source, .. } => source.hint(),
             Self::DockerIgnore { .. } | Self::Dockerfile { .. } | Self::Link { .. } => None,
             Self::Frontend { .. } => Some("untrusted runs take `# syntax=docker/dockerfile` only".to_owned()),
             Self::LocalPlatform { need, platform, .. } => Some(format!(

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use super::GitError;
 use super::entries::{EntryKind, RawEntry, entries};
 use super::tree::{Snapshot, check_depth};
-use crate::model::{Change, ChangeKind, ObjectId, RepoPath};
+use crate::model::{Change, ChangeKind, ChangedEntry, FileMode, ObjectId, RepoPath};
 
 impl Snapshot<'_> {
     /// What changed on the way from this snapshot to `newer`, in path order.
@@ -77,7 +77,10 @@ impl Walk<'_, '_> {
         if entry.kind == EntryKind::Folder {
             return self.folder(old.map(|old| old.id), new.map(|new| new.id), &path, depth + 1);
         }
-        self.changes.push(Change { path, kind });
+        let is_submodule = |entry: RawEntry<'_>| entry.kind == EntryKind::File(FileMode::Submodule);
+        let is_submodule = [old, new].into_iter().flatten().any(is_submodule);
+        let entry = if is_submodule { ChangedEntry::Submodule } else { ChangedEntry::File };
+        self.changes.push(Change { path, kind, entry });
         Ok(())
     }
 }

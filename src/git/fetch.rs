@@ -55,7 +55,14 @@ impl Repository {
 
     /// Git itself, for this repository.
     pub(super) fn git(&self) -> Command {
-        program::git(self.git_dir())
+        let mut git = program::git(self.git_dir());
+        let names_work_tree =
+            || self.inner.config().is_ok_and(|config| config.get_string("core.worktree").is_ok());
+        if self.work_dir().is_none() && names_work_tree() {
+            // A submodule that is not checked out: git would go to where it was.
+            git.arg("--work-tree").arg(self.git_dir());
+        }
+        git
     }
 }
 

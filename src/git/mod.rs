@@ -22,6 +22,7 @@ mod program;
 mod promisor;
 mod revision;
 mod status;
+mod submodule_files;
 mod submodules;
 mod tree;
 mod uncommitted;
@@ -41,10 +42,11 @@ pub use fetch::{Depth, Wanted};
 pub use history::FirstParents;
 pub use lfs::{Download, LfsError, LfsObject, LfsStore};
 pub use status::Filters;
+pub use submodule_files::{Fetching, SubmoduleContent, SubmoduleError, SubmoduleFetch, SubmoduleFile};
 pub use tree::{Entry, Snapshot, WalkedFile};
 
 use objects::{Database, Objects};
-use open::{check_owner, open};
+use open::{check_owner, open, open_git_dir};
 
 use crate::model::{BranchName, CommitId, ObjectId};
 
@@ -114,6 +116,14 @@ impl Repository {
     /// Opens another repository with the same configuration.
     fn open_another(&self, folder: &Path) -> Result<Self, GitError> {
         Self::open_with(folder, self.database.configuration())
+    }
+
+    /// Opens another repository by its git folder, which may name a folder of checked-out files that isn't there.
+    fn open_another_git_dir(&self, folder: &Path) -> Result<Self, GitError> {
+        let configuration = self.database.configuration();
+        let inner = open_git_dir(folder, configuration)?;
+        check_owner(&inner, folder, configuration)?;
+        Ok(Self::of(Database::of(&inner, configuration.clone()), inner))
     }
 
     /// Opens the same repository for another thread: a handle is for one.

@@ -5,8 +5,26 @@ use std::path::Path;
 use super::configuration::Configuration;
 use super::{GitError, UnsupportedFormat};
 
-/// Opens a repository, whoever owns it.
+/// Opens the repository that `folder` lies in, whoever owns it.
 pub(super) fn open(folder: &Path, configuration: &Configuration) -> Result<git2::Repository, GitError> {
+    let across_mounts = git2::RepositoryOpenFlags::CROSS_FS;
+    open_with(folder, across_mounts, configuration)
+}
+
+/// Opens a repository by its git folder alone, whoever owns it.
+pub(super) fn open_git_dir(
+    folder: &Path,
+    configuration: &Configuration,
+) -> Result<git2::Repository, GitError> {
+    let git_dir = git2::RepositoryOpenFlags::BARE | git2::RepositoryOpenFlags::NO_SEARCH;
+    open_with(folder, git_dir, configuration)
+}
+
+fn open_with(
+    folder: &Path,
+    flags: git2::RepositoryOpenFlags,
+    configuration: &Configuration,
+) -> Result<git2::Repository, GitError> {
     let folder = &match folder.canonicalize() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(GitError::NoFolder { folder: folder.to_owned() });
@@ -20,8 +38,7 @@ pub(super) fn open(folder: &Path, configuration: &Configuration) -> Result<git2:
     // A tree of the index names what git put there, which a partial clone may lack.
     git2::opts::strict_object_creation(false);
     set_options();
-    let across_mounts = git2::RepositoryOpenFlags::CROSS_FS;
-    let inner = match git2::Repository::open_ext(folder, across_mounts, [] as [&Path; 0]) {
+    let inner = match git2::Repository::open_ext(folder, flags, [] as [&Path; 0]) {
         Ok(inner) => inner,
         Err(source) if source.code() == git2::ErrorCode::NotFound => {
             return Err(GitError::NotARepository { folder: folder.to_owned() });

@@ -5,10 +5,13 @@ use std::path::Path;
 use super::entries::EntryKind;
 use super::tree::{Entry, Snapshot};
 use super::{EMPTY_TREE, GitError, Repository};
-use crate::model::{Change, ChangeKind, CommitId, FileMode, RepoPath};
+use crate::model::{Change, ChangeKind, ChangedEntry, CommitId, FileMode, RepoPath};
 
 /// Deeper than people nest submodules; a bound against hostile ones.
-const MAX_SUBMODULES_DEEP: usize = 16;
+pub(super) const MAX_SUBMODULES_DEEP: usize = 16;
+
+/// The file that names submodules.
+pub(super) const GITMODULES: &str = ".gitmodules";
 
 impl Snapshot<'_> {
     /// The changes on the way to `newer`, and after each change of a submodule what changed inside of it, in path order.
@@ -39,7 +42,7 @@ fn with_submodules(
     let changes = older.changes_to(newer)?;
     let Some(work_dir) = work_dir.filter(|_| depth < MAX_SUBMODULES_DEEP) else { return Ok(changes) };
     // Without the file that names them there are none, and most repositories have none.
-    let gitmodules = RepoPath::new(".gitmodules").expect("the name of a file is a path");
+    let gitmodules = RepoPath::new(GITMODULES).expect("the name of a file is a path");
     if newer.entry(&gitmodules)?.is_none() && older.entry(&gitmodules)?.is_none() {
         return Ok(changes);
     }
@@ -82,6 +85,10 @@ fn inside(
     let changes = with_submodules(&snapshot(old)?, &snapshot(new)?, Some(&folder), depth + 1)?;
     Ok(changes
         .into_iter()
-        .map(|Change { path: inner, kind }| Change { path: path.join(&inner), kind })
+        .map(|Change { path: inner, kind, .. }| Change {
+            path: path.join(&inner),
+            kind,
+            entry: ChangedEntry::InSubmodule,
+        })
         .collect())
 }

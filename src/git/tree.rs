@@ -118,7 +118,7 @@ impl<'r> Snapshot<'r> {
     }
 
     /// The blob of the regular file at `path`.
-    fn file(&self, path: &RepoPath) -> Result<Option<ObjectId>, GitError> {
+    pub(super) fn file(&self, path: &RepoPath) -> Result<Option<ObjectId>, GitError> {
         Ok(match self.entry(path)? {
             Some(Entry { kind: EntryKind::File(FileMode::Regular | FileMode::Executable), id }) => Some(id),
             _ => None,

@@ -26,6 +26,7 @@ pub struct InputIndex<'w> {
     extra: Index<'w>,
     folders: Index<'w>,
     of_all: Index<'w>,
+    rebuild_all: &'w Patterns,
     /// Whose Dockerfile, or whose ignore file, a path is.
     implied: HashMap<RepoPath, Vec<(usize, TakenBy<'w>)>>,
 }
@@ -125,6 +126,7 @@ impl<'w> InputIndex<'w> {
             extra: index(&mut projects.iter().map(|(_, project)| &project.extra_inputs)),
             folders: index(&mut projects.iter().map(|(_, project)| &project.folder_patterns)),
             of_all: index(&mut [rebuild_all].into_iter()),
+            rebuild_all,
             implied,
         }
     }
@@ -141,6 +143,35 @@ impl<'w> InputIndex<'w> {
     pub fn all_matches(&self, path: &RepoPath, found: impl FnMut(usize, TakenBy<'w>)) {
         let own = |each: Found<'_, 'w>| self.own.matches(path, each);
         self.resolve(path, own, |each| self.inferred.matches(path, each), found);
+    }
+
+    /// As [`InputIndex::matches`], for a submodule: it is an input of each project that takes it, or anything that may be in it.
+    pub fn matches_submodule(&self, path: &RepoPath, mut found: impl FnMut(usize, TakenBy<'w>)) {
+        let is_own_file = is_chinampas(path);
+        for (number, (_, project)) in self.projects.iter().enumerate() {
+            let own = match &project.inputs {
+                InputRules::Patterns { patterns, .. } => {
+                    patterns.decide_submodule(path).map(TakenBy::Pattern)
+                }
+                InputRules::Inferred(inputs) => {
+                    let mut sources = inputs.sources.iter().filter(|_| inputs.context.takes_submodule(path));
+                    let source = sources.find(|source| source.patterns.decide_submodule(path).is_some());
+                    source.map(TakenBy::Source)
+                }
+            };
+            let extra = || project.extra_inputs.decide_submodule(path).map(TakenBy::ExtraInput);
+            let of_all = || self.rebuild_all.decide_submodule(path).map(TakenBy::RebuildAll);
+            let context =
+                || project.folders.iter().find(|context| context.takes_submodule(path)).map(TakenBy::Context);
+            let whole_context = || {
+                let context = project.whole_context.as_ref();
+                context.filter(|context| context.takes_submodule(path)).map(TakenBy::WholeContext)
+            };
+            let by = own.or_else(extra).or_else(of_all).or_else(context).or_else(whole_context);
+            if let Some(by) = by.filter(|by| !is_own_file || names_exactly(project, *by, path)) {
+                found(number, by);
+            }
+        }
     }
 
     /// What a walk asks that enters each folder before what is in it.

@@ -153,10 +153,15 @@ fn found(workspace: &Workspace, projects: &Projects<'_>, snapshot: &Snapshot<'_>
             if is_attributes_file(file.path) && file.mode.is_regular() {
                 attributes.insert(file.path.clone(), file.id);
             }
-            walk.borrow_mut().matches(file.path, |project, _| {
+            let take = |project: usize, _: TakenBy<'_>| {
                 let content = InputContent::Committed(file.id);
                 files[project].push(InputFile { path: file.path.clone(), mode: file.mode, content });
-            });
+            };
+            if file.mode == FileMode::Submodule {
+                index.matches_submodule(file.path, take);
+            } else {
+                walk.borrow_mut().matches(file.path, take);
+            }
         };
         for (path, _) in entries {
             snapshot.walk_from(path, &mut enter, &mut visit)?;

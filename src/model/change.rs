@@ -11,6 +11,18 @@ use super::RepoPath;
 pub struct Change {
     pub path: RepoPath,
     pub kind: ChangeKind,
+    pub entry: ChangedEntry,
+}
+
+/// What a changed path is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ChangedEntry {
+    /// A file or a link, in both trees.
+    File,
+    /// A submodule, in either tree.
+    Submodule,
+    /// A file inside of a submodule, which is a change itself.
+    InSubmodule,
 }
 
 /// How a path differs.

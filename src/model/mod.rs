@@ -21,7 +21,7 @@ mod secret;
 mod tag;
 mod timestamp;
 
-pub use change::{Change, ChangeKind};
+pub use change::{Change, ChangeKind, ChangedEntry};
 pub use context_name::ContextName;
 pub use digest::{ContentDigest, InputDigest, ManifestDigest};
 pub use error_kind::ErrorKind;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::Reason;
 use crate::git::{GitError, Snapshot};
 use crate::inputs::{self, Difference, InputIndex, LfsChange, TakenBy};
-use crate::model::{Change, ChangeKind, ProjectName, RepoPath};
+use crate::model::{Change, ChangeKind, ChangedEntry, ProjectName, RepoPath};
 use crate::patterns::PathSet;
 use crate::workspace::{Base, BaseProject, ManifestSource, Project, UnreadableBase, Workspace};
 
@@ -78,18 +78,25 @@ fn files(
     let is_defined_as_now = |name| base.is_some_and(|base| !base.redefined.contains_key(name));
 
     let mut reasons: BTreeMap<ProjectName, Vec<Reason>> = BTreeMap::new();
-    for change in changes {
+    for (number, change) in changes.iter().enumerate() {
+        // What changed inside of a submodule stands behind it, and is a part of its change.
+        let inside =
+            changes[number + 1..].iter().take_while(|inner| inner.entry == ChangedEntry::InSubmodule);
+        let inside = || match change.entry {
+            ChangedEntry::Submodule => inside.clone().map(|inner| inner.path.clone()).collect(),
+            ChangedEntry::File | ChangedEntry::InSubmodule => Vec::new(),
+        };
         let mut taken: BTreeMap<&ProjectName, Reason> = BTreeMap::new();
-        now_index.matches(&change.path, |number, by| {
+        matches(&now_index, change, &mut |number, by| {
             let (name, project) = now[number];
             if change.kind != ChangeKind::Deleted || is_defined_as_now(name) {
-                taken.insert(name, file(workspace, change, name, project, by));
+                taken.insert(name, file(workspace, change, inside(), name, project, by));
             }
         });
         if let Some(index) = before_index.as_ref().filter(|_| change.kind != ChangeKind::Added) {
-            index.matches(&change.path, |number, by| {
+            matches(index, change, &mut |number, by| {
                 let (name, project) = before[number];
-                taken.entry(name).or_insert_with(|| file(workspace, change, name, project, by));
+                taken.entry(name).or_insert_with(|| file(workspace, change, inside(), name, project, by));
             });
         }
         for (name, reason) in taken {
@@ -128,9 +135,19 @@ fn files(
     reasons
 }
 
+/// Whose input a changed path is: a submodule is one as a whole.
+fn matches<'w>(index: &InputIndex<'w>, change: &Change, found: &mut dyn FnMut(usize, TakenBy<'w>)) {
+    match change.entry {
+        ChangedEntry::File => index.matches(&change.path, found),
+        ChangedEntry::Submodule => index.matches_submodule(&change.path, found),
+        ChangedEntry::InSubmodule => {}
+    }
+}
+
 fn file(
     workspace: &Workspace,
     change: &Change,
+    inside: Vec<RepoPath>,
     name: &ProjectName,
     project: &Project,
     by: TakenBy<'_>,
@@ -138,6 +155,7 @@ fn file(
     Reason::File {
         path: change.path.clone(),
         change: change.kind,
+        inside,
         pattern: by.line(&change.path),
         source: by.source(project, &workspace.manifest_file),
         project: name.clone(),

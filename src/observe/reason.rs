@@ -13,6 +13,8 @@ pub enum Reason {
     File {
         path: RepoPath,
         change: ChangeKind,
+        /// What changed inside of it where it is a submodule whose commits are here.
+        inside: Vec<RepoPath>,
         /// The line that makes it an input, as written.
         pattern: String,
         /// Where that line stands: `file:line`.
@@ -67,8 +69,9 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File { path, change, pattern, source, project } => {
-                write!(formatter, "`{path}` was {change} and matches `{pattern}` ({source}) of `{project}`")
+            Self::File { path, change, inside, pattern, source, project } => {
+                write!(formatter, "`{path}` {}was {change} and matches", files_inside(inside))?;
+                write!(formatter, " `{pattern}` ({source}) of `{project}`")
             }
             Self::Lfs { path, is_lfs, attributes, pattern, source, project } => {
                 let makes = if *is_lfs { "makes" } else { "no longer makes" };
@@ -108,6 +111,15 @@ impl fmt::Display for Reason {
             Self::Tainted => formatter.write_str("it is tainted"),
             Self::Forced => formatter.write_str("it was asked for with `--force`"),
         }
+    }
+}
+
+/// Such as "(2 files inside, such as `lib/src/a`) ".
+fn files_inside(inside: &[RepoPath]) -> String {
+    match inside {
+        [] => String::new(),
+        [path] => format!("(inside: `{path}`) "),
+        [path, ..] => format!("({} files inside, such as `{path}`) ", inside.len()),
     }
 }
 

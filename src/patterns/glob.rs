@@ -159,7 +159,7 @@ fn split_first(path: &[u8]) -> (&[u8], Option<&[u8]>) {
 }
 
 impl Component {
-    fn matches(&self, name: &[u8]) -> bool {
+    pub(super) fn matches(&self, name: &[u8]) -> bool {
         match self {
             Self::Literal(own) => **own == *name,
             Self::Wild(pieces) => match_pieces(pieces, name),

@@ -19,6 +19,7 @@ mod index;
 mod line;
 mod prefix_index;
 mod regex;
+mod submodule;
 mod syntax;
 mod walk;
 

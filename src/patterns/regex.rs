@@ -65,6 +65,11 @@ impl PathRegex {
     pub(super) fn prefix(&self) -> &[u8] {
         &self.prefix
     }
+
+    /// Whether every path matches that begins with the prefix.
+    pub(super) fn is_prefix_alone(&self) -> bool {
+        self.whole.is_none()
+    }
 }
 
 impl Deferred {

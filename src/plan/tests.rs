@@ -20,6 +20,7 @@ fn file(project: &str) -> Reason {
     Reason::File {
         path: RepoPath::new(format!("{project}/a.rs")).unwrap(),
         change: ChangeKind::Modified,
+        inside: Vec::new(),
         pattern: format!("{project}/"),
         source: format!("{project}/.rebuild_patterns:1"),
         project: name(project),

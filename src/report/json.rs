@@ -226,10 +226,14 @@ impl Serialize for ReasonJson<'_> {
         let mut map = serializer.serialize_map(None)?;
         let mut kind = |kind: &str| map.serialize_entry("kind", kind);
         match self.0 {
-            Reason::File { path, change, pattern, source, project } => {
+            Reason::File { path, change, inside, pattern, source, project } => {
                 kind("file")?;
                 map.serialize_entry("path", &path.to_string())?;
                 map.serialize_entry("change", change)?;
+                if !inside.is_empty() {
+                    let inside: Vec<String> = inside.iter().map(ToString::to_string).collect();
+                    map.serialize_entry("inside", &inside)?;
+                }
                 map.serialize_entry("pattern", pattern)?;
                 map.serialize_entry("source", source)?;
                 map.serialize_entry("project", project)?;

@@ -28,8 +28,8 @@ use crate::graph::ProjectGraph;
 use crate::inputs::{ListedInput, ParentChange};
 use crate::lint::{Code, Edit, EditKind, Finding, Lint, Unchecked};
 use crate::model::{
-    BranchName, Change, ChangeKind, CommitId, ErrorKind, Fingerprint, Fingerprinter, ImageRef, InputDigest,
-    ManifestDigest, ObjectId, ProjectName, RepoPath, Timestamp,
+    BranchName, Change, ChangeKind, ChangedEntry, CommitId, ErrorKind, Fingerprint, Fingerprinter, ImageRef,
+    InputDigest, ManifestDigest, ObjectId, ProjectName, RepoPath, Timestamp,
 };
 use crate::observe::{Base, Changes, Image, Reason};
 use crate::patterns::Patterns;
@@ -171,6 +171,7 @@ fn reasons() -> Vec<Reason> {
         Reason::File {
             path: path("lib/a"),
             change: ChangeKind::Added,
+            inside: vec![path("lib/a/b")],
             pattern: "lib/".to_owned(),
             source: "lib/.rebuild_patterns:1".to_owned(),
             project: project.clone(),
@@ -324,8 +325,11 @@ fn whys() -> Vec<Value> {
     });
 
     let workspace = workspace();
-    let changed =
-        ["lib/a.md", "api/elsewhere"].map(|file| Change { path: path(file), kind: ChangeKind::Added });
+    let changed = ["lib/a.md", "api/elsewhere"].map(|file| Change {
+        path: path(file),
+        kind: ChangeKind::Added,
+        entry: ChangedEntry::File,
+    });
     let impact = Impact { head: commit(), is_dirty: false, base: known(), projects: Vec::new() };
     let api = name("api");
     let near_misses = NearMisses::new(&workspace, &changed, &api);

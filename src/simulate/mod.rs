@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use crate::git::{FirstParents, GitError, Repository, Snapshot};
 use crate::infer::InferError;
-use crate::model::{Change, ChangeKind, CommitId, ErrorKind, ProjectName};
+use crate::model::{Change, ChangeKind, ChangedEntry, CommitId, ErrorKind, FileMode, ProjectName};
 use crate::workspace::{ManifestSource, Project, Workspace};
 use causes::{Graph, Tally};
 use lookup::{Inferred, Lookup};
@@ -180,7 +180,9 @@ pub fn run(
 fn all_added(snapshot: &Snapshot<'_>) -> Result<Vec<Change>, GitError> {
     let mut changes = Vec::new();
     snapshot.walk(&mut |_| true, &mut |file| {
-        changes.push(Change { path: file.path.clone(), kind: ChangeKind::Added });
+        let entry =
+            if file.mode == FileMode::Submodule { ChangedEntry::Submodule } else { ChangedEntry::File };
+        changes.push(Change { path: file.path.clone(), kind: ChangeKind::Added, entry });
     })?;
     Ok(changes)
 }

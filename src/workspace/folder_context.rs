@@ -21,6 +21,12 @@ impl FolderContext {
         path.is_some_and(|path| !self.ignore.ignores(&path))
     }
 
+    /// Whether a submodule is in the folder and its `.dockerignore` may leave a part of it there.
+    pub fn takes_submodule(&self, path: &RepoPath) -> bool {
+        let path = path.relative_to(&self.folder).filter(|path| !path.is_root());
+        path.is_some_and(|path| !self.ignore.ignores_all_of(&path))
+    }
+
     pub fn ignore_file(&self) -> RepoPath {
         ignore_file(&self.folder)
     }

@@ -27,5 +27,6 @@ mod requests;
 mod revisions;
 mod signals;
 mod simulate;
+mod submodules;
 mod untrusted;
 mod words;

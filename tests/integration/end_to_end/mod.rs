@@ -13,5 +13,6 @@ mod named_contexts;
 mod nowhere;
 mod own_images;
 mod platforms;
+mod submodules;
 pub(crate) mod support;
 mod trouble;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chinampa::internals::git::{Repository, Snapshot};
 use chinampa::internals::graph::ProjectGraph;
-use chinampa::internals::model::{Change, ChangeKind, CommitId, ProjectName, RepoPath};
+use chinampa::internals::model::{Change, ChangeKind, ChangedEntry, CommitId, ProjectName, RepoPath};
 use chinampa::internals::observe::{self, Base, Changes};
 use chinampa::internals::plan;
 use chinampa::internals::workspace::{ManifestSource, Workspace};
@@ -98,7 +98,8 @@ fn changes() -> impl Strategy<Value = Vec<Change>> {
         1 => Just(RepoPath::new("projects.toml").unwrap()),
     ];
     let kind = select(vec![ChangeKind::Added, ChangeKind::Deleted, ChangeKind::Modified]);
-    vec((path, kind).prop_map(|(path, kind)| Change { path, kind }), 0..6)
+    let change = |(path, kind)| Change { path, kind, entry: ChangedEntry::File };
+    vec((path, kind).prop_map(change), 0..6)
 }
 
 impl Read {
@@ -123,9 +124,9 @@ impl Read {
 
 /// What a comparison of the two commits tells, and with it what is claimed of further files.
 fn told<'a>(truth: &'a [Change], claims: impl IntoIterator<Item = &'a Change>) -> Vec<Change> {
-    let claims = claims.into_iter().chain(truth).map(|change| (&change.path, change.kind));
+    let claims = claims.into_iter().chain(truth).map(|change| (&change.path, change));
     let told: BTreeMap<_, _> = claims.collect();
-    told.into_iter().map(|(path, kind)| Change { path: path.clone(), kind }).collect()
+    told.into_values().cloned().collect()
 }
 
 #[test]

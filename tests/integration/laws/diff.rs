@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use chinampa::internals::git::Repository;
-use chinampa::internals::model::{Change, ChangeKind, ObjectId, RepoPath};
+use chinampa::internals::model::{Change, ChangeKind, ChangedEntry, ObjectId, RepoPath};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use proptest::collection::vec;
@@ -213,7 +213,10 @@ impl DiffTree {
                 Some(b'M' | b'T') => ChangeKind::Modified,
                 _ => panic!("git says {}", about.escape_ascii()),
             };
-            changes.push(Change { path: RepoPath::new(self.up_to_nul()).unwrap(), kind });
+            let is_submodule =
+                about.split(|&byte| byte == b' ').take(2).any(|mode| mode.ends_with(b"160000"));
+            let entry = if is_submodule { ChangedEntry::Submodule } else { ChangedEntry::File };
+            changes.push(Change { path: RepoPath::new(self.up_to_nul()).unwrap(), kind, entry });
         }
         self.expect(b"\n");
         changes.sort();

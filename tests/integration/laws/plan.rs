@@ -101,6 +101,7 @@ impl Case {
         let reason = Reason::File {
             path: RepoPath::new(format!("{name}/a")).unwrap(),
             change: ChangeKind::Modified,
+            inside: Vec::new(),
             pattern: format!("{name}/"),
             source: "projects.toml:1".to_owned(),
             project: name.clone(),
