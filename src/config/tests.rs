@@ -62,7 +62,7 @@ fn the_documented_example_is_read_whole() {
         patterns: Some(
             Located {
                 value: RepoPath(services/api/api.rebuild_patterns),
-                line: 36,
+                line: 37,
             },
         ),
         target: Some(

@@ -118,7 +118,7 @@ fn a_linked_work_tree_is_a_repository_with_a_head_of_its_own() {
     );
     assert_eq!(
         check.stdout,
-        "rebuild web: `web/f` was modified and matches `web/` (projects.toml:4) of `web`\n"
+        "rebuild web: `web/f` was modified and matches `COPY f` (web/Dockerfile:2) of `web`\n"
     );
 }
 

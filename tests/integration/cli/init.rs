@@ -249,9 +249,6 @@ fn a_dependency_that_dockerfiles_name_as_a_registry_has_it_is_found() {
       because build_manifest.json:1: `lib` is one of its projects
     project `setup` in `setup`
       because build_manifest.json:1: `setup` is one of its projects
-    wrote `api/.rebuild_patterns`
-    wrote `lib/.rebuild_patterns`
-    wrote `setup/.rebuild_patterns`
     wrote `projects.toml`
     guessed projects.toml: the workspace is called `shop`, after the repository
     guessed api/Dockerfile:2: `own_images` of `projects.toml` has `<12 hex>.dkr.ecr.eu-west-2.amazonaws.com/`: `<12 hex>.dkr.ecr.eu-west-2.amazonaws.com/setup` is a dependency
