@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{InputContent, InputFile, InputIndex, InputsError, TakenBy, files};
 use crate::git::Snapshot;
-use crate::model::{ProjectName, RepoPath};
+use crate::model::{FileMode, ProjectName, RepoPath};
 use crate::workspace::{Project, Workspace};
 
 /// One file that a project is made from, and why.
@@ -35,14 +35,20 @@ pub fn list(
         workspace.projects.iter().filter(|(other, _)| *other == name).collect();
     let index = InputIndex::new(&projects, &workspace.rebuild_all);
     let listed = |file: &InputFile| {
-        let is_committed = matches!(file.content, InputContent::Committed(_));
+        let is_committed = !matches!(file.content, InputContent::Extra(_));
         let mut taken = None;
-        index.all_matches(&file.path, |number, by| {
+        let found = |number: usize, by| {
             // A line for committed files takes no other.
             if taken.is_none() && (is_committed || matches!(by, TakenBy::ExtraInput(_))) {
                 taken = Some((projects[number].1, by));
             }
-        });
+        };
+        match file.mode {
+            FileMode::Submodule => index.matches_submodule(&file.path, found),
+            FileMode::Regular | FileMode::Executable | FileMode::Symlink => {
+                index.all_matches(&file.path, found);
+            }
+        }
         let (project, by) = taken?;
         Some(ListedInput {
             path: file.path.clone(),

@@ -26,6 +26,8 @@ fn of_source(subject: &Subject<'_>, source: &Source, taken: &Taken) -> Option<Fi
         Resolution::BadWildcard => {
             (Code::SourceBadWildcard, format!("`{written}` has wildcards that engines refuse"), None)
         }
+        // It is a path in a submodule, which the tree does not tell of.
+        Resolution::Missing if *files > 0 => return None,
         Resolution::Missing if has_extra_input(subject, source) => return None,
         Resolution::Missing => (
             Code::SourceMissing,

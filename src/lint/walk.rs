@@ -8,7 +8,7 @@ use crate::config::TerraformSetting;
 use crate::dockerignore::DockerIgnore;
 use crate::git::Snapshot;
 use crate::infer::{self, Source};
-use crate::model::{ProjectName, RepoPath};
+use crate::model::{FileMode, ProjectName, RepoPath};
 use crate::patterns::{FolderCandidates, Index, Pattern, Patterns};
 use crate::workspace::{PATTERN_FILE, Project, Workspace};
 
@@ -106,7 +106,14 @@ pub(super) fn subjects<'w>(
         }
         let Some((_, candidates)) = &current else { return };
         let mut found: Vec<(usize, What)> = Vec::new();
-        candidates.matches(file.path, |set, _| found.push(asked[set]));
+        if file.mode == FileMode::Submodule {
+            let taken = |patterns: &Patterns| patterns.decide_submodule(file.path).is_some();
+            found.extend(
+                sets.iter().zip(&asked).filter(|(patterns, _)| taken(patterns)).map(|(_, asked)| *asked),
+            );
+        } else {
+            candidates.matches(file.path, |set, _| found.push(asked[set]));
+        }
         if found.is_empty() {
             return;
         }

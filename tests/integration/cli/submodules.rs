@@ -70,6 +70,27 @@ fn a_source_of_the_dockerfile_in_a_submodule_takes_it() {
 }
 
 #[test]
+fn what_a_dockerfile_takes_of_a_submodule_is_listed_and_not_called_missing() {
+    let (_library, world) = worlds();
+    world.write(".gitattributes", "*.bin filter=lfs\n").write("api/library.bin", "1");
+    world.write("api/.rebuild_patterns", "./library/src/\n./*.bin\n");
+    world.write("api/Dockerfile", "FROM scratch\nCOPY library/src library.bin /\n").commit();
+
+    let (listed, lint) = (world.shown(["inputs", "api"]), world.shown(["lint"]));
+
+    assert_snapshot!(listed, @"
+    api/Dockerfile  projects.toml:4
+    api/library  api/.rebuild_patterns:1
+    api/library.bin  api/.rebuild_patterns:2
+    [exit: 0]
+    ");
+    assert_snapshot!(lint, @"
+    nothing found in 1 project
+    [exit: 0]
+    ");
+}
+
+#[test]
 fn a_submodule_that_is_moved_removed_or_excluded_is_a_reason_only_where_it_was_or_is_an_input() {
     let (_library, world) = worlds();
     world.git(["mv", "api/library", "api/vendored"]);
