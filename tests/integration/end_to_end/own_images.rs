@@ -81,7 +81,7 @@ fn with_own_images_each_project_is_built_from_the_images_of_its_own_commit() {
     insta::assert_snapshot!(why, @"
     `api` is affected:
       `api` needs `setup`, and
-        `setup/f` was modified and matches `COPY f` (setup/Dockerfile:2) of `setup`
+        `setup/f` was modified and matches `COPY f` (setup/Dockerfile:3) of `setup`
     stderr: changes of <10 hex> since <10 hex> (--base)
     [exit: 0]
     ");

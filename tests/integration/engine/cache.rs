@@ -17,8 +17,10 @@ on_each_engine!(
 async fn the_second_build_takes_every_step_from_the_cache(on: BedEngine) {
     let engine = support::connect(on).await;
     let repository = Repository::new();
-    let dockerfile = format!("FROM {BASE}\nWORKDIR /app\nCOPY . .\nRUN echo built > /built\n");
-    let request = request(&dockerfile, vec![repository.file("a", unique())]);
+    let text = unique();
+    // No step is that of another build: two connections to one engine run this at the same time, and each removes its image.
+    let dockerfile = format!("FROM {BASE}\nWORKDIR /{text}\nCOPY . .\nRUN echo built > /built\n");
+    let request = request(&dockerfile, vec![repository.file("a", &text)]);
 
     let first = support::build(&engine, &request).await.unwrap();
     let second = support::build(&engine, &request).await.unwrap();
