@@ -35,7 +35,7 @@ const SETTINGS: [[&str; 2]; 14] = [
     ["core.eol", "crlf"],
     ["core.fileMode", "false"],
     ["core.symlinks", "false"],
-    ["core.splitIndex", "true"],
+    SPLIT_INDEX,
     ["core.untrackedCache", "true"],
     ["core.checkStat", "minimal"],
     ["index.skipHash", "true"],
@@ -60,8 +60,11 @@ const ATTRIBUTES: [&str; 8] = [
 /// Where attributes are written: committed, in a folder, known to this clone only.
 const PLACES: [&str; 3] = [".gitattributes", "d/.gitattributes", ".git/info/attributes"];
 
+/// Git refuses it for a sparse index.
+const SPLIT_INDEX: [&str; 2] = ["core.splitIndex", "true"];
+
 /// What is checked out of the last commit.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Sparse {
     No,
     Folders,
@@ -117,14 +120,12 @@ fn case() -> impl Strategy<Value = Case> {
     let files = vec((select(&FILES[..]), select(&CONTENTS[..])), 1..8);
     let is_submodule = proptest::bool::weighted(0.15);
     (settings, attributes, files, is_submodule, any::<bool>(), sparse, vec(edit(), 0..4)).prop_map(
-        |(settings, attributes, files, has_submodule, is_old, sparse, edits)| Case {
-            settings,
-            attributes,
-            files,
-            has_submodule,
-            is_old,
-            sparse,
-            edits,
+        |(mut settings, attributes, files, has_submodule, is_old, sparse, mut edits)| {
+            if sparse == Sparse::Index {
+                settings.retain(|setting| *setting != SPLIT_INDEX);
+                edits.retain(|edit| !matches!(edit, Edit::Configure(setting) if *setting == SPLIT_INDEX));
+            }
+            Case { settings, attributes, files, has_submodule, is_old, sparse, edits }
         },
     )
 }
