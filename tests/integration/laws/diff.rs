@@ -84,6 +84,22 @@ fn changes_are_those_that_git_sees_in_path_order() {
     });
 }
 
+/// Alone, which hardly any of the cases above has.
+#[test]
+fn changes_are_those_of_modes_too() {
+    let world = World::of(&[("a", "content"), ("b", "content")]);
+    let older = world.git(["rev-parse", "HEAD^{tree}"]).parse().unwrap();
+    world.git(["update-index", "--chmod=+x", "b"]);
+    let newer = world.git(["write-tree"]).parse().unwrap();
+    let repository = Repository::open(world.path()).unwrap();
+
+    let [older, newer] = [older, newer].map(|tree| repository.snapshot_of_tree(tree));
+    let changes = older.changes_to(&newer).unwrap();
+
+    let changes: Vec<_> = changes.iter().map(|change| (change.path.to_string(), change.kind)).collect();
+    assert_eq!(changes, [("b".to_owned(), ChangeKind::Modified)]);
+}
+
 fn edit() -> impl Strategy<Value = Edit> {
     let name = prop_oneof![
         6 => select(&NAMES[..]).prop_map(<[u8]>::to_vec),
