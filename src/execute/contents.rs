@@ -95,12 +95,10 @@ impl<'p> Contents<'p> {
         let blob = |id| Content::Blob { blobs: self.snapshot.repository().blobs(), id };
         match file.content {
             InputContent::Committed(id) => Ok(blob(id)),
-            InputContent::Lfs(id) => Ok(match self.lfs.object(id, &file.path)? {
-                Some(LfsObject { file, size, oid }) => {
-                    Content::Object { file, size, sha256: *oid.as_bytes() }
-                }
-                None => blob(id),
-            }),
+            InputContent::Lfs(id) => {
+                let object = self.lfs.object(id, &file.path)?;
+                Ok(object.map_or_else(|| blob(id), object_content))
+            }
             InputContent::Extra(sha256) => Ok(Content::File { path: self.path(&file.path), sha256 }),
         }
     }

@@ -16,7 +16,7 @@ use crate::model::ObjectId;
 /// Attributes that make git store something else than a file's bytes (gitattributes(5)).
 const CONVERTING: [&str; 6] = ["text", "crlf", "eol", "ident", "filter", "working-tree-encoding"];
 
-/// Settings by which git sees something else than what is there, and the values with which it doesn't.
+/// Settings that make git convert files or ignore their modes, with the values that do neither.
 const PLAIN_SETTINGS: [(&str, bool); 3] =
     [("core.autocrlf", false), ("core.filemode", true), ("core.symlinks", true)];
 
