@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Build, Ignored, InitError, SourceLocation, build_manifest, compose};
+use super::evidence::yaml::YamlError;
+use super::evidence::{Build, build_manifest, compose};
+use super::{Ignored, InitError, SourceLocation};
 use crate::git::Snapshot;
 use crate::model::{FileMode, RepoPath};
 use crate::workspace::PATTERN_FILE;
@@ -69,4 +71,4 @@ pub(super) fn builds(
     Ok(builds)
 }
 
-type Reader = fn(&RepoPath, &[u8], &mut Vec<Ignored>) -> Result<Vec<Build>, super::yaml::YamlError>;
+type Reader = fn(&RepoPath, &[u8], &mut Vec<Ignored>) -> Result<Vec<Build>, YamlError>;

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::evidence::Build;
 use super::find::Found;
 use super::names::{Names, is_in_generic_folder};
 use super::own_images;
-use super::{Build, Existing, Guess, Ignored, InitError, Project, Proposal, SourceLocation};
+use super::{Existing, Guess, Ignored, InitError, Project, Proposal, SourceLocation};
 use crate::dockerfile::Dockerfile;
 use crate::git::{EntryKind, Snapshot};
 use crate::infer::{self, Resolution, Source, SourceKind};
@@ -16,6 +17,8 @@ use crate::workspace::PATTERN_FILE;
 /// A build that can be one of the workspace, and what its Dockerfile says.
 struct Candidate {
     build: Build,
+    /// Those whose values somebody wrote.
+    build_args: BTreeMap<String, String>,
     dockerfile: Dockerfile,
     context: RepoPath,
     sources: Vec<Source>,
@@ -54,7 +57,7 @@ pub(super) fn fill(
             dockerfile: candidate.build.dockerfile.clone(),
             target: candidate.build.target.clone(),
             needs,
-            build_args: candidate.build.build_args.clone(),
+            build_args: candidate.build_args.clone(),
             found: Guess { at: candidate.build.found.clone(), says: candidate.build.says.clone() },
         };
         proposal.projects.insert(name.clone(), project);
@@ -67,7 +70,7 @@ impl Candidate {
         self.build.dockerfile == other.build.dockerfile
             && self.context == other.context
             && self.build.target == other.build.target
-            && self.build.build_args == other.build.build_args
+            && self.build_args == other.build_args
     }
 }
 
@@ -84,8 +87,9 @@ fn candidate(
     let Some(text) = snapshot.read(&path)? else {
         return Ok(Err(format!("there is no file `{path}`")));
     };
-    build.build_args.retain(|name, _| is_variable_name(name));
-    let dockerfile = match Dockerfile::parse(&text, &build.build_args, None) {
+    let written = build.build_args.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
+    let build_args: BTreeMap<String, String> = written.filter(|(name, _)| is_variable_name(name)).collect();
+    let dockerfile = match Dockerfile::parse(&text, &build_args, None) {
         Ok(dockerfile) => dockerfile,
         Err(error) if build.found.file == path => return Ok(Err(format!("it can't be used: {error}"))),
         Err(error) => return Ok(Err(format!("`{path}` can't be used: {error}"))),
@@ -119,7 +123,7 @@ fn candidate(
     if !snapshot.entry(&context)?.is_some_and(|entry| entry.kind == EntryKind::Folder) {
         return Ok(Err(format!("there is no folder `{context}`")));
     }
-    Ok(Ok(Candidate { build, dockerfile, context, sources }))
+    Ok(Ok(Candidate { build, build_args, dockerfile, context, sources }))
 }
 
 /// The nearest folder above a Dockerfile in which the least of what it takes is missing.
@@ -212,7 +216,7 @@ fn needs(
     own_images::note(proposal, &candidate.build, &candidate.dockerfile, &needs);
     for parent in candidate.dockerfile.parents() {
         let at = SourceLocation::new(&candidate.build.dockerfile, parent.line);
-        let built = candidates.iter().position(|other| other.build.image.as_ref() == Some(&parent.reference));
+        let built = candidates.iter().position(|other| other.build.images.contains(&parent.reference));
         if let Some(need) = built.map(|built| &names[built]).filter(|need| need.as_str() != parent.reference)
         {
             let why = format!(

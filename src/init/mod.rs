@@ -4,23 +4,21 @@
 //! in this order; what a project is made from, from its Dockerfile's `COPY` and `ADD`. Whatever is not written
 //! anywhere is a [`Guess`], and whatever is written and not understood is [`Ignored`]: both say where.
 
-mod build_manifest;
-mod compose;
+mod evidence;
 mod find;
 mod layout;
 mod manifest;
 mod names;
 mod own_images;
 mod write;
-mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
+pub use evidence::{Ignored, SourceLocation};
 pub use names::workspace_name;
 pub use write::write;
 
@@ -69,26 +67,11 @@ pub struct Project {
     pub found: Guess,
 }
 
-/// Where something stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourceLocation {
-    file: RepoPath,
-    /// From 1; `None` for the file as a whole.
-    line: Option<usize>,
-}
-
 /// What was concluded, and from what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Guess {
     pub at: SourceLocation,
     pub says: String,
-}
-
-/// What stays unused, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Ignored {
-    pub at: SourceLocation,
-    pub why: String,
 }
 
 /// What becomes of pattern files that are there.
@@ -145,46 +128,6 @@ impl InitError {
     }
 }
 
-/// An image that is built, as somebody wrote it.
-#[derive(Clone, Debug)]
-struct Build {
-    found: SourceLocation,
-    /// Why it counts.
-    says: String,
-    dockerfile: RepoPath,
-    /// `None` where nobody says it; then the Dockerfile does.
-    name: Option<String>,
-    /// What it is called when it is built there.
-    image: Option<String>,
-    context: Option<RepoPath>,
-    path: Option<RepoPath>,
-    target: Option<String>,
-    build_args: BTreeMap<String, String>,
-    /// By the names that they have there.
-    needs: Vec<String>,
-    pattern_lines: Vec<String>,
-    pattern_file: Option<RepoPath>,
-}
-
-impl Build {
-    fn of(dockerfile: RepoPath, found: SourceLocation) -> Self {
-        Self {
-            found,
-            says: "a Dockerfile".to_owned(),
-            dockerfile,
-            name: None,
-            image: None,
-            context: None,
-            path: None,
-            target: None,
-            build_args: BTreeMap::new(),
-            needs: Vec::new(),
-            pattern_lines: Vec::new(),
-            pattern_file: None,
-        }
-    }
-}
-
 /// Looks at a tree and says what could be written for it.
 ///
 /// # Errors
@@ -233,54 +176,10 @@ impl Proposal {
     }
 }
 
-impl SourceLocation {
-    fn new(file: &RepoPath, line: usize) -> Self {
-        Self { file: file.clone(), line: Some(line) }
-    }
-
-    fn file(file: &RepoPath) -> Self {
-        Self { file: file.clone(), line: None }
-    }
-}
-
-/// `file:line`
-impl fmt::Display for SourceLocation {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(formatter, "{}:{line}", self.file),
-            None => self.file.fmt(formatter),
-        }
-    }
-}
-
-impl Serialize for SourceLocation {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
 fn one_shown<S: Serializer>(path: &RepoPath, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(path)
 }
 
 fn shown<S: Serializer>(paths: &[RepoPath], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(paths.iter().map(ToString::to_string))
-}
-
-/// What `text` names, seen from `folder`; `None` where that is outside of the repository.
-fn resolve(folder: &RepoPath, text: &str) -> Option<RepoPath> {
-    if text.starts_with(['/', '~']) || text.contains("://") || text.starts_with("git@") {
-        return None;
-    }
-    let mut parts: Vec<&[u8]> = folder.components().collect();
-    for part in text.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part.as_bytes()),
-        }
-    }
-    RepoPath::new(parts.join(&b'/')).ok()
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Build, Guess, Proposal, SourceLocation};
+use super::evidence::Build;
+use super::{Guess, Proposal, SourceLocation};
 use crate::dockerfile::Dockerfile;
 use crate::model::{ImagePrefix, ImageRef, ProjectName, RepositoryName};
 use crate::workspace::MANIFEST;

@@ -20,7 +20,7 @@ const MAX_MERGED: usize = 64;
 
 /// Why a text is no YAML, or none that is read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub(super) enum YamlError {
+pub(in crate::init) enum YamlError {
     #[error("line {line}: {reason}")]
     Syntax { line: usize, reason: String },
     #[error("it is not UTF-8")]
@@ -34,9 +34,9 @@ pub(super) enum YamlError {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Node {
+pub(in crate::init) struct Node {
     /// From 1.
-    pub(super) line: usize,
+    pub(in crate::init) line: usize,
     value: Value,
     /// How many nodes lie within each other here, aliases followed.
     levels: usize,
@@ -52,7 +52,7 @@ enum Value {
 
 impl Node {
     /// Reads the first document.
-    pub(super) fn parse(text: &[u8]) -> Result<Rc<Self>, YamlError> {
+    pub(in crate::init) fn parse(text: &[u8]) -> Result<Rc<Self>, YamlError> {
         if text.len() > MAX_BYTES {
             return Err(YamlError::TooLarge);
         }
@@ -70,14 +70,14 @@ impl Node {
         Err(YamlError::Empty)
     }
 
-    pub(super) fn text(&self) -> Option<&str> {
+    pub(in crate::init) fn text(&self) -> Option<&str> {
         match &self.value {
             Value::Scalar(text) => text.as_deref(),
             _ => None,
         }
     }
 
-    pub(super) fn list(&self) -> Option<&[Rc<Self>]> {
+    pub(in crate::init) fn list(&self) -> Option<&[Rc<Self>]> {
         match &self.value {
             Value::List(elements) => Some(elements),
             _ => None,
@@ -85,7 +85,7 @@ impl Node {
     }
 
     /// Keys and values in their order, merged ones last and only where there is no other of that key.
-    pub(super) fn map(&self) -> Option<Vec<(&str, &Rc<Self>)>> {
+    pub(in crate::init) fn map(&self) -> Option<Vec<(&str, &Rc<Self>)>> {
         let Value::Map(_) = &self.value else { return None };
         let mut members: Vec<(&str, &Rc<Self>)> = Vec::new();
         let mut seen = HashSet::new();
@@ -110,7 +110,7 @@ impl Node {
         Some(members)
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<&Rc<Self>> {
+    pub(in crate::init) fn get(&self, key: &str) -> Option<&Rc<Self>> {
         self.map()?.into_iter().find(|(name, _)| *name == key).map(|(_, value)| value)
     }
 }

@@ -7,14 +7,15 @@ use super::{Build, Ignored, SourceLocation, resolve};
 use crate::model::RepoPath;
 use crate::workspace::PATTERN_FILE;
 
-pub(super) const NAMES: &[&str] = &["build_manifest.json", "build_manifest.yaml", "build_manifest.yml"];
+pub(in crate::init) const NAMES: &[&str] =
+    &["build_manifest.json", "build_manifest.yaml", "build_manifest.yml"];
 
 const KNOWN: &[&str] = &["buildDir", "projectDir", "dockerfile", "rebuildPatterns", "dependencies"];
 
 /// The images that the file `path` builds; what can't be used goes to `ignored`.
 ///
 /// Paths are relative to the file's folder, a Dockerfile's to the project's `buildDir`.
-pub(super) fn builds(
+pub(in crate::init) fn builds(
     path: &RepoPath,
     text: &[u8],
     ignored: &mut Vec<Ignored>,

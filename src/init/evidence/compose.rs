@@ -7,14 +7,14 @@ use super::yaml::{Node, YamlError};
 use super::{Build, Ignored, SourceLocation, resolve};
 use crate::model::RepoPath;
 
-pub(super) const NAMES: &[&str] =
+pub(in crate::init) const NAMES: &[&str] =
     &["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
 
 /// What of `build` is understood.
 const KNOWN: &[&str] = &["context", "dockerfile", "target", "args"];
 
 /// The images that the file `path` builds; what can't be used goes to `ignored`.
-pub(super) fn builds(
+pub(in crate::init) fn builds(
     path: &RepoPath,
     text: &[u8],
     ignored: &mut Vec<Ignored>,
@@ -26,7 +26,8 @@ pub(super) fn builds(
         let Some(build) = about.get("build") else { continue };
         let mut reader = Reader { path, service, ignored };
         let image = about.get("image").and_then(|image| image.text()).map(str::to_owned);
-        builds.extend(reader.build(build).map(|build| Build { image, ..build }));
+        builds
+            .extend(reader.build(build).map(|build| Build { images: image.into_iter().collect(), ..build }));
     }
     Ok(builds)
 }
@@ -82,7 +83,7 @@ impl Reader<'_> {
     }
 
     /// A map, or a list of `NAME=value`; what comes from the environment is left out.
-    fn args(&mut self, args: &Rc<Node>) -> BTreeMap<String, String> {
+    fn args(&mut self, args: &Rc<Node>) -> BTreeMap<String, Option<String>> {
         let pairs: Vec<(&Rc<Node>, String, Option<String>)> = match (args.map(), args.list()) {
             (Some(map), _) => map
                 .into_iter()
@@ -104,7 +105,7 @@ impl Reader<'_> {
         for (node, name, value) in pairs {
             match value.as_deref().and_then(interpolated) {
                 Some(value) => {
-                    known.insert(name, value);
+                    known.insert(name, Some(value));
                 }
                 None => {
                     let reason = format!("the argument `{name}` of service `{}`", self.service);
@@ -188,8 +189,11 @@ mod tests {
         for args in ["{A: 1, B: \"${B:-x}\", C: , D: $D}", "[A=1, \"B=${B:-x}\", C, \"D=$D\"]"] {
             let (builds, ignored) = read(&format!("      args: {args}\n"));
 
-            let args: Vec<_> =
-                builds[0].build_args.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let args: Vec<_> = builds[0]
+                .build_args
+                .iter()
+                .map(|(name, value)| format!("{name}={}", value.as_ref().unwrap()))
+                .collect();
             assert_eq!(args, ["A=1", "B=x"]);
             assert_eq!(ignored.len(), 2, "{ignored:?}");
         }

@@ -1,0 +1,147 @@
+//! What files of a repository say of the images that are built from it.
+//!
+//! Each reader makes [`Build`]s of one kind of file. It fills in what the file says and leaves the rest open: what to make of
+//! it, and what to conclude where nobody says anything, is decided afterwards. What a reader doesn't understand is [`Ignored`].
+
+pub(super) mod build_manifest;
+pub(super) mod compose;
+pub(super) mod yaml;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::model::RepoPath;
+
+/// An image that is built, as somebody wrote it.
+#[derive(Clone, Debug)]
+#[expect(dead_code, reason = "the readers of compose and bake files come next")]
+pub(super) struct Build {
+    pub(super) found: SourceLocation,
+    /// Why it counts, as in "service `api` builds it".
+    pub(super) says: String,
+    pub(super) dockerfile: RepoPath,
+    /// The text of a Dockerfile that stands in the file itself; `dockerfile` is then where it could be written.
+    pub(super) inline: Option<String>,
+    /// `None` where nobody says it; then the Dockerfile does.
+    pub(super) name: Option<String>,
+    /// The references that it is built as.
+    pub(super) images: Vec<String>,
+    pub(super) context: Option<RepoPath>,
+    pub(super) path: Option<RepoPath>,
+    pub(super) target: Option<String>,
+    /// `None` is a value that the environment gives.
+    pub(super) build_args: BTreeMap<String, Option<String>>,
+    pub(super) contexts: BTreeMap<String, NamedContext>,
+    /// By their ids.
+    pub(super) secrets: BTreeMap<String, SecretFrom>,
+    pub(super) ssh: Vec<String>,
+    pub(super) platforms: Vec<String>,
+    /// By the names that they have there.
+    pub(super) needs: Vec<String>,
+    pub(super) pattern_lines: Vec<String>,
+    pub(super) pattern_file: Option<RepoPath>,
+}
+
+/// What a named context stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(dead_code, reason = "the readers of compose and bake files come next")]
+pub(super) enum NamedContext {
+    Folder(RepoPath),
+    /// The image of another build, by the name that it has there.
+    Build(String),
+    /// An image from elsewhere.
+    Image(String),
+}
+
+/// Where the value of a secret comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(dead_code, reason = "the readers of compose and bake files come next")]
+pub(super) enum SecretFrom {
+    Environment(String),
+    File(RepoPath),
+}
+
+impl Build {
+    pub(super) fn of(dockerfile: RepoPath, found: SourceLocation) -> Self {
+        Self {
+            found,
+            says: "a Dockerfile".to_owned(),
+            dockerfile,
+            inline: None,
+            name: None,
+            images: Vec::new(),
+            context: None,
+            path: None,
+            target: None,
+            build_args: BTreeMap::new(),
+            contexts: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            ssh: Vec::new(),
+            platforms: Vec::new(),
+            needs: Vec::new(),
+            pattern_lines: Vec::new(),
+            pattern_file: None,
+        }
+    }
+}
+
+/// What stays unused, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Ignored {
+    pub at: SourceLocation,
+    pub why: String,
+}
+
+/// Where something stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SourceLocation {
+    pub(super) file: RepoPath,
+    /// From 1; `None` for the file as a whole.
+    line: Option<usize>,
+}
+
+impl SourceLocation {
+    pub(super) fn new(file: &RepoPath, line: usize) -> Self {
+        Self { file: file.clone(), line: Some(line) }
+    }
+
+    pub(super) fn file(file: &RepoPath) -> Self {
+        Self { file: file.clone(), line: None }
+    }
+}
+
+/// `file:line`
+impl fmt::Display for SourceLocation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(formatter, "{}:{line}", self.file),
+            None => self.file.fmt(formatter),
+        }
+    }
+}
+
+impl Serialize for SourceLocation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// What `text` names, seen from `folder`; `None` where that is outside of the repository.
+pub(super) fn resolve(folder: &RepoPath, text: &str) -> Option<RepoPath> {
+    if text.starts_with(['/', '~']) || text.contains("://") || text.starts_with("git@") {
+        return None;
+    }
+    let mut parts: Vec<&[u8]> = folder.components().collect();
+    for part in text.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part.as_bytes()),
+        }
+    }
+    RepoPath::new(parts.join(&b'/')).ok()
+}
