@@ -4,16 +4,26 @@ use super::CommandContext;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::git::{GitError, Repository};
-use crate::init::{self, Existing, InitError};
+use crate::init::{self, DefaultBranch, DefaultBranchSource, Existing, InitError, Known, Request};
 use crate::model::{BranchName, RepoPath};
-use crate::report::init::Initialised;
-use crate::workspace::{MANIFEST, ManifestSource, Workspace};
+use crate::patterns::Patterns;
+use crate::report::init::{Detail, Initialised, Mode};
+use crate::workspace::{self, MANIFEST, ManifestSource, Workspace};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Overwrite an existing `projects.toml` and pattern files.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "update")]
     force: bool,
+    /// Add the images that an existing `projects.toml` does not build yet.
+    #[arg(long)]
+    update: bool,
+    /// Leave out Dockerfiles that match this pattern, as in a pattern file; can be repeated.
+    #[arg(long, value_name = "PATTERN")]
+    exclude: Vec<String>,
+    /// Show what would be written, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
@@ -21,44 +31,84 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
     let repository = Repository::open_with(&options.directory, &environment.git_configuration()?)?;
     let root = repository.work_dir().ok_or(GitError::Bare)?;
     let existing = if arguments.force { Existing::Replace } else { Existing::Keep };
-    if existing == Existing::Keep && root.join(MANIFEST).symlink_metadata().is_ok() {
+    let is_there = root.join(MANIFEST).symlink_metadata().is_ok();
+    if is_there && !arguments.force && !arguments.update {
         let path = RepoPath::new(MANIFEST).expect("the manifest's name is a path");
         return Err(InitError::AlreadyThere { path }.into());
     }
 
-    let called = repository.origin_url().or_else(|| Some(root.file_name()?.to_string_lossy().into_owned()));
-    let workspace = init::workspace_name(&called.unwrap_or_default());
     let files = repository.snapshot_of_tree(repository.tree_of_all_files(&[])?);
-    let proposed = init::propose(&files, workspace, default_branch(&repository), existing);
+    let known = if is_there && arguments.update { Some(known(&files)?) } else { None };
+    let called = repository.origin_url().or_else(|| Some(root.file_name()?.to_string_lossy().into_owned()));
+    let request = Request {
+        workspace: init::workspace_name(&called.unwrap_or_default()),
+        default_branch: default_branch(&repository),
+        existing,
+        excluded: excluded(&arguments.exclude)?,
+        known,
+    };
+    let proposed = init::propose(&files, request);
     if let Err(InitError::NothingToBuild { ignored }) = &proposed {
-        ignored.iter().for_each(|ignored| output.status(&format!("ignored {}: {}", ignored.at, ignored.why)));
+        ignored
+            .iter()
+            .for_each(|ignored| output.status(&format!("not used: {}: {}", ignored.at, ignored.why)));
     }
     let proposal = proposed?;
 
     let written = proposal.files();
-    let would_be = repository.snapshot_of_tree(repository.tree_of_all_files(&written)?);
+    let would_be = repository.snapshot_of_tree(repository.tree_of_all_files(&proposal.files_filled_in())?);
     if let Err(error) = Workspace::read(&would_be, &ManifestSource::Tree) {
         output.status("nothing was written: it could not be used");
         return Err(error.into());
     }
-    init::write(root, &written, existing)?;
+    let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Write };
+    if mode == Mode::Write {
+        let existing = if arguments.update { Existing::Replace } else { existing };
+        init::write(root, &written, existing)?;
+    }
 
-    let initialised = Initialised::new(&proposal, &written);
+    let detail = if options.verbose > 0 { Detail::Everything } else { Detail::Summary };
+    let initialised = Initialised::new(&proposal, &written, mode, detail);
     if options.json {
         output.json(&initialised);
     } else {
         output.stdout(&initialised.to_string());
     }
-    output.status("read what was written, commit it, then `chinampa plan`");
+    if mode == Mode::Write {
+        output.status("read what was written, commit it, then `chinampa plan`");
+    }
     Ok(Exit::Done)
 }
 
-/// `None` where it is `main`; else `master` if there is one, else what is checked out.
-fn default_branch(repository: &Repository) -> Option<BranchName> {
+/// What the manifest that is there builds already.
+fn known(files: &crate::git::Snapshot<'_>) -> Result<Known, Error> {
+    let (manifest, _) = workspace::manifest(files, &ManifestSource::Tree)?;
+    let path = RepoPath::new(MANIFEST).expect("the manifest's name is a path");
+    let projects = manifest.projects.values();
+    let own_images = manifest.workspace.own_images.iter();
+    Ok(Known {
+        text: files.read(&path)?.unwrap_or_default(),
+        names: manifest.projects.keys().cloned().collect(),
+        dockerfiles: projects.map(|project| project.dockerfile.value.clone()).collect(),
+        own_images: own_images.map(|prefix| prefix.value.clone()).collect(),
+    })
+}
+
+fn excluded(patterns: &[String]) -> Result<Patterns, Error> {
+    let lines = patterns.iter().map(|pattern| (pattern.clone(), 1));
+    Ok(Patterns::from_list(lines).map_err(InitError::Exclude)?)
+}
+
+/// The branch that `HEAD` of `origin` stands for; else `main` or `master`, where one is there; else what is checked out.
+fn default_branch(repository: &Repository) -> Option<DefaultBranch> {
+    if let Some(name) = repository.default_branch_of_origin() {
+        return Some(DefaultBranch { name, source: DefaultBranchSource::Origin });
+    }
     let checked_out = repository.checked_out_branch();
     let named = ["main", "master"].map(BranchName::new).into_iter();
     let is_there =
         |name: &BranchName| repository.branch(name).is_some() || checked_out.as_ref() == Some(name);
-    let branch = { named }.find(is_there).or(checked_out.clone());
-    branch.filter(|branch| branch.to_string() != "main")
+    let common = { named }.find(is_there);
+    let common = common.map(|name| DefaultBranch { name, source: DefaultBranchSource::CommonName });
+    common.or_else(|| Some(DefaultBranch { name: checked_out?, source: DefaultBranchSource::CheckedOut }))
 }

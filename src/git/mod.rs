@@ -201,6 +201,13 @@ impl Repository {
             .filter(|commit| self.has(*commit))
     }
 
+    /// The branch that `HEAD` of `origin` stood for when it was cloned; `None` where it isn't known.
+    pub fn default_branch_of_origin(&self) -> Option<BranchName> {
+        let head = self.inner.find_reference("refs/remotes/origin/HEAD").ok()?;
+        let target = head.symbolic_target().ok()??;
+        target.strip_prefix("refs/remotes/origin/").map(BranchName::new)
+    }
+
     /// A commit's message, with U+FFFD for what is not UTF-8.
     ///
     /// # Errors

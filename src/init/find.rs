@@ -62,12 +62,12 @@ pub(super) fn builds(
         let text = snapshot.read(path)?.unwrap_or_default();
         match read(path, &text, ignored) {
             Ok(found) => builds.extend(found),
-            Err(error) => ignored.push(Ignored { at: SourceLocation::file(path), why: error.to_string() }),
+            Err(error) => ignored.push(Ignored { at: SourceLocation::whole(path), why: error.to_string() }),
         }
     }
     let named: BTreeSet<RepoPath> = builds.iter().map(|build| build.dockerfile.clone()).collect();
     let unnamed = found.dockerfiles.iter().filter(|path| !named.contains(*path));
-    builds.extend(unnamed.map(|path| Build::of(path.clone(), SourceLocation::file(path))));
+    builds.extend(unnamed.map(|path| Build::of(path.clone(), SourceLocation::whole(path))));
     Ok(builds)
 }
 

@@ -1,15 +1,23 @@
 //! Proposes a `projects.toml` and pattern files for a repository that has none.
 //!
-//! What is built is taken from `build_manifest.json`, from compose files, and from Dockerfiles that neither names,
-//! in this order; what a project is made from, from its Dockerfile's `COPY` and `ADD`. Whatever is not written
-//! anywhere is a [`Guess`], and whatever is written and not understood is [`Ignored`]: both say where.
+//! In three steps: [`evidence`] is what files say of images that are built; [`candidates`] are these images, each once and with its
+//! Dockerfile and its context; [`projects`] are what the manifest says of them. Nothing is decided silently: what was concluded is a
+//! [`Guess`], what could be otherwise is [`Undecided`], what only a person knows is a [`FillIn`], and what is written somewhere
+//! and not used is [`Ignored`]. Each says where.
 
+mod candidates;
+mod context;
 mod evidence;
+mod fill_in;
 mod find;
-mod layout;
 mod manifest;
+mod named_files;
 mod names;
-mod own_images;
+mod official;
+mod pattern_files;
+mod projects;
+mod references;
+mod roles;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,11 +30,13 @@ pub use evidence::{Ignored, SourceLocation};
 pub use names::workspace_name;
 pub use write::write;
 
-use crate::config::WorkspaceName;
+use crate::config::{ContextSource, WorkspaceName};
 use crate::git::{GitError, Snapshot};
 use crate::infer::InferError;
-use crate::model::{BranchName, ErrorKind, ImagePrefix, ProjectName, RepoPath};
+use crate::model::{BranchName, ErrorKind, ImagePattern, ImagePrefix, Platform, ProjectName, RepoPath};
+use crate::patterns::{Patterns, PatternsError};
 use crate::workspace::MANIFEST;
+use evidence::SecretFrom;
 
 /// What would be written, and what of it nobody said.
 #[derive(Clone, Debug, Serialize)]
@@ -43,11 +53,21 @@ pub struct Proposal {
     /// The lines of each pattern file that would be written.
     #[serde(skip)]
     pattern_files: BTreeMap<RepoPath, Vec<String>>,
+    /// The texts of Dockerfiles that stand in other files, and would be written to files of their own.
+    #[serde(skip)]
+    dockerfiles: BTreeMap<RepoPath, String>,
+    /// What the manifest says already.
+    #[serde(skip)]
+    known: Option<Known>,
     /// Pattern files that are there and stay as they are.
     #[serde(serialize_with = "shown")]
     pub kept: Vec<RepoPath>,
+    pub undecided: Vec<Undecided>,
+    pub to_fill_in: Vec<FillIn>,
     pub guesses: Vec<Guess>,
     pub ignored: Vec<Ignored>,
+    /// How many builds `--exclude` leaves out.
+    pub excluded: usize,
 }
 
 /// One project, as its entry says it.
@@ -61,10 +81,43 @@ pub struct Project {
     #[serde(serialize_with = "one_shown")]
     pub dockerfile: RepoPath,
     pub target: Option<String>,
+    /// What it is called besides in Dockerfiles.
+    #[serde(serialize_with = "shown")]
+    pub images: BTreeSet<ImagePattern>,
+    /// What is no project in its Dockerfile.
+    #[serde(serialize_with = "shown")]
+    pub external: BTreeSet<ImagePattern>,
     pub needs: Vec<ProjectName>,
+    #[serde(serialize_with = "shown")]
+    pub platforms: Vec<Platform>,
     pub build_args: BTreeMap<String, String>,
+    /// Arguments without a value.
+    #[serde(skip)]
+    to_fill_in: BTreeSet<String>,
+    #[serde(skip)]
+    contexts: BTreeMap<String, ContextSource>,
+    #[serde(skip)]
+    secrets: BTreeMap<String, SecretFrom>,
+    #[serde(skip)]
+    ssh: Vec<String>,
+    #[serde(rename = "deploy")]
+    pub is_deployed: bool,
     /// Where it was found.
     pub found: Guess,
+}
+
+/// What could be otherwise: one choice was made, and a person has to look at it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Undecided {
+    pub at: SourceLocation,
+    pub says: String,
+}
+
+/// What only a person knows: the manifest says where it goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FillIn {
+    pub at: SourceLocation,
+    pub says: String,
 }
 
 /// What was concluded, and from what.
@@ -92,6 +145,8 @@ pub enum InitError {
         #[source]
         source: InferError,
     },
+    #[error("cannot use `--exclude`: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Exclude(Vec<PatternsError>),
     #[error("there is nothing to build: no Dockerfile that can be used")]
     NothingToBuild { ignored: Vec<Ignored> },
     #[error("`{path}` is there already, so nothing was written")]
@@ -110,7 +165,7 @@ impl InitError {
         match self {
             Self::Git(error) => error.kind(),
             Self::Infer { source, .. } => source.kind(),
-            Self::NothingToBuild { .. } | Self::AlreadyThere { .. } => ErrorKind::Input,
+            Self::Exclude(_) | Self::NothingToBuild { .. } | Self::AlreadyThere { .. } => ErrorKind::Input,
             Self::Write { .. } => ErrorKind::Environment,
         }
     }
@@ -121,11 +176,50 @@ impl InitError {
             Self::Git(error) => error.hint(),
             Self::Infer { source, .. } => source.hint(),
             Self::AlreadyThere { .. } => {
-                Some("`--force` replaces it, and the pattern files of projects".to_owned())
+                Some("`--update` adds what it does not build yet; `--force` replaces it, and the pattern files of projects".to_owned())
             }
-            Self::NothingToBuild { .. } | Self::Write { .. } => None,
+            Self::Exclude(_) | Self::NothingToBuild { .. } | Self::Write { .. } => None,
         }
     }
+}
+
+/// What is asked for.
+#[derive(Debug)]
+pub struct Request {
+    pub workspace: WorkspaceName,
+    /// `None` where nothing tells it: then it is `main`.
+    pub default_branch: Option<DefaultBranch>,
+    pub existing: Existing,
+    /// Dockerfiles that are left out.
+    pub excluded: Patterns,
+    /// What the manifest says already, which stays as it is: only what it doesn't build is added.
+    pub known: Option<Known>,
+}
+
+/// The branch that records and caches fall back to, and where it comes from.
+#[derive(Clone, Debug)]
+pub struct DefaultBranch {
+    pub name: BranchName,
+    pub source: DefaultBranchSource,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefaultBranchSource {
+    /// `refs/remotes/origin/HEAD`
+    Origin,
+    /// A branch of this name is there.
+    CommonName,
+    /// It is checked out, and may be any.
+    CheckedOut,
+}
+
+/// A manifest that is there.
+#[derive(Clone, Debug)]
+pub struct Known {
+    pub text: Vec<u8>,
+    pub names: BTreeSet<ProjectName>,
+    pub dockerfiles: BTreeSet<RepoPath>,
+    pub own_images: BTreeSet<ImagePrefix>,
 }
 
 /// Looks at a tree and says what could be written for it.
@@ -133,32 +227,41 @@ impl InitError {
 /// # Errors
 /// [`InitError::NothingToBuild`] where there is no Dockerfile, [`InitError::Git`] and [`InitError::Infer`] where
 /// the tree can't be read.
-pub fn propose(
-    snapshot: &Snapshot<'_>,
-    workspace: WorkspaceName,
-    default_branch: Option<BranchName>,
-    existing: Existing,
-) -> Result<Proposal, InitError> {
+pub fn propose(snapshot: &Snapshot<'_>, request: Request) -> Result<Proposal, InitError> {
+    let Request { workspace, default_branch, existing, excluded, known } = request;
     let found = find::files(snapshot)?;
     let mut proposal = Proposal {
         workspace,
-        default_branch,
+        default_branch: default_branch
+            .as_ref()
+            .map(|branch| branch.name.clone())
+            .filter(|name| name.to_string() != "main"),
         own_images: BTreeSet::new(),
         projects: BTreeMap::new(),
         pattern_files: BTreeMap::new(),
+        dockerfiles: BTreeMap::new(),
+        known,
         kept: Vec::new(),
+        undecided: Vec::new(),
+        to_fill_in: Vec::new(),
         guesses: Vec::new(),
         ignored: Vec::new(),
+        excluded: 0,
     };
-    let manifest = RepoPath::new(MANIFEST).expect("the manifest's name is a path");
-    let mut guess = |says: String| proposal.guesses.push(Guess { at: SourceLocation::file(&manifest), says });
-    guess(format!("the workspace is called `{}`, after the repository", proposal.workspace));
-    if let Some(branch) = &proposal.default_branch {
-        guess(format!("`default_branch` is `{branch}`: there is no `main`"));
+    if proposal.known.is_none() {
+        proposal.note_workspace(default_branch.as_ref());
     }
-    let builds = find::builds(snapshot, &found, &mut proposal.ignored)?;
-    layout::fill(&mut proposal, snapshot, &found, builds, existing)?;
-    if proposal.projects.is_empty() {
+    let mut builds = find::builds(snapshot, &found, &mut proposal.ignored)?;
+    let all = builds.len();
+    builds.retain(|build| excluded.decide(&build.dockerfile).is_none());
+    proposal.excluded = all - builds.len();
+    if let Some(known) = &proposal.known {
+        builds.retain(|build| !known.dockerfiles.contains(&build.dockerfile));
+    }
+    let candidates = candidates::candidates(&mut proposal, snapshot, builds)?;
+    let paths = projects::fill(&mut proposal, snapshot, &candidates)?;
+    pattern_files::fill(&mut proposal, snapshot, &found.pattern_files, &candidates, &paths, existing)?;
+    if proposal.projects.is_empty() && proposal.known.is_none() {
         return Err(InitError::NothingToBuild { ignored: proposal.ignored });
     }
     Ok(proposal)
@@ -167,19 +270,73 @@ pub fn propose(
 impl Proposal {
     /// What would be written: each file with its content, the manifest last.
     pub fn files(&self) -> Vec<(RepoPath, Vec<u8>)> {
-        let patterns = self.pattern_files.iter();
-        let mut files: Vec<(RepoPath, Vec<u8>)> =
-            patterns.map(|(path, lines)| (path.clone(), (lines.join("\n") + "\n").into_bytes())).collect();
-        let path = RepoPath::new(MANIFEST).expect("the manifest's name is a path");
-        files.push((path, manifest::text(self).into_bytes()));
-        files
+        self.files_with(manifest::Empty::Kept)
     }
+
+    /// The same with something in the place of each value that is to be filled in: so it can be checked.
+    pub fn files_filled_in(&self) -> Vec<(RepoPath, Vec<u8>)> {
+        self.files_with(manifest::Empty::FilledIn)
+    }
+
+    fn files_with(&self, empty: manifest::Empty) -> Vec<(RepoPath, Vec<u8>)> {
+        let patterns = self.pattern_files.iter();
+        let patterns = patterns.map(|(path, lines)| (path.clone(), (lines.join("\n") + "\n").into_bytes()));
+        let dockerfiles =
+            self.dockerfiles.iter().map(|(path, text)| (path.clone(), text.clone().into_bytes()));
+        let text = match &self.known {
+            None => manifest::text(self, empty).into_bytes(),
+            Some(known) => [&known.text, manifest::projects(self, empty).as_bytes()].concat(),
+        };
+        patterns.chain(dockerfiles).chain([(manifest_path(), text)]).collect()
+    }
+
+    fn note_workspace(&mut self, branch: Option<&DefaultBranch>) {
+        let at = SourceLocation::whole(&manifest_path());
+        let says = format!("the workspace is called `{}`, after the repository", self.workspace);
+        self.guesses.push(Guess { at: at.clone(), says });
+        let Some(DefaultBranch { name, source }) = branch else { return };
+        match source {
+            DefaultBranchSource::Origin | DefaultBranchSource::CommonName if name.to_string() == "main" => {}
+            DefaultBranchSource::Origin => {
+                let says = format!("`default_branch` is `{name}`, the HEAD of `origin`");
+                self.guesses.push(Guess { at, says });
+            }
+            DefaultBranchSource::CommonName => {
+                let says = format!("`default_branch` is `{name}`: there is no `main`");
+                self.guesses.push(Guess { at, says });
+            }
+            DefaultBranchSource::CheckedOut => {
+                let says = format!("`default_branch` is taken to be `{name}`, which is checked out");
+                self.undecided.push(Undecided { at, says });
+            }
+        }
+    }
+}
+
+/// Where the manifest is.
+fn manifest_path() -> RepoPath {
+    RepoPath::new(MANIFEST).expect("the manifest's name is a path")
 }
 
 fn one_shown<S: Serializer>(path: &RepoPath, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(path)
 }
 
-fn shown<S: Serializer>(paths: &[RepoPath], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(paths.iter().map(ToString::to_string))
+fn shown<'a, T, S>(values: &'a T, serializer: S) -> Result<S::Ok, S::Error>
+where
+    &'a T: IntoIterator<Item: ToString>,
+    S: Serializer,
+{
+    serializer.collect_seq(values.into_iter().map(|value| value.to_string()))
+}
+
+impl Project {
+    /// The projects that its entry names.
+    fn listed_dependencies(&self) -> Vec<ProjectName> {
+        let contexts = self.contexts.values().filter_map(|context| match context {
+            ContextSource::Project(project) => Some(project),
+            ContextSource::Folder(_) => None,
+        });
+        contexts.chain(&self.needs).cloned().collect()
+    }
 }

@@ -127,6 +127,12 @@ fn init_prints_the_fields_that_are_documented() {
         "services:\n  api:\n    build:\n      context: api\n      target: base\n      args: { A: b }\n  db: { image: postgres }\n",
     );
     world.write("tool/Dockerfile", "FROM scratch\nCOPY run /\n").write("tool/run", "a");
+    world.write("web/Dockerfile", "ARG TAG\nFROM node:$TAG\nCOPY . /\n").write("web/a", "a");
+    world.write("nginx/Dockerfile", "FROM nginx:1\n");
+    world.write(
+        "proxy/Dockerfile",
+        "FROM nginx AS proxy-amd64\nFROM lib:1\nFROM proxy-$TARGETARCH\nCOPY --from=1 / /\n",
+    );
     world.write(
         "build_manifest.json",
         r#"{ "lib": { "buildDir": "lib" }, "tool": { "buildDir": "tool", "dependencies": ["lib"] } }"#,

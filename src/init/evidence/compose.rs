@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::yaml::{Node, YamlError};
-use super::{Build, Ignored, SourceLocation, resolve};
+use super::{Build, Ignored, SourceLocation, Strength, resolve};
 use crate::model::RepoPath;
 
 pub(in crate::init) const NAMES: &[&str] =
@@ -74,6 +74,7 @@ impl Reader<'_> {
         let build_args = build.get("args").map(|args| self.args(args)).unwrap_or_default();
         Some(Build {
             says: format!("service `{}` builds it", self.service),
+            strength: Strength::Definition,
             name: Some(self.service.to_owned()),
             context: Some(context),
             target,

@@ -16,16 +16,18 @@ use crate::model::RepoPath;
 
 /// An image that is built, as somebody wrote it.
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "the readers of compose and bake files come next")]
 pub(super) struct Build {
     pub(super) found: SourceLocation,
     /// Why it counts, as in "service `api` builds it".
     pub(super) says: String,
+    pub(super) strength: Strength,
     pub(super) dockerfile: RepoPath,
     /// The text of a Dockerfile that stands in the file itself; `dockerfile` is then where it could be written.
     pub(super) inline: Option<String>,
     /// `None` where nobody says it; then the Dockerfile does.
     pub(super) name: Option<String>,
+    /// What others call the same image.
+    pub(super) aliases: Vec<String>,
     /// The references that it is built as.
     pub(super) images: Vec<String>,
     pub(super) context: Option<RepoPath>,
@@ -44,9 +46,19 @@ pub(super) struct Build {
     pub(super) pattern_file: Option<RepoPath>,
 }
 
+/// How much a file says of an image. The order is that in which builds are believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Strength {
+    /// It is there to say what is built.
+    Definition,
+    /// It runs a program that builds it.
+    Command,
+    /// It is a Dockerfile that nobody names.
+    File,
+}
+
 /// What a named context stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "the readers of compose and bake files come next")]
 pub(super) enum NamedContext {
     Folder(RepoPath),
     /// The image of another build, by the name that it has there.
@@ -57,7 +69,6 @@ pub(super) enum NamedContext {
 
 /// Where the value of a secret comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "the readers of compose and bake files come next")]
 pub(super) enum SecretFrom {
     Environment(String),
     File(RepoPath),
@@ -68,9 +79,11 @@ impl Build {
         Self {
             found,
             says: "a Dockerfile".to_owned(),
+            strength: Strength::File,
             dockerfile,
             inline: None,
             name: None,
+            aliases: Vec::new(),
             images: Vec::new(),
             context: None,
             path: None,
@@ -107,8 +120,13 @@ impl SourceLocation {
         Self { file: file.clone(), line: Some(line) }
     }
 
-    pub(super) fn file(file: &RepoPath) -> Self {
+    /// The file as a whole.
+    pub(super) fn whole(file: &RepoPath) -> Self {
         Self { file: file.clone(), line: None }
+    }
+
+    pub fn file(&self) -> &RepoPath {
+        &self.file
     }
 }
 

@@ -60,31 +60,35 @@ fn services_of_a_compose_file_are_projects() {
     let answer = world.shown(["init"]);
 
     assert_snapshot!(answer, @"
-    project `api` in `services/api`
-      because docker-compose.yml:6: service `api` builds it
-    project `web` in `web`
-      because docker-compose.yml:12: service `web` builds it
-    wrote `projects.toml`
-    guessed projects.toml: the workspace is called `shop`, after the repository
-    ignored docker-compose.yml:3: the argument `TOKEN` of service `api` comes from the environment: give it a default or a value
-    ignored docker-compose.yml:3: the argument `TOKEN` of service `worker` comes from the environment: give it a default or a value
-    ignored docker-compose.yml:16: the context `https://git.example/x.git` of service `remote` is no folder of the repository, or is not known here
-    ignored docker-compose.yml:10: service `worker` builds it, which is the image that docker-compose.yml:6 is about already
-    ignored docker-compose.yml:18: there is no file `gone/Dockerfile`
-    ignored web/Dockerfile:1: `shop/api:1` is what `api` is built as: write `api`, so that it is needed
-    ignored web/Dockerfile:4: COPY `dist`: git has no such file in `web`; if it is made before the build, name it in `extra_inputs`
+    projects: 2
+      api  services/api  docker-compose.yml:6: service `api` builds it
+      web  web  docker-compose.yml:12: service `web` builds it
+    concluded: 3
+      projects.toml: the workspace is called `shop`, after the repository
+      web/Dockerfile:1: `own_images` has `shop/`: `shop/api:1` is a project
+      docker-compose.yml:6: `deploy` of `api` is `false`: only others are built from it
+    not used: 5
+      docker-compose.yml:3: the argument `TOKEN` of service `api` comes from the environment: give it a default or a value
+      docker-compose.yml:3: the argument `TOKEN` of service `worker` comes from the environment: give it a default or a value
+      docker-compose.yml:16: the context `https://git.example/x.git` of service `remote` is no folder of the repository, or is not known here
+      docker-compose.yml:18: there is no file `gone/Dockerfile`
+      web/Dockerfile:4: COPY `dist`: git has no such file in `web`; if it is made before the build, name it in `extra_inputs`
+    written: 1
+      projects.toml
     stderr: read what was written, commit it, then `chinampa plan`
     [exit: 0]
     ");
     assert_snapshot!(world.read("projects.toml"), @r#"
     [workspace]
     name = "shop"
+    own_images = ["shop/"]
 
     [projects.api]
     path = "services/api"
     context = "."
     target = "runtime"
     build_args = { PROFILE = "release" }
+    deploy = false
 
     [projects.web]
     path = "web"
@@ -93,7 +97,7 @@ fn services_of_a_compose_file_are_projects() {
     assert_eq!(world.planned(), "api web");
     assert_snapshot!(world.shown(["inputs", "api"]), @"
     Cargo.toml  services/api/Dockerfile:2
-    services/api/Dockerfile  projects.toml:4
+    services/api/Dockerfile  projects.toml:5
     services/api/src/main.rs  services/api/Dockerfile:3
     shared/proto/a.proto  services/api/Dockerfile:6
     [exit: 0]
@@ -118,21 +122,23 @@ fn dockerfiles_that_nobody_names_are_projects_named_after_their_places() {
     let answer = world.shown(["init"]);
 
     assert_snapshot!(answer, @"
-    project `lib` in `lib`
-      because lib/Dockerfile: a Dockerfile
-    project `lib-dev` in `tools/lib`
-      because tools/lib/Dockerfile.dev: a Dockerfile
-    project `proxy` in `docker`
-      because docker/proxy.Dockerfile: a Dockerfile
-    project `shop` in `.`
-      because Dockerfile: a Dockerfile
-    wrote `projects.toml`
-    guessed projects.toml: the workspace is called `shop`, after the repository
-    guessed docker/proxy.Dockerfile: the context is `.`: what it copies is there
-    guessed Dockerfile:1: `shop` needs the project `lib`: that is what `lib` names here
-    guessed docker/proxy.Dockerfile:3: COPY `$CONF` depends on a variable: it may take all of `./`
-    guessed tools/lib/Dockerfile.dev:3: COPY `a*` matches nothing yet
-    ignored broken/Dockerfile: it can't be used: line 1: COPY stands before the first `FROM`
+    undecided, check these: 1
+      tools/lib/Dockerfile.dev: `context` is taken to be `tools/lib`; nothing tells it from `tools` and `.`
+    projects: 4
+      lib  lib  lib/Dockerfile: a Dockerfile
+      lib-dev  tools/lib  tools/lib/Dockerfile.dev: a Dockerfile
+      proxy  docker  docker/proxy.Dockerfile: a Dockerfile
+      shop  .  Dockerfile: a Dockerfile
+    concluded: 5
+      projects.toml: the workspace is called `shop`, after the repository
+      docker/proxy.Dockerfile: the context is `.`: what it names is there
+      lib/Dockerfile: `deploy` of `lib` is `false`: only others are built from it
+      docker/proxy.Dockerfile:3: COPY `$CONF` depends on a variable: it may take all of `./`
+      tools/lib/Dockerfile.dev:3: COPY `a*` matches nothing yet
+    not used: 1
+      broken/Dockerfile: it can't be used: line 1: COPY stands before the first `FROM`
+    written: 1
+      projects.toml
     stderr: read what was written, commit it, then `chinampa plan`
     [exit: 0]
     ");
@@ -142,6 +148,7 @@ fn dockerfiles_that_nobody_names_are_projects_named_after_their_places() {
 
     [projects.lib]
     path = "lib"
+    deploy = false
 
     [projects.lib-dev]
     path = "tools/lib"
@@ -182,23 +189,26 @@ fn a_layout_of_the_older_scripts_keeps_its_pattern_files() {
     let answer = world.shown(["init"]);
 
     assert_snapshot!(answer, @"
-    project `api` in `yarn-project/api`
-      because build_manifest.json:8: `api` is one of its projects
-    project `circuits` in `circuits/cpp`
-      because build_manifest.json:2: `Circuits` is one of its projects
-    project `lib` in `lib`
-      because lib/Dockerfile: a Dockerfile
-    wrote `circuits/cpp/.rebuild_patterns`
-    wrote `projects.toml`
-    kept `lib/.rebuild_patterns`
-    kept `yarn-project/api/.rebuild_patterns`
-    guessed projects.toml: the workspace is called `shop`, after the repository
-    guessed projects.toml: `default_branch` is `master`: there is no `main`
-    guessed build_manifest.json:2: `Circuits` is called `circuits`: a name is lower-case, and one project's alone
-    ignored build_manifest.json:6: `multiarch` of `Circuits`: with a registry as `[cache]`, name its `platforms`
-    ignored build_manifest.json:9: `runDir` of `docs` has no counterpart
-    ignored build_manifest.json:9: `docs` has neither `buildDir` nor `dockerfile`
-    ignored build_manifest.json:8: `api` can't need `gone`: no other project is called so
+    projects: 3
+      api  yarn-project/api  build_manifest.json:8: `api` is one of its projects
+      circuits  circuits/cpp  build_manifest.json:2: `Circuits` is one of its projects
+      lib  lib  lib/Dockerfile: a Dockerfile
+    concluded: 4
+      projects.toml: the workspace is called `shop`, after the repository
+      projects.toml: `default_branch` is `master`: there is no `main`
+      build_manifest.json:2: `Circuits` is called `circuits`: a name is lower-case, and one project's alone
+      build_manifest.json:2: `deploy` of `circuits` is `false`: only others are built from it
+    not used: 4
+      build_manifest.json:6: `multiarch` of `Circuits`: with a registry as `[cache]`, name its `platforms`
+      build_manifest.json:9: `runDir` of `docs` has no counterpart
+      build_manifest.json:9: `docs` has neither `buildDir` nor `dockerfile`
+      build_manifest.json:8: `api` can't need `gone`: no other project is called so
+    kept as they are: 2
+      lib/.rebuild_patterns
+      yarn-project/api/.rebuild_patterns
+    written: 2
+      circuits/cpp/.rebuild_patterns
+      projects.toml
     stderr: read what was written, commit it, then `chinampa plan`
     [exit: 0]
     ");
@@ -215,6 +225,7 @@ fn a_layout_of_the_older_scripts_keeps_its_pattern_files() {
     [projects.circuits]
     path = "circuits/cpp"
     dockerfile = "dockerfiles/Dockerfile.linux"
+    deploy = false
 
     [projects.lib]
     path = "lib"
@@ -227,7 +238,7 @@ fn a_layout_of_the_older_scripts_keeps_its_pattern_files() {
 fn a_dependency_that_dockerfiles_name_as_a_registry_has_it_is_found() {
     let registry = "278380418400.dkr.ecr.eu-west-2.amazonaws.com";
     let api = format!(
-        "ARG R={registry}\nFROM $R/setup AS one\nFROM quay.io/acme/other\nCOPY --from=acme/lib:v1 / /\n"
+        "ARG R={registry}\nFROM $R/setup AS one\nFROM quay.io/acme/other\nCOPY --from=one / /\nCOPY --from=acme/lib:v1 / /\n"
     );
     let world = with(&[
         (
@@ -243,16 +254,18 @@ fn a_dependency_that_dockerfiles_name_as_a_registry_has_it_is_found() {
     let answer = world.shown(["init"]);
 
     assert_snapshot!(answer, @"
-    project `api` in `api`
-      because build_manifest.json:2: `api` is one of its projects
-    project `lib` in `lib`
-      because build_manifest.json:1: `lib` is one of its projects
-    project `setup` in `setup`
-      because build_manifest.json:1: `setup` is one of its projects
-    wrote `projects.toml`
-    guessed projects.toml: the workspace is called `shop`, after the repository
-    guessed api/Dockerfile:2: `own_images` of `projects.toml` has `<12 hex>.dkr.ecr.eu-west-2.amazonaws.com/`: `<12 hex>.dkr.ecr.eu-west-2.amazonaws.com/setup` is a dependency
-    guessed api/Dockerfile:4: `own_images` of `projects.toml` has `acme/`: `acme/lib:v1` is a dependency
+    projects: 3
+      api  api  build_manifest.json:2: `api` is one of its projects
+      lib  lib  build_manifest.json:1: `lib` is one of its projects
+      setup  setup  build_manifest.json:1: `setup` is one of its projects
+    concluded: 5
+      projects.toml: the workspace is called `shop`, after the repository
+      api/Dockerfile:2: `own_images` has `<12 hex>.dkr.ecr.eu-west-2.amazonaws.com/`: `<12 hex>.dkr.ecr.eu-west-2.amazonaws.com/setup` is a project
+      api/Dockerfile:5: `own_images` has `acme/`: `acme/lib:v1` is a project
+      build_manifest.json:1: `deploy` of `setup` is `false`: only others are built from it
+      build_manifest.json:1: `deploy` of `lib` is `false`: only others are built from it
+    written: 1
+      projects.toml
     stderr: read what was written, commit it, then `chinampa plan`
     [exit: 0]
     ");
@@ -274,7 +287,7 @@ fn what_is_there_is_replaced_only_by_force() {
 
     assert_snapshot!(refused, @"
     stderr: error: `projects.toml` is there already, so nothing was written
-    stderr:   hint: `--force` replaces it, and the pattern files of projects
+    stderr:   hint: `--update` adds what it does not build yet; `--force` replaces it, and the pattern files of projects
     [exit: 2]
     ");
     assert_eq!(world.read("projects.toml"), manifest);
@@ -295,11 +308,14 @@ fn a_pattern_file_that_says_what_nothing_else_does_stays_even_with_force() {
     let answer = world.shown(["init", "--force"]);
 
     assert_snapshot!(answer, @"
-    project `api` in `api`
-      because api/Dockerfile: a Dockerfile
-    wrote `projects.toml`
-    kept `api/.rebuild_patterns`
-    guessed projects.toml: the workspace is called `shop`, after the repository
+    projects: 1
+      api  api  api/Dockerfile: a Dockerfile
+    concluded: 1
+      projects.toml: the workspace is called `shop`, after the repository
+    kept as they are: 1
+      api/.rebuild_patterns
+    written: 1
+      projects.toml
     stderr: read what was written, commit it, then `chinampa plan`
     [exit: 0]
     ");
@@ -319,7 +335,7 @@ fn a_pattern_file_that_git_does_not_see_is_not_overwritten() {
 
     assert_snapshot!(answer, @"
     stderr: error: `.rebuild_patterns` is there already, so nothing was written
-    stderr:   hint: `--force` replaces it, and the pattern files of projects
+    stderr:   hint: `--update` adds what it does not build yet; `--force` replaces it, and the pattern files of projects
     [exit: 2]
     ");
     assert_eq!(world.read(".rebuild_patterns"), "mine\n");
@@ -340,7 +356,7 @@ fn nothing_is_written_where_it_could_not_be_used() {
     [exit: 2]
     ");
     assert_snapshot!(nothing_shown, @"
-    stderr: ignored Dockerfile: it can't be used: line 1: unknown instruction `FORM`
+    stderr: not used: Dockerfile: it can't be used: line 1: unknown instruction `FORM`
     stderr: error: there is nothing to build: no Dockerfile that can be used
     [exit: 2]
     ");
@@ -377,6 +393,7 @@ fn the_answer_can_be_read_by_programs() {
       "schema": "chinampa.init/1",
       "workspace": "shop",
       "default_branch": "main",
+      "is_dry_run": false,
       "written": [
         "projects.toml"
       ],
@@ -386,8 +403,12 @@ fn the_answer_can_be_read_by_programs() {
           "context": "api",
           "dockerfile": "api/Dockerfile",
           "target": null,
+          "images": [],
+          "external": [],
           "needs": [],
+          "platforms": [],
           "build_args": {},
+          "deploy": true,
           "found": {
             "at": "api/Dockerfile",
             "says": "a Dockerfile"
@@ -395,6 +416,13 @@ fn the_answer_can_be_read_by_programs() {
         }
       },
       "kept": [],
+      "undecided": [
+        {
+          "at": "api/Dockerfile",
+          "says": "`context` is taken to be `api`; nothing tells it from `.`"
+        }
+      ],
+      "to_fill_in": [],
       "guesses": [
         {
           "at": "projects.toml",
@@ -405,7 +433,8 @@ fn the_answer_can_be_read_by_programs() {
           "says": "COPY `${X}/a` depends on a variable: it may take all of `./api/`"
         }
       ],
-      "ignored": []
+      "ignored": [],
+      "excluded": 0
     }
     [exit: 0]
     "#);
@@ -443,15 +472,16 @@ fn projects_in_one_folder_have_pattern_files_of_their_own() {
     let answer = world.shown(["init"]);
 
     assert_snapshot!(answer, @"
-    project `api` in `.`
-      because compose.yaml:2: service `api` builds it
-    project `cli` in `.`
-      because build_manifest.json:1: `cli` is one of its projects
-    project `job` in `.`
-      because compose.yaml:3: service `job` builds it
-    wrote `cli.Dockerfile.rebuild_patterns`
-    wrote `projects.toml`
-    guessed projects.toml: the workspace is called `shop`, after the repository
+    projects: 3
+      api  .  compose.yaml:2: service `api` builds it
+      cli  .  build_manifest.json:1: `cli` is one of its projects
+      job  .  compose.yaml:3: service `job` builds it
+    concluded: 2
+      projects.toml: the workspace is called `shop`, after the repository
+      compose.yaml:2: `api` is built up to the stage `api`, which is not the last
+    written: 2
+      cli.Dockerfile.rebuild_patterns
+      projects.toml
     stderr: read what was written, commit it, then `chinampa plan`
     [exit: 0]
     ");
