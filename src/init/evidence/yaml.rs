@@ -1,12 +1,13 @@
 //! YAML as a tree that knows its lines, JSON included.
 //!
-//! Aliases share what they stand for, and merge keys (`<<`) are looked through when a key is asked for: a file of
+//! It is read as libyaml and Go's `yaml` read it, which is what the files were written for: a `]` may stand in the column
+//! of its key. Aliases share what they stand for, and merge keys (`<<`) are looked through when a key is asked for: a file of
 //! aliases of aliases takes no more memory than its text.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use saphyr_parser::{Event, Parser, ScalarStyle};
+use granit_parser::{Event, Parser, ScalarStyle};
 use thiserror::Error;
 
 /// Deeper than any file that people write.
@@ -61,7 +62,7 @@ impl Node {
         for event in Parser::new_from_str(text) {
             let (event, span) = event.map_err(|error| YamlError::Syntax {
                 line: error.marker().line(),
-                reason: error.info().to_owned(),
+                reason: error.info(),
             })?;
             if let Some(document) = builder.take(event, span.start.line())? {
                 return Ok(document);
@@ -143,8 +144,8 @@ impl Builder {
                 let undefined = || YamlError::Syntax { line, reason: "an alias of nothing".to_owned() };
                 (Rc::clone(self.by_anchor.get(&anchor).ok_or_else(undefined)?), 0)
             }
-            Event::SequenceStart(anchor, _) => return self.open(line, anchor, false),
-            Event::MappingStart(anchor, _) => return self.open(line, anchor, true),
+            Event::SequenceStart(_, anchor, _) => return self.open(line, anchor, false),
+            Event::MappingStart(_, anchor, _) => return self.open(line, anchor, true),
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(Open { line, anchor, is_map, children }) = self.open.pop() else { return Ok(None) };
                 let levels = 1 + children.iter().map(|child| child.levels).max().unwrap_or(0);
@@ -202,6 +203,26 @@ mod tests {
         };
         assert_eq!(texts("z"), pairs(&[("a", "5"), ("b", "2"), ("c", "4")]));
         assert_eq!(texts("w"), pairs(&[("b", "3"), ("c", "4")]));
+    }
+
+    // A bracket or a text in the column of its key, or further left.
+    #[test]
+    fn indentation_means_nothing_within_brackets_and_quotes_as_for_libyaml() {
+        for text in [
+            "x:\n  args: [\n    A,\n    B\n  ]\n  next: 1\n",
+            "x:\n    args: [\n A,\nB\n]\n    next: 1\n",
+            "x:\n  args: [\n    A, # one\n    # none\n    B,\n  ]\n  next: 1\n",
+            "x: {\n  args: [\n  A,\n  B],\n  next: 1\n}\n",
+            "x:\n  args: [A, \"B\"]\n  text: \"a\n  b\"\n  next: 1\n",
+            "\u{feff}x:\r\n  args: [\r\n    A,\r\n    B\r\n  ]\r\n  next: 1\r\n",
+        ] {
+            let node = Node::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"));
+
+            let x = node.get("x").unwrap();
+            let args = x.get("args").unwrap().list().unwrap();
+            assert_eq!(args.iter().map(|node| node.text()).collect::<Vec<_>>(), [Some("A"), Some("B")]);
+            assert_eq!(x.get("next").unwrap().text(), Some("1"), "{text}");
+        }
     }
 
     #[test]
