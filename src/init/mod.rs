@@ -18,7 +18,8 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-pub use evidence::{Ignored, SourceLocation};
+pub use evidence::compose::builds as compose_builds;
+pub use evidence::{Build, Ignored, NamedContext, SecretFrom, SourceLocation};
 pub use names::workspace_name;
 pub use write::write;
 

@@ -16,38 +16,36 @@ use crate::model::RepoPath;
 
 /// An image that is built, as somebody wrote it.
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "the readers of compose and bake files come next")]
-pub(super) struct Build {
-    pub(super) found: SourceLocation,
+pub struct Build {
+    pub found: SourceLocation,
     /// Why it counts, as in "service `api` builds it".
-    pub(super) says: String,
-    pub(super) dockerfile: RepoPath,
+    pub says: String,
+    pub dockerfile: RepoPath,
     /// The text of a Dockerfile that stands in the file itself; `dockerfile` is then where it could be written.
-    pub(super) inline: Option<String>,
+    pub inline: Option<String>,
     /// `None` where nobody says it; then the Dockerfile does.
-    pub(super) name: Option<String>,
+    pub name: Option<String>,
     /// The references that it is built as.
-    pub(super) images: Vec<String>,
-    pub(super) context: Option<RepoPath>,
-    pub(super) path: Option<RepoPath>,
-    pub(super) target: Option<String>,
+    pub images: Vec<String>,
+    pub context: Option<RepoPath>,
+    pub path: Option<RepoPath>,
+    pub target: Option<String>,
     /// `None` is a value that the environment gives.
-    pub(super) build_args: BTreeMap<String, Option<String>>,
-    pub(super) contexts: BTreeMap<String, NamedContext>,
+    pub build_args: BTreeMap<String, Option<String>>,
+    pub contexts: BTreeMap<String, NamedContext>,
     /// By their ids.
-    pub(super) secrets: BTreeMap<String, SecretFrom>,
-    pub(super) ssh: Vec<String>,
-    pub(super) platforms: Vec<String>,
+    pub secrets: BTreeMap<String, SecretFrom>,
+    pub ssh: Vec<String>,
+    pub platforms: Vec<String>,
     /// By the names that they have there.
-    pub(super) needs: Vec<String>,
-    pub(super) pattern_lines: Vec<String>,
-    pub(super) pattern_file: Option<RepoPath>,
+    pub needs: Vec<String>,
+    pub pattern_lines: Vec<String>,
+    pub pattern_file: Option<RepoPath>,
 }
 
 /// What a named context stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "the readers of compose and bake files come next")]
-pub(super) enum NamedContext {
+pub enum NamedContext {
     Folder(RepoPath),
     /// The image of another build, by the name that it has there.
     Build(String),
@@ -57,8 +55,7 @@ pub(super) enum NamedContext {
 
 /// Where the value of a secret comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "the readers of compose and bake files come next")]
-pub(super) enum SecretFrom {
+pub enum SecretFrom {
     Environment(String),
     File(RepoPath),
 }
