@@ -110,6 +110,10 @@ pub mod internals {
         pub use crate::infer::{Source, lines, sources};
     }
 
+    pub mod init {
+        pub use crate::init::{Build, Ignored, NamedContext, SecretFrom, compose_builds};
+    }
+
     pub mod inputs {
         pub use crate::inputs::{InputContent, InputFiles, InputIndex, TakenBy, digests, files};
     }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::evidence::yaml::YamlError;
-use super::evidence::{Build, build_manifest, compose};
+use super::evidence::{Build, Strength, build_manifest, compose};
 use super::{Ignored, InitError, SourceLocation};
 use crate::git::Snapshot;
 use crate::model::{FileMode, RepoPath};
@@ -25,16 +24,19 @@ pub(super) fn files(snapshot: &Snapshot<'_>) -> Result<Found, InitError> {
     let mut found = Found::default();
     let is_ours = |folder: &RepoPath| !OF_OTHERS.contains(&folder.file_name());
     snapshot.walk(&mut |folder| is_ours(folder), &mut |file| {
+        let Ok(name) = std::str::from_utf8(file.path.file_name()) else { return };
+        // Its reader says what it does not follow.
+        if compose::is_name(name) {
+            found.compose.push(file.path.clone());
+            return;
+        }
         if !matches!(file.mode, FileMode::Regular | FileMode::Executable) {
             return;
         }
-        let Ok(name) = std::str::from_utf8(file.path.file_name()) else { return };
         if name.ends_with(PATTERN_FILE) {
             found.pattern_files.insert(file.path.clone());
         } else if is_dockerfile(name) {
             found.dockerfiles.push(file.path.clone());
-        } else if compose::NAMES.contains(&name) {
-            found.compose.push(file.path.clone());
         } else if build_manifest::NAMES.contains(&name) {
             found.manifests.push(file.path.clone());
         }
@@ -57,18 +59,19 @@ pub(super) fn builds(
     ignored: &mut Vec<Ignored>,
 ) -> Result<Vec<Build>, InitError> {
     let mut builds: Vec<Build> = Vec::new();
-    let files = found.manifests.iter().map(|path| (path, build_manifest::builds as Reader));
-    for (path, read) in files.chain(found.compose.iter().map(|path| (path, compose::builds as Reader))) {
+    for path in &found.manifests {
         let text = snapshot.read(path)?.unwrap_or_default();
-        match read(path, &text, ignored) {
+        match build_manifest::builds(path, &text, ignored) {
             Ok(found) => builds.extend(found),
             Err(error) => ignored.push(Ignored { at: SourceLocation::whole(path), why: error.to_string() }),
         }
     }
+    builds.extend(compose::builds(snapshot, &found.compose, ignored)?);
     let named: BTreeSet<RepoPath> = builds.iter().map(|build| build.dockerfile.clone()).collect();
     let unnamed = found.dockerfiles.iter().filter(|path| !named.contains(*path));
-    builds.extend(unnamed.map(|path| Build::of(path.clone(), SourceLocation::whole(path))));
+    builds.extend(unnamed.map(|path| Build {
+        strength: Strength::File,
+        ..Build::of(path.clone(), SourceLocation::whole(path))
+    }));
     Ok(builds)
 }
-
-type Reader = fn(&RepoPath, &[u8], &mut Vec<Ignored>) -> Result<Vec<Build>, YamlError>;

@@ -26,7 +26,8 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-pub use evidence::{Ignored, SourceLocation};
+pub use evidence::compose::builds as compose_builds;
+pub use evidence::{Build, Ignored, NamedContext, SecretFrom, SourceLocation};
 pub use names::workspace_name;
 pub use write::write;
 
@@ -36,7 +37,6 @@ use crate::infer::InferError;
 use crate::model::{BranchName, ErrorKind, ImagePattern, ImagePrefix, Platform, ProjectName, RepoPath};
 use crate::patterns::{Patterns, PatternsError};
 use crate::workspace::MANIFEST;
-use evidence::SecretFrom;
 
 /// What would be written, and what of it nobody said.
 #[derive(Clone, Debug, Serialize)]

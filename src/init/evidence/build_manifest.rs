@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::yaml::{Node, YamlError};
-use super::{Build, Ignored, SourceLocation, Strength, resolve};
+use super::{Build, Ignored, SourceLocation, resolve};
 use crate::model::RepoPath;
 use crate::workspace::PATTERN_FILE;
 
@@ -71,7 +71,6 @@ fn entry_of(path: &RepoPath, name: &str, entry: &Rc<Node>) -> Result<Build, Stri
     let pattern_file = pattern_file.filter(|file| *file != place.join_component(PATTERN_FILE.as_bytes()));
     Ok(Build {
         says: format!("`{name}` is one of its projects"),
-        strength: Strength::Definition,
         name: Some(name.to_owned()),
         context: Some(context),
         path: project,

@@ -16,39 +16,39 @@ use crate::model::RepoPath;
 
 /// An image that is built, as somebody wrote it.
 #[derive(Clone, Debug)]
-pub(super) struct Build {
-    pub(super) found: SourceLocation,
+pub struct Build {
+    pub found: SourceLocation,
     /// Why it counts, as in "service `api` builds it".
-    pub(super) says: String,
-    pub(super) strength: Strength,
-    pub(super) dockerfile: RepoPath,
+    pub says: String,
+    pub strength: Strength,
+    pub dockerfile: RepoPath,
     /// The text of a Dockerfile that stands in the file itself; `dockerfile` is then where it could be written.
-    pub(super) inline: Option<String>,
+    pub inline: Option<String>,
     /// `None` where nobody says it; then the Dockerfile does.
-    pub(super) name: Option<String>,
+    pub name: Option<String>,
     /// What others call the same image.
-    pub(super) aliases: Vec<String>,
+    pub aliases: Vec<String>,
     /// The references that it is built as.
-    pub(super) images: Vec<String>,
-    pub(super) context: Option<RepoPath>,
-    pub(super) path: Option<RepoPath>,
-    pub(super) target: Option<String>,
+    pub images: Vec<String>,
+    pub context: Option<RepoPath>,
+    pub path: Option<RepoPath>,
+    pub target: Option<String>,
     /// `None` is a value that the environment gives.
-    pub(super) build_args: BTreeMap<String, Option<String>>,
-    pub(super) contexts: BTreeMap<String, NamedContext>,
+    pub build_args: BTreeMap<String, Option<String>>,
+    pub contexts: BTreeMap<String, NamedContext>,
     /// By their ids.
-    pub(super) secrets: BTreeMap<String, SecretFrom>,
-    pub(super) ssh: Vec<String>,
-    pub(super) platforms: Vec<String>,
+    pub secrets: BTreeMap<String, SecretFrom>,
+    pub ssh: Vec<String>,
+    pub platforms: Vec<String>,
     /// By the names that they have there.
-    pub(super) needs: Vec<String>,
-    pub(super) pattern_lines: Vec<String>,
-    pub(super) pattern_file: Option<RepoPath>,
+    pub needs: Vec<String>,
+    pub pattern_lines: Vec<String>,
+    pub pattern_file: Option<RepoPath>,
 }
 
 /// How much a file says of an image. The order is that in which builds are believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Strength {
+pub enum Strength {
     /// It is there to say what is built.
     Definition,
     /// It runs a program that builds it.
@@ -59,7 +59,7 @@ pub(super) enum Strength {
 
 /// What a named context stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum NamedContext {
+pub enum NamedContext {
     Folder(RepoPath),
     /// The image of another build, by the name that it has there.
     Build(String),
@@ -69,7 +69,7 @@ pub(super) enum NamedContext {
 
 /// Where the value of a secret comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum SecretFrom {
+pub enum SecretFrom {
     Environment(String),
     File(RepoPath),
 }
@@ -79,7 +79,7 @@ impl Build {
         Self {
             found,
             says: "a Dockerfile".to_owned(),
-            strength: Strength::File,
+            strength: Strength::Definition,
             dockerfile,
             inline: None,
             name: None,

@@ -1,12 +1,13 @@
 //! YAML as a tree that knows its lines, JSON included.
 //!
-//! Aliases share what they stand for, and merge keys (`<<`) are looked through when a key is asked for: a file of
+//! It is read as libyaml and Go's `yaml` read it, which is what the files were written for: a `]` may stand in the column
+//! of its key. Aliases share what they stand for, and merge keys (`<<`) are looked through when a key is asked for: a file of
 //! aliases of aliases takes no more memory than its text.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use saphyr_parser::{Event, Parser, ScalarStyle};
+use granit_parser::{Event, Parser, ScalarStyle, Tag as WrittenTag};
 use thiserror::Error;
 
 /// Deeper than any file that people write.
@@ -33,10 +34,20 @@ pub(in crate::init) enum YamlError {
     Empty,
 }
 
+/// A local tag, which the reader of the tree knows a meaning of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::init) enum Tag {
+    /// `!reset`
+    Reset,
+    /// `!override`
+    Override,
+}
+
 #[derive(Clone, Debug)]
 pub(in crate::init) struct Node {
     /// From 1.
     pub(in crate::init) line: usize,
+    pub(in crate::init) tag: Option<Tag>,
     value: Value,
     /// How many nodes lie within each other here, aliases followed.
     levels: usize,
@@ -44,35 +55,56 @@ pub(in crate::init) struct Node {
 
 #[derive(Clone, Debug)]
 enum Value {
-    /// Quoted or not; `null` where nothing or `~` stands.
-    Scalar(Option<String>),
+    /// `None` where nothing, `~` or `null` stands.
+    Scalar(Option<Scalar>),
     List(Vec<Rc<Node>>),
     Map(Vec<(Rc<Node>, Rc<Node>)>),
+}
+
+#[derive(Clone, Debug)]
+struct Scalar {
+    text: String,
+    /// Neither quoted nor tagged, so that it may be a number.
+    is_plain: bool,
 }
 
 impl Node {
     /// Reads the first document.
     pub(in crate::init) fn parse(text: &[u8]) -> Result<Rc<Self>, YamlError> {
+        Self::documents(text)?.into_iter().next().ok_or(YamlError::Empty)
+    }
+
+    /// Reads all documents, of which there may be none.
+    pub(in crate::init) fn documents(text: &[u8]) -> Result<Vec<Rc<Self>>, YamlError> {
         if text.len() > MAX_BYTES {
             return Err(YamlError::TooLarge);
         }
         let text = std::str::from_utf8(text).map_err(|_| YamlError::NotUtf8)?;
         let mut builder = Builder::default();
+        let mut documents = Vec::new();
         for event in Parser::new_from_str(text) {
-            let (event, span) = event.map_err(|error| YamlError::Syntax {
-                line: error.marker().line(),
-                reason: error.info().to_owned(),
-            })?;
-            if let Some(document) = builder.take(event, span.start.line())? {
-                return Ok(document);
-            }
+            let (event, span) = event
+                .map_err(|error| YamlError::Syntax { line: error.marker().line(), reason: error.info() })?;
+            documents.extend(builder.take(event, span.start.line())?);
         }
-        Err(YamlError::Empty)
+        Ok(documents)
+    }
+
+    pub(in crate::init) fn is_null(&self) -> bool {
+        matches!(self.value, Value::Scalar(None))
     }
 
     pub(in crate::init) fn text(&self) -> Option<&str> {
         match &self.value {
-            Value::Scalar(text) => text.as_deref(),
+            Value::Scalar(scalar) => scalar.as_ref().map(|scalar| &*scalar.text),
+            _ => None,
+        }
+    }
+
+    /// What is neither quoted nor tagged: it may be a number, which readers of types see otherwise than its text.
+    pub(in crate::init) fn plain_text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar(Some(Scalar { text, is_plain: true })) => Some(text),
             _ => None,
         }
     }
@@ -125,6 +157,7 @@ struct Builder {
 struct Open {
     line: usize,
     anchor: usize,
+    tag: Option<Tag>,
     is_map: bool,
     children: Vec<Rc<Node>>,
 }
@@ -133,31 +166,43 @@ impl Builder {
     /// The document, once it is whole.
     fn take(&mut self, event: Event<'_>, line: usize) -> Result<Option<Rc<Node>>, YamlError> {
         let (node, anchor) = match event {
-            Event::Scalar(text, style, anchor, _) => {
-                let is_null =
-                    style == ScalarStyle::Plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
-                let value = Value::Scalar((!is_null).then(|| text.into_owned()));
-                (Rc::new(Node { line, value, levels: 1 }), anchor)
+            Event::Scalar(text, style, anchor, tag) => {
+                let is_plain = style == ScalarStyle::Plain && !tag.as_deref().is_some_and(is_of_text);
+                let is_null = is_plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
+                let scalar = Scalar { text: text.into_owned(), is_plain };
+                let value = Value::Scalar((!is_null).then_some(scalar));
+                (Rc::new(Node { line, tag: tag_of(tag.as_deref()), value, levels: 1 }), anchor)
             }
             Event::Alias(anchor) => {
                 let undefined = || YamlError::Syntax { line, reason: "an alias of nothing".to_owned() };
                 (Rc::clone(self.by_anchor.get(&anchor).ok_or_else(undefined)?), 0)
             }
-            Event::SequenceStart(anchor, _) => return self.open(line, anchor, false),
-            Event::MappingStart(anchor, _) => return self.open(line, anchor, true),
+            Event::SequenceStart(_, anchor, tag) => {
+                return self.open(Open::new(line, anchor, tag.as_deref(), false));
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                return self.open(Open::new(line, anchor, tag.as_deref(), true));
+            }
+            Event::DocumentStart(..) => {
+                self.by_anchor.clear();
+                return Ok(None);
+            }
             Event::SequenceEnd | Event::MappingEnd => {
-                let Some(Open { line, anchor, is_map, children }) = self.open.pop() else { return Ok(None) };
+                let Some(Open { line, anchor, tag, is_map, children }) = self.open.pop() else {
+                    return Ok(None);
+                };
                 let levels = 1 + children.iter().map(|child| child.levels).max().unwrap_or(0);
                 if levels > MAX_LEVELS {
                     return Err(YamlError::TooDeep);
                 }
                 let value = if is_map {
+                    check_keys(&children)?;
                     let pairs = children.chunks_exact(2);
                     Value::Map(pairs.map(|pair| (Rc::clone(&pair[0]), Rc::clone(&pair[1]))).collect())
                 } else {
                     Value::List(children)
                 };
-                (Rc::new(Node { line, value, levels }), anchor)
+                (Rc::new(Node { line, tag, value, levels }), anchor)
             }
             _ => return Ok(None),
         };
@@ -173,13 +218,49 @@ impl Builder {
         }
     }
 
-    fn open(&mut self, line: usize, anchor: usize, is_map: bool) -> Result<Option<Rc<Node>>, YamlError> {
+    fn open(&mut self, open: Open) -> Result<Option<Rc<Node>>, YamlError> {
         if self.open.len() == MAX_LEVELS {
             return Err(YamlError::TooDeep);
         }
-        self.open.push(Open { line, anchor, is_map, children: Vec::new() });
+        self.open.push(open);
         Ok(None)
     }
+}
+
+impl Open {
+    fn new(line: usize, anchor: usize, tag: Option<&WrittenTag>, is_map: bool) -> Self {
+        Self { line, anchor, tag: tag_of(tag), is_map, children: Vec::new() }
+    }
+}
+
+fn tag_of(tag: Option<&WrittenTag>) -> Option<Tag> {
+    let tag = tag.filter(|tag| tag.handle() == "!")?;
+    match tag.suffix() {
+        "reset" => Some(Tag::Reset),
+        "override" => Some(Tag::Override),
+        _ => None,
+    }
+}
+
+/// Whether a tag makes text of what looks like a number.
+fn is_of_text(tag: &WrittenTag) -> bool {
+    tag.is_yaml_core_schema() && tag.suffix() == "str"
+}
+
+/// Keys and values, one after the other: no key is there twice.
+fn check_keys(children: &[Rc<Node>]) -> Result<(), YamlError> {
+    let mut seen = HashSet::new();
+    for key in children.iter().step_by(2) {
+        if let Some(name) = key.text()
+            && !seen.insert(name)
+        {
+            return Err(YamlError::Syntax {
+                line: key.line,
+                reason: format!("the key `{name}` is there twice"),
+            });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -202,6 +283,26 @@ mod tests {
         };
         assert_eq!(texts("z"), pairs(&[("a", "5"), ("b", "2"), ("c", "4")]));
         assert_eq!(texts("w"), pairs(&[("b", "3"), ("c", "4")]));
+    }
+
+    // A bracket or a text in the column of its key, or further left.
+    #[test]
+    fn indentation_means_nothing_within_brackets_and_quotes_as_for_libyaml() {
+        for text in [
+            "x:\n  args: [\n    A,\n    B\n  ]\n  next: 1\n",
+            "x:\n    args: [\n A,\nB\n]\n    next: 1\n",
+            "x:\n  args: [\n    A, # one\n    # none\n    B,\n  ]\n  next: 1\n",
+            "x: {\n  args: [\n  A,\n  B],\n  next: 1\n}\n",
+            "x:\n  args: [A, \"B\"]\n  text: \"a\n  b\"\n  next: 1\n",
+            "\u{feff}x:\r\n  args: [\r\n    A,\r\n    B\r\n  ]\r\n  next: 1\r\n",
+        ] {
+            let node = Node::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"));
+
+            let x = node.get("x").unwrap();
+            let args = x.get("args").unwrap().list().unwrap();
+            assert_eq!(args.iter().map(|node| node.text()).collect::<Vec<_>>(), [Some("A"), Some("B")]);
+            assert_eq!(x.get("next").unwrap().text(), Some("1"), "{text}");
+        }
     }
 
     #[test]
