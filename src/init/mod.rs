@@ -4,9 +4,11 @@
 //! in this order; what a project is made from, from its Dockerfile's `COPY` and `ADD`. Whatever is not written
 //! anywhere is a [`Guess`], and whatever is written and not understood is [`Ignored`]: both say where.
 
+mod dockerfiles;
 mod evidence;
 mod find;
 mod layout;
+mod links;
 mod manifest;
 mod names;
 mod own_images;

@@ -4,6 +4,7 @@
 //! it, and what to conclude where nobody says anything, is decided afterwards. What a reader doesn't understand is [`Ignored`].
 
 pub(super) mod build_manifest;
+pub(super) mod commands;
 pub(super) mod compose;
 pub(super) mod yaml;
 
@@ -18,15 +19,18 @@ use crate::model::RepoPath;
 #[derive(Clone, Debug)]
 #[expect(dead_code, reason = "the readers of compose and bake files come next")]
 pub(super) struct Build {
+    pub(super) strength: Strength,
     pub(super) found: SourceLocation,
     /// Why it counts, as in "service `api` builds it".
     pub(super) says: String,
     pub(super) dockerfile: RepoPath,
+    /// The symbolic link to the Dockerfile, where it is named by one.
+    pub(super) link: Option<RepoPath>,
     /// The text of a Dockerfile that stands in the file itself; `dockerfile` is then where it could be written.
     pub(super) inline: Option<String>,
     /// `None` where nobody says it; then the Dockerfile does.
     pub(super) name: Option<String>,
-    /// The references that it is built as.
+    /// The references that it is built as, without a tag where that is not known.
     pub(super) images: Vec<String>,
     pub(super) context: Option<RepoPath>,
     pub(super) path: Option<RepoPath>,
@@ -42,6 +46,17 @@ pub(super) struct Build {
     pub(super) needs: Vec<String>,
     pub(super) pattern_lines: Vec<String>,
     pub(super) pattern_file: Option<RepoPath>,
+}
+
+/// How much a file says of a build, least last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Strength {
+    /// Somebody defined the image: in a compose, bake or skaffold file, or in a build manifest.
+    Definition,
+    /// A command builds it, in a script or in a CI.
+    Command,
+    /// A Dockerfile that nobody names.
+    File,
 }
 
 /// What a named context stands for.
@@ -66,9 +81,11 @@ pub(super) enum SecretFrom {
 impl Build {
     pub(super) fn of(dockerfile: RepoPath, found: SourceLocation) -> Self {
         Self {
+            strength: Strength::Definition,
             found,
             says: "a Dockerfile".to_owned(),
             dockerfile,
+            link: None,
             inline: None,
             name: None,
             images: Vec::new(),
