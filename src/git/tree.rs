@@ -133,6 +133,14 @@ impl<'r> Snapshot<'r> {
         self.objects.blob(id).map_err(|source| GitError::object(id, path, source))
     }
 
+    /// How many bytes a blob of this tree has; `path` is for messages.
+    ///
+    /// # Errors
+    /// As [`Snapshot::blob`].
+    pub fn blob_bytes(&self, id: ObjectId, path: &RepoPath) -> Result<u64, GitError> {
+        self.objects.blob_size(id).map_err(|source| GitError::object(id, path, source))
+    }
+
     /// Fetches those of these files that a partial clone lacks, all at once; what is no file is passed over.
     ///
     /// # Errors

@@ -173,7 +173,7 @@ impl Image {
     ) -> Result<Result<Candidate, String>, InitError> {
         let Self { build, target, reading } = self;
         let subject = context::Subject {
-            path: &build.dockerfile,
+            path: build.named_path(),
             dockerfile: &reading.dockerfile,
             target: target.as_ref(),
             snapshot,
@@ -185,7 +185,7 @@ impl Image {
             Some(context) => subject.with(context)?,
             None => subject.decide()?,
         };
-        context.report(&build.dockerfile, proposal);
+        context.report(build.named_path(), proposal);
         Ok(Ok(Candidate { build, target, reading, context }))
     }
 }

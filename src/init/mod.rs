@@ -7,9 +7,11 @@
 
 mod candidates;
 mod context;
+mod dockerfiles;
 mod evidence;
 mod fill_in;
 mod find;
+mod links;
 mod manifest;
 mod named_files;
 mod names;
@@ -26,6 +28,7 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
+pub use dockerfiles::LeftOut;
 pub use evidence::compose::builds as compose_builds;
 pub use evidence::{Build, Ignored, NamedContext, SecretFrom, SourceLocation};
 pub use names::workspace_name;
@@ -66,6 +69,8 @@ pub struct Proposal {
     pub to_fill_in: Vec<FillIn>,
     pub guesses: Vec<Guess>,
     pub ignored: Vec<Ignored>,
+    /// Dockerfiles that are nobody's images, by kind.
+    pub left_out: Vec<LeftOut>,
     /// How many builds `--exclude` leaves out.
     pub excluded: usize,
 }
@@ -246,12 +251,14 @@ pub fn propose(snapshot: &Snapshot<'_>, request: Request) -> Result<Proposal, In
         to_fill_in: Vec::new(),
         guesses: Vec::new(),
         ignored: Vec::new(),
+        left_out: Vec::new(),
         excluded: 0,
     };
     if proposal.known.is_none() {
         proposal.note_workspace(default_branch.as_ref());
     }
     let mut builds = find::builds(snapshot, &found, &mut proposal.ignored)?;
+    proposal.left_out = find::left_out(&found, &builds);
     let all = builds.len();
     builds.retain(|build| excluded.decide(&build.dockerfile).is_none());
     proposal.excluded = all - builds.len();

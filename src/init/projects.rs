@@ -64,7 +64,7 @@ fn named(proposal: &mut Proposal, candidates: &[Candidate]) -> Vec<ProjectName> 
     let wishes: Vec<Wish<'_>> = { candidates.iter().zip(&said) }
         .map(|(candidate, said)| Wish {
             said: said.as_deref(),
-            dockerfile: &candidate.build.dockerfile,
+            dockerfile: candidate.build.named_path(),
             target: candidate.target.as_ref(),
         })
         .collect();

@@ -119,7 +119,8 @@ impl<'p> Initialised<'p> {
 /// First what a person has to look at, then what there is.
 impl fmt::Display for Initialised<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Proposal { kept, undecided, to_fill_in, guesses, ignored, excluded, .. } = self.proposal;
+        let Proposal { kept, undecided, to_fill_in, guesses, ignored, left_out, excluded, .. } =
+            self.proposal;
         let undecided = undecided.iter().map(|undecided| format!("{}: {}", undecided.at, undecided.says));
         self.section(formatter, "undecided, check these", undecided, MAX_UNDECIDED)?;
         let to_fill_in = to_fill_in.iter().map(|fill_in| format!("{}: {}", fill_in.at, fill_in.says));
@@ -129,6 +130,12 @@ impl fmt::Display for Initialised<'_> {
         self.section(formatter, "concluded", guesses, MAX_LINES)?;
         let ignored = ignored.iter().map(|ignored| format!("{}: {}", ignored.at, ignored.why));
         self.section(formatter, "not used", ignored, MAX_LINES)?;
+        let left_out = left_out.iter().map(|left_out| {
+            let examples: Vec<String> = left_out.examples.iter().map(ToString::to_string).collect();
+            let more = if left_out.count > examples.len() { ", …" } else { "" };
+            format!("{} {}: {}{more}", left_out.count, left_out.kind, examples.join(", "))
+        });
+        self.section(formatter, "kinds of Dockerfiles left out", left_out, MAX_LINES)?;
         if *excluded > 0 {
             writeln!(formatter, "excluded: {excluded}")?;
         }

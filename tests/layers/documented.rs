@@ -128,6 +128,7 @@ fn init_prints_the_fields_that_are_documented() {
     );
     world.write("tool/Dockerfile", "FROM scratch\nCOPY run /\n").write("tool/run", "a");
     world.write("web/Dockerfile", "ARG TAG\nFROM node:$TAG\nCOPY . /\n").write("web/a", "a");
+    world.write("vendor/x/Dockerfile", "FROM scratch\n");
     world.write("nginx/Dockerfile", "FROM nginx:1\n");
     world.write(
         "proxy/Dockerfile",

@@ -4,6 +4,7 @@
 //! it, and what to conclude where nobody says anything, is decided afterwards. What a reader doesn't understand is [`Ignored`].
 
 pub(super) mod build_manifest;
+pub(super) mod commands;
 pub(super) mod compose;
 pub(super) mod yaml;
 
@@ -22,13 +23,15 @@ pub struct Build {
     pub says: String,
     pub strength: Strength,
     pub dockerfile: RepoPath,
+    /// The symbolic link to the Dockerfile, where it is named by one.
+    pub link: Option<RepoPath>,
     /// The text of a Dockerfile that stands in the file itself; `dockerfile` is then where it could be written.
     pub inline: Option<String>,
     /// `None` where nobody says it; then the Dockerfile does.
     pub name: Option<String>,
     /// What others call the same image.
     pub aliases: Vec<String>,
-    /// The references that it is built as.
+    /// The references that it is built as, without a tag where that is not known.
     pub images: Vec<String>,
     pub context: Option<RepoPath>,
     pub path: Option<RepoPath>,
@@ -75,12 +78,18 @@ pub enum SecretFrom {
 }
 
 impl Build {
+    /// The path by which the Dockerfile is named.
+    pub(super) fn named_path(&self) -> &RepoPath {
+        self.link.as_ref().unwrap_or(&self.dockerfile)
+    }
+
     pub(super) fn of(dockerfile: RepoPath, found: SourceLocation) -> Self {
         Self {
             found,
             says: "a Dockerfile".to_owned(),
             strength: Strength::Definition,
             dockerfile,
+            link: None,
             inline: None,
             name: None,
             aliases: Vec::new(),

@@ -1,0 +1,292 @@
+//! Goes through a tree of YAML and follows its scripts, with the folders, variables and matrices around them.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::super::yaml::Node;
+use super::ci::{Dialect, texts};
+use super::shell::{CommandLine, Variables, command_lines};
+use super::templates::{filled, value};
+use super::value::{Folder, Value};
+use super::{Found, actions, says_build};
+
+/// How many nodes are looked at: aliases of aliases can stand for more than anybody reads.
+const MAX_NODES: usize = 100_000;
+
+/// How many combinations of a matrix are read.
+const MAX_COMBINATIONS: usize = 100;
+
+/// Lists under these keys are one script, and so are these keys together, in their order.
+const TOGETHER: &[&str] = &["before_install", "install", "before_script", "script"];
+
+/// Other keys of scripts.
+const ALONE: &[&str] = &[
+    "after_script",
+    "after_success",
+    "after_failure",
+    "bash",
+    "before_deploy",
+    "cmd",
+    "command",
+    "commands",
+    "deploy",
+    "run",
+];
+
+const DIRECTORIES: &[&str] = &["working-directory", "working_directory", "workingDirectory", "dir"];
+
+const VARIABLES: &[&str] = &["env", "environment", "variables", "vars"];
+
+/// What is said of a node by those that it is in.
+#[derive(Clone, Debug)]
+pub(super) struct Scope<'n> {
+    pub(super) directory: Value,
+    pub(super) variables: Variables,
+    /// By the names that templates have.
+    pub(super) templates: BTreeMap<String, String>,
+    before: Vec<&'n Rc<Node>>,
+}
+
+pub(super) struct Walk<'t> {
+    dialect: Dialect,
+    lines: Vec<&'t str>,
+    nodes: usize,
+    pub(super) found: Found,
+}
+
+impl<'t> Walk<'t> {
+    pub(super) fn new(dialect: Dialect, text: &'t str) -> Self {
+        Self { dialect, lines: text.lines().collect(), nodes: 0, found: Found::default() }
+    }
+
+    pub(super) fn start<'n>(&self, folder: Folder) -> Scope<'n> {
+        Scope {
+            directory: Value::folder(folder),
+            variables: Variables::new(),
+            templates: BTreeMap::new(),
+            before: Vec::new(),
+        }
+    }
+
+    pub(super) fn node<'n>(&mut self, node: &'n Rc<Node>, scope: &Scope<'n>) {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            return;
+        }
+        if let Some(elements) = node.list() {
+            elements.iter().for_each(|element| self.node(element, scope));
+            return;
+        }
+        let Some(members) = node.map() else { return };
+        let outer = self.scope(&members, scope);
+        for combination in combinations(&members) {
+            let mut scope = outer.clone();
+            scope
+                .templates
+                .extend(combination.iter().map(|(name, value)| (format!("matrix.{name}"), value.clone())));
+            if self.dialect == Dialect::GitLab {
+                let values = combination.iter().map(|(name, value)| (name.clone(), vec![Value::text(value)]));
+                scope.variables.extend(values);
+            }
+            self.members(&members, &scope);
+        }
+    }
+
+    fn members<'n>(&mut self, members: &[(&'n str, &'n Rc<Node>)], scope: &Scope<'n>) {
+        let get = |key: &str| members.iter().find(|(name, _)| *name == key).map(|(_, node)| *node);
+        if let Some(action) = get("uses") {
+            let with = get("with");
+            actions::read(action, with, scope, &mut self.found);
+        }
+        if get("script").is_some() {
+            let mut together = scope.before.clone();
+            TOGETHER.iter().filter(|key| **key != "before_script").filter_map(|key| get(key)).for_each(
+                |node| {
+                    texts(node, &mut together);
+                },
+            );
+            self.script(&together, scope);
+        }
+        // Another shell or no shell runs it.
+        let shell = get("shell").and_then(|node| node.text()).unwrap_or("bash");
+        let is_shell = ["bash", "sh"].iter().any(|name| shell.contains(name));
+        for (key, node) in members {
+            if ALONE.contains(key) && is_shell {
+                let mut script = Vec::new();
+                texts(node, &mut script);
+                self.script(&script, scope);
+            }
+            if *key == "cmds" {
+                for element in node.list().unwrap_or_default() {
+                    self.script(&[element], scope);
+                }
+            }
+            self.node(node, scope);
+        }
+    }
+
+    /// What the members of a map say of themselves and of those in them.
+    fn scope<'n>(&self, members: &[(&'n str, &'n Rc<Node>)], outer: &Scope<'n>) -> Scope<'n> {
+        let mut scope = outer.clone();
+        for (key, node) in members {
+            let of_defaults = node.get("run").and_then(|run| run.get("working-directory"));
+            let directory = if DIRECTORIES.contains(key) {
+                Some(*node)
+            } else {
+                of_defaults.filter(|_| *key == "defaults")
+            };
+            if let Some(folder) = directory.and_then(|node| node.text()) {
+                let folder = value(folder, &scope.templates);
+                let base = if self.dialect == Dialect::Taskfile { Folder::Own } else { Folder::Root };
+                scope.directory = folder.seen_from(&Value::folder(base));
+            }
+            if VARIABLES.contains(key) {
+                self.variables(node, &mut scope);
+            }
+            if *key == "before_script" {
+                scope.before.clear();
+                texts(node, &mut scope.before);
+            }
+            if *key == "default"
+                && let Some(before) = node.get("before_script")
+            {
+                texts(before, &mut scope.before);
+            }
+        }
+        scope
+    }
+
+    /// A map, or Azure's list of names and values.
+    fn variables(&self, node: &Rc<Node>, scope: &mut Scope<'_>) {
+        let listed = node
+            .list()
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|element| Some((element.get("name")?.text()?, element.get("value")?)));
+        for (name, node) in node.map().unwrap_or_default().into_iter().chain(listed) {
+            if node.map().is_some() && name == "variables" {
+                self.variables(node, scope);
+            }
+            // GitLab's has a description beside it.
+            let text = node.text().or_else(|| node.get("value")?.text());
+            let Some(text) = text.filter(|text| !text.contains("$(")) else { continue };
+            let filled = value(text, &scope.templates);
+            let is_constant = !text.contains('$') || filled.has_unknown();
+            if is_constant {
+                scope.variables.insert(name.to_owned(), vec![filled]);
+            }
+            let template = match self.dialect {
+                Dialect::Taskfile => name.to_owned(),
+                Dialect::Azure => format!("$({name})"),
+                _ => continue,
+            };
+            if !text.contains('$') {
+                scope.templates.insert(template, text.to_owned());
+            }
+        }
+    }
+
+    /// Follows a script that stands in several texts.
+    pub(super) fn script(&mut self, texts: &[&Rc<Node>], scope: &Scope<'_>) {
+        let mut script = String::new();
+        // The line of the file for each of the script.
+        let mut lines: Vec<usize> = Vec::new();
+        for node in texts {
+            let Some(text) = node.text() else { continue };
+            let text = filled(text, &scope.templates);
+            let first = self.first_line(node);
+            for (number, text) in text.lines().enumerate() {
+                script.push_str(text);
+                script.push('\n');
+                lines.push(first.map_or(node.line, |first| first + number));
+            }
+        }
+        if !says_build(&script) {
+            return;
+        }
+        for command in command_lines(&script, scope.directory.clone(), &scope.variables) {
+            let line = lines.get(command.line).copied().unwrap_or(1) - 1;
+            self.found.add(&CommandLine { line, ..command });
+        }
+    }
+
+    /// Where the text of a block begins, from 1; `None` for other texts, whose lines are not those of the file.
+    fn first_line(&self, node: &Node) -> Option<usize> {
+        let line = self.lines.get(node.line - 1)?.trim_end();
+        line.ends_with(['|', '>']).then_some(node.line + 1).or_else(|| {
+            let is_block = line.ends_with("|-") || line.ends_with("|+");
+            is_block.then_some(node.line + 1)
+        })
+    }
+
+    /// CodeBuild runs the commands of all phases in one shell.
+    pub(super) fn phases(&mut self, root: &Rc<Node>) {
+        let mut scope = self.start(Folder::Root);
+        if let Some(variables) = root.get("env") {
+            self.variables(variables, &mut scope);
+        }
+        let mut commands = Vec::new();
+        let phases = root.get("phases");
+        for phase in ["install", "pre_build", "build", "post_build"] {
+            let list = phases.and_then(|phases| phases.get(phase)?.get("commands"));
+            list.into_iter().for_each(|list| texts(list, &mut commands));
+        }
+        self.script(&commands, &scope);
+    }
+}
+
+/// The constant combinations of a job's matrix; one without values where there is none.
+fn combinations(members: &[(&str, &Rc<Node>)]) -> Vec<BTreeMap<String, String>> {
+    let get = |key: &str| members.iter().find(|(name, _)| *name == key).map(|(_, node)| *node);
+    let matrix = get("strategy").or_else(|| get("parallel")).and_then(|node| node.get("matrix"));
+    let Some(matrix) = matrix else { return vec![BTreeMap::new()] };
+    let mut all = Vec::new();
+    // GitLab has a list of matrices.
+    for matrix in matrix.list().unwrap_or(std::slice::from_ref(matrix)) {
+        let mut combined = vec![BTreeMap::new()];
+        for (name, values) in matrix.map().unwrap_or_default() {
+            if matches!(name, "include" | "exclude") {
+                continue;
+            }
+            let values = values.list().unwrap_or(std::slice::from_ref(values));
+            let values: Vec<_> = values.iter().map(|value| flat(name, value)).collect();
+            if !values.is_empty() && combined.len() * values.len() <= MAX_COMBINATIONS {
+                let with = |before: &BTreeMap<String, String>| {
+                    values
+                        .iter()
+                        .map(|value| before.clone().into_iter().chain(value.clone()).collect())
+                        .collect()
+                };
+                combined =
+                    combined.iter().flat_map(|before| -> Vec<BTreeMap<_, _>> { with(before) }).collect();
+            }
+        }
+        combined.retain(|values| !values.is_empty());
+        let listed = combined.clone();
+        let included = matrix.get("include").and_then(|node| node.list()).unwrap_or_default();
+        for values in included.iter().take(MAX_COMBINATIONS) {
+            let values = values.map().unwrap_or_default();
+            let values: BTreeMap<_, _> = values.iter().flat_map(|(name, value)| flat(name, value)).collect();
+            // It belongs to those that it does not contradict, and is one of its own where there are none.
+            let fits = |one: &BTreeMap<String, String>| {
+                values.iter().all(|(name, value)| one.get(name).is_none_or(|other| other == value))
+            };
+            if listed.iter().any(fits) {
+                let of_listed = combined.iter_mut().zip(&listed).filter(|(_, listed)| fits(listed));
+                of_listed.for_each(|(one, _)| one.extend(values.clone()));
+            } else {
+                combined.push(values);
+            }
+        }
+        all.extend(combined);
+    }
+    if all.is_empty() { vec![BTreeMap::new()] } else { all }
+}
+
+/// A value, or the values of a map, by their names.
+fn flat(name: &str, node: &Rc<Node>) -> BTreeMap<String, String> {
+    let members = node.map().unwrap_or_default().into_iter();
+    let inner = members.filter_map(|(key, value)| Some((format!("{name}.{key}"), value.text()?.to_owned())));
+    let own = node.text().map(|text| (name.to_owned(), text.to_owned()));
+    inner.chain(own).filter(|(_, text)| !text.contains("${{")).collect()
+}
