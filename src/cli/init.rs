@@ -29,7 +29,7 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
     let called = repository.origin_url().or_else(|| Some(root.file_name()?.to_string_lossy().into_owned()));
     let workspace = init::workspace_name(&called.unwrap_or_default());
     let files = repository.snapshot_of_tree(repository.tree_of_all_files(&[])?);
-    let proposed = init::propose(&files, workspace, default_branch(&repository), existing);
+    let proposed = init::propose(&files, workspace, default_branch(&repository)?, existing);
     if let Err(InitError::NothingToBuild { ignored }) = &proposed {
         ignored.iter().for_each(|ignored| output.status(&format!("ignored {}: {}", ignored.at, ignored.why)));
     }
@@ -54,11 +54,13 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
 }
 
 /// `None` where it is `main`; else `master` if there is one, else what is checked out.
-fn default_branch(repository: &Repository) -> Option<BranchName> {
-    let checked_out = repository.checked_out_branch();
-    let named = ["main", "master"].map(BranchName::new).into_iter();
-    let is_there =
-        |name: &BranchName| repository.branch(name).is_some() || checked_out.as_ref() == Some(name);
-    let branch = { named }.find(is_there).or(checked_out.clone());
-    branch.filter(|branch| branch.to_string() != "main")
+fn default_branch(repository: &Repository) -> Result<Option<BranchName>, GitError> {
+    let checked_out = repository.checked_out_branch()?;
+    for name in ["main", "master"] {
+        let branch = BranchName::new(name);
+        if checked_out.as_ref() == Some(&branch) || repository.branch(&branch)?.is_some() {
+            return Ok(Some(branch).filter(|_| name != "main"));
+        }
+    }
+    Ok(checked_out)
 }

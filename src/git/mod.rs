@@ -12,6 +12,7 @@ mod diff;
 mod entries;
 mod error;
 mod fetch;
+mod handle;
 mod history;
 mod index_files;
 mod lfs;
@@ -20,6 +21,7 @@ mod open;
 mod parallel;
 mod program;
 mod promisor;
+mod references;
 mod revision;
 mod status;
 mod submodule_files;
@@ -37,7 +39,7 @@ pub use attributes::{Attributes, Filter, FilterLine, is_attributes_file};
 pub use blobs::{BlobReader, Blobs};
 pub use configuration::Configuration;
 pub use entries::{EntryKind, RawEntry, entries as tree_entries};
-pub use error::{GitError, UnsupportedFormat};
+pub use error::{GitError, NeedsGit, RepositoryFormat};
 pub use fetch::{Depth, Wanted};
 pub use history::FirstParents;
 pub use lfs::{Download, LfsError, LfsObject, LfsStore};
@@ -45,6 +47,7 @@ pub use status::Filters;
 pub use submodule_files::{Fetching, SubmoduleContent, SubmoduleError, SubmoduleFetch, SubmoduleFile};
 pub use tree::{Entry, Snapshot, WalkedFile};
 
+use handle::Handle;
 use objects::{Database, Objects};
 use open::{check_owner, open, open_git_dir};
 
@@ -64,7 +67,7 @@ const EMPTY_BLOB: ObjectId = ObjectId::from_bytes([
 
 /// An open repository, bare or not.
 pub struct Repository {
-    inner: git2::Repository,
+    inner: Handle,
     database: Database,
     /// For commits and tags.
     objects: Objects,
@@ -72,7 +75,7 @@ pub struct Repository {
 
 impl std::fmt::Debug for Repository {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_tuple("Repository").field(&self.inner.path()).finish()
+        formatter.debug_tuple("Repository").field(&self.git_dir()).finish()
     }
 }
 
@@ -135,7 +138,7 @@ impl Repository {
         move || Ok(Self::of(database.clone(), open(database.git_dir(), database.configuration())?))
     }
 
-    fn of(database: Database, inner: git2::Repository) -> Self {
+    fn of(database: Database, inner: Handle) -> Self {
         Self { objects: Objects::of(database.clone()), database, inner }
     }
 
@@ -150,17 +153,17 @@ impl Repository {
 
     /// The `.git` folder, or the bare repository itself.
     pub fn git_dir(&self) -> &Path {
-        self.inner.path()
+        self.inner.git_dir()
     }
 
     /// The git folder that all work trees of the repository share.
     pub fn common_dir(&self) -> &Path {
-        self.inner.commondir()
+        self.inner.common_dir()
     }
 
     /// The folder that holds the checked-out files, or `None` in a bare repository.
     pub fn work_dir(&self) -> Option<&Path> {
-        self.inner.workdir()
+        self.inner.work_dir()
     }
 
     /// Finds the commit that is checked out.
@@ -168,22 +171,13 @@ impl Repository {
     /// # Errors
     /// [`GitError::Empty`] when there is no commit yet.
     pub fn head(&self) -> Result<Head, GitError> {
-        let reference = match self.inner.head() {
-            Ok(reference) => reference,
-            Err(source) if source.code() == git2::ErrorCode::UnbornBranch => {
-                return Err(GitError::Empty { git_dir: self.git_dir().to_owned() });
-            }
-            Err(source) => return Err(GitError::read("`HEAD`", source)),
-        };
-        let no_commit = |what: &str| GitError::Read {
+        let head = self.inner.references()?.head()?;
+        let target = head.target.ok_or_else(|| GitError::Empty { git_dir: self.git_dir().to_owned() })?;
+        let commit = self.peel(target)?.ok_or_else(|| GitError::Read {
             what: "`HEAD`".to_owned(),
-            source: format!("it leads to {what}, and no such commit is here").into(),
-        };
-        let target = reference.target().ok_or_else(|| no_commit("a name"))?;
-        let commit = self.peel(object_id(target))?.ok_or_else(|| no_commit(&target.to_string()))?;
-        let branch =
-            if reference.is_branch() { reference.shorthand().ok().map(BranchName::new) } else { None };
-        Ok(Head { commit, branch })
+            source: format!("it leads to {target}, and no such commit is here").into(),
+        })?;
+        Ok(Head { commit, branch: head.branch.map(BranchName::new) })
     }
 
     /// Whether the object database holds this commit: a shallow clone may not.
@@ -193,12 +187,14 @@ impl Repository {
     }
 
     /// The commit that a branch stands on: its remote-tracking branch at `origin`, else the local one.
-    pub fn branch(&self, branch: &BranchName) -> Option<CommitId> {
-        [format!("refs/remotes/origin/{branch}"), format!("refs/heads/{branch}")]
-            .iter()
-            .find_map(|name| self.inner.find_reference(name).and_then(|found| found.resolve()).ok()?.target())
-            .map(commit_id)
-            .filter(|commit| self.has(*commit))
+    ///
+    /// # Errors
+    /// [`GitError::Read`] when the references can't be read.
+    pub fn branch(&self, branch: &BranchName) -> Result<Option<CommitId>, GitError> {
+        let references = self.inner.references()?;
+        let names = [format!("refs/remotes/origin/{branch}"), format!("refs/heads/{branch}")];
+        let commit = references.first_of(&names)?.map(CommitId);
+        Ok(commit.filter(|commit| self.has(*commit)))
     }
 
     /// A commit's message, with U+FFFD for what is not UTF-8.
@@ -248,8 +244,7 @@ impl Repository {
 
     /// Where the URL of `origin` points, if it is configured. Credentials in it are left out.
     pub fn origin_url(&self) -> Option<String> {
-        let remote = self.inner.find_remote("origin").ok()?;
-        Some(without_credentials(remote.url().ok()?))
+        self.inner.remote_url("origin").map(|url| without_credentials(&url))
     }
 }
 
@@ -259,10 +254,6 @@ fn oid(id: ObjectId) -> git2::Oid {
 
 fn object_id(oid: git2::Oid) -> ObjectId {
     ObjectId::from_bytes(oid.as_bytes().try_into().expect("an oid has 20 bytes"))
-}
-
-fn commit_id(oid: git2::Oid) -> CommitId {
-    CommitId(object_id(oid))
 }
 
 /// A URL without the user and the password that may stand in it.

@@ -10,6 +10,7 @@ use gix_object::{Find as _, FindHeader as _, Kind};
 use super::EMPTY_TREE;
 use super::configuration::Configuration;
 use super::error::Cause;
+use super::handle::Handle;
 use super::open::open;
 use super::promisor::{self, PromisorReader};
 use crate::model::ObjectId;
@@ -27,8 +28,8 @@ struct Shared {
 }
 
 impl Database {
-    pub(super) fn of(repository: &git2::Repository, configuration: Arc<Configuration>) -> Self {
-        let (git_dir, objects) = (repository.path().to_owned(), repository.commondir().join("objects"));
+    pub(super) fn of(repository: &Handle, configuration: Arc<Configuration>) -> Self {
+        let (git_dir, objects) = (repository.git_dir().to_owned(), repository.common_dir().join("objects"));
         Self(Arc::new(Shared { git_dir, objects, configuration, store: OnceLock::new() }))
     }
 

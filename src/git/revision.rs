@@ -1,7 +1,7 @@
 //! What revisions name (gitrevisions(7)): names, ids and the steps from there. Git itself is asked for what a reflog, an
 //! upstream branch or a search tells.
 
-use super::{GitError, Repository, object_id, program};
+use super::{GitError, Repository, program};
 use crate::model::{CommitId, ObjectId};
 
 /// Fewer digits of an id are taken for a name, as with git.
@@ -75,9 +75,8 @@ impl Repository {
             "@" => "HEAD",
             name => name,
         };
-        let reference = self.inner.resolve_reference_from_short_name(name).and_then(|found| found.resolve());
-        if let Some(target) = reference.ok().and_then(|reference| reference.target()) {
-            return Ok(Some(object_id(target)));
+        if let Some(target) = self.inner.references()?.target_of_short_name(name)? {
+            return Ok(Some(target));
         }
         // `git describe` puts the id behind a name and a number.
         let digits = name.rsplit_once("-g").map_or(name, |(_, digits)| digits);

@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use git2::{AttrCheckFlags, Index, IndexEntry, ObjectType, Oid};
+use git2::{Index, IndexEntry, ObjectType, Oid};
 
 use super::index_files::{ATTRIBUTES, Fate, Files, LINK, STAGE, mode_of, modified, unreadable};
 use super::{GitError, Repository, object_id};
@@ -80,7 +80,7 @@ impl Repository {
             return Ok(Uncommitted::OnlyGit(why));
         }
 
-        let staged = index.write_tree_to(&self.inner).map_err(failed)?;
+        let staged = self.inner.write_tree(&mut index).map_err(failed)?;
         let mut is_dirty = object_id(staged) != head_tree || !gone.is_empty();
         for entry in gone {
             index.remove(Path::new(OsStr::from_bytes(&entry.path)), 0).map_err(failed)?;
@@ -94,7 +94,7 @@ impl Repository {
                 is_dirty = true;
             }
         }
-        let tree = index.write_tree_to(&self.inner).map_err(failed)?;
+        let tree = self.inner.write_tree(&mut index).map_err(failed)?;
         Ok(Uncommitted::Known(WorkTree { tree: object_id(tree), is_dirty }))
     }
 
@@ -122,7 +122,7 @@ impl Repository {
     fn has_attributes(&self, entry: &IndexEntry) -> Result<bool, git2::Error> {
         let path = Path::new(OsStr::from_bytes(&entry.path));
         for name in CONVERTING {
-            if self.inner.get_attr_bytes(path, name, AttrCheckFlags::FILE_THEN_INDEX)?.is_some() {
+            if self.inner.has_attribute(path, name)? {
                 return Ok(true);
             }
         }

@@ -53,10 +53,10 @@ impl Repository {
         let mut index = Index::new().map_err(failed)?;
         index.read_tree(&self.inner.find_tree(oid(tree)).map_err(failed)?).map_err(failed)?;
         for (path, content) in more {
-            let id = self.inner.blob(content).map_err(failed)?;
+            let id = self.inner.write_blob(content).map_err(failed)?;
             index.add(&regular_file(path, id)).map_err(failed)?;
         }
-        Ok(object_id(index.write_tree_to(&self.inner).map_err(failed)?))
+        Ok(object_id(self.inner.write_tree(&mut index).map_err(failed)?))
     }
 
     fn tree_by_libgit2(&self) -> Result<ObjectId, GitError> {
@@ -71,10 +71,11 @@ impl Repository {
     }
 
     /// The branch that is checked out, also where it has no commit yet; `None` when `HEAD` is detached.
-    pub fn checked_out_branch(&self) -> Option<BranchName> {
-        let head = self.inner.find_reference("HEAD").ok()?;
-        let target = head.symbolic_target().ok()??;
-        target.strip_prefix("refs/heads/").map(BranchName::new)
+    ///
+    /// # Errors
+    /// [`GitError::Read`] when `HEAD` can't be read.
+    pub fn checked_out_branch(&self) -> Result<Option<BranchName>, GitError> {
+        Ok(self.inner.references()?.head()?.branch.map(BranchName::new))
     }
 }
 

@@ -8,7 +8,12 @@ use crate::support::world::{Answer, World};
 impl World {
     /// A commit of these files, on `main`.
     pub(crate) fn of(files: &[(&str, &str)]) -> Self {
-        let world = Self::new();
+        Self::new().with(files)
+    }
+
+    /// Commits these files.
+    pub(crate) fn with(self, files: &[(&str, &str)]) -> Self {
+        let world = self;
         files.iter().for_each(|(path, content)| {
             world.write(path, content);
         });
