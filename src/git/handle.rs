@@ -9,6 +9,7 @@ use git2::{AttrCheckFlags, Config, Error, Index, Odb, Oid, Tree};
 
 use super::GitError;
 use super::references::References;
+use crate::model::ObjectFormat;
 
 /// Whoever owns the repository, and whatever keeps its references.
 pub(super) struct Handle(git2::Repository);
@@ -22,6 +23,14 @@ impl Handle {
     /// [`GitError::UnknownReferences`] when no known format keeps them.
     pub(super) fn references(&self) -> Result<References<'_>, GitError> {
         References::of(&self.0)
+    }
+
+    /// By what the repository names its objects.
+    pub(super) fn object_format(&self) -> ObjectFormat {
+        match self.0.object_format() {
+            git2::ObjectFormat::Sha1 => ObjectFormat::Sha1,
+            git2::ObjectFormat::Sha256 => ObjectFormat::Sha256,
+        }
     }
 
     /// The `.git` folder, or the bare repository itself.

@@ -14,6 +14,7 @@ mod error;
 mod fetch;
 mod handle;
 mod history;
+mod ids;
 mod index_files;
 mod lfs;
 mod objects;
@@ -48,22 +49,11 @@ pub use submodule_files::{Fetching, SubmoduleContent, SubmoduleError, SubmoduleF
 pub use tree::{Entry, Snapshot, WalkedFile};
 
 use handle::Handle;
+use ids::oid;
 use objects::{Database, Objects};
 use open::{check_owner, open, open_git_dir};
 
-use crate::model::{BranchName, CommitId, ObjectId};
-
-/// The tree without entries, which git knows whether or not it was written (`git hash-object -t tree /dev/null`).
-const EMPTY_TREE: ObjectId = ObjectId::from_bytes([
-    0x4b, 0x82, 0x5d, 0xc6, 0x42, 0xcb, 0x6e, 0xb9, 0xa0, 0x60, 0xe5, 0x4b, 0xf8, 0xd6, 0x92, 0x88, 0xfb,
-    0xee, 0x49, 0x04,
-]);
-
-/// The blob without content.
-const EMPTY_BLOB: ObjectId = ObjectId::from_bytes([
-    0xe6, 0x9d, 0xe2, 0x9b, 0xb2, 0xd1, 0xd6, 0x43, 0x4b, 0x8b, 0x29, 0xae, 0x77, 0x5a, 0xd8, 0xc2, 0xe4,
-    0x8c, 0x53, 0x91,
-]);
+use crate::model::{BranchName, CommitId, ObjectFormat, ObjectId};
 
 /// An open repository, bare or not.
 pub struct Repository {
@@ -149,6 +139,16 @@ impl Repository {
     /// The remote that a partial clone left objects with, or `None` when everything is here.
     fn promisor(&self) -> Option<String> {
         promisor::remote(&self.inner)
+    }
+
+    /// By what the repository names its objects.
+    fn object_format(&self) -> ObjectFormat {
+        self.database.format()
+    }
+
+    /// The tree without entries.
+    fn empty_tree(&self) -> ObjectId {
+        ids::empty_tree(self.object_format())
     }
 
     /// The `.git` folder, or the bare repository itself.
@@ -246,14 +246,6 @@ impl Repository {
     pub fn origin_url(&self) -> Option<String> {
         self.inner.remote_url("origin").map(|url| without_credentials(&url))
     }
-}
-
-fn oid(id: ObjectId) -> git2::Oid {
-    git2::Oid::from_bytes(id.as_bytes()).expect("an object id has the length of an oid")
-}
-
-fn object_id(oid: git2::Oid) -> ObjectId {
-    ObjectId::from_bytes(oid.as_bytes().try_into().expect("an oid has 20 bytes"))
 }
 
 /// A URL without the user and the password that may stand in it.

@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use super::error::Cause;
 use super::{GitError, NeedsGit, Repository, RepositoryFormat};
-use crate::model::printable_log;
+use crate::model::{ObjectFormat, printable_log};
 
 /// Variables that name a part of some repository, as they are set in a hook: they are about another one.
 /// (`git rev-parse --local-env-vars`, without those of its configuration.)
@@ -98,6 +98,9 @@ impl<'r> WorkTreeGit<'r> {
         let output = self.run(command, input)?;
         if output.status.success() {
             return Ok(output.stdout);
+        }
+        if self.repository.object_format() == ObjectFormat::Sha256 {
+            check_version(self.repository.git_dir(), RepositoryFormat::Sha256)?;
         }
         Err(GitError::Read { what: "the work tree".to_owned(), source: words(&output) })
     }

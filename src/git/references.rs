@@ -5,7 +5,8 @@ use std::path::Path;
 
 use git2::{ErrorCode, Repository};
 
-use super::{GitError, NeedsGit, RepositoryFormat, object_id, program};
+use super::ids::object_id;
+use super::{GitError, NeedsGit, RepositoryFormat, program};
 use crate::model::ObjectId;
 
 const BRANCHES: &str = "refs/heads/";
@@ -40,6 +41,11 @@ impl<'r> References<'r> {
             Err(error) if error.code() == ErrorCode::NotFound => Ok(Self::Files(repository)),
             Err(error) => Err(failed(error)),
         }
+    }
+
+    /// Whether libgit2 sees no branch checked out, when it looks for settings that are for one.
+    pub(super) fn hide_the_branch(&self) -> bool {
+        matches!(self, Self::Reftables(_))
     }
 
     /// # Errors

@@ -66,8 +66,10 @@ impl Repository {
 
     /// The object with this id, of this reference, or with an id that begins so.
     fn named(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
-        if let Ok(id) = name.parse() {
-            return Ok(Some(id));
+        // In a repository of the other format it may be the beginning of an id.
+        let id = name.parse().ok().filter(|id: &ObjectId| id.format() == self.object_format());
+        if id.is_some() {
+            return Ok(id);
         }
         // To libgit2, no name is `HEAD` as well.
         let name = match name {

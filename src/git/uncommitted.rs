@@ -7,10 +7,11 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use git2::{Index, IndexEntry, ObjectType, Oid};
+use git2::{Config, Index, IndexEntry, ObjectType, Oid};
 
+use super::ids::{git2_format, object_id};
 use super::index_files::{ATTRIBUTES, Fate, Files, LINK, STAGE, mode_of, modified, unreadable};
-use super::{GitError, Repository, object_id};
+use super::{GitError, Repository};
 use crate::model::ObjectId;
 
 /// Attributes that make git store something else than a file's bytes (gitattributes(5)).
@@ -49,7 +50,7 @@ impl Repository {
         let file = self.git_dir().join("index");
         // Read before the index, which may be replaced meanwhile: a file that is older was not changed since.
         let written = modified(&file)?;
-        let Ok(mut index) = Index::open(&file) else {
+        let Ok(mut index) = Index::open_ext(&file, git2_format(self.object_format())) else {
             return Ok(Uncommitted::OnlyGit("the index is split, sparse or of another kind".to_owned()));
         };
         let mut files = Files::new(root, written);
@@ -106,6 +107,11 @@ impl Repository {
         if self.database.configuration().has_settings() {
             return Some("the environment has settings for git".to_owned());
         }
+        if self.inner.references().is_ok_and(|references| references.hide_the_branch())
+            && has_settings_of_a_branch(&config)
+        {
+            return Some("some settings are for one branch".to_owned());
+        }
         if self.common_dir().join("info/attributes").exists() {
             return Some("`info/attributes` may convert files".to_owned());
         }
@@ -144,7 +150,8 @@ impl Repository {
             let target = fs::read_link(file).map_err(unreadable)?;
             objects.write(ObjectType::Blob, target.as_os_str().as_bytes()).map_err(failed)?
         } else {
-            let is_same = Oid::hash_file(ObjectType::Blob, file).map_err(failed)? == entry.id;
+            let format = git2_format(self.object_format());
+            let is_same = Oid::hash_file_ext(ObjectType::Blob, file, format).map_err(failed)? == entry.id;
             if is_same { entry.id } else { self.store(file)? }
         };
         let is_changed = id != entry.id || mode != entry.mode;
@@ -162,6 +169,15 @@ impl Repository {
         io::copy(&mut content, &mut writer).map_err(unreadable)?;
         writer.finalize().map_err(failed)
     }
+}
+
+/// Whether settings are included for some branch.
+fn has_settings_of_a_branch(config: &Config) -> bool {
+    let mut is_any = false;
+    let all = config.entries(None).and_then(|entries| {
+        entries.for_each(|entry| is_any |= entry.name_bytes().starts_with(b"includeif.onbranch:"))
+    });
+    is_any || all.is_err()
 }
 
 fn only_git(entry: &IndexEntry, why: &str) -> Uncommitted {

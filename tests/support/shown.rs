@@ -23,8 +23,14 @@ impl World {
 
     /// A commit with one project, `api`.
     pub(crate) fn with_api() -> Self {
+        Self::with_api_in(&[])
+    }
+
+    /// The same in a repository of this format.
+    pub(crate) fn with_api_in(format: &[&str]) -> Self {
         let manifest = "workspace.name = \"shop\"\n[projects.api]\npath = \"api\"\n";
-        Self::of(&[("projects.toml", manifest), ("api/Dockerfile", "FROM chinampa/base:1\nCOPY . /\n")])
+        let files = [("projects.toml", manifest), ("api/Dockerfile", "FROM chinampa/base:1\nCOPY . /\n")];
+        Self::of_format(format).with(&files)
     }
 
     /// Runs the binary and shows its answer with placeholders for this world's folder, for ids and times.

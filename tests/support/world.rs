@@ -5,7 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Options of `git init` for repositories of each format, the usual one first.
-pub const FORMATS: [&[&str]; 2] = [&[], &["--ref-format=reftable"]];
+pub const FORMATS: [&[&str]; 4] = [
+    &[],
+    &["--ref-format=reftable"],
+    &["--object-format=sha256"],
+    &["--object-format=sha256", "--ref-format=reftable"],
+];
 
 /// A git repository that a test writes. Removed when it is dropped.
 #[derive(Debug)]

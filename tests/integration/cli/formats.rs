@@ -1,5 +1,5 @@
-//! Repositories that keep their references in reftables: whatever state they are in, each command answers as it does in a
-//! repository of the usual format.
+//! Repositories that keep their references in reftables, or name their objects by SHA-256: whatever state they are in, each
+//! command answers as it does in a repository of the usual format.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -19,15 +19,12 @@ const FILES: [(&str, &str); 6] = [
     ("web/f", "1"),
 ];
 
-const COMMANDS: [&[&str]; 9] = [
+const COMMANDS: [&[&str]; 6] = [
     &["plan", "--offline", "--digests"],
-    &["plan", "--offline", "--digests", "--base", "HEAD~1"],
-    &["plan", "--offline", "--head", "topic", "--base", "v1"],
-    &["plan", "--offline", "--head", "origin/topic", "--base", "heads/topic^"],
-    &["plan", "--offline", "--base", "FETCH_HEAD"],
-    &["plan", "--offline", "--base", "HEAD@{0}"],
-    &["why", "api", "--base", "refs/tags/v1"],
+    &["plan", "--offline", "--head", "origin/topic", "--base", "v1"],
+    &["why", "api", "--base", "HEAD~1", "--fetch-base"],
     &["check_rebuild", "web", "--base", "v2"],
+    &["changed", "web", "--base", "FETCH_HEAD"],
     &["simulate", "v1..HEAD"],
 ];
 
@@ -116,9 +113,10 @@ fn each_state_of_each_format_is_read_as_the_usual_format_is() {
     let usual = origin(FORMATS[0]);
     let expected = STATES.map(|state| answers(&usual, state));
     let planned = expected.iter().flatten().filter(|answer| answer.ends_with("[exit: 0]")).count();
-    assert!(planned > STATES.len() * 5, "{planned}: {expected:#?}");
+    assert!(planned > STATES.len() * 3, "{planned}: {expected:#?}");
 
-    for format in &FORMATS[1..] {
+    // Reftables with SHA-1 are in what `revisions.rs` asks.
+    for format in &FORMATS[2..] {
         let origin = origin(format);
         for (state, expected) in STATES.into_iter().zip(&expected) {
             let read = answers(&origin, state);

@@ -11,11 +11,14 @@ use crate::support::world::{Answer, FORMATS, World};
 
 const PROJECTS: &[Project] = &[("lib", "FROM scratch\nCOPY . /\n", "")];
 
+/// The usual format, and the one in which all is new.
+const OLDEST_AND_NEWEST: [&[&str]; 2] = [FORMATS[0], FORMATS[3]];
+
 /// What makes a fresh clone one of a kind.
 type Prepare = fn(&World);
 
 /// Every state of which git says that nothing is uncommitted.
-const CLEAN: [(&str, Prepare); 15] = [
+const CLEAN: [(&str, Prepare); 16] = [
     ("as it was cloned", |_| {}),
     ("a sparse checkout of folders", |clone| {
         clone.git(["sparse-checkout", "set", "--cone", "other"]);
@@ -44,6 +47,12 @@ const CLEAN: [(&str, Prepare); 15] = [
     ("line ends of another system", |clone| {
         clone.git(["config", "core.autocrlf", "true"]);
         converted(clone, "text", "abc\r\n");
+    }),
+    ("line ends of another system on one branch", |clone| {
+        clone.write(".git/of-main", "[core]\n\tautocrlf = true\n");
+        clone.git(["config", "includeIf.onbranch:main.path", "of-main"]);
+        clone.write("lib/a.txt", "abc\r\n").git(["add", "lib/a.txt"]);
+        clone.write("lib/a.txt", "abc\r\n");
     }),
     ("line ends as an attribute says", |clone| converted(clone, "text eol=crlf", "abc\r\n")),
     ("an id in a file", |clone| {
@@ -103,7 +112,7 @@ fn told(answer: &Answer) -> (bool, String) {
 
 #[test]
 fn what_git_calls_clean_is_the_commit_to_every_command() {
-    for format in FORMATS {
+    for format in OLDEST_AND_NEWEST {
         let shop = shop(format);
         let built = told(&shop.world.run(["build", "-q", "--json"]));
         for (state, prepare) in CLEAN {
@@ -133,7 +142,7 @@ fn is_the_commit(shop: &Shop, built: &(bool, String), prepare: Prepare, state: &
 
 #[test]
 fn an_uncommitted_change_has_the_digest_of_its_commit_in_every_state() {
-    for format in FORMATS {
+    for format in OLDEST_AND_NEWEST {
         let shop = shop(format);
         for (state, prepare) in CLEAN {
             let mut clone = clone(&shop);
