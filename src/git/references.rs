@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use git2::{ErrorCode, Repository};
+use git2::{ConfigLevel, ErrorCode, Repository};
 
 use super::ids::object_id;
 use super::{GitError, NeedsGit, RepositoryFormat, program};
@@ -30,16 +30,16 @@ impl<'r> References<'r> {
     /// # Errors
     /// [`GitError::UnknownReferences`] when they are kept in neither way.
     pub(super) fn of(repository: &'r Repository) -> Result<Self, GitError> {
-        let failed = |source| GitError::read("the configuration", source);
-        let config = repository.config().map_err(failed)?;
-        match config.get_string("extensions.refstorage") {
+        // What the user's files say of formats does not count.
+        let own = repository.config().and_then(|config| config.open_level(ConfigLevel::Local));
+        match own.and_then(|config| config.get_string("extensions.refstorage")) {
             Ok(storage) if storage == "reftable" => Ok(Self::Reftables(Reftables { repository })),
             Ok(storage) if storage != "files" => {
                 Err(GitError::UnknownReferences { folder: repository.path().to_owned(), storage })
             }
             Ok(_) => Ok(Self::Files(repository)),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(Self::Files(repository)),
-            Err(error) => Err(failed(error)),
+            Err(error) => Err(GitError::read("the configuration", error)),
         }
     }
 

@@ -132,7 +132,7 @@ fn damaged(whole: &[u8], from: usize, round: usize) -> Vec<u8> {
     for place in (from + round * 7..damaged.len()).step_by(97 + round) {
         damaged[place] ^= 1 << (round % 8);
     }
-    if round % 2 == 0 {
+    if round.is_multiple_of(2) {
         damaged.truncate(damaged.len() - round * whole.len() / 50);
     }
     damaged

@@ -139,21 +139,29 @@ fn with_git(world: &mut World, script: Option<&str>) {
 }
 
 #[test]
-fn a_git_that_cant_read_reftables_is_told_from_references_that_are_not_there() {
-    let world = |script| {
-        let mut world = World::of_format(&["--ref-format=reftable"]).with(&FILES);
+fn a_git_that_cant_read_a_format_is_told_from_a_repository_that_is_damaged() {
+    let answer = |format: &[&str], script: Option<&str>| {
+        let mut world = World::of_format(format).with(&FILES);
+        // Only git can read this index.
+        world.git(["update-index", "--split-index"]);
         with_git(&mut world, script);
-        world
+        world.shown(["plan", "--offline"])
     };
-    // As git 2.43 does it.
-    let old = "[ \"$1\" = version ] && echo git version 2.43.0 && exit\n\
-               echo 'fatal: unknown repository extension found:' >&2\nprintf '\\trefstorage\\n' >&2\nexit 128";
+    let [_, reftables, sha256, _] = FORMATS;
+    // As old ones do it.
+    let old = |version: &str| {
+        format!(
+            "[ \"$1\" = version ] && echo git version {version} && exit\n\
+                 echo 'fatal: unknown repository extension found:' >&2\nexit 128"
+        )
+    };
     let damaged =
         "[ \"$1\" = version ] && echo git version 2.47.3 && exit\necho 'fatal: it is cut off' >&2\nexit 128";
 
-    let (without, with_old) =
-        (world(None).shown(["plan", "--offline"]), world(Some(old)).shown(["plan", "--offline"]));
-    let with_damage = world(Some(damaged)).shown(["plan", "--offline"]);
+    let without = answer(reftables, None);
+    let with_old = answer(reftables, Some(&old("2.44.9")));
+    let with_older = answer(sha256, Some(&old("2.28.0.windows.1")));
+    let with_damage = [reftables, sha256].map(|format| answer(format, Some(damaged)));
 
     assert_snapshot!(without, @"
     stderr: error: only `git` can tell what the references are, because the repository keeps its references in reftables, and it can't be run
@@ -162,12 +170,22 @@ fn a_git_that_cant_read_reftables_is_told_from_references_that_are_not_there() {
     [exit: 3]
     ");
     assert_snapshot!(with_old, @"
-    stderr: error: the repository `<world>/.git/` keeps its references in reftables: git 2.45 or newer is needed, and this is git version 2.43.0
+    stderr: error: the repository `<world>/.git/` keeps its references in reftables: git 2.45 or newer is needed, and this is git version 2.44.9
     stderr:   hint: install git 2.45 or newer
     [exit: 3]
     ");
-    assert_snapshot!(with_damage, @"
+    assert_snapshot!(with_older, @"
+    stderr: error: the repository `<world>/.git/` names its objects by SHA-256: git 2.29 or newer is needed, and this is git version 2.28.0.windows.1
+    stderr:   hint: install git 2.29 or newer
+    [exit: 3]
+    ");
+    assert_snapshot!(with_damage[0], @"
     stderr: error: cannot read the references from the repository
+    stderr:   because: fatal: it is cut off
+    [exit: 3]
+    ");
+    assert_snapshot!(with_damage[1], @"
+    stderr: error: cannot read the work tree from the repository
     stderr:   because: fatal: it is cut off
     [exit: 3]
     ");
@@ -197,4 +215,21 @@ fn a_format_that_is_not_known_is_named() {
     stderr:   because: unsupported extension name extensions.another
     [exit: 3]
     ");
+}
+
+#[test]
+fn a_manifest_is_proposed_in_each_format_before_anything_is_committed() {
+    let proposed = FORMATS.map(|format| {
+        let world = World::of_format(format);
+        world.git(["checkout", "-q", "-b", "trunk"]);
+        world.write("api/Dockerfile", "FROM scratch\nCOPY src /\n").write("api/src/f", "1");
+        let answer = world.shown(["init"]);
+        // The workspace is called so.
+        let name = world.path().file_name().unwrap().to_str().unwrap();
+        let manifest = std::fs::read_to_string(world.file("projects.toml")).unwrap();
+        [answer, manifest].map(|text| text.replace(name, "<name>"))
+    });
+
+    assert!(proposed[0][1].contains("trunk"), "{proposed:?}");
+    assert!(proposed.iter().all(|written| *written == proposed[0]), "{proposed:?}");
 }
