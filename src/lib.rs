@@ -129,8 +129,8 @@ pub mod internals {
     pub mod model {
         pub use crate::model::{
             BranchName, Change, ChangeKind, ChangedEntry, CommitId, Credentials, ErrorKind, FileMode,
-            Fingerprint, Fingerprinter, Host, ImageRef, InputDigest, Login, ManifestDigest, ObjectId,
-            Platform, ProjectName, RepoPath, RepositoryName, Secret, Tag, Timestamp,
+            Fingerprint, Fingerprinter, Host, ImageRef, InputDigest, Login, ManifestDigest, ObjectFormat,
+            ObjectId, Platform, ProjectName, RepoPath, RepositoryName, Secret, Tag, Timestamp,
         };
     }
 

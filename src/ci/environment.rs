@@ -1,5 +1,6 @@
 //! Access to the variables and files in which a CI describes its run.
 
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use crate::model::{BranchName, CommitId};
@@ -66,9 +67,12 @@ impl CiEnvironment<'_> {
     }
 }
 
+/// The digits of a commit id, which may be a SHA-256.
+const ID_DIGITS: RangeInclusive<usize> = 7..=64;
+
 /// A text, if it is a commit id or at least its first seven digits.
 pub(super) fn abbreviated_commit(text: &str) -> Option<String> {
-    let is_id = (7..=40).contains(&text.len()) && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let is_id = ID_DIGITS.contains(&text.len()) && text.bytes().all(|digit| digit.is_ascii_hexdigit());
     (is_id && !is_placeholder(text)).then(|| text.to_owned())
 }
 

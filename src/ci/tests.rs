@@ -11,6 +11,7 @@ const COMMIT: &str = "c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1";
 const OTHER: &str = "d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1";
 const BEFORE: &str = "b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0";
 const ZEROS: &str = "0000000000000000000000000000000000000000";
+const SHA256: &str = "1d5aa6e1a7bdbb9ecc64afe1ab27f9a4b4c6fcc4a28b8a3e9f9a7b7d9ee5f0b3";
 const URL: &str = "https://user:secret@git.example/a/b";
 
 fn about(context: &CiContext, commit: &str) -> CommitContext {
@@ -118,13 +119,24 @@ fn in_a_ci_the_references_of_the_clone_count_only_if_they_are_the_repositorys() 
 
 #[test]
 fn what_stands_for_no_commit_counts_as_absent() {
-    for nothing in ["", " ", "null", "<nil>", ZEROS, "not a commit", "-x", "HEAD"] {
+    let long_zeros = "0".repeat(64);
+    for nothing in ["", " ", "null", "<nil>", ZEROS, &long_zeros, "not a commit", "-x", "HEAD"] {
         let gitlab = [("GITLAB_CI", "1"), ("CI_COMMIT_SHA", COMMIT), ("CI_COMMIT_BEFORE_SHA", nothing)];
         assert_eq!(about(&read(&gitlab), COMMIT).previous(), None, "{nothing:?}");
     }
     let gitlab = [("GITLAB_CI", "1"), ("CI_COMMIT_SHA", COMMIT), ("CI_COMMIT_BEFORE_SHA", BEFORE)];
     assert_eq!(about(&read(&gitlab), COMMIT).previous().unwrap().value, BEFORE);
     assert_eq!(about(&read(&gitlab), OTHER).previous(), None);
+}
+
+#[test]
+fn a_commit_may_be_named_by_sha256() {
+    let before = SHA256.replace('1', "2");
+    let gitlab = [("GITLAB_CI", "1"), ("CI_COMMIT_SHA", SHA256), ("CI_COMMIT_BEFORE_SHA", &before)];
+
+    let previous = about(&read(&gitlab), SHA256).previous().map(|previous| previous.value.clone());
+
+    assert_eq!(previous, Some(before));
 }
 
 #[test]
@@ -243,7 +255,7 @@ fn no_value_can_end_its_quotes() {
 /// Of a merge, the parent that is not the pull request's head is the base, whichever of the two comes first.
 #[test]
 fn a_merge_of_the_head_is_onto_its_other_parent() {
-    let [head, target, merge] = [1, 2, 3].map(|byte| CommitId(ObjectId::from_bytes([byte; 20])));
+    let [head, target, merge] = [1, 2, 3].map(|byte| CommitId(ObjectId::Sha1([byte; 20])));
     let (head_id, merge_id) = (head.to_string(), merge.to_string());
     let merged = |commit, parents: &[CommitId]| {
         let drone = [("DRONE", "1"), ("DRONE_COMMIT_SHA", head_id.as_str()), ("DRONE_PULL_REQUEST", "7")];

@@ -3,7 +3,7 @@ use clap::Args;
 use super::CommandContext;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::git::{GitError, Repository};
+use crate::git::{GitError, Repository, Snapshot};
 use crate::init::{self, DefaultBranch, DefaultBranchSource, Existing, InitError, Known, Request};
 use crate::model::{BranchName, RepoPath};
 use crate::patterns::Patterns;
@@ -42,7 +42,7 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
     let called = repository.origin_url().or_else(|| Some(root.file_name()?.to_string_lossy().into_owned()));
     let request = Request {
         workspace: init::workspace_name(&called.unwrap_or_default()),
-        default_branch: default_branch(&repository),
+        default_branch: default_branch(&repository)?,
         existing,
         excluded: excluded(&arguments.exclude)?,
         known,
@@ -81,7 +81,7 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
 }
 
 /// What the manifest that is there builds already.
-fn known(files: &crate::git::Snapshot<'_>) -> Result<Known, Error> {
+fn known(files: &Snapshot<'_>) -> Result<Known, Error> {
     let (manifest, _) = workspace::manifest(files, &ManifestSource::Tree)?;
     let path = RepoPath::new(MANIFEST).expect("the manifest's name is a path");
     let projects = manifest.projects.values();
@@ -100,15 +100,15 @@ fn excluded(patterns: &[String]) -> Result<Patterns, Error> {
 }
 
 /// The branch that `HEAD` of `origin` stands for; else `main` or `master`, where one is there; else what is checked out.
-fn default_branch(repository: &Repository) -> Option<DefaultBranch> {
-    if let Some(name) = repository.default_branch_of_origin() {
-        return Some(DefaultBranch { name, source: DefaultBranchSource::Origin });
+fn default_branch(repository: &Repository) -> Result<Option<DefaultBranch>, GitError> {
+    if let Some(name) = repository.default_branch_of_origin()? {
+        return Ok(Some(DefaultBranch { name, source: DefaultBranchSource::Origin }));
     }
-    let checked_out = repository.checked_out_branch();
-    let named = ["main", "master"].map(BranchName::new).into_iter();
-    let is_there =
-        |name: &BranchName| repository.branch(name).is_some() || checked_out.as_ref() == Some(name);
-    let common = { named }.find(is_there);
-    let common = common.map(|name| DefaultBranch { name, source: DefaultBranchSource::CommonName });
-    common.or_else(|| Some(DefaultBranch { name: checked_out?, source: DefaultBranchSource::CheckedOut }))
+    let checked_out = repository.checked_out_branch()?;
+    for name in ["main", "master"].map(BranchName::new) {
+        if checked_out.as_ref() == Some(&name) || repository.branch(&name)?.is_some() {
+            return Ok(Some(DefaultBranch { name, source: DefaultBranchSource::CommonName }));
+        }
+    }
+    Ok(checked_out.map(|name| DefaultBranch { name, source: DefaultBranchSource::CheckedOut }))
 }

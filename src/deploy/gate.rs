@@ -216,7 +216,7 @@ mod tests {
     use crate::model::{ManifestDigest, ObjectId};
 
     fn commit(byte: u8) -> CommitId {
-        CommitId(ObjectId::from_bytes([byte; 20]))
+        CommitId(ObjectId::Sha1([byte; 20]))
     }
 
     fn environment() -> EnvironmentName {

@@ -211,7 +211,7 @@ mod tests {
         let repositories = [1, 2].map(|byte| {
             let folder = tempfile::tempdir().unwrap();
             let id = git2::Repository::init_bare(folder.path()).unwrap().blob(&content(byte)).unwrap();
-            let id = ObjectId::from_bytes(id.as_bytes().try_into().unwrap());
+            let id = ObjectId::from_slice(id.as_bytes()).unwrap();
             (Repository::open(folder.path()).unwrap().blobs(), id, content(byte), folder)
         });
         let mut reader = Reader::default();

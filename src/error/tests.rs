@@ -18,7 +18,7 @@ use crate::docker::{DockerConfigError, DockerHost};
 use crate::dockerfile::DockerfileError;
 use crate::dockerignore::DockerIgnore;
 use crate::engine::{ContentError, ContextError};
-use crate::git::{LfsError, SubmoduleError, SubmoduleFetch, UnsupportedFormat};
+use crate::git::{LfsError, NeedsGit, RepositoryFormat, SubmoduleError, SubmoduleFetch};
 use crate::infer::InferError;
 use crate::model::{CommitId, ErrorKind, Host, ManifestDigest, RepoPath, RepositoryName};
 use crate::registry::{Answer, CredentialsError};
@@ -128,12 +128,13 @@ fn each_variant_of_each_error_has_its_kind() {
         GitError::Empty { git_dir: "/a".into() } => Input,
         GitError::BadRevision { revision: "x".to_owned(), source: None } => Input,
         GitError::Open { folder: "/a".into(), source: "no".into() } => Environment,
-        GitError::Unsupported { folder: "/a".into(), format: UnsupportedFormat::Reftable } => Input,
+        GitError::UnknownReferences { folder: "/a".into(), storage: "x".to_owned() } => Input,
+        GitError::GitTooOld { folder: "/a".into(), format: RepositoryFormat::Reftable, found: "1.0".to_owned() } => Environment,
         GitError::Read { what: "a tree".to_owned(), source: "no".into() } => Environment,
         GitError::MalformedTree { folder: path(), reason: "cut" } => Environment,
         GitError::Fetch { what: "a blob".to_owned(), source: "no".into() } => Environment,
         no_git() => Environment,
-        GitError::NeedsGit { why: "the index is split".to_owned(), source: io() } => Environment,
+        GitError::NeedsGit { what: NeedsGit::Uncommitted, why: "it is split".to_owned(), source: io() } => Environment,
         GitError::FilterNotRun { file: "a".to_owned(), filter: "lfs".to_owned() } => Environment,
         GitError::Settings { variable: "GIT_CONFIG_COUNT".to_owned(), reason: "is no number" } => Input,
         bare() => Input,

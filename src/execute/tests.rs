@@ -212,7 +212,7 @@ fn digest(project: &str) -> InputDigest {
 }
 
 fn commit() -> CommitId {
-    CommitId(ObjectId::from_bytes([1; 20]))
+    CommitId(ObjectId::Sha1([1; 20]))
 }
 
 /// Some projects with their dependencies; those named `reused` are in the cache.

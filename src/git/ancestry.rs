@@ -10,8 +10,9 @@ use gix_commitgraph::Graph;
 
 use super::commits::Grafts;
 use super::error::Cause;
+use super::ids::{from_gix, gix_id, gix_kind};
 use super::{GitError, Repository};
-use crate::model::{CommitId, ObjectId};
+use crate::model::CommitId;
 
 /// Of commits that the file doesn't have: all that came since it was written.
 const NO_GENERATION: u32 = u32::MAX;
@@ -67,7 +68,7 @@ impl Repository {
         let is_wanted = || self.inner.config().and_then(|config| config.get_bool("core.commitGraph"));
         let info = self.common_dir().join("objects/info");
         // A shallow clone and grafts give commits other parents than the file has.
-        Graph::at(&info, gix_hash::Kind::Sha1, None)
+        Graph::at(&info, gix_kind(self.object_format()), None)
             .ok()
             .filter(|_| grafts.is_empty() && is_wanted().unwrap_or(true))
     }
@@ -181,13 +182,13 @@ impl<'r> History<'r> {
 
 /// What the file says of a commit; `None` when nothing.
 fn in_graph(graph: &Graph, id: CommitId) -> Result<Option<Commit>, Cause> {
-    let found = graph.commit_by_id(gix_hash::oid::try_from_bytes(id.0.as_bytes())?);
-    let Some(commit) = found else { return Ok(None) };
+    let id = Some(gix_id(id.0)).filter(|id| id.kind() == graph.object_hash());
+    let Some(commit) = id.and_then(|id| graph.commit_by_id(id)) else { return Ok(None) };
     let parent = |position| -> Result<CommitId, Cause> {
         if graph.commit_at(position).generation() >= commit.generation() {
-            return Err(format!("{id} has not a greater generation than its parent").into());
+            return Err(format!("{} has not a greater generation than its parent", commit.id()).into());
         }
-        Ok(CommitId(ObjectId::from_bytes(graph.id_at(position).as_bytes().try_into()?)))
+        Ok(CommitId(from_gix(graph.id_at(position))))
     };
     let parents: Result<_, Cause> = commit.iter_parents().map(|position| parent(position?)).collect();
     let seconds = i64::try_from(commit.committer_timestamp())?;

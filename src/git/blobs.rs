@@ -131,7 +131,7 @@ mod tests {
         let tree: ObjectId = git(folder.path(), &["rev-parse", "all"]).parse().unwrap();
         let reader = Repository::open(folder.path()).unwrap().blobs().reader();
 
-        for id in [tree, ObjectId::from_bytes([7; 20])] {
+        for id in [tree, ObjectId::Sha1([7; 20])] {
             assert!(matches!(reader.size(id), Err(GitError::Read { .. })));
             assert!(matches!(reader.read(id), Err(GitError::Read { .. })));
         }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use git2::{Config, ConfigLevel};
 
 use super::GitError;
+use super::handle::Handle;
 
 /// What the environment says about git's configuration.
 #[derive(Clone, Debug, Default)]
@@ -104,10 +105,10 @@ impl Configuration {
 
     /// Whether the repository belongs to whoever runs this, or is called safe by the system's or the user's files or the
     /// environment: what a repository says of itself does not count.
-    pub(super) fn is_safe(&self, repository: &git2::Repository) -> Result<bool, git2::Error> {
-        let root = repository.workdir().unwrap_or_else(|| repository.path());
+    pub(super) fn is_safe(&self, repository: &Handle) -> Result<bool, git2::Error> {
+        let root = repository.work_dir().unwrap_or_else(|| repository.git_dir());
         let link = root.join(".git");
-        let own = [root, &link, repository.path()].into_iter().all(|path| self.is_own(path));
+        let own = [root, &link, repository.git_dir()].into_iter().all(|path| self.is_own(path));
         if own {
             return Ok(true);
         }

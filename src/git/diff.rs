@@ -43,8 +43,9 @@ impl Walk<'_, '_> {
         let (old_snapshot, new_snapshot) = (self.older, self.newer);
         let older = older.map(|id| old_snapshot.raw_tree(id, folder)).transpose()?;
         let newer = newer.map(|id| new_snapshot.raw_tree(id, folder)).transpose()?;
-        let mut older = entries(older.as_deref().unwrap_or_default(), folder).peekable();
-        let mut newer = entries(newer.as_deref().unwrap_or_default(), folder).peekable();
+        let (old_format, new_format) = (old_snapshot.object_format(), new_snapshot.object_format());
+        let mut older = entries(older.as_deref().unwrap_or_default(), old_format, folder).peekable();
+        let mut newer = entries(newer.as_deref().unwrap_or_default(), new_format, folder).peekable();
         loop {
             let order = match (older.peek(), newer.peek()) {
                 (None, None) => return Ok(()),

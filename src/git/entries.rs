@@ -1,9 +1,9 @@
-//! Trees as git stores them: `<mode> <name>NUL<id>` for each entry, in git's order.
+//! Trees as git stores them: `<mode> <name>NUL<id>` for each entry, in git's order. The format says how long an id is.
 
 use std::cmp::Ordering;
 
 use super::GitError;
-use crate::model::{FileMode, ObjectId, RepoPath};
+use crate::model::{FileMode, ObjectFormat, ObjectId, RepoPath};
 
 /// One entry of a raw tree.
 #[derive(Clone, Copy, Debug)]
@@ -51,26 +51,30 @@ impl RawEntry<'_> {
 /// [`GitError::MalformedTree`] for what is no entry, and for names that git itself would refuse.
 pub fn entries<'t>(
     tree: &'t [u8],
+    format: ObjectFormat,
     folder: &RepoPath,
 ) -> impl Iterator<Item = Result<RawEntry<'t>, GitError>> {
-    raw_entries(tree)
+    raw_entries(tree, format)
         .map(|entry| entry.map_err(|reason| GitError::MalformedTree { folder: folder.clone(), reason }))
 }
 
 /// The same without a folder to name.
-pub(super) fn raw_entries(tree: &[u8]) -> impl Iterator<Item = Result<RawEntry<'_>, &'static str>> {
+pub(super) fn raw_entries(
+    tree: &[u8],
+    format: ObjectFormat,
+) -> impl Iterator<Item = Result<RawEntry<'_>, &'static str>> {
     let mut rest = tree;
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
         }
-        let split = split_entry(rest);
+        let split = split_entry(rest, format);
         rest = split.as_ref().map_or(&[], |(_, after)| after);
         Some(split.map(|(entry, _)| entry))
     })
 }
 
-fn split_entry(tree: &[u8]) -> Result<(RawEntry<'_>, &[u8]), &'static str> {
+fn split_entry(tree: &[u8], format: ObjectFormat) -> Result<(RawEntry<'_>, &[u8]), &'static str> {
     let space = tree.iter().position(|&byte| byte == b' ').ok_or("an entry has no mode")?;
     let (mode, rest) = (&tree[..space], &tree[space + 1..]);
     let end = rest.iter().position(|&byte| matches!(byte, 0 | b'/')).ok_or("a name does not end")?;
@@ -78,8 +82,9 @@ fn split_entry(tree: &[u8]) -> Result<(RawEntry<'_>, &[u8]), &'static str> {
     if matches!(name, b"" | b"." | b"..") || rest[end] == b'/' {
         return Err("an entry has a name that could leave its folder");
     }
-    let (id, rest) = after.split_first_chunk::<20>().ok_or("an object id is cut off")?;
-    Ok((RawEntry { mode, name, kind: entry_kind(mode)?, id: ObjectId::from_bytes(*id) }, rest))
+    let (id, rest) = after.split_at_checked(format.id_bytes()).ok_or("an object id is cut off")?;
+    let id = ObjectId::from_slice(id).ok_or("an object id is cut off")?;
+    Ok((RawEntry { mode, name, kind: entry_kind(mode)?, id }, rest))
 }
 
 fn entry_kind(mode: &[u8]) -> Result<EntryKind, &'static str> {
@@ -99,53 +104,51 @@ fn entry_kind(mode: &[u8]) -> Result<EntryKind, &'static str> {
 mod tests {
     use super::*;
 
-    fn raw(entries: &[(&str, &str)]) -> Vec<u8> {
+    fn raw(entries: &[(&str, &str)], format: ObjectFormat) -> Vec<u8> {
         let mut tree = Vec::new();
         for (mode, name) in entries {
             tree.extend_from_slice(format!("{mode} {name}\0").as_bytes());
-            tree.extend_from_slice(&[7; 20]);
+            tree.extend_from_slice(&vec![7; format.id_bytes()]);
         }
         tree
     }
 
-    fn read(tree: &[u8]) -> Result<Vec<EntryKind>, GitError> {
-        entries(tree, &RepoPath::default()).map(|entry| entry.map(|entry| entry.kind)).collect()
+    fn read(tree: &[u8], format: ObjectFormat) -> Result<Vec<EntryKind>, GitError> {
+        entries(tree, format, &RepoPath::default()).map(|entry| entry.map(|entry| entry.kind)).collect()
     }
 
     #[test]
     fn every_mode_is_read_and_an_unknown_one_is_an_error() {
-        let tree = raw(&[
-            ("100644", "a"),
-            ("100755", "b"),
-            ("100664", "c"),
-            ("120000", "d"),
-            ("160000", "e"),
-            ("40000", "f"),
-        ]);
-
-        let kinds = read(&tree).unwrap();
-
         use FileMode::{Executable, Regular, Submodule, Symlink};
-        let files = [Regular, Executable, Regular, Symlink, Submodule].map(EntryKind::File);
-        assert_eq!(kinds[..5], files);
-        assert_eq!(kinds[5], EntryKind::Folder);
-        assert!(read(&raw(&[("777", "a")])).is_err());
+        let modes = ["100644", "100755", "100664", "120000", "160000", "40000"];
+        let expected = [Regular, Executable, Regular, Symlink, Submodule].map(EntryKind::File);
+        for format in [ObjectFormat::Sha1, ObjectFormat::Sha256] {
+            let tree = raw(&modes.map(|mode| (mode, "a")), format);
+
+            let kinds = read(&tree, format).unwrap();
+
+            assert_eq!(kinds[..5], expected);
+            assert_eq!(kinds[5], EntryKind::Folder);
+            assert!(read(&raw(&[("777", "a")], format), format).is_err());
+        }
     }
 
     #[test]
     fn a_hostile_tree_is_an_error_and_never_a_panic() {
-        for name in ["", ".", "..", "a/b"] {
-            assert!(read(&raw(&[("100644", name)])).is_err(), "{name:?} was accepted");
-        }
-        let whole = raw(&[("100644", "a"), ("40000", "b")]);
-        for cut in 1..whole.len() {
-            let _ = read(&whole[..cut]);
+        for format in [ObjectFormat::Sha1, ObjectFormat::Sha256] {
+            for name in ["", ".", "..", "a/b"] {
+                assert!(read(&raw(&[("100644", name)], format), format).is_err(), "{name:?} was accepted");
+            }
+            let whole = raw(&[("100644", "a"), ("40000", "b")], format);
+            for cut in 1..whole.len() {
+                let _ = read(&whole[..cut], format);
+            }
         }
     }
 
     #[test]
     fn a_folder_sorts_as_if_its_name_ended_with_a_slash() {
-        let entry = |name, kind| RawEntry { mode: b"", name, kind, id: ObjectId::from_bytes([0; 20]) };
+        let entry = |name, kind| RawEntry { mode: b"", name, kind, id: ObjectId::Sha1([0; 20]) };
         let file = EntryKind::File(FileMode::Regular);
 
         assert_eq!(entry(b"a", EntryKind::Folder).git_order(&entry(b"a.b", file)), Ordering::Greater);

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::program::GitVersion;
 use crate::model::{ErrorKind, ObjectId, RepoPath};
 
 /// A cause whose type belongs to a library that stays private.
@@ -34,8 +35,15 @@ pub enum GitError {
         #[source]
         source: Cause,
     },
-    #[error("the repository at `{folder}` {format}, which is not supported")]
-    Unsupported { folder: PathBuf, format: UnsupportedFormat },
+    #[error("the repository `{folder}` keeps its references in `{storage}`, which is not supported")]
+    UnknownReferences { folder: PathBuf, storage: String },
+    #[error("the repository `{folder}` {format}: git {} or newer is needed, and this is {found}", .format.git())]
+    GitTooOld {
+        folder: PathBuf,
+        format: RepositoryFormat,
+        /// What git says that it is.
+        found: String,
+    },
     #[error("cannot read {what} from the repository")]
     Read {
         what: String,
@@ -52,8 +60,9 @@ pub enum GitError {
     },
     #[error("cannot run `git`")]
     NoGit(#[source] std::io::Error),
-    #[error("only `git` can tell what is uncommitted, because {why}, and it can't be run")]
+    #[error("only `git` can tell what {what}, because {why}, and it can't be run")]
     NeedsGit {
+        what: NeedsGit,
         why: String,
         #[source]
         source: std::io::Error,
@@ -77,10 +86,11 @@ impl GitError {
             | Self::Empty { .. }
             | Self::Settings { .. }
             | Self::BadRevision { .. }
-            | Self::Unsupported { .. }
+            | Self::UnknownReferences { .. }
             | Self::Bare
             | Self::Conflicts => ErrorKind::Input,
             Self::OwnedByAnother { .. }
+            | Self::GitTooOld { .. }
             | Self::Open { .. }
             | Self::Read { .. }
             | Self::MalformedTree { .. }
@@ -106,8 +116,16 @@ impl GitError {
             Self::BadRevision { .. } => {
                 Some("`git fetch` it if it is elsewhere; a shallow clone lacks older commits".to_owned())
             }
-            Self::Unsupported { format, .. } => Some(format.hint().to_owned()),
-            Self::NeedsGit { .. } => Some("install git, or look at a commit with `--head`".to_owned()),
+            Self::UnknownReferences { .. } => {
+                Some("`git refs migrate --ref-format=files` keeps them in files".to_owned())
+            }
+            Self::GitTooOld { format, .. } => Some(format!("install git {} or newer", format.git())),
+            Self::NeedsGit { what: NeedsGit::Uncommitted, .. } => {
+                Some("install git, or look at a commit with `--head`".to_owned())
+            }
+            Self::NeedsGit { what: NeedsGit::References, .. } => {
+                Some(format!("install git {} or newer", RepositoryFormat::Reftable.git()))
+            }
             Self::FilterNotRun { .. } => Some(
                 "the filter's program may be the repository's own: look at a commit with `--head`".to_owned(),
             ),
@@ -124,23 +142,40 @@ impl GitError {
     }
 }
 
-/// A kind of repository that can't be read.
+/// What only git can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnsupportedFormat {
+pub enum NeedsGit {
+    Uncommitted,
+    References,
+}
+
+impl fmt::Display for NeedsGit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Uncommitted => "is uncommitted",
+            Self::References => "the references are",
+        })
+    }
+}
+
+/// A kind of repository that not every git reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RepositoryFormat {
     Sha256,
     Reftable,
 }
 
-impl UnsupportedFormat {
-    fn hint(self) -> &'static str {
+impl RepositoryFormat {
+    /// The first version of git that reads it.
+    pub(super) fn git(self) -> GitVersion {
         match self {
-            Self::Sha256 => "only repositories with SHA-1 object ids can be read",
-            Self::Reftable => "`git refs migrate --ref-format=files` keeps them in files",
+            Self::Sha256 => GitVersion { major: 2, minor: 29 },
+            Self::Reftable => GitVersion { major: 2, minor: 45 },
         }
     }
 }
 
-impl fmt::Display for UnsupportedFormat {
+impl fmt::Display for RepositoryFormat {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Sha256 => "names its objects by SHA-256",

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{GitError, Repository, object_id};
+use super::{GitError, Repository};
 use crate::model::{BranchName, CommitId};
 
 /// A part of the history that first parents make.
@@ -121,17 +121,12 @@ impl Repository {
 
     /// The references with this prefix that lead to a commit, by the rest of their names.
     fn commits_below(&self, prefix: &str) -> Result<Vec<(String, CommitId)>, GitError> {
-        let failed = |source| GitError::read("the references", source);
         let mut commits = Vec::new();
-        for reference in self.inner.references_glob(&format!("{prefix}*")).map_err(failed)? {
-            let reference = reference.map_err(failed)?;
-            // A name that isn't UTF-8 matches no rule; a tag may stand for a tree or a blob.
-            let Ok(name) = reference.name() else { continue };
-            let Some(target) = reference.resolve().ok().and_then(|reference| reference.target()) else {
-                continue;
-            };
-            let Some(commit) = self.peel(object_id(target))? else { continue };
-            commits.push((name.strip_prefix(prefix).unwrap_or(name).to_owned(), commit));
+        for (name, target) in self.inner.references()?.below(prefix)? {
+            // A tag may stand for a tree or a blob.
+            if let Some(commit) = self.peel(target)? {
+                commits.push((name, commit));
+            }
         }
         Ok(commits)
     }

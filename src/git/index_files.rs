@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use git2::IndexEntry;
 
-use super::{EMPTY_BLOB, GitError, oid};
+use super::GitError;
+use super::ids::{empty_blob, object_id};
 
 pub(super) const ATTRIBUTES: &str = ".gitattributes";
 
@@ -127,8 +128,13 @@ impl<'r> Files<'r> {
             && is(entry.file_size, now.size())
             && self.written.is_some_and(|written| modified < written)
             // Git notes no size where it found an entry too new to tell.
-            && (entry.file_size > 0 || entry.id == oid(EMPTY_BLOB))
+            && (entry.file_size > 0 || is_empty(entry))
     }
+}
+
+fn is_empty(entry: &IndexEntry) -> bool {
+    let id = object_id(entry.id);
+    id == empty_blob(id.format())
 }
 
 /// The mode that git gives a file or a link.

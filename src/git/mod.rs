@@ -12,7 +12,9 @@ mod diff;
 mod entries;
 mod error;
 mod fetch;
+mod handle;
 mod history;
+mod ids;
 mod index_files;
 mod lfs;
 mod objects;
@@ -20,6 +22,7 @@ mod open;
 mod parallel;
 mod program;
 mod promisor;
+mod references;
 mod revision;
 mod status;
 mod submodule_files;
@@ -37,7 +40,7 @@ pub use attributes::{Attributes, Filter, FilterLine, is_attributes_file};
 pub use blobs::{BlobReader, Blobs};
 pub use configuration::Configuration;
 pub use entries::{EntryKind, RawEntry, entries as tree_entries};
-pub use error::{GitError, UnsupportedFormat};
+pub use error::{GitError, NeedsGit, RepositoryFormat};
 pub use fetch::{Depth, Wanted};
 pub use history::FirstParents;
 pub use lfs::{Download, LfsError, LfsObject, LfsStore};
@@ -45,26 +48,16 @@ pub use status::Filters;
 pub use submodule_files::{Fetching, SubmoduleContent, SubmoduleError, SubmoduleFetch, SubmoduleFile};
 pub use tree::{Entry, Snapshot, WalkedFile};
 
+use handle::Handle;
+use ids::oid;
 use objects::{Database, Objects};
 use open::{check_owner, open, open_git_dir};
 
-use crate::model::{BranchName, CommitId, ObjectId};
-
-/// The tree without entries, which git knows whether or not it was written (`git hash-object -t tree /dev/null`).
-const EMPTY_TREE: ObjectId = ObjectId::from_bytes([
-    0x4b, 0x82, 0x5d, 0xc6, 0x42, 0xcb, 0x6e, 0xb9, 0xa0, 0x60, 0xe5, 0x4b, 0xf8, 0xd6, 0x92, 0x88, 0xfb,
-    0xee, 0x49, 0x04,
-]);
-
-/// The blob without content.
-const EMPTY_BLOB: ObjectId = ObjectId::from_bytes([
-    0xe6, 0x9d, 0xe2, 0x9b, 0xb2, 0xd1, 0xd6, 0x43, 0x4b, 0x8b, 0x29, 0xae, 0x77, 0x5a, 0xd8, 0xc2, 0xe4,
-    0x8c, 0x53, 0x91,
-]);
+use crate::model::{BranchName, CommitId, ObjectFormat, ObjectId};
 
 /// An open repository, bare or not.
 pub struct Repository {
-    inner: git2::Repository,
+    inner: Handle,
     database: Database,
     /// For commits and tags.
     objects: Objects,
@@ -72,7 +65,7 @@ pub struct Repository {
 
 impl std::fmt::Debug for Repository {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_tuple("Repository").field(&self.inner.path()).finish()
+        formatter.debug_tuple("Repository").field(&self.git_dir()).finish()
     }
 }
 
@@ -135,7 +128,7 @@ impl Repository {
         move || Ok(Self::of(database.clone(), open(database.git_dir(), database.configuration())?))
     }
 
-    fn of(database: Database, inner: git2::Repository) -> Self {
+    fn of(database: Database, inner: Handle) -> Self {
         Self { objects: Objects::of(database.clone()), database, inner }
     }
 
@@ -148,19 +141,29 @@ impl Repository {
         promisor::remote(&self.inner)
     }
 
+    /// By what the repository names its objects.
+    fn object_format(&self) -> ObjectFormat {
+        self.database.format()
+    }
+
+    /// The tree without entries.
+    fn empty_tree(&self) -> ObjectId {
+        ids::empty_tree(self.object_format())
+    }
+
     /// The `.git` folder, or the bare repository itself.
     pub fn git_dir(&self) -> &Path {
-        self.inner.path()
+        self.inner.git_dir()
     }
 
     /// The git folder that all work trees of the repository share.
     pub fn common_dir(&self) -> &Path {
-        self.inner.commondir()
+        self.inner.common_dir()
     }
 
     /// The folder that holds the checked-out files, or `None` in a bare repository.
     pub fn work_dir(&self) -> Option<&Path> {
-        self.inner.workdir()
+        self.inner.work_dir()
     }
 
     /// Finds the commit that is checked out.
@@ -168,22 +171,13 @@ impl Repository {
     /// # Errors
     /// [`GitError::Empty`] when there is no commit yet.
     pub fn head(&self) -> Result<Head, GitError> {
-        let reference = match self.inner.head() {
-            Ok(reference) => reference,
-            Err(source) if source.code() == git2::ErrorCode::UnbornBranch => {
-                return Err(GitError::Empty { git_dir: self.git_dir().to_owned() });
-            }
-            Err(source) => return Err(GitError::read("`HEAD`", source)),
-        };
-        let no_commit = |what: &str| GitError::Read {
+        let head = self.inner.references()?.head()?;
+        let target = head.target.ok_or_else(|| GitError::Empty { git_dir: self.git_dir().to_owned() })?;
+        let commit = self.peel(target)?.ok_or_else(|| GitError::Read {
             what: "`HEAD`".to_owned(),
-            source: format!("it leads to {what}, and no such commit is here").into(),
-        };
-        let target = reference.target().ok_or_else(|| no_commit("a name"))?;
-        let commit = self.peel(object_id(target))?.ok_or_else(|| no_commit(&target.to_string()))?;
-        let branch =
-            if reference.is_branch() { reference.shorthand().ok().map(BranchName::new) } else { None };
-        Ok(Head { commit, branch })
+            source: format!("it leads to {target}, and no such commit is here").into(),
+        })?;
+        Ok(Head { commit, branch: head.branch.map(BranchName::new) })
     }
 
     /// Whether the object database holds this commit: a shallow clone may not.
@@ -193,19 +187,23 @@ impl Repository {
     }
 
     /// The commit that a branch stands on: its remote-tracking branch at `origin`, else the local one.
-    pub fn branch(&self, branch: &BranchName) -> Option<CommitId> {
-        [format!("refs/remotes/origin/{branch}"), format!("refs/heads/{branch}")]
-            .iter()
-            .find_map(|name| self.inner.find_reference(name).and_then(|found| found.resolve()).ok()?.target())
-            .map(commit_id)
-            .filter(|commit| self.has(*commit))
+    ///
+    /// # Errors
+    /// [`GitError::Read`] when the references can't be read.
+    pub fn branch(&self, branch: &BranchName) -> Result<Option<CommitId>, GitError> {
+        let references = self.inner.references()?;
+        let names = [format!("refs/remotes/origin/{branch}"), format!("refs/heads/{branch}")];
+        let commit = references.first_of(&names)?.map(CommitId);
+        Ok(commit.filter(|commit| self.has(*commit)))
     }
 
     /// The branch that `HEAD` of `origin` stood for when it was cloned; `None` where it isn't known.
-    pub fn default_branch_of_origin(&self) -> Option<BranchName> {
-        let head = self.inner.find_reference("refs/remotes/origin/HEAD").ok()?;
-        let target = head.symbolic_target().ok()??;
-        target.strip_prefix("refs/remotes/origin/").map(BranchName::new)
+    ///
+    /// # Errors
+    /// [`GitError::Read`] when the reference can't be read.
+    pub fn default_branch_of_origin(&self) -> Result<Option<BranchName>, GitError> {
+        let target = self.inner.references()?.symbolic_target("refs/remotes/origin/HEAD")?;
+        Ok(target.and_then(|target| target.strip_prefix("refs/remotes/origin/").map(BranchName::new)))
     }
 
     /// A commit's message, with U+FFFD for what is not UTF-8.
@@ -255,21 +253,8 @@ impl Repository {
 
     /// Where the URL of `origin` points, if it is configured. Credentials in it are left out.
     pub fn origin_url(&self) -> Option<String> {
-        let remote = self.inner.find_remote("origin").ok()?;
-        Some(without_credentials(remote.url().ok()?))
+        self.inner.remote_url("origin").map(|url| without_credentials(&url))
     }
-}
-
-fn oid(id: ObjectId) -> git2::Oid {
-    git2::Oid::from_bytes(id.as_bytes()).expect("an object id has the length of an oid")
-}
-
-fn object_id(oid: git2::Oid) -> ObjectId {
-    ObjectId::from_bytes(oid.as_bytes().try_into().expect("an oid has 20 bytes"))
-}
-
-fn commit_id(oid: git2::Oid) -> CommitId {
-    CommitId(object_id(oid))
 }
 
 /// A URL without the user and the password that may stand in it.

@@ -2,20 +2,18 @@
 
 use std::path::Path;
 
+use super::GitError;
 use super::configuration::Configuration;
-use super::{GitError, UnsupportedFormat};
+use super::handle::Handle;
 
 /// Opens the repository that `folder` lies in, whoever owns it.
-pub(super) fn open(folder: &Path, configuration: &Configuration) -> Result<git2::Repository, GitError> {
+pub(super) fn open(folder: &Path, configuration: &Configuration) -> Result<Handle, GitError> {
     let across_mounts = git2::RepositoryOpenFlags::CROSS_FS;
     open_with(folder, across_mounts, configuration)
 }
 
 /// Opens a repository by its git folder alone, whoever owns it.
-pub(super) fn open_git_dir(
-    folder: &Path,
-    configuration: &Configuration,
-) -> Result<git2::Repository, GitError> {
+pub(super) fn open_git_dir(folder: &Path, configuration: &Configuration) -> Result<Handle, GitError> {
     let git_dir = git2::RepositoryOpenFlags::BARE | git2::RepositoryOpenFlags::NO_SEARCH;
     open_with(folder, git_dir, configuration)
 }
@@ -24,7 +22,7 @@ fn open_with(
     folder: &Path,
     flags: git2::RepositoryOpenFlags,
     configuration: &Configuration,
-) -> Result<git2::Repository, GitError> {
+) -> Result<Handle, GitError> {
     let folder = &match folder.canonicalize() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(GitError::NoFolder { folder: folder.to_owned() });
@@ -43,15 +41,15 @@ fn open_with(
         Err(source) if source.code() == git2::ErrorCode::NotFound => {
             return Err(GitError::NotARepository { folder: folder.to_owned() });
         }
-        Err(source) => return Err(unsupported(folder).unwrap_or_else(|| GitError::open(folder, source))),
+        Err(source) => return Err(GitError::open(folder, source)),
     };
     configuration.apply(&inner).map_err(|source| GitError::open(folder, source))?;
-    Ok(inner)
+    Ok(Handle::of(inner))
 }
 
 /// Refuses a repository that git would not read because it belongs to somebody else.
 pub(super) fn check_owner(
-    repository: &git2::Repository,
+    repository: &Handle,
     folder: &Path,
     configuration: &Configuration,
 ) -> Result<(), GitError> {
@@ -62,7 +60,8 @@ pub(super) fn check_owner(
     Err(GitError::OwnedByAnother { folder: root_above(&folder).to_owned() })
 }
 
-/// Lets libgit2 open what git before 2.25 called a partial clone, whose name it would refuse, and leaves to
+/// Lets libgit2 open what it would refuse by an extension's name: partial clones, as git before 2.25 wrote them, and
+/// repositories whose references [`References`](super::references::References) asks git for. Leaves to
 /// [`Configuration::is_safe`] whose repositories are opened: libgit2 knows fewer forms of `safe.directory` than git.
 fn set_options() {
     static ONCE: std::sync::Once = std::sync::Once::new();
@@ -71,31 +70,13 @@ fn set_options() {
         // here wait until they are set.
         #[expect(unsafe_code, reason = "git2 leaves to its callers that no two threads set options at once")]
         let set = unsafe {
-            git2::opts::set_extensions(&["partialclone"])
+            git2::opts::set_extensions(&["partialclone", "refstorage"])
                 .and_then(|()| git2::opts::set_verify_owner_validation(false))
         };
         if let Err(error) = set {
             tracing::warn!(%error, "libgit2 does not take its options");
         }
     });
-}
-
-/// Why the repository that `folder` is in can't be read, where it is one of a kind that libgit2 doesn't know.
-fn unsupported(folder: &Path) -> Option<GitError> {
-    let root = root_above(folder);
-    let candidates = [root.join(".git/config"), root.join("config")];
-    let config =
-        candidates.iter().find_map(|file| git2::Config::open(file).ok().filter(|_| file.is_file()))?;
-    let is =
-        |name: &str, value: &str| config.get_string(name).is_ok_and(|set| set.eq_ignore_ascii_case(value));
-    let format = if is("extensions.objectformat", "sha256") {
-        UnsupportedFormat::Sha256
-    } else if is("extensions.refstorage", "reftable") {
-        UnsupportedFormat::Reftable
-    } else {
-        return None;
-    };
-    Some(GitError::Unsupported { folder: root.to_owned(), format })
 }
 
 /// The folder whose owner git looks at: the nearest that holds a `.git`, else the folder itself.

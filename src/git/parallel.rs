@@ -39,7 +39,7 @@ impl Snapshot<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::git::{EMPTY_TREE, Repository};
+    use crate::git::Repository;
     use crate::model::RepoPath;
 
     #[test]
@@ -47,13 +47,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         git2::Repository::init(folder.path()).unwrap();
         let repository = Repository::open(folder.path()).unwrap();
-        let snapshot = repository.snapshot_of_tree(EMPTY_TREE);
+        let tree = repository.empty_tree();
+        let snapshot = repository.snapshot_of_tree(tree);
         let items: Vec<usize> = (0..1000).collect();
         let failed = |reason| GitError::MalformedTree { folder: RepoPath::default(), reason };
 
         for min_items in [1, 300, 1000] {
             let made = snapshot.in_parallel(&items, min_items, |own, items| {
-                assert_eq!(own.tree(), EMPTY_TREE);
+                assert_eq!(own.tree(), tree);
                 Ok(items.to_vec())
             });
             let error = snapshot.in_parallel(&items, min_items, |_, items| match items {

@@ -1,13 +1,14 @@
 //! Git itself, as a program: what it is called with, and what it answered.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use super::error::Cause;
-use super::{GitError, Repository};
-use crate::model::printable_log;
+use super::{GitError, NeedsGit, Repository, RepositoryFormat};
+use crate::model::{ObjectFormat, printable_log};
 
 /// Variables that name a part of some repository, as they are set in a hook: they are about another one.
 /// (`git rev-parse --local-env-vars`, without those of its configuration.)
@@ -98,12 +99,19 @@ impl<'r> WorkTreeGit<'r> {
         if output.status.success() {
             return Ok(output.stdout);
         }
+        if self.repository.object_format() == ObjectFormat::Sha256 {
+            check_version(self.repository.git_dir(), RepositoryFormat::Sha256)?;
+        }
         Err(GitError::Read { what: "the work tree".to_owned(), source: words(&output) })
     }
 
     fn run(&self, command: Command, input: &[u8]) -> Result<Output, GitError> {
         tracing::debug!(?command, why = self.why, "git is asked about the work tree");
-        run(command, input).map_err(|source| GitError::NeedsGit { why: self.why.to_owned(), source })
+        run(command, input).map_err(|source| GitError::NeedsGit {
+            what: NeedsGit::Uncommitted,
+            why: self.why.to_owned(),
+            source,
+        })
     }
 }
 
@@ -121,6 +129,42 @@ fn run(mut command: Command, input: &[u8]) -> io::Result<Output> {
         });
         process.wait_with_output()
     })
+}
+
+/// A version of git, as far as formats depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct GitVersion {
+    pub(super) major: u32,
+    pub(super) minor: u32,
+}
+
+impl GitVersion {
+    /// Reads what `git version` writes, such as `git version 2.39.5 (Apple Git-154)`.
+    fn parse(said: &str) -> Option<Self> {
+        let mut numbers = said.strip_prefix("git version ")?.split('.').map(str::parse);
+        Some(Self { major: numbers.next()?.ok()?, minor: numbers.next()?.ok()? })
+    }
+}
+
+impl fmt::Display for GitVersion {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// Whether a git that failed is one that reads repositories of this format.
+///
+/// # Errors
+/// [`GitError::GitTooOld`].
+pub(super) fn check_version(git_dir: &Path, format: RepositoryFormat) -> Result<(), GitError> {
+    let output = Command::new("git").arg("version").stdin(Stdio::null()).output().map_err(GitError::NoGit)?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    match GitVersion::parse(&said) {
+        Some(version) if version < format.git() => {
+            Err(GitError::GitTooOld { folder: git_dir.to_owned(), format, found: printable_log(said.trim()) })
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Why git failed, in its own words.

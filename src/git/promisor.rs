@@ -9,11 +9,12 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use gix_object::Kind;
 
 use super::error::Cause;
+use super::handle::Handle;
 use super::program;
 use crate::model::ObjectId;
 
 /// The remote that a partial clone left objects with, or `None` when everything is here.
-pub(super) fn remote(repository: &git2::Repository) -> Option<String> {
+pub(super) fn remote(repository: &Handle) -> Option<String> {
     let config = repository.config().ok()?;
     // All of them: to make a regular expression takes longer than to pass over those that it would leave out.
     let mut entries = config.entries(None).ok()?;

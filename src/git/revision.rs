@@ -1,7 +1,7 @@
 //! What revisions name (gitrevisions(7)): names, ids and the steps from there. Git itself is asked for what a reflog, an
 //! upstream branch or a search tells.
 
-use super::{GitError, Repository, object_id, program};
+use super::{GitError, Repository, program};
 use crate::model::{CommitId, ObjectId};
 
 /// Fewer digits of an id are taken for a name, as with git.
@@ -66,8 +66,10 @@ impl Repository {
 
     /// The object with this id, of this reference, or with an id that begins so.
     fn named(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
-        if let Ok(id) = name.parse() {
-            return Ok(Some(id));
+        // In a repository of the other format it may be the beginning of an id.
+        let id = name.parse().ok().filter(|id: &ObjectId| id.format() == self.object_format());
+        if id.is_some() {
+            return Ok(id);
         }
         // To libgit2, no name is `HEAD` as well.
         let name = match name {
@@ -75,9 +77,8 @@ impl Repository {
             "@" => "HEAD",
             name => name,
         };
-        let reference = self.inner.resolve_reference_from_short_name(name).and_then(|found| found.resolve());
-        if let Some(target) = reference.ok().and_then(|reference| reference.target()) {
-            return Ok(Some(object_id(target)));
+        if let Some(target) = self.inner.references()?.target_of_short_name(name)? {
+            return Ok(Some(target));
         }
         // `git describe` puts the id behind a name and a number.
         let digits = name.rsplit_once("-g").map_or(name, |(_, digits)| digits);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::entries::EntryKind;
 use super::tree::{Entry, Snapshot};
-use super::{EMPTY_TREE, GitError, Repository};
+use super::{GitError, Repository};
 use crate::model::{Change, ChangeKind, ChangedEntry, CommitId, FileMode, RepoPath};
 
 /// Deeper than people nest submodules; a bound against hostile ones.
@@ -80,7 +80,7 @@ fn inside(
     }
     let snapshot = |commit: Option<CommitId>| match commit {
         Some(commit) => repository.snapshot(commit),
-        None => Ok(repository.snapshot_of_tree(EMPTY_TREE)),
+        None => Ok(repository.snapshot_of_tree(repository.empty_tree())),
     };
     let changes = with_submodules(&snapshot(old)?, &snapshot(new)?, Some(&folder), depth + 1)?;
     Ok(changes

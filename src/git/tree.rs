@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::entries::{EntryKind, entries, raw_entries};
 use super::objects::Objects;
 use super::{GitError, Repository};
-use crate::model::{FileMode, ObjectId, RepoPath};
+use crate::model::{FileMode, ObjectFormat, ObjectId, RepoPath};
 
 /// Deeper than any repository that people work in; a bound against hostile ones.
 const MAX_FOLDERS_DEEP: usize = 2_000;
@@ -55,6 +55,10 @@ impl<'r> Snapshot<'r> {
         self.root
     }
 
+    pub(super) fn object_format(&self) -> ObjectFormat {
+        self.repository.object_format()
+    }
+
     pub fn repository(&self) -> &'r Repository {
         self.repository
     }
@@ -76,7 +80,7 @@ impl<'r> Snapshot<'r> {
             return Ok(None);
         };
         let name = path.file_name();
-        for entry in raw_entries(&tree) {
+        for entry in raw_entries(&tree, self.object_format()) {
             match entry {
                 Ok(entry) if entry.name == name => {
                     return Ok(Some(Entry { kind: entry.kind, id: entry.id }));
@@ -106,7 +110,9 @@ impl<'r> Snapshot<'r> {
     pub fn children(&self, folder: &RepoPath) -> Result<Vec<(RepoPath, EntryKind)>, GitError> {
         check_depth(folder, folder.components().count())?;
         let tree = self.folder(folder)?.unwrap_or_default();
-        entries(&tree, folder).map(|entry| entry.map(|entry| (entry.path_in(folder), entry.kind))).collect()
+        entries(&tree, self.object_format(), folder)
+            .map(|entry| entry.map(|entry| (entry.path_in(folder), entry.kind)))
+            .collect()
     }
 
     /// The content of the file at `path`, or `None` when no regular file is there.
@@ -207,7 +213,7 @@ impl<'r> Snapshot<'r> {
         }
         check_depth(folder, depth)?;
         let raw = self.raw_tree(tree, folder)?;
-        for entry in entries(&raw, folder) {
+        for entry in entries(&raw, self.object_format(), folder) {
             let entry = entry?;
             let path = entry.path_in(folder);
             match entry.kind {
@@ -251,7 +257,7 @@ mod tests {
     use std::process::{Command, Stdio};
 
     use super::*;
-    use crate::git::EMPTY_TREE;
+    use crate::git::ids::empty_tree;
 
     #[test]
     fn an_empty_folder_is_there_though_git_keeps_no_object_of_it() {
@@ -263,7 +269,8 @@ mod tests {
         };
         assert!(git(&["init", "-q"]).wait().unwrap().success());
         let mut made = git(&["mktree", "--missing"]);
-        writeln!(made.stdin.take().unwrap(), "040000 tree {EMPTY_TREE}\tempty").unwrap();
+        writeln!(made.stdin.take().unwrap(), "040000 tree {}\tempty", empty_tree(ObjectFormat::Sha1))
+            .unwrap();
         let tree = String::from_utf8(made.wait_with_output().unwrap().stdout).unwrap();
         let repository = Repository::open(folder.path()).unwrap();
         let path = |text: &str| RepoPath::new(text).unwrap();

@@ -7,10 +7,11 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use git2::{AttrCheckFlags, Index, IndexEntry, ObjectType, Oid};
+use git2::{Config, Index, IndexEntry, ObjectType, Oid};
 
+use super::ids::{git2_format, object_id};
 use super::index_files::{ATTRIBUTES, Fate, Files, LINK, STAGE, mode_of, modified, unreadable};
-use super::{GitError, Repository, object_id};
+use super::{GitError, Repository};
 use crate::model::ObjectId;
 
 /// Attributes that make git store something else than a file's bytes (gitattributes(5)).
@@ -49,7 +50,7 @@ impl Repository {
         let file = self.git_dir().join("index");
         // Read before the index, which may be replaced meanwhile: a file that is older was not changed since.
         let written = modified(&file)?;
-        let Ok(mut index) = Index::open(&file) else {
+        let Ok(mut index) = Index::open_ext(&file, git2_format(self.object_format())) else {
             return Ok(Uncommitted::OnlyGit("the index is split, sparse or of another kind".to_owned()));
         };
         let mut files = Files::new(root, written);
@@ -80,7 +81,7 @@ impl Repository {
             return Ok(Uncommitted::OnlyGit(why));
         }
 
-        let staged = index.write_tree_to(&self.inner).map_err(failed)?;
+        let staged = self.inner.write_tree(&mut index).map_err(failed)?;
         let mut is_dirty = object_id(staged) != head_tree || !gone.is_empty();
         for entry in gone {
             index.remove(Path::new(OsStr::from_bytes(&entry.path)), 0).map_err(failed)?;
@@ -94,7 +95,7 @@ impl Repository {
                 is_dirty = true;
             }
         }
-        let tree = index.write_tree_to(&self.inner).map_err(failed)?;
+        let tree = self.inner.write_tree(&mut index).map_err(failed)?;
         Ok(Uncommitted::Known(WorkTree { tree: object_id(tree), is_dirty }))
     }
 
@@ -105,6 +106,11 @@ impl Repository {
         };
         if self.database.configuration().has_settings() {
             return Some("the environment has settings for git".to_owned());
+        }
+        if self.inner.references().is_ok_and(|references| references.hide_the_branch())
+            && has_settings_of_a_branch(&config)
+        {
+            return Some("some settings are for one branch".to_owned());
         }
         if self.common_dir().join("info/attributes").exists() {
             return Some("`info/attributes` may convert files".to_owned());
@@ -122,7 +128,7 @@ impl Repository {
     fn has_attributes(&self, entry: &IndexEntry) -> Result<bool, git2::Error> {
         let path = Path::new(OsStr::from_bytes(&entry.path));
         for name in CONVERTING {
-            if self.inner.get_attr_bytes(path, name, AttrCheckFlags::FILE_THEN_INDEX)?.is_some() {
+            if self.inner.has_attribute(path, name)? {
                 return Ok(true);
             }
         }
@@ -144,7 +150,8 @@ impl Repository {
             let target = fs::read_link(file).map_err(unreadable)?;
             objects.write(ObjectType::Blob, target.as_os_str().as_bytes()).map_err(failed)?
         } else {
-            let is_same = Oid::hash_file(ObjectType::Blob, file).map_err(failed)? == entry.id;
+            let format = git2_format(self.object_format());
+            let is_same = Oid::hash_file_ext(ObjectType::Blob, file, format).map_err(failed)? == entry.id;
             if is_same { entry.id } else { self.store(file)? }
         };
         let is_changed = id != entry.id || mode != entry.mode;
@@ -162,6 +169,15 @@ impl Repository {
         io::copy(&mut content, &mut writer).map_err(unreadable)?;
         writer.finalize().map_err(failed)
     }
+}
+
+/// Whether settings are included for some branch.
+fn has_settings_of_a_branch(config: &Config) -> bool {
+    let mut is_any = false;
+    let all = config.entries(None).and_then(|entries| {
+        entries.for_each(|entry| is_any |= entry.name_bytes().starts_with(b"includeif.onbranch:"))
+    });
+    is_any || all.is_err()
 }
 
 fn only_git(entry: &IndexEntry, why: &str) -> Uncommitted {

@@ -2,9 +2,10 @@
 
 use git2::Index;
 
+use super::ids::{git2_format, object_id, oid};
 use super::program::WorkTreeGit;
 use super::uncommitted::{Uncommitted, WorkTree};
-use super::{EMPTY_TREE, Filters, GitError, ObjectId, Repository, object_id, oid};
+use super::{Filters, GitError, ObjectId, Repository};
 use crate::model::{BranchName, CommitId, RepoPath};
 
 impl Repository {
@@ -35,7 +36,7 @@ impl Repository {
     /// [`GitError::Bare`] without a work tree, [`GitError::Read`] when a file can't be read.
     pub fn tree_of_all_files(&self, more: &[(RepoPath, Vec<u8>)]) -> Result<ObjectId, GitError> {
         let root = self.work_dir().ok_or(GitError::Bare)?;
-        let by_git = match self.uncommitted_without_git(root, EMPTY_TREE)? {
+        let by_git = match self.uncommitted_without_git(root, self.empty_tree())? {
             Uncommitted::Known(_) => None,
             Uncommitted::OnlyGit(why) => {
                 match self.tree_by_git(&WorkTreeGit::new(self, root, &why), &["add", "--all"]) {
@@ -50,13 +51,13 @@ impl Repository {
             return Ok(tree);
         }
         let failed = |source| GitError::read("the work tree", source);
-        let mut index = Index::new().map_err(failed)?;
+        let mut index = Index::new_ext(git2_format(self.object_format())).map_err(failed)?;
         index.read_tree(&self.inner.find_tree(oid(tree)).map_err(failed)?).map_err(failed)?;
         for (path, content) in more {
-            let id = self.inner.blob(content).map_err(failed)?;
+            let id = self.inner.write_blob(content).map_err(failed)?;
             index.add(&regular_file(path, id)).map_err(failed)?;
         }
-        Ok(object_id(index.write_tree_to(&self.inner).map_err(failed)?))
+        Ok(object_id(self.inner.write_tree(&mut index).map_err(failed)?))
     }
 
     fn tree_by_libgit2(&self) -> Result<ObjectId, GitError> {
@@ -71,10 +72,11 @@ impl Repository {
     }
 
     /// The branch that is checked out, also where it has no commit yet; `None` when `HEAD` is detached.
-    pub fn checked_out_branch(&self) -> Option<BranchName> {
-        let head = self.inner.find_reference("HEAD").ok()?;
-        let target = head.symbolic_target().ok()??;
-        target.strip_prefix("refs/heads/").map(BranchName::new)
+    ///
+    /// # Errors
+    /// [`GitError::Read`] when `HEAD` can't be read.
+    pub fn checked_out_branch(&self) -> Result<Option<BranchName>, GitError> {
+        Ok(self.inner.references()?.head()?.branch.map(BranchName::new))
     }
 }
 

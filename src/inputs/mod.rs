@@ -11,7 +11,7 @@ mod list;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
+use std::io::{self, BufRead as _};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -30,6 +30,9 @@ use crate::workspace::{Project, Workspace};
 
 /// With fewer, a walk has ended sooner than a thread has opened the repository.
 const MIN_PROJECTS_FOR_THREADS: usize = 200;
+
+/// How much of an extra input is read at once.
+const READ_BYTES: usize = 64 << 10;
 
 /// One file that a project is made from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -214,9 +217,18 @@ fn read_extra(path: &Path, kind: fs::FileType) -> io::Result<(FileMode, [u8; 32]
     if !kind.is_file() {
         return Err(io::Error::other("it is neither a file nor a link"));
     }
-    let mut file = fs::File::open(path)?;
+    let file = fs::File::open(path)?;
     let executable = file.metadata()?.permissions().mode() & 0o100 != 0;
     let mut hash = Sha256::new();
-    io::copy(&mut file, &mut hash)?;
+    let mut content = io::BufReader::with_capacity(READ_BYTES, file);
+    loop {
+        let chunk = content.fill_buf()?;
+        if chunk.is_empty() {
+            break;
+        }
+        hash.update(chunk);
+        let bytes = chunk.len();
+        content.consume(bytes);
+    }
     Ok((if executable { FileMode::Executable } else { FileMode::Regular }, hash.finalize().into()))
 }

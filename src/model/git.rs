@@ -5,34 +5,69 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// The SHA-1 name of a git object.
+/// The name of a git object.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ObjectId([u8; 20]);
+pub enum ObjectId {
+    Sha1([u8; 20]),
+    Sha256([u8; 32]),
+}
 
-/// A text that is not 40 hexadecimal digits.
+/// By what a repository names its objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObjectFormat {
+    Sha1,
+    Sha256,
+}
+
+/// A text that is neither 40 nor 64 hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{0}` is not an object id: 40 hexadecimal digits are expected")]
+#[error("`{0}` is not an object id: 40 or 64 hexadecimal digits are expected")]
 pub struct InvalidObjectId(String);
 
+impl ObjectFormat {
+    /// The length of an id, in bytes.
+    pub const fn id_bytes(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+        }
+    }
+}
+
 impl ObjectId {
-    pub const fn from_bytes(bytes: [u8; 20]) -> Self {
-        Self(bytes)
+    /// An id of either format; `None` for bytes of another length.
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+        match bytes.len() {
+            20 => bytes.try_into().ok().map(Self::Sha1),
+            32 => bytes.try_into().ok().map(Self::Sha256),
+            _ => None,
+        }
     }
 
-    pub const fn as_bytes(&self) -> &[u8; 20] {
-        &self.0
+    pub const fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Sha1(bytes) => bytes,
+            Self::Sha256(bytes) => bytes,
+        }
+    }
+
+    pub const fn format(&self) -> ObjectFormat {
+        match self {
+            Self::Sha1(_) => ObjectFormat::Sha1,
+            Self::Sha256(_) => ObjectFormat::Sha256,
+        }
     }
 }
 
 impl fmt::Display for ObjectId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_hex(&self.0, formatter)
+        write_hex(self.as_bytes(), formatter)
     }
 }
 
 impl fmt::Debug for ObjectId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_hex(&self.0, formatter)
+        write_hex(self.as_bytes(), formatter)
     }
 }
 
@@ -40,7 +75,8 @@ impl FromStr for ObjectId {
     type Err = InvalidObjectId;
 
     fn from_str(text: &str) -> Result<Self, InvalidObjectId> {
-        parse_hex(text).map(Self).ok_or_else(|| InvalidObjectId(text.to_owned()))
+        let id = parse_hex(text).map(Self::Sha1).or_else(|| parse_hex(text).map(Self::Sha256));
+        id.ok_or_else(|| InvalidObjectId(text.to_owned()))
     }
 }
 

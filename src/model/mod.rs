@@ -26,7 +26,7 @@ pub use context_name::ContextName;
 pub use digest::{ContentDigest, InputDigest, ManifestDigest};
 pub use error_kind::ErrorKind;
 pub use fingerprint::{Fingerprint, Fingerprinter};
-pub use git::{BranchName, CommitId, FileMode, ObjectId};
+pub use git::{BranchName, CommitId, FileMode, ObjectFormat, ObjectId};
 pub use image::{Host, ImageRef, RepositoryName};
 pub use image_error::InvalidImageRef;
 pub use image_name::{ImageName, ImagePattern, ImagePrefix, TaggedImage};

@@ -84,7 +84,7 @@ impl<'r> Search<'r> {
         revision: &Revision<'_>,
         relation: Relation,
     ) -> Result<Result<CommitId, String>, GitError> {
-        let commit = match self.find(revision) {
+        let commit = match self.find(revision)? {
             Ok(commit) => commit,
             Err(why) => return Ok(Err(why)),
         };
@@ -114,7 +114,7 @@ impl<'r> Search<'r> {
     /// Whether a relation can hold at all: the head may be on another branch, as far as the history that is here shows.
     pub(super) fn is_applicable(&self, relation: &Relation) -> Result<bool, GitError> {
         let Relation::FirstParentOn { branch, is_known } = relation else { return Ok(true) };
-        match self.repository().branch(branch) {
+        match self.repository().branch(branch)? {
             _ if *is_known => Ok(true),
             Some(tip) => self.repository().is_ancestor(self.head, tip),
             None => Ok(false),
@@ -131,10 +131,13 @@ impl<'r> Search<'r> {
     }
 
     /// The commit that a revision names, which is fetched where that is wanted, or why there is none.
-    fn find(&mut self, revision: &Revision<'_>) -> Result<CommitId, String> {
+    fn find(&mut self, revision: &Revision<'_>) -> Result<Result<CommitId, String>, GitError> {
         let here = |repository: &Repository| match revision {
-            Revision::Commit(commit) => Some(*commit).filter(|commit| repository.has(*commit)),
-            Revision::Named(name) => repository.commit(name).ok(),
+            Revision::Commit(commit) => Ok(Some(*commit).filter(|commit| repository.has(*commit))),
+            Revision::Named(name) => match repository.commit(name) {
+                Err(GitError::BadRevision { .. }) => Ok(None),
+                found => found.map(Some),
+            },
             Revision::Branch(branch) => repository.branch(branch),
         };
         let wanted = match revision {
@@ -142,16 +145,18 @@ impl<'r> Search<'r> {
             Revision::Named(name) => name.parse().ok().map(Wanted::Commit),
             Revision::Branch(branch) => Some(Wanted::Branch(branch)),
         };
-        if let Some(commit) = here(self.repository()) {
-            return Ok(commit);
+        if let Some(commit) = here(self.repository())? {
+            return Ok(Ok(commit));
         }
-        if let Some(wanted) = wanted.filter(|_| self.missing == Missing::Fetched) {
-            self.fetch(&[wanted], Depth::One).map_err(|error| in_one_line(&error))?;
+        if let Some(wanted) = wanted.filter(|_| self.missing == Missing::Fetched)
+            && let Err(error) = self.fetch(&[wanted], Depth::One)
+        {
+            return Ok(Err(in_one_line(&error)));
         }
-        here(self.repository()).ok_or_else(|| match revision {
+        Ok(here(self.repository())?.ok_or_else(|| match revision {
             Revision::Branch(branch) => format!("there is no branch `{branch}` here to compare with"),
             _ => format!("{revision} is not here"),
-        })
+        }))
     }
 
     fn why_unrelated(&self, revision: &Revision<'_>, relation: &Relation) -> String {

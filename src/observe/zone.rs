@@ -72,7 +72,7 @@ fn of_default_branch(request: Request<'_>) -> Result<Option<Trust>, ObserveError
     if let ManifestSource::File { .. } = source {
         return Ok(None);
     }
-    let Some(tip) = repository.branch(&workspace.settings.default_branch) else { return Ok(None) };
+    let Some(tip) = repository.branch(&workspace.settings.default_branch)? else { return Ok(None) };
     let of_default = repository.snapshot(tip)?;
     let file = RepoPath::new(MANIFEST.as_bytes()).expect("the manifest's name is a path");
     // A large manifest takes a while to be read, and is mostly the same or says nothing of trust.

@@ -36,7 +36,7 @@ fn image(project: &str) -> Image {
 }
 
 fn commit() -> CommitId {
-    CommitId(ObjectId::from_bytes([1; 20]))
+    CommitId(ObjectId::Sha1([1; 20]))
 }
 
 fn changes(changed: &[&str]) -> Changes {

@@ -3,7 +3,7 @@ use crate::config::EnvironmentName;
 use crate::model::{Fingerprinter, ObjectId, Timestamp};
 
 fn commit(byte: u8) -> CommitId {
-    CommitId(ObjectId::from_bytes([byte; 20]))
+    CommitId(ObjectId::Sha1([byte; 20]))
 }
 
 fn name(text: &str) -> ProjectName {

@@ -126,7 +126,7 @@ fn path(text: &str) -> RepoPath {
 }
 
 fn commit() -> CommitId {
-    CommitId(ObjectId::from_bytes([1; 20]))
+    CommitId(ObjectId::Sha1([1; 20]))
 }
 
 fn inputs() -> InputDigest {

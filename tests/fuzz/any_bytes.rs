@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chinampa::internals::config::{self, Manifest, ManifestErrors};
 use chinampa::internals::dockerfile::Dockerfile;
 use chinampa::internals::git::{EntryKind, RawEntry, tree_entries};
-use chinampa::internals::model::{ImageRef, RepoPath};
+use chinampa::internals::model::{ImageRef, ObjectFormat, RepoPath};
 use chinampa::internals::patterns::{Index, Pattern, Patterns};
 
 /// What a pinned parent becomes.
@@ -158,8 +158,13 @@ fn check(dockerfile: &Dockerfile, bytes: &[u8]) {
 /// A raw tree: its entries, written again, are the bytes up to the first that is wrong, and their names can't leave
 /// their folder; the order is that of the names, a folder's with a `/` at its end.
 pub fn tree(bytes: &[u8]) {
+    tree_of(bytes, ObjectFormat::Sha1);
+    tree_of(bytes, ObjectFormat::Sha256);
+}
+
+fn tree_of(bytes: &[u8], format: ObjectFormat) {
     let (mut again, mut is_whole, mut entries) = (Vec::new(), true, Vec::new());
-    for entry in tree_entries(bytes, &RepoPath::default()) {
+    for entry in tree_entries(bytes, format, &RepoPath::default()) {
         let Ok(entry) = entry else {
             is_whole = false;
             continue;

@@ -63,12 +63,16 @@ pub(crate) struct Shop {
 impl Shop {
     /// An empty repository, whose images stay in the machine's own engine.
     pub(crate) fn new() -> Self {
+        Self::of(World::new())
+    }
+
+    /// The same in a repository that is empty, too.
+    pub(crate) fn of(mut world: World) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
         let (process, number) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let prefix = format!("t{now}-{process}-{number}/");
         let docker_config = tempfile::tempdir().unwrap();
-        let mut world = World::new();
         world.set("DOCKER_HOST", &BedEngine::Machine.host());
         world.set("DOCKER_CONFIG", docker_config.path().to_str().unwrap());
         let (policy, engines) = (String::new(), vec![BedEngine::SecondMachine, BedEngine::Machine]);

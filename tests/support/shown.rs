@@ -8,7 +8,12 @@ use crate::support::world::{Answer, World};
 impl World {
     /// A commit of these files, on `main`.
     pub(crate) fn of(files: &[(&str, &str)]) -> Self {
-        let world = Self::new();
+        Self::new().with(files)
+    }
+
+    /// Commits these files.
+    pub(crate) fn with(self, files: &[(&str, &str)]) -> Self {
+        let world = self;
         files.iter().for_each(|(path, content)| {
             world.write(path, content);
         });
@@ -18,8 +23,14 @@ impl World {
 
     /// A commit with one project, `api`.
     pub(crate) fn with_api() -> Self {
+        Self::with_api_in(&[])
+    }
+
+    /// The same in a repository of this format.
+    pub(crate) fn with_api_in(format: &[&str]) -> Self {
         let manifest = "workspace.name = \"shop\"\n[projects.api]\npath = \"api\"\n";
-        Self::of(&[("projects.toml", manifest), ("api/Dockerfile", "FROM chinampa/base:1\nCOPY . /\n")])
+        let files = [("projects.toml", manifest), ("api/Dockerfile", "FROM chinampa/base:1\nCOPY . /\n")];
+        Self::of_format(format).with(&files)
     }
 
     /// Runs the binary and shows its answer with placeholders for this world's folder, for ids and times.

@@ -4,6 +4,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+/// Options of `git init` for repositories of each format, the usual one first.
+pub const FORMATS: [&[&str]; 4] = [
+    &[],
+    &["--ref-format=reftable"],
+    &["--object-format=sha256"],
+    &["--object-format=sha256", "--ref-format=reftable"],
+];
+
 /// A git repository that a test writes. Removed when it is dropped.
 #[derive(Debug)]
 pub struct World {
@@ -22,21 +30,35 @@ pub struct Answer {
 impl World {
     /// An empty repository on the branch `main`, without a commit.
     pub fn new() -> Self {
+        Self::of_format(&[])
+    }
+
+    /// The same in a repository of this format: options of `git init`.
+    pub fn of_format(format: &[&str]) -> Self {
         let world = Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() };
-        world.git(["init", "-q", "-b", "main", "--template="]);
+        world.git_with(&[&["init", "-q", "-b", "main", "--template="], format].concat());
         world
     }
 
-    /// A clone of `source`'s `main`.
+    /// A clone of `source`'s `main`, of the same format.
     pub fn clone_of(source: &Path) -> Self {
-        Self::cloned([&source.display().to_string()])
+        Self::cloned_in_format(&source.display().to_string(), source, &[])
+    }
+
+    /// A clone with these options, which keeps its references as `source` does.
+    pub fn cloned_in_format(url: &str, source: &Path, options: &[&str]) -> Self {
+        let world = Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() };
+        let references =
+            world.git_with(&["-C", &source.display().to_string(), "rev-parse", "--show-ref-format"]);
+        let references = format!("--ref-format={references}");
+        world.git_with(&[&["clone", "-q", &references], options, &[url, "."]].concat());
+        world
     }
 
     /// What `git clone` makes with these arguments.
-    pub fn cloned<const N: usize>(arguments: [&str; N]) -> Self {
+    pub fn cloned(arguments: &[&str]) -> Self {
         let world = Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() };
-        let words: Vec<&str> = ["clone", "-q"].into_iter().chain(arguments).chain(["."]).collect();
-        world.git_with(&words);
+        world.git_with(&[&["clone", "-q"], arguments, &["."]].concat());
         world
     }
 
@@ -73,7 +95,8 @@ impl World {
         self.git_with(&arguments)
     }
 
-    fn git_with(&self, arguments: &[&str]) -> String {
+    /// The same with any number of arguments.
+    pub fn git_with(&self, arguments: &[&str]) -> String {
         let output = Command::new("git")
             .args([
                 "-c",

@@ -9,7 +9,7 @@ use crate::model::{BranchName, Fingerprint, Fingerprinter, InputDigest, ObjectId
 use crate::record::{InProgress, ProjectEnd};
 
 fn commit(byte: u8) -> CommitId {
-    CommitId(ObjectId::from_bytes([byte; 20]))
+    CommitId(ObjectId::Sha1([byte; 20]))
 }
 
 fn name(text: &str) -> ProjectName {

@@ -14,7 +14,7 @@ async fn restart(services: &Services, service: Service) -> (Result<(), ServiceEr
         environment: &"dev".parse().unwrap(),
         project: &"api".parse().unwrap(),
         repository: &"api".parse().unwrap(),
-        commit: CommitId(ObjectId::from_bytes([1; 20])),
+        commit: CommitId(ObjectId::Sha1([1; 20])),
         image: &image().parse().unwrap(),
     };
     let events = Mutex::new(Vec::new());

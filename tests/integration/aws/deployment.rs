@@ -475,7 +475,7 @@ async fn a_shallow_clone_is_deployed_from_when_history_may_be_fetched() {
     it.build();
     it.shop.world.git(["config", "uploadpack.allowAnySHA1InWant", "true"]);
     let source = format!("file://{}", it.shop.world.path().display());
-    let mut clone = World::cloned(["--depth=1", &source]);
+    let mut clone = World::cloned(&["--depth=1", &source]);
     clone.set_all_of(&it.shop.world);
 
     let cut = clone.run(["deploy", "-e", "dev"]);

@@ -1,6 +1,4 @@
-//! Clones that lack a part of what was committed, and repositories of other formats.
-
-use std::path::Path;
+//! Clones that lack a part of what was committed.
 
 use insta::assert_snapshot;
 
@@ -30,7 +28,7 @@ fn url(origin: &World) -> String {
 }
 
 fn partial(origin: &World, filter: &str) -> World {
-    World::cloned([filter, &url(origin)])
+    World::cloned(&[filter, &url(origin)])
 }
 
 const PLANNED: &str = "\
@@ -93,7 +91,7 @@ fn what_a_partial_clone_can_not_get_is_an_error_of_the_environment() {
 #[test]
 fn a_build_in_a_sparse_partial_clone_has_all_files() {
     let origin = origin();
-    let clone = World::cloned(["--filter=blob:none", "--sparse", &url(&origin)]);
+    let clone = World::cloned(&["--filter=blob:none", "--sparse", &url(&origin)]);
     assert!(!clone.file("api").exists());
 
     let plan = clone.shown(["plan", "--offline", "--digests", "--base", "HEAD~1"]);
@@ -122,40 +120,6 @@ fn a_linked_work_tree_is_a_repository_with_a_head_of_its_own() {
     );
 }
 
-#[test]
-fn formats_that_cant_be_read_are_named() {
-    let format = |arguments: &[&str]| {
-        let folder = tempfile::tempdir().unwrap();
-        let git = |arguments: &[&str]| {
-            let status =
-                std::process::Command::new("git").args(arguments).current_dir(folder.path()).status();
-            assert!(status.unwrap().success());
-        };
-        git(arguments);
-        if arguments.len() == 2 {
-            git(&["config", "core.repositoryFormatVersion", "1"]);
-            git(&["config", "extensions.refStorage", "reftable"]);
-        }
-        let answer = World::new().run(["-C", folder.path().to_str().unwrap(), "plan", "--offline"]);
-        shown_in(answer.to_string(), folder.path())
-    };
-
-    assert_snapshot!(format(&["init", "-q", "--object-format=sha256"]), @"
-    stderr: error: the repository at `<folder>` names its objects by SHA-256, which is not supported
-    stderr:   hint: only repositories with SHA-1 object ids can be read
-    [exit: 2]
-    ");
-    assert_snapshot!(format(&["init", "-q"]), @"
-    stderr: error: the repository at `<folder>` keeps its references in reftables, which is not supported
-    stderr:   hint: `git refs migrate --ref-format=files` keeps them in files
-    [exit: 2]
-    ");
-}
-
-fn shown_in(answer: String, folder: &Path) -> String {
-    answer.replace(&folder.canonicalize().unwrap().display().to_string(), "<folder>")
-}
-
 /// Where its history is cut off stands in the clone's folder, not in the work tree's.
 #[test]
 fn a_work_tree_of_a_shallow_clone_is_as_shallow() {
@@ -163,7 +127,7 @@ fn a_work_tree_of_a_shallow_clone_is_as_shallow() {
     origin.git(["checkout", "-q", "-b", "topic", "HEAD~1"]);
     origin.write("web/f", "2").commit();
     origin.git(["checkout", "-q", "main"]);
-    let clone = World::cloned(["--depth", "1", "--no-single-branch", &url(&origin)]);
+    let clone = World::cloned(&["--depth", "1", "--no-single-branch", &url(&origin)]);
     let folder = tempfile::tempdir().unwrap();
     let work_tree = folder.path().join("work-tree");
     let work_tree = work_tree.to_str().unwrap();

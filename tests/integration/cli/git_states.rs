@@ -7,15 +7,18 @@ use insta::assert_snapshot;
 use serde_json::Value;
 
 use crate::support::shop::{Project, Shop};
-use crate::support::world::{Answer, World};
+use crate::support::world::{Answer, FORMATS, World};
 
 const PROJECTS: &[Project] = &[("lib", "FROM scratch\nCOPY . /\n", "")];
+
+/// The usual format, and the one in which all is new.
+const OLDEST_AND_NEWEST: [&[&str]; 2] = [FORMATS[0], FORMATS[3]];
 
 /// What makes a fresh clone one of a kind.
 type Prepare = fn(&World);
 
 /// Every state of which git says that nothing is uncommitted.
-const CLEAN: [(&str, Prepare); 15] = [
+const CLEAN: [(&str, Prepare); 16] = [
     ("as it was cloned", |_| {}),
     ("a sparse checkout of folders", |clone| {
         clone.git(["sparse-checkout", "set", "--cone", "other"]);
@@ -44,6 +47,12 @@ const CLEAN: [(&str, Prepare); 15] = [
     ("line ends of another system", |clone| {
         clone.git(["config", "core.autocrlf", "true"]);
         converted(clone, "text", "abc\r\n");
+    }),
+    ("line ends of another system on one branch", |clone| {
+        clone.write(".git/of-main", "[core]\n\tautocrlf = true\n");
+        clone.git(["config", "includeIf.onbranch:main.path", "of-main"]);
+        clone.write("lib/a.txt", "abc\r\n").git(["add", "lib/a.txt"]);
+        clone.write("lib/a.txt", "abc\r\n");
     }),
     ("line ends as an attribute says", |clone| converted(clone, "text eol=crlf", "abc\r\n")),
     ("an id in a file", |clone| {
@@ -76,8 +85,8 @@ fn converted(clone: &World, attribute: &str, content: &str) {
     clone.write("lib/a.txt", content);
 }
 
-fn shop() -> Shop {
-    let shop = Shop::new();
+fn shop(format: &[&str]) -> Shop {
+    let shop = Shop::of(World::of_format(format));
     let (a, id) = ("abc\n", "$Id$\n");
     shop.world
         .write("lib/a.txt", a)
@@ -103,51 +112,59 @@ fn told(answer: &Answer) -> (bool, String) {
 
 #[test]
 fn what_git_calls_clean_is_the_commit_to_every_command() {
-    let shop = shop();
-    let built = told(&shop.world.run(["build", "-q", "--json"]));
-    for (state, prepare) in CLEAN {
-        let mut clone = clone(&shop);
-        prepare(&clone);
-        assert_eq!(clone.git(["--no-optional-locks", "status", "--porcelain", "-uno"]), "", "{state}");
-
-        let planned = told(&clone.run(["plan", "--json"]));
-        let check = clone.run(["check_rebuild", "lib", "--base", "HEAD"]);
-        let laptop = clone.run(["build", "--json"]);
-        clone.set("CI", "true");
-        let ci = clone.run(["build", "--json"]);
-
-        assert_eq!(planned, built, "{state}");
-        assert_eq!(check.exit, 1, "{state}: {check}");
-        for build in [laptop, ci] {
-            assert_eq!(told(&build), built, "{state}");
-            assert_eq!(build.json()["projects"][0]["outcome"], "reused", "{state}: {build}");
+    for format in OLDEST_AND_NEWEST {
+        let shop = shop(format);
+        let built = told(&shop.world.run(["build", "-q", "--json"]));
+        for (state, prepare) in CLEAN {
+            is_the_commit(&shop, &built, prepare, &format!("{format:?}: {state}"));
         }
+    }
+}
+
+fn is_the_commit(shop: &Shop, built: &(bool, String), prepare: Prepare, state: &str) {
+    let mut clone = clone(shop);
+    prepare(&clone);
+    assert_eq!(clone.git(["--no-optional-locks", "status", "--porcelain", "-uno"]), "", "{state}");
+
+    let planned = told(&clone.run(["plan", "--json"]));
+    let check = clone.run(["check_rebuild", "lib", "--base", "HEAD"]);
+    let laptop = clone.run(["build", "--json"]);
+    clone.set("CI", "true");
+    let ci = clone.run(["build", "--json"]);
+
+    assert_eq!(planned, *built, "{state}");
+    assert_eq!(check.exit, 1, "{state}: {check}");
+    for build in [laptop, ci] {
+        assert_eq!(told(&build), *built, "{state}");
+        assert_eq!(build.json()["projects"][0]["outcome"], "reused", "{state}: {build}");
     }
 }
 
 #[test]
 fn an_uncommitted_change_has_the_digest_of_its_commit_in_every_state() {
-    let shop = shop();
-    for (state, prepare) in CLEAN {
-        let mut clone = clone(&shop);
-        prepare(&clone);
-        clone.write("lib/new.txt", "one\r\ntwo\r\n");
-        clone.git(["add", "--sparse", "lib/new.txt"]);
-        clone.write("other/o", "another");
+    for format in OLDEST_AND_NEWEST {
+        let shop = shop(format);
+        for (state, prepare) in CLEAN {
+            let mut clone = clone(&shop);
+            prepare(&clone);
+            clone.write("lib/new.txt", "one\r\ntwo\r\n");
+            clone.git(["add", "--sparse", "lib/new.txt"]);
+            clone.write("other/o", "another");
 
-        let (is_dirty, planned) = told(&clone.run(["plan", "--json"]));
-        clone.git(["commit", "-q", "-a", "-m", "change"]);
-        clone.set("CI", "true");
-        let committed = told(&clone.run(["plan", "--json"]));
+            let (is_dirty, planned) = told(&clone.run(["plan", "--json"]));
+            clone.git(["commit", "-q", "-a", "-m", "change"]);
+            clone.set("CI", "true");
+            let committed = told(&clone.run(["plan", "--json"]));
 
-        assert!(is_dirty, "{state}");
-        assert_eq!(committed, (false, planned), "{state}");
+            assert!(is_dirty, "{format:?}: {state}");
+            assert_eq!(committed, (false, planned), "{format:?}: {state}");
+        }
     }
 }
 
 #[test]
 fn a_file_that_was_announced_to_git_is_an_uncommitted_change() {
-    let shop = shop();
+    let shop = shop(FORMATS[0]);
     let mut clone = clone(&shop);
     clone.write("lib/new.txt", "new").git(["add", "--intent-to-add", "lib/new.txt"]);
 
@@ -172,7 +189,7 @@ fn without_git(world: &mut World) {
 
 #[test]
 fn without_git_all_is_told_that_can_be_told_without_it() {
-    let shop = shop();
+    let shop = shop(FORMATS[0]);
     let [mut sparse, mut plain, mut split] = [(); 3].map(|()| clone(&shop));
     sparse.git(["sparse-checkout", "set", "--cone", "other"]);
     split.git(["update-index", "--split-index"]);
@@ -198,7 +215,7 @@ fn without_git_all_is_told_that_can_be_told_without_it() {
 
 #[test]
 fn an_untrusted_run_starts_no_filter_that_the_repository_may_have_written() {
-    let shop = shop();
+    let shop = shop(FORMATS[0]);
     let mut clone = clone(&shop);
     clone.write(".git/info/attributes", "lib/a.txt filter=own\n");
     clone.git(["config", "filter.own.clean", "touch lib/was-run; cat"]);

@@ -13,6 +13,7 @@ mod damaged;
 mod failed_builds;
 pub(crate) mod failures;
 mod files;
+mod formats;
 mod full_disk;
 mod git_states;
 mod hostile;

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::support::world::World;
+use crate::support::world::{FORMATS, World};
 
 const DOCKERFILE: (&str, &str) = ("api/Dockerfile", "FROM scratch\nCOPY library/src /src\n");
 
@@ -16,8 +16,12 @@ const PATTERNS: (&str, &str) = ("api/.rebuild_patterns", "./library/src/\n");
 
 /// A library, and a repository that has it as `api/library`.
 fn worlds() -> (World, World) {
-    let library = World::of(&[("src/a", "1"), ("docs/b", "1")]);
-    let world = World::of(&[MANIFEST, DOCKERFILE, PATTERNS]);
+    worlds_in(FORMATS[0])
+}
+
+fn worlds_in(format: &[&str]) -> (World, World) {
+    let library = World::of_format(format).with(&[("src/a", "1"), ("docs/b", "1")]);
+    let world = World::of_format(format).with(&[MANIFEST, DOCKERFILE, PATTERNS]);
     world.git(["submodule", "--quiet", "add", &library.path().display().to_string(), "api/library"]);
     world.commit();
     (library, world)
@@ -50,6 +54,20 @@ fn a_submodule_is_an_input_where_a_line_takes_a_part_of_it() {
     stderr: changes of <10 hex> since <10 hex> (--base)
     [exit: 0]
     ");
+}
+
+#[test]
+fn a_submodule_in_a_repository_of_another_format_is_read_as_in_the_usual_one() {
+    let answers = |format| {
+        let (library, world) = worlds_in(format);
+        update(&library, &world);
+        world.write("api/library/src/a", "3");
+        let clone = World::clone_of(world.path());
+        let why = ["why", "api", "--base", "HEAD^"];
+        [world.shown(why), world.shown(["inputs", "api"]), clone.shown(why), clone.shown(["build", "-q"])]
+    };
+
+    assert_eq!(answers(FORMATS[3]), answers(FORMATS[0]));
 }
 
 #[test]

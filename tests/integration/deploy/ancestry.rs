@@ -151,7 +151,7 @@ fn history_that_a_shallow_clone_lacks_is_fetched_where_that_is_wanted() {
     for (deployed, expected) in
         [(&older, Relation::FastForward), (&side, Relation::Diverged), (&newest, Relation::Same)]
     {
-        let clone = World::cloned(["--depth=1", &source]);
+        let clone = World::cloned(&["--depth=1", &source]);
         let repository = Repository::open(clone.path()).unwrap();
         assert!(repository.is_shallow());
 

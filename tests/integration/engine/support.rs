@@ -85,7 +85,7 @@ impl Repository {
 
     pub(crate) fn blob(&self, content: impl AsRef<[u8]>) -> Content {
         let id = self.repository.blob(content.as_ref()).unwrap();
-        let id = ObjectId::from_bytes(id.as_bytes().try_into().unwrap());
+        let id = ObjectId::from_slice(id.as_bytes()).unwrap();
         Content::Blob { blobs: self.blobs(), id }
     }
 

@@ -10,16 +10,17 @@ use chinampa::internals::git::Repository;
 use chinampa::internals::model::CommitId;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::select;
 
-use crate::support::world::World;
+use crate::support::world::{FORMATS, World};
 
 /// A commit's parents, as numbers of commits before it, and its time: clocks go wrong.
 type Commits = Vec<(Vec<usize>, u64)>;
 
 #[test]
 fn the_best_common_ancestors_are_those_that_no_other_has_behind_it() {
-    proptest!(crate::laws::config(96), |(commits in commits(), in_graph in any::<prop::sample::Index>())| {
-        let world = World::new();
+    proptest!(crate::laws::config(96), |(format in select(&FORMATS[..]), commits in commits(), in_graph in any::<prop::sample::Index>())| {
+        let world = World::of_format(format);
         let in_graph = in_graph.index(commits.len() + 1);
         write_commits(&world, &commits, 0..in_graph);
         world.git(["commit-graph", "write", "--reachable"]);
@@ -119,7 +120,8 @@ fn gix_revision_still_gives_an_ancestor_of_a_best_common_ancestor() {
     let world = World::new();
     write_commits(&world, &commits, 0..commits.len());
     let ids = ids(&world);
-    let [zero, three, four] = [0, 3, 4].map(|number| gix_hash::ObjectId::Sha1(*ids[number].0.as_bytes()));
+    let [zero, three, four] =
+        [0, 3, 4].map(|number| gix_hash::ObjectId::from_bytes_or_panic(ids[number].0.as_bytes()));
     let objects = gix_odb::at(world.file(".git/objects"), gix_hash::Kind::Sha1).unwrap();
     let mut graph = gix_revision::Graph::new(objects, None);
 

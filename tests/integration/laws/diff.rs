@@ -169,7 +169,7 @@ impl Trees {
         let mut entries: Vec<(&[u8], &str, ObjectId, Vec<u8>)> = Vec::new();
         for (name, node) in folder {
             let (mode, id) = match node {
-                Node::File(mode, content) => (*mode, ObjectId::from_bytes([*content; 20])),
+                Node::File(mode, content) => (*mode, ObjectId::Sha1([*content; 20])),
                 Node::Folder(inner) => ("40000", self.write(inner)),
             };
             let end = if mode == "40000" { &b"/"[..] } else { b"" };
@@ -190,7 +190,7 @@ impl Trees {
             content.write_all(&tree).unwrap();
             fs::write(folder.join(&name[2..]), content.finish().unwrap()).unwrap();
         }
-        ObjectId::from_bytes(id.as_bytes().try_into().unwrap())
+        ObjectId::from_slice(id.as_bytes()).unwrap()
     }
 }
 

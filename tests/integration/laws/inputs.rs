@@ -240,9 +240,9 @@ fn extra_inputs_without_a_work_tree_are_an_error_that_says_what_is_needed() {
     assert_eq!(error.hint().as_deref(), Some("run it in a clone that has a work tree"));
 }
 
-/// The repository that `docs/input-digest.md` describes.
-fn documented() -> World {
-    let world = World::new();
+/// The repository that `docs/input-digest.md` describes, in this format, and with a submodule at this commit.
+fn documented(format: &[&str], theme: &str) -> World {
+    let world = World::of_format(format);
     world.write("projects.toml", documentation("toml").remove(0));
     world.write("lib/Dockerfile", "FROM scratch\nCOPY . /lib/\n").write("lib/greeting", "hello\n");
     world
@@ -263,12 +263,7 @@ fn documented() -> World {
     std::fs::create_dir(world.file("site/theme")).unwrap();
     world.git(["add", "-A"]);
     world.git(["update-index", "--chmod=+x", "api/run"]);
-    world.git([
-        "update-index",
-        "--add",
-        "--cacheinfo",
-        "160000,1234567890123456789012345678901234567890,site/theme",
-    ]);
+    world.git(["update-index", "--add", "--cacheinfo", &format!("160000,{theme},site/theme")]);
     world.git(["commit", "-qm", "as documented"]);
     world
 }
@@ -277,10 +272,12 @@ fn documented() -> World {
 fn the_documented_vectors_are_what_the_documented_format_and_the_library_give() {
     let vectors = documentation("json");
 
-    let digests = digests(&documented());
+    let usual = digests(&documented(&[], "1234567890123456789012345678901234567890"));
+    let of_sha256 = digests(&documented(&["--object-format=sha256"], &"1".repeat(64)));
 
-    assert_eq!(vectors.len(), 4);
-    for (vector, name) in vectors.iter().zip(["lib", "api", "site", "model"]) {
+    let names = [("lib", &usual), ("api", &usual), ("site", &usual), ("model", &usual), ("lib", &of_sha256)];
+    assert_eq!(vectors.len(), names.len());
+    for (vector, (name, digests)) in vectors.iter().zip(names) {
         let (records, digest) = vector.trim_end().rsplit_once('\n').unwrap();
         let records: Vec<Vec<String>> =
             records.lines().map(|record| serde_json::from_str(record).unwrap()).collect();

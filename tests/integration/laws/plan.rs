@@ -58,7 +58,7 @@ fn case() -> impl Strategy<Value = Case> {
 
 impl Case {
     fn changes(&self) -> Changes {
-        let commit = CommitId(ObjectId::from_bytes([1; 20]));
+        let commit = CommitId(ObjectId::Sha1([1; 20]));
         Changes {
             head: commit,
             is_dirty: false,

@@ -12,7 +12,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use crate::support::world::World;
+use crate::support::world::{FORMATS, World};
 
 const FILES: [&str; 9] =
     ["a.txt", "b.bin", "x", "d/c.txt", "d/e.u16", "d/f.id", "d/s/g.txt", "d/s/h.bin", "n/o"];
@@ -92,6 +92,7 @@ enum Edit {
 
 #[derive(Clone, Debug)]
 struct Case {
+    format: &'static [&'static str],
     settings: Vec<[&'static str; 2]>,
     attributes: Vec<(&'static str, &'static str)>,
     files: Vec<(&'static str, &'static [u8])>,
@@ -119,13 +120,14 @@ fn case() -> impl Strategy<Value = Case> {
     ];
     let files = vec((select(&FILES[..]), select(&CONTENTS[..])), 1..8);
     let is_submodule = proptest::bool::weighted(0.15);
-    (settings, attributes, files, is_submodule, any::<bool>(), sparse, vec(edit(), 0..4)).prop_map(
-        |(mut settings, attributes, files, has_submodule, is_old, sparse, mut edits)| {
+    let format = select(&FORMATS[..]);
+    (format, settings, attributes, files, is_submodule, any::<bool>(), sparse, vec(edit(), 0..4)).prop_map(
+        |(format, mut settings, attributes, files, has_submodule, is_old, sparse, mut edits)| {
             if sparse == Sparse::Index {
                 settings.retain(|setting| *setting != SPLIT_INDEX);
                 edits.retain(|edit| !matches!(edit, Edit::Configure(setting) if *setting == SPLIT_INDEX));
             }
-            Case { settings, attributes, files, has_submodule, is_old, sparse, edits }
+            Case { format, settings, attributes, files, has_submodule, is_old, sparse, edits }
         },
     )
 }
@@ -161,7 +163,7 @@ fn edit() -> impl Strategy<Value = Edit> {
 #[test]
 fn dirty_is_what_git_status_lists_and_its_tree_is_that_of_the_next_commit() {
     proptest!(crate::laws::config(50), |(case in case())| {
-        let world = World::new();
+        let world = World::of_format(case.format);
         let head = write(&world, &case);
         case.edits.iter().for_each(|edit| apply(&world, edit));
         let index = fs::read(world.file(".git/index")).unwrap();
@@ -195,7 +197,7 @@ fn write(world: &World, case: &Case) -> CommitId {
     case.files.iter().for_each(|(file, content)| apply(world, &Edit::Write(file, content)));
     if case.has_submodule {
         fs::create_dir(world.file("sub")).unwrap();
-        world.git(["init", "-q", "sub"]);
+        world.git_with(&[&["init", "-q"], case.format, &["sub"]].concat());
         apply(world, &Edit::CommitInSubmodule);
     }
     if case.is_old {

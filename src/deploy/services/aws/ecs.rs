@@ -305,7 +305,7 @@ mod tests {
             environment: &"dev".parse().unwrap(),
             project: &"api".parse().unwrap(),
             repository: &"api".parse().unwrap(),
-            commit: CommitId(ObjectId::from_bytes([0; 20])),
+            commit: CommitId(ObjectId::Sha1([0; 20])),
             image: &image,
         };
         containers_of(&containers, &deployment)

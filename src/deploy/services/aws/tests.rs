@@ -70,7 +70,7 @@ fn deployment<'d>(
     repository: &'d RepositoryName,
     image: &'d ImageRef,
 ) -> Deployment<'d> {
-    let commit = CommitId(ObjectId::from_bytes([1; 20]));
+    let commit = CommitId(ObjectId::Sha1([1; 20]));
     Deployment { workspace, environment, project, repository, commit, image }
 }
 

@@ -49,7 +49,7 @@ impl Store {
     pub(crate) fn write(&self, files: &BTreeMap<String, Entry>) -> ObjectId {
         let paths: Vec<(Vec<&str>, &Entry)> =
             files.iter().map(|(path, entry)| (path.split('/').collect(), entry)).collect();
-        ObjectId::from_bytes(self.folder(&paths).as_bytes().try_into().unwrap())
+        ObjectId::Sha1(self.folder(&paths).as_bytes().try_into().unwrap())
     }
 
     /// Not by `git2::Repository::blob`, which writes a file and removes it again where the blob is there already.

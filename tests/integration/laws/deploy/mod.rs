@@ -47,7 +47,7 @@ impl Version {
     }
 
     pub(crate) fn commit(self) -> CommitId {
-        CommitId(ObjectId::from_bytes([self.number; 20]))
+        CommitId(ObjectId::Sha1([self.number; 20]))
     }
 
     fn inputs(self, project: &str) -> InputDigest {
