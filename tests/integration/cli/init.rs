@@ -68,9 +68,9 @@ fn services_of_a_compose_file_are_projects() {
       web/Dockerfile:1: `own_images` has `shop/`: `shop/api:1` is a project
       docker-compose.yml:6: `deploy` of `api` is `false`: only others are built from it
     not used: 5
-      docker-compose.yml:3: the argument `TOKEN` of service `api` comes from the environment: give it a default or a value
-      docker-compose.yml:3: the argument `TOKEN` of service `worker` comes from the environment: give it a default or a value
-      docker-compose.yml:16: the context `https://git.example/x.git` of service `remote` is no folder of the repository, or is not known here
+      docker-compose.yml:3: the argument `TOKEN` of service `api` has no value: no file of the repository sets `TOKEN`
+      docker-compose.yml:3: the argument `TOKEN` of service `worker` has no value: no file of the repository sets `TOKEN`
+      docker-compose.yml:16: service `remote` is left out: its context `https://git.example/x.git` is not in the repository
       docker-compose.yml:18: there is no file `gone/Dockerfile`
       web/Dockerfile:4: COPY `dist`: git has no such file in `web`; if it is made before the build, name it in `extra_inputs`
     written: 1
@@ -137,6 +137,8 @@ fn dockerfiles_that_nobody_names_are_projects_named_after_their_places() {
       tools/lib/Dockerfile.dev:3: COPY `a*` matches nothing yet
     not used: 1
       broken/Dockerfile: it can't be used: line 1: COPY stands before the first `FROM`
+    kinds of Dockerfiles left out: 1
+      1 in folders with code from elsewhere: vendor/x/Dockerfile
     written: 1
       projects.toml
     stderr: read what was written, commit it, then `chinampa plan`
@@ -434,6 +436,7 @@ fn the_answer_can_be_read_by_programs() {
         }
       ],
       "ignored": [],
+      "left_out": [],
       "excluded": 0
     }
     [exit: 0]
