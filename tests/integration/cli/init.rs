@@ -61,15 +61,15 @@ fn services_of_a_compose_file_are_projects() {
 
     assert_snapshot!(answer, @"
     project `api` in `services/api`
-      because docker-compose.yml:6: service `api` builds it
+      because docker-compose.yml:6: service `api` builds its target `runtime`
     project `web` in `web`
       because docker-compose.yml:12: service `web` builds it
     wrote `projects.toml`
     guessed projects.toml: the workspace is called `shop`, after the repository
-    ignored docker-compose.yml:3: the argument `TOKEN` of service `api` comes from the environment: give it a default or a value
-    ignored docker-compose.yml:3: the argument `TOKEN` of service `worker` comes from the environment: give it a default or a value
-    ignored docker-compose.yml:16: the context `https://git.example/x.git` of service `remote` is no folder of the repository, or is not known here
-    ignored docker-compose.yml:10: service `worker` builds it, which is the image that docker-compose.yml:6 is about already
+    ignored docker-compose.yml:3: fill in the argument `TOKEN` of service `api`: no file of the repository sets `TOKEN`
+    ignored docker-compose.yml:3: fill in the argument `TOKEN` of service `worker`: no file of the repository sets `TOKEN`
+    ignored docker-compose.yml:16: service `remote` is left out: its context `https://git.example/x.git` is not in the repository
+    ignored docker-compose.yml:10: service `worker` builds its target `runtime`, which is the image that docker-compose.yml:6 is about already
     ignored docker-compose.yml:18: there is no file `gone/Dockerfile`
     ignored web/Dockerfile:1: `shop/api:1` is what `api` is built as: write `api`, so that it is needed
     ignored web/Dockerfile:4: COPY `dist`: git has no such file in `web`; if it is made before the build, name it in `extra_inputs`
@@ -444,11 +444,11 @@ fn projects_in_one_folder_have_pattern_files_of_their_own() {
 
     assert_snapshot!(answer, @"
     project `api` in `.`
-      because compose.yaml:2: service `api` builds it
+      because compose.yaml:2: service `api` builds its target `api`
     project `cli` in `.`
       because build_manifest.json:1: `cli` is one of its projects
     project `job` in `.`
-      because compose.yaml:3: service `job` builds it
+      because compose.yaml:3: service `job` builds its target `job`
     wrote `cli.Dockerfile.rebuild_patterns`
     wrote `projects.toml`
     guessed projects.toml: the workspace is called `shop`, after the repository
