@@ -9,12 +9,13 @@ use chinampa::internals::init::{Build, NamedContext, SecretFrom, compose_builds}
 use chinampa::internals::model::RepoPath;
 use serde_json::Value;
 
+use super::compose_random;
 use crate::support::bed;
 
 /// Files of a project, by their paths.
-struct Project {
-    name: String,
-    files: BTreeMap<String, String>,
+pub(super) struct Project {
+    pub(super) name: String,
+    pub(super) files: BTreeMap<String, String>,
 }
 
 /// What both sides say of a service's build.
@@ -56,6 +57,30 @@ fn services_are_read_as_compose_reads_them() {
     }
 
     assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
+
+/// Some are refused, for example where a file over another one takes away what a service is built from.
+#[test]
+fn random_projects_are_read_as_compose_reads_them() {
+    let mut differing = Vec::new();
+    let mut compared = 0;
+
+    for project in compose_random::projects(60) {
+        let folder = project.write();
+
+        let official = official(folder.path(), &[]);
+        let (ours, _) = project.ours(folder.path(), "");
+
+        let Ok(official) = official else { continue };
+        compared += 1;
+        if official != ours {
+            let files = &project.files;
+            differing.push(format!("{}: {files:#?}\n{ours:#?}\nofficial: {official:#?}", project.name));
+        }
+    }
+
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+    assert!(compared >= 40, "only {compared} projects are accepted");
 }
 
 #[test]

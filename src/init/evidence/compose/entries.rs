@@ -18,6 +18,7 @@ const OVERRIDES: &[&str] = &[
 /// The Compose files of a folder.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Entries {
+    pub(super) folder: RepoPath,
     /// What `docker compose` reads there: a file, and another one over it.
     pub(super) default: Vec<RepoPath>,
     /// Those for `-f`, alone or over the first of the others.
@@ -36,10 +37,19 @@ pub(super) fn by_folder(files: &[RepoPath]) -> Vec<Entries> {
     for file in files {
         folders.entry(file.parent().unwrap_or_default()).or_default().push(file);
     }
-    folders.into_values().map(|files| entries(&files)).collect()
+    folders.into_iter().map(|(folder, files)| entries(folder, &files)).collect()
 }
 
-fn entries(files: &[&RepoPath]) -> Entries {
+impl Entries {
+    /// With these as the files that Compose reads.
+    pub(super) fn with_default(self, default: Vec<RepoPath>) -> Self {
+        let mut others = [self.default, self.others].concat();
+        others.retain(|file| !default.contains(file));
+        Self { default, others, ..self }
+    }
+}
+
+fn entries(folder: RepoPath, files: &[&RepoPath]) -> Entries {
     let first = |names: &[&str]| {
         let named = |name: &&str| files.iter().find(|file| file.file_name() == name.as_bytes());
         names.iter().find_map(named).map(|file| (*file).clone())
@@ -48,7 +58,7 @@ fn entries(files: &[&RepoPath]) -> Entries {
     let over = base.as_ref().and_then(|_| first(OVERRIDES));
     let default: Vec<RepoPath> = base.into_iter().chain(over).collect();
     let others = files.iter().filter(|file| !default.contains(file)).map(|file| (*file).clone()).collect();
-    Entries { default, others }
+    Entries { folder, default, others }
 }
 
 #[cfg(test)]
@@ -57,9 +67,8 @@ mod tests {
 
     #[test]
     fn a_folder_has_one_base_with_one_override_and_others() {
-        let paths = |paths: &[&str]| -> Vec<RepoPath> {
-            paths.iter().map(|path| RepoPath::new(path).unwrap()).collect()
-        };
+        let path = |text: &str| RepoPath::new(text).unwrap();
+        let paths = |paths: &[&str]| -> Vec<RepoPath> { paths.iter().map(|text| path(text)).collect() };
 
         let entries = by_folder(&paths(&[
             "a/compose.override.yaml",
@@ -71,6 +80,7 @@ mod tests {
         ]));
 
         let a = Entries {
+            folder: path("a"),
             default: paths(&["a/docker-compose.yml", "a/compose.override.yaml"]),
             others: paths(&[
                 "a/docker-compose.override.yml",
@@ -78,7 +88,8 @@ mod tests {
                 "a/docker-compose.yaml",
             ]),
         };
-        let b = Entries { default: Vec::new(), others: paths(&["b/compose.override.yml"]) };
+        let b =
+            Entries { folder: path("b"), default: Vec::new(), others: paths(&["b/compose.override.yml"]) };
         assert_eq!(entries, [a, b]);
     }
 

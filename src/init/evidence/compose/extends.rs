@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use super::load::{Loaded, Loader, Unit, file};
+use super::include::file;
+use super::load::{Loaded, Loader, Unit};
 use super::value::{Kind, Map, Value};
 use crate::git::GitError;
 use crate::model::RepoPath;

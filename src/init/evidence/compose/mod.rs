@@ -1,7 +1,7 @@
 //! Compose files: which services are built, and from what. What a service needs to run, it need not to be built.
 //!
-//! They are read as `docker compose` reads them, all profiles on: a folder's default file with its override, then each
-//! other file that no file includes. A file that leaves to another what a service is, as `compose.prod.yaml` with
+//! They are read as `docker compose` reads them, all profiles on: a folder's default file with its override, or the files
+//! that `COMPOSE_FILE` of its `.env` names, then each other file that no file includes. A file that leaves to another what a service is, as `compose.prod.yaml` with
 //! `build: {target: prod}`, is read over the folder's default file, as with `-f compose.yaml -f compose.prod.yaml`; then
 //! the services count that it changes. A service that files extend as a pattern of theirs is not read once more by itself.
 
@@ -9,10 +9,12 @@ mod convert;
 mod dotenv;
 mod entries;
 mod extends;
+mod include;
 mod interpolation;
 mod load;
 mod number;
 mod service;
+mod sources;
 mod value;
 
 #[cfg(test)]
@@ -40,7 +42,13 @@ pub fn builds(
     let mut loader = Loader::new(snapshot);
     let mut projects: Vec<Project> = Vec::new();
     let mut included: BTreeSet<RepoPath> = BTreeSet::new();
-    let folders = entries::by_folder(files);
+    let mut folders = Vec::new();
+    for folder in entries::by_folder(files) {
+        folders.push(match loader.named_files(&folder.folder)? {
+            Some(named) => folder.with_default(named),
+            None => folder,
+        });
+    }
     for folder in folders.iter().filter(|folder| !folder.default.is_empty()) {
         projects.push(Project::default_of(&mut loader, &folder.default)?);
     }
@@ -137,7 +145,7 @@ fn in_order(model: &Model) -> Vec<(String, Value)> {
     let services = model.services.iter();
     let mut services: Vec<(String, Value)> =
         services.map(|(name, service)| (name.clone(), service.clone())).collect();
-    services.sort_by(|(_, one), (_, other)| one.at.location().cmp(&other.at.location()));
+    services.sort_by_cached_key(|(_, service)| service.at.location());
     services
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::interpolation::{Text, unset};
 use super::load::Loaded;
+use super::sources::{is_remote, named_context, secret_from};
 use super::value::{Kind, Value};
 use crate::init::evidence::{Build, Ignored, NamedContext, SecretFrom, resolve};
 use crate::model::RepoPath;
@@ -48,15 +49,18 @@ impl<'r> Reader<'r> {
     fn read(&mut self) -> Result<Build, (&'r Value, String)> {
         let context = self.context()?;
         let (dockerfile, inline) = self.dockerfile(&context)?;
-        let target = self.known("target")?.map(|(_, target)| target.to_owned());
+        let target = self.known("target")?.map(|(_, target)| target).filter(|target| !target.is_empty());
         self.note_unknown_keys();
         Ok(Build {
-            says: format!("service `{}` builds it", self.name),
+            says: match target {
+                None => format!("{} builds it", self.it()),
+                Some(target) => format!("{} builds its target `{target}`", self.it()),
+            },
             inline,
             name: Some(self.name.to_owned()),
             images: self.images(),
             context: Some(context),
-            target: target.filter(|target| !target.is_empty()),
+            target: target.map(str::to_owned),
             build_args: self.args(),
             contexts: self.contexts(),
             secrets: self.secrets(),
@@ -79,7 +83,7 @@ impl<'r> Reader<'r> {
 
     /// The Dockerfile, and its text if that stands in the Compose file.
     fn dockerfile(&self, context: &RepoPath) -> Result<(RepoPath, Option<String>), (&'r Value, String)> {
-        let written = self.known("dockerfile")?;
+        let written = self.known("dockerfile")?.filter(|(_, file)| !file.is_empty());
         match (written, self.known("dockerfile_inline")?) {
             (Some((value, _)), Some(_)) => Err((
                 value,
@@ -157,7 +161,7 @@ impl<'r> Reader<'r> {
                 None if value.kind == Kind::Inherited => unset(name),
                 None => "it is no text".to_owned(),
             };
-            self.note(value, format!("the argument `{name}` of {} has no value: {why}", self.it()));
+            self.note(value, format!("fill in the argument `{name}` of {}: {why}", self.it()));
             args.insert(name.to_owned(), None);
         }
         args
@@ -286,49 +290,6 @@ fn is_default(key: &str, value: &Value) -> bool {
             ("network" | "isolation", Some("default" | "")) | ("privileged", Some("false"))
         ),
     }
-}
-
-/// As the builder tells what it fetches itself from a folder.
-fn is_remote(context: &str) -> bool {
-    context.contains("://") || ["github.com/", "git@"].iter().any(|prefix| context.starts_with(prefix))
-}
-
-fn named_context(value: &Value) -> Result<NamedContext, String> {
-    let text = match value.text() {
-        Some(Text::Known(text)) => text,
-        Some(Text::Unknown { written, why }) => return Err(format!("it is `{written}`, and {why}")),
-        None => return Err("it is no text".to_owned()),
-    };
-    if let Some(service) = text.strip_prefix("service:") {
-        return Ok(NamedContext::Build(service.to_owned()));
-    }
-    if let Some(image) = text.strip_prefix("docker-image://") {
-        return Ok(NamedContext::Image(image.to_owned()));
-    }
-    if is_remote(text) {
-        return Err(format!("`{text}` is not in the repository"));
-    }
-    let folder = resolve(&value.at.file.folder, text);
-    folder.map(NamedContext::Folder).ok_or_else(|| format!("`{text}` is outside of the repository"))
-}
-
-fn secret_from(secret: &Value) -> Result<SecretFrom, String> {
-    let known = |key: &str| match secret.get(key).map(|value| (value, value.text())) {
-        None => Ok(None),
-        Some((value, Some(Text::Known(text)))) => Ok(Some((value, text))),
-        Some((_, Some(Text::Unknown { written, why }))) => {
-            Err(format!("its `{key}` is `{written}`, and {why}"))
-        }
-        Some((_, None)) => Err(format!("its `{key}` is no text")),
-    };
-    if let Some((_, variable)) = known("environment")? {
-        return Ok(SecretFrom::Environment(variable.clone()));
-    }
-    let Some((value, file)) = known("file")? else {
-        return Err("it comes from neither a file nor a variable".to_owned());
-    };
-    let path = resolve(&value.at.file.folder, file);
-    path.map(SecretFrom::File).ok_or_else(|| format!("its file `{file}` is outside of the repository"))
 }
 
 /// The name in an image reference of which nothing but the tag is a variable.
