@@ -123,7 +123,7 @@ pub(super) fn builds(
 }
 
 /// The Dockerfiles that are left out, where no build names them.
-#[expect(dead_code, reason = "`init` prints them next")]
+#[cfg_attr(not(test), expect(dead_code, reason = "`init` prints them next"))]
 pub(super) fn left_out(found: &Found, builds: &[Build]) -> Vec<LeftOut> {
     let named = named(builds);
     let files = found.left_out.iter().filter(|(path, _)| !named.contains(*path));

@@ -12,6 +12,8 @@ mod links;
 mod manifest;
 mod names;
 mod own_images;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};

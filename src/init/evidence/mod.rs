@@ -72,7 +72,6 @@ pub(super) enum NamedContext {
 
 /// Where the value of a secret comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "the readers of compose and bake files come next")]
 pub(super) enum SecretFrom {
     Environment(String),
     File(RepoPath),

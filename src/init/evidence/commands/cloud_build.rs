@@ -33,7 +33,7 @@ pub(super) fn read(text: &str) -> Result<Found, YamlError> {
 fn script(step: &Rc<Node>) -> Option<(usize, String)> {
     let text = |key: &str| step.get(key).and_then(|node| node.text());
     if let Some(script) = step.get("script") {
-        return Some((script.line, script.text()?.to_owned()));
+        return Some((script.line - 1, script.text()?.to_owned()));
     }
     let arguments = step.get("args")?;
     let texts: Vec<&str> = arguments.list()?.iter().filter_map(|node| node.text()).collect();
@@ -41,7 +41,7 @@ fn script(step: &Rc<Node>) -> Option<(usize, String)> {
         let is_shell =
             entrypoint.ends_with("sh") && texts.first().is_some_and(|option| option.ends_with('c'));
         let script = arguments.list()?.get(1).filter(|_| is_shell)?;
-        return Some((script.line, script.text()?.to_owned()));
+        return Some((script.line - 1, script.text()?.to_owned()));
     }
     let image = text("name")?.split(['@', ':']).next()?;
     let program = match image.rsplit('/').next()? {

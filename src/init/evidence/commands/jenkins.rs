@@ -47,7 +47,7 @@ pub(super) fn commands(text: &str) -> Vec<CommandLine> {
                 let arguments = arguments(&tokens[at + 1..]);
                 next_directory = arguments.first().map(|argument| match argument {
                     Some(folder) => in_folder(&directory, folder, &variables),
-                    None => Value::unknown("folder of `dir`"),
+                    None => Value::unknown("the folder of `dir`"),
                 });
             }
             Token::Name(name) if name == "docker.build" => {
@@ -72,7 +72,7 @@ pub(super) fn commands(text: &str) -> Vec<CommandLine> {
 fn in_folder(directory: &Value, folder: &str, variables: &Variables) -> Value {
     // The words of a command are the only texts that are evaluated.
     let found = command_lines(&format!("cd \"{folder}\"; here"), directory.clone(), variables);
-    found.into_iter().next().map_or_else(|| Value::unknown("folder of `dir`"), |here| here.directory)
+    found.into_iter().next().map_or_else(|| Value::unknown("the folder of `dir`"), |here| here.directory)
 }
 
 /// The texts between parentheses, split at commas; `None` for what is no text alone.

@@ -24,7 +24,7 @@ pub(super) fn commands(text: &str) -> Vec<CommandLine> {
                 if !says_build(&text) {
                     continue;
                 }
-                let start = Value::folder(Folder::Own);
+                let start = Value::folder(Folder::Start);
                 let found = command_lines(&text, start, &Variables::new());
                 commands
                     .extend(found.into_iter().map(|found| CommandLine { line: found.line + line, ..found }));
@@ -196,7 +196,7 @@ impl Makefile {
             },
             _ if !arguments.is_empty() => unknown(),
             "CURDIR" | "PWD" => template("CURDIR"),
-            "MAKEFILE_LIST" => format!("{}/Makefile", template("CURDIR")),
+            "MAKEFILE_LIST" => format!("{}/Makefile", template("MAKEFILE_DIR")),
             "@" => target.name.clone().unwrap_or_else(unknown),
             "*" => target.stem.clone().unwrap_or_else(unknown),
             name => {

@@ -134,7 +134,5 @@ fn read(kind: Kind, text: &str) -> Result<Found, YamlError> {
 
 /// Whether a text can have a command that builds.
 fn says_build(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let words: [&[u8]; 4] = [b"build", b"BUILD", b"bud ", b"executor"];
-    words.iter().any(|word| bytes.windows(word.len()).any(|window| window == *word))
+    ["build", "BUILD", "bud ", "executor", "bake-action"].iter().any(|word| text.contains(word))
 }

@@ -39,8 +39,17 @@ const ROOTS: &[&str] = &[
     "github.workspace",
 ];
 
-/// What other programs call the folder of their file.
-const OWN_FOLDERS: &[&str] = &["CURDIR", "ROOT_DIR", "TASKFILE_DIR", "justfile_directory()"];
+/// What make, task and just call folders.
+const FOLDERS: &[(&str, Folder)] = &[
+    ("CURDIR", Folder::Start),
+    ("MAKEFILE_DIR", Folder::Own),
+    ("ROOT_DIR", Folder::Own),
+    ("TASKFILE_DIR", Folder::Own),
+    ("justfile_directory()", Folder::Own),
+];
+
+/// Variables of folders that are in no repository.
+const ELSEWHERE: &[&str] = &["HOME", "RUNNER_TEMP", "TEMP", "TMP", "TMPDIR"];
 
 /// Programs that run their arguments, and how many words of their own they take first.
 const WRAPPERS: &[(&str, usize)] = &[
@@ -145,7 +154,7 @@ impl Shell {
                     }
                 }
                 if self.directory != directory {
-                    self.directory = Value::unknown("folder of a condition");
+                    self.directory = Value::unknown("a condition that changes the folder");
                 }
                 printed
             }
@@ -294,7 +303,7 @@ impl Shell {
             (_, Some(to)) => Some(to.seen_from(&self.directory)),
             _ => None,
         };
-        let unknown = || Value::unknown(format!("folder of `{command}`"));
+        let unknown = || Value::unknown(format!("the folder of `{command}`"));
         let before = std::mem::replace(&mut self.directory, directory.unwrap_or_else(unknown));
         if command == "pushd" && self.pushed.len() < MAX_VARIABLES {
             self.pushed.push(before);
@@ -407,7 +416,10 @@ impl Shell {
             Piece::Text { text, .. } => vec![Value::text(text)],
             Piece::Glob => vec![Value::unknown("*")],
             Piece::Template(name) if ROOTS.contains(&bare(name)) => vec![Value::folder(Folder::Root)],
-            Piece::Template(name) if OWN_FOLDERS.contains(&bare(name)) => vec![Value::folder(Folder::Own)],
+            Piece::Template(name) if FOLDERS.iter().any(|(folder, _)| folder == name) => {
+                let folders = FOLDERS.iter().filter(|(folder, _)| folder == name);
+                folders.map(|(_, folder)| Value::folder(*folder)).collect()
+            }
             // A name of somebody's own making can stand in a template as well.
             Piece::Template(name) if name.starts_with('$') => vec![Value::unknown(name)],
             Piece::Template(name) => {
@@ -442,8 +454,11 @@ impl Shell {
                 Err(_) => self.variables.get(name).cloned(),
             },
         };
-        let is_root = known.is_none() && ROOTS.contains(&name);
-        let known = if is_root { Some(vec![Value::folder(Folder::Root)]) } else { known };
+        let known = known.or_else(|| match name {
+            name if ROOTS.contains(&name) => Some(vec![Value::folder(Folder::Root)]),
+            name if ELSEWHERE.contains(&name) => Some(vec![Value::text(&format!("/{name}"))]),
+            _ => None,
+        });
         let one =
             |change: fn(&Value) -> Value| known.as_ref().map(|values| values.iter().map(change).collect());
         let fallback = change.strip_prefix(":-").or_else(|| change.strip_prefix('-'));

@@ -244,6 +244,8 @@ impl fmt::Display for Value {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PathPattern {
     components: Vec<Value>,
+    /// Whether somebody wrote a part of it, beside variables and the folder that it is seen from.
+    pub(super) is_written: bool,
 }
 
 impl PathPattern {
@@ -277,9 +279,12 @@ impl PathPattern {
             }
         }
         Self::add(&mut components, open)?;
+        let is_text =
+            |part: &Part| matches!(part, Part::Text(text) if !text.trim_matches(['/', '.']).is_empty());
+        let is_written = rest.parts().iter().any(is_text);
         let is_inside =
             |component: &Value| component.parts().iter().all(|part| !matches!(part, Part::Folder(_)));
-        components.iter().all(is_inside).then_some(Self { components })
+        components.iter().all(is_inside).then_some(Self { components, is_written })
     }
 
     fn add(components: &mut Vec<Value>, component: Value) -> Option<()> {
@@ -296,11 +301,12 @@ impl PathPattern {
     pub(super) fn joined(&self, name: &str) -> Self {
         let mut components = self.components.clone();
         components.push(Value::text(name));
-        Self { components }
+        Self { components, is_written: self.is_written }
     }
 
     pub(super) fn bound(&self, bindings: &BTreeMap<String, String>) -> Self {
-        Self { components: self.components.iter().map(|component| component.bound(bindings)).collect() }
+        let components = self.components.iter().map(|component| component.bound(bindings)).collect();
+        Self { components, is_written: self.is_written }
     }
 
     /// The path, where all of it is known.
@@ -322,9 +328,13 @@ impl PathPattern {
         names
     }
 
-    /// Whether somebody wrote a whole component of it, or a part of one.
-    pub(super) fn has_text(&self) -> bool {
-        self.components.iter().flat_map(Value::parts).any(|part| matches!(part, Part::Text(_)))
+    /// Whether it is one unknown alone.
+    pub(super) fn is_unknown(&self) -> bool {
+        matches!(self.components.as_slice(), [component] if matches!(component.parts(), [Part::Unknown(_)]))
+    }
+
+    pub(super) fn depth(&self) -> usize {
+        self.components.len()
     }
 
     /// What its one unknown stands for where it is `path`; a text without `/`.

@@ -205,18 +205,15 @@ impl<'t> Walk<'t> {
             return;
         }
         for command in command_lines(&script, scope.directory.clone(), &scope.variables) {
-            let line = lines.get(command.line).copied().unwrap_or(1) - 1;
+            let line = lines.get(command.line).map_or(0, |line| line - 1);
             self.found.add(&CommandLine { line, ..command });
         }
     }
 
     /// Where the text of a block begins, from 1; `None` for other texts, whose lines are not those of the file.
     fn first_line(&self, node: &Node) -> Option<usize> {
-        let line = self.lines.get(node.line - 1)?.trim_end();
-        line.ends_with(['|', '>']).then_some(node.line + 1).or_else(|| {
-            let is_block = line.ends_with("|-") || line.ends_with("|+");
-            is_block.then_some(node.line + 1)
-        })
+        let before = self.lines.get(node.line.checked_sub(2)?)?.trim_end();
+        ["|", "|-", "|+"].iter().any(|block| before.ends_with(block)).then_some(node.line)
     }
 
     /// CodeBuild runs the commands of all phases in one shell.
