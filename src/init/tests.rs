@@ -202,6 +202,5 @@ mod find {
         assert_eq!(builds.len(), 700);
         // Without optimisation, and beside other tests.
         assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
-        eprintln!("TOOK {:?}", started.elapsed());
     }
 }

@@ -3,11 +3,12 @@
 use std::rc::Rc;
 
 use super::super::yaml::{Node, YamlError};
+use super::budget::Budget;
 use super::shell::command_lines;
 use super::value::{Folder, Value};
 use super::{Found, Variables};
 
-pub(super) fn read(text: &str) -> Result<Found, YamlError> {
+pub(super) fn read(text: &str, budget: &Budget) -> Result<Found, YamlError> {
     let file = Node::parse(text.as_bytes())?;
     let mut variables = Variables::new();
     for (name, value) in file.get("substitutions").and_then(|node| node.map()).unwrap_or_default() {
@@ -21,7 +22,7 @@ pub(super) fn read(text: &str) -> Result<Found, YamlError> {
         let root = Value::folder(Folder::Root);
         let directory = step.get("dir").and_then(|node| node.text());
         let directory = directory.map_or(root.clone(), |folder| Value::text(folder).seen_from(&root));
-        for mut command in command_lines(&script, directory, &variables) {
+        for mut command in command_lines(&script, directory, &variables, budget) {
             command.line += line;
             found.add(&command);
         }

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Build, NamedContext, SecretFrom, SourceLocation, Strength};
-use super::lexer::is_name;
 use super::options::{File, Invocation};
-use super::value::{Part, PathPattern, Value};
+use super::path_pattern::PathPattern;
+use super::token::is_name;
+use super::value::{Part, Value};
 use crate::git::{Entry, EntryKind, GitError, Snapshot};
 use crate::model::{FileMode, RepoPath};
 
