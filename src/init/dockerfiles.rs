@@ -193,7 +193,7 @@ pub(super) fn is_for_windows(text: &[u8]) -> bool {
         let is_from = words.next().is_some_and(|word| word.eq_ignore_ascii_case("FROM"));
         is_from.then(|| words.find(|word| !word.starts_with("--")).unwrap_or_default().to_ascii_lowercase())
     };
-    let last = text.lines().filter_map(base).last().unwrap_or_default();
+    let last = text.lines().filter_map(base).next_back().unwrap_or_default();
     ["mcr.microsoft.com/windows", "nanoserver", "servercore"].iter().any(|name| last.contains(name))
 }
 

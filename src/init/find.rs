@@ -148,12 +148,15 @@ fn commanded(
 ) -> Result<Vec<Build>, GitError> {
     let tree = commands::Tree { snapshot, dockerfiles: &found.dockerfiles };
     let mut builds = Vec::new();
+    // Many scripts can build the same: the first one counts.
+    let mut known = BTreeSet::new();
     let mut seen: BTreeSet<RepoPath> = found.commands.iter().map(|file| file.path.clone()).collect();
     let mut waiting: VecDeque<CommandFile> = found.commands.iter().cloned().collect();
     for _ in 0..MAX_COMMAND_FILES {
         let Some(CommandFile { path, kind, id }) = waiting.pop_front() else { return Ok(builds) };
         let Some(text) = text(snapshot, &path, id)? else { continue };
-        builds.extend(commands::builds(&tree, &path, kind, &text, ignored)?);
+        let more = commands::builds(&tree, &path, kind, &text, ignored)?;
+        builds.extend(more.into_iter().filter(|build| known.insert(said(build))));
         for included in commands::included(kind, &text) {
             if let Some(Entry { kind: EntryKind::File(FileMode::Regular | FileMode::Executable), id }) =
                 snapshot.entry(&included)?
@@ -168,4 +171,12 @@ fn commanded(
         ignored.push(Ignored { at: SourceLocation::whole(&file.path), why });
     }
     Ok(builds)
+}
+
+/// All that one command says.
+type Said = (RepoPath, Option<RepoPath>, Option<String>, Vec<String>, BTreeMap<String, Option<String>>);
+
+fn said(build: &Build) -> Said {
+    let Build { dockerfile, context, target, images, build_args, .. } = build;
+    (dockerfile.clone(), context.clone(), target.clone(), images.clone(), build_args.clone())
 }

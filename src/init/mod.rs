@@ -20,6 +20,8 @@ mod pattern_files;
 mod projects;
 mod references;
 mod roles;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -167,6 +167,9 @@ impl Builder {
     fn take(&mut self, event: Event<'_>, line: usize) -> Result<Option<Rc<Node>>, YamlError> {
         let (node, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
+                // The text of a block begins in the line below its `|` or `>`.
+                let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                let line = line + usize::from(is_block);
                 let is_plain = style == ScalarStyle::Plain && !tag.as_deref().is_some_and(is_of_text);
                 let is_null = is_plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
                 let scalar = Scalar { text: text.into_owned(), is_plain };

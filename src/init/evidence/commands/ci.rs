@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::super::yaml::{Node, YamlError};
 use super::Found;
+use super::budget::Budget;
 use super::templates::{replaced, template};
 use super::value::Folder;
 use super::walk::Walk;
@@ -23,9 +24,9 @@ pub(in crate::init) enum Dialect {
     Plain,
 }
 
-pub(super) fn read(text: &str, dialect: Dialect) -> Result<Found, YamlError> {
+pub(super) fn read(text: &str, dialect: Dialect, budget: &Budget) -> Result<Found, YamlError> {
     let translated = translated(text, dialect);
-    let mut walk = Walk::new(dialect, &translated);
+    let mut walk = Walk::new(dialect, &translated, budget);
     for document in documents(&translated) {
         let root = Node::parse(document.as_bytes())?;
         match dialect {

@@ -3,11 +3,12 @@
 use std::rc::Rc;
 
 use super::super::yaml::{Node, YamlError};
+use super::budget::Budget;
 use super::shell::command_lines;
 use super::value::{Folder, Value};
 use super::{Found, Variables};
 
-pub(super) fn read(text: &str) -> Result<Found, YamlError> {
+pub(super) fn read(text: &str, budget: &Budget) -> Result<Found, YamlError> {
     let file = Node::parse(text.as_bytes())?;
     let mut variables = Variables::new();
     for (name, value) in file.get("substitutions").and_then(|node| node.map()).unwrap_or_default() {
@@ -21,7 +22,7 @@ pub(super) fn read(text: &str) -> Result<Found, YamlError> {
         let root = Value::folder(Folder::Root);
         let directory = step.get("dir").and_then(|node| node.text());
         let directory = directory.map_or(root.clone(), |folder| Value::text(folder).seen_from(&root));
-        for mut command in command_lines(&script, directory, &variables) {
+        for mut command in command_lines(&script, directory, &variables, budget) {
             command.line += line;
             found.add(&command);
         }
@@ -33,7 +34,7 @@ pub(super) fn read(text: &str) -> Result<Found, YamlError> {
 fn script(step: &Rc<Node>) -> Option<(usize, String)> {
     let text = |key: &str| step.get(key).and_then(|node| node.text());
     if let Some(script) = step.get("script") {
-        return Some((script.line, script.text()?.to_owned()));
+        return Some((script.line - 1, script.text()?.to_owned()));
     }
     let arguments = step.get("args")?;
     let texts: Vec<&str> = arguments.list()?.iter().filter_map(|node| node.text()).collect();
@@ -41,7 +42,7 @@ fn script(step: &Rc<Node>) -> Option<(usize, String)> {
         let is_shell =
             entrypoint.ends_with("sh") && texts.first().is_some_and(|option| option.ends_with('c'));
         let script = arguments.list()?.get(1).filter(|_| is_shell)?;
-        return Some((script.line, script.text()?.to_owned()));
+        return Some((script.line - 1, script.text()?.to_owned()));
     }
     let image = text("name")?.split(['@', ':']).next()?;
     let program = match image.rsplit('/').next()? {

@@ -1,5 +1,6 @@
 //! Jenkinsfiles: `sh` steps and `docker.build(…)`, in the folder that `dir(…)` says.
 
+use super::budget::Budget;
 use super::shell::{CommandLine, command_lines};
 use super::value::{Folder, Value};
 use super::{Variables, says_build};
@@ -12,7 +13,7 @@ enum Token {
     Letter(char),
 }
 
-pub(super) fn commands(text: &str) -> Vec<CommandLine> {
+pub(super) fn commands(text: &str, budget: &Budget) -> Vec<CommandLine> {
     let tokens = tokens(text);
     let variables = variables(&tokens);
     let mut directories = vec![Value::folder(Folder::Root)];
@@ -22,7 +23,7 @@ pub(super) fn commands(text: &str) -> Vec<CommandLine> {
         let directory = directories.last().cloned().unwrap_or_else(|| Value::folder(Folder::Root));
         let mut read = |line: usize, script: &str| {
             if says_build(script) {
-                let found = command_lines(script, directory.clone(), &variables);
+                let found = command_lines(script, directory.clone(), &variables, budget);
                 commands
                     .extend(found.into_iter().map(|found| CommandLine { line: found.line + line, ..found }));
             }
@@ -46,8 +47,8 @@ pub(super) fn commands(text: &str) -> Vec<CommandLine> {
             Token::Name(name) if name == "dir" => {
                 let arguments = arguments(&tokens[at + 1..]);
                 next_directory = arguments.first().map(|argument| match argument {
-                    Some(folder) => in_folder(&directory, folder, &variables),
-                    None => Value::unknown("folder of `dir`"),
+                    Some(folder) => in_folder(&directory, folder, &variables, budget),
+                    None => Value::unknown("the folder of `dir`"),
                 });
             }
             Token::Name(name) if name == "docker.build" => {
@@ -69,10 +70,10 @@ pub(super) fn commands(text: &str) -> Vec<CommandLine> {
     commands
 }
 
-fn in_folder(directory: &Value, folder: &str, variables: &Variables) -> Value {
+fn in_folder(directory: &Value, folder: &str, variables: &Variables, budget: &Budget) -> Value {
     // The words of a command are the only texts that are evaluated.
-    let found = command_lines(&format!("cd \"{folder}\"; here"), directory.clone(), variables);
-    found.into_iter().next().map_or_else(|| Value::unknown("folder of `dir`"), |here| here.directory)
+    let found = command_lines(&format!("cd \"{folder}\"; here"), directory.clone(), variables, budget);
+    found.into_iter().next().map_or_else(|| Value::unknown("the folder of `dir`"), |here| here.directory)
 }
 
 /// The texts between parentheses, split at commas; `None` for what is no text alone.

@@ -3,65 +3,7 @@
 //! `${{ … }}` is what another program fills in before the shell runs: CIs do, and so do make, just and task, whose own
 //! forms are translated to this one.
 
-/// Deeper than anybody quotes.
-const MAX_NESTED: usize = 64;
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Token {
-    Word(Word),
-    /// The end of a line, `;` or `&`.
-    End,
-    And,
-    Or,
-    Pipe,
-    Open,
-    Close,
-    /// `<`: the next word is a file.
-    Input,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Word {
-    pub(super) pieces: Vec<Piece>,
-    /// From 0.
-    pub(super) line: usize,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Piece {
-    /// Unquoted text can be a keyword.
-    Text { text: String, is_quoted: bool },
-    /// `$name` or `${name<change>}`.
-    Variable { name: String, change: String, is_quoted: bool },
-    /// `${{ name }}`
-    Template(String),
-    /// `$(…)` or backticks.
-    Command { text: String, line: usize, is_quoted: bool },
-    /// An unquoted `*` or `?`.
-    Glob,
-}
-
-impl Word {
-    /// The text of a word without quotes and variables.
-    pub(super) fn plain(&self) -> Option<&str> {
-        match self.pieces.as_slice() {
-            [Piece::Text { text, is_quoted: false }] => Some(text),
-            _ => None,
-        }
-    }
-
-    /// Whether it begins as `NAME=…` does; with `+=` too.
-    pub(super) fn is_assignment(&self) -> bool {
-        let Some(Piece::Text { text, is_quoted: false }) = self.pieces.first() else { return false };
-        text.split_once('=').is_some_and(|(name, _)| is_name(name.strip_suffix('+').unwrap_or(name)))
-    }
-}
-
-pub(super) fn is_name(text: &str) -> bool {
-    !text.is_empty()
-        && !text.starts_with(|letter: char| letter.is_ascii_digit())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
+use super::token::{Piece, Token, Word};
 
 /// Reads all of `text`; what is not closed ends with it.
 pub(super) fn tokens(text: &str) -> Vec<Token> {
@@ -78,23 +20,23 @@ pub(super) fn quoted(text: &str) -> Vec<Piece> {
     pieces
 }
 
-struct Lexer<'t> {
-    rest: &'t str,
-    line: usize,
+pub(super) struct Lexer<'t> {
+    pub(super) rest: &'t str,
+    pub(super) line: usize,
     tokens: Vec<Token>,
     /// The ends of those that begin on the next line.
     heredocs: Vec<String>,
 }
 
 impl<'t> Lexer<'t> {
-    fn take(&mut self, start: &str) -> bool {
+    pub(super) fn take(&mut self, start: &str) -> bool {
         let Some(rest) = self.rest.strip_prefix(start) else { return false };
         self.line += start.matches('\n').count();
         self.rest = rest;
         true
     }
 
-    fn next(&mut self) -> Option<char> {
+    pub(super) fn next(&mut self) -> Option<char> {
         let letter = self.rest.chars().next()?;
         self.rest = &self.rest[letter.len_utf8()..];
         self.line += usize::from(letter == '\n');
@@ -102,7 +44,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// Takes `bytes` of what comes.
-    fn take_bytes(&mut self, bytes: usize) -> &'t str {
+    pub(super) fn take_bytes(&mut self, bytes: usize) -> &'t str {
         let (taken, rest) = self.rest.split_at(bytes);
         self.line += taken.matches('\n').count();
         self.rest = rest;
@@ -110,7 +52,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// Takes all before `end` and `end` itself.
-    fn take_until(&mut self, end: &str) -> &'t str {
+    pub(super) fn take_until(&mut self, end: &str) -> &'t str {
         let at = self.rest.find(end);
         let taken = self.take_bytes(at.unwrap_or(self.rest.len()));
         self.take(end);
@@ -285,120 +227,9 @@ impl<'t> Lexer<'t> {
             }
         }
     }
-
-    /// What begins with `$` or a backtick.
-    fn expansion(&mut self, pieces: &mut Vec<Piece>, is_quoted: bool) {
-        let line = self.line;
-        if self.take("`") {
-            let text = self.take_until("`").to_owned();
-            pieces.push(Piece::Command { text, line, is_quoted });
-        } else if self.take("${{") {
-            let name = self.take_until("}}").trim().to_owned();
-            pieces.push(Piece::Template(name));
-        } else if self.take("$((") {
-            let text = self.nested();
-            self.take(")");
-            pieces.push(Piece::Template(format!("$(({text}))")));
-        } else if self.take("$(") {
-            let text = self.nested();
-            pieces.push(Piece::Command { text, line, is_quoted });
-        } else if self.take("${") {
-            let inner = self.braced();
-            let inner = inner.strip_prefix('!').unwrap_or(&inner);
-            let end = inner
-                .find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
-                .filter(|_| !inner.starts_with(['@', '*', '#']))
-                .unwrap_or(inner.len());
-            let (name, change) = inner.split_at(end);
-            // `${list[@]}` is another variable than `$list`.
-            let index = change.starts_with('[').then(|| change.find(']')).flatten().map_or(0, |at| at + 1);
-            let name = format!("{name}{}", &change[..index]);
-            let change = change[index..].to_owned();
-            if change.starts_with('.') {
-                // Of Groovy, and of templates.
-                pieces.push(Piece::Template(format!("{name}{change}")));
-            } else {
-                pieces.push(Piece::Variable { name, change, is_quoted });
-            }
-        } else {
-            self.take("$");
-            let rest = self.rest;
-            let name = match rest.chars().next() {
-                Some(letter)
-                    if letter.is_ascii_digit() || matches!(letter, '@' | '*' | '#' | '?' | '$' | '!') =>
-                {
-                    1
-                }
-                _ => rest
-                    .find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
-                    .unwrap_or(rest.len()),
-            };
-            if name == 0 {
-                push(pieces, "$", is_quoted);
-                return;
-            }
-            let name = self.take_bytes(name).to_owned();
-            pieces.push(Piece::Variable { name, change: String::new(), is_quoted });
-        }
-    }
-
-    /// The inside of parentheses that are open.
-    fn nested(&mut self) -> String {
-        let mut open = vec!['('];
-        let start = self.rest;
-        while !open.is_empty() {
-            let innermost = open.last().copied();
-            match self.next() {
-                None => return start.to_owned(),
-                Some('\\') => {
-                    self.next();
-                }
-                Some('\'') if innermost == Some('(') => {
-                    self.take_until("'");
-                }
-                Some('"') if innermost == Some('"') => {
-                    open.pop();
-                }
-                Some('"') => open.push('"'),
-                Some('$') if self.rest.starts_with('(') => {
-                    self.next();
-                    open.push('(');
-                }
-                Some('(') if innermost == Some('(') => open.push('('),
-                Some(')') if innermost == Some('(') => {
-                    open.pop();
-                }
-                Some(_) => {}
-            }
-            if open.len() > MAX_NESTED {
-                self.take_bytes(self.rest.len());
-                return String::new();
-            }
-        }
-        start[..start.len() - self.rest.len() - 1].to_owned()
-    }
-
-    /// The inside of braces that are open.
-    fn braced(&mut self) -> String {
-        let (start, mut open) = (self.rest, 1_usize);
-        while let Some(letter) = self.next() {
-            match letter {
-                '{' => open += 1,
-                '}' => open -= 1,
-                '\\' => {
-                    self.next();
-                }
-                _ => {}
-            }
-            if open == 0 {
-                return start[..start.len() - self.rest.len() - 1].to_owned();
-            }
-        }
-        start.to_owned()
-    }
 }
 
-fn push(pieces: &mut Vec<Piece>, more: &str, quoted: bool) {
+pub(super) fn push(pieces: &mut Vec<Piece>, more: &str, quoted: bool) {
     match pieces.last_mut() {
         Some(Piece::Text { text, is_quoted }) if *is_quoted == quoted => text.push_str(more),
         _ => pieces.push(Piece::Text { text: more.to_owned(), is_quoted: quoted }),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::budget::Budget;
 use super::shell::{CommandLine, command_lines};
 use super::templates::{MAX_BYTES, template};
 use super::value::{Folder, Value};
@@ -14,8 +15,8 @@ const MAX_NESTED: usize = 12;
 const MAX_TARGETS: usize = 200;
 
 /// The command lines of all recipes. Each logical line has a shell of its own.
-pub(super) fn commands(text: &str) -> Vec<CommandLine> {
-    let makefile = Makefile::parse(text);
+pub(super) fn commands(text: &str, budget: &Budget) -> Vec<CommandLine> {
+    let makefile = Makefile::parse(text, budget);
     let mut commands = Vec::new();
     for rule in makefile.rules.iter().filter(|rule| !rule.recipe.is_empty()) {
         for target in makefile.targets(rule) {
@@ -24,26 +25,23 @@ pub(super) fn commands(text: &str) -> Vec<CommandLine> {
                 if !says_build(&text) {
                     continue;
                 }
-                let start = Value::folder(Folder::Own);
-                let found = command_lines(&text, start, &Variables::new());
+                let start = Value::folder(Folder::Start);
+                let found = command_lines(&text, start, &Variables::new(), budget);
                 commands
                     .extend(found.into_iter().map(|found| CommandLine { line: found.line + line, ..found }));
-            }
-            if commands.len() > MAX_BYTES {
-                return commands;
             }
         }
     }
     commands
 }
 
-#[derive(Default)]
-struct Makefile {
+struct Makefile<'b> {
     /// `None` where it has several values.
     variables: HashMap<String, Option<String>>,
     /// By target and name.
     of_targets: HashMap<(String, String), String>,
     rules: Vec<Rule>,
+    budget: &'b Budget,
 }
 
 struct Rule {
@@ -61,9 +59,10 @@ struct Target {
     stem: Option<String>,
 }
 
-impl Makefile {
-    fn parse(text: &str) -> Self {
-        let mut makefile = Self::default();
+impl<'b> Makefile<'b> {
+    fn parse(text: &str, budget: &'b Budget) -> Self {
+        let mut makefile =
+            Self { variables: HashMap::new(), of_targets: HashMap::new(), rules: Vec::new(), budget };
         let mut lines = text.lines().enumerate().peekable();
         let mut is_definition = false;
         while let Some((number, line)) = lines.next() {
@@ -150,6 +149,9 @@ impl Makefile {
 
     /// The text as a shell gets it.
     fn expanded(&self, text: &str, target: &Target, depth: usize) -> String {
+        if !self.budget.spend_on(text) {
+            return template("…");
+        }
         let mut expanded = String::with_capacity(text.len());
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('$') {
@@ -196,7 +198,7 @@ impl Makefile {
             },
             _ if !arguments.is_empty() => unknown(),
             "CURDIR" | "PWD" => template("CURDIR"),
-            "MAKEFILE_LIST" => format!("{}/Makefile", template("CURDIR")),
+            "MAKEFILE_LIST" => format!("{}/Makefile", template("MAKEFILE_DIR")),
             "@" => target.name.clone().unwrap_or_else(unknown),
             "*" => target.stem.clone().unwrap_or_else(unknown),
             name => {

@@ -5,13 +5,18 @@
 //! word `build` (or the name of kaniko's program) are looked into.
 
 mod actions;
+mod budget;
 mod ci;
 mod cloud_build;
+mod dollar;
+mod expansion;
+mod flags;
 mod jenkins;
 mod kind;
 mod lexer;
 mod makefile;
 mod options;
+mod path_pattern;
 mod place;
 mod recipes;
 mod scripts;
@@ -20,6 +25,7 @@ mod syntax;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod token;
 mod value;
 mod walk;
 
@@ -32,6 +38,7 @@ use super::yaml::YamlError;
 use super::{Build, Ignored, SourceLocation};
 use crate::git::GitError;
 use crate::model::RepoPath;
+use budget::Budget;
 use options::Invocation;
 use shell::{CommandLine, Variables};
 
@@ -70,7 +77,7 @@ impl Found {
     }
 }
 
-/// More than any one file builds.
+/// More than any one file builds; the rest of it is not followed.
 const MAX_BUILDS: usize = 1_000;
 
 /// The images that `file` builds; what can't be used goes to `ignored`.
@@ -88,7 +95,8 @@ pub(in crate::init) fn builds(
     if !says_build(&text) {
         return Ok(Vec::new());
     }
-    let found = match read(kind, &text) {
+    let budget = Budget::new();
+    let found = match read(kind, &text, &budget) {
         Ok(found) => found,
         // Templates of CI files are no YAML: only what is read counts.
         Err(error) => {
@@ -97,9 +105,20 @@ pub(in crate::init) fn builds(
             return Ok(Vec::new());
         }
     };
+    if budget.is_spent() {
+        let why = "not all of its commands are followed: there are too many".to_owned();
+        ignored.push(Ignored { at: SourceLocation::whole(file), why });
+    }
     let mut builds = Vec::new();
     let mut notes = found.notes;
     for invocation in &found.builds {
+        if builds.len() > MAX_BUILDS {
+            notes.insert((
+                invocation.line,
+                "the rest of the file is not followed: it builds too much".to_owned(),
+            ));
+            break;
+        }
         match tree.builds(file, invocation, &kind.starts(file))? {
             Ok(more) => builds.extend(more),
             Err(why) => {
@@ -119,22 +138,20 @@ pub(in crate::init) fn included(kind: Kind, text: &[u8]) -> Vec<RepoPath> {
     }
 }
 
-fn read(kind: Kind, text: &str) -> Result<Found, YamlError> {
+fn read(kind: Kind, text: &str, budget: &Budget) -> Result<Found, YamlError> {
     Ok(match kind {
-        Kind::Makefile | Kind::IncludedMakefile => Found::of(&makefile::commands(text)),
-        Kind::Justfile => Found::of(&recipes::commands(text)),
-        Kind::Jenkinsfile => Found::of(&jenkins::commands(text)),
-        Kind::Script => Found::of(&scripts::commands(text)),
-        Kind::Executable if scripts::is_shell(text) => Found::of(&scripts::commands(text)),
+        Kind::Makefile | Kind::IncludedMakefile => Found::of(&makefile::commands(text, budget)),
+        Kind::Justfile => Found::of(&recipes::commands(text, budget)),
+        Kind::Jenkinsfile => Found::of(&jenkins::commands(text, budget)),
+        Kind::Script => Found::of(&scripts::commands(text, budget)),
+        Kind::Executable if scripts::is_shell(text) => Found::of(&scripts::commands(text, budget)),
         Kind::Executable => Found::default(),
-        Kind::Ci(dialect) => ci::read(text, dialect)?,
-        Kind::CloudBuild => cloud_build::read(text)?,
+        Kind::Ci(dialect) => ci::read(text, dialect, budget)?,
+        Kind::CloudBuild => cloud_build::read(text, budget)?,
     })
 }
 
 /// Whether a text can have a command that builds.
 fn says_build(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let words: [&[u8]; 4] = [b"build", b"BUILD", b"bud ", b"executor"];
-    words.iter().any(|word| bytes.windows(word.len()).any(|window| window == *word))
+    ["build", "BUILD", "bud ", "executor", "bake-action"].iter().any(|word| text.contains(word))
 }

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Build, NamedContext, SecretFrom, SourceLocation, Strength};
-use super::lexer::is_name;
 use super::options::{File, Invocation};
-use super::value::{Part, PathPattern, Value};
+use super::path_pattern::PathPattern;
+use super::token::is_name;
+use super::value::{Part, Value};
 use crate::git::{Entry, EntryKind, GitError, Snapshot};
 use crate::model::{FileMode, RepoPath};
 
@@ -29,6 +30,13 @@ struct Fit {
     bindings: BTreeMap<String, String>,
 }
 
+/// Whether it is known where a file is started.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Starts {
+    One,
+    Several,
+}
+
 /// What stands in a file's way of being evidence.
 enum Misfit {
     Reason(String),
@@ -47,8 +55,9 @@ impl Tree<'_, '_> {
         let own = file.parent().unwrap_or_default();
         let mut found: Vec<(&RepoPath, Vec<Fit>)> = Vec::new();
         let mut misfits = Vec::new();
+        let of = if starts.len() == 1 { Starts::One } else { Starts::Several };
         for start in starts {
-            match self.fits(invocation, start, &own)? {
+            match self.fits(invocation, start, &own, of)? {
                 Ok(fits) => found.push((start, fits)),
                 Err(misfit) => misfits.push(misfit),
             }
@@ -72,14 +81,17 @@ impl Tree<'_, '_> {
         invocation: &Invocation,
         start: &RepoPath,
         own: &RepoPath,
+        starts: Starts,
     ) -> Result<Result<Vec<Fit>, Misfit>, GitError> {
         let pattern = |value: &Value, directory: &Value| {
             let path = value.seen_from(directory);
             if let Some(Part::Unknown(from)) = path.parts().first() {
-                return Err(Misfit::Reason(format!("`{value}` depends on the {from}")));
+                return Err(Misfit::Reason(format!("`{value}` depends on {from}")));
             }
             let outside = || Misfit::Reason(format!("`{value}` is not in the repository"));
-            PathPattern::new(&path, start, own).ok_or_else(outside)
+            let mut pattern = PathPattern::new(&path, start, own).ok_or_else(outside)?;
+            pattern.is_written |= starts == Starts::One && !start.is_root();
+            Ok(pattern)
         };
         let context = invocation.context.as_ref();
         let context = match context.map(|context| pattern(context, &invocation.directory)).transpose() {
@@ -95,7 +107,7 @@ impl Tree<'_, '_> {
                 });
                 [path].into_iter().chain(inside).collect()
             }),
-            (File::Default, Some(context)) if context.unknown().is_empty() || context.has_text() => {
+            (File::Default, Some(context)) if context.unknown().is_empty() || context.is_written => {
                 let first: &[&str] = if invocation.looks_in_context { &["Containerfile"] } else { &[] };
                 let names = first.iter().chain(&["Dockerfile", "dockerfile"]);
                 Ok(names.map(|name| context.joined(name)).collect())
@@ -142,7 +154,7 @@ impl Tree<'_, '_> {
         let bound: Vec<(RepoPath, BTreeMap<String, String>)> = match file.known() {
             Some(path) if self.is_file(&path)? => vec![(path, BTreeMap::new())],
             Some(_) => Vec::new(),
-            None if !file.has_text() => Vec::new(),
+            None if !file.is_written => Vec::new(),
             None => {
                 let bind = |path: &RepoPath| Some((path.clone(), file.binding(path)?));
                 self.dockerfiles.iter().filter_map(bind).collect()
@@ -150,6 +162,8 @@ impl Tree<'_, '_> {
         };
         let mut fits = Vec::new();
         for (dockerfile, bindings) in bound {
+            // A variable that a path begins with can as well be the root's.
+            let context = context.filter(|context| !context.is_unknown() || file.depth() == 2);
             let context = context.and_then(|context| context.bound(&bindings).known());
             let is_there = match &context {
                 Some(context) => self.is_folder(context)?,

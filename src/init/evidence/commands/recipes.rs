@@ -3,20 +3,21 @@
 use std::collections::BTreeMap;
 
 use super::Variables;
+use super::budget::Budget;
 use super::scripts::is_shell;
 use super::shell::{CommandLine, command_lines};
 use super::templates::{replaced, template};
 use super::value::{Folder, Value};
 
 /// The command lines of all recipes. Each logical line has a shell of its own, where the recipe is no script.
-pub(super) fn commands(text: &str) -> Vec<CommandLine> {
+pub(super) fn commands(text: &str, budget: &Budget) -> Vec<CommandLine> {
     let values = constants(text);
     let filled = replaced(text, ("{{", "}}"), |name| {
         Some(values.get(name).cloned().flatten().unwrap_or_else(|| template(name)))
     });
     let mut commands = Vec::new();
     let mut run = |line: usize, script: &str| {
-        let found = command_lines(script, Value::folder(Folder::Own), &Variables::new());
+        let found = command_lines(script, Value::folder(Folder::Own), &Variables::new(), budget);
         commands.extend(found.into_iter().map(|found| CommandLine { line: found.line + line, ..found }));
     };
     let mut script: Option<(usize, String)> = None;

@@ -1,13 +1,14 @@
 //! Shell scripts. Where one is started is not known, unless it says it itself.
 
 use super::Variables;
+use super::budget::Budget;
 use super::shell::{CommandLine, command_lines};
 use super::value::{Folder, Value};
 
 const SHELLS: &[&str] = &["sh", "bash", "dash", "ksh", "zsh", "ash"];
 
-pub(super) fn commands(text: &str) -> Vec<CommandLine> {
-    command_lines(text, Value::folder(Folder::Start), &Variables::new())
+pub(super) fn commands(text: &str, budget: &Budget) -> Vec<CommandLine> {
+    command_lines(text, Value::folder(Folder::Start), &Variables::new(), budget)
 }
 
 /// Whether the first line names a shell, also by `env`.

@@ -6,12 +6,10 @@
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use super::lexer::{Piece, Word, quoted};
+use super::budget::Budget;
 use super::syntax::{Command, Node, parse};
-use super::value::{Folder, Part, Value};
-
-/// How much is followed in one file, loops and calls expanded: commands, words and variables, long texts many times.
-const MAX_STEPS: usize = 200_000;
+use super::token::is_name;
+use super::value::{Folder, Value};
 
 /// How deep functions and substitutions are followed.
 const MAX_CALLS: usize = 12;
@@ -20,27 +18,7 @@ const MAX_CALLS: usize = 12;
 const MAX_VARIABLES: usize = 500;
 
 /// How many values a list has, or an empty one.
-const MAX_VALUES: usize = 500;
-
-/// What CIs call the root of the repository.
-const ROOTS: &[&str] = &[
-    "BITBUCKET_CLONE_DIR",
-    "BUILDKITE_BUILD_CHECKOUT_PATH",
-    "BUILD_SOURCESDIRECTORY",
-    "Build.SourcesDirectory",
-    "CI_PROJECT_DIR",
-    "CI_WORKSPACE",
-    "CODEBUILD_SRC_DIR",
-    "DRONE_WORKSPACE",
-    "GITHUB_WORKSPACE",
-    "System.DefaultWorkingDirectory",
-    "TRAVIS_BUILD_DIR",
-    "WORKSPACE",
-    "github.workspace",
-];
-
-/// What other programs call the folder of their file.
-const OWN_FOLDERS: &[&str] = &["CURDIR", "ROOT_DIR", "TASKFILE_DIR", "justfile_directory()"];
+pub(super) const MAX_VALUES: usize = 500;
 
 /// Programs that run their arguments, and how many words of their own they take first.
 const WRAPPERS: &[(&str, usize)] = &[
@@ -70,7 +48,15 @@ pub(super) struct CommandLine {
 pub(super) type Variables = HashMap<String, Vec<Value>>;
 
 /// The command lines of a script that starts in `directory`.
-pub(super) fn command_lines(text: &str, directory: Value, variables: &Variables) -> Vec<CommandLine> {
+pub(super) fn command_lines(
+    text: &str,
+    directory: Value,
+    variables: &Variables,
+    budget: &Budget,
+) -> Vec<CommandLine> {
+    if !budget.spend(variables.len()) || !budget.spend_on(text) {
+        return Vec::new();
+    }
     let mut shell = Shell {
         variables: variables.clone(),
         directory,
@@ -80,36 +66,36 @@ pub(super) fn command_lines(text: &str, directory: Value, variables: &Variables)
         called: HashSet::new(),
         found: Vec::new(),
         line: None,
-        steps: 0,
         calls: 0,
+        budget,
     };
     shell.run(&parse(text));
     shell.run_uncalled();
     shell.found
 }
 
-struct Shell {
+pub(super) struct Shell<'b> {
     /// A list has several values.
-    variables: Variables,
-    directory: Value,
+    pub(super) variables: Variables,
+    pub(super) directory: Value,
     pushed: Vec<Value>,
     /// Those of the function that is followed; `None` for the script's.
-    arguments: Option<Vec<Value>>,
+    pub(super) arguments: Option<Vec<Value>>,
     functions: HashMap<String, Rc<Vec<Node>>>,
     called: HashSet<String>,
     found: Vec<CommandLine>,
     /// That of a text within the text.
-    line: Option<usize>,
-    steps: usize,
+    pub(super) line: Option<usize>,
     calls: usize,
+    pub(super) budget: &'b Budget,
 }
 
-impl Shell {
+impl Shell<'_> {
     /// Runs `nodes` and returns what they print, where that is known or there is something.
-    fn run(&mut self, nodes: &[Node]) -> Option<Value> {
+    pub(super) fn run(&mut self, nodes: &[Node]) -> Option<Value> {
         let mut printed: Option<Value> = None;
         for node in nodes {
-            if !self.may_go_on(0) {
+            if !self.budget.spend(1) {
                 return Some(Value::unknown("…"));
             }
             let more = self.node(node);
@@ -119,12 +105,6 @@ impl Shell {
             }
         }
         printed
-    }
-
-    /// Counts one step, and more for a long text.
-    fn may_go_on(&mut self, bytes: usize) -> bool {
-        self.steps += 1 + bytes / 100;
-        self.steps <= MAX_STEPS
     }
 
     fn node(&mut self, node: &Node) -> Option<Value> {
@@ -145,7 +125,7 @@ impl Shell {
                     }
                 }
                 if self.directory != directory {
-                    self.directory = Value::unknown("folder of a condition");
+                    self.directory = Value::unknown("a condition that changes the folder");
                 }
                 printed
             }
@@ -189,11 +169,11 @@ impl Shell {
     }
 
     fn saved(&mut self) -> Variables {
-        self.steps += self.variables.len();
+        self.budget.spend(self.variables.len());
         self.variables.clone()
     }
 
-    fn in_subshell<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
+    pub(super) fn in_subshell<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
         let (variables, directory) = (self.saved(), self.directory.clone());
         let result = run(self);
         (self.variables, self.directory) = (variables, directory);
@@ -294,7 +274,7 @@ impl Shell {
             (_, Some(to)) => Some(to.seen_from(&self.directory)),
             _ => None,
         };
-        let unknown = || Value::unknown(format!("folder of `{command}`"));
+        let unknown = || Value::unknown(format!("the folder of `{command}`"));
         let before = std::mem::replace(&mut self.directory, directory.unwrap_or_else(unknown));
         if command == "pushd" && self.pushed.len() < MAX_VARIABLES {
             self.pushed.push(before);
@@ -313,7 +293,7 @@ impl Shell {
             let at = arguments.iter().position(option)?;
             arguments.get(at + 1)?.to_script()
         };
-        if !self.may_go_on(script.len()) {
+        if !self.budget.spend_on(&script) {
             return None;
         }
         let outer = self.line.replace(line);
@@ -330,7 +310,7 @@ impl Shell {
     }
 
     /// Runs something within something, not too deep.
-    fn nested<T>(&mut self, run: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+    pub(super) fn nested<T>(&mut self, run: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         if self.calls == MAX_CALLS {
             return None;
         }
@@ -339,139 +319,8 @@ impl Shell {
         self.calls -= 1;
         result
     }
-
-    /// The value of a word that the shell does not split.
-    fn whole(&mut self, word: &Word) -> Value {
-        self.joined(&word.pieces)
-    }
-
-    fn joined(&mut self, pieces: &[Piece]) -> Value {
-        let mut joined = Value::default();
-        for piece in pieces {
-            let values = self.piece(piece);
-            for (number, value) in values.iter().enumerate() {
-                if number > 0 {
-                    joined.push(Part::Text(" ".to_owned()));
-                }
-                joined.extend(value);
-            }
-        }
-        joined
-    }
-
-    fn all_fields(&mut self, words: &[Word]) -> Vec<Value> {
-        let mut fields = Vec::new();
-        for word in words {
-            if fields.len() < MAX_VALUES && self.may_go_on(0) {
-                // As the shell does it for `export`; `NAME=` of other commands is no different.
-                let more = if word.is_assignment() { vec![self.whole(word)] } else { self.fields(word) };
-                fields.extend(more);
-            }
-        }
-        fields.truncate(MAX_VALUES);
-        fields
-    }
-
-    /// The words that the shell makes of a word.
-    fn fields(&mut self, word: &Word) -> Vec<Value> {
-        let mut fields: Vec<Value> = Vec::new();
-        let mut is_open = false;
-        for piece in &word.pieces {
-            let is_split = matches!(
-                piece,
-                Piece::Variable { is_quoted: false, .. } | Piece::Command { is_quoted: false, .. }
-            );
-            let mut values = self.piece(piece);
-            if is_split {
-                values = values.iter().flat_map(Value::split_at_spaces).collect();
-            }
-            for (number, value) in values.iter().enumerate() {
-                match fields.last_mut() {
-                    Some(last) if is_open && number == 0 => last.extend(value),
-                    _ => fields.push(value.clone()),
-                }
-                is_open = true;
-            }
-        }
-        fields
-    }
-
-    /// Several values for a list.
-    fn piece(&mut self, piece: &Piece) -> Vec<Value> {
-        match piece {
-            Piece::Text { text, .. } | Piece::Template(text) | Piece::Command { text, .. }
-                if !self.may_go_on(text.len()) =>
-            {
-                vec![Value::unknown("…")]
-            }
-            Piece::Text { text, .. } => vec![Value::text(text)],
-            Piece::Glob => vec![Value::unknown("*")],
-            Piece::Template(name) if ROOTS.contains(&bare(name)) => vec![Value::folder(Folder::Root)],
-            Piece::Template(name) if OWN_FOLDERS.contains(&bare(name)) => vec![Value::folder(Folder::Own)],
-            // A name of somebody's own making can stand in a template as well.
-            Piece::Template(name) if name.starts_with('$') => vec![Value::unknown(name)],
-            Piece::Template(name) => {
-                let variable = name.strip_prefix("env.").and_then(|name| self.variables.get(name));
-                variable.cloned().unwrap_or_else(|| vec![Value::unknown(format!("${{{{ {name} }}}}"))])
-            }
-            Piece::Variable { name, change, .. } => self.variable(name, change),
-            Piece::Command { text, line, .. } => {
-                let line = self.line.unwrap_or(*line);
-                let outer = self.line.replace(line);
-                let printed = self.in_subshell(|shell| shell.nested(|shell| shell.run(&parse(text))));
-                self.line = outer;
-                vec![printed.unwrap_or_else(|| Value::unknown(format!("$({text})")))]
-            }
-        }
-    }
-
-    fn variable(&mut self, name: &str, change: &str) -> Vec<Value> {
-        let known = match name {
-            "0" | "BASH_SOURCE" | "BASH_SOURCE[0]" | "BASH_SOURCE[@]" => {
-                let mut script = Value::folder(Folder::Own);
-                script.push(Part::Text("/script".to_owned()));
-                Some(vec![script])
-            }
-            "@" | "*" => self.arguments.clone(),
-            "PWD" => Some(vec![self.directory.clone()]),
-            _ => match name.parse::<usize>() {
-                Ok(number) => {
-                    let argument = |arguments: &Vec<Value>| arguments.get(number.wrapping_sub(1)).cloned();
-                    self.arguments.as_ref().and_then(argument).map(|value| vec![value])
-                }
-                Err(_) => self.variables.get(name).cloned(),
-            },
-        };
-        let is_root = known.is_none() && ROOTS.contains(&name);
-        let known = if is_root { Some(vec![Value::folder(Folder::Root)]) } else { known };
-        let one =
-            |change: fn(&Value) -> Value| known.as_ref().map(|values| values.iter().map(change).collect());
-        let fallback = change.strip_prefix(":-").or_else(|| change.strip_prefix('-'));
-        let fallback = fallback.or_else(|| change.strip_prefix(":=")).or_else(|| change.strip_prefix('='));
-        let value: Option<Vec<Value>> = match (change, fallback) {
-            ("", _) => known,
-            (_, Some(fallback)) => {
-                let known = known.filter(|values| values.iter().any(|value| !value.is_empty()));
-                known.or_else(|| {
-                    let pieces = self.may_go_on(fallback.len()).then(|| quoted(fallback))?;
-                    self.nested(|shell| Some(vec![shell.joined(&pieces)]))
-                })
-            }
-            ("%/*", _) => one(Value::parent),
-            ("##*/", _) => one(Value::file_name),
-            (change, _) if change.starts_with(":?") || change.starts_with('?') => known,
-            _ => None,
-        };
-        let written = if change.is_empty() { format!("${name}") } else { format!("${{{name}{change}}}") };
-        value.unwrap_or_else(|| vec![Value::unknown(written)])
-    }
-}
-
-/// The name of a template that is written as `$(name)`.
-fn bare(name: &str) -> &str {
-    name.strip_prefix("$(").and_then(|name| name.strip_suffix(')')).unwrap_or(name)
 }
 
 fn is_assignment(word: &Value) -> bool {
-    word.known_start().split_once('=').is_some_and(|(name, _)| super::lexer::is_name(name))
+    word.known_start().split_once('=').is_some_and(|(name, _)| is_name(name))
 }

@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use super::lexer::{Token, Word, is_name, tokens};
+use super::lexer::tokens;
+use super::token::{Token, Word, is_name};
 
 /// Deeper than any script that people write; what lies deeper is left out.
 const MAX_NESTED: usize = 32;

@@ -53,7 +53,9 @@ pub(super) fn value(text: &str, values: &BTreeMap<String, String>) -> Value {
         value.push(Part::Text(before.to_owned()));
         let (name, behind) = after.split_once("}}").unwrap_or((after, ""));
         value.push(match name.trim() {
-            "github.workspace" | "env.GITHUB_WORKSPACE" => Part::Folder(Folder::Root),
+            "github.workspace" | "env.GITHUB_WORKSPACE" | "$(Build.SourcesDirectory)" => {
+                Part::Folder(Folder::Root)
+            }
             name => Part::Unknown(template(name)),
         });
         rest = behind;

@@ -1,15 +1,10 @@
-//! Texts of which parts are known only when a command runs, and the paths that they are.
+//! Texts of which parts are known only when a command runs.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::model::RepoPath;
-
 /// A longer value is unknown: no path or reference is longer.
 const MAX_BYTES: usize = 4096;
-
-/// Where repositories are checked out in the containers of some CIs.
-const CHECKOUTS: &[&str] = &["/workspace", "/github/workspace", "/drone/src", "~/project", "~/repo"];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Part {
@@ -148,9 +143,7 @@ impl Value {
             {
                 let kept = text[..slash].trim_end_matches('/').to_owned();
                 parts.push(Part::Text(kept));
-                let mut value = Self::default();
-                parts.into_iter().for_each(|part| value.push(part));
-                return value;
+                return parts.into_iter().collect();
             }
             if let Part::Folder(_) = last {
                 return Self::unknown(self.to_string());
@@ -182,9 +175,7 @@ impl Value {
                 part => name.push(part.clone()),
             }
         }
-        let mut value = Self::default();
-        name.into_iter().rev().for_each(|part| value.push(part));
-        value
+        name.into_iter().rev().collect()
     }
 
     /// The path that it names, seen from `directory`, which is anchored.
@@ -227,6 +218,14 @@ impl Value {
     }
 }
 
+impl FromIterator<Part> for Value {
+    fn from_iter<I: IntoIterator<Item = Part>>(parts: I) -> Self {
+        let mut value = Self::default();
+        parts.into_iter().for_each(|part| value.push(part));
+        value
+    }
+}
+
 /// As somebody wrote it.
 impl fmt::Display for Value {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -238,141 +237,6 @@ impl fmt::Display for Value {
         }
         Ok(())
     }
-}
-
-/// A path below the root of the repository of which components can be unknown, none of them `.` or `..`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct PathPattern {
-    components: Vec<Value>,
-}
-
-impl PathPattern {
-    /// What an anchored value names, for a script of the folder `own` that is started in `start`.
-    ///
-    /// `None` where that is outside of the repository.
-    pub(super) fn new(path: &Value, start: &RepoPath, own: &RepoPath) -> Option<Self> {
-        let (folder, rest) = match path.parts().first() {
-            Some(Part::Folder(Folder::Start)) => (start.clone(), 1),
-            Some(Part::Folder(Folder::Own)) => (own.clone(), 1),
-            Some(Part::Folder(Folder::Root)) => (RepoPath::default(), 1),
-            _ => (RepoPath::default(), 0),
-        };
-        let mut components: Vec<Value> =
-            folder.components().map(|name| Value::text(&String::from_utf8_lossy(name))).collect();
-        let mut rest = Value(path.parts()[rest..].to_vec());
-        if rest.parts().len() == path.parts().len() {
-            rest = without_checkout(&rest)?;
-        }
-        let mut open = Value::default();
-        for part in rest.parts() {
-            let Part::Text(text) = part else {
-                open.push(part.clone());
-                continue;
-            };
-            for (number, name) in text.split('/').enumerate() {
-                if number > 0 {
-                    Self::add(&mut components, std::mem::take(&mut open))?;
-                }
-                open.push(Part::Text(name.to_owned()));
-            }
-        }
-        Self::add(&mut components, open)?;
-        let is_inside =
-            |component: &Value| component.parts().iter().all(|part| !matches!(part, Part::Folder(_)));
-        components.iter().all(is_inside).then_some(Self { components })
-    }
-
-    fn add(components: &mut Vec<Value>, component: Value) -> Option<()> {
-        match component.as_text() {
-            Some("" | ".") => {}
-            Some("..") => {
-                components.pop()?;
-            }
-            _ => components.push(component),
-        }
-        Some(())
-    }
-
-    pub(super) fn joined(&self, name: &str) -> Self {
-        let mut components = self.components.clone();
-        components.push(Value::text(name));
-        Self { components }
-    }
-
-    pub(super) fn bound(&self, bindings: &BTreeMap<String, String>) -> Self {
-        Self { components: self.components.iter().map(|component| component.bound(bindings)).collect() }
-    }
-
-    /// The path, where all of it is known.
-    pub(super) fn known(&self) -> Option<RepoPath> {
-        let names: Option<Vec<&str>> = self.components.iter().map(Value::as_text).collect();
-        RepoPath::new(names?.join("/")).ok()
-    }
-
-    /// What is unknown in it, each once.
-    pub(super) fn unknown(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = Vec::new();
-        for part in self.components.iter().flat_map(Value::parts) {
-            if let Part::Unknown(from) = part
-                && !names.contains(&from.as_str())
-            {
-                names.push(from);
-            }
-        }
-        names
-    }
-
-    /// Whether somebody wrote a whole component of it, or a part of one.
-    pub(super) fn has_text(&self) -> bool {
-        self.components.iter().flat_map(Value::parts).any(|part| matches!(part, Part::Text(_)))
-    }
-
-    /// What its one unknown stands for where it is `path`; a text without `/`.
-    pub(super) fn binding(&self, path: &RepoPath) -> Option<BTreeMap<String, String>> {
-        let names: Vec<&[u8]> = path.components().collect();
-        if names.len() != self.components.len() {
-            return None;
-        }
-        let mut bindings = BTreeMap::new();
-        for (component, name) in self.components.iter().zip(names) {
-            let name = std::str::from_utf8(name).ok()?;
-            bind(component.bound(&bindings).parts(), name, &mut bindings)?;
-        }
-        Some(bindings)
-    }
-}
-
-/// Binds the unknown of one component; `None` where `name` does not fit, or where a second one would be unknown.
-fn bind(parts: &[Part], name: &str, bindings: &mut BTreeMap<String, String>) -> Option<()> {
-    let (from, before, after) = match parts {
-        [Part::Text(text)] => return (text == name).then_some(()),
-        [Part::Unknown(from)] => (from, "", ""),
-        [Part::Text(before), Part::Unknown(from)] => (from, before.as_str(), ""),
-        [Part::Unknown(from), Part::Text(after)] => (from, "", after.as_str()),
-        [Part::Text(before), Part::Unknown(from), Part::Text(after)] => {
-            (from, before.as_str(), after.as_str())
-        }
-        _ => return None,
-    };
-    let bound = name.strip_prefix(before)?.strip_suffix(after)?;
-    if bound.is_empty() || !bindings.is_empty() {
-        return None;
-    }
-    bindings.insert(from.clone(), bound.to_owned());
-    Some(())
-}
-
-/// The value without the folder of a checkout that it begins with; `None` for another absolute path.
-fn without_checkout(path: &Value) -> Option<Value> {
-    let start = path.known_start();
-    if !start.starts_with(['/', '~']) {
-        return (!start.contains("://")).then(|| path.clone());
-    }
-    let below = |folder: &&&str| {
-        start.strip_prefix(**folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    let folder = CHECKOUTS.iter().find(below)?;
-    Some(path.without_start(folder.len()))
 }
 
 #[cfg(test)]
@@ -407,46 +271,6 @@ mod tests {
         ] {
             assert_eq!(path.parent().to_string(), folder, "{path}");
             assert_eq!(path.file_name().to_string(), name, "{path}");
-        }
-    }
-
-    #[test]
-    fn what_one_variable_stands_for_is_found_and_it_stands_for_the_same_everywhere() {
-        let path = |text: &str| RepoPath::new(text).unwrap();
-        let root = RepoPath::default();
-        let pattern = |parts: &[Part]| PathPattern::new(&value(parts), &root, &root).unwrap();
-        for (parts, file, bound) in [
-            (vec![text("a/"), unknown("$x"), text("/Dockerfile")], "a/api/Dockerfile", Some("api")),
-            (vec![text("a/"), unknown("$x"), text("/Dockerfile")], "a/b/api/Dockerfile", None),
-            (vec![text("a/Dockerfile."), unknown("$x")], "a/Dockerfile.api", Some("api")),
-            (vec![text("a/Dockerfile."), unknown("$x")], "a/Dockerfile.", None),
-            (vec![unknown("$x"), text("/Dockerfile."), unknown("$x")], "api/Dockerfile.api", Some("api")),
-            (vec![unknown("$x"), text("/Dockerfile."), unknown("$x")], "api/Dockerfile.web", None),
-            (vec![unknown("$x"), text("/"), unknown("$y")], "api/Dockerfile", None),
-        ] {
-            let binding = pattern(&parts).binding(&path(file));
-
-            assert_eq!(binding.and_then(|bound| bound.get("$x").cloned()).as_deref(), bound, "{file}");
-        }
-    }
-
-    #[test]
-    fn a_path_that_leaves_the_repository_is_none() {
-        let (start, own) = (RepoPath::new("ops").unwrap(), RepoPath::new("ops/ci").unwrap());
-        for (parts, expected) in [
-            (vec![Part::Folder(Folder::Start), text("/x/../y")], Some("ops/y")),
-            (vec![Part::Folder(Folder::Start), text("/../../y")], None),
-            (vec![Part::Folder(Folder::Own), text("/y")], Some("ops/ci/y")),
-            (vec![Part::Folder(Folder::Root)], Some(".")),
-            (vec![text("/workspace/y")], Some("y")),
-            (vec![text("/workspaces/y")], None),
-            (vec![text("/etc")], None),
-            (vec![text("https://git.example/x.git")], None),
-            (vec![Part::Folder(Folder::Root), unknown("$x"), text("/..")], Some(".")),
-        ] {
-            let path = PathPattern::new(&value(&parts), &start, &own).and_then(|path| path.known());
-
-            assert_eq!(path.map(|path| path.to_string()).as_deref(), expected, "{parts:?}");
         }
     }
 }

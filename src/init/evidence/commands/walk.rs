@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::super::yaml::Node;
+use super::budget::Budget;
 use super::ci::{Dialect, texts};
 use super::shell::{CommandLine, Variables, command_lines};
 use super::templates::{filled, value};
 use super::value::{Folder, Value};
 use super::{Found, actions, says_build};
 
-/// How many nodes are looked at: aliases of aliases can stand for more than anybody reads.
-const MAX_NODES: usize = 100_000;
+/// How many steps a node is.
+const NODE: usize = 10;
 
 /// How many combinations of a matrix are read.
 const MAX_COMBINATIONS: usize = 100;
@@ -41,36 +42,36 @@ const VARIABLES: &[&str] = &["env", "environment", "variables", "vars"];
 #[derive(Clone, Debug)]
 pub(super) struct Scope<'n> {
     pub(super) directory: Value,
-    pub(super) variables: Variables,
+    pub(super) variables: Rc<Variables>,
     /// By the names that templates have.
-    pub(super) templates: BTreeMap<String, String>,
+    pub(super) templates: Rc<BTreeMap<String, String>>,
     before: Vec<&'n Rc<Node>>,
 }
 
 pub(super) struct Walk<'t> {
     dialect: Dialect,
     lines: Vec<&'t str>,
-    nodes: usize,
+    budget: &'t Budget,
     pub(super) found: Found,
 }
 
 impl<'t> Walk<'t> {
-    pub(super) fn new(dialect: Dialect, text: &'t str) -> Self {
-        Self { dialect, lines: text.lines().collect(), nodes: 0, found: Found::default() }
+    pub(super) fn new(dialect: Dialect, text: &'t str, budget: &'t Budget) -> Self {
+        Self { dialect, lines: text.lines().collect(), budget, found: Found::default() }
     }
 
     pub(super) fn start<'n>(&self, folder: Folder) -> Scope<'n> {
         Scope {
             directory: Value::folder(folder),
-            variables: Variables::new(),
-            templates: BTreeMap::new(),
+            variables: Rc::default(),
+            templates: Rc::default(),
             before: Vec::new(),
         }
     }
 
     pub(super) fn node<'n>(&mut self, node: &'n Rc<Node>, scope: &Scope<'n>) {
-        self.nodes += 1;
-        if self.nodes > MAX_NODES {
+        // Aliases of aliases can stand for more than anybody reads.
+        if !self.budget.spend(NODE) {
             return;
         }
         if let Some(elements) = node.list() {
@@ -81,12 +82,12 @@ impl<'t> Walk<'t> {
         let outer = self.scope(&members, scope);
         for combination in combinations(&members) {
             let mut scope = outer.clone();
-            scope
-                .templates
+            self.budget.spend(scope.templates.len());
+            Rc::make_mut(&mut scope.templates)
                 .extend(combination.iter().map(|(name, value)| (format!("matrix.{name}"), value.clone())));
             if self.dialect == Dialect::GitLab {
                 let values = combination.iter().map(|(name, value)| (name.clone(), vec![Value::text(value)]));
-                scope.variables.extend(values);
+                Rc::make_mut(&mut scope.variables).extend(values);
             }
             self.members(&members, &scope);
         }
@@ -140,7 +141,8 @@ impl<'t> Walk<'t> {
                 let base = if self.dialect == Dialect::Taskfile { Folder::Own } else { Folder::Root };
                 scope.directory = folder.seen_from(&Value::folder(base));
             }
-            if VARIABLES.contains(key) {
+            // A copy of those around it is made.
+            if VARIABLES.contains(key) && self.budget.spend(scope.variables.len() + scope.templates.len()) {
                 self.variables(node, &mut scope);
             }
             if *key == "before_script" {
@@ -173,7 +175,7 @@ impl<'t> Walk<'t> {
             let filled = value(text, &scope.templates);
             let is_constant = !text.contains('$') || filled.has_unknown();
             if is_constant {
-                scope.variables.insert(name.to_owned(), vec![filled]);
+                Rc::make_mut(&mut scope.variables).insert(name.to_owned(), vec![filled]);
             }
             let template = match self.dialect {
                 Dialect::Taskfile => name.to_owned(),
@@ -181,7 +183,7 @@ impl<'t> Walk<'t> {
                 _ => continue,
             };
             if !text.contains('$') {
-                scope.templates.insert(template, text.to_owned());
+                Rc::make_mut(&mut scope.templates).insert(template, text.to_owned());
             }
         }
     }
@@ -204,19 +206,16 @@ impl<'t> Walk<'t> {
         if !says_build(&script) {
             return;
         }
-        for command in command_lines(&script, scope.directory.clone(), &scope.variables) {
-            let line = lines.get(command.line).copied().unwrap_or(1) - 1;
+        for command in command_lines(&script, scope.directory.clone(), &scope.variables, self.budget) {
+            let line = lines.get(command.line).map_or(0, |line| line - 1);
             self.found.add(&CommandLine { line, ..command });
         }
     }
 
     /// Where the text of a block begins, from 1; `None` for other texts, whose lines are not those of the file.
     fn first_line(&self, node: &Node) -> Option<usize> {
-        let line = self.lines.get(node.line - 1)?.trim_end();
-        line.ends_with(['|', '>']).then_some(node.line + 1).or_else(|| {
-            let is_block = line.ends_with("|-") || line.ends_with("|+");
-            is_block.then_some(node.line + 1)
-        })
+        let before = self.lines.get(node.line.checked_sub(2)?)?.trim_end();
+        ["|", "|-", "|+"].iter().any(|block| before.ends_with(block)).then_some(node.line)
     }
 
     /// CodeBuild runs the commands of all phases in one shell.
