@@ -9,7 +9,7 @@ use crate::init::evidence::Ignored;
 use crate::init::evidence::yaml::{Node, Tag};
 
 /// What all values of a repository's Compose files may take up, aliases and `extends` followed.
-const MAX_BYTES: usize = 64 << 20;
+const MAX_BYTES: usize = 128 << 20;
 
 /// Keys of `build` that change neither what is in an image nor what it is built from.
 const WITHOUT_EFFECT: &[&str] = &[

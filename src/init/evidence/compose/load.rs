@@ -17,7 +17,7 @@ use crate::init::evidence::{Ignored, SourceLocation};
 use crate::model::{FileMode, RepoPath};
 
 /// What each file counts at least, be it empty: it may be included again and again.
-const BYTES_OF_FILE: usize = 4096;
+const BYTES_OF_FILE: usize = 16 << 10;
 
 /// What Compose would build, deploy and run if it was given some files.
 #[derive(Debug, Default)]
