@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::program::GitVersion;
+use super::formats::RepositoryFormat;
 use crate::model::{ErrorKind, ObjectId, RepoPath};
 
 /// A cause whose type belongs to a library that stays private.
@@ -154,32 +154,6 @@ impl fmt::Display for NeedsGit {
         formatter.write_str(match self {
             Self::Uncommitted => "is uncommitted",
             Self::References => "the references are",
-        })
-    }
-}
-
-/// A kind of repository that not every git reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RepositoryFormat {
-    Sha256,
-    Reftable,
-}
-
-impl RepositoryFormat {
-    /// The first version of git that reads it.
-    pub(super) fn git(self) -> GitVersion {
-        match self {
-            Self::Sha256 => GitVersion { major: 2, minor: 29 },
-            Self::Reftable => GitVersion { major: 2, minor: 45 },
-        }
-    }
-}
-
-impl fmt::Display for RepositoryFormat {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Sha256 => "names its objects by SHA-256",
-            Self::Reftable => "keeps its references in reftables",
         })
     }
 }

@@ -1,13 +1,13 @@
 //! Git itself, as a program: what it is called with, and what it answered.
 
 use std::ffi::OsStr;
-use std::fmt;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use super::error::Cause;
-use super::{GitError, NeedsGit, Repository, RepositoryFormat};
+use super::formats::{GitVersion, RepositoryFormat};
+use super::{GitError, NeedsGit, Repository};
 use crate::model::{ObjectFormat, printable_log};
 
 /// Variables that name a part of some repository, as they are set in a hook: they are about another one.
@@ -129,27 +129,6 @@ fn run(mut command: Command, input: &[u8]) -> io::Result<Output> {
         });
         process.wait_with_output()
     })
-}
-
-/// A version of git, as far as formats depend on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct GitVersion {
-    pub(super) major: u32,
-    pub(super) minor: u32,
-}
-
-impl GitVersion {
-    /// Reads what `git version` writes, such as `git version 2.39.5 (Apple Git-154)`.
-    fn parse(said: &str) -> Option<Self> {
-        let mut numbers = said.strip_prefix("git version ")?.split('.').map(str::parse);
-        Some(Self { major: numbers.next()?.ok()?, minor: numbers.next()?.ok()? })
-    }
-}
-
-impl fmt::Display for GitVersion {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{}", self.major, self.minor)
-    }
 }
 
 /// Whether a git that failed is one that reads repositories of this format.

@@ -77,8 +77,10 @@ impl<'r> References<'r> {
     /// [`GitError::Read`] when it can't be read.
     pub(super) fn target_of_short_name(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
         match self {
-            Self::Files(repository) => in_files(repository.resolve_reference_from_short_name(name), name),
-            Self::Reftables(tables) => tables.target_of_short_name(name),
+            Self::Reftables(tables) if ALWAYS_FILES.contains(&name) => {
+                in_files(tables.repository.find_reference(name), name)
+            }
+            _ => self.first_of(&full_names(name)),
         }
     }
 
@@ -116,6 +118,28 @@ impl<'r> References<'r> {
         let rest = |(name, target): (String, ObjectId)| Some((name.strip_prefix(prefix)?.to_owned(), target));
         Ok(all.into_iter().filter_map(rest).collect())
     }
+}
+
+/// What git keeps in files whatever keeps the references: more than an object id is in them.
+const ALWAYS_FILES: [&str; 2] = ["FETCH_HEAD", "MERGE_HEAD"];
+
+/// Where git looks for a short name, in its order.
+const PLACES: [&str; 6] =
+    ["{}", "refs/{}", "refs/tags/{}", "refs/heads/{}", "refs/remotes/{}", "refs/remotes/{}/HEAD"];
+
+/// The references that a short name may stand for; none for what can be no name.
+fn full_names(name: &str) -> Vec<String> {
+    if !git2::Reference::is_valid_name(&format!("{BRANCHES}{name}")) {
+        return Vec::new();
+    }
+    let names = PLACES.iter().map(|place| place.replace("{}", name));
+    // Other files of the git folder, such as `config`, are no references.
+    names.filter(|name| name.starts_with("refs/") || is_root(name)).collect()
+}
+
+/// Whether a reference may have this name outside of `refs`.
+fn is_root(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_uppercase() || b"-_".contains(&byte))
 }
 
 fn head_in_files(repository: &Repository) -> Result<HeadReference, GitError> {
@@ -182,13 +206,6 @@ struct Listed {
     symbolic_target: Option<String>,
 }
 
-/// What git keeps in files whatever keeps the references: more than an object id is in them.
-const ALWAYS_FILES: [&str; 2] = ["FETCH_HEAD", "MERGE_HEAD"];
-
-/// Where git looks for a short name, in its order.
-const PLACES: [&str; 6] =
-    ["{}", "refs/{}", "refs/tags/{}", "refs/heads/{}", "refs/remotes/{}", "refs/remotes/{}/HEAD"];
-
 impl Reftables<'_> {
     fn head(&self) -> Result<HeadReference, GitError> {
         let listed = self.list(&["HEAD"], RootRefs::Included)?;
@@ -202,22 +219,15 @@ impl Reftables<'_> {
         Ok(HeadReference { target: None, branch: branch_name(String::from_utf8_lossy(&named).trim()) })
     }
 
-    fn target_of_short_name(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
-        if ALWAYS_FILES.contains(&name) {
-            return in_files(self.repository.find_reference(name), name);
-        }
-        if !git2::Reference::is_valid_name(&format!("{BRANCHES}{name}")) {
-            return Ok(None);
-        }
-        self.first_of(&PLACES.map(|place| place.replace("{}", name)))
-    }
-
     /// The object of the first of these references that is there.
     fn first_of(&self, names: &[String]) -> Result<Option<ObjectId>, GitError> {
-        // Only names like this can be outside of `refs`, and to look for those takes git longer.
-        let is_root =
-            |name: &String| name.bytes().all(|byte| byte.is_ascii_uppercase() || b"-_".contains(&byte));
-        let root_refs = if names.iter().any(is_root) { RootRefs::Included } else { RootRefs::LeftOut };
+        // Without a name, git lists all.
+        if names.is_empty() {
+            return Ok(None);
+        }
+        // To list those outside of `refs` takes git longer.
+        let root_refs =
+            if names.iter().any(|name| is_root(name)) { RootRefs::Included } else { RootRefs::LeftOut };
         let patterns: Vec<&str> = names.iter().map(String::as_str).collect();
         let listed = self.list(&patterns, root_refs)?;
         let mut found = names.iter().filter_map(|name| listed.iter().find(|it| it.name == *name));

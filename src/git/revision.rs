@@ -7,6 +7,9 @@ use crate::model::{CommitId, ObjectId};
 /// Fewer digits of an id are taken for a name, as with git.
 const MIN_DIGITS: usize = 4;
 
+/// What is in revisions that git is asked about: reflogs, upstream branches, searches, and `HEAD` of another work tree.
+const OF_GIT: [&str; 5] = ["@{", ":", "^{/", "worktrees/", "main-worktree/"];
+
 impl Repository {
     /// Finds the commit that a revision such as `v1.2`, `HEAD~3` or an object id names.
     ///
@@ -18,7 +21,7 @@ impl Repository {
         if revision.starts_with('-') || revision.trim().is_empty() {
             return Err(bad());
         }
-        if ["@{", ":", "^{/"].iter().any(|special| revision.contains(special)) {
+        if OF_GIT.iter().any(|special| revision.contains(special)) {
             return self.commit_of_git(revision)?.ok_or_else(bad);
         }
         let end = revision.find(['~', '^']).unwrap_or(revision.len());

@@ -225,7 +225,8 @@ fn a_manifest_is_proposed_in_each_format_before_anything_is_committed() {
         world.write("api/Dockerfile", "FROM scratch\nCOPY src /\n").write("api/src/f", "1");
         let answer = world.shown(["init"]);
         // The workspace is called so.
-        let name = world.path().file_name().unwrap().to_str().unwrap();
+        let name = world.path().file_name().unwrap().to_str().unwrap().to_lowercase();
+        let name = name.trim_start_matches('.');
         let manifest = std::fs::read_to_string(world.file("projects.toml")).unwrap();
         [answer, manifest].map(|text| text.replace(name, "<name>"))
     });

@@ -22,11 +22,13 @@ fn each_revision_is_what_git_says(world: &World) {
     world.git(["merge", "-q", "--no-ff", "-m", "merge", "topic"]);
     let [short, described] = [world.git(["rev-parse", "--short", "HEAD~2"]), world.git(["describe"])];
     world.git(["fetch", "-q", ".", "topic"]);
+    // The git folder has files of these names.
+    world.git(["branch", "config", "HEAD~1"]);
     world.git(["reset", "-q", "--hard", "HEAD"]);
     let tree = world.git(["rev-parse", "HEAD^{tree}"]);
     let revisions = "HEAD @ HEAD~ HEAD~1 HEAD~~ HEAD^ HEAD^0 HEAD^2 HEAD^2~1^0 HEAD^3 HEAD~99 v1 v1~0 v1~1 v1^{} v1^{commit} \
         tags/v1 refs/tags/v1 main heads/topic refs/heads/topic topic^{}~1 HEAD@{1} @{1} main@{0} :/change HEAD^{/topic} \
-        FETCH_HEAD ORIG_HEAD HEAD^{tree} HEAD^x HEAD~{ HEAD^{ nothing 0000000000000000000000000000000000000000 abcdef \
+        FETCH_HEAD ORIG_HEAD config heads/config description main-worktree/HEAD main-worktree/HEAD~1 HEAD^{tree} HEAD^x HEAD~{ HEAD^{ nothing 0000000000000000000000000000000000000000 abcdef \
         1111111111111111111111111111111111111111111111111111111111111111 :projects.toml ~1 ^";
 
     for revision in revisions.split_whitespace().chain([short.as_str(), &described, &tree]) {
