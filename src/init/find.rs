@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::evidence::yaml::YamlError;
-use super::evidence::{Build, build_manifest, compose};
+use super::evidence::{Build, bake, build_manifest, compose};
 use super::{Ignored, InitError, SourceLocation};
 use crate::git::Snapshot;
 use crate::model::{FileMode, RepoPath};
@@ -17,6 +17,7 @@ const OF_OTHERS: &[&[u8]] = &[b"node_modules", b"vendor"];
 pub(super) struct Found {
     dockerfiles: Vec<RepoPath>,
     compose: Vec<RepoPath>,
+    bake: Vec<RepoPath>,
     manifests: Vec<RepoPath>,
     pub(super) pattern_files: BTreeSet<RepoPath>,
 }
@@ -37,6 +38,8 @@ pub(super) fn files(snapshot: &Snapshot<'_>) -> Result<Found, InitError> {
             found.compose.push(file.path.clone());
         } else if build_manifest::NAMES.contains(&name) {
             found.manifests.push(file.path.clone());
+        } else if bake::is_bake_file(name) {
+            found.bake.push(file.path.clone());
         }
     })?;
     Ok(found)
@@ -57,14 +60,22 @@ pub(super) fn builds(
     ignored: &mut Vec<Ignored>,
 ) -> Result<Vec<Build>, InitError> {
     let mut builds: Vec<Build> = Vec::new();
-    let files = found.manifests.iter().map(|path| (path, build_manifest::builds as Reader));
-    for (path, read) in files.chain(found.compose.iter().map(|path| (path, compose::builds as Reader))) {
-        let text = snapshot.read(path)?.unwrap_or_default();
-        match read(path, &text, ignored) {
-            Ok(found) => builds.extend(found),
-            Err(error) => ignored.push(Ignored { at: SourceLocation::file(path), why: error.to_string() }),
+    let readers: [(&[RepoPath], Reader); 2] = [
+        (&found.manifests, build_manifest::builds),
+        (&found.compose, compose::builds),
+    ];
+    for (paths, read) in readers {
+        for path in paths {
+            let text = snapshot.read(path)?.unwrap_or_default();
+            match read(path, &text, ignored) {
+                Ok(found) => builds.extend(found),
+                Err(error) => {
+                    ignored.push(Ignored { at: SourceLocation::file(path), why: error.to_string() });
+                }
+            }
         }
     }
+    builds.extend(bake::builds(snapshot, &found.bake, ignored)?);
     let named: BTreeSet<RepoPath> = builds.iter().map(|build| build.dockerfile.clone()).collect();
     let unnamed = found.dockerfiles.iter().filter(|path| !named.contains(*path));
     builds.extend(unnamed.map(|path| Build::of(path.clone(), SourceLocation::file(path))));

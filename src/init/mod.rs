@@ -1,7 +1,7 @@
 //! Proposes a `projects.toml` and pattern files for a repository that has none.
 //!
-//! What is built is taken from `build_manifest.json`, from compose files, and from Dockerfiles that neither names,
-//! in this order; what a project is made from, from its Dockerfile's `COPY` and `ADD`. Whatever is not written
+//! What is built is taken from `build_manifest.json`, from files of Compose and bake, and from Dockerfiles that none
+//! of them names, in this order; what a project is made from, from its Dockerfile's `COPY` and `ADD`. Whatever is not written
 //! anywhere is a [`Guess`], and whatever is written and not understood is [`Ignored`]: both say where.
 
 mod evidence;
@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
+pub use evidence::bake;
 pub use evidence::{Ignored, SourceLocation};
 pub use names::workspace_name;
 pub use write::write;

@@ -3,6 +3,7 @@
 //! Each reader makes [`Build`]s of one kind of file. It fills in what the file says and leaves the rest open: what to make of
 //! it, and what to conclude where nobody says anything, is decided afterwards. What a reader doesn't understand is [`Ignored`].
 
+pub mod bake;
 pub(super) mod build_manifest;
 pub(super) mod compose;
 pub(super) mod yaml;
@@ -16,7 +17,7 @@ use crate::model::RepoPath;
 
 /// An image that is built, as somebody wrote it.
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "the readers of compose and bake files come next")]
+#[cfg_attr(not(test), expect(dead_code, reason = "what is proposed comes to have all of it next"))]
 pub(super) struct Build {
     pub(super) found: SourceLocation,
     /// Why it counts, as in "service `api` builds it".
@@ -46,7 +47,6 @@ pub(super) struct Build {
 
 /// What a named context stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "the readers of compose and bake files come next")]
 pub(super) enum NamedContext {
     Folder(RepoPath),
     /// The image of another build, by the name that it has there.
@@ -57,7 +57,6 @@ pub(super) enum NamedContext {
 
 /// Where the value of a secret comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "the readers of compose and bake files come next")]
 pub(super) enum SecretFrom {
     Environment(String),
     File(RepoPath),

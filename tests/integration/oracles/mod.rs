@@ -1,3 +1,4 @@
 //! What we read, against what the programs that define the format read.
 
+mod bake;
 mod dockerfile;
