@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::evidence::yaml::YamlError;
-use super::evidence::{Build, bake, build_manifest, compose};
+use super::evidence::{Build, bake, build_manifest, compose, skaffold};
 use super::{Ignored, InitError, SourceLocation};
 use crate::git::Snapshot;
 use crate::model::{FileMode, RepoPath};
@@ -19,6 +19,7 @@ pub(super) struct Found {
     compose: Vec<RepoPath>,
     bake: Vec<RepoPath>,
     manifests: Vec<RepoPath>,
+    skaffold: Vec<RepoPath>,
     pub(super) pattern_files: BTreeSet<RepoPath>,
 }
 
@@ -38,6 +39,8 @@ pub(super) fn files(snapshot: &Snapshot<'_>) -> Result<Found, InitError> {
             found.compose.push(file.path.clone());
         } else if build_manifest::NAMES.contains(&name) {
             found.manifests.push(file.path.clone());
+        } else if skaffold::NAMES.contains(&name) {
+            found.skaffold.push(file.path.clone());
         } else if bake::is_bake_file(name) {
             found.bake.push(file.path.clone());
         }
@@ -60,9 +63,10 @@ pub(super) fn builds(
     ignored: &mut Vec<Ignored>,
 ) -> Result<Vec<Build>, InitError> {
     let mut builds: Vec<Build> = Vec::new();
-    let readers: [(&[RepoPath], Reader); 2] = [
+    let readers: [(&[RepoPath], Reader); 3] = [
         (&found.manifests, build_manifest::builds),
         (&found.compose, compose::builds),
+        (&found.skaffold, skaffold::builds),
     ];
     for (paths, read) in readers {
         for path in paths {

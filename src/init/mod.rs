@@ -1,6 +1,6 @@
 //! Proposes a `projects.toml` and pattern files for a repository that has none.
 //!
-//! What is built is taken from `build_manifest.json`, from files of Compose and bake, and from Dockerfiles that none
+//! What is built is taken from `build_manifest.json`, from files of Compose, Skaffold and bake, and from Dockerfiles that none
 //! of them names, in this order; what a project is made from, from its Dockerfile's `COPY` and `ADD`. Whatever is not written
 //! anywhere is a [`Guess`], and whatever is written and not understood is [`Ignored`]: both say where.
 

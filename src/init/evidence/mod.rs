@@ -6,6 +6,7 @@
 pub mod bake;
 pub(super) mod build_manifest;
 pub(super) mod compose;
+pub(super) mod skaffold;
 pub(super) mod yaml;
 
 use std::collections::BTreeMap;

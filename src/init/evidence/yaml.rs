@@ -53,21 +53,32 @@ enum Value {
 impl Node {
     /// Reads the first document.
     pub(in crate::init) fn parse(text: &[u8]) -> Result<Rc<Self>, YamlError> {
+        Self::first_documents(text, 1)?.pop().ok_or(YamlError::Empty)
+    }
+
+    /// Reads all documents.
+    pub(in crate::init) fn documents(text: &[u8]) -> Result<Vec<Rc<Self>>, YamlError> {
+        Self::first_documents(text, usize::MAX)
+    }
+
+    fn first_documents(text: &[u8], limit: usize) -> Result<Vec<Rc<Self>>, YamlError> {
         if text.len() > MAX_BYTES {
             return Err(YamlError::TooLarge);
         }
         let text = std::str::from_utf8(text).map_err(|_| YamlError::NotUtf8)?;
         let mut builder = Builder::default();
+        let mut documents = Vec::new();
         for event in Parser::new_from_str(text) {
             let (event, span) = event.map_err(|error| YamlError::Syntax {
                 line: error.marker().line(),
                 reason: error.info().to_owned(),
             })?;
-            if let Some(document) = builder.take(event, span.start.line())? {
-                return Ok(document);
+            documents.extend(builder.take(event, span.start.line())?);
+            if documents.len() == limit {
+                break;
             }
         }
-        Err(YamlError::Empty)
+        Ok(documents)
     }
 
     pub(in crate::init) fn text(&self) -> Option<&str> {
@@ -211,6 +222,17 @@ mod tests {
         let list = node.get("a").unwrap().get("b").unwrap().list().unwrap();
         assert_eq!(list.iter().map(|node| node.text()).collect::<Vec<_>>(), [Some("cd"), None, Some("true")]);
         assert_eq!(list[0].line, 3);
+    }
+
+    #[test]
+    fn a_file_has_as_many_documents_as_it_says() {
+        let text = b"a: 1\n---\nb: 2\n---\n- c\n";
+
+        let documents = Node::documents(text).unwrap();
+
+        assert_eq!(documents.iter().map(|document| document.line).collect::<Vec<_>>(), [1, 3, 5]);
+        assert_eq!(Node::parse(text).unwrap().get("a").unwrap().text(), Some("1"));
+        assert_eq!(Node::documents(b"").unwrap().len(), 0);
     }
 
     #[test]
