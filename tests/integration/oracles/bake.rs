@@ -7,8 +7,11 @@ use std::process::Command;
 
 use chinampa::internals::bake::{Bake, BakeFile, Secret, Target, Text, Unknown};
 use chinampa::internals::model::RepoPath;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
 use serde_json::Value;
 
+use super::bake_expressions;
 use crate::support::bed;
 
 /// What both sides say of a target.
@@ -83,6 +86,27 @@ fn other_line_ends_and_a_missing_last_one_are_read_as_bake_reads_them() {
 
         assert_eq!((windows, unfinished), (None, None));
     }
+}
+
+#[test]
+fn made_up_expressions_are_read_as_bake_reads_them() {
+    let mut runner = TestRunner::deterministic();
+    let mut differing = Vec::new();
+    for number in 0..40 {
+        let arguments: String = (0..40)
+            .map(|argument| {
+                let expression = bake_expressions::text().new_tree(&mut runner).unwrap().current();
+                format!("    A{argument} = {expression}\n")
+            })
+            .collect();
+        let text =
+            format!("{}target \"api\" {{\n  args = {{\n{arguments}  }}\n}}\n", bake_expressions::VARIABLES);
+        let files = BTreeMap::from([("docker-bake.hcl".to_owned(), text)]);
+
+        differing.extend(difference(&Case { name: format!("file {number}"), files }));
+    }
+
+    assert!(differing.is_empty(), "{}", differing.join("\n\n"));
 }
 
 #[test]

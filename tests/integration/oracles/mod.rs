@@ -1,4 +1,5 @@
 //! What we read, against what the programs that define the format read.
 
 mod bake;
+mod bake_expressions;
 mod dockerfile;
