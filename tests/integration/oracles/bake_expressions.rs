@@ -40,7 +40,7 @@ fn filled(pattern: &'static str, parts: Vec<BoxedStrategy<String>>) -> BoxedStra
 
 fn texts(depth: usize) -> BoxedStrategy<String> {
     let written =
-        ["\"\"", "\"a\"", "\"A b\"", "\"x.y-1\"", "\"$${a}\"", "TEXT", "OBJECT.one", "OBJECT[\"two\"]"];
+        ["\"\"", "\"a\"", "\"A b\"", "\"x.y-1\"", "\"a$b\"", "TEXT", "OBJECT.one", "OBJECT[\"two\"]"];
     let leaf = prop::sample::select(written.to_vec()).prop_map(str::to_owned).boxed();
     let Some(depth) = depth.checked_sub(1) else { return leaf };
     let (text, number, flag, list) = (texts(depth), numbers(depth), flags(depth), lists(depth));

@@ -2,4 +2,5 @@
 
 mod bake;
 mod bake_expressions;
+mod bake_targets;
 mod dockerfile;
