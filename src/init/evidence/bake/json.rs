@@ -8,7 +8,7 @@ use hcl_edit::expr::{Array, Expression, Object, ObjectKey, ObjectValue};
 use hcl_edit::template::{Element, StringTemplate};
 use serde_json::Value;
 
-use super::source::{Attribute, Block, Definitions};
+use super::definitions::{Attribute, Block, Definitions};
 use crate::init::evidence::yaml::Node;
 use crate::init::evidence::{Ignored, SourceLocation};
 use crate::model::RepoPath;

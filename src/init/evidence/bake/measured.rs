@@ -3,10 +3,7 @@
 //! Parts of values are shared, so that a small file can make one that no memory holds if it is written out. That is why lists and
 //! objects know their size, and why none is larger or deeper than a limit: whoever walks through a value comes to an end.
 
-use std::collections::BTreeMap;
 use std::ops::Deref;
-
-use super::value::{Unknown, Value};
 
 /// The largest value, in elements and bytes of texts.
 const MAX_SIZE: usize = 1 << 20;
@@ -18,57 +15,35 @@ const MAX_LEVELS: usize = 64;
 #[derive(Debug)]
 pub(super) struct Measured<T> {
     content: T,
-    measure: Measure,
+    pub(super) measure: Measure,
 }
 
+/// How much there is in a value.
 #[derive(Clone, Copy, Debug)]
-struct Measure {
-    size: usize,
-    levels: usize,
-    is_known: bool,
+pub(super) struct Measure {
+    /// How many values it is made of, bytes of texts included.
+    pub(super) size: usize,
+    /// How many lists and objects lie in each other.
+    pub(super) levels: usize,
+    pub(super) is_known: bool,
 }
 
-impl Measured<Vec<Value>> {
-    pub(super) fn list(elements: Vec<Value>) -> Result<Self, Unknown> {
-        let measure = Measure::of(0, elements.iter())?;
-        Ok(Self { content: elements, measure })
-    }
-}
-
-impl Measured<BTreeMap<String, Value>> {
-    pub(super) fn object(members: BTreeMap<String, Value>) -> Result<Self, Unknown> {
-        let measure = Measure::of(members.keys().map(String::len).sum(), members.values())?;
-        Ok(Self { content: members, measure })
-    }
-}
+/// A collection has more than values may have.
+#[derive(Debug)]
+pub(super) struct TooLarge;
 
 impl<T> Measured<T> {
-    pub(super) fn size(&self) -> usize {
-        self.measure.size
-    }
-
-    pub(super) fn levels(&self) -> usize {
-        self.measure.levels
-    }
-
-    pub(super) fn is_known(&self) -> bool {
-        self.measure.is_known
-    }
-}
-
-impl Measure {
-    /// Of a collection of `values`, whose keys have `key_bytes`.
-    fn of<'v>(key_bytes: usize, values: impl Iterator<Item = &'v Value>) -> Result<Self, Unknown> {
-        let mut measure = Self { size: 1 + key_bytes, levels: 1, is_known: true };
-        for value in values {
-            measure.size += value.size();
-            measure.levels = measure.levels.max(1 + value.levels());
-            measure.is_known &= value.is_known();
-        }
+    /// `parts` are what the values in it have, and `key_bytes` is the length of its keys.
+    pub(super) fn new(content: T, key_bytes: usize, parts: &[Measure]) -> Result<Self, TooLarge> {
+        let measure = Measure {
+            size: 1 + key_bytes + parts.iter().map(|part| part.size).sum::<usize>(),
+            levels: 1 + parts.iter().map(|part| part.levels).max().unwrap_or(0),
+            is_known: parts.iter().all(|part| part.is_known),
+        };
         if measure.size > MAX_SIZE || measure.levels > MAX_LEVELS {
-            return Err(Unknown::new("a value is too large"));
+            return Err(TooLarge);
         }
-        Ok(measure)
+        Ok(Self { content, measure })
     }
 }
 

@@ -4,10 +4,9 @@
 //! what depends on one without is unknown, and said where it matters.
 
 mod build;
+mod definitions;
 mod evaluate;
-mod expression;
 mod folder;
-mod functions;
 mod images;
 mod inherit;
 mod json;
@@ -16,7 +15,6 @@ mod mounts;
 mod names;
 mod source;
 mod target;
-mod template;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -30,9 +28,9 @@ pub use value::{Text, Unknown};
 use super::{Build, Ignored, SourceLocation};
 use crate::git::{EntryKind, GitError, Snapshot};
 use crate::model::RepoPath;
+use definitions::{Definitions, Instance};
 use evaluate::{Evaluator, Scope};
 use folder::{RunFolder, Taken};
-use source::Definitions;
 
 /// The files that bake reads if none is named, in its order.
 const DEFAULTS: &[&str] =
@@ -90,7 +88,7 @@ fn of_folder(
     }
     for file in others {
         let mut alone = Definitions::default();
-        match alone.add(&file.0, &file.1) {
+        match source::add(&mut alone, &file.0, &file.1) {
             Err(note) => {
                 ignored.push(note);
                 continue;
@@ -133,7 +131,7 @@ impl Bake {
         let (path, _) = files.first()?;
         let mut definitions = Definitions::default();
         for (path, text) in files {
-            if let Err(note) = definitions.add(path, text) {
+            if let Err(note) = source::add(&mut definitions, path, text) {
                 ignored.push(note);
                 return None;
             }
@@ -207,7 +205,7 @@ impl Bake {
 /// The names in groups. Where one is that of a block with a matrix, it stands for all of its targets.
 fn grouped(
     evaluator: &mut Evaluator<'_>,
-    instances: &[names::Instance<'_>],
+    instances: &[Instance<'_>],
     ignored: &mut Vec<Ignored>,
 ) -> BTreeSet<String> {
     let definitions = evaluator.definitions;
@@ -234,9 +232,8 @@ fn grouped(
             }
         }
     }
-    let is_named = |instance: &&names::Instance<'_>| {
-        named.contains(&instance.name) || named.contains(&instance.block.label)
-    };
+    let is_named =
+        |instance: &&Instance<'_>| named.contains(&instance.name) || named.contains(&instance.block.label);
     instances.iter().filter(is_named).map(|instance| instance.name.clone()).collect()
 }
 

@@ -2,22 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::definitions::{Block, Instance};
 use super::evaluate::{Evaluator, Scope};
-use super::source::Block;
 use super::value::{Unknown, Value};
 use crate::init::evidence::Ignored;
 
 /// More than any repository builds.
 const MAX_TARGETS: usize = 1000;
-
-/// A target as one block defines it.
-#[derive(Clone, Debug)]
-pub(super) struct Instance<'d> {
-    pub(super) name: String,
-    pub(super) block: &'d Block,
-    /// The values of the matrix.
-    pub(super) names: BTreeMap<String, Value>,
-}
 
 /// The targets that the blocks make, in their order; a name may come several times.
 ///

@@ -1,11 +1,11 @@
-//! The definitions of bake files, in HCL or JSON: blocks and attributes whose expressions are not evaluated yet.
+//! Reads files into definitions: HCL here, JSON by [`json`].
 
 use std::collections::BTreeMap;
 
 use hcl_edit::Span;
-use hcl_edit::expr::Expression;
 use hcl_edit::structure::{Body, Structure};
 
+use super::definitions::{Attribute, Block, Definitions};
 use super::json;
 use crate::init::evidence::{Ignored, SourceLocation};
 use crate::model::RepoPath;
@@ -13,82 +13,40 @@ use crate::model::RepoPath;
 /// Larger than any file that people write. An object takes the parser the square of its length.
 const MAX_BYTES: usize = 128 << 10;
 
-/// What a set of files defines, later files over earlier ones.
-#[derive(Debug, Default)]
-pub(super) struct Definitions {
-    pub(super) variables: BTreeMap<String, Block>,
-    pub(super) functions: BTreeMap<String, Block>,
-    /// Attributes outside of blocks, which are variables too.
-    pub(super) attributes: BTreeMap<String, Attribute>,
-    /// In their order. Several may have one name.
-    pub(super) targets: Vec<Block>,
-    pub(super) groups: Vec<Block>,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Block {
-    pub(super) label: String,
-    pub(super) at: SourceLocation,
-    pub(super) attributes: BTreeMap<String, Attribute>,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Attribute {
-    pub(super) at: SourceLocation,
-    pub(super) value: Expression,
-}
-
-impl Definitions {
-    /// Adds what a file defines. A name that ends in `.json` means JSON.
-    pub(super) fn add(&mut self, path: &RepoPath, text: &[u8]) -> Result<(), Ignored> {
-        let refuse = |why: &str| Ignored { at: SourceLocation::file(path), why: why.to_owned() };
-        if text.len() > MAX_BYTES {
-            return Err(refuse(&format!("it has more than {MAX_BYTES} bytes")));
-        }
-        let text = std::str::from_utf8(text).map_err(|_| refuse("it is not UTF-8"))?;
-        if path.file_name().ends_with(b".json") {
-            return json::add(self, path, text);
-        }
-        // HCL allows the mark, and its parser does not know it.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let body = hcl_edit::parser::parse_body(text).map_err(|error| Ignored {
-            at: SourceLocation::new(path, error.location().line()),
-            why: format!("it is not valid HCL: {}", error.message()),
-        })?;
-        let lines = Lines::of(path, text);
-        for structure in body {
-            match structure {
-                Structure::Attribute(attribute) => {
-                    let at = lines.at(&attribute.key);
-                    let name = attribute.key.as_str().to_owned();
-                    self.attributes.insert(name, Attribute { at, value: attribute.value });
-                }
-                Structure::Block(block) => {
-                    let [label] = block.labels.as_slice() else { continue };
-                    let label = label.as_str().to_owned();
-                    let at = lines.at(&block.ident);
-                    let kind = block.ident.as_str().to_owned();
-                    self.define(&kind, Block { label, at, attributes: lines.attributes(block.body) });
-                }
-            }
-        }
-        Ok(())
+/// Adds what a file defines. A name that ends in `.json` means JSON.
+pub(super) fn add(definitions: &mut Definitions, path: &RepoPath, text: &[u8]) -> Result<(), Ignored> {
+    let refuse = |why: &str| Ignored { at: SourceLocation::file(path), why: why.to_owned() };
+    if text.len() > MAX_BYTES {
+        return Err(refuse(&format!("it has more than {MAX_BYTES} bytes")));
     }
-
-    /// Takes a block in; one of a kind that bake does not have is left out.
-    pub(super) fn define(&mut self, kind: &str, block: Block) {
-        match kind {
-            "variable" => {
-                self.variables.insert(block.label.clone(), block);
+    let text = std::str::from_utf8(text).map_err(|_| refuse("it is not UTF-8"))?;
+    if path.file_name().ends_with(b".json") {
+        return json::add(definitions, path, text);
+    }
+    // HCL allows the mark, and its parser does not know it.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let body = hcl_edit::parser::parse_body(text).map_err(|error| Ignored {
+        at: SourceLocation::new(path, error.location().line()),
+        why: format!("it is not valid HCL: {}", error.message()),
+    })?;
+    let lines = Lines::of(path, text);
+    for structure in body {
+        match structure {
+            Structure::Attribute(attribute) => {
+                let at = lines.at(&attribute.key);
+                let name = attribute.key.as_str().to_owned();
+                definitions.attributes.insert(name, Attribute { at, value: attribute.value });
             }
-            "function" => {
-                self.functions.insert(block.label.clone(), block);
+            Structure::Block(block) => {
+                let [label] = block.labels.as_slice() else { continue };
+                let label = label.as_str().to_owned();
+                let at = lines.at(&block.ident);
+                let kind = block.ident.as_str().to_owned();
+                definitions.define(&kind, Block { label, at, attributes: lines.attributes(block.body) });
             }
-            "target" => self.targets.push(block),
-            "group" => self.groups.push(block),
-            _ => {}
         }
     }
+    Ok(())
 }
 
 /// Where the lines of a text begin.

@@ -2,43 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::definitions::Instance;
 use super::evaluate::{Evaluator, Scope};
 use super::mounts::{Secret, secret, ssh};
-use super::names::Instance;
 use super::value::{Text, Unknown, Value};
 use crate::init::evidence::{Ignored, SourceLocation};
-
-/// The attributes of targets that expressions can name.
-pub(super) const REFERENCED: &[&str] = &[
-    "annotations",
-    "args",
-    "attest",
-    "cache-from",
-    "cache-to",
-    "call",
-    "context",
-    "contexts",
-    "description",
-    "dockerfile",
-    "dockerfile-inline",
-    "entitlements",
-    "extra-hosts",
-    "inherits",
-    "labels",
-    "network",
-    "no-cache",
-    "no-cache-filter",
-    "output",
-    "platforms",
-    "pull",
-    "secret",
-    "shm-size",
-    "ssh",
-    "tags",
-    "target",
-    "targets",
-    "ulimits",
-];
 
 /// Attributes without which steps may fail, and that `projects.toml` can't express.
 const OF_STEPS: &[&str] = &["entitlements", "extra-hosts", "network"];

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::measured::Measured;
+use super::measured::{Measure, Measured, TooLarge};
 
 /// Beyond this, not every integer has a number of its own.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
@@ -46,11 +46,20 @@ impl Value {
     }
 
     pub(super) fn list(elements: Vec<Self>) -> Self {
-        Measured::list(elements).map_or_else(Self::Unknown, |list| Self::List(Rc::new(list)))
+        let parts: Vec<Measure> = elements.iter().map(Self::measure).collect();
+        match Measured::new(elements, 0, &parts) {
+            Ok(list) => Self::List(Rc::new(list)),
+            Err(TooLarge) => Self::unknown("a list is too large"),
+        }
     }
 
     pub(super) fn object(members: BTreeMap<String, Self>) -> Self {
-        Measured::object(members).map_or_else(Self::Unknown, |object| Self::Object(Rc::new(object)))
+        let parts: Vec<Measure> = members.values().map(Self::measure).collect();
+        let key_bytes = members.keys().map(String::len).sum();
+        match Measured::new(members, key_bytes, &parts) {
+            Ok(object) => Self::Object(Rc::new(object)),
+            Err(TooLarge) => Self::unknown("an object is too large"),
+        }
     }
 
     /// A number that is exact; unknown otherwise, because bake computes with more digits than we do.
@@ -76,13 +85,18 @@ impl Value {
         Self::Unknown(Unknown { why: Rc::clone(&why.why), starts })
     }
 
-    pub(super) fn is_known(&self) -> bool {
+    fn measure(&self) -> Measure {
         match self {
-            Self::Unknown(_) => false,
-            Self::List(list) => list.is_known(),
-            Self::Object(object) => object.is_known(),
-            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) => true,
+            Self::List(list) => list.measure,
+            Self::Object(object) => object.measure,
+            Self::Text(text) => Measure { size: 1 + text.len(), levels: 0, is_known: true },
+            Self::Unknown(_) => Measure { size: 1, levels: 0, is_known: false },
+            Self::Null | Self::Bool(_) | Self::Number(_) => Measure { size: 1, levels: 0, is_known: true },
         }
+    }
+
+    fn is_known(&self) -> bool {
+        self.measure().is_known
     }
 
     /// The first part of it that is not known, however deep.
@@ -97,21 +111,7 @@ impl Value {
 
     /// How many values it is made of, bytes of texts included.
     pub(super) fn size(&self) -> usize {
-        match self {
-            Self::Text(text) => 1 + text.len(),
-            Self::List(list) => list.size(),
-            Self::Object(object) => object.size(),
-            Self::Unknown(_) | Self::Null | Self::Bool(_) | Self::Number(_) => 1,
-        }
-    }
-
-    /// How many lists and objects lie in each other.
-    pub(super) fn levels(&self) -> usize {
-        match self {
-            Self::List(list) => list.levels(),
-            Self::Object(object) => object.levels(),
-            _ => 0,
-        }
+        self.measure().size
     }
 
     /// What it is called in messages.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use hcl_edit::template::{Directive, Element, ForDirective, IfDirective, Strip, Template};
 
-use super::evaluate::{Evaluator, Scope};
-use super::value::{Unknown, Value};
+use super::{Evaluator, Scope};
+use crate::init::evidence::bake::value::{Unknown, Value};
 
 /// How far a strip marker reaches.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ mod format;
 mod numbers;
 mod text;
 
-use super::value::{Unknown, Value};
+use crate::init::evidence::bake::value::{Unknown, Value};
 
 /// Functions whose result is another one each time, or on each machine.
 const OF_A_RUN: &[&str] = &[

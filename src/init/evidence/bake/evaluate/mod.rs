@@ -3,13 +3,17 @@
 //! Evaluation does not fail. What only a run of bake knows is [`Value::Unknown`], and so is what bake would refuse: both make
 //! what they are used for unknown, with the reason, and nothing else.
 
+mod expression;
+mod functions;
+mod operators;
+mod template;
+
 use std::collections::BTreeMap;
 
 use hcl_edit::expr::Expression;
 
-use super::source::{Attribute, Block, Definitions};
+use super::definitions::{Attribute, Block, Definitions, Instance, REFERENCED};
 use super::value::{Unknown, Value};
-use super::{expression, functions, names::Instance, target::REFERENCED};
 
 /// How much work a set of files may be: expressions, and elements and bytes of what they make.
 const MAX_WORK: usize = 4 << 20;

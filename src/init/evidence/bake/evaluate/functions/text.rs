@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use regex::{Captures, Regex, RegexBuilder};
 
-use super::super::value::{Unknown, Value};
+use crate::init::evidence::bake::value::{Unknown, Value};
 
 type Answer = Result<Value, Unknown>;
 

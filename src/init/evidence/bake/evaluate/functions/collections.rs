@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::expression::member;
-use super::super::value::{Unknown, Value};
+use super::super::operators::member;
+use crate::init::evidence::bake::value::{Unknown, Value};
 
 type Answer = Result<Value, Unknown>;
 

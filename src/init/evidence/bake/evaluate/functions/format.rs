@@ -1,6 +1,6 @@
 //! Texts that are put together; what they begin with is known even if the rest is not.
 
-use super::super::value::{Text, Unknown, Value};
+use crate::init::evidence::bake::value::{Text, Unknown, Value};
 
 type Answer = Result<Value, Unknown>;
 

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use hcl_edit::Decorated;
 use hcl_edit::expr::{
-    BinaryOp, BinaryOperator, Conditional, Expression, ForExpr, FuncCall, Object, ObjectKey, Traversal,
-    TraversalOperator, UnaryOp, UnaryOperator,
+    BinaryOp, Conditional, Expression, ForExpr, FuncCall, Object, ObjectKey, Traversal, TraversalOperator,
+    UnaryOp, UnaryOperator,
 };
 
-use super::evaluate::{Evaluator, Scope};
-use super::template;
-use super::value::{Unknown, Value};
+use super::operators::{member, operate};
+use super::{Evaluator, Scope, template};
+use crate::init::evidence::bake::value::{Unknown, Value};
 
 pub(super) fn evaluate(
     evaluator: &mut Evaluator<'_>,
@@ -184,23 +184,6 @@ fn splat(
     Ok(Value::list(followed.collect()))
 }
 
-/// An element by its index, or a member by its name.
-pub(super) fn member(value: &Value, key: &Value) -> Result<Value, Unknown> {
-    match value {
-        Value::Unknown(unknown) => Err(unknown.clone()),
-        Value::List(elements) => {
-            let index = key.to_integer()?;
-            let element = usize::try_from(index).ok().and_then(|index| elements.get(index));
-            element.cloned().ok_or_else(|| Unknown::new(format!("there is no element {index}")))
-        }
-        Value::Object(members) => {
-            let key = key.to_text()?;
-            members.get(&key).cloned().ok_or_else(|| Unknown::new(format!("there is no `{key}`")))
-        }
-        _ => Err(Unknown::new(format!("{} has no elements", value.kind()))),
-    }
-}
-
 fn unary(evaluator: &mut Evaluator<'_>, operation: &UnaryOp, scope: &Scope<'_>) -> Result<Value, Unknown> {
     let value = evaluator.value(&operation.expr, scope);
     Ok(match operation.operator.value() {
@@ -213,32 +196,6 @@ fn binary(evaluator: &mut Evaluator<'_>, operation: &BinaryOp, scope: &Scope<'_>
     let left = evaluator.value(&operation.lhs_expr, scope);
     let right = evaluator.value(&operation.rhs_expr, scope);
     operate(*operation.operator.value(), &left, &right)
-}
-
-pub(super) fn operate(operator: BinaryOperator, left: &Value, right: &Value) -> Result<Value, Unknown> {
-    use BinaryOperator::{And, Div, Eq, Greater, GreaterEq, Less, LessEq, Minus, Mod, Mul, NotEq, Or, Plus};
-    Ok(match operator {
-        Eq => left.is_equal(right)?.into(),
-        NotEq => (!left.is_equal(right)?).into(),
-        // One side can be enough.
-        And | Or => {
-            let decides = operator == Or;
-            match (left.to_bool(), right.to_bool()) {
-                (Ok(side), _) | (_, Ok(side)) if side == decides => decides.into(),
-                (Ok(_), Ok(_)) => (!decides).into(),
-                (Err(unknown), _) | (_, Err(unknown)) => return Err(unknown),
-            }
-        }
-        Less => (left.to_number()? < right.to_number()?).into(),
-        LessEq => (left.to_number()? <= right.to_number()?).into(),
-        Greater => (left.to_number()? > right.to_number()?).into(),
-        GreaterEq => (left.to_number()? >= right.to_number()?).into(),
-        Plus => Value::exact(left.to_number()? + right.to_number()?),
-        Minus => Value::exact(left.to_number()? - right.to_number()?),
-        Mul => Value::exact(left.to_number()? * right.to_number()?),
-        Div => Value::exact(left.to_number()? / right.to_number()?),
-        Mod => Value::exact(left.to_number()? % right.to_number()?),
-    })
 }
 
 fn for_each(evaluator: &mut Evaluator<'_>, each: &ForExpr, scope: &Scope<'_>) -> Result<Value, Unknown> {

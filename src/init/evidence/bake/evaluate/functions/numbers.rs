@@ -2,8 +2,8 @@
 
 use hcl_edit::expr::BinaryOperator;
 
-use super::super::expression::operate;
-use super::super::value::{Unknown, Value};
+use super::super::operators::operate;
+use crate::init::evidence::bake::value::{Unknown, Value};
 
 type Answer = Result<Value, Unknown>;
 
