@@ -48,6 +48,10 @@ pub use cli::main;
 /// with the program. All that isn't here is private to the crate, so that the compiler says what nobody uses.
 #[doc(hidden)]
 pub mod internals {
+    pub mod bake {
+        pub use crate::init::bake::{Bake, BakeFile, Secret, Target, Text, Unknown};
+    }
+
     pub mod ci {
         pub use crate::ci::{CheckedOut, CiContext, CiEnvironment, CommitContext};
     }

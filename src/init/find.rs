@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::dockerfiles::{self, LeftOut, LeftOutKind};
-use super::evidence::{Build, Strength, build_manifest, commands, compose};
+use super::evidence::yaml::YamlError;
+use super::evidence::{Build, Strength, bake, build_manifest, commands, compose, skaffold};
 use super::{Ignored, InitError, SourceLocation, links};
 use crate::git::{Entry, EntryKind, GitError, Snapshot};
 use crate::model::{FileMode, ObjectId, RepoPath};
@@ -19,8 +20,10 @@ pub(super) struct Found {
     dockerfiles: Vec<RepoPath>,
     left_out: BTreeMap<RepoPath, LeftOutKind>,
     compose: Vec<RepoPath>,
+    bake: Vec<RepoPath>,
     manifests: Vec<RepoPath>,
     commands: Vec<CommandFile>,
+    skaffold: Vec<RepoPath>,
     pub(super) pattern_files: BTreeSet<RepoPath>,
 }
 
@@ -51,6 +54,10 @@ pub(super) fn files(snapshot: &Snapshot<'_>) -> Result<Found, InitError> {
         } else if !is_file {
         } else if build_manifest::NAMES.contains(&name) {
             found.manifests.push(file.path.clone());
+        } else if skaffold::NAMES.contains(&name) {
+            found.skaffold.push(file.path.clone());
+        } else if bake::is_bake_file(name) {
+            found.bake.push(file.path.clone());
         } else if let Some(kind) = commands::Kind::of(file.path, file.mode) {
             found.commands.push(CommandFile { path: file.path.clone(), kind, id: file.id });
         }
@@ -97,13 +104,20 @@ pub(super) fn builds(
     ignored: &mut Vec<Ignored>,
 ) -> Result<Vec<Build>, InitError> {
     let mut builds: Vec<Build> = Vec::new();
-    for path in &found.manifests {
-        let text = snapshot.read(path)?.unwrap_or_default();
-        match build_manifest::builds(path, &text, ignored) {
-            Ok(found) => builds.extend(found),
-            Err(error) => ignored.push(Ignored { at: SourceLocation::whole(path), why: error.to_string() }),
+    let readers: [(&[RepoPath], Reader); 2] =
+        [(&found.manifests, build_manifest::builds), (&found.skaffold, skaffold::builds)];
+    for (paths, read) in readers {
+        for path in paths {
+            let text = snapshot.read(path)?.unwrap_or_default();
+            match read(path, &text, ignored) {
+                Ok(found) => builds.extend(found),
+                Err(error) => {
+                    ignored.push(Ignored { at: SourceLocation::whole(path), why: error.to_string() });
+                }
+            }
         }
     }
+    builds.extend(bake::builds(snapshot, &found.bake, ignored)?);
     builds.extend(compose::builds(snapshot, &found.compose, ignored)?);
     let is_usable = |build: &Build| found.left_out.get(&build.dockerfile) != Some(&LeftOutKind::Windows);
     builds.extend(commanded(snapshot, found, ignored)?.into_iter().filter(is_usable));
@@ -180,3 +194,5 @@ fn said(build: &Build) -> Said {
     let Build { dockerfile, context, target, images, build_args, .. } = build;
     (dockerfile.clone(), context.clone(), target.clone(), images.clone(), build_args.clone())
 }
+
+type Reader = fn(&RepoPath, &[u8], &mut Vec<Ignored>) -> Result<Vec<Build>, YamlError>;

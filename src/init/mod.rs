@@ -31,6 +31,7 @@ use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 pub use dockerfiles::LeftOut;
+pub use evidence::bake;
 pub use evidence::compose::builds as compose_builds;
 pub use evidence::{Build, Ignored, NamedContext, SecretFrom, SourceLocation};
 pub use names::workspace_name;

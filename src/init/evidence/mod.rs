@@ -3,9 +3,11 @@
 //! Each reader makes [`Build`]s of one kind of file. It fills in what the file says and leaves the rest open: what to make of
 //! it, and what to conclude where nobody says anything, is decided afterwards. What a reader doesn't understand is [`Ignored`].
 
+pub mod bake;
 pub(super) mod build_manifest;
 pub(super) mod commands;
 pub(super) mod compose;
+pub(super) mod skaffold;
 pub(super) mod yaml;
 
 use std::collections::BTreeMap;

@@ -318,6 +318,17 @@ mod tests {
     }
 
     #[test]
+    fn a_file_has_as_many_documents_as_it_says() {
+        let text = b"a: 1\n---\nb: 2\n---\n- c\n";
+
+        let documents = Node::documents(text).unwrap();
+
+        assert_eq!(documents.iter().map(|document| document.line).collect::<Vec<_>>(), [1, 3, 5]);
+        assert_eq!(Node::parse(text).unwrap().get("a").unwrap().text(), Some("1"));
+        assert_eq!(Node::documents(b"").unwrap().len(), 0);
+    }
+
+    #[test]
     fn what_is_hostile_is_an_error_or_stays_small() {
         let bomb: String =
             (1..40).map(|level| format!("a{level}: &a{level} [*a{0},*a{0}]\n", level - 1)).collect();

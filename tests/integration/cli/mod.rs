@@ -18,6 +18,7 @@ mod full_disk;
 mod git_states;
 mod hostile;
 mod init;
+mod init_evidence;
 mod inputs;
 mod lfs;
 mod lint;

@@ -1,0 +1,8 @@
+target "api" {
+  inherits = ["base"]
+  args     = { A = "1" }
+}
+target "base" {
+  inherits = ["api"]
+  context  = "base"
+}

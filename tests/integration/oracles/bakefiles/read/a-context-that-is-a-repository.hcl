@@ -1,0 +1,4 @@
+target "api" {
+  context    = "https://git.example/acme/shop.git#main"
+  dockerfile = "api/Dockerfile"
+}

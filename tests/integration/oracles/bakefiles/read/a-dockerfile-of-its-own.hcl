@@ -1,0 +1,6 @@
+target "api" {
+  dockerfile-inline = <<EOT
+FROM alpine
+RUN echo $${HOME}
+EOT
+}

@@ -1,0 +1,7 @@
+target "base" {
+  context = "one"
+  target  = "one"
+}
+target "api" {
+  context = target.base.context
+}

@@ -1,0 +1,4 @@
+target "base" {}
+target "api" {
+  context = target.base.context == null ? "none" : "some"
+}

@@ -1,0 +1,9 @@
+variable "EXTRA" {
+  default = null
+}
+target "api" {
+  args = {
+    EXTRA = EXTRA
+    SAID  = EXTRA == null ? "no" : EXTRA
+  }
+}

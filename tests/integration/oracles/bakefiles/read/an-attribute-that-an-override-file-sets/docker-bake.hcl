@@ -1,0 +1,4 @@
+version = "1"
+target "api" {
+  args = { VERSION = version }
+}

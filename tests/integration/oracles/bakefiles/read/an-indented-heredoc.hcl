@@ -1,0 +1,10 @@
+variable "BASE" {
+  default = "alpine"
+}
+target "api" {
+  dockerfile-inline = <<-EOT
+    FROM ${BASE}
+      RUN true
+    COPY . .
+  EOT
+}

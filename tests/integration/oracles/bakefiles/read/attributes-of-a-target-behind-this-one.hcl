@@ -1,0 +1,6 @@
+target "api" {
+  args = { STAGE = target.web.target, NAME = target.web.name }
+}
+target "web" {
+  target = "web"
+}

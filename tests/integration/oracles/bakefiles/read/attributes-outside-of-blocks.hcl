@@ -1,0 +1,5 @@
+registry = "registry.example"
+name     = "${registry}/acme"
+target "api" {
+  tags = ["${name}/api"]
+}

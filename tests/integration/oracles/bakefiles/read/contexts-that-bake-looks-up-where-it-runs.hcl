@@ -1,0 +1,4 @@
+target "api" {
+  context  = "cwd://services/api"
+  contexts = { shared = "cwd://shared" }
+}

@@ -1,0 +1,5 @@
+target "api" {
+  context    = "services/api"
+  dockerfile = "docker/api.Dockerfile"
+  target     = "runtime"
+}

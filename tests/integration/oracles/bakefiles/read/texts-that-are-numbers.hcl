@@ -1,0 +1,6 @@
+variable "PORT" {
+  default = 8080
+}
+target "api" {
+  args = { NEXT = PORT + 1, BIG = PORT > "80", TEXT = "${PORT}" }
+}

@@ -1,0 +1,3 @@
+target "api" {
+  context = "${BAKE_CMD_CONTEXT}services/api"
+}

@@ -1,0 +1,6 @@
+variable "STAMP" {
+  default = timestamp()
+}
+target "api" {
+  labels = { created = STAMP }
+}

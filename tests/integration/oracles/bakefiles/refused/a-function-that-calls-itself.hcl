@@ -1,0 +1,7 @@
+function "f" {
+  params = [x]
+  result = f(x)
+}
+target "api" {
+  context = f("a")
+}

@@ -1,0 +1,3 @@
+target "api" {
+  context = lower("a", "b")
+}

@@ -1,0 +1,4 @@
+target "api" {
+  name   = "web"
+  matrix = { version = ["1", "2"] }
+}

@@ -1,0 +1,4 @@
+target "api" {
+  context = "a"
+  context = "b"
+}

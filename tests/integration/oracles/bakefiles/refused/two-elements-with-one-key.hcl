@@ -1,0 +1,3 @@
+target "api" {
+  args = { for name in ["a", "a"] : name => name }
+}

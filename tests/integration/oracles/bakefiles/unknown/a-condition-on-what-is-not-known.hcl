@@ -1,0 +1,4 @@
+variable "TAG" {}
+target "api" {
+  tags = [TAG != "" ? "acme/api:${TAG}" : "acme/api:latest", notequal("", TAG) ? "acme/web:${TAG}" : ""]
+}

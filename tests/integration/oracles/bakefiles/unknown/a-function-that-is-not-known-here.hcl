@@ -1,0 +1,3 @@
+target "api" {
+  args = { HASH = sha256("a") }
+}

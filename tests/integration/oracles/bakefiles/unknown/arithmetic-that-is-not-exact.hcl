@@ -1,0 +1,3 @@
+target "api" {
+  args = { THIRD = 1 / 3 }
+}

@@ -1,0 +1,4 @@
+variable "TAG" {}
+target "api" {
+  tags = [join(":", ["acme/api", TAG]), format("acme/web:%s", TAG), lower("acme/${TAG}")]
+}

@@ -1,0 +1,3 @@
+target "api" {
+  args = { PLATFORM = BAKE_LOCAL_PLATFORM }
+}

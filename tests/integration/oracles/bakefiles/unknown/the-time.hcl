@@ -1,0 +1,6 @@
+variable "STAMP" {
+  default = formatdate("YYYYMMDD", timestamp())
+}
+target "api" {
+  tags = ["acme/api:${STAMP}"]
+}
