@@ -170,7 +170,7 @@ fn commanded(
         let Some(CommandFile { path, kind, id }) = waiting.pop_front() else { return Ok(builds) };
         let Some(text) = text(snapshot, &path, id)? else { continue };
         let more = commands::builds(&tree, &path, kind, &text, ignored)?;
-        builds.extend(more.into_iter().filter(|build| known.insert(said(build))));
+        builds.extend(more.into_iter().filter(|build| known.insert(statement(build))));
         for included in commands::included(kind, &text) {
             if let Some(Entry { kind: EntryKind::File(FileMode::Regular | FileMode::Executable), id }) =
                 snapshot.entry(&included)?
@@ -188,9 +188,9 @@ fn commanded(
 }
 
 /// All that one command says.
-type Said = (RepoPath, Option<RepoPath>, Option<String>, Vec<String>, BTreeMap<String, Option<String>>);
+type Statement = (RepoPath, Option<RepoPath>, Option<String>, Vec<String>, BTreeMap<String, Option<String>>);
 
-fn said(build: &Build) -> Said {
+fn statement(build: &Build) -> Statement {
     let Build { dockerfile, context, target, images, build_args, .. } = build;
     (dockerfile.clone(), context.clone(), target.clone(), images.clone(), build_args.clone())
 }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 /// Steps for one file: commands, words, variables, and texts, these by their length.
-const MAX_STEPS: usize = 500_000;
+const MAX_STEPS: usize = 200_000;
 
 /// How many bytes of a text are one step.
 const BYTES: usize = 20;

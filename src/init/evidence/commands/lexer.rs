@@ -93,7 +93,7 @@ impl<'t> Lexer<'t> {
         } else if self.rest.starts_with(['<', '>']) {
             self.redirection();
         } else {
-            self.word();
+            self.read_word();
         }
         true
     }
@@ -110,7 +110,7 @@ impl<'t> Lexer<'t> {
             self.heredocs.push(text.collect());
         } else if self.rest.starts_with("<(") || self.rest.starts_with(">(") {
             self.next();
-            self.word();
+            self.read_word();
         } else if self.take("<&") {
             self.skip_target();
         } else if self.take("<") {
@@ -138,7 +138,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn word(&mut self) {
+    fn read_word(&mut self) {
         let line = self.line;
         let mut pieces = Vec::new();
         self.pieces(&mut pieces);

@@ -63,7 +63,8 @@ pub(super) fn invocation(command: &CommandLine) -> Option<Result<Invocation, Str
     if reader.is_help {
         return None;
     }
-    Some(reader.invocation(command, &tool))
+    let not_followed = |why| format!("`{}` is not followed: {why}", tool.says);
+    Some(reader.invocation(command, &tool).map_err(not_followed))
 }
 
 pub(super) const KANIKO: &str = "kaniko";

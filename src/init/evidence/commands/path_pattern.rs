@@ -162,21 +162,8 @@ fn without_checkout(path: &Value) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::value::tests::{text, unknown, value};
     use super::*;
-
-    fn value(parts: &[Part]) -> Value {
-        let mut value = Value::default();
-        parts.iter().for_each(|part| value.push(part.clone()));
-        value
-    }
-
-    fn text(text: &str) -> Part {
-        Part::Text(text.to_owned())
-    }
-
-    fn unknown(from: &str) -> Part {
-        Part::Unknown(from.to_owned())
-    }
 
     #[test]
     fn what_one_variable_stands_for_is_found_and_it_stands_for_the_same_everywhere() {

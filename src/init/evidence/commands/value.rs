@@ -240,20 +240,18 @@ impl fmt::Display for Value {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn value(parts: &[Part]) -> Value {
-        let mut value = Value::default();
-        parts.iter().for_each(|part| value.push(part.clone()));
-        value
+    pub(in crate::init) fn value(parts: &[Part]) -> Value {
+        parts.iter().cloned().collect()
     }
 
-    fn text(text: &str) -> Part {
+    pub(in crate::init) fn text(text: &str) -> Part {
         Part::Text(text.to_owned())
     }
 
-    fn unknown(from: &str) -> Part {
+    pub(in crate::init) fn unknown(from: &str) -> Part {
         Part::Unknown(from.to_owned())
     }
 

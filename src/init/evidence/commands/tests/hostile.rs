@@ -39,21 +39,21 @@ fn hostile_texts_are_read_in_bounded_time() {
     let bomb: String =
         (1..60).map(|level| format!("a{level}: &a{level} [*a{0},*a{0}]\n", level - 1)).collect();
     for text in [
-        "$(".repeat(37500),
-        "${a:-".repeat(12500),
-        "`".repeat(62500),
-        "\"$(\"".repeat(12500),
-        "(".repeat(62500),
-        "if ".repeat(37500),
-        "for x in a b; do ".repeat(6250),
-        "f() { ".repeat(12500),
-        "case x in ".repeat(6250),
-        "A=x; ".to_owned() + &"A=$A$A; ".repeat(6250) + "docker build $A",
+        "$(".repeat(9_375),
+        "${a:-".repeat(3_125),
+        "`".repeat(15_625),
+        "\"$(\"".repeat(3_125),
+        "(".repeat(15_625),
+        "if ".repeat(9_375),
+        "for x in a b; do ".repeat(1_562),
+        "f() { ".repeat(3_125),
+        "case x in ".repeat(1_562),
+        "A=x; ".to_owned() + &"A=$A$A; ".repeat(1_562) + "docker build $A",
         "f() { f; f; }; f".to_owned(),
-        "f() { g; g; g; g; }; g() { f; f; f; f; }; f; ".repeat(1000),
+        "f() { g; g; g; g; }; g() { f; f; f; f; }; f; ".repeat(250),
         "for a in 1 2 3 4 5 6 7 8 9; do ".repeat(20) + "docker build $a" + &"; done".repeat(20),
-        "for a in ".to_owned() + &"x ".repeat(12500) + "; do docker build services/$a/$b; done",
-        "<<a ".repeat(12500) + "\n",
+        "for a in ".to_owned() + &"x ".repeat(3_125) + "; do docker build services/$a/$b; done",
+        "<<a ".repeat(3_125) + "\n",
         "A0 =\n".to_owned()
             + &(1..7)
                 .map(|n| format!("A{n} = {}\n", format!("$(A{})", n - 1).repeat(500)))
@@ -62,19 +62,19 @@ fn hostile_texts_are_read_in_bounded_time() {
         "env: {".to_owned()
             + &(0..5_000).map(|n| format!("A{n}: x, ")).collect::<String>()
             + "}\na:\n"
-            + &"  - {env: {B: y}, run: docker build $B}\n".repeat(2_000),
-        "V = ".to_owned() + &"x ".repeat(20_000) + "\n" + &"a b c d:\n\tdocker build $(V)\n".repeat(3_000),
+            + &"  - {env: {B: y}, run: docker build $B}\n".repeat(500),
+        "V = ".to_owned() + &"x ".repeat(5_000) + "\n" + &"a b c d:\n\tdocker build $(V)\n".repeat(750),
         "A = $(A)$(A)\nx:\n\tdocker build $(A)\n".to_owned(),
         (1..40).map(|n| format!("A{n} = $(A{})$(A{})\n", n - 1, n - 1)).collect::<String>()
             + "A0 = x\nx:\n\tdocker build $(A39)\n",
-        "all: ".to_owned() + &"x ".repeat(12500) + "\n" + &"x ".repeat(12500) + ":\n\tdocker build $@\n",
+        "all: ".to_owned() + &"x ".repeat(3_125) + "\n" + &"x ".repeat(3_125) + ":\n\tdocker build $@\n",
         format!("a0: &a0 {{run: docker build x}}\n{bomb}"),
-        "docker build ".repeat(6250),
-        "docker build -t x services/$1\n".repeat(2500),
-        "{ ".repeat(25000),
-        "dir('x') {".repeat(10000),
-        "docker.build(".repeat(6250),
-        "\\".repeat(62500),
+        "docker build ".repeat(1_562),
+        "docker build -t x services/$1\n".repeat(625),
+        "{ ".repeat(6_250),
+        "dir('x') {".repeat(2_500),
+        "docker.build(".repeat(1_562),
+        "\\".repeat(15_625),
     ] {
         read_all(&world, (text.clone() + "\ndocker build .\n").as_bytes());
     }

@@ -100,8 +100,11 @@ fn the_context_is_the_one_argument_whatever_options_there_are() {
             ),
             ("docker build $OPTIONS -t x .", "Dockerfile < ."),
             ("docker build \"${args[@]}\" .", "Dockerfile < ."),
-            ("docker build --unheard-of y .", "build.sh:1: which of `y` and `.` is the context is not known"),
-            ("docker build -t x", "build.sh:1: it has no context"),
+            (
+                "docker build --unheard-of y .",
+                "build.sh:1: `docker build` is not followed: which of `y` and `.` is the context is not known",
+            ),
+            ("docker build -t x", "build.sh:1: `docker build` is not followed: it has no context"),
             ("docker build - < services/api/Dockerfile", "services/api/Dockerfile < ?"),
             ("docker build -f - services/api < Dockerfile.debug", "Dockerfile.debug < services/api"),
             (
