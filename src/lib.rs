@@ -115,7 +115,10 @@ pub mod internals {
     }
 
     pub mod init {
-        pub use crate::init::{Build, Ignored, NamedContext, SecretFrom, compose_builds};
+        pub use crate::init::{
+            Build, Existing, Ignored, NamedContext, Proposal, Request, SecretFrom, compose_builds, propose,
+            workspace_name,
+        };
     }
 
     pub mod inputs {

@@ -1,6 +1,7 @@
 use clap::Args;
 
 use super::CommandContext;
+use crate::config::RegistryKind;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::git::{GitError, Repository, Snapshot};
@@ -91,6 +92,7 @@ fn known(files: &Snapshot<'_>) -> Result<Known, Error> {
         names: manifest.projects.keys().cloned().collect(),
         dockerfiles: projects.map(|project| project.dockerfile.value.clone()).collect(),
         own_images: own_images.map(|prefix| prefix.value.clone()).collect(),
+        is_cached_in_engine: matches!(manifest.cache.kind, RegistryKind::Engine),
     })
 }
 

@@ -46,6 +46,9 @@ pub(super) fn projects(proposal: &Proposal, empty: Empty) -> String {
         push_list(&mut text, "images", &project.images);
         push_list(&mut text, "external", &project.external);
         push_list(&mut text, "needs", &project.needs);
+        if project.platforms.len() > 1 && !proposal.holds_platforms() {
+            text.push_str("# once `[cache]` is a registry:\n# ");
+        }
         push_list(&mut text, "platforms", &project.platforms);
         let arguments = project.build_args.iter().map(|(name, value)| match empty {
             Empty::FilledIn if project.to_fill_in.contains(name) => (name, quoted(PLACEHOLDER)),

@@ -228,6 +228,8 @@ pub struct Known {
     pub names: BTreeSet<ProjectName>,
     pub dockerfiles: BTreeSet<RepoPath>,
     pub own_images: BTreeSet<ImagePrefix>,
+    /// Whether `[cache]` is the engine's own store, which holds one platform an image.
+    pub is_cached_in_engine: bool,
 }
 
 /// Looks at a tree and says what could be written for it.
@@ -298,6 +300,11 @@ impl Proposal {
             Some(known) => [&known.text, manifest::projects(self, empty).as_bytes()].concat(),
         };
         patterns.chain(dockerfiles).chain([(manifest_path(), text)]).collect()
+    }
+
+    /// Whether an image can be built for several platforms.
+    fn holds_platforms(&self) -> bool {
+        self.known.as_ref().is_some_and(|known| !known.is_cached_in_engine)
     }
 
     fn note_workspace(&mut self, branch: Option<&DefaultBranch>) {

@@ -220,6 +220,14 @@ fn fill_ins(proposal: &mut Proposal, candidate: &Candidate, project: &ProjectNam
         let says = format!("`build_args` of `{project}`: give `{argument}` a value");
         proposal.to_fill_in.push(FillIn { at, says });
     }
+    if let [_, _, ..] = reading.platforms[..]
+        && !proposal.holds_platforms()
+    {
+        let says = format!(
+            "`platforms` of `{project}`: several need a registry as `[cache]`, so they are a comment"
+        );
+        proposal.to_fill_in.push(FillIn { at: build.found.clone(), says });
+    }
     let mounts = reading.dockerfile.mounts_needed_for(target.as_ref()).unwrap_or_default();
     let mut seen = BTreeSet::new();
     for mount in mounts {

@@ -61,15 +61,15 @@ fn services_of_a_compose_file_are_projects() {
 
     assert_snapshot!(answer, @"
     projects: 2
-      api  services/api  docker-compose.yml:6: service `api` builds it
+      api  services/api  docker-compose.yml:6: service `api` builds its target `runtime`
       web  web  docker-compose.yml:12: service `web` builds it
     concluded: 3
       projects.toml: the workspace is called `shop`, after the repository
       web/Dockerfile:1: `own_images` has `shop/`: `shop/api:1` is a project
       docker-compose.yml:6: `deploy` of `api` is `false`: only others are built from it
     not used: 5
-      docker-compose.yml:3: the argument `TOKEN` of service `api` has no value: no file of the repository sets `TOKEN`
-      docker-compose.yml:3: the argument `TOKEN` of service `worker` has no value: no file of the repository sets `TOKEN`
+      docker-compose.yml:3: fill in the argument `TOKEN` of service `api`: no file of the repository sets `TOKEN`
+      docker-compose.yml:3: fill in the argument `TOKEN` of service `worker`: no file of the repository sets `TOKEN`
       docker-compose.yml:16: service `remote` is left out: its context `https://git.example/x.git` is not in the repository
       docker-compose.yml:18: there is no file `gone/Dockerfile`
       web/Dockerfile:4: COPY `dist`: git has no such file in `web`; if it is made before the build, name it in `extra_inputs`
@@ -476,9 +476,9 @@ fn projects_in_one_folder_have_pattern_files_of_their_own() {
 
     assert_snapshot!(answer, @"
     projects: 3
-      api  .  compose.yaml:2: service `api` builds it
+      api  .  compose.yaml:2: service `api` builds its target `api`
       cli  .  build_manifest.json:1: `cli` is one of its projects
-      job  .  compose.yaml:3: service `job` builds it
+      job  .  compose.yaml:3: service `job` builds its target `job`
     concluded: 2
       projects.toml: the workspace is called `shop`, after the repository
       compose.yaml:2: `api` is built up to the stage `api`, which is not the last

@@ -35,14 +35,16 @@ fn targets_of_bake_files_are_projects() {
     let answer = world.shown(["init"]);
 
     assert_snapshot!(answer, @"
-    project `api` in `services/api`
-      because ops/docker-bake.hcl:5: target `api` builds it
-    project `web` in `services/web`
-      because ops/docker-bake.hcl:5: target `web` builds it
-    wrote `projects.toml`
-    guessed projects.toml: the workspace is called `shop`, after the repository
-    ignored ops/docker-bake.hcl:12: target `test` makes no image: its output is `type=cacheonly`
-    ignored ops/docker-bake.hcl:16: `context` of target `tagged` is not known: the variable `TAG` has no default; write it out, or add the project by hand
+    projects: 2
+      api  services/api  ops/docker-bake.hcl:5: target `api` builds it
+      web  services/web  ops/docker-bake.hcl:5: target `web` builds it
+    concluded: 1
+      projects.toml: the workspace is called `shop`, after the repository
+    not used: 2
+      ops/docker-bake.hcl:12: target `test` makes no image: its output is `type=cacheonly`
+      ops/docker-bake.hcl:16: `context` of target `tagged` is not known: the variable `TAG` has no default; write it out, or add the project by hand
+    written: 1
+      projects.toml
     stderr: read what was written, commit it, then `chinampa plan`
     [exit: 0]
     ");
@@ -79,15 +81,17 @@ fn artifacts_of_skaffold_are_projects() {
     let answer = world.shown(["init"]);
 
     assert_snapshot!(answer, @"
-    project `api` in `api`
-      because skaffold.yaml:7: the artifact `registry.example/acme/api` is one of its images
-    project `base` in `base`
-      because skaffold.yaml:5: the artifact `registry.example/acme/base` is one of its images
-    wrote `projects.toml`
-    guessed projects.toml: the workspace is called `shop`, after the repository
-    guessed api/Dockerfile:2: `own_images` of `projects.toml` has `registry.example/acme/`: `registry.example/acme/base` is a dependency
-    ignored skaffold.yaml:10: the artifact `registry.example/acme/tool` is not built from a Dockerfile but by `ko`
-    ignored api/Dockerfile:2: `registry.example/acme/base` is what `base` is built as: write `base`, so that it is needed
+    projects: 2
+      api  api  skaffold.yaml:7: the artifact `registry.example/acme/api` is one of its images
+      base  base  skaffold.yaml:5: the artifact `registry.example/acme/base` is one of its images
+    concluded: 3
+      projects.toml: the workspace is called `shop`, after the repository
+      api/Dockerfile:2: `own_images` has `registry.example/acme/`: `registry.example/acme/base` is a project
+      skaffold.yaml:5: `deploy` of `base` is `false`: only others are built from it
+    not used: 1
+      skaffold.yaml:10: the artifact `registry.example/acme/tool` is not built from a Dockerfile but by `ko`
+    written: 1
+      projects.toml
     stderr: read what was written, commit it, then `chinampa plan`
     [exit: 0]
     ");
@@ -98,10 +102,10 @@ fn artifacts_of_skaffold_are_projects() {
 
     [projects.api]
     path = "api"
-    needs = ["base"]
     build_args = { BASE = "registry.example/acme/base" }
 
     [projects.base]
     path = "base"
+    deploy = false
     "#);
 }

@@ -1,5 +1,6 @@
 //! The shipped binary on the example repository, with real engines and a real registry.
 
+mod adoption;
 mod commands;
 mod contexts;
 mod dockerfiles;

@@ -11,6 +11,7 @@
 #[path = "../../fuzz/any_bytes.rs"]
 mod any_bytes;
 
+mod adoption;
 mod affected;
 mod ancestry;
 mod attributes;
