@@ -5,9 +5,9 @@ use std::rc::Rc;
 use super::super::yaml::Node;
 use super::Found;
 use super::options::{File, Invocation, argument};
+use super::scope::Scope;
 use super::templates::value;
 use super::value::{Folder, Value};
-use super::walk::Scope;
 
 /// Reads a step with `uses`, if that builds an image.
 pub(super) fn read(uses: &Rc<Node>, with: Option<&Rc<Node>>, scope: &Scope<'_>, found: &mut Found) {

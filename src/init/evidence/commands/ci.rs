@@ -1,28 +1,13 @@
 //! YAML files with scripts in them: those of CIs, of task, and `package.json`.
 
-use std::rc::Rc;
-
 use super::super::yaml::{Node, YamlError};
 use super::Found;
 use super::budget::Budget;
+use super::dialect::Dialect;
 use super::templates::{replaced, template};
 use super::value::Folder;
 use super::walk::Walk;
 use crate::model::RepoPath;
-
-/// What a file calls things.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::init) enum Dialect {
-    Azure,
-    CircleCi,
-    CodeBuild,
-    GitHub,
-    GitLab,
-    PackageJson,
-    Taskfile,
-    /// Keys of scripts, and variables of the shell alone.
-    Plain,
-}
 
 pub(super) fn read(text: &str, dialect: Dialect, budget: &Budget) -> Result<Found, YamlError> {
     let translated = translated(text, dialect);
@@ -104,17 +89,3 @@ fn documents(text: &str) -> Vec<String> {
 
 /// More than any file has.
 const MAX_DOCUMENTS: usize = 50;
-
-/// The texts of a list, of lists in it, or of one text.
-pub(super) fn texts<'n>(node: &'n Rc<Node>, found: &mut Vec<&'n Rc<Node>>) {
-    for element in node.list().unwrap_or_default() {
-        match element.list() {
-            Some(elements) => found.extend(elements.iter().filter(|node| node.text().is_some())),
-            None if element.text().is_some() => found.push(element),
-            None => {}
-        }
-    }
-    if node.text().is_some() {
-        found.push(node);
-    }
-}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::ci::Dialect;
+use super::dialect::Dialect;
 use crate::model::{FileMode, RepoPath};
 
 /// How a file is read, and where its commands start.

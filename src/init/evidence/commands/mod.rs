@@ -8,6 +8,7 @@ mod actions;
 mod budget;
 mod ci;
 mod cloud_build;
+mod dialect;
 mod dollar;
 mod expansion;
 mod flags;
@@ -15,10 +16,12 @@ mod jenkins;
 mod kind;
 mod lexer;
 mod makefile;
+mod matrix;
 mod options;
 mod path_pattern;
 mod place;
 mod recipes;
+mod scope;
 mod scripts;
 mod shell;
 mod syntax;
@@ -133,7 +136,7 @@ pub(in crate::init) fn builds(
 /// The files of the repository that a CI file includes.
 pub(in crate::init) fn included(kind: Kind, text: &[u8]) -> Vec<RepoPath> {
     match kind {
-        Kind::Ci(ci::Dialect::GitLab) => ci::gitlab_includes(text),
+        Kind::Ci(dialect::Dialect::GitLab) => ci::gitlab_includes(text),
         _ => Vec::new(),
     }
 }

@@ -83,6 +83,12 @@ impl PathPattern {
         RepoPath::new(names?.join("/")).ok()
     }
 
+    /// The folder that is known, above all that is not.
+    pub(super) fn known_folder(&self) -> Option<RepoPath> {
+        let names: Vec<&str> = self.components.iter().map_while(Value::as_text).collect();
+        RepoPath::new(names.join("/")).ok()
+    }
+
     /// What is unknown in it, each once.
     pub(super) fn unknown(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
@@ -162,7 +168,7 @@ fn without_checkout(path: &Value) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::value::tests::{text, unknown, value};
+    use super::super::tests::{text, unknown, value};
     use super::*;
 
     #[test]

@@ -155,6 +155,7 @@ impl Tree<'_, '_> {
             Some(path) if self.is_file(&path)? => vec![(path, BTreeMap::new())],
             Some(_) => Vec::new(),
             None if !file.is_written => Vec::new(),
+            None if !self.has_folder(file.known_folder().as_ref())? => Vec::new(),
             None => {
                 let bind = |path: &RepoPath| Some((path.clone(), file.binding(path)?));
                 self.dockerfiles.iter().filter_map(bind).collect()
@@ -180,6 +181,10 @@ impl Tree<'_, '_> {
         let entry = self.snapshot.entry(path)?;
         let is_file = |mode| mode != FileMode::Submodule;
         Ok(matches!(entry, Some(Entry { kind: EntryKind::File(mode), .. }) if is_file(mode)))
+    }
+
+    fn has_folder(&self, path: Option<&RepoPath>) -> Result<bool, GitError> {
+        path.map_or(Ok(false), |path| self.is_folder(path))
     }
 
     fn is_folder(&self, path: &RepoPath) -> Result<bool, GitError> {

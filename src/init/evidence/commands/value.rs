@@ -240,20 +240,9 @@ impl fmt::Display for Value {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
+    use super::super::tests::{text, unknown, value};
     use super::*;
-
-    pub(in crate::init) fn value(parts: &[Part]) -> Value {
-        parts.iter().cloned().collect()
-    }
-
-    pub(in crate::init) fn text(text: &str) -> Part {
-        Part::Text(text.to_owned())
-    }
-
-    pub(in crate::init) fn unknown(from: &str) -> Part {
-        Part::Unknown(from.to_owned())
-    }
 
     #[test]
     fn a_folder_and_a_name_are_those_of_dirname_and_basename() {

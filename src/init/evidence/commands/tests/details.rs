@@ -1,7 +1,7 @@
 //! What a build says beside its Dockerfile and its context.
 
 use super::*;
-use crate::init::evidence::commands::ci::Dialect;
+use crate::init::evidence::commands::dialect::Dialect;
 
 #[test]
 fn a_build_says_all_that_its_command_says() {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::init::evidence::commands::ci::Dialect;
+use crate::init::evidence::commands::dialect::Dialect;
 
 const KINDS: &[Kind] = &[
     Kind::Makefile,

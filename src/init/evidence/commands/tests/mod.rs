@@ -5,6 +5,7 @@ mod files;
 mod hostile;
 mod lines;
 
+use super::value::{Part, Value};
 use super::*;
 use crate::init::evidence::{NamedContext, SecretFrom, Strength};
 use crate::init::tests::{World, path};
@@ -74,4 +75,16 @@ fn assert_table(file: &str, table: &[(&str, &str)]) {
         }
     }
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+}
+
+pub(super) fn value(parts: &[Part]) -> Value {
+    parts.iter().cloned().collect()
+}
+
+pub(super) fn text(text: &str) -> Part {
+    Part::Text(text.to_owned())
+}
+
+pub(super) fn unknown(from: &str) -> Part {
+    Part::Unknown(from.to_owned())
 }
