@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use clap::Args;
 
 use super::CommandContext;
@@ -5,11 +7,11 @@ use crate::config::RegistryKind;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::git::{GitError, Repository, Snapshot};
-use crate::init::{self, DefaultBranch, DefaultBranchSource, Existing, InitError, Known, Request};
+use crate::init::{self, DefaultBranch, DefaultBranchSource, Existing, InitError, Known, Proposal, Request};
 use crate::model::{BranchName, RepoPath};
 use crate::patterns::Patterns;
 use crate::report::init::{Detail, Initialised, Mode};
-use crate::workspace::{self, MANIFEST, ManifestSource, Workspace};
+use crate::workspace::{self, MANIFEST, ManifestSource, Workspace, WorkspaceError};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -46,22 +48,11 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
         default_branch: default_branch(&repository)?,
         existing,
         excluded: excluded(&arguments.exclude)?,
+        unusable: BTreeMap::new(),
         known,
     };
-    let proposed = init::propose(&files, request);
-    if let Err(InitError::NothingToBuild { ignored }) = &proposed {
-        ignored
-            .iter()
-            .for_each(|ignored| output.status(&format!("not used: {}: {}", ignored.at, ignored.why)));
-    }
-    let proposal = proposed?;
-
+    let proposal = usable_proposal(command, &repository, &files, request)?;
     let written = proposal.files();
-    let would_be = repository.snapshot_of_tree(repository.tree_of_all_files(&proposal.files_filled_in())?);
-    if let Err(error) = Workspace::read(&would_be, &ManifestSource::Tree) {
-        output.status("nothing was written: it could not be used");
-        return Err(error.into());
-    }
     let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Write };
     if mode == Mode::Write {
         let existing = if arguments.update { Existing::Replace } else { existing };
@@ -79,6 +70,39 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
         output.status("read what was written, commit it, then `chinampa plan`");
     }
     Ok(Exit::Done)
+}
+
+/// Proposes what can be read: a Dockerfile in which something is found only then is left out, and the others go on.
+fn usable_proposal(
+    CommandContext { output, .. }: &CommandContext,
+    repository: &Repository,
+    files: &Snapshot<'_>,
+    mut request: Request,
+) -> Result<Proposal, Error> {
+    loop {
+        let proposed = init::propose(files, request.clone());
+        if let Err(InitError::NothingToBuild { ignored }) = &proposed {
+            let lines = ignored.iter().map(|ignored| format!("not used: {}: {}", ignored.at, ignored.why));
+            lines.for_each(|line| output.status(&line));
+        }
+        let proposal = proposed?;
+        let would_be =
+            repository.snapshot_of_tree(repository.tree_of_all_files(&proposal.files_filled_in())?);
+        let Err(error) = Workspace::read(&would_be, &ManifestSource::Tree) else { return Ok(proposal) };
+        let known = request.unusable.len();
+        if let WorkspaceError::Invalid(errors) = &error {
+            for problem in &errors.problems {
+                let mut projects = proposal.projects.values();
+                let project = projects.find(|project| project.dockerfile.to_string() == problem.file);
+                let dockerfile = project.map(|project| (project.dockerfile.clone(), problem.message.clone()));
+                request.unusable.extend(dockerfile);
+            }
+        }
+        if request.unusable.len() == known {
+            output.status("nothing was written: it could not be used");
+            return Err(error.into());
+        }
+    }
 }
 
 /// What the manifest that is there builds already.

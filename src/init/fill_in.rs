@@ -24,6 +24,8 @@ pub(super) struct Reading {
     pub(super) to_fill_in: BTreeSet<String>,
     /// Sorted, each once. None where the Dockerfile is the same for all and nobody says it.
     pub(super) platforms: Vec<Platform>,
+    /// Whether the Dockerfile can't be read without one.
+    pub(super) needs_platform: bool,
     /// Whether [`Self::platforms`] is what a `FROM` line asks for, and not what somebody wrote.
     pub(super) is_platform_assumed: bool,
 }
@@ -42,18 +44,22 @@ pub(super) fn read(text: &[u8], build: &Build) -> Result<Reading, DockerfileErro
     platforms.sort();
     platforms.dedup();
     let mut filled = build_args.clone();
-    let (mut to_fill_in, mut is_platform_assumed) = (BTreeSet::new(), false);
+    let (mut to_fill_in, mut needs_platform) = (BTreeSet::new(), false);
+    let is_platform_assumed = platforms.is_empty();
     let dockerfile = loop {
-        match Dockerfile::parse(text, &filled, platforms.first()) {
+        let platform = platforms.first().filter(|_| needs_platform);
+        match Dockerfile::parse(text, &filled, platform) {
             Ok(dockerfile) => break dockerfile,
             Err(DockerfileError::UnsetVariable { variable, .. })
                 if to_fill_in.len() < MAX_ARGUMENTS && to_fill_in.insert(variable.clone()) =>
             {
                 filled.insert(variable, PLACEHOLDER.to_owned());
             }
-            Err(DockerfileError::UnknownVariable { .. }) if platforms.is_empty() => {
-                platforms.push(DEFAULT_PLATFORM.parse().expect("it is a platform"));
-                is_platform_assumed = true;
+            Err(DockerfileError::UnknownVariable { .. }) if !needs_platform => {
+                needs_platform = true;
+                if platforms.is_empty() {
+                    platforms.push(DEFAULT_PLATFORM.parse().expect("it is a platform"));
+                }
             }
             Err(error) => return Err(error),
         }
@@ -61,7 +67,8 @@ pub(super) fn read(text: &[u8], build: &Build) -> Result<Reading, DockerfileErro
     let from_environment = build.build_args.iter().filter(|(name, value)| value.is_none() && is_usable(name));
     let without_default = from_environment.filter(|(name, _)| declares_without_default(&dockerfile, name));
     to_fill_in.extend(without_default.map(|(name, _)| name.clone()));
-    Ok(Reading { dockerfile, build_args, to_fill_in, platforms, is_platform_assumed })
+    let is_platform_assumed = is_platform_assumed && needs_platform;
+    Ok(Reading { dockerfile, build_args, to_fill_in, platforms, needs_platform, is_platform_assumed })
 }
 
 impl Reading {

@@ -47,6 +47,8 @@ pub(super) fn projects(proposal: &Proposal, empty: Empty) -> String {
         push_list(&mut text, "external", &project.external);
         push_list(&mut text, "needs", &project.needs);
         if project.platforms.len() > 1 && !proposal.holds_platforms() {
+            let one = project.platforms.first().filter(|_| project.needs_platform);
+            push_list(&mut text, "platforms", one);
             text.push_str("# once `[cache]` is a registry:\n# ");
         }
         push_list(&mut text, "platforms", &project.platforms);

@@ -99,6 +99,9 @@ pub struct Project {
     #[serde(serialize_with = "shown")]
     pub platforms: Vec<Platform>,
     pub build_args: BTreeMap<String, String>,
+    /// Whether its Dockerfile can't be read without a platform.
+    #[serde(skip)]
+    needs_platform: bool,
     /// Arguments without a value.
     #[serde(skip)]
     to_fill_in: BTreeSet<String>,
@@ -192,7 +195,7 @@ impl InitError {
 }
 
 /// What is asked for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Request {
     pub workspace: WorkspaceName,
     /// `None` where nothing tells it: then it is `main`.
@@ -200,6 +203,8 @@ pub struct Request {
     pub existing: Existing,
     /// Dockerfiles that are left out.
     pub excluded: Patterns,
+    /// Dockerfiles that can't be used, and why.
+    pub unusable: BTreeMap<RepoPath, String>,
     /// What the manifest says already, which stays as it is: only what it doesn't build is added.
     pub known: Option<Known>,
 }
@@ -238,7 +243,7 @@ pub struct Known {
 /// [`InitError::NothingToBuild`] where there is no Dockerfile, [`InitError::Git`] and [`InitError::Infer`] where
 /// the tree can't be read.
 pub fn propose(snapshot: &Snapshot<'_>, request: Request) -> Result<Proposal, InitError> {
-    let Request { workspace, default_branch, existing, excluded, known } = request;
+    let Request { workspace, default_branch, existing, excluded, unusable, known } = request;
     let found = find::files(snapshot)?;
     let mut proposal = Proposal {
         workspace,
@@ -269,6 +274,10 @@ pub fn propose(snapshot: &Snapshot<'_>, request: Request) -> Result<Proposal, In
     proposal.excluded = all - builds.len();
     if let Some(known) = &proposal.known {
         builds.retain(|build| !known.dockerfiles.contains(&build.dockerfile));
+    }
+    for build in builds.extract_if(.., |build| unusable.contains_key(&build.dockerfile)) {
+        let why = format!("`{}` can't be used: {}", build.dockerfile, unusable[&build.dockerfile]);
+        proposal.ignored.push(Ignored { at: build.found, why });
     }
     let candidates = candidates::candidates(&mut proposal, snapshot, builds)?;
     let paths = projects::fill(&mut proposal, snapshot, &candidates)?;

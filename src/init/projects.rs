@@ -11,7 +11,7 @@ use super::{FillIn, Guess, Ignored, Project, Proposal, SourceLocation};
 use crate::config::ContextSource;
 use crate::dockerfile::SessionMount;
 use crate::git::{GitError, Snapshot};
-use crate::model::{ProjectName, RepoPath};
+use crate::model::{ImageRef, ProjectName, RepoPath};
 
 /// Makes projects of all candidates; returns their folders, in the order of the candidates.
 ///
@@ -41,6 +41,7 @@ pub(super) fn fill(
             external: images[at].external.clone(),
             needs,
             platforms: reading.platforms.clone(),
+            needs_platform: reading.needs_platform,
             build_args: reading.all_build_args(),
             to_fill_in: reading.to_fill_in.clone(),
             contexts,
@@ -59,8 +60,16 @@ pub(super) fn fill(
 
 /// A name for each candidate, which says what it was called before where that can't be a name.
 fn named(proposal: &mut Proposal, candidates: &[Candidate]) -> Vec<ProjectName> {
-    let said: Vec<Option<String>> =
-        candidates.iter().map(|candidate| candidate.build.wished_name()).collect();
+    let of_images: Vec<Option<String>> =
+        candidates.iter().map(|candidate| candidate.build.image_name()).collect();
+    // Images that are tags of one repository are told apart by what files call them.
+    let is_shared = |name: &Option<String>| of_images.iter().filter(|other| *other == name).count() > 1;
+    let said: Vec<Option<String>> = { candidates.iter().zip(&of_images) }
+        .map(|(candidate, image)| match (image, &candidate.build.name) {
+            (Some(_), Some(name)) if is_shared(image) => Some(name.clone()),
+            (image, name) => image.clone().or_else(|| name.clone()),
+        })
+        .collect();
     let wishes: Vec<Wish<'_>> = { candidates.iter().zip(&said) }
         .map(|(candidate, said)| Wish {
             said: said.as_deref(),
@@ -80,12 +89,10 @@ fn named(proposal: &mut Proposal, candidates: &[Candidate]) -> Vec<ProjectName> 
 }
 
 impl Build {
-    /// The last name of the first image that it is built as, else what it is called where it is defined.
-    fn wished_name(&self) -> Option<String> {
-        let images = self.images.iter().filter_map(|image| image.parse().ok());
-        let last =
-            |image: crate::model::ImageRef| image.repository.as_str().rsplit('/').next().map(str::to_owned);
-        { images }.find_map(last).or_else(|| self.name.clone())
+    /// The last name of the first image that it is built as.
+    fn image_name(&self) -> Option<String> {
+        let mut images = self.images.iter().filter_map(|image| image.parse::<ImageRef>().ok());
+        images.find_map(|image| image.repository.as_str().rsplit('/').next().map(str::to_owned))
     }
 }
 

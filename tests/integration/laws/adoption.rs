@@ -34,6 +34,7 @@ fn proposal(store: &Store, files: &BTreeMap<String, String>) -> Proposal {
         default_branch: None,
         existing: Existing::Keep,
         excluded: Default::default(),
+        unusable: BTreeMap::new(),
         known: None,
     };
     propose(&snapshot, request).unwrap()

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use chinampa::internals::git::Repository;
 use chinampa::internals::inputs::{self, InputContent};
+use chinampa::internals::lint::{self, Code};
 use chinampa::internals::workspace::{ManifestSource, Workspace};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -135,4 +136,36 @@ proptest! {
 
         prop_assert_eq!(lfs(&world), lfs_by_git(&world));
     }
+}
+
+#[test]
+fn an_input_with_another_filter_than_that_of_lfs_is_a_finding_of_each_project_that_takes_it_and_of_no_other()
+{
+    let world = World::new();
+    world.write(
+        "projects.toml",
+        "[workspace]\nname = 'shop'\n[projects.a]\npath = 'a'\n[projects.b]\npath = 'b'\n",
+    );
+    for project in ["a", "b"] {
+        world
+            .write(&format!("{project}/Dockerfile"), "FROM scratch\nCOPY f /\n")
+            .write(&format!("{project}/f"), "f");
+    }
+    world
+        .write(".gitattributes", "b/f filter=lfs\na/f filter=crypt\na/other filter=crypt\n")
+        .write("a/other", "o");
+    world.commit();
+
+    let repository = Repository::open(world.path()).unwrap();
+    let snapshot = repository.snapshot(repository.head().unwrap().commit).unwrap();
+    let workspace = Workspace::read(&snapshot, &ManifestSource::Tree).unwrap();
+    let all = workspace.projects.keys().cloned().collect();
+    let findings = lint::check(&workspace, &all, &snapshot).unwrap().findings;
+
+    let filtered = findings.iter().filter(|finding| finding.code == Code::FilteredInput);
+    let found: Vec<String> = filtered
+        .map(|finding| format!("{} {}:{} {}", finding.project, finding.file, finding.line, finding.message))
+        .collect();
+    let expected = "a .gitattributes:2 `a/f` has `filter=crypt`, which is not applied: what is committed is in the image";
+    assert_eq!(found, [expected]);
 }
