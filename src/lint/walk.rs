@@ -1,6 +1,6 @@
 //! One walk over the tree: which lines and which sources of which project take each file.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashSet};
 
 use super::LintError;
 use super::expression::{self, Ambiguous};
@@ -19,8 +19,6 @@ const MAX_NAMED: usize = 3;
 pub(super) struct Subject<'w> {
     pub(super) name: &'w ProjectName,
     pub(super) project: &'w Project,
-    /// Whether another project has the same, so that its lines are not for this one alone.
-    pub(super) shares_pattern_file: bool,
     pub(super) lines: Vec<Line<'w>>,
     pub(super) sources: Vec<Source>,
     /// For each of `sources`.
@@ -75,22 +73,19 @@ enum What {
     Source(usize),
 }
 
-/// Reads what the selected projects have, and walks over the tree once.
+/// Reads what the selected projects have, and those that have one of their pattern files, and walks over the tree once.
 pub(super) fn subjects<'w>(
     workspace: &'w Workspace,
     selected: &BTreeSet<ProjectName>,
     snapshot: &Snapshot<'_>,
 ) -> Result<Vec<Subject<'w>>, LintError> {
-    let mut sharing: HashMap<&RepoPath, usize> = HashMap::new();
-    for project in workspace.projects.values() {
-        project.inputs.pattern_file().into_iter().for_each(|file| *sharing.entry(file).or_default() += 1);
-    }
-    let projects = workspace.projects.iter().filter(|(name, _)| selected.contains(*name));
+    let files: HashSet<&RepoPath> =
+        selected.iter().filter_map(|name| workspace.projects[name].inputs.pattern_file()).collect();
+    let has_one = |project: &Project| project.inputs.pattern_file().is_some_and(|file| files.contains(file));
+    let projects =
+        workspace.projects.iter().filter(|(name, project)| selected.contains(*name) || has_one(project));
     let mut subjects: Vec<Subject<'w>> = projects
-        .map(|(name, project)| {
-            let shares_pattern_file = project.inputs.pattern_file().is_some_and(|file| sharing[file] > 1);
-            Subject::read(name, project, shares_pattern_file, snapshot)
-        })
+        .map(|(name, project)| Subject::read(name, project, snapshot))
         .collect::<Result<_, LintError>>()?;
     let (asked, sets): (Vec<(usize, What)>, Vec<Patterns>) =
         subjects.iter().enumerate().flat_map(|(number, subject)| subject.sets(number)).unzip();
@@ -188,12 +183,7 @@ fn subjects_file(subject: &mut Subject<'_>, path: &RepoPath, hits: &[What], is_o
 }
 
 impl<'w> Subject<'w> {
-    fn read(
-        name: &'w ProjectName,
-        project: &'w Project,
-        shares_pattern_file: bool,
-        snapshot: &Snapshot<'_>,
-    ) -> Result<Self, LintError> {
+    fn read(name: &'w ProjectName, project: &'w Project, snapshot: &Snapshot<'_>) -> Result<Self, LintError> {
         let failed = |source| LintError::Infer { project: name.clone(), source };
         let sources = project.sources(snapshot).map_err(failed)?;
         let taken = sources.iter().map(|_| Taken::default()).collect();
@@ -201,7 +191,6 @@ impl<'w> Subject<'w> {
         Ok(Self {
             name,
             project,
-            shares_pattern_file,
             lines,
             sources,
             taken,

@@ -449,7 +449,7 @@ fn lints() -> Vec<Value> {
     ];
     let pin = edit(Some(1), EditKind::Pin { reference: "node@sha256:…".to_owned() });
     let finding = |suggestion| Finding {
-        project: name("api"),
+        project: Some(name("api")),
         file: "api/Dockerfile".to_owned(),
         line: 1,
         code: Code::ParentFloats,

@@ -22,6 +22,7 @@ mod init_evidence;
 mod inputs;
 mod lfs;
 mod lint;
+mod lint_projects;
 mod promises;
 mod protected;
 mod repositories;
