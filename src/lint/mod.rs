@@ -11,6 +11,7 @@ mod mounts;
 mod parents;
 mod patterns;
 mod siblings;
+mod submodules;
 mod unnamed;
 mod walk;
 pub mod write;
@@ -89,6 +90,7 @@ pub enum Code {
     BuildArgNotDeclared,
     DockerfileWithoutProject,
     PatternOfSibling,
+    CopiesSubmodule,
 }
 
 impl Code {
@@ -115,6 +117,7 @@ impl Code {
             Self::BuildArgNotDeclared => "build-arg-not-declared",
             Self::DockerfileWithoutProject => "dockerfile-without-project",
             Self::PatternOfSibling => "pattern-of-sibling",
+            Self::CopiesSubmodule => "copies-submodule",
         }
     }
 }
@@ -175,10 +178,12 @@ pub fn check(
     let filtered = inputs::filtered(workspace, selected, snapshot)?;
     let subjects = walk::subjects(workspace, selected, snapshot)?;
     let siblings = Siblings::new(&subjects);
+    let unnamed = submodules::unnamed(&subjects, snapshot)?;
     for subject in subjects.iter().filter(|subject| selected.contains(subject.name)) {
         let from = lint.findings.len();
         parents::check(workspace, subject, &mut lint.findings);
         mounts::check(subject, &mut lint.findings);
+        submodules::check(subject, &unnamed, &mut lint.findings);
         build_args::check(&workspace.manifest_file, subject, &mut lint.findings);
         patterns::check(subject, &siblings.of(subject), &mut lint.findings);
         let filtered = filtered.get(subject.name).map(Vec::as_slice).unwrap_or_default();

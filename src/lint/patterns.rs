@@ -16,7 +16,7 @@ pub(super) fn check(subject: &Subject<'_>, siblings: &[&Subject<'_>], findings: 
 
 fn of_source(subject: &Subject<'_>, source: &Source, taken: &Taken) -> Option<Finding> {
     let written = printable(&source.written);
-    let Taken { files, covered, excluded, ignored, uncovered } = taken;
+    let Taken { files, covered, excluded, ignored, submodules: _, uncovered } = taken;
     let is_literal = matches!(source.takes.last(), Some(CopiedPath::File(_) | CopiedPath::Folder(_)));
     let (code, message, suggestion) = match source.resolution {
         Resolution::UnknownVariable | Resolution::ForeignFrontend | Resolution::MatchesNothing => {

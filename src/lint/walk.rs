@@ -6,7 +6,7 @@ use super::LintError;
 use super::expression::{self, Ambiguous};
 use crate::config::TerraformSetting;
 use crate::dockerignore::DockerIgnore;
-use crate::git::Snapshot;
+use crate::git::{Snapshot, WalkedFile};
 use crate::infer::{self, Source};
 use crate::model::{FileMode, ProjectName, RepoPath};
 use crate::patterns::{FolderCandidates, Index, Pattern, Patterns};
@@ -60,6 +60,8 @@ pub(super) struct Taken {
     pub(super) excluded: usize,
     /// Files that `.dockerignore` leaves out.
     pub(super) ignored: usize,
+    /// Submodules that hold some of them.
+    pub(super) submodules: Vec<RepoPath>,
     /// The first that no line says anything of.
     pub(super) uncovered: Vec<RepoPath>,
 }
@@ -117,13 +119,14 @@ pub(super) fn subjects<'w>(
         for of_one in found.chunk_by(|one, other| one.0 == other.0) {
             hits.clear();
             hits.extend(of_one.iter().map(|(_, what)| *what));
-            subjects_file(&mut subjects[of_one[0].0], file.path, &hits, is_of_all);
+            subjects_file(&mut subjects[of_one[0].0], file, &hits, is_of_all);
         }
     })?;
     Ok(subjects)
 }
 
-fn subjects_file(subject: &mut Subject<'_>, path: &RepoPath, hits: &[What], is_of_all: bool) {
+fn subjects_file(subject: &mut Subject<'_>, file: WalkedFile<'_>, hits: &[What], is_of_all: bool) {
+    let path = file.path;
     let lines: Vec<usize> =
         hits.iter().filter_map(|hit| if let What::Line(line) = hit { Some(*line) } else { None }).collect();
     let sources: Vec<usize> = hits
@@ -172,6 +175,9 @@ fn subjects_file(subject: &mut Subject<'_>, path: &RepoPath, hits: &[What], is_o
             continue;
         }
         taken.files += 1;
+        if file.mode == FileMode::Submodule {
+            taken.submodules.push(path.clone());
+        }
         if is_implied || is_of_all || is_whole || (last.is_some() && !excluded) {
             taken.covered += 1;
         } else if excluded {

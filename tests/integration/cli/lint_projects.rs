@@ -167,3 +167,27 @@ fn a_project_that_shares_its_dockerfile_too_needs_patterns_in_the_manifest() {
     [exit: 1]
     ");
 }
+
+// issue 16: I11
+#[test]
+fn a_copied_submodule_that_git_can_not_fetch_is_a_finding() {
+    let library = World::of(&[("src/a", "1"), ("docs/b", "1")]);
+    let world = World::of(&[
+        ("projects.toml", "workspace.name = 'shop'\n[projects.api]\npath = 'api'\n"),
+        ("api/Dockerfile", "FROM scratch\nCOPY named/src /\nCOPY unnamed/src /\n"),
+    ]);
+    let url = library.path().display().to_string();
+    world.git(["submodule", "--quiet", "add", &url, "api/named"]);
+    world.git(["clone", "-q", &url, "api/unnamed"]);
+    world.git(["clone", "-q", &url, "api/unused"]);
+    world.commit();
+
+    let answer = world.shown(["lint"]);
+
+    assert_snapshot!(answer, @"
+    `api`
+      api/Dockerfile:3: `api/unnamed` is a submodule that `.gitmodules` does not name, so no clone has its files: `git submodule add` names it (copies-submodule)
+    1 finding in 1 of 1 project
+    [exit: 1]
+    ");
+}
