@@ -16,6 +16,7 @@ mod ensure_repo;
 mod ensure_terraform;
 mod environment;
 mod environment_records;
+mod failure_hints;
 mod graph;
 mod image_exists;
 mod init;
