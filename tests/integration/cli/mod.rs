@@ -17,6 +17,7 @@ mod formats;
 mod full_disk;
 mod git_states;
 mod hostile;
+mod images;
 mod init;
 mod init_evidence;
 mod inputs;
