@@ -112,6 +112,8 @@ pub enum Error {
     Endpoint(#[source] AwsError),
     #[error("`AWS_REGION` does not name a region")]
     AwsRegion(#[source] InvalidRegion),
+    #[error("the projects `{}` and `{}` would both have the variable `{variable}`", .projects[0], .projects[1])]
+    SameVariable { variable: String, projects: [ProjectName; 2] },
     #[error(transparent)]
     Lint(#[from] LintError),
     #[error(transparent)]
@@ -161,6 +163,7 @@ impl Error {
             | Self::NoSuchRegion(_)
             | Self::NoHost(_)
             | Self::ChosenDigest(_)
+            | Self::SameVariable { .. }
             | Self::Lease { .. }
             | Self::DirectiveRepository(_)
             | Self::AllowedHosts(_)
@@ -216,6 +219,7 @@ impl Error {
             Self::Untrusted { .. } => {
                 Some("a job that vouches for what it runs sets `CHINAMPA_TRUST=trusted`".to_owned())
             }
+            Self::SameVariable { .. } => Some("use `--format json`".to_owned()),
             Self::NoHost(_) => Some("put its host before it, as in `docker.io/library/nginx`".to_owned()),
             Self::Pattern { .. }
             | Self::Image(_)

@@ -16,7 +16,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::model::{CommitId, ErrorKind, InputDigest, ManifestDigest, ProjectName, printable};
+use crate::model::{
+    CommitId, ErrorKind, InputDigest, ManifestDigest, ProjectName, RepositoryName, printable,
+};
 
 #[cfg(test)]
 pub use deployed::MAX_HISTORY;
@@ -123,10 +125,31 @@ impl BuildRecord {
         })
     }
 
+    /// Sees that the record is of this commit.
+    ///
+    /// # Errors
+    /// [`RecordError::Value`] when it is of another one, whatever tag it has.
+    pub fn check_is_of(&self, commit: CommitId) -> Result<(), RecordError> {
+        if self.commit == commit {
+            return Ok(());
+        }
+        Err(RecordError::Value(format!("it is that of {}, but has the tag of {commit}", self.commit)))
+    }
+
     fn built(&self, name: &ProjectName, image: &RecordedImage) -> (String, BuiltJson) {
         let took = self.durations.get(name).map(Duration::as_millis);
         let milliseconds = took.map(|took| u64::try_from(took).unwrap_or(u64::MAX));
         (name.to_string(), BuiltJson { image: image.into(), milliseconds })
+    }
+}
+
+impl RecordedImage {
+    /// Its repository, with the prefix.
+    ///
+    /// # Errors
+    /// [`RecordError::Value`] when no registry has one of this name.
+    pub fn repository(&self) -> Result<RepositoryName, RecordError> {
+        self.repository.parse().map_err(|error| invalid(&error))
     }
 }
 

@@ -6,7 +6,7 @@ use super::build_context::BuildContext;
 use super::repository_context::{RepositoryContext, Uncommitted};
 use super::selection;
 use super::signals::Signals;
-use super::{CommandContext, registries, wait_for};
+use super::{CommandContext, failure_hints, registries, wait_for};
 use crate::deploy::Validated;
 use crate::error::Error;
 use crate::execute::Destination;
@@ -101,6 +101,7 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         report.is_interrupted |= recorded.is_none();
         let recorded = recorded.unwrap_or(Ok(None));
         drop(orderly);
+        failure_hints::add(&workspace, &snapshot, &mut report);
         let record = recorded.as_ref().ok().and_then(Option::as_ref);
         command.print(
             || BuildJson::new(&plan, &workspace, &report, record),

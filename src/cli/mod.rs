@@ -16,8 +16,10 @@ mod ensure_repo;
 mod ensure_terraform;
 mod environment;
 mod environment_records;
+mod failure_hints;
 mod graph;
 mod image_exists;
+mod images;
 mod init;
 mod inputs;
 mod last_successful_commit;
@@ -105,6 +107,8 @@ enum Command {
     /// Check whether an image exists in the cache.
     #[command(name = "image_exists", alias = "image-exists")]
     ImageExists(image_exists::Arguments),
+    /// Print the images of a commit by digest, from its build record.
+    Images(images::Arguments),
     /// Create an ECR repository, or reconcile its settings with `projects.toml`.
     #[command(name = "ensure_repo", alias = "ensure-repo")]
     EnsureRepo(ensure_repo::Arguments),
@@ -202,6 +206,7 @@ fn run(context: &CommandContext, signals: &Signals, command: &Command) -> Result
         Command::Changed(arguments) => changed::run(context, arguments),
         Command::CheckRebuild(arguments) => check_rebuild::run(context, arguments),
         Command::ImageExists(arguments) => image_exists::run(context, arguments),
+        Command::Images(arguments) => images::run(context, arguments),
         Command::EnsureRepo(arguments) => ensure_repo::run(context, arguments),
         Command::Promote(arguments) => promote::run(context, arguments),
         Command::Lint(arguments) => lint::run(context, arguments),

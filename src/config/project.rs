@@ -36,6 +36,8 @@ pub struct ProjectConfig {
     /// Sorted, each once; the engine's own platform when empty, which it is only for the engine's store.
     pub platforms: Vec<Platform>,
     pub build_args: BTreeMap<String, String>,
+    /// The line of each build argument.
+    pub build_arg_lines: BTreeMap<String, usize>,
     /// What the names of named contexts stand for in the Dockerfile.
     pub contexts: BTreeMap<ContextName, Located<ContextSource>>,
     /// By the ids that the Dockerfile knows them by.
@@ -111,6 +113,7 @@ impl ProjectConfig {
             needs,
             platforms,
             build_args,
+            build_arg_lines: _,
             contexts,
             secrets,
             ssh,

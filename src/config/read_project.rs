@@ -67,6 +67,7 @@ pub(super) fn read(
         None => default_platforms(scope.cache),
     };
     let build_args = fields.item("build_args").map(|item| item.members(build_arg)).unwrap_or_default();
+    let build_arg_lines = build_args.iter().map(|arg| (arg.value.0.clone(), arg.line)).collect();
     let contexts = fields.item("contexts").map(|contexts| self::contexts(contexts, item.key(), scope));
     let secrets = fields.item("secrets").map(|item| item.members(secret)).unwrap_or_default();
     let ssh = fields.item("ssh").map(|item| sorted_once(item, ssh_id)).unwrap_or_default();
@@ -93,7 +94,8 @@ pub(super) fn read(
             external: external.unwrap_or_default(),
             needs,
             platforms,
-            build_args: build_args.into_iter().collect(),
+            build_args: build_args.into_iter().map(|arg| arg.value).collect(),
+            build_arg_lines,
             contexts: contexts.unwrap_or_default(),
             secrets: secrets.into_iter().collect(),
             ssh,
@@ -229,7 +231,7 @@ fn tag(item: &Item<'_>) -> Option<Tag> {
     Some(tag)
 }
 
-fn build_arg(item: Item<'_>) -> Option<(String, String)> {
+fn build_arg(item: Item<'_>) -> Option<Located<(String, String)>> {
     if !is_variable_name(item.key()) {
         item.wrong("a build argument's name is letters, digits and `_`, the first no digit");
     }
@@ -248,5 +250,5 @@ fn build_arg(item: Item<'_>) -> Option<(String, String)> {
             return None;
         }
     };
-    Some((item.key().to_owned(), value))
+    Some(item.located((item.key().to_owned(), value)))
 }

@@ -116,6 +116,10 @@ fn the_documented_example_is_read_whole() {
             "PORT": "8080",
             "PROFILE": "release",
         },
+        build_arg_lines: {
+            "PORT": 44,
+            "PROFILE": 44,
+        },
         contexts: {
             ContextName(
                 "base",

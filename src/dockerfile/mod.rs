@@ -5,6 +5,7 @@
 //! The text itself stays as it was: [`Dockerfile::with_parents`] replaces references in place.
 
 mod error;
+pub mod file_names;
 mod frontend;
 mod heredoc;
 mod instruction;
@@ -49,6 +50,7 @@ pub struct Dockerfile {
     parents: Vec<Parent>,
     copies: Vec<Copy>,
     mounts: Vec<Mount>,
+    declared_args: BTreeSet<String>,
 }
 
 /// One `FROM` and what follows it.
@@ -184,10 +186,12 @@ impl Dockerfile {
         let (statements, escape) = statement::read(text)?;
         let variables = Variables::new(escape, parameters.build_args, parameters.platform);
         let read = Reader::read(text, &statements, variables, parameters)?;
-        let Reader { stages, parents, copies, mounts, .. } = read;
+        let Reader { variables, stages, parents, copies, mounts, .. } = read;
+        let declared_args = variables.into_declared();
         let foreign_frontend = frontend::foreign_frontend_with(text, parameters.build_args);
         let instructions = OnceLock::new();
-        Ok(Self { text: text.into(), foreign_frontend, instructions, stages, parents, copies, mounts })
+        let text = text.into();
+        Ok(Self { text, foreign_frontend, instructions, stages, parents, copies, mounts, declared_args })
     }
 
     /// Every instruction, as it is written.
@@ -275,6 +279,12 @@ impl Dockerfile {
     pub fn mounts_needed_for(&self, target: Option<&StageName>) -> Result<Vec<&Mount>, DockerfileError> {
         let needed = self.closure(self.target(target)?);
         Ok(self.mounts.iter().filter(|mount| needed.contains(&mount.stage)).collect())
+    }
+
+    /// Whether a build argument of this name can have an effect: an `ARG` of the file, or of a trigger that is carried out in it, declares
+    /// it; or it needs none. A foreign frontend may do anything with it.
+    pub fn uses_build_arg(&self, name: &str) -> bool {
+        self.declared_args.contains(name) || variables::is_predefined(name) || self.foreign_frontend.is_some()
     }
 
     /// The text with each parent for which `pin` has one replaced; not a byte else differs.

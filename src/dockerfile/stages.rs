@@ -22,7 +22,7 @@ const MAX_TRIGGER_BYTES: usize = 8 * MAX_BYTES;
 
 /// What was read so far; the last stage is the one that instructions belong to.
 pub(super) struct Reader<'a> {
-    variables: Variables<'a>,
+    pub(super) variables: Variables<'a>,
     contexts: &'a BTreeSet<&'a ContextName>,
     /// Of images, by their references.
     triggers: &'a BTreeMap<String, Vec<Trigger>>,

@@ -97,6 +97,27 @@ fn a_build_argument_that_nobody_declares_changes_nothing() {
     assert_eq!(dockerfile.copies[0].sources[0].path, None);
 }
 
+// issue 16: I11
+#[test]
+fn a_build_argument_has_an_effect_if_an_arg_declares_it_or_it_needs_none() {
+    let dockerfile = parse(
+        "ARG GLOBAL\nFROM scratch AS one\nARG ONE=1 TWO\nONBUILD ARG TRIGGER\nONBUILD ARG OTHER=1\nFROM one\nENV SET=1\n",
+    );
+    let unused = parse("FROM scratch\nONBUILD ARG TRIGGER\n");
+    let foreign = parse("# syntax=example.com/frontend\nFROM scratch\n");
+
+    let declared = ["GLOBAL", "ONE", "TWO", "TRIGGER", "OTHER"];
+    let needs_none = ["HTTP_PROXY", "no_proxy", "SOURCE_DATE_EPOCH", "BUILDKIT_SYNTAX", "TARGETARCH"];
+    for name in declared.into_iter().chain(needs_none) {
+        assert!(dockerfile.uses_build_arg(name), "{name}");
+    }
+    for name in ["SET", "one", "Http_Proxy", "MY_PROXY", "BUILDKIT"] {
+        assert!(!dockerfile.uses_build_arg(name), "{name}");
+    }
+    assert!(!unused.uses_build_arg("TRIGGER"));
+    assert!(foreign.uses_build_arg("SET"));
+}
+
 #[test]
 fn variables_expand_as_in_buildkit() {
     for (text, expected) in [

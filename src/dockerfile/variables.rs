@@ -1,7 +1,7 @@
 //! `ARG` and `ENV`: what they set, and which of it can be seen from where.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::MAX_BYTES;
 use super::error::DockerfileError;
@@ -63,6 +63,8 @@ pub(super) struct Variables<'a> {
     /// Those before the first `FROM`, which only `FROM` sees and `ARG` allowsto a stage.
     global: BTreeMap<String, Value>,
     stages: Vec<Stage>,
+    /// The names that any `ARG` declares.
+    declared: BTreeSet<String>,
     expanded_bytes: Cell<usize>,
 }
 
@@ -81,8 +83,12 @@ impl<'a> Variables<'a> {
         build_args: &'a BTreeMap<String, String>,
         platform: Option<&'a Platform>,
     ) -> Self {
-        let (global, stages) = (BTreeMap::new(), Vec::new());
-        Self { escape, build_args, platform, global, stages, expanded_bytes: Cell::new(0) }
+        let (global, stages, declared) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
+        Self { escape, build_args, platform, global, stages, declared, expanded_bytes: Cell::new(0) }
+    }
+
+    pub(super) fn into_declared(self) -> BTreeSet<String> {
+        self.declared
     }
 
     pub(super) fn escape(&self) -> char {
@@ -136,6 +142,7 @@ impl<'a> Variables<'a> {
             if value != Value::Unset {
                 self.set(name.to_owned(), value);
             }
+            self.declared.insert(name.to_owned());
         }
         Ok(())
     }
@@ -193,6 +200,15 @@ fn known(expanded: Expanded) -> Value {
 /// Whether a variable may have a value that neither the file nor an image gives it.
 fn is_set_by_engines(name: &str) -> bool {
     name == "PATH" || name.to_ascii_uppercase().ends_with("_PROXY")
+}
+
+/// Whether an argument has an effect though no `ARG` declares it: on `RUN` steps, on `FROM`, or on BuildKit itself.
+pub(super) fn is_predefined(name: &str) -> bool {
+    const PROXIES: [&str; 5] = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
+    PROXIES.iter().any(|proxy| name == *proxy || name == proxy.to_ascii_lowercase())
+        || name.starts_with("BUILDKIT_")
+        || name == "SOURCE_DATE_EPOCH"
+        || predefined(name, None) != Value::Unset
 }
 
 /// The arguments that exist without being declared, as `FROM` sees them.

@@ -527,6 +527,7 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::ChosenDigest(*image()) => Input,
         Error::Deploy(DeployError::NoDeployRegistry) => Input,
         Error::Validate(ValidateError::Terraform(terraform())) => Input,
+        Error::SameVariable { variable: String::new(), projects: [project(), project()] } => Input,
         Error::Lease { reason: String::new() } => Input,
         Error::DirectiveRepository("x".to_owned()) => Input,
         Error::Untrusted { action: "deploy", why: String::new() } => Failed,

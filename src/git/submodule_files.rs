@@ -3,7 +3,7 @@
 //! They are read from the submodule's own repository: the one that is checked out, else the one below `modules` in the git folder.
 //! Which of them gives the files makes no difference, because the commit's id says what they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -98,6 +98,15 @@ impl SubmoduleError {
 }
 
 impl Snapshot<'_> {
+    /// The paths of the submodules that `.gitmodules` names. Only of these git knows where they are fetched from.
+    ///
+    /// # Errors
+    /// [`GitError::Read`] when git can't read the file.
+    pub fn submodules_with_names(&self) -> Result<BTreeSet<RepoPath>, GitError> {
+        let entries = gitmodules(self)?.into_iter();
+        Ok(entries.filter_map(|(_, path)| RepoPath::new(path).ok()).collect())
+    }
+
     /// The files of the submodule at `path` that `keep` wants, in path order.
     ///
     /// # Errors
@@ -234,8 +243,19 @@ fn locate(outer: &Snapshot<'_>, path: &RepoPath) -> Result<Option<Repository>, G
 
 /// The name of a submodule, which its repository has below `modules`. A name that leads elsewhere is none.
 fn name(outer: &Snapshot<'_>, path: &RepoPath) -> Result<Option<PathBuf>, GitError> {
+    let mut entries = gitmodules(outer)?.into_iter();
+    let name = entries.find(|(_, value)| *value == path.as_bytes()).map(|(name, _)| name);
+    // What is checked for a path of the repository holds for it, too: it leads down from `modules`.
+    Ok(name
+        .and_then(|name| RepoPath::new(name).ok())
+        .filter(|name| !name.is_root())
+        .map(|name| name.to_os_path()))
+}
+
+/// The names and paths in `.gitmodules`, as they are written.
+fn gitmodules(outer: &Snapshot<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, GitError> {
     let Some(id) = outer.file(&RepoPath::new(GITMODULES).expect("the name of a file is a path"))? else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
     let mut git = outer.repository().git();
     git.args(["config", "--no-includes", "-z", &format!("--blob={id}")]);
@@ -245,17 +265,12 @@ fn name(outer: &Snapshot<'_>, path: &RepoPath) -> Result<Option<PathBuf>, GitErr
     if !output.status.success() && output.status.code() != Some(1) {
         return Err(GitError::Read { what: format!("`{GITMODULES}`"), source: program::words(&output) });
     }
-    let mut entries = output.stdout.split(|&byte| byte == 0).filter_map(|entry| {
+    let entries = output.stdout.split(|&byte| byte == 0).filter_map(|entry| {
         let end = entry.iter().position(|&byte| byte == b'\n')?;
         let name = entry[..end].strip_prefix(b"submodule.")?.strip_suffix(b".path")?;
-        Some((name, &entry[end + 1..]))
+        Some((name.to_owned(), entry[end + 1..].to_owned()))
     });
-    let name = entries.find(|(_, value)| *value == path.as_bytes()).map(|(name, _)| name);
-    // What is checked for a path of the repository holds for it, too: it leads down from `modules`.
-    Ok(name
-        .and_then(|name| RepoPath::new(name).ok())
-        .filter(|name| !name.is_root())
-        .map(|name| name.to_os_path()))
+    Ok(entries.collect())
 }
 
 /// Fetches one commit.

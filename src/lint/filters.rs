@@ -22,7 +22,7 @@ pub(super) fn check(name: &ProjectName, filtered: &[(RepoPath, FilterLine)], fin
             [path, ..] => format!("{} inputs, such as `{path}`, have", paths.len()),
         };
         findings.push(Finding {
-            project: name.clone(),
+            project: Some(name.clone()),
             file,
             line,
             code: Code::FilteredInput,

@@ -3,12 +3,16 @@
 //! One walk over the tree looks each file up among all lines and all sources of all projects at once; what
 //! a Dockerfile takes is [`infer`](crate::infer)'s answer. Nothing is written here but by [`mod@write`].
 
+mod build_args;
 mod edit;
 mod expression;
 mod filters;
 mod mounts;
 mod parents;
 mod patterns;
+mod siblings;
+mod submodules;
+mod unnamed;
 mod walk;
 pub mod write;
 
@@ -19,6 +23,7 @@ use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 pub use edit::{Edit, EditKind};
+use siblings::Siblings;
 
 use crate::git::{GitError, Snapshot};
 use crate::infer::{InferError, Resolution};
@@ -29,7 +34,7 @@ use crate::workspace::Workspace;
 /// What is wrong with some projects.
 #[derive(Clone, Debug, Default)]
 pub struct Lint {
-    /// By project, then in the order of files and lines.
+    /// By project, those of no project last, then in the order of files and lines.
     pub findings: Vec<Finding>,
     /// Sources that could not be compared with patterns, in the same order.
     pub unchecked: Vec<Unchecked>,
@@ -38,7 +43,9 @@ pub struct Lint {
 /// One thing that is wrong.
 #[derive(Clone, Debug, Serialize)]
 pub struct Finding {
-    pub project: ProjectName,
+    /// `None` for a file that no project names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<ProjectName>,
     /// From the repository root, but for a manifest that was named.
     pub file: String,
     /// From 1.
@@ -80,6 +87,10 @@ pub enum Code {
     MountNotDeclared,
     NotHermetic,
     FilteredInput,
+    BuildArgNotDeclared,
+    DockerfileWithoutProject,
+    PatternOfSibling,
+    CopiesSubmodule,
 }
 
 impl Code {
@@ -103,6 +114,10 @@ impl Code {
             Self::MountNotDeclared => "mount-not-declared",
             Self::NotHermetic => "not-hermetic",
             Self::FilteredInput => "filtered-input",
+            Self::BuildArgNotDeclared => "build-arg-not-declared",
+            Self::DockerfileWithoutProject => "dockerfile-without-project",
+            Self::PatternOfSibling => "pattern-of-sibling",
+            Self::CopiesSubmodule => "copies-submodule",
         }
     }
 }
@@ -150,7 +165,7 @@ impl LintError {
     }
 }
 
-/// Looks at the `selected` projects of a tree.
+/// Looks at the `selected` projects of a tree; if these are all, at Dockerfiles that are no project's as well.
 ///
 /// # Errors
 /// [`LintError`] when a tree or a `.dockerignore` can't be used.
@@ -161,11 +176,16 @@ pub fn check(
 ) -> Result<Lint, LintError> {
     let mut lint = Lint::default();
     let filtered = inputs::filtered(workspace, selected, snapshot)?;
-    for subject in walk::subjects(workspace, selected, snapshot)? {
+    let subjects = walk::subjects(workspace, selected, snapshot)?;
+    let siblings = Siblings::new(&subjects);
+    let unnamed = submodules::unnamed(&subjects, snapshot)?;
+    for subject in subjects.iter().filter(|subject| selected.contains(subject.name)) {
         let from = lint.findings.len();
-        parents::check(workspace, &subject, &mut lint.findings);
-        mounts::check(&subject, &mut lint.findings);
-        patterns::check(&subject, &mut lint.findings);
+        parents::check(workspace, subject, &mut lint.findings);
+        mounts::check(subject, &mut lint.findings);
+        submodules::check(subject, &unnamed, &mut lint.findings);
+        build_args::check(&workspace.manifest_file, subject, &mut lint.findings);
+        patterns::check(subject, &siblings.of(subject), &mut lint.findings);
         let filtered = filtered.get(subject.name).map(Vec::as_slice).unwrap_or_default();
         filters::check(subject.name, filtered, &mut lint.findings);
         lint.findings[from..].sort_by(|one, other| {
@@ -179,6 +199,9 @@ pub fn check(
             line: source.line,
             source: source.written.clone(),
         }));
+    }
+    if selected.len() == workspace.projects.len() {
+        unnamed::check(workspace, snapshot, &mut lint.findings)?;
     }
     Ok(lint)
 }

@@ -21,7 +21,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 continue;
             }
             findings.push(Finding {
-                project: subject.name.clone(),
+                project: Some(subject.name.clone()),
                 file: config.dockerfile.value.to_string(),
                 line: mount.line,
                 code: Code::MountNotDeclared,

@@ -12,7 +12,7 @@ pub(super) fn check(workspace: &Workspace, subject: &Subject<'_>, findings: &mut
     let (name, project) = (subject.name, subject.project);
     let config = &project.config;
     let finding = |file: String, line, code, message, suggestion| Finding {
-        project: name.clone(),
+        project: Some(name.clone()),
         file,
         line,
         code,

@@ -1,23 +1,22 @@
 //! What a project's patterns take, against what its Dockerfile takes.
 
 use super::walk::{Ambiguity, Line, Subject, Taken};
-use super::{Code, Edit, EditKind, Finding};
+use super::{Code, Edit, EditKind, Finding, siblings};
 use crate::infer::{self, CopiedPath, Resolution, Source, SourceKind};
-use crate::model::{RepoPath, printable};
-use crate::workspace::PATTERN_FILE;
+use crate::model::{ProjectName, RepoPath, printable};
 
-pub(super) fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn check(subject: &Subject<'_>, siblings: &[&Subject<'_>], findings: &mut Vec<Finding>) {
     for (source, taken) in subject.sources.iter().zip(&subject.taken) {
         findings.extend(of_source(subject, source, taken));
     }
     if let Some(file) = subject.project.inputs.pattern_file() {
-        findings.extend(subject.lines.iter().filter_map(|line| of_line(subject, file, line)));
+        findings.extend(subject.lines.iter().filter_map(|line| of_line(subject, siblings, file, line)));
     }
 }
 
 fn of_source(subject: &Subject<'_>, source: &Source, taken: &Taken) -> Option<Finding> {
     let written = printable(&source.written);
-    let Taken { files, covered, excluded, ignored, uncovered } = taken;
+    let Taken { files, covered, excluded, ignored, submodules: _, uncovered } = taken;
     let is_literal = matches!(source.takes.last(), Some(CopiedPath::File(_) | CopiedPath::Folder(_)));
     let (code, message, suggestion) = match source.resolution {
         Resolution::UnknownVariable | Resolution::ForeignFrontend | Resolution::MatchesNothing => {
@@ -60,7 +59,7 @@ fn of_source(subject: &Subject<'_>, source: &Source, taken: &Taken) -> Option<Fi
         }
     };
     let file = subject.project.config.dockerfile.value.to_string();
-    Some(Finding { project: subject.name.clone(), file, line: source.line, code, message, suggestion })
+    Some(Finding { project: Some(subject.name.clone()), file, line: source.line, code, message, suggestion })
 }
 
 /// Whether files that are not committed are declared for it.
@@ -80,7 +79,12 @@ fn add(subject: &Subject<'_>, source: &Source, by_itself: bool) -> Option<Edit> 
     Some(Edit { file, line: None, kind: EditKind::Add { lines }, by_itself })
 }
 
-fn of_line(subject: &Subject<'_>, file: &RepoPath, line: &Line<'_>) -> Option<Finding> {
+fn of_line(
+    subject: &Subject<'_>,
+    siblings: &[&Subject<'_>],
+    file: &RepoPath,
+    line: &Line<'_>,
+) -> Option<Finding> {
     let number = line.pattern.line()?;
     let file = file.to_string();
     let edit = |kind, by_itself| Some(Edit { file: file.clone(), line: Some(number), kind, by_itself });
@@ -88,8 +92,15 @@ fn of_line(subject: &Subject<'_>, file: &RepoPath, line: &Line<'_>) -> Option<Fi
     let is_negated = line.pattern.is_negated();
     let positive = |line: &&Line<'_>| !line.pattern.is_negated();
     let is_last = !is_negated && subject.lines.iter().filter(positive).count() == 1;
+    let needing = || -> Vec<&ProjectName> {
+        let needing = siblings.iter().filter(|sibling| may_need(sibling, number));
+        needing.map(|sibling| sibling.name).collect()
+    };
     let (code, message, suggestion) = if let Some(ambiguity) = &line.ambiguity {
-        ambiguous(line, ambiguity, &edit)
+        // What a negated line excludes depends on what else a project takes.
+        ambiguous(line, ambiguity, &|kind, is_safe| {
+            edit(kind, is_safe && (!is_negated || siblings.is_empty()))
+        })
     } else if line.files == 0 && looks_like_expression(text) {
         let expression = format!("^.*{text}");
         (
@@ -97,21 +108,19 @@ fn of_line(subject: &Subject<'_>, file: &RepoPath, line: &Line<'_>) -> Option<Fi
             "this is a glob, as it does not begin with `^`, and matches no committed file".to_owned(),
             edit(EditKind::Replace { text: expression }, false),
         )
-    } else if line.files == 0 && is_negated {
-        let message = "this line excludes nothing".to_owned();
-        (
-            Code::PatternMatchesNothing,
-            message,
-            edit(EditKind::Remove { text: text.to_owned() }, !subject.shares_pattern_file),
-        )
-    } else if line.files == 0 && is_asked_for(subject, line) {
+    } else if line.files == 0 && (may_need(subject, number) || !needing().is_empty()) {
         return None;
-    } else if line.files == 0 {
-        let message = "this line matches no committed file".to_owned();
+    } else if line.files == 0 && is_negated {
         (
             Code::PatternMatchesNothing,
-            message,
-            edit(EditKind::Remove { text: text.to_owned() }, !is_last && !subject.shares_pattern_file),
+            "this line excludes nothing".to_owned(),
+            edit(EditKind::Remove { text: text.to_owned() }, siblings.is_empty()),
+        )
+    } else if line.files == 0 {
+        (
+            Code::PatternMatchesNothing,
+            "this line matches no committed file".to_owned(),
+            edit(EditKind::Remove { text: text.to_owned() }, !is_last && siblings.is_empty()),
         )
     } else if !line.is_used && !is_negated && subject.project.config.hermetic {
         let is_ignored = line.ignored == line.files;
@@ -121,13 +130,19 @@ fn of_line(subject: &Subject<'_>, file: &RepoPath, line: &Line<'_>) -> Option<Fi
             (Code::PatternNotUsed, "nothing in the Dockerfile takes what this line matches")
         };
         let effect = format!("{why}, so each change of it builds `{}` for nothing", subject.name);
-        // What is not sent may still be what `extra_inputs` are made from.
-        let is_safe = !is_last && (!is_ignored || subject.project.extra_inputs.lines().is_empty());
-        if subject.shares_pattern_file {
-            // Another project may need the line.
-            let own = format!("{}{PATTERN_FILE}", subject.project.config.dockerfile.value);
-            (code, format!("{effect}; other projects have this file too, and `{own}` would be its own"), None)
+        if let [sibling, others @ ..] = needing().as_slice() {
+            let others = match others.len() {
+                0 => "needs it".to_owned(),
+                1 => "and another project need it".to_owned(),
+                more => format!("and {more} other projects need it"),
+            };
+            let own = siblings::own_file(subject, siblings);
+            (Code::PatternOfSibling, format!("{effect}; `{sibling}` {others}: {own}"), None)
         } else {
+            // What is not sent may still be what `extra_inputs` are made from.
+            let is_safe = !is_last
+                && siblings.is_empty()
+                && (!is_ignored || subject.project.extra_inputs.lines().is_empty());
             (code, effect, edit(EditKind::Remove { text: text.to_owned() }, is_safe))
         }
     } else {
@@ -135,13 +150,24 @@ fn of_line(subject: &Subject<'_>, file: &RepoPath, line: &Line<'_>) -> Option<Fi
     };
     let message = format!("`{}`: {message}", line.pattern);
     Some(Finding {
-        project: subject.name.clone(),
+        project: Some(subject.name.clone()),
         file: file.clone(),
         line: number,
         code,
         message,
         suggestion,
     })
+}
+
+/// Whether a project may need this line of its pattern file.
+fn may_need(subject: &Subject<'_>, number: usize) -> bool {
+    let mut lines = subject.lines.iter();
+    let Some(line) = lines.find(|line| line.pattern.line() == Some(number)) else { return false };
+    if line.files == 0 {
+        return !line.pattern.is_negated() && is_asked_for(subject, line);
+    }
+    let may_be_source = line.ignored == line.files && !subject.project.extra_inputs.lines().is_empty();
+    line.is_used || line.pattern.is_negated() || !subject.project.config.hermetic || may_be_source
 }
 
 fn ambiguous(

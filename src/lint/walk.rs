@@ -1,12 +1,12 @@
 //! One walk over the tree: which lines and which sources of which project take each file.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashSet};
 
 use super::LintError;
 use super::expression::{self, Ambiguous};
 use crate::config::TerraformSetting;
 use crate::dockerignore::DockerIgnore;
-use crate::git::Snapshot;
+use crate::git::{Snapshot, WalkedFile};
 use crate::infer::{self, Source};
 use crate::model::{FileMode, ProjectName, RepoPath};
 use crate::patterns::{FolderCandidates, Index, Pattern, Patterns};
@@ -19,8 +19,6 @@ const MAX_NAMED: usize = 3;
 pub(super) struct Subject<'w> {
     pub(super) name: &'w ProjectName,
     pub(super) project: &'w Project,
-    /// Whether another project has the same, so that its lines are not for this one alone.
-    pub(super) shares_pattern_file: bool,
     pub(super) lines: Vec<Line<'w>>,
     pub(super) sources: Vec<Source>,
     /// For each of `sources`.
@@ -62,6 +60,8 @@ pub(super) struct Taken {
     pub(super) excluded: usize,
     /// Files that `.dockerignore` leaves out.
     pub(super) ignored: usize,
+    /// Submodules that hold some of them.
+    pub(super) submodules: Vec<RepoPath>,
     /// The first that no line says anything of.
     pub(super) uncovered: Vec<RepoPath>,
 }
@@ -75,22 +75,19 @@ enum What {
     Source(usize),
 }
 
-/// Reads what the selected projects have, and walks over the tree once.
+/// Reads what the selected projects have, and those that have one of their pattern files, and walks over the tree once.
 pub(super) fn subjects<'w>(
     workspace: &'w Workspace,
     selected: &BTreeSet<ProjectName>,
     snapshot: &Snapshot<'_>,
 ) -> Result<Vec<Subject<'w>>, LintError> {
-    let mut sharing: HashMap<&RepoPath, usize> = HashMap::new();
-    for project in workspace.projects.values() {
-        project.inputs.pattern_file().into_iter().for_each(|file| *sharing.entry(file).or_default() += 1);
-    }
-    let projects = workspace.projects.iter().filter(|(name, _)| selected.contains(*name));
+    let files: HashSet<&RepoPath> =
+        selected.iter().filter_map(|name| workspace.projects[name].inputs.pattern_file()).collect();
+    let has_one = |project: &Project| project.inputs.pattern_file().is_some_and(|file| files.contains(file));
+    let projects =
+        workspace.projects.iter().filter(|(name, project)| selected.contains(*name) || has_one(project));
     let mut subjects: Vec<Subject<'w>> = projects
-        .map(|(name, project)| {
-            let shares_pattern_file = project.inputs.pattern_file().is_some_and(|file| sharing[file] > 1);
-            Subject::read(name, project, shares_pattern_file, snapshot)
-        })
+        .map(|(name, project)| Subject::read(name, project, snapshot))
         .collect::<Result<_, LintError>>()?;
     let (asked, sets): (Vec<(usize, What)>, Vec<Patterns>) =
         subjects.iter().enumerate().flat_map(|(number, subject)| subject.sets(number)).unzip();
@@ -122,13 +119,14 @@ pub(super) fn subjects<'w>(
         for of_one in found.chunk_by(|one, other| one.0 == other.0) {
             hits.clear();
             hits.extend(of_one.iter().map(|(_, what)| *what));
-            subjects_file(&mut subjects[of_one[0].0], file.path, &hits, is_of_all);
+            subjects_file(&mut subjects[of_one[0].0], file, &hits, is_of_all);
         }
     })?;
     Ok(subjects)
 }
 
-fn subjects_file(subject: &mut Subject<'_>, path: &RepoPath, hits: &[What], is_of_all: bool) {
+fn subjects_file(subject: &mut Subject<'_>, file: WalkedFile<'_>, hits: &[What], is_of_all: bool) {
+    let path = file.path;
     let lines: Vec<usize> =
         hits.iter().filter_map(|hit| if let What::Line(line) = hit { Some(*line) } else { None }).collect();
     let sources: Vec<usize> = hits
@@ -177,6 +175,9 @@ fn subjects_file(subject: &mut Subject<'_>, path: &RepoPath, hits: &[What], is_o
             continue;
         }
         taken.files += 1;
+        if file.mode == FileMode::Submodule {
+            taken.submodules.push(path.clone());
+        }
         if is_implied || is_of_all || is_whole || (last.is_some() && !excluded) {
             taken.covered += 1;
         } else if excluded {
@@ -188,12 +189,7 @@ fn subjects_file(subject: &mut Subject<'_>, path: &RepoPath, hits: &[What], is_o
 }
 
 impl<'w> Subject<'w> {
-    fn read(
-        name: &'w ProjectName,
-        project: &'w Project,
-        shares_pattern_file: bool,
-        snapshot: &Snapshot<'_>,
-    ) -> Result<Self, LintError> {
+    fn read(name: &'w ProjectName, project: &'w Project, snapshot: &Snapshot<'_>) -> Result<Self, LintError> {
         let failed = |source| LintError::Infer { project: name.clone(), source };
         let sources = project.sources(snapshot).map_err(failed)?;
         let taken = sources.iter().map(|_| Taken::default()).collect();
@@ -201,7 +197,6 @@ impl<'w> Subject<'w> {
         Ok(Self {
             name,
             project,
-            shares_pattern_file,
             lines,
             sources,
             taken,

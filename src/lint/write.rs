@@ -66,15 +66,16 @@ pub fn fix(
 ) -> Result<Vec<Edit>, WriteError> {
     let mut by_project: BTreeMap<RepoPath, (&ProjectName, Vec<&Edit>)> = BTreeMap::new();
     for finding in findings {
-        let Some(edit) = finding.suggestion.as_ref().filter(|edit| edit.by_itself) else { continue };
+        let edit = finding.suggestion.as_ref().filter(|edit| edit.by_itself);
+        let (Some(edit), Some(project)) = (edit, &finding.project) else { continue };
         let path = match &edit.kind {
             EditKind::RemoveNeed { .. } => {
                 Some(RepoPath::new(MANIFEST).expect("the manifest's name is a path"))
             }
-            _ => workspace.projects[&finding.project].inputs.pattern_file().cloned(),
+            _ => workspace.projects[project].inputs.pattern_file().cloned(),
         };
         let Some(path) = path else { continue };
-        by_project.entry(path).or_insert((&finding.project, Vec::new())).1.push(edit);
+        by_project.entry(path).or_insert((project, Vec::new())).1.push(edit);
     }
     let (mut prepared, mut made) = (Vec::new(), Vec::new());
     for (path, (project, edits)) in by_project {

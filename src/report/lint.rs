@@ -43,8 +43,13 @@ pub fn text(projects: usize, lint: &Lint, fixed: &[Edit]) -> String {
     }
     let mut with_findings = 0;
     for findings in lint.findings.chunk_by(|one, other| one.project == other.project) {
-        with_findings += 1;
-        line(&format!("`{}`", findings[0].project));
+        match &findings[0].project {
+            Some(project) => {
+                with_findings += 1;
+                line(&format!("`{project}`"));
+            }
+            None => line("no project"),
+        }
         for Finding { file, line: number, code, message, suggestion, .. } in findings {
             line(&format!("  {file}:{number}: {message} ({code})"));
             if let Some(edit) = suggestion {
@@ -64,11 +69,12 @@ fn summary(projects: usize, with_findings: usize, lint: &Lint) -> String {
     let fixable = lint.findings.iter().filter_map(|finding| finding.suggestion.as_ref());
     let fixable = fixable.filter(|edit| edit.by_itself).count();
     let fixable = if fixable > 0 { format!("; `--fix` fixes {fixable} of them") } else { String::new() };
-    format!(
-        "{} in {with_findings} of {}{fixable}",
-        plural(lint.findings.len(), "finding"),
-        plural(projects, "project")
-    )
+    let of_no_project = lint.findings.iter().filter(|finding| finding.project.is_none()).count();
+    let in_projects =
+        (with_findings > 0).then(|| format!("{with_findings} of {}", plural(projects, "project")));
+    let elsewhere = (of_no_project > 0).then(|| format!("{} of no project", plural(of_no_project, "file")));
+    let places: Vec<String> = in_projects.into_iter().chain(elsewhere).collect();
+    format!("{} in {}{fixable}", plural(lint.findings.len(), "finding"), places.join(" and "))
 }
 
 /// What could not be looked at, and why, a sentence each.

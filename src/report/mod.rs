@@ -4,6 +4,7 @@ pub mod answers;
 pub mod deployment;
 pub mod environment;
 pub mod graph;
+pub mod images;
 pub mod init;
 pub mod inputs;
 pub mod json;

@@ -14,7 +14,7 @@ use super::json::{BuildJson, PlanJson, event};
 use super::lint::LintJson;
 use super::why::Explanation;
 use super::why_not::NearMisses;
-use super::{answers, graph, inputs, simulation};
+use super::{answers, graph, images, inputs, simulation};
 use crate::config;
 use crate::deploy::{
     ApplyReason, Backend, Creates, DeployError, DeployPlan, DeployReport, ImageChange, LockClaim,
@@ -428,6 +428,8 @@ fn small_answers() -> Vec<Value> {
         answers::changed(&unknown(), &[]),
         answers::image_exists(&image(), Some(&digest())),
         answers::image_exists(&image(), None),
+        images::json(commit(), Some(&[(name("api"), (image(), digest()))].into())),
+        images::json(commit(), None),
         answers::promote(&image(), &image(), &digest(), &copied, 0.5),
         answers::ensure_repo(&[("localhost/api".to_owned(), changes)]),
         answers::last_successful_commit(Some(&(BranchName::new("main"), commit()))),
@@ -449,7 +451,7 @@ fn lints() -> Vec<Value> {
     ];
     let pin = edit(Some(1), EditKind::Pin { reference: "node@sha256:…".to_owned() });
     let finding = |suggestion| Finding {
-        project: name("api"),
+        project: Some(name("api")),
         file: "api/Dockerfile".to_owned(),
         line: 1,
         code: Code::ParentFloats,

@@ -68,6 +68,43 @@ fn on_a_new_branch_the_failed_step_is_the_one_that_failed(engine: BedEngine) {
     }
 }
 
+// issue 16: X8
+#[test]
+fn a_build_that_lacks_a_file_or_names_an_image_like_a_project_says_what_lint_knows() {
+    let shop = Shop::new().cache(Cache::oci()).projects(&[
+        ("pattern", "FROM scratch\nCOPY conf /\n", ""),
+        ("ignored", "FROM scratch\nCOPY conf /\n", ""),
+        ("missing", "FROM scratch\nCOPY Dockerfile /\nCOPY conf /\n", ""),
+        ("lookalike", "FROM localhost:1/acme/missing:1\n", ""),
+        ("program", "FROM chinampa/base:1\nRUN echo conf not found; exit 1\n", ""),
+    ]);
+    shop.world
+        .write("pattern/conf", "")
+        .write("pattern/other", "")
+        .write("pattern/.rebuild_patterns", "./other\n");
+    shop.world.write("ignored/conf", "").write("ignored/.dockerignore", "conf\n").commit();
+
+    let json = shop.world.run(["build", "-q", "--json"]).json();
+
+    let hint = |name| failed(&json, name)["hint"].as_str().unwrap_or_default();
+    assert_eq!(
+        hint("pattern"),
+        "pattern/Dockerfile:3: no pattern takes `conf`, so the build can't find it: add `./conf` to pattern/.rebuild_patterns"
+    );
+    assert_eq!(
+        hint("ignored"),
+        "ignored/Dockerfile:3: `.dockerignore` leaves `conf` out of the context, so the build can't find it"
+    );
+    assert_eq!(
+        hint("missing"),
+        "missing/Dockerfile:4: `conf` is not committed, nor named by `extra_inputs`, so the build can't find it"
+    );
+    let looks =
+        "lookalike/Dockerfile:1: `localhost:1/acme/missing:1` looks like the project `missing`: `own_images";
+    assert!(hint("lookalike").starts_with(looks), "{json:#}");
+    assert_eq!(hint("program"), "", "{json:#}");
+}
+
 fn failed<'d>(document: &'d Value, name: &str) -> &'d Value {
     let mut projects = document["projects"].as_array().unwrap().iter();
     projects.find(|project| project["name"] == name && project["outcome"] == "failed").unwrap()

@@ -406,7 +406,7 @@ fn a_line_that_another_project_needs_is_not_removed() {
 
     assert_snapshot!(answer, @"
     `one`
-      .rebuild_patterns:2: `b`: nothing in the Dockerfile takes what this line matches, so each change of it builds `one` for nothing; other projects have this file too, and `one.Dockerfile.rebuild_patterns` would be its own (pattern-not-used)
+      .rebuild_patterns:2: `b`: nothing in the Dockerfile takes what this line matches, so each change of it builds `one` for nothing; `all` needs it: give `one` a pattern file of its own, `one.Dockerfile.rebuild_patterns` (pattern-of-sibling)
     1 finding in 1 of 2 projects
     [exit: 1]
     ");

@@ -28,6 +28,7 @@ const COMMANDS: &[&[&str]] = &[
     &["taint", "lib"],
     &["untaint", "lib"],
     &["last_successful_commit"],
+    &["images"],
     &["setenv"],
     &["completions", "bash"],
 ];

@@ -35,6 +35,7 @@ fn help_lists_the_commands() {
       check_rebuild           Check whether a project must be rebuilt: it or a dependency changed since
                               the base commit
       image_exists            Check whether an image exists in the cache
+      images                  Print the images of a commit by digest, from its build record
       ensure_repo             Create an ECR repository, or reconcile its settings with `projects.toml`
       promote                 Copy an image from one registry to another, byte for byte, without an
                               engine

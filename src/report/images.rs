@@ -1,0 +1,160 @@
+//! The images of a commit, in the formats that deployers read.
+//!
+//! Names of projects and references of images are of a few letters each, by their types. In YAML they are quoted all the same: `on`
+//! and `1.5` are names too.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::model::{CommitId, ImageRef, ManifestDigest, ProjectName};
+
+/// Each project's image, by digest.
+pub type Images = BTreeMap<ProjectName, (ImageRef, ManifestDigest)>;
+
+/// Two projects that would have one variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SameVariable {
+    pub variable: String,
+    pub projects: [ProjectName; 2],
+}
+
+/// `chinampa.images/1`
+///
+/// `None` for a commit without a build record.
+pub fn json(commit: CommitId, images: Option<&Images>) -> Value {
+    let image = |(project, (image, digest)): (&ProjectName, &(ImageRef, ManifestDigest))| {
+        json!({
+            "project": project,
+            "image": image.pinned(*digest),
+            "name": image.name(),
+            "digest": digest,
+        })
+    };
+    json!({
+        "schema": "chinampa.images/1",
+        "commit": commit.to_string(),
+        "built": images.is_some(),
+        "images": images.into_iter().flatten().map(image).collect::<Vec<_>>(),
+    })
+}
+
+/// One line per project.
+pub fn text(images: &Images) -> String {
+    images.iter().fold(String::new(), |text, (project, (image, digest))| {
+        text + &format!("{project} {}\n", image.pinned(*digest))
+    })
+}
+
+/// Assignments, one per line, for shells and for files of variables.
+///
+/// # Errors
+/// [`SameVariable`] for names that differ only in what a variable's name can't have.
+pub fn env(images: &Images) -> Result<String, SameVariable> {
+    let mut variables: BTreeMap<String, (&ProjectName, ImageRef)> = BTreeMap::new();
+    for (project, (image, digest)) in images {
+        let variable = variable(project);
+        if let Some((other, _)) = variables.get(&variable) {
+            return Err(SameVariable { projects: [(*other).clone(), project.clone()], variable });
+        }
+        variables.insert(variable, (project, image.pinned(*digest)));
+    }
+    // Without quotes, which files of variables would keep: no shell sees anything else in a reference.
+    Ok(variables.iter().map(|(variable, (_, image))| format!("{variable}={image}\n")).collect())
+}
+
+/// A Compose file to be read after others: it gives the service of each project its image.
+pub fn compose(images: &Images) -> String {
+    if images.is_empty() {
+        return "services: {}\n".to_owned();
+    }
+    let mut text = "services:\n".to_owned();
+    for (project, (image, digest)) in images {
+        let (project, image) = (quoted(project.as_str()), quoted(&image.pinned(*digest).to_string()));
+        writeln!(text, "  {project}:\n    image: {image}").expect("a string can be written to");
+    }
+    text
+}
+
+/// A component of Kustomize: it gives the image that is called like a project its reference.
+pub fn kustomize(images: &Images) -> String {
+    let mut text = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n".to_owned();
+    text += if images.is_empty() { "images: []\n" } else { "images:\n" };
+    for (project, (image, digest)) in images {
+        let (project, name) = (quoted(project.as_str()), quoted(&image.name()));
+        let digest = quoted(&digest.to_string());
+        writeln!(text, "- name: {project}\n  newName: {name}\n  digest: {digest}")
+            .expect("a string can be written to");
+    }
+    text
+}
+
+/// Such as `API_V2_IMAGE` for `api.v2`.
+fn variable(project: &ProjectName) -> String {
+    let name = project.as_str().to_ascii_uppercase().replace(['-', '.'], "_");
+    // No variable's name begins with a digit.
+    let before = if name.starts_with(|first: char| first.is_ascii_digit()) { "_" } else { "" };
+    format!("{before}{name}_IMAGE")
+}
+
+/// A text of JSON is a quoted scalar of YAML.
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    fn images(projects: &[&str]) -> Images {
+        let digest: ManifestDigest = format!("sha256:{}", "a".repeat(64)).parse().unwrap();
+        let image = |project: &&str| {
+            let repository = project.to_ascii_lowercase();
+            let image = format!("r.example:5000/shop/{repository}:commit").parse().unwrap();
+            (project.parse().unwrap(), (image, digest))
+        };
+        projects.iter().map(image).collect()
+    }
+
+    #[test]
+    fn names_that_yaml_reads_as_something_else_stay_names() {
+        let images = images(&["1.5", "on"]);
+
+        assert_snapshot!(compose(&images), @r#"
+        services:
+          "1.5":
+            image: "r.example:5000/shop/1.5@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+          "on":
+            image: "r.example:5000/shop/on@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "#);
+        assert_snapshot!(kustomize(&images), @r#"
+        apiVersion: kustomize.config.k8s.io/v1alpha1
+        kind: Component
+        images:
+        - name: "1.5"
+          newName: "r.example:5000/shop/1.5"
+          digest: "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        - name: "on"
+          newName: "r.example:5000/shop/on"
+          digest: "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "#);
+        assert_eq!(compose(&Images::new()), "services: {}\n");
+        assert!(kustomize(&Images::new()).ends_with("\nimages: []\n"));
+    }
+
+    #[test]
+    fn each_project_has_a_variable_of_its_own() {
+        let shown = env(&images(&["2fa", "api-v1", "Api.v2"])).unwrap();
+        let same = env(&images(&["api-v1", "api.v1", "web"]));
+
+        let names: Vec<&str> = shown.lines().map(|line| line.split_once('=').unwrap().0).collect();
+        assert_eq!(names, ["API_V1_IMAGE", "API_V2_IMAGE", "_2FA_IMAGE"]);
+        let digest = "a".repeat(64);
+        assert!(shown.contains(&format!("_2FA_IMAGE=r.example:5000/shop/2fa@sha256:{digest}\n")), "{shown}");
+        let projects = ["api-v1", "api.v1"].map(|name| name.parse().unwrap());
+        assert_eq!(same, Err(SameVariable { variable: "API_V1_IMAGE".to_owned(), projects }));
+    }
+}
