@@ -51,6 +51,7 @@ const VENDORED: &[&str] = &[
 
 const FIXTURES: &[&str] = &[
     "testdata",
+    "testfiles",
     "test-data",
     "test_data",
     "fixtures",

@@ -16,17 +16,17 @@ use crate::model::{RepoPath, StageName};
 pub(super) struct Context {
     pub(super) folder: RepoPath,
     pub(super) sources: Vec<Source>,
-    certainty: Certainty,
+    basis: Basis,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Certainty {
+enum Basis {
     /// Somebody wrote it, or the Dockerfile takes nothing from it.
-    Said,
+    Explicit,
     /// Only there is what the Dockerfile names.
-    Concluded,
+    Inferred,
     /// It could be any of these as well.
-    Undecided(Vec<RepoPath>),
+    Ambiguous(Vec<RepoPath>),
 }
 
 /// The Dockerfile whose context is looked for.
@@ -42,14 +42,14 @@ impl Context {
     /// Notes where the context comes from, unless somebody wrote it.
     pub(super) fn report(&self, dockerfile: &RepoPath, proposal: &mut Proposal) {
         let at = SourceLocation::whole(dockerfile);
-        match &self.certainty {
-            Certainty::Said => {}
-            Certainty::Concluded if Some(&self.folder) == dockerfile.parent().as_ref() => {}
-            Certainty::Concluded => {
+        match &self.basis {
+            Basis::Explicit => {}
+            Basis::Inferred if Some(&self.folder) == dockerfile.parent().as_ref() => {}
+            Basis::Inferred => {
                 let says = format!("the context is `{}`: what it names is there", self.folder);
                 proposal.guesses.push(Guess { at, says });
             }
-            Certainty::Undecided(others) => {
+            Basis::Ambiguous(others) => {
                 let shown: Vec<String> = others.iter().take(2).map(|other| format!("`{other}`")).collect();
                 let more = if others.len() > 2 { " and other folders above" } else { "" };
                 let others = shown.join(if more.is_empty() { " and " } else { ", " }) + more;
@@ -67,7 +67,7 @@ impl Subject<'_> {
     /// # Errors
     /// [`InitError::Infer`] when the tree can't be read.
     pub(super) fn with(&self, folder: &RepoPath) -> Result<Context, InitError> {
-        Ok(Context { folder: folder.clone(), sources: self.sources(folder)?, certainty: Certainty::Said })
+        Ok(Context { folder: folder.clone(), sources: self.sources(folder)?, basis: Basis::Explicit })
     }
 
     /// Concludes the context from the Dockerfile and the tree.
@@ -78,7 +78,7 @@ impl Subject<'_> {
         let own = self.path.parent().unwrap_or_default();
         let own_sources = self.sources(&own)?;
         if own_sources.is_empty() {
-            return Ok(Context { folder: own, sources: own_sources, certainty: Certainty::Said });
+            return Ok(Context { folder: own, sources: own_sources, basis: Basis::Explicit });
         }
         let mut choices = vec![(own.clone(), own_sources)];
         for folder in std::iter::successors(own.parent(), RepoPath::parent) {
@@ -115,9 +115,8 @@ impl Subject<'_> {
         let others: Vec<RepoPath> = best.iter().skip(1).map(|(folder, _)| folder.clone()).collect();
         let (folder, sources) = best.into_iter().next().expect("a file lies in a folder");
         // The nearest of several that hold what is named: others further up have files of the same names.
-        let certainty =
-            if others.is_empty() || most > 0 { Certainty::Concluded } else { Certainty::Undecided(others) };
-        Ok(Context { folder, sources, certainty })
+        let basis = if others.is_empty() || most > 0 { Basis::Inferred } else { Basis::Ambiguous(others) };
+        Ok(Context { folder, sources, basis })
     }
 
     fn sources(&self, context: &RepoPath) -> Result<Vec<Source>, InitError> {

@@ -164,7 +164,10 @@ fn an_input_with_another_filter_than_that_of_lfs_is_a_finding_of_each_project_th
 
     let filtered = findings.iter().filter(|finding| finding.code == Code::FilteredInput);
     let found: Vec<String> = filtered
-        .map(|finding| format!("{} {}:{} {}", finding.project, finding.file, finding.line, finding.message))
+        .map(|finding| {
+            let project = finding.project.as_ref().unwrap();
+            format!("{project} {}:{} {}", finding.file, finding.line, finding.message)
+        })
         .collect();
     let expected = "a .gitattributes:2 `a/f` has `filter=crypt`, which is not applied: what is committed is in the image";
     assert_eq!(found, [expected]);

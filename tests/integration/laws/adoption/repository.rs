@@ -289,17 +289,17 @@ impl Texts {
             }
             Evidence::Makefile => {
                 writeln!(self.makefile, "{name}:\n\tdocker build {}", options(dockerfile, truth, &image))
-                    .unwrap()
+                    .unwrap();
             }
             Evidence::Script => {
-                writeln!(self.script, "docker buildx build {}", options(dockerfile, truth, &image)).unwrap()
+                writeln!(self.script, "docker buildx build {}", options(dockerfile, truth, &image)).unwrap();
             }
             Evidence::Workflow => {
                 let text = &mut self.workflow;
                 write!(text, "      - uses: docker/build-push-action@v6\n        with:\n          context: {context}\n          file: {dockerfile}\n          tags: {image}:latest\n").unwrap();
                 target.iter().for_each(|target| writeln!(text, "          target: {target}").unwrap());
                 arguments.iter().for_each(|argument| {
-                    write!(text, "          build-args: |\n            {argument}\n").unwrap()
+                    write!(text, "          build-args: |\n            {argument}\n").unwrap();
                 });
                 if !platforms.is_empty() {
                     writeln!(text, "          platforms: {}", platforms.join(",")).unwrap();
