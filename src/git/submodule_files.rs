@@ -103,8 +103,8 @@ impl Snapshot<'_> {
     /// # Errors
     /// [`GitError::Read`] when git can't read the file.
     pub fn submodules_with_names(&self) -> Result<BTreeSet<RepoPath>, GitError> {
-        let entries = gitmodules(self)?.into_iter();
-        Ok(entries.filter_map(|listed| RepoPath::new(listed.path).ok()).collect())
+        let named = gitmodules(self)?.into_iter();
+        Ok(named.filter_map(|named| RepoPath::new(named.path).ok()).collect())
     }
 
     /// The files of the submodule at `path` that `keep` wants, in path order.
@@ -243,22 +243,21 @@ fn locate(outer: &Snapshot<'_>, path: &RepoPath) -> Result<Option<Repository>, G
 
 /// The name of a submodule, which its repository has below `modules`. A name that leads elsewhere is none.
 fn name(outer: &Snapshot<'_>, path: &RepoPath) -> Result<Option<PathBuf>, GitError> {
-    let mut entries = gitmodules(outer)?.into_iter();
-    let name = entries.find(|listed| listed.path == path.as_bytes()).map(|listed| listed.name);
+    let named = gitmodules(outer)?.into_iter().find(|named| named.path == path.as_bytes());
     // What is checked for a path of the repository holds for it, too: it leads down from `modules`.
-    Ok(name
-        .and_then(|name| RepoPath::new(name).ok())
+    Ok(named
+        .and_then(|named| RepoPath::new(named.name).ok())
         .filter(|name| !name.is_root())
         .map(|name| name.to_os_path()))
 }
 
 /// An entry of `.gitmodules`, as it is written.
-struct Listed {
+struct NamedSubmodule {
     name: Vec<u8>,
     path: Vec<u8>,
 }
 
-fn gitmodules(outer: &Snapshot<'_>) -> Result<Vec<Listed>, GitError> {
+fn gitmodules(outer: &Snapshot<'_>) -> Result<Vec<NamedSubmodule>, GitError> {
     let Some(id) = outer.file(&RepoPath::new(GITMODULES).expect("the name of a file is a path"))? else {
         return Ok(Vec::new());
     };
@@ -273,7 +272,7 @@ fn gitmodules(outer: &Snapshot<'_>) -> Result<Vec<Listed>, GitError> {
     let entries = output.stdout.split(|&byte| byte == 0).filter_map(|entry| {
         let end = entry.iter().position(|&byte| byte == b'\n')?;
         let name = entry[..end].strip_prefix(b"submodule.")?.strip_suffix(b".path")?;
-        Some(Listed { name: name.to_owned(), path: entry[end + 1..].to_owned() })
+        Some(NamedSubmodule { name: name.to_owned(), path: entry[end + 1..].to_owned() })
     });
     Ok(entries.collect())
 }

@@ -78,6 +78,20 @@ fn what_is_no_record_is_an_error() {
     }
 }
 
+// issue 16
+#[test]
+fn a_record_of_another_commit_or_with_a_name_that_is_none_names_no_images() {
+    let record = build_record();
+    let hostile = |repository: &str| RecordedImage { repository: repository.to_owned(), ..image() };
+
+    assert!(record.check_is_of(commit(1)).is_ok());
+    assert!(matches!(record.check_is_of(commit(2)), Err(RecordError::Value(_))));
+    assert_eq!(image().repository().unwrap().as_str(), "team/api");
+    for repository in ["", "a\nb", "a\"", "A", "../a"] {
+        assert!(matches!(hostile(repository).repository(), Err(RecordError::Value(_))), "{repository}");
+    }
+}
+
 #[test]
 fn one_kind_of_record_is_never_read_as_the_other() {
     let (built, deployed) = (build_record().to_bytes().unwrap(), deployed_record().to_bytes().unwrap());
