@@ -160,6 +160,7 @@ fn each_variant_of_each_error_has_its_kind() {
         InitError::Git(no_git()) => Environment,
         InitError::Infer { dockerfile: path(), source: InferError::Git(no_git()) } => Environment,
         InitError::Infer { dockerfile: path(), source: DockerfileError::NoStage.into() } => Input,
+        InitError::Exclude(Vec::new()) => Input,
         InitError::NothingToBuild { ignored: Vec::new() } => Input,
         InitError::AlreadyThere { path: path() } => Input,
         InitError::Write { path: "/a".into(), source: io() } => Environment,

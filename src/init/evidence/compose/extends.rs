@@ -1,22 +1,13 @@
 //! Services that extend others, in the same file or another one.
 
-use std::rc::Rc;
-
 use super::include::file;
-use super::load::{Loaded, Loader, Unit};
-use super::value::{Kind, Map, Value};
+use super::loader::{Loaded, Loader, Services, Unit};
+use super::value::{Kind, Value};
 use crate::git::GitError;
 use crate::model::RepoPath;
 
 /// Services that extend services that extend services.
 const MAX_LEVELS: usize = 32;
-
-/// The services of a file, as it says them.
-#[derive(Clone, Debug)]
-pub(super) struct Services {
-    pub(super) path: RepoPath,
-    pub(super) services: Rc<Map>,
-}
 
 /// A service with what it extends; the inner error says why that is not known.
 ///

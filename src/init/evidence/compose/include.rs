@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::dotenv;
 use super::interpolation::{Environment, Text};
-use super::load::{Loaded, Loader, Model, Unit};
+use super::loader::{Loaded, Loader, Model, Unit};
 use super::value::{Kind, Map, Value};
 use crate::git::GitError;
 use crate::init::evidence::{Ignored, SourceLocation, resolve};

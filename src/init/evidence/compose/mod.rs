@@ -12,6 +12,7 @@ mod extends;
 mod include;
 mod interpolation;
 mod load;
+mod loader;
 mod number;
 mod service;
 mod sources;
@@ -24,7 +25,7 @@ use std::collections::BTreeSet;
 
 pub(in crate::init) use entries::is_name;
 
-use self::load::{Loaded, Loader, Model};
+use self::loader::{Loaded, Loader, Model};
 use self::value::Value;
 use super::{Build, Ignored, SourceLocation};
 use crate::git::{GitError, Snapshot};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::interpolation::{Text, unset};
-use super::load::Loaded;
+use super::loader::Loaded;
 use super::sources::{is_remote, named_context, secret_from};
 use super::value::{Kind, Value};
 use crate::init::evidence::{Build, Ignored, NamedContext, SecretFrom, resolve};
