@@ -494,3 +494,43 @@ fn projects_in_one_folder_have_pattern_files_of_their_own() {
     ");
     assert_eq!(world.planned(), "api cli job");
 }
+
+#[test]
+fn an_update_adds_what_no_project_builds_and_leaves_the_rest_as_it_is() {
+    let world = with(&[("api/Dockerfile", "FROM scratch\nCOPY a /\n"), ("api/a", "")]);
+    assert_eq!(world.run(["init"]).exit, 0);
+    let before = world.read("projects.toml") + "# ours\n";
+    world.write("projects.toml", &before).write("old/Dockerfile", "FROM scratch\n");
+    world.write("tools/api/Dockerfile", "FROM api\nCOPY b /\n").write("tools/api/b", "");
+
+    let shown = world.shown(["init", "--update", "--dry-run", "--exclude", "old/"]);
+    let unchanged = world.read("projects.toml");
+    let updated = world.run(["init", "--update", "--exclude", "old/"]);
+    let again = world.run(["init", "--update", "--exclude", "old/", "--json"]);
+
+    assert_snapshot!(shown, @"
+    projects: 1
+      tools-api  tools/api  tools/api/Dockerfile: a Dockerfile
+    excluded: 1
+    would be written: 1
+      projects.toml
+    [exit: 0]
+    ");
+    assert_eq!((unchanged, updated.exit), (before.clone(), 0), "{updated}");
+    assert_eq!(world.read("projects.toml"), before + "\n[projects.tools-api]\npath = \"tools/api\"\n");
+    assert_eq!((again.exit, &again.json()["projects"]), (0, &serde_json::json!({})), "{again}");
+    assert_eq!(world.planned(), "api tools-api");
+}
+
+#[test]
+fn a_pattern_that_excludes_nothing_well_formed_is_an_error() {
+    let world = with(&[("api/Dockerfile", "FROM scratch\n")]);
+
+    let answer = world.shown(["init", "--exclude", "[b"]);
+
+    assert_snapshot!(answer, @"
+    stderr: error: cannot use `--exclude`: line 1: bad pattern `[b`
+    [exit: 2]
+    ");
+    assert!(!world.file("projects.toml").exists());
+}
