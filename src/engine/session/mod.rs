@@ -25,6 +25,11 @@ use super::{BuildRequest, ContentError, EngineError};
 use crate::docker::{Docker, DockerError};
 use crate::model::random_bits;
 
+/// The engine asks for each file by a frame of a few bytes, for thousands at once. `h2` ends a connection with "too many data
+/// frames" when those that wait add up to half of its window, each counted as 256 bytes. A stream has a window of its own, so this
+/// lets no more content wait.
+const CONNECTION_WINDOW_BYTES: u32 = 1 << 30;
+
 /// What the services here can be asked, as the engine wants to be reported beforehand.
 const METHODS: [&str; 6] = [
     "/moby.filesync.v1.FileSync/DiffCopy",
@@ -77,6 +82,7 @@ pub(super) async fn open(
         .add_service(ssh::service(request.ssh.clone()))
         .add_service(secrets::health());
     let served = http2::Builder::new(TokioExecutor::new())
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .serve_connection(stream, TowerToHyperService::new(services.prepare()));
     Ok(Session { id, served, failures, offers })
 }
