@@ -1,12 +1,11 @@
 use clap::Args;
 
-use super::CommandContext;
 use super::repository_context::{RepositoryContext, Uncommitted};
+use super::{CommandContext, selection};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::RepoPath;
 use crate::observe::Base;
-use crate::patterns::{Patterns, PatternsError};
 use crate::report::{answers, text};
 use crate::workspace;
 
@@ -19,7 +18,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
     let CommandContext { options, environment, output } = command;
-    let patterns = parse(&arguments.patterns)?;
+    let patterns = selection::patterns(&arguments.patterns)?;
     let repo = RepositoryContext::new(options, environment, Uncommitted::Included)?;
     let snapshot = repo.snapshot();
     let base = match repo.named_base(options)? {
@@ -50,18 +49,4 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
         matching.iter().for_each(|path| output.stdout(&format!("{path}\n")));
     }
     Ok(if matching.is_empty() { Exit::No } else { Exit::Done })
-}
-
-fn parse(patterns: &[String]) -> Result<Patterns, Error> {
-    Patterns::from_list(patterns.iter().cloned().zip(1..)).map_err(|mut errors| {
-        let error = errors.remove(0);
-        let pattern = patterns[error.line().unwrap_or(1) - 1].clone();
-        // An argument has no line, so the reason alone is shown.
-        let source = match error {
-            PatternsError::BadGlob { source, .. } => source.into(),
-            PatternsError::BadRegex { source, .. } => source.into(),
-            other => other.into(),
-        };
-        Error::Pattern { pattern, source }
-    })
 }

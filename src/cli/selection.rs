@@ -1,10 +1,11 @@
-//! The projects that a command is asked about.
+//! The projects, and the patterns, that a command is asked about.
 
 use std::collections::BTreeSet;
 
 use crate::ci::Directives;
 use crate::error::Error;
 use crate::model::ProjectName;
+use crate::patterns::{Patterns, PatternsError};
 use crate::plan::Force;
 use crate::workspace::{Project, Workspace};
 
@@ -52,4 +53,19 @@ pub(super) fn forced(
         forced.insert(name.clone());
     }
     Ok(if forced.is_empty() { Force::None } else { Force::Only(forced) })
+}
+
+/// Patterns that are arguments, of which there may be none.
+pub(super) fn patterns(patterns: &[String]) -> Result<Patterns, Error> {
+    Patterns::from_list(patterns.iter().cloned().zip(1..)).map_err(|mut errors| {
+        let error = errors.remove(0);
+        let pattern = patterns[error.line().unwrap_or(1) - 1].clone();
+        // An argument has no line, so the reason alone is shown.
+        let source = match error {
+            PatternsError::BadGlob { source, .. } => source.into(),
+            PatternsError::BadRegex { source, .. } => source.into(),
+            other => other.into(),
+        };
+        Error::Pattern { pattern, source }
+    })
 }

@@ -156,11 +156,12 @@ fn each_variant_of_each_error_has_its_kind() {
         InferError::Dockerfile(DockerfileError::NoStage) => Input,
         InferError::DockerIgnore { file: path(), source: ignore_error() } => Input,
     ]);
-    check!("init/mod.rs", InitError, [
+    check!("init/error.rs", InitError, [
         InitError::Git(no_git()) => Environment,
         InitError::Infer { dockerfile: path(), source: InferError::Git(no_git()) } => Environment,
         InitError::Infer { dockerfile: path(), source: DockerfileError::NoStage.into() } => Input,
-        InitError::Exclude(Vec::new()) => Input,
+        InitError::Known(WorkspaceError::NoManifest) => Input,
+        InitError::Unusable(WorkspaceError::NoManifest) => Input,
         InitError::NothingToBuild { ignored: Vec::new() } => Input,
         InitError::AlreadyThere { path: path() } => Input,
         InitError::Write { path: "/a".into(), source: io() } => Environment,

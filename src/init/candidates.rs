@@ -3,6 +3,8 @@
 //! Several files can build one image. What the first of them says holds, and the others add what it leaves open: see [`Strength`]
 //! for the order. Where they contradict it, that is undecided.
 
+use std::collections::HashMap;
+
 use super::context::{self, Context};
 use super::evidence::{Build, Strength};
 use super::fill_in::{self, Reading};
@@ -26,6 +28,7 @@ struct Image {
 }
 
 /// What a further build of a Dockerfile is to an image that is known.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Relation {
     Same,
     /// The same but for its context.
@@ -46,37 +49,41 @@ pub(super) fn candidates(
     builds: Vec<Build>,
 ) -> Result<Vec<Candidate>, InitError> {
     let mut images: Vec<Image> = Vec::new();
+    // Where the images of a Dockerfile are.
+    let mut of_dockerfile: HashMap<RepoPath, Vec<usize>> = HashMap::new();
     for build in builds {
-        if build.strength == Strength::File && images.iter().any(|known| known.is_built_from(&build)) {
+        let known = of_dockerfile.entry(build.dockerfile.clone()).or_default();
+        if build.strength == Strength::File && !known.is_empty() {
             continue;
         }
         let (at, says) = (build.found.clone(), build.says.clone());
-        match Image::read(snapshot, build)? {
-            Err(why) => proposal.ignored.push(Ignored { at, why }),
-            Ok(new) => {
-                let related = images.iter_mut().map(|known| (known.relation(&new), known));
-                let Some((relation, known)) =
-                    { related }.find(|(relation, _)| !matches!(relation, Relation::None))
-                else {
-                    images.push(new);
-                    continue;
-                };
-                let first = known.build.found.clone();
-                match relation {
-                    Relation::Same => known.build.add(new.build),
-                    Relation::Contradiction => {
-                        let shown = |build: &Build| build.context.clone().unwrap_or_default().to_string();
-                        let (one, other) = (shown(&new.build), shown(&known.build));
-                        let says = format!(
-                            "{says} with the context `{one}`, {first} with `{other}`, which is taken"
-                        );
-                        proposal.undecided.push(Undecided { at, says });
-                    }
-                    Relation::Variant | Relation::None => {
-                        let why = format!("{says} in another way than {first}, which is taken");
-                        proposal.ignored.push(Ignored { at, why });
-                    }
-                }
+        let mut ignore = |why| proposal.ignored.push(Ignored { at: at.clone(), why });
+        let new = match Image::read(snapshot, build)? {
+            Ok(new) => new,
+            Err(why) => {
+                ignore(why);
+                continue;
+            }
+        };
+        new.reading.unknown_platforms.iter().for_each(|text| ignore(format!("`{text}` is no platform")));
+        let mut related = known.iter().map(|&place| (place, images[place].relation(&new)));
+        let Some((place, relation)) = related.find(|(_, relation)| *relation != Relation::None) else {
+            known.push(images.len());
+            images.push(new);
+            continue;
+        };
+        let known = &mut images[place];
+        let first = known.build.found.clone();
+        match relation {
+            Relation::Same => known.build.add(new.build),
+            Relation::Contradiction => {
+                let shown = |build: &Build| build.context.clone().unwrap_or_default().to_string();
+                let (one, other) = (shown(&new.build), shown(&known.build));
+                let says = format!("{says} with the context `{one}`, {first} with `{other}`, which is taken");
+                proposal.undecided.push(Undecided { at, says });
+            }
+            Relation::Variant | Relation::None => {
+                ignore(format!("{says} in another way than {first}, which is taken"));
             }
         }
     }
@@ -99,7 +106,14 @@ impl Image {
             return Ok(Err("a name that is not UTF-8 can't stand in `projects.toml`".to_owned()));
         }
         let text = match &build.inline {
-            Some(text) => text.clone().into_bytes(),
+            Some(text) => match snapshot.read(path)? {
+                Some(there) if there != text.as_bytes() => {
+                    return Ok(Err(format!(
+                        "its Dockerfile would be written to `{path}`, which is another file"
+                    )));
+                }
+                _ => text.clone().into_bytes(),
+            },
             None => match snapshot.read(path)? {
                 Some(text) => text,
                 None => return Ok(Err(format!("there is no file `{path}`"))),
@@ -120,16 +134,9 @@ impl Image {
         Ok(Ok(Self { build, target, reading }))
     }
 
-    fn is_built_from(&self, build: &Build) -> bool {
-        self.build.dockerfile == build.dockerfile
-    }
-
-    /// What `new` is to this image, which was found before it.
+    /// What `new` is to this image, which was found before it and has the same Dockerfile.
     fn relation(&self, new: &Self) -> Relation {
         let (one, other) = (&self.build, &new.build);
-        if one.dockerfile != other.dockerfile {
-            return Relation::None;
-        }
         let is_same_file = one.found.file == other.found.file;
         let is_definition = other.strength == Strength::Definition;
         let contradicts = |(name, value): (&String, &Option<String>)| {

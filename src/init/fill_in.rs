@@ -17,7 +17,12 @@ const MAX_ARGUMENTS: usize = 50;
 
 /// A Dockerfile as it was read.
 pub(super) struct Reading {
+    /// For the first platform.
     pub(super) dockerfile: Dockerfile,
+    /// For the other platforms, where the file is not the same for all of them.
+    others: Vec<Dockerfile>,
+    /// What somebody wrote as a platform, and is none.
+    pub(super) unknown_platforms: Vec<String>,
     /// Arguments with the values that somebody wrote.
     pub(super) build_args: BTreeMap<String, String>,
     /// Arguments that have no value and no default.
@@ -39,8 +44,13 @@ pub(super) fn read(text: &[u8], build: &Build) -> Result<Reading, DockerfileErro
     let written = build.build_args.iter().filter(|(name, _)| is_usable(name));
     let build_args: BTreeMap<String, String> =
         written.filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect();
-    let mut platforms: Vec<Platform> =
-        build.platforms.iter().filter_map(|platform| platform.parse().ok()).collect();
+    let (mut platforms, mut unknown_platforms): (Vec<Platform>, Vec<String>) = Default::default();
+    for text in &build.platforms {
+        match text.parse() {
+            Ok(platform) => platforms.push(platform),
+            Err(_) => unknown_platforms.push(text.clone()),
+        }
+    }
     platforms.sort();
     platforms.dedup();
     let mut filled = build_args.clone();
@@ -67,11 +77,26 @@ pub(super) fn read(text: &[u8], build: &Build) -> Result<Reading, DockerfileErro
     let from_environment = build.build_args.iter().filter(|(name, value)| value.is_none() && is_usable(name));
     let without_default = from_environment.filter(|(name, _)| declares_without_default(&dockerfile, name));
     to_fill_in.extend(without_default.map(|(name, _)| name.clone()));
-    let is_platform_assumed = is_platform_assumed && needs_platform;
-    Ok(Reading { dockerfile, build_args, to_fill_in, platforms, needs_platform, is_platform_assumed })
+    let others = platforms.iter().skip(1).filter(|_| needs_platform);
+    let others = others.map(|platform| Dockerfile::parse(text, &filled, Some(platform)));
+    Ok(Reading {
+        dockerfile,
+        others: others.collect::<Result<_, _>>()?,
+        unknown_platforms,
+        build_args,
+        to_fill_in,
+        platforms,
+        needs_platform,
+        is_platform_assumed: is_platform_assumed && needs_platform,
+    })
 }
 
 impl Reading {
+    /// The Dockerfile for each platform for which it differs.
+    pub(super) fn dockerfiles(&self) -> impl Iterator<Item = &Dockerfile> {
+        std::iter::once(&self.dockerfile).chain(&self.others)
+    }
+
     /// The arguments that the manifest is to hold, those without a value empty.
     pub(super) fn all_build_args(&self) -> BTreeMap<String, String> {
         let empty = self.to_fill_in.iter().map(|name| (name.clone(), String::new()));

@@ -8,6 +8,7 @@
 mod candidates;
 mod context;
 mod dockerfiles;
+mod error;
 mod evidence;
 mod fill_in;
 mod find;
@@ -19,29 +20,30 @@ mod official;
 mod pattern_files;
 mod projects;
 mod references;
+mod request;
 mod roles;
 #[cfg(test)]
 mod tests;
+mod usable;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
-use thiserror::Error;
 
 pub use dockerfiles::LeftOut;
+pub use error::InitError;
 pub use evidence::bake;
 pub use evidence::compose::builds as compose_builds;
 pub use evidence::{Build, Ignored, NamedContext, SecretFrom, SourceLocation};
 pub use names::workspace_name;
+pub use request::{DefaultBranch, DefaultBranchSource, Known, Request};
+pub use usable::propose_usable;
 pub use write::write;
 
 use crate::config::{ContextSource, WorkspaceName};
-use crate::git::{GitError, Snapshot};
-use crate::infer::InferError;
-use crate::model::{BranchName, ErrorKind, ImagePattern, ImagePrefix, Platform, ProjectName, RepoPath};
-use crate::patterns::{Patterns, PatternsError};
+use crate::git::Snapshot;
+use crate::model::{BranchName, ImagePattern, ImagePrefix, Platform, ProjectName, RepoPath};
 use crate::workspace::MANIFEST;
 
 /// What would be written, and what of it nobody said.
@@ -65,6 +67,9 @@ pub struct Proposal {
     /// What the manifest says already.
     #[serde(skip)]
     known: Option<Known>,
+    /// What becomes of pattern files that are there.
+    #[serde(skip)]
+    existing: Existing,
     /// Pattern files that are there and stay as they are.
     #[serde(serialize_with = "shown")]
     pub kept: Vec<RepoPath>,
@@ -96,6 +101,9 @@ pub struct Project {
     #[serde(serialize_with = "shown")]
     pub external: BTreeSet<ImagePattern>,
     pub needs: Vec<ProjectName>,
+    /// What its Dockerfile starts from or takes something from.
+    #[serde(skip)]
+    parents: BTreeSet<ProjectName>,
     #[serde(serialize_with = "shown")]
     pub platforms: Vec<Platform>,
     pub build_args: BTreeMap<String, String>,
@@ -138,103 +146,20 @@ pub struct Guess {
     pub says: String,
 }
 
-/// What becomes of pattern files that are there.
+/// What becomes of a file that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Existing {
     Keep,
     Replace,
 }
 
-/// Why nothing is written.
-#[derive(Debug, Error)]
-pub enum InitError {
-    #[error(transparent)]
-    Git(#[from] GitError),
-    #[error("cannot infer what `{dockerfile}` takes")]
-    Infer {
-        dockerfile: RepoPath,
-        #[source]
-        source: InferError,
-    },
-    #[error("cannot use `--exclude`: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Exclude(Vec<PatternsError>),
-    #[error("there is nothing to build: no Dockerfile that can be used")]
-    NothingToBuild { ignored: Vec<Ignored> },
-    #[error("`{path}` is there already, so nothing was written")]
-    AlreadyThere { path: RepoPath },
-    #[error("cannot write `{path}`, so nothing was written")]
-    Write {
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
-}
-
-impl InitError {
-    /// What kind of trouble it is.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Git(error) => error.kind(),
-            Self::Infer { source, .. } => source.kind(),
-            Self::Exclude(_) | Self::NothingToBuild { .. } | Self::AlreadyThere { .. } => ErrorKind::Input,
-            Self::Write { .. } => ErrorKind::Environment,
-        }
-    }
-
-    /// What the reader can do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Git(error) => error.hint(),
-            Self::Infer { source, .. } => source.hint(),
-            Self::AlreadyThere { .. } => {
-                Some("`--update` adds what it does not build yet; `--force` replaces it, and the pattern files of projects".to_owned())
-            }
-            Self::Exclude(_) | Self::NothingToBuild { .. } | Self::Write { .. } => None,
-        }
-    }
-}
-
-/// What is asked for.
+/// A file that would be written.
 #[derive(Clone, Debug)]
-pub struct Request {
-    pub workspace: WorkspaceName,
-    /// `None` where nothing tells it: then it is `main`.
-    pub default_branch: Option<DefaultBranch>,
+pub struct NewFile {
+    pub path: RepoPath,
+    pub content: Vec<u8>,
+    /// Where it may not be replaced, nothing at all is written.
     pub existing: Existing,
-    /// Dockerfiles that are left out.
-    pub excluded: Patterns,
-    /// Dockerfiles that can't be used, and why.
-    pub unusable: BTreeMap<RepoPath, String>,
-    /// What the manifest says already, which stays as it is: only what it doesn't build is added.
-    pub known: Option<Known>,
-}
-
-/// The branch that records and caches fall back to, and where it comes from.
-#[derive(Clone, Debug)]
-pub struct DefaultBranch {
-    pub name: BranchName,
-    pub source: DefaultBranchSource,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DefaultBranchSource {
-    /// `refs/remotes/origin/HEAD`
-    Origin,
-    /// A branch of this name is there.
-    CommonName,
-    /// It is checked out, and may be any.
-    CheckedOut,
-}
-
-/// A manifest that is there.
-#[derive(Clone, Debug)]
-pub struct Known {
-    pub text: Vec<u8>,
-    pub names: BTreeSet<ProjectName>,
-    pub dockerfiles: BTreeSet<RepoPath>,
-    pub own_images: BTreeSet<ImagePrefix>,
-    /// Whether `[cache]` is the engine's own store, which holds one platform an image.
-    pub is_cached_in_engine: bool,
 }
 
 /// Looks at a tree and says what could be written for it.
@@ -256,6 +181,7 @@ pub fn propose(snapshot: &Snapshot<'_>, request: Request) -> Result<Proposal, In
         pattern_files: BTreeMap::new(),
         dockerfiles: BTreeMap::new(),
         known,
+        existing,
         kept: Vec::new(),
         undecided: Vec::new(),
         to_fill_in: Vec::new(),
@@ -275,8 +201,8 @@ pub fn propose(snapshot: &Snapshot<'_>, request: Request) -> Result<Proposal, In
     if let Some(known) = &proposal.known {
         builds.retain(|build| !known.dockerfiles.contains(&build.dockerfile));
     }
-    for build in builds.extract_if(.., |build| unusable.contains_key(&build.dockerfile)) {
-        let why = format!("`{}` can't be used: {}", build.dockerfile, unusable[&build.dockerfile]);
+    for build in builds.extract_if(.., |build| unusable.contains_key(&build.found)) {
+        let why = format!("it can't be used: {}", unusable[&build.found]);
         proposal.ignored.push(Ignored { at: build.found, why });
     }
     let candidates = candidates::candidates(&mut proposal, snapshot, builds)?;
@@ -289,17 +215,28 @@ pub fn propose(snapshot: &Snapshot<'_>, request: Request) -> Result<Proposal, In
 }
 
 impl Proposal {
-    /// What would be written: each file with its content, the manifest last.
-    pub fn files(&self) -> Vec<(RepoPath, Vec<u8>)> {
-        self.files_with(manifest::Empty::Kept)
+    /// What would be written, the manifest last.
+    pub fn files(&self) -> Vec<NewFile> {
+        let is_update = self.known.is_some();
+        let files = self.contents(manifest::Empty::Kept).into_iter();
+        let file = |(path, content): (RepoPath, Vec<u8>)| {
+            // Nobody's Dockerfile is replaced, whatever is asked for.
+            let existing = match () {
+                () if self.dockerfiles.contains_key(&path) => Existing::Keep,
+                () if is_update && path == manifest_path() => Existing::Replace,
+                () => self.existing,
+            };
+            NewFile { path, content, existing }
+        };
+        files.map(file).collect()
     }
 
     /// The same with something in the place of each value that is to be filled in: so it can be checked.
-    pub fn files_filled_in(&self) -> Vec<(RepoPath, Vec<u8>)> {
-        self.files_with(manifest::Empty::FilledIn)
+    pub fn contents_filled_in(&self) -> Vec<(RepoPath, Vec<u8>)> {
+        self.contents(manifest::Empty::FilledIn)
     }
 
-    fn files_with(&self, empty: manifest::Empty) -> Vec<(RepoPath, Vec<u8>)> {
+    fn contents(&self, empty: manifest::Empty) -> Vec<(RepoPath, Vec<u8>)> {
         let patterns = self.pattern_files.iter();
         let patterns = patterns.map(|(path, lines)| (path.clone(), (lines.join("\n") + "\n").into_bytes()));
         let dockerfiles =
@@ -357,12 +294,12 @@ where
 }
 
 impl Project {
-    /// The projects that its entry names.
-    fn listed_dependencies(&self) -> Vec<ProjectName> {
+    /// The projects that it is built from.
+    fn dependencies(&self) -> impl Iterator<Item = &ProjectName> {
         let contexts = self.contexts.values().filter_map(|context| match context {
             ContextSource::Project(project) => Some(project),
             ContextSource::Folder(_) => None,
         });
-        contexts.chain(&self.needs).cloned().collect()
+        contexts.chain(&self.needs).chain(&self.parents)
     }
 }

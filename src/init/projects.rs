@@ -40,6 +40,7 @@ pub(super) fn fill(
             images: images[at].images.clone(),
             external: images[at].external.clone(),
             needs,
+            parents: images[at].parents.clone(),
             platforms: reading.platforms.clone(),
             needs_platform: reading.needs_platform,
             build_args: reading.all_build_args(),
@@ -51,8 +52,8 @@ pub(super) fn fill(
             found: Guess { at: build.found.clone(), says: build.says.clone() },
         });
     }
-    inline_dockerfiles(proposal, candidates);
-    roles::assign(proposal, candidates, &names, &images, &mut projects);
+    inline_dockerfiles(proposal, snapshot, candidates)?;
+    roles::assign(proposal, candidates, &names, &mut projects);
     notes(proposal, candidates, &names);
     proposal.projects.extend(names.into_iter().zip(projects));
     Ok(paths)
@@ -210,13 +211,22 @@ fn secrets(
 }
 
 /// Gives Dockerfiles that stand in other files a file of their own.
-fn inline_dockerfiles(proposal: &mut Proposal, candidates: &[Candidate]) {
+fn inline_dockerfiles(
+    proposal: &mut Proposal,
+    snapshot: &Snapshot<'_>,
+    candidates: &[Candidate],
+) -> Result<(), GitError> {
     for Candidate { build, .. } in candidates {
         let Some(text) = &build.inline else { continue };
+        if snapshot.entry(&build.dockerfile)?.is_some() {
+            // It was written before, with this text.
+            continue;
+        }
         let says = format!("`dockerfile_inline` is written to `{}`", build.dockerfile);
         proposal.guesses.push(Guess { at: build.found.clone(), says });
         proposal.dockerfiles.insert(build.dockerfile.clone(), text.clone());
     }
+    Ok(())
 }
 
 /// Says which values a person has to fill in.

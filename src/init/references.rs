@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::candidates::Candidate;
 use super::official::is_official;
 use super::{FillIn, Guess, Proposal, SourceLocation, Undecided};
-use crate::dockerfile::Parent;
+use crate::dockerfile::{Dockerfile, Parent};
 use crate::model::{
     ImageName, ImagePattern, ImagePrefix, ImageRef, ProjectName, RepositoryName, TaggedImage,
 };
@@ -48,10 +48,11 @@ pub(super) fn resolve(
     let resolver = Resolver::new(candidates, names);
     let references: Vec<Reference<'_>> =
         (0..candidates.len()).flat_map(|dependent| resolver.references(dependent)).collect();
+    let agreeing = resolver.agreeing(&references);
     let mut images: Vec<Images> = candidates.iter().map(|_| Images::default()).collect();
     let (mut own, mut external): (Vec<&Reference<'_>>, Vec<&Reference<'_>>) = Default::default();
     for reference in &references {
-        let verdict = resolver.verdict(reference, &references);
+        let verdict = resolver.verdict(reference, &agreeing);
         if let Verdict::Undecided = verdict {
             let at = reference.location(candidates);
             let project = &names[reference.project];
@@ -86,21 +87,20 @@ pub(super) fn resolve(
         });
         match prefix {
             Some(prefix) => {
-                let says =
-                    format!("`own_images` has `{prefix}`: `{}` is a project", reference.parent.reference);
+                let is_project = format!("`{}` is a project", reference.parent.reference);
                 if proposal.own_images.insert(prefix.clone()) {
                     let at = reference.location(candidates);
                     match &proposal.known {
                         Some(known) if known.own_images.contains(&prefix) => {}
                         // What is there stays as it is.
                         Some(_) => {
-                            let says = format!(
-                                "`own_images`: add `{prefix}`, so that {says}",
-                                says = format_args!("`{}` is a project", reference.parent.reference)
-                            );
+                            let says = format!("`own_images`: add `{prefix}`, so that {is_project}");
                             proposal.to_fill_in.push(FillIn { at, says });
                         }
-                        None => proposal.guesses.push(Guess { at, says }),
+                        None => {
+                            let says = format!("`own_images` has `{prefix}`: {is_project}");
+                            proposal.guesses.push(Guess { at, says });
+                        }
                     }
                 }
             }
@@ -151,10 +151,12 @@ impl<'c> Resolver<'c> {
     /// The references of one candidate's Dockerfile that may be other candidates, each once.
     fn references(&self, dependent: usize) -> Vec<Reference<'c>> {
         let candidate = &self.candidates[dependent];
-        let dockerfile = &candidate.reading.dockerfile;
         let mut seen = BTreeSet::new();
         let mut references = Vec::new();
-        for parent in dockerfile.parents_needed_for(candidate.target.as_ref()).unwrap_or_default() {
+        let needed = |dockerfile: &'c Dockerfile| {
+            dockerfile.parents_needed_for(candidate.target.as_ref()).unwrap_or_default()
+        };
+        for parent in candidate.reading.dockerfiles().flat_map(needed) {
             let is_context = candidate.build.contexts.contains_key(&parent.reference);
             if is_context || !seen.insert(&parent.reference) {
                 continue;
@@ -196,26 +198,36 @@ impl<'c> Resolver<'c> {
         Some((project, Basis::Name))
     }
 
-    fn verdict(&self, reference: &Reference<'_>, all: &[Reference<'_>]) -> Verdict {
+    /// The projects that references name behind each prefix.
+    fn agreeing(&self, references: &[Reference<'_>]) -> BTreeMap<String, BTreeSet<usize>> {
+        let mut agreeing: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+        for Reference { image, project, .. } in references {
+            let name = image.name();
+            if let Some(prefix) = prefix_of(&name, &self.names[*project])
+                && !self.is_built_on(*project, &name)
+            {
+                agreeing.entry(prefix.to_owned()).or_default().insert(*project);
+            }
+        }
+        agreeing
+    }
+
+    fn verdict(&self, reference: &Reference<'_>, agreeing: &BTreeMap<String, BTreeSet<usize>>) -> Verdict {
         if matches!(reference.basis, Basis::BuiltAs { .. }) || self.is_listed(reference) {
             return Verdict::Own;
         }
         let name = reference.image.name();
-        let bare = !name.as_str().contains('/');
+        let is_bare = !name.as_str().contains('/');
         let is_upstream = self.is_built_on(reference.project, &name);
-        if is_upstream || bare && is_official(name.as_str()) {
+        if is_upstream || is_bare && is_official(name.as_str()) {
             return Verdict::External;
         }
-        let Some(prefix) = prefix_of(&name, &self.names[reference.project]) else {
-            return if bare { Verdict::Own } else { Verdict::Undecided };
-        };
-        let is_same = |other: &&Reference<'_>| {
-            let other_name = other.image.name();
-            let other_prefix = prefix_of(&other_name, &self.names[other.project]).map(str::to_owned);
-            other_prefix.as_deref() == Some(prefix) && !self.is_built_on(other.project, &other_name)
-        };
-        let agreeing: BTreeSet<usize> = all.iter().filter(is_same).map(|other| other.project).collect();
-        if self.prefixes.contains(prefix) || agreeing.len() > 1 { Verdict::Own } else { Verdict::Undecided }
+        match prefix_of(&name, &self.names[reference.project]) {
+            None if is_bare => Verdict::Own,
+            Some(prefix) if self.prefixes.contains(prefix) => Verdict::Own,
+            Some(prefix) if agreeing.get(prefix).is_some_and(|projects| projects.len() > 1) => Verdict::Own,
+            None | Some(_) => Verdict::Undecided,
+        }
     }
 
     /// Whether somebody wrote that the one needs the other.
@@ -231,7 +243,7 @@ impl<'c> Resolver<'c> {
 
     /// Whether a candidate's own Dockerfile takes an image of this name: then it is called after it.
     fn is_built_on(&self, project: usize, name: &ImageName) -> bool {
-        let parents = self.candidates[project].reading.dockerfile.parents().iter();
+        let parents = self.candidates[project].reading.dockerfiles().flat_map(Dockerfile::parents);
         let images = parents.filter_map(|parent| TaggedImage::new(parent.reference.parse().ok()?));
         { images }.any(|image| image.name() == *name)
     }

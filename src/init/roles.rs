@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::candidates::Candidate;
-use super::references::Images;
 use super::{Guess, Project, Proposal};
 use crate::model::ProjectName;
 
@@ -18,12 +17,10 @@ pub(super) fn assign(
     proposal: &mut Proposal,
     candidates: &[Candidate],
     names: &[ProjectName],
-    images: &[Images],
     projects: &mut [Project],
 ) {
-    let mut needed: BTreeSet<&ProjectName> = images.iter().flat_map(|images| &images.parents).collect();
-    let listed: Vec<ProjectName> = projects.iter().flat_map(Project::listed_dependencies).collect();
-    needed.extend(&listed);
+    let needed: BTreeSet<ProjectName> =
+        projects.iter().flat_map(|project| project.dependencies().cloned()).collect();
     for ((candidate, name), project) in candidates.iter().zip(names).zip(projects) {
         let words: Vec<&str> = name.as_str().split(['-', '_', '.']).collect();
         let has_one_of = |known: &[&str]| words.iter().any(|word| known.contains(word));

@@ -7,26 +7,25 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile, TempPath};
 
-use super::{Existing, InitError};
-use crate::model::RepoPath;
+use super::{Existing, InitError, NewFile};
 
 /// Writes each file below `root`, next to its place first, then all into their places.
 ///
 /// # Errors
 /// [`InitError::AlreadyThere`] for a file that is there, unless it may be replaced; [`InitError::Write`] when one
 /// can't be written. In both cases what was there is there again, and nothing else is.
-pub fn write(root: &Path, files: &[(RepoPath, Vec<u8>)], existing: Existing) -> Result<(), InitError> {
+pub fn write(root: &Path, files: &[NewFile]) -> Result<(), InitError> {
     let mut waiting = Vec::new();
-    for (path, content) in files {
+    for NewFile { path, content, existing } in files {
         let target = root.join(path.to_os_path());
         let failed = |source| InitError::Write { path: target.clone(), source };
-        if existing == Existing::Keep && fs::symlink_metadata(&target).is_ok() {
+        if *existing == Existing::Keep && fs::symlink_metadata(&target).is_ok() {
             return Err(InitError::AlreadyThere { path: path.clone() });
         }
-        waiting.push((prepared(&target, content).map_err(failed)?, target));
+        waiting.push((prepared(&target, content).map_err(failed)?, target, *existing));
     }
     let mut done: Vec<Done> = Vec::new();
-    for (file, target) in waiting {
+    for (file, target, existing) in waiting {
         match Done::put(file, &target, existing) {
             Ok(one) => done.push(one),
             Err(source) => {
@@ -93,9 +92,10 @@ impl Done {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::RepoPath;
 
-    fn path(text: &str) -> RepoPath {
-        RepoPath::new(text).unwrap()
+    fn file(path: &str, content: &str, existing: Existing) -> NewFile {
+        NewFile { path: RepoPath::new(path).unwrap(), content: content.into(), existing }
     }
 
     fn names(folder: &Path) -> Vec<String> {
@@ -110,8 +110,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("b"), "old").unwrap();
 
-        let result =
-            write(root.path(), &[(path("a"), b"1".into()), (path("b"), b"2".into())], Existing::Keep);
+        let files = [file("a", "1", Existing::Replace), file("b", "2", Existing::Keep)];
+        let result = write(root.path(), &files);
 
         assert!(matches!(result, Err(InitError::AlreadyThere { .. })));
         assert_eq!(names(root.path()), ["b"]);
@@ -123,18 +123,18 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("a"), "old").unwrap();
         fs::create_dir_all(root.path().join("b/full")).unwrap();
-        let some = || vec![(path("a"), b"1".to_vec()), (path("c"), b"3".to_vec())];
+        let some = || vec![file("a", "1", Existing::Replace), file("c", "3", Existing::Keep)];
         // One whose folder is missing, and one whose place a folder has.
         for last in ["missing/d", "b"] {
-            let files = [some(), vec![(path(last), b"4".to_vec())]].concat();
+            let files = [some(), vec![file(last, "4", Existing::Replace)]].concat();
 
-            let result = write(root.path(), &files, Existing::Replace);
+            let result = write(root.path(), &files);
 
             assert!(matches!(result, Err(InitError::Write { .. })), "{last}");
             assert_eq!(names(root.path()), ["a", "b"], "{last}");
             assert_eq!(fs::read(root.path().join("a")).unwrap(), b"old", "{last}");
         }
-        write(root.path(), &some(), Existing::Replace).unwrap();
+        write(root.path(), &some()).unwrap();
         assert_eq!(fs::read(root.path().join("a")).unwrap(), b"1");
         assert_eq!(names(root.path()), ["a", "b", "c"]);
     }

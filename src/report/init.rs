@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::init::Proposal;
-use crate::model::{RepoPath, printable};
+use crate::init::{NewFile, Proposal};
+use crate::model::printable;
 
 /// How many projects are shown with the file that builds each; of more, the files are shown, with their counts.
 const MAX_PROJECTS: usize = 15;
@@ -46,14 +46,14 @@ pub enum Mode {
 }
 
 impl<'p> Initialised<'p> {
-    pub fn new(proposal: &'p Proposal, files: &[(RepoPath, Vec<u8>)], mode: Mode, detail: Detail) -> Self {
+    pub fn new(proposal: &'p Proposal, files: &[NewFile], mode: Mode, detail: Detail) -> Self {
         let branch = proposal.default_branch.as_ref();
         Self {
             schema: "chinampa.init/1",
             workspace: proposal.workspace.to_string(),
             default_branch: branch.map_or_else(|| "main".to_owned(), ToString::to_string),
             is_dry_run: mode == Mode::DryRun,
-            written: files.iter().map(|(path, _)| path.to_string()).collect(),
+            written: files.iter().map(|file| file.path.to_string()).collect(),
             proposal,
             detail,
         }

@@ -81,13 +81,64 @@ pub(super) async fn open(
         .add_service(secrets::secrets(request.secrets.clone()))
         .add_service(ssh::service(request.ssh.clone()))
         .add_service(secrets::health());
-    let served = http2::Builder::new(TokioExecutor::new())
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .serve_connection(stream, TowerToHyperService::new(services.prepare()));
+    let served = server().serve_connection(stream, TowerToHyperService::new(services.prepare()));
     Ok(Session { id, served, failures, offers })
+}
+
+fn server() -> http2::Builder<TokioExecutor> {
+    let mut server = http2::Builder::new(TokioExecutor::new());
+    server.initial_connection_window_size(CONNECTION_WINDOW_BYTES);
+    server
 }
 
 /// 128 bits that no other session has.
 fn new_id() -> String {
     format!("{:016x}{:016x}", random_bits(), random_bits())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use bytes::Bytes;
+    use futures_util::stream;
+    use http_body_util::{BodyExt as _, Empty, StreamBody};
+    use hyper::body::{Frame, Incoming};
+    use hyper::service::service_fn;
+    use hyper::{Request, Response};
+    use hyper_util::rt::TokioIo;
+
+    use super::*;
+
+    /// Less than the window of a stream, more than `h2` lets wait in the usual window of a connection.
+    const REQUESTS: usize = 4_000;
+
+    #[tokio::test]
+    async fn thousands_of_requests_that_wait_do_not_end_the_session() {
+        static ALL_SENT: AtomicBool = AtomicBool::new(false);
+        let (engine, session) = tokio::io::duplex(1 << 20);
+        let frames = (0..=REQUESTS).filter_map(|number| {
+            ALL_SENT.store(number == REQUESTS, Ordering::Relaxed);
+            let frame = Frame::data(Bytes::from_static(b"a file!!"));
+            (number < REQUESTS).then_some(Ok::<_, Infallible>(frame))
+        });
+        let body = StreamBody::new(stream::iter(frames));
+        let engine = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(engine));
+        let (mut requests, connection) = engine.await.unwrap();
+        tokio::spawn(connection);
+        let answer = tokio::spawn(requests.send_request(Request::post("http://a/").body(body).unwrap()));
+        while !ALL_SENT.load(Ordering::Relaxed) {
+            tokio::task::yield_now().await;
+        }
+
+        let count = |request: Request<Incoming>| async move {
+            let received = request.into_body().collect().await?.to_bytes().len();
+            assert_eq!(received, 8 * REQUESTS);
+            Ok::<_, hyper::Error>(Response::new(Empty::<Bytes>::new()))
+        };
+        tokio::spawn(server().serve_connection(TokioIo::new(session), service_fn(count)));
+
+        assert!(answer.await.unwrap().unwrap().status().is_success());
+    }
 }

@@ -337,7 +337,7 @@ fn a_pattern_file_that_git_does_not_see_is_not_overwritten() {
 
     assert_snapshot!(answer, @"
     stderr: error: `.rebuild_patterns` is there already, so nothing was written
-    stderr:   hint: `--update` adds what it does not build yet; `--force` replaces it, and the pattern files of projects
+    stderr:   hint: git does not see the file: rename it, or remove it from `.gitignore`
     [exit: 2]
     ");
     assert_eq!(world.read(".rebuild_patterns"), "mine\n");
@@ -352,9 +352,9 @@ fn nothing_is_written_where_it_could_not_be_used() {
     let (circle_shown, nothing_shown) = (circle.shown(["init"]), nothing.shown(["init"]));
 
     assert_snapshot!(circle_shown, @"
-    stderr: nothing was written: it could not be used
-    stderr: error: the projects can't be used as they are described
-    stderr:   projects.toml:4: projects need each other in a circle: `a` needs `b` needs `a`
+    stderr: not used: a/Dockerfile: it can't be used: projects need each other in a circle: `a` needs `b` needs `a`
+    stderr: not used: b/Dockerfile: it can't be used: it is built from `a`, which can't be used
+    stderr: error: there is nothing to build: no Dockerfile that can be used
     [exit: 2]
     ");
     assert_snapshot!(nothing_shown, @"
@@ -529,8 +529,147 @@ fn a_pattern_that_excludes_nothing_well_formed_is_an_error() {
     let answer = world.shown(["init", "--exclude", "[b"]);
 
     assert_snapshot!(answer, @"
-    stderr: error: cannot use `--exclude`: line 1: bad pattern `[b`
+    stderr: error: cannot use the pattern `[b`
+    stderr:   because: `[` without `]`
     [exit: 2]
     ");
     assert!(!world.file("projects.toml").exists());
+}
+
+#[test]
+fn what_can_not_be_used_is_left_out_and_the_rest_is_proposed() {
+    let world = with(&[
+        (
+            "compose.yaml",
+            "services:\n  api:\n    build: api\n  web:\n    build:\n      context: web\n      ssh: [\"a b\"]\n  tool:\n    build: tool\n",
+        ),
+        ("api/Dockerfile", "FROM scratch\nCOPY a /\n"),
+        ("api/a", ""),
+        ("web/Dockerfile", "FROM scratch\n"),
+        ("tool/Dockerfile", "FROM scratch\nCOPY b /\n"),
+        ("tool/b", ""),
+        ("tool/.dockerignore", "[\n"),
+        ("job/Dockerfile", "FROM tool\n"),
+    ]);
+
+    let answer = world.shown(["init"]);
+
+    assert_snapshot!(answer, @"
+    projects: 1
+      api  api  compose.yaml:3: service `api` builds it
+    concluded: 1
+      projects.toml: the workspace is called `shop`, after the repository
+    not used: 3
+      compose.yaml:6: it can't be used: `ssh` in `[projects.web]`: `a b` is not an id: up to 128 letters, digits, `.`, `_` and `-`, the first a letter, a digit or `_`
+      compose.yaml:9: it can't be used: tool/.dockerignore:1: bad pattern: `[` without `]`
+      job/Dockerfile: it can't be used: it is built from `tool`, which can't be used
+    written: 1
+      projects.toml
+    stderr: read what was written, commit it, then `chinampa plan`
+    [exit: 0]
+    ");
+    assert_eq!(world.planned(), "api");
+}
+
+#[test]
+fn no_file_of_somebody_is_written_over() {
+    let inline = "services:\n  api:\n    build:\n      context: api\n      dockerfile_inline: |\n        FROM scratch\n        COPY a /\n  web: {build: web}\n";
+    let world = with(&[("compose.yaml", inline), ("api/a", ""), ("web/Dockerfile", "FROM scratch\n")]);
+    world.write("api/api.Dockerfile", "FROM other\n");
+
+    let refused = world.shown(["init", "--force"]);
+    let kept = world.read("api/api.Dockerfile");
+    world.remove("api/api.Dockerfile");
+    let written = world.run(["init", "--force"]);
+    let again = world.run(["init", "--force"]);
+
+    assert_snapshot!(refused, @"
+    projects: 1
+      web  web  compose.yaml:8: service `web` builds it
+    concluded: 1
+      projects.toml: the workspace is called `shop`, after the repository
+    not used: 1
+      compose.yaml:4: its Dockerfile would be written to `api/api.Dockerfile`, which is another file
+    written: 1
+      projects.toml
+    stderr: read what was written, commit it, then `chinampa plan`
+    [exit: 0]
+    ");
+    assert_eq!((kept.as_str(), written.exit, again.exit), ("FROM other\n", 0, 0), "{written}{again}");
+    assert_eq!(world.read("api/api.Dockerfile"), "FROM scratch\nCOPY a /\n");
+    assert_eq!(world.planned(), "api web");
+}
+
+#[test]
+fn an_update_replaces_no_file_but_the_manifest() {
+    let world = with(&[("api/Dockerfile", "FROM scratch\n"), (".gitignore", "lib/.rebuild_patterns\n")]);
+    assert_eq!(world.run(["init"]).exit, 0);
+    let manifest = world.read("projects.toml");
+    world.write("build_manifest.json", r#"{"lib": {"buildDir": "lib", "rebuildPatterns": ["^lib/a"]}}"#);
+    world.write("lib/Dockerfile", "FROM scratch\n").write("lib/.rebuild_patterns", "mine\n");
+
+    let answer = world.shown(["init", "--update"]);
+
+    assert_snapshot!(answer, @"
+    stderr: error: `lib/.rebuild_patterns` is there already, so nothing was written
+    stderr:   hint: git does not see the file: rename it, or remove it from `.gitignore`
+    [exit: 2]
+    ");
+    assert_eq!(world.read("lib/.rebuild_patterns"), "mine\n");
+    assert_eq!(world.read("projects.toml"), manifest);
+}
+
+#[test]
+fn an_image_of_each_platform_is_a_project() {
+    let bases = ["amd64", "arm64"]
+        .map(|name| format!("  base-{name}: {{build: base-{name}, image: 'acme/base:{name}'}}\n"));
+    let app = "  app: {build: {context: app, platforms: [linux/amd64, linux/arm64, dos]}}\n";
+    let world = with(&[
+        ("compose.yaml", &format!("services:\n{}{app}", bases.concat())),
+        ("base-amd64/Dockerfile", "FROM scratch\n"),
+        ("base-arm64/Dockerfile", "FROM scratch\n"),
+        ("app/Dockerfile", "FROM acme/base:$TARGETARCH\nCOPY a /\n"),
+        ("app/a", ""),
+    ]);
+
+    let answer = world.shown(["init"]);
+
+    assert_snapshot!(answer, @"
+    to fill in: 1
+      compose.yaml:4: `platforms` of `app`: several need a registry as `[cache]`, so they are a comment
+    projects: 3
+      app  app  compose.yaml:4: service `app` builds it
+      base-amd64  base-amd64  compose.yaml:2: service `base-amd64` builds it
+      base-arm64  base-arm64  compose.yaml:3: service `base-arm64` builds it
+    concluded: 3
+      projects.toml: the workspace is called `shop`, after the repository
+      compose.yaml:2: `deploy` of `base-amd64` is `false`: only others are built from it
+      compose.yaml:3: `deploy` of `base-arm64` is `false`: only others are built from it
+    not used: 1
+      compose.yaml:4: `dos` is no platform
+    written: 1
+      projects.toml
+    stderr: read what was written, commit it, then `chinampa plan`
+    [exit: 0]
+    ");
+    assert_snapshot!(world.read("projects.toml"), @r#"
+    [workspace]
+    name = "shop"
+
+    [projects.app]
+    path = "app"
+    platforms = ["linux/amd64"]
+    # once `[cache]` is a registry:
+    # platforms = ["linux/amd64", "linux/arm64"]
+
+    [projects.base-amd64]
+    path = "base-amd64"
+    images = ["acme/base:amd64"]
+    deploy = false
+
+    [projects.base-arm64]
+    path = "base-arm64"
+    images = ["acme/base:arm64"]
+    deploy = false
+    "#);
 }

@@ -43,7 +43,7 @@ fn proposal(store: &Store, files: &BTreeMap<String, String>) -> Proposal {
 /// The repository with what would be written.
 fn adopted(store: &Store, files: &BTreeMap<String, String>, proposal: &Proposal) -> ObjectId {
     let mut files = files.clone();
-    for (path, content) in proposal.files_filled_in() {
+    for (path, content) in proposal.contents_filled_in() {
         files.insert(path.to_string(), String::from_utf8(content).unwrap());
     }
     tree(store, &files)
@@ -96,6 +96,11 @@ fn a_proposal_is_right_or_says_what_is_not_sure() {
             let workspace = Workspace::read(&snapshot, &ManifestSource::Tree).unwrap();
             let wrong = wrong(&repository, &proposal, &workspace);
             prop_assert_eq!(wrong, Vec::<String>::new(), "{:#?}", repository.files);
+            let contexts =
+                proposal.undecided.iter().filter(|undecided| undecided.says.starts_with("`context`"));
+            let contexts: BTreeSet<String> =
+                contexts.map(|undecided| undecided.at.file().to_string()).collect();
+            prop_assert!(contexts.is_subset(&repository.silent), "{:?} {:#?}", contexts, repository.files);
             let all = workspace.projects.keys().cloned().collect();
             let findings = lint::check(&workspace, &all, &snapshot).unwrap().findings;
             let false_ones = findings.iter().filter(|finding| !TRUE_FINDINGS.contains(&finding.code));

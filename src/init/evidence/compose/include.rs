@@ -145,7 +145,7 @@ pub(super) fn file(text: Option<&Text>, folder: &RepoPath) -> Result<RepoPath, S
     }
 }
 
-/// Adds what was included; what is there already stays.
+/// Adds the included members. A name that the including file has keeps its value.
 pub(super) fn import(map: &mut Map, included: Map, what: &str, include: &Value, notes: &mut Vec<Ignored>) {
     for (name, value) in included {
         match map.get(&name) {

@@ -78,6 +78,8 @@ pub(super) struct Truth {
 pub(super) struct Repository {
     pub(super) files: BTreeMap<String, String>,
     pub(super) truth: BTreeMap<String, Truth>,
+    /// The Dockerfiles that say nothing of their contexts: they copy all of it, and name no file.
+    pub(super) silent: BTreeSet<String>,
 }
 
 pub(super) fn repositories() -> impl Strategy<Value = Repository> {
@@ -112,7 +114,8 @@ const NAMES: [&str; 9] =
     ["api", "billing", "catalog", "data", "edge", "frontend", "gateway", "history", "ingest"];
 
 fn written(projects: &[Project]) -> Repository {
-    let mut repository = Repository { files: BTreeMap::new(), truth: BTreeMap::new() };
+    let mut repository =
+        Repository { files: BTreeMap::new(), truth: BTreeMap::new(), silent: BTreeSet::new() };
     let mut texts = Texts::default();
     let places: Vec<String> =
         { projects.iter().zip(NAMES) }.map(|(project, name)| dockerfile(project, name)).collect();
@@ -145,6 +148,9 @@ fn written(projects: &[Project]) -> Repository {
         repository.sources(project.language, &folder, context);
         let text = dockerfile_text(project.language, &folder, context, &parents);
         repository.files.insert(places[at].clone(), text);
+        if project.language == Language::Static {
+            repository.silent.insert(places[at].clone());
+        }
         texts.build(project.evidence, name, &places[at], &truth);
         repository.truth.insert(places[at].clone(), truth);
     }

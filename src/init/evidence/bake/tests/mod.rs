@@ -204,7 +204,7 @@ target "above" { context = "../other" }
 target "dockerfile" { dockerfile = "/Dockerfile" }
 target "api" {
   contexts     = { remote = "https://git.example/acme/shop.git", layout = "oci-layout:///x" }
-  secret       = ["id=home,src=/root/.npmrc"]
+  secret       = ["id=home,src=/etc/npmrc"]
   network      = "host"
   entitlements = ["security.insecure"]
   extra-hosts  = {}
@@ -226,7 +226,7 @@ target "usual" { network = "default" }
             "the Dockerfile `/Dockerfile` of target `dockerfile` is not a file here",
             "the named context `layout` of target `api` has no counterpart: `oci-layout:///x`",
             "the named context `remote` of target `api` has no counterpart: `https://git.example/acme/shop.git`",
-            "the secret `home` of target `api` is not a file of the repository: `/root/.npmrc`",
+            "the secret `home` of target `api` is not a file of the repository: `/etc/npmrc`",
         ]
     );
 }

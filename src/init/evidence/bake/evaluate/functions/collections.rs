@@ -7,7 +7,7 @@ use crate::init::evidence::bake::value::{Unknown, Value};
 
 type Answer = Result<Value, Unknown>;
 
-/// How much is compared to find what is there twice.
+/// How many comparisons are made to find duplicates.
 const MAX_COMPARED: usize = 1 << 20;
 
 /// The longest range.
