@@ -48,7 +48,18 @@ enum Matcher {
     Prefix(Box<[u8]>),
     /// `**/name`: paths that end so; with a `/` at its beginning also the rest of it alone.
     Suffix(Box<[u8]>),
+    Name(NameWithStar),
+    /// Each takes ten kilobytes once it is compiled.
     Regex(LazyRegex),
+}
+
+/// `*.log`, `**/*.md`, `src/a*.c`: a name with one star, in one folder or in any.
+#[derive(Clone, Debug)]
+struct NameWithStar {
+    /// With a `/` at its end; empty for the root of the context. `None` for any.
+    folder: Option<Box<[u8]>>,
+    before: Box<[u8]>,
+    behind: Box<[u8]>,
 }
 
 /// An expression that is compiled when a path is first compared with it.
@@ -147,6 +158,9 @@ impl Matcher {
         if let Some(prefix) = pattern.strip_suffix(b"**").filter(|prefix| is_plain(prefix)) {
             return Ok(Self::Prefix(prefix.into()));
         }
+        if let Some(name) = NameWithStar::parse(pattern, is_plain) {
+            return Ok(Self::Name(name));
+        }
         let pattern = std::str::from_utf8(pattern).map_err(|_| "with wildcards in it, it must be UTF-8")?;
         Ok(Self::Regex(LazyRegex { text: translate(pattern)?, compiled: OnceLock::new() }))
     }
@@ -156,8 +170,36 @@ impl Matcher {
             Self::Exact(own) => path == &**own,
             Self::Prefix(prefix) => path.starts_with(prefix),
             Self::Suffix(suffix) => path.ends_with(suffix) || suffix.strip_prefix(b"/") == Some(path),
+            Self::Name(name) => name.matches(path),
             Self::Regex(regex) => regex.is_match(path),
         }
+    }
+}
+
+impl NameWithStar {
+    /// `None` for another pattern.
+    fn parse(pattern: &[u8], is_plain: impl Fn(&[u8]) -> bool) -> Option<Self> {
+        let name = pattern.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+        let (folder, name) = pattern.split_at(name);
+        let folder = match folder {
+            b"**/" => None,
+            folder if is_plain(folder) => Some(folder.into()),
+            _ => return None,
+        };
+        let star = name.iter().position(|&byte| byte == b'*')?;
+        let (before, behind) = (&name[..star], &name[star + 1..]);
+        // Docker takes such a pattern only if all of it is UTF-8.
+        let is_one_star = is_plain(before) && is_plain(behind) && std::str::from_utf8(pattern).is_ok();
+        is_one_star.then(|| Self { folder, before: before.into(), behind: behind.into() })
+    }
+
+    fn matches(&self, path: &[u8]) -> bool {
+        let name = path.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+        let (folder, name) = path.split_at(name);
+        self.folder.as_deref().is_none_or(|own| own == folder)
+            && name.len() >= self.before.len() + self.behind.len()
+            && name.starts_with(&self.before)
+            && name.ends_with(&self.behind)
     }
 }
 
@@ -251,6 +293,43 @@ mod tests {
         check("*.md", &["a.md"], &["a/b.md", "a.mdx"]);
         check("node_modules", &["node_modules", "node_modules/a/b"], &["a/node_modules/b", "node_modules2"]);
         check("a/b?", &["a/bc", "a/bé", "a/bc/d"], &["a/b", "a/b/c", "x/a/bc"]);
+    }
+
+    #[test]
+    fn a_star_stays_in_its_folder() {
+        check("a*c", &["ac", "abc", "abc/d"], &["a/c", "x/ac", "a", "c"]);
+        check("aba*aba", &["abaaba", "abaxaba"], &["aba", "ababa"]);
+        check("b/a*", &["b/a", "b/ac/d"], &["b", "b/c/a", "a", "x/b/a"]);
+        check("**/a*c", &["ac", "b/c/axc"], &["b/a/c", "b/ba", "ac.d"]);
+        check("*/a*c", &["b/ac"], &["ac", "b/c/ac"]);
+        check("*/", &["a", "a/b"], &[]);
+    }
+
+    #[test]
+    fn a_name_with_a_star_matches_what_its_regular_expression_matches() {
+        let texts = |letters: &[u8]| {
+            let mut texts = vec![Vec::new()];
+            for _ in 0..5 {
+                let longer = texts.iter().flat_map(|text: &Vec<u8>| {
+                    letters.iter().map(move |&letter| [text.as_slice(), &[letter]].concat())
+                });
+                texts = longer.chain([Vec::new()]).collect();
+            }
+            texts
+        };
+        let is_plain = |text: &[u8]| !text.contains(&b'*');
+        let paths: Vec<_> = texts(b"ab/").into_iter().filter_map(|text| RepoPath::new(text).ok()).collect();
+        let mut compared = 0;
+        for pattern in texts(b"a/*").iter().map(|text| clean(text)) {
+            let Some(name) = NameWithStar::parse(&pattern, is_plain) else { continue };
+            let text = translate(std::str::from_utf8(&pattern).unwrap()).unwrap();
+            let regex = LazyRegex { text, compiled: OnceLock::new() };
+            for path in paths.iter().map(RepoPath::as_bytes) {
+                assert_eq!(name.matches(path), regex.is_match(path), "{pattern:?} {path:?}");
+                compared += 1;
+            }
+        }
+        assert!(compared > 1000, "{compared}");
     }
 
     #[test]
