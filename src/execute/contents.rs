@@ -44,7 +44,7 @@ impl<'p> Contents<'p> {
         let committed = files.iter().filter(|file| file.mode != FileMode::Submodule);
         self.snapshot.repository().fetch_from_promisor(committed.filter_map(|file| match file.content {
             InputContent::Committed(id) | InputContent::Lfs(id) => Some(id),
-            InputContent::Extra(_) => None,
+            InputContent::Extra(_) | InputContent::EmptyFolder => None,
         }))
     }
 
@@ -100,6 +100,7 @@ impl<'p> Contents<'p> {
                 Ok(object.map_or_else(|| blob(id), object_content))
             }
             InputContent::Extra(sha256) => Ok(Content::File { path: self.path(&file.path), sha256 }),
+            InputContent::EmptyFolder => Ok(Content::Bytes(Bytes::new())),
         }
     }
 
@@ -119,6 +120,7 @@ impl<'p> Contents<'p> {
                 }
                 Ok(target)
             }
+            InputContent::EmptyFolder => Ok(Vec::new()),
         }
     }
 

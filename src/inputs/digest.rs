@@ -48,6 +48,7 @@ fn digest(
                 let hash = InputDigest::from_bytes(sha256).to_string();
                 records.add_bytes([b"extra", mode, file.path.as_bytes(), hash.as_bytes()]);
             }
+            InputContent::EmptyFolder => records.add_bytes([b"folder", file.path.as_bytes()]),
         }
     }
     for field in fields(project) {

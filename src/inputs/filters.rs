@@ -53,7 +53,7 @@ pub fn filtered(
 ) -> Result<BTreeMap<ProjectName, Vec<(RepoPath, FilterLine)>>, GitError> {
     let projects: Vec<(&ProjectName, &Project)> =
         workspace.projects.iter().filter(|(name, _)| selected.contains(*name)).collect();
-    let Found { files, attributes } = found(workspace, &projects, snapshot)?;
+    let Found { files, attributes, .. } = found(workspace, &projects, snapshot)?;
     let attributes = snapshot.attributes(&attributes)?;
     if attributes.is_empty() {
         return Ok(BTreeMap::new());

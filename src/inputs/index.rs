@@ -2,13 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::dockerfile;
+use super::taken_by::{TakenBy, is_chinampas, names_exactly};
 use crate::infer::Source;
 use crate::model::{ProjectName, RepoPath};
 use crate::patterns::{Index, IndexWalk, PathSet, Pattern, Patterns};
-use crate::workspace::{
-    FolderContext, InferredInputs, InputRules, LOCK_FILE, MANIFEST, PATTERN_FILE, Project, Variant,
-};
+use crate::workspace::{FolderContext, InferredInputs, InputRules, Project};
 
 /// Projects, numbered from 0 in their order.
 pub type Projects<'w> = [(&'w ProjectName, &'w Project)];
@@ -36,26 +34,6 @@ struct InferredSource<'w> {
     project: usize,
     inputs: &'w InferredInputs,
     source: &'w Source,
-}
-
-/// What makes a path an input of a project.
-#[derive(Clone, Copy, Debug)]
-pub enum TakenBy<'w> {
-    /// A line of its pattern file.
-    Pattern(&'w Pattern),
-    /// A source of its Dockerfile, where there is no pattern file.
-    Source(&'w Source),
-    /// A line of `extra_inputs`.
-    ExtraInput(&'w Pattern),
-    /// A line of `rebuild_all`.
-    RebuildAll(&'w Pattern),
-    Dockerfile,
-    /// It is a `.dockerignore` that the build may use.
-    IgnoreFile,
-    /// It is in a folder that is a named context.
-    Context(&'w FolderContext),
-    /// It is in the build context, all of which is an input.
-    WholeContext(&'w FolderContext),
 }
 
 /// What is called with each set that takes a path, and its line.
@@ -142,7 +120,13 @@ impl<'w> InputIndex<'w> {
     /// more than once.
     pub fn all_matches(&self, path: &RepoPath, found: impl FnMut(usize, TakenBy<'w>)) {
         let own = |each: Found<'_, 'w>| self.own.matches(path, each);
-        self.resolve(path, own, |each| self.inferred.matches(path, each), found);
+        self.resolve(path, own, |each| self.inferred.matches(path, each), found, |_, _| {});
+    }
+
+    /// Calls `ignored` for each way in which `path` would be an input of a project, were it not for an ignore file.
+    pub fn ignored_matches(&self, path: &RepoPath, ignored: impl FnMut(usize, TakenBy<'w>)) {
+        let own = |each: Found<'_, 'w>| self.own.matches(path, each);
+        self.resolve(path, own, |each| self.inferred.matches(path, each), |_, _| {}, ignored);
     }
 
     /// As [`InputIndex::matches`], for a submodule: it is an input of each project that takes it, or anything that may be in it.
@@ -186,6 +170,7 @@ impl<'w> InputIndex<'w> {
         own: impl FnOnce(Found<'_, 'w>),
         inferred: impl FnOnce(Found<'_, 'w>),
         mut found: impl FnMut(usize, TakenBy<'w>),
+        mut ignored: impl FnMut(usize, TakenBy<'w>),
     ) {
         let is_own_file = is_chinampas(path);
         let mut take = |number: usize, by: TakenBy<'w>| {
@@ -198,6 +183,8 @@ impl<'w> InputIndex<'w> {
             let InferredSource { project, inputs, source } = self.sources[set];
             if inputs.context.takes(path) {
                 take(project, TakenBy::Source(source));
+            } else {
+                ignored(project, TakenBy::Source(source));
             }
         });
         self.extra.matches(path, |number, pattern| take(number, TakenBy::ExtraInput(pattern)));
@@ -210,10 +197,13 @@ impl<'w> InputIndex<'w> {
             let project = self.projects[number].1;
             let named = project.folders.iter().map(|context| (context, TakenBy::Context(context)));
             let whole = project.whole_context.iter().map(|context| (context, TakenBy::WholeContext(context)));
-            named
-                .chain(whole)
-                .filter(|(context, _)| context.takes(path))
-                .for_each(|(_, by)| take(number, by));
+            for (context, by) in named.chain(whole) {
+                if context.takes(path) {
+                    take(number, by);
+                } else {
+                    ignored(number, by);
+                }
+            }
         });
     }
 }
@@ -230,41 +220,16 @@ impl<'w> InputWalk<'_, 'w> {
             || self.implied.has_at_or_below(folder)
     }
 
-    /// As [`InputIndex::matches`]; sooner for a `path` in a folder that was entered.
-    pub fn matches(&mut self, path: &RepoPath, found: impl FnMut(usize, TakenBy<'w>)) {
+    /// As [`InputIndex::matches`] and [`InputIndex::ignored_matches`]; sooner for a `path` in a folder that was entered.
+    pub fn matches(
+        &mut self,
+        path: &RepoPath,
+        found: impl FnMut(usize, TakenBy<'w>),
+        ignored: impl FnMut(usize, TakenBy<'w>),
+    ) {
         let Self { index, own, inferred, .. } = self;
         let own = |each: Found<'_, 'w>| own.matches(path, each);
-        index.resolve(path, own, |each| inferred.matches(path, each), once(found));
-    }
-}
-
-impl TakenBy<'_> {
-    /// The line as it is written, or the file itself where no line names it.
-    pub fn line(&self, path: &RepoPath) -> String {
-        match self {
-            Self::Pattern(pattern) | Self::ExtraInput(pattern) | Self::RebuildAll(pattern) => {
-                pattern.to_string()
-            }
-            Self::Source(source) => source.to_string(),
-            Self::Dockerfile | Self::IgnoreFile => path.to_string(),
-            Self::Context(context) | Self::WholeContext(context) => format!("{}/", context.folder),
-        }
-    }
-
-    /// Where that stands: `file:line`.
-    pub fn source(&self, project: &Project, manifest_file: &str) -> String {
-        let in_manifest =
-            |line: Option<usize>| format!("{manifest_file}:{}", line.unwrap_or(project.config.line));
-        match self {
-            Self::Pattern(pattern) => match (project.inputs.pattern_file(), pattern.line()) {
-                (Some(file), Some(line)) => format!("{file}:{line}"),
-                (_, line) => in_manifest(line),
-            },
-            Self::Source(source) => format!("{}:{}", project.config.dockerfile.value, source.line),
-            Self::ExtraInput(pattern) | Self::RebuildAll(pattern) => in_manifest(pattern.line()),
-            Self::Context(context) | Self::WholeContext(context) => in_manifest(Some(context.line)),
-            Self::Dockerfile | Self::IgnoreFile => in_manifest(None),
-        }
+        index.resolve(path, own, |each| inferred.matches(path, each), once(found), ignored);
     }
 }
 
@@ -277,39 +242,4 @@ fn once<'w>(mut found: impl FnMut(usize, TakenBy<'w>)) -> impl FnMut(usize, Take
             found(number, by);
         }
     }
-}
-
-/// Whether a file that is not committed is an input by this line of `extra_inputs`: as for committed ones, chinampa's own
-/// are inputs only of projects that name them exactly.
-pub(super) fn is_extra_input(project: &Project, pattern: &Pattern, path: &RepoPath) -> bool {
-    !is_chinampas(path) || names_exactly(project, TakenBy::ExtraInput(pattern), path)
-}
-
-/// Whether a line or a source of the Dockerfile is this very path.
-fn names_exactly<'p>(project: &'p Project, by: TakenBy<'_>, path: &RepoPath) -> bool {
-    let is_path = |source: &dockerfile::Source| {
-        let source =
-            source.path.as_deref().and_then(|source| RepoPath::new(source.trim_start_matches('/')).ok());
-        source.is_some_and(|source| project.config.context.value.join(&source) == *path)
-    };
-    let is_source = || {
-        let target = project.config.target.as_ref();
-        let needed = |variant: &'p Variant| variant.dockerfile.copies_needed_for(target).unwrap_or_default();
-        let mut copies = project.variants.iter().flat_map(needed);
-        copies.any(|copy| copy.sources.iter().any(is_path))
-    };
-    match by {
-        TakenBy::Pattern(pattern) | TakenBy::ExtraInput(pattern) | TakenBy::RebuildAll(pattern) => {
-            pattern.is_path(path) || is_source()
-        }
-        TakenBy::Source(_) | TakenBy::WholeContext(_) => is_source(),
-        TakenBy::Dockerfile | TakenBy::IgnoreFile => true,
-        TakenBy::Context(_) => false,
-    }
-}
-
-/// Whether a path is a file of chinampa's own: the manifest, the lock file, or a pattern file of any project.
-fn is_chinampas(path: &RepoPath) -> bool {
-    let path = path.as_bytes();
-    path.ends_with(PATTERN_FILE.as_bytes()) || path == MANIFEST.as_bytes() || path == LOCK_FILE.as_bytes()
 }

@@ -14,6 +14,8 @@ pub struct ListedInput {
     pub path: RepoPath,
     /// Whether git has it; what it has not is one of `extra_inputs`.
     pub is_committed: bool,
+    /// Whether it is a folder in which every file is ignored.
+    pub is_folder: bool,
     /// The line that takes it, as written.
     pub pattern: String,
     /// Where that line stands: `file:line`.
@@ -43,16 +45,17 @@ pub fn list(
                 taken = Some((projects[number].1, by));
             }
         };
-        match file.mode {
-            FileMode::Submodule => index.matches_submodule(&file.path, found),
-            FileMode::Regular | FileMode::Executable | FileMode::Symlink => {
-                index.all_matches(&file.path, found);
-            }
+        let is_folder = file.content == InputContent::EmptyFolder;
+        if file.mode == FileMode::Submodule && !is_folder {
+            index.matches_submodule(&file.path, found);
+        } else {
+            index.all_matches(&file.path, found);
         }
         let (project, by) = taken?;
         Some(ListedInput {
             path: file.path.clone(),
             is_committed,
+            is_folder,
             pattern: by.line(&file.path),
             source: by.source(project, &workspace.manifest_file),
         })

@@ -7,6 +7,7 @@ mod digest;
 mod filters;
 mod index;
 mod list;
+mod taken_by;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,8 +21,9 @@ use thiserror::Error;
 pub use compare::{Difference, ParentChange, differences};
 pub use digest::digests;
 pub use filters::{LfsChange, filtered, lfs_changes};
-pub use index::{InputIndex, Projects, TakenBy};
+pub use index::{InputIndex, Projects};
 pub use list::{ListedInput, list};
+pub use taken_by::TakenBy;
 
 use crate::git::{EntryKind, GitError, Snapshot, WalkedFile, is_attributes_file};
 use crate::model::{ErrorKind, FileMode, ObjectId, ProjectName, RepoPath};
@@ -50,6 +52,9 @@ pub enum InputContent {
     Lfs(ObjectId),
     /// Not committed, in the work tree: the SHA-256 of the file, or of a link's target.
     Extra([u8; 32]),
+    /// A folder in which every file is ignored: an engine gets it without any. Its mode is that of a submodule, which is such a
+    /// folder where it is not initialised.
+    EmptyFolder,
 }
 
 /// The inputs of some projects, by name.
@@ -102,8 +107,10 @@ pub fn files(
 ) -> Result<InputFiles, InputsError> {
     let projects: Vec<(&ProjectName, &Project)> =
         workspace.projects.iter().filter(|(name, _)| selected.contains(*name)).collect();
-    let mut files = committed(workspace, &projects, snapshot)?;
+    let Found { mut files, ignoring_folders, attributes } = found(workspace, &projects, snapshot)?;
+    filters::mark(&mut files, &snapshot.attributes(&attributes)?);
     complete(&projects, &mut files, work_dir)?;
+    files.iter_mut().zip(ignoring_folders).for_each(|(files, folders)| add_empty(files, folders));
     Ok(projects.into_iter().map(|(name, _)| name.clone()).zip(files).collect())
 }
 
@@ -125,30 +132,41 @@ fn complete(
     Ok(())
 }
 
-/// The committed inputs, for each project in the given order.
-fn committed(
-    workspace: &Workspace,
-    projects: &Projects<'_>,
-    snapshot: &Snapshot<'_>,
-) -> Result<Vec<Vec<InputFile>>, GitError> {
-    let Found { mut files, attributes } = found(workspace, projects, snapshot)?;
-    filters::mark(&mut files, &snapshot.attributes(&attributes)?);
-    Ok(files)
+/// Adds those of the folders that have no input below them.
+fn add_empty(files: &mut Vec<InputFile>, folders: BTreeSet<RepoPath>) {
+    let is_empty = |folder: &RepoPath| {
+        let below = [folder.as_bytes(), b"/"].concat();
+        let first = files.partition_point(|file| file.path.as_bytes() < below.as_slice());
+        !files.get(first).is_some_and(|file| file.path.is_within(folder))
+    };
+    let (mode, content) = (FileMode::Submodule, InputContent::EmptyFolder);
+    let empty = folders.into_iter().filter(is_empty).map(|path| InputFile { path, mode, content });
+    let empty: Vec<InputFile> = empty.collect();
+    if !empty.is_empty() {
+        files.extend(empty);
+        files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+    }
 }
 
 /// What a walk over the folders of inputs found.
 struct Found {
     /// The committed inputs, for each project in the given order, whatever `.gitattributes` say of them.
     files: Vec<Vec<InputFile>>,
+    /// Folders that a build gets even if every file in them is ignored, and in which one is, for each project.
+    ignoring_folders: Vec<BTreeSet<RepoPath>>,
     /// The `.gitattributes` in these folders.
     attributes: BTreeMap<RepoPath, ObjectId>,
 }
 
 fn found(workspace: &Workspace, projects: &Projects<'_>, snapshot: &Snapshot<'_>) -> Result<Found, GitError> {
     let index = InputIndex::new(projects, &workspace.rebuild_all);
-    let empty = || Found { files: vec![Vec::new(); projects.len()], attributes: BTreeMap::new() };
+    let empty = || Found {
+        files: vec![Vec::new(); projects.len()],
+        ignoring_folders: vec![BTreeSet::new(); projects.len()],
+        attributes: BTreeMap::new(),
+    };
     let walk = |snapshot: &Snapshot<'_>, entries: &[(RepoPath, EntryKind)]| {
-        let Found { mut files, mut attributes } = empty();
+        let Found { mut files, mut ignoring_folders, mut attributes } = empty();
         // A walk tells of a folder here and of its files there.
         let walk = RefCell::new(index.walk());
         let mut enter = |path: &RepoPath| walk.borrow_mut().enter(path);
@@ -163,19 +181,27 @@ fn found(workspace: &Workspace, projects: &Projects<'_>, snapshot: &Snapshot<'_>
             if file.mode == FileMode::Submodule {
                 index.matches_submodule(file.path, take);
             } else {
-                walk.borrow_mut().matches(file.path, take);
+                let ignored = |number: usize, by: TakenBy<'_>| {
+                    let (_, project) = projects[number];
+                    let above = std::iter::successors(file.path.parent(), RepoPath::parent);
+                    let kept = above.filter(|folder| by.keeps_folder(project, folder));
+                    ignoring_folders[number].extend(kept);
+                };
+                walk.borrow_mut().matches(file.path, take, ignored);
             }
         };
         for (path, _) in entries {
             snapshot.walk_from(path, &mut enter, &mut visit)?;
         }
-        Ok(Found { files, attributes })
+        Ok(Found { files, ignoring_folders, attributes })
     };
     let entries = snapshot.children(&RepoPath::default())?;
     let min_entries = if projects.len() < MIN_PROJECTS_FOR_THREADS { entries.len().max(1) } else { 1 };
     let mut all = empty();
     for found in snapshot.in_parallel(&entries, min_entries, walk)? {
         all.files.iter_mut().zip(found.files).for_each(|(files, found)| files.extend(found));
+        let folders = all.ignoring_folders.iter_mut().zip(found.ignoring_folders);
+        folders.for_each(|(folders, found)| folders.extend(found));
         all.attributes.extend(found.attributes);
     }
     Ok(all)
@@ -197,7 +223,10 @@ fn extra(project: &Project, work_dir: &Path) -> Result<Vec<InputFile>, InputsErr
                 if entry.file_name() != ".git" && index.can_match_below(&path) {
                     waiting.push(path);
                 }
-            } else if patterns.decide(&path).is_some_and(|line| index::is_extra_input(project, line, &path)) {
+            } else if patterns
+                .decide(&path)
+                .is_some_and(|line| taken_by::is_extra_input(project, line, &path))
+            {
                 let (mode, sha256) = read_extra(&entry.path(), kind)
                     .map_err(|source| InputsError::Extra { path: entry.path(), source })?;
                 found.push(InputFile { path, mode, content: InputContent::Extra(sha256) });

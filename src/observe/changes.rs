@@ -1,6 +1,7 @@
 //! Why projects differ from the base by themselves: the law is that whatever makes another digest is a reason.
 //!
-//! A file that changed is a reason exactly if it is an input in the base or now. Whatever else the digest covers is
+//! A file that changed is a reason exactly if it is an input in the base or now, and a folder without inputs if only one of
+//! the two trees has it. Whatever else the digest covers is
 //! compared by [`inputs::differences`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -25,7 +26,7 @@ pub fn direct_changes(
 ) -> Result<BTreeMap<ProjectName, Vec<Reason>>, GitError> {
     let compared = Base::read(workspace, source, base, changes)?;
     let lfs = inputs::lfs_changes(base, head, changes)?;
-    let mut reasons = files(workspace, compared.as_ref().ok(), changes, &lfs);
+    let mut reasons = files(workspace, compared.as_ref().ok(), Trees { base, head }, changes, &lfs)?;
     match &compared {
         Err(UnreadableBase(why)) => {
             for name in workspace.projects.keys() {
@@ -53,15 +54,23 @@ fn reason(name: &ProjectName, difference: Difference) -> Reason {
     }
 }
 
+/// What is compared.
+#[derive(Clone, Copy)]
+struct Trees<'t> {
+    base: &'t Snapshot<'t>,
+    head: &'t Snapshot<'t>,
+}
+
 /// Changed files that are inputs in the base or now, those of them that are no longer or only now stored with Git LFS, and changed
 /// pattern files. Without a base that can be read, those
 /// that are inputs now.
 fn files(
     workspace: &Workspace,
     base: Option<&Base<'_>>,
+    trees: Trees<'_>,
     changes: &[Change],
     lfs: &[LfsChange],
-) -> BTreeMap<ProjectName, Vec<Reason>> {
+) -> Result<BTreeMap<ProjectName, Vec<Reason>>, GitError> {
     let changed = changes.iter().map(|change| &change.path);
     let paths = PathSet::new(changed.chain(lfs.iter().map(|change| &change.path)));
     let now: Vec<(&ProjectName, &Project)> = workspace.projects.iter().collect();
@@ -78,6 +87,7 @@ fn files(
     let is_defined_as_now = |name| base.is_some_and(|base| !base.redefined.contains_key(name));
 
     let mut reasons: BTreeMap<ProjectName, Vec<Reason>> = BTreeMap::new();
+    let mut folders: BTreeMap<(&ProjectName, RepoPath), Reason> = BTreeMap::new();
     for (number, change) in changes.iter().enumerate() {
         // What changed inside of a submodule stands behind it, and is a part of its change.
         let inside =
@@ -102,6 +112,32 @@ fn files(
         for (name, reason) in taken {
             reasons.entry(name.clone()).or_default().push(reason);
         }
+        let other_tree = match change.kind {
+            ChangeKind::Added => trees.base,
+            ChangeKind::Deleted => trees.head,
+            ChangeKind::Modified => continue,
+        };
+        let mut kept = Vec::new();
+        now_index.ignored_matches(&change.path, |number, by| {
+            if change.kind == ChangeKind::Added || is_defined_as_now(now[number].0) {
+                kept.push((now[number], by));
+            }
+        });
+        if let Some(index) = before_index.as_ref().filter(|_| change.kind == ChangeKind::Deleted) {
+            index.ignored_matches(&change.path, |number, by| kept.push((before[number], by)));
+        }
+        for ((name, project), by) in kept {
+            let above = std::iter::successors(change.path.parent(), RepoPath::parent);
+            for path in above.filter(|folder| by.keeps_folder(project, folder)) {
+                if !other_tree.has_folder(&path)? {
+                    let reason = folder(workspace, change.kind, &path, name, project, by);
+                    folders.entry((name, path)).or_insert(reason);
+                }
+            }
+        }
+    }
+    for ((name, _), reason) in folders {
+        reasons.entry(name.clone()).or_default().push(reason);
     }
     for change in lfs {
         let mut taken: BTreeMap<&ProjectName, Reason> = BTreeMap::new();
@@ -132,7 +168,7 @@ fn files(
             reasons.entry(name.clone()).or_default().push(reason);
         }
     }
-    reasons
+    Ok(reasons)
 }
 
 /// Whose input a changed path is: a submodule is one as a whole.
@@ -157,6 +193,23 @@ fn file(
         change: change.kind,
         inside,
         pattern: by.line(&change.path),
+        source: by.source(project, &workspace.manifest_file),
+        project: name.clone(),
+    }
+}
+
+fn folder(
+    workspace: &Workspace,
+    change: ChangeKind,
+    path: &RepoPath,
+    name: &ProjectName,
+    project: &Project,
+    by: TakenBy<'_>,
+) -> Reason {
+    Reason::Folder {
+        path: path.clone(),
+        change,
+        pattern: by.line(path),
         source: by.source(project, &workspace.manifest_file),
         project: name.clone(),
     }

@@ -22,6 +22,17 @@ pub enum Reason {
         /// Whose input it is: the project's own, or one that it needs.
         project: ProjectName,
     },
+    /// A folder that the build gets, though every file in it is ignored, is only in the base or only there now.
+    Folder {
+        path: RepoPath,
+        change: ChangeKind,
+        /// The line that makes it an input, as written.
+        pattern: String,
+        /// Where that line stands: `file:line`.
+        source: String,
+        /// Whose input it is: the project's own, or one that it needs.
+        project: ProjectName,
+    },
     /// An input file is the same blob as in the base, but only one of the two is stored with Git LFS.
     Lfs {
         path: RepoPath,
@@ -71,6 +82,13 @@ impl fmt::Display for Reason {
         match self {
             Self::File { path, change, inside, pattern, source, project } => {
                 write!(formatter, "`{path}` {}was {change} and matches", files_inside(inside))?;
+                write!(formatter, " `{pattern}` ({source}) of `{project}`")
+            }
+            Self::Folder { path, change, pattern, source, project } => {
+                write!(
+                    formatter,
+                    "the folder `{path}`, whose files are all ignored, was {change} and matches"
+                )?;
                 write!(formatter, " `{pattern}` ({source}) of `{project}`")
             }
             Self::Lfs { path, is_lfs, attributes, pattern, source, project } => {

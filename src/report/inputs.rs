@@ -11,6 +11,7 @@ pub fn json(head: CommitId, is_dirty: bool, project: &ProjectName, inputs: &[Lis
         json!({
             "path": input.path.to_string(),
             "committed": input.is_committed,
+            "folder": input.is_folder,
             "pattern": input.pattern,
             "source": input.source,
         })
@@ -26,5 +27,9 @@ pub fn json(head: CommitId, is_dirty: bool, project: &ProjectName, inputs: &[Lis
 
 /// One line an input: its path, and where the line stands that takes it.
 pub fn text(inputs: &[ListedInput]) -> String {
-    inputs.iter().map(|ListedInput { path, source, .. }| format!("{path}  {source}\n")).collect()
+    let line = |input: &ListedInput| {
+        let ListedInput { path, source, is_folder, .. } = input;
+        format!("{path}{}  {source}\n", if *is_folder { "/" } else { "" })
+    };
+    inputs.iter().map(line).collect()
 }

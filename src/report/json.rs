@@ -238,6 +238,14 @@ impl Serialize for ReasonJson<'_> {
                 map.serialize_entry("source", source)?;
                 map.serialize_entry("project", project)?;
             }
+            Reason::Folder { path, change, pattern, source, project } => {
+                kind("folder")?;
+                map.serialize_entry("path", &path.to_string())?;
+                map.serialize_entry("change", change)?;
+                map.serialize_entry("pattern", pattern)?;
+                map.serialize_entry("source", source)?;
+                map.serialize_entry("project", project)?;
+            }
             Reason::Lfs { path, is_lfs, attributes, pattern, source, project } => {
                 kind("lfs")?;
                 map.serialize_entry("path", &path.to_string())?;

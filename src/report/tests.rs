@@ -176,6 +176,13 @@ fn reasons() -> Vec<Reason> {
             source: "lib/.rebuild_patterns:1".to_owned(),
             project: project.clone(),
         },
+        Reason::Folder {
+            path: path("lib/tests"),
+            change: ChangeKind::Added,
+            pattern: "COPY .".to_owned(),
+            source: "lib/Dockerfile:2".to_owned(),
+            project: project.clone(),
+        },
         Reason::Lfs {
             path: path("lib/model"),
             is_lfs: true,
@@ -214,6 +221,7 @@ fn reasons() -> Vec<Reason> {
     for reason in &all {
         match reason {
             Reason::File { .. }
+            | Reason::Folder { .. }
             | Reason::Lfs { .. }
             | Reason::Patterns { .. }
             | Reason::Entry { .. }
@@ -420,6 +428,7 @@ fn small_answers() -> Vec<Value> {
     let listed = ListedInput {
         path: path("api/a"),
         is_committed: true,
+        is_folder: false,
         pattern: "COPY a".to_owned(),
         source: "api/Dockerfile:2".to_owned(),
     };

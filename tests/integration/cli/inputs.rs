@@ -70,6 +70,52 @@ fn each_input_is_listed_with_the_line_that_takes_it() {
     ");
 }
 
+/// As for Docker, whose image has the folder too (I10).
+#[test]
+fn a_folder_whose_files_are_all_ignored_is_an_input_though_none_of_them_is() {
+    let world = World::of(&[
+        ("projects.toml", "workspace.name = 'shop'\n[projects.api]\npath = 'api'\n"),
+        ("api/Dockerfile", "FROM scratch\nCOPY . /\n"),
+        ("api/.dockerignore", "tests/*\n**/cache\n"),
+        ("api/main", ""),
+    ]);
+    world.write("api/tests/one", "").write("api/deep/er/cache/x", "").commit();
+
+    let inputs = world.shown(["inputs", "api"]);
+    let new = world.shown(["why", "api", "--base", "HEAD~1", "-q"]);
+    world.write("api/tests/two", "").commit();
+    let another = world.shown(["why", "api", "--base", "HEAD~1", "-q"]);
+    world.git(["rm", "-q", "-r", "api/tests"]);
+    world.commit();
+    let gone = world.shown(["why", "api", "--base", "HEAD~1", "-q"]);
+
+    assert_snapshot!(inputs, @"
+    api/.dockerignore  api/Dockerfile:2
+    api/Dockerfile  api/Dockerfile:2
+    api/deep/  api/Dockerfile:2
+    api/deep/er/  api/Dockerfile:2
+    api/main  api/Dockerfile:2
+    api/tests/  api/Dockerfile:2
+    [exit: 0]
+    ");
+    assert_snapshot!(new, @"
+    `api` is affected:
+      the folder `api/deep`, whose files are all ignored, was added and matches `COPY .` (api/Dockerfile:2) of `api`
+      the folder `api/deep/er`, whose files are all ignored, was added and matches `COPY .` (api/Dockerfile:2) of `api`
+      the folder `api/tests`, whose files are all ignored, was added and matches `COPY .` (api/Dockerfile:2) of `api`
+    [exit: 0]
+    ");
+    assert_snapshot!(another, @"
+    `api` is not affected: none of its inputs, nor of what it needs, differs from the base
+    [exit: 0]
+    ");
+    assert_snapshot!(gone, @"
+    `api` is affected:
+      the folder `api/tests`, whose files are all ignored, was deleted and matches `COPY .` (api/Dockerfile:2) of `api`
+    [exit: 0]
+    ");
+}
+
 #[test]
 fn a_list_for_other_programs_says_what_is_committed() {
     let world = World::of(&[
@@ -87,18 +133,21 @@ fn a_list_for_other_programs_says_what_is_committed() {
       "inputs": [
         {
           "committed": true,
+          "folder": false,
           "path": "a/Dockerfile",
           "pattern": "a/Dockerfile",
           "source": "projects.toml:2"
         },
         {
           "committed": true,
+          "folder": false,
           "path": "a/b",
           "pattern": "COPY b",
           "source": "a/Dockerfile:2"
         },
         {
           "committed": false,
+          "folder": false,
           "path": "a/dist/app",
           "pattern": "a/dist/**",
           "source": "projects.toml:4"

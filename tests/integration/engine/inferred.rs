@@ -10,7 +10,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use chinampa::internals::engine::{Context, ContextFile};
 use chinampa::internals::git;
-use chinampa::internals::inputs;
+use chinampa::internals::inputs::{self, InputContent};
 use chinampa::internals::model::{FileMode, RepoPath};
 use chinampa::internals::workspace::{ManifestSource, Workspace};
 
@@ -215,7 +215,9 @@ impl Checkout {
             context.add_folders(folders);
             context.files
         };
-        [sent(&|path| inputs.contains(path), inferred.folders()), sent(&|_| true, folders)]
+        let empty = files[name].iter().filter(|file| file.content == InputContent::EmptyFolder);
+        let kept = inferred.folders().into_iter().chain(empty.map(|file| file.path.clone())).collect();
+        [sent(&|path| inputs.contains(path), kept), sent(&|_| true, folders)]
     }
 
     /// What an image of either context holds; `None` where the engine refuses to build it.
@@ -233,17 +235,8 @@ impl Checkout {
     }
 }
 
-/// Without folders that hold no file: where all files of one below a source are ignored, an engine that gets the folder keeps it. Without
-/// times, as folders have that of their layer.
+/// Without times, as folders have that of their layer.
 fn comparable(mut files: BTreeMap<Vec<u8>, Found>) -> BTreeMap<Vec<u8>, Found> {
-    let has_file = |folder: &[u8]| {
-        let is_in = |path: &[u8]| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with(b"/"));
-        files.iter().any(|(path, found)| found.kind != tar::EntryType::Directory && is_in(path))
-    };
-    let is_empty =
-        |(path, found): &(&Vec<u8>, &Found)| found.kind == tar::EntryType::Directory && !has_file(path);
-    let empty: Vec<Vec<u8>> = files.iter().filter(is_empty).map(|(path, _)| path.clone()).collect();
-    empty.iter().for_each(|path| drop(files.remove(path)));
     files.values_mut().for_each(|found| found.modified = 0);
     files
 }

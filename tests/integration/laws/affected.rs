@@ -146,6 +146,7 @@ fn check(base: &State<'_>, head: &State<'_>) -> Result<(), TestCaseError> {
 
     for name in read.workspace.projects.keys() {
         check_lfs(base, read, name, &changes)?;
+        check_folders(base, read, name, &changes)?;
     }
 
     for (name, image) in reused_with_diff(base, read, changes.clone()) {
@@ -188,6 +189,31 @@ fn check_lfs(
         let is_input = before.contains_key(path) || now.contains_key(path);
         let is_so = now.get(path).is_none_or(|now| matches!(now, InputContent::Lfs(_)) == is_lfs);
         prop_assert!(is_input && is_so, "`{}` is told of `{}`", path, name);
+    }
+    Ok(())
+}
+
+/// Checks that a folder is told that the build gets in one of the two, with an input in it or none, and that is only in one.
+fn check_folders(
+    base: &State<'_>,
+    read: &Read,
+    name: &ProjectName,
+    changes: &Changes,
+) -> Result<(), TestCaseError> {
+    let Some(before) = &base.read else { return Ok(()) };
+    let inputs = |read: &Read| -> Vec<(RepoPath, InputContent)> {
+        let files = read.files.get(name).into_iter().flatten();
+        files.map(|file| (file.path.clone(), file.content)).collect()
+    };
+    let (before, now) = (inputs(before), inputs(read));
+    for reason in changes.direct.get(name).into_iter().flatten() {
+        let Reason::Folder { path, .. } = reason else { continue };
+        let is_got = |inputs: &[(RepoPath, InputContent)]| {
+            inputs.iter().any(|(input, content)| {
+                input.is_within(path) && (input != path || *content == InputContent::EmptyFolder)
+            })
+        };
+        prop_assert!(is_got(&before) != is_got(&now), "the folder `{}` is told of `{}`", path, name);
     }
     Ok(())
 }

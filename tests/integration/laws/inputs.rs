@@ -259,6 +259,10 @@ fn documented(format: &[&str], theme: &str) -> World {
         .write("model/Dockerfile", "FROM scratch\nCOPY weights.bin /\n")
         .write("model/weights.bin", pointer)
         .write("model/.gitattributes", "*.bin filter=lfs\n");
+    world
+        .write("tool/Dockerfile", "FROM scratch\nCOPY . /\n")
+        .write("tool/.dockerignore", "tests/*\n")
+        .write("tool/tests/one", "1\n");
     std::os::unix::fs::symlink("é", world.file("site/link")).unwrap();
     std::fs::create_dir(world.file("site/theme")).unwrap();
     world.git(["add", "-A"]);
@@ -275,7 +279,8 @@ fn the_documented_vectors_are_what_the_documented_format_and_the_library_give() 
     let usual = digests(&documented(&[], "1234567890123456789012345678901234567890"));
     let of_sha256 = digests(&documented(&["--object-format=sha256"], &"1".repeat(64)));
 
-    let names = [("lib", &usual), ("api", &usual), ("site", &usual), ("model", &usual), ("lib", &of_sha256)];
+    let names = ["lib", "api", "site", "model", "tool"].map(|name| (name, &usual));
+    let names = names.into_iter().chain([("lib", &of_sha256)]).collect::<Vec<_>>();
     assert_eq!(vectors.len(), names.len());
     for (vector, (name, digests)) in vectors.iter().zip(names) {
         let (records, digest) = vector.trim_end().rsplit_once('\n').unwrap();

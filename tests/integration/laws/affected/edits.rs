@@ -303,7 +303,8 @@ fn ignore_file() -> impl Strategy<Value = (&'static str, Option<&'static str>)> 
     (
         name,
         proptest::option::of(select(
-            &["*.md\n", "src\n", "# nothing\n", "*\n!src\n", "**/a.rs\n", "lib/link\n"][..],
+            &["*.md\n", "src\n", "# nothing\n", "*\n!src\n", "**/a.rs\n", "lib/link\n", "src/*\n", "**/*\n"]
+                [..],
         )),
     )
 }
