@@ -103,7 +103,7 @@ impl fmt::Display for Reason {
                 write!(formatter, "the base's `{project}` can't be read: {}", printable(why))
             }
             Self::UnreadableBase { why } => {
-                write!(formatter, "the base's manifest can't be read: {}", printable(why))
+                write!(formatter, "nothing of the base can be compared: {}", printable(why))
             }
             Self::Entry { keys, project } => {
                 let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();

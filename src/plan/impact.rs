@@ -87,7 +87,9 @@ impl Spread<'_> {
         if self.changed.contains(node) {
             reasons.extend(direct[node.name()].iter().cloned());
         }
-        reasons.extend(self.changed_needs.of(node).filter_map(|need| direct[need].first().cloned()));
+        // Without a base to compare with, each project has that reason of its own.
+        let of_needs = self.changed_needs.of(node).filter_map(|need| direct[need].first());
+        reasons.extend(of_needs.filter(|reason| !matches!(reason, Reason::UnreadableBase { .. })).cloned());
         let affected_needs = node.needs().filter(|need| self.affected.contains(*need));
         reasons.extend(affected_needs.map(|need| Reason::Need { project: need.name().clone() }));
         reasons

@@ -113,6 +113,17 @@ fn an_unknown_base_affects_everything_and_says_why() {
 }
 
 #[test]
+fn a_base_that_cannot_be_compared_is_a_reason_of_each_project_once() {
+    let unreadable = Reason::UnreadableBase { why: "it has no `projects.toml`".to_owned() };
+    let direct = graph().order().map(|project| (project.clone(), vec![unreadable.clone()])).collect();
+
+    let impact = impact(&graph(), &Changes { direct, ..changes(&[]) }, &graph().order().cloned().collect());
+
+    let api = &impact.project(&name("api")).unwrap().reasons;
+    assert_eq!(*api, [unreadable, Reason::Need { project: name("lib") }]);
+}
+
+#[test]
 fn the_diff_strategy_builds_what_the_diff_affects_and_what_has_no_image() {
     let mut observed = observed(&["lib"], &["base", "lib", "api"]);
     assert_eq!(built(&plan(&observed, Strategy::Diff, &Force::None)), ["lib", "api", "site"]);

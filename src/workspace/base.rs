@@ -95,8 +95,14 @@ impl<'w> Base<'w> {
         let old = match manifest(base, &ManifestSource::Tree) {
             Ok((old, _)) => old,
             Err(WorkspaceError::Git(error)) => return Err(error),
-            Err(error @ (WorkspaceError::NoManifest | WorkspaceError::Invalid(_))) => {
-                return Ok(Err(UnreadableBase(in_one_line(&error))));
+            Err(WorkspaceError::NoManifest) => {
+                return Ok(Err(UnreadableBase(format!("it has no `{MANIFEST}`"))));
+            }
+            Err(error @ WorkspaceError::Invalid(_)) => {
+                return Ok(Err(UnreadableBase(format!(
+                    "its `{MANIFEST}` can't be read: {}",
+                    in_one_line(&error)
+                ))));
             }
         };
         let list = |patterns: &[Located<String>]| {
@@ -106,7 +112,7 @@ impl<'w> Base<'w> {
             Ok(patterns) => Cow::Owned(patterns),
             Err(errors) => {
                 let why = errors.first().map(|error| in_one_line(error)).unwrap_or_default();
-                return Ok(Err(UnreadableBase(format!("`rebuild_all` of `{MANIFEST}`: {why}"))));
+                return Ok(Err(UnreadableBase(format!("`rebuild_all` of its `{MANIFEST}`: {why}"))));
             }
         };
         let is_rebuild_all_same = old.workspace.rebuild_all == workspace.settings.rebuild_all;
