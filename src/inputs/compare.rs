@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::definition::{Field, fields};
 use crate::model::ProjectName;
-use crate::workspace::{Base, BaseProject, ParentImage, Project, Workspace};
+use crate::workspace::{Base, BaseProject, ParentImage, Project, Variant, Workspace};
 
 /// How a project is defined otherwise than in the base.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,21 +85,30 @@ fn key(field: &Field<'_>) -> String {
 }
 
 /// What a reference stands for before and now, once for each way in which platforms differ.
+///
+/// A platform that only one of the two has is a difference by itself. It is not told again by a reference that stands for
+/// the same image on a platform of the other.
 fn parent_changes(reference: &str, before: &Project, now: &Project) -> BTreeSet<ParentChange> {
     let platforms = before.variants.iter().chain(&now.variants).map(|variant| &variant.platform);
     let platforms: BTreeSet<_> = platforms.collect();
     let change = |platform| {
-        let in_project = |project: &Project| {
-            let variant = project.variants.iter().find(|variant| &variant.platform == platform)?;
-            let line = variant.line_of(reference).unwrap_or(1);
-            let source = format!("{}:{line}", project.config.dockerfile.value);
-            Some((variant.parents.get(reference)?.clone(), source))
+        let [old, new] = [before, now].map(|project| {
+            let variant = project.variants.iter().find(|variant| &variant.platform == platform);
+            (project, variant)
+        });
+        let image = |(_, variant): (&Project, Option<&Variant>)| variant?.parents.get(reference).cloned();
+        let (before, now) = (image(old), image(new));
+        let is_known_to = |(project, variant): (&Project, Option<&Variant>), image: &Option<ParentImage>| {
+            let mut images = project.variants.iter().map(|variant| variant.parents.get(reference));
+            variant.is_none() && images.any(|other| other == image.as_ref())
         };
-        let (before, now) = (in_project(before), in_project(now));
-        let source = now.as_ref().or(before.as_ref()).map(|(_, source)| source.clone())?;
-        let [before, now] = [before, now].map(|parent| parent.map(|(image, _)| image));
-        let reference = reference.to_owned();
-        (before != now).then_some(ParentChange { reference, source, before, now })
+        if before == now || is_known_to(old, &now) || is_known_to(new, &before) {
+            return None;
+        }
+        let (project, variant) = if now.is_some() { new } else { old };
+        let line = variant.and_then(|variant| variant.line_of(reference)).unwrap_or(1);
+        let source = format!("{}:{line}", project.config.dockerfile.value);
+        Some(ParentChange { reference: reference.to_owned(), source, before, now })
     };
     platforms.into_iter().filter_map(change).collect()
 }

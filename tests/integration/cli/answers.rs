@@ -453,6 +453,20 @@ fn why_not_names_the_files_that_were_near_and_what_did_not_take_them() {
 }
 
 #[test]
+fn another_platform_is_a_reason_by_itself_and_no_other_parent() {
+    let (world, _) = world();
+    world.write("projects.toml", format!("{MANIFEST}platforms = [\"linux/arm64\"]\n")).commit();
+
+    let why = world.shown(["why", "site", "--base", "HEAD~1", "-q"]);
+
+    assert_snapshot!(why, @"
+    `site` is affected:
+      the manifest's entry of `site` differs in `platforms`
+    [exit: 0]
+    ");
+}
+
+#[test]
 fn why_tells_which_argument_and_which_parent_differs() {
     let (world, _) = world();
     let arguments = |arguments: &str| format!("{MANIFEST}build_args = {{ {arguments} }}\n");
