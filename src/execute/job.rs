@@ -50,7 +50,7 @@ pub enum PullSource {
     /// In a registry, by digest.
     Registry { image: ImageRef, login: Option<Login> },
     /// In the engine, which is the cache itself: only the name is missing.
-    Engine { image: ImageRef, id: ManifestDigest },
+    Engine { id: ManifestDigest },
 }
 
 /// All that a build takes; only the images of its dependencies are missing.
@@ -107,15 +107,6 @@ pub struct Tags {
     pub commit: Option<CommitId>,
     /// `None` for uncommitted work and detached heads.
     pub branch: Option<BranchName>,
-}
-
-impl PullSource {
-    /// How the cache names it.
-    pub fn image(&self) -> &ImageRef {
-        match self {
-            Self::Registry { image, .. } | Self::Engine { image, .. } => image,
-        }
-    }
 }
 
 impl Job {

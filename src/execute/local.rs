@@ -72,10 +72,12 @@ pub(super) fn pull_of(
     login: Option<&Login>,
 ) -> Pull {
     let Image { repository, digest, tag } = image;
-    let reference = registry.image(repository, tag);
     let source = match registry.storage() {
-        Storage::Engine => PullSource::Engine { image: reference, id: *digest },
-        Storage::Remote => PullSource::Registry { image: reference.pinned(*digest), login: login.cloned() },
+        Storage::Engine => PullSource::Engine { id: *digest },
+        Storage::Remote => {
+            let image = registry.image(repository, tag).pinned(*digest);
+            PullSource::Registry { image, login: login.cloned() }
+        }
     };
     Pull {
         engine: engine.clone(),
@@ -102,7 +104,7 @@ pub(super) async fn pull(pull: &Pull) -> Result<Outcome, ExecuteError> {
             let digest = pulled.map_err(failed)?;
             Ok(Outcome::Pulled { image: name.clone(), from: image.clone(), digest })
         }
-        PullSource::Engine { id, .. } => {
+        PullSource::Engine { id } => {
             let failed = |source| ExecuteError::Name { image: name.clone(), source: Box::new(source) };
             engine.tag(id, name).await.map_err(failed)?;
             Ok(Outcome::Reused { image: name.clone(), digest: *id })

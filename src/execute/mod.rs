@@ -40,6 +40,7 @@ pub use report::{BuildReport, Event, Failure, Outcome, ProjectReport};
 pub use schedule::Durations;
 pub use untrusted::UntrustedRun;
 
+use job::PullSource;
 use report::Needed;
 
 use crate::engine::{Engine, InlineCacheFault};
@@ -122,8 +123,10 @@ impl Executor<'_> {
     }
 
     fn pull<'s>(&'s self, project: &'s ProjectName, pull: &'s Pull) -> Running<'s> {
-        let image = pull.source.image().clone();
-        (self.on_event)(Event::Pulling { project: project.clone(), image });
+        // Where the engine is the cache, the image only gets another name.
+        if let PullSource::Registry { image, .. } = &pull.source {
+            (self.on_event)(Event::Pulling { project: project.clone(), image: image.clone() });
+        }
         Box::pin(async move {
             let started = Instant::now();
             let outcome = local::pull(pull).await;
