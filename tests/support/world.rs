@@ -135,7 +135,12 @@ impl World {
 
     /// The same with any number of arguments.
     pub fn command_of(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_chinampa"));
+        self.program(env!("CARGO_BIN_EXE_chinampa"), arguments)
+    }
+
+    /// Any other program, ready to be run as the binary would be.
+    pub fn program(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .current_dir(self.path())

@@ -9,6 +9,7 @@ mod identity;
 mod lfs;
 mod lifecycle;
 mod local;
+mod migrating;
 mod monorepo;
 mod named_contexts;
 mod nowhere;
