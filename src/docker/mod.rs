@@ -8,6 +8,7 @@ mod address_error;
 mod config;
 mod context;
 mod host;
+mod image;
 mod json_lines;
 mod stream;
 
@@ -19,7 +20,7 @@ use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use thiserror::Error;
@@ -31,6 +32,7 @@ pub use address::{EngineAddress, EngineSettings};
 pub use address_error::AddressError;
 pub use config::{DockerConfig, DockerConfigError};
 pub use host::{DockerHost, InvalidDockerHost};
+pub(crate) use image::EngineImage;
 pub(crate) use json_lines::JsonLines;
 
 /// The API of Docker 20.10, the oldest engine that this is tried with.
@@ -119,6 +121,23 @@ impl Docker {
     /// [`DockerError::Unreachable`] when nobody answers there, [`DockerError::NotAnEngine`] when something else does,
     /// [`DockerError::TooOld`] below API 1.41.
     pub async fn connect(engine: &EngineAddress) -> Result<Self, DockerError> {
+        let docker = Self::new(engine)?;
+        let engine = docker.engine;
+        let bollard = docker
+            .bollard
+            .negotiate_version()
+            .await
+            .map_err(|error| no_version(&engine, from_bollard(&engine, "tell its version", error)))?;
+        let api = bollard.client_version();
+        if api < OLDEST_API {
+            return Err(DockerError::TooOld { engine, api: api.to_string() });
+        }
+        tracing::info!("using the Docker engine at {engine}, API {api}");
+        Ok(Self { engine, client: docker.client, bollard })
+    }
+
+    /// An engine that nobody has asked yet.
+    fn new(engine: &EngineAddress) -> Result<Self, DockerError> {
         let engine = Arc::new(engine.clone());
         let connector = Connector { engine: Arc::clone(&engine) };
         let client = Client::builder(TokioExecutor::new()).build::<_, Body>(connector);
@@ -133,16 +152,16 @@ impl Docker {
             ANSWER_SECONDS,
             bollard::API_DEFAULT_VERSION,
         )
-        .map_err(|error| from_bollard(&engine, "connect", error))?
-        .negotiate_version()
-        .await
-        .map_err(|error| no_version(&engine, from_bollard(&engine, "tell its version", error)))?;
-        let api = bollard.client_version();
-        if api < OLDEST_API {
-            return Err(DockerError::TooOld { engine, api: api.to_string() });
-        }
-        tracing::info!("using the Docker engine at {engine}, API {api}");
+        .map_err(|error| from_bollard(&engine, "connect", error))?;
         Ok(Self { engine, client, bollard })
+    }
+
+    /// An engine that isn't there.
+    #[cfg(test)]
+    pub(crate) fn nowhere() -> Self {
+        let host = DockerHost::Tcp { host: "127.0.0.1".to_owned(), port: 1 };
+        Self::new(&EngineAddress { host, tls: None, chosen_by: address::ChosenBy::Default })
+            .expect("an address is all that is looked at")
     }
 
     /// The version of the API that is spoken.
@@ -184,8 +203,23 @@ impl Docker {
         path_and_query: &str,
         headers: &[(&str, &str)],
     ) -> Result<Response<Incoming>, DockerError> {
+        self.send(Method::POST, request, path_and_query, headers).await
+    }
+
+    /// As [`Docker::post`], to read something.
+    async fn get(&self, request: &'static str, path: &str) -> Result<Response<Incoming>, DockerError> {
+        self.send(Method::GET, request, path, &[]).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        request: &'static str,
+        path_and_query: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Response<Incoming>, DockerError> {
         let uri = format!("{}/v{}{path_and_query}", base_url(&self.engine), self.bollard.client_version());
-        let mut builder = Request::post(uri);
+        let mut builder = Request::builder().method(method).uri(uri);
         for (name, value) in headers {
             builder = builder.header(*name, *value);
         }

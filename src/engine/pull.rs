@@ -42,14 +42,5 @@ pub(super) async fn run(
 
 /// The id by which the engine knows an image; `None` if it doesn't have it.
 pub(super) async fn id(docker: &Docker, image: &ImageRef) -> Result<Option<ManifestDigest>, EngineError> {
-    let found = match docker.bollard().inspect_image(&image.to_string()).await {
-        Ok(found) => found,
-        Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => return Ok(None),
-        Err(error) => return Err(docker.error("describe an image", error).into()),
-    };
-    match found.id.as_deref().map(str::parse) {
-        Some(Ok(id)) => Ok(Some(id)),
-        Some(Err(error)) => Err(DockerError::unexpected("an image", error).into()),
-        None => Err(DockerError::unexpected("an image", "it has no id").into()),
-    }
+    Ok(docker.image(&image.to_string()).await?.map(|found| found.id))
 }

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::io::{ErrorKind, Read};
 
 use async_trait::async_trait;
-use bollard::models::ImageInspect;
 use bollard::query_parameters::{
     CreateImageOptionsBuilder, ListImagesOptionsBuilder, TagImageOptionsBuilder,
 };
@@ -17,7 +16,7 @@ use futures_util::TryStreamExt;
 use serde::Deserialize;
 
 use super::{MAX_ARTIFACT_BYTES, Registry, RegistryError, RepositoryChange, Storage};
-use crate::docker::Docker;
+use crate::docker::{Docker, EngineImage};
 use crate::model::{ImageRef, InputDigest, Login, ManifestDigest, Platform, RepositoryName, Tag};
 
 /// The file that a document is.
@@ -32,13 +31,13 @@ const MAX_FRAME_BYTES: usize = 1 << 20;
 /// The engine's own store. Nothing has to be pushed, and nobody asks for a password.
 #[derive(Clone, Debug)]
 pub struct EngineStore {
-    docker: bollard::Docker,
+    docker: Docker,
 }
 
 impl EngineStore {
     /// Uses a connection that is there already.
     pub fn new(docker: &Docker) -> Self {
-        Self { docker: docker.bollard().clone() }
+        Self { docker: docker.clone() }
     }
 
     /// The id of the image with this name, if its label says that it is made from `inputs`.
@@ -51,24 +50,18 @@ impl EngineStore {
         inputs: &InputDigest,
     ) -> Result<Option<ManifestDigest>, RegistryError> {
         let Some(found) = self.inspect(image).await? else { return Ok(None) };
-        let labels = found.config.as_ref().and_then(|config| config.labels.as_ref());
-        let made_from = labels.and_then(|labels| labels.get(InputDigest::LABEL)?.parse().ok());
-        if made_from == Some(*inputs) { id_of(image, &found).map(Some) } else { Ok(None) }
+        let made_from = found.labels.get(InputDigest::LABEL).and_then(|label| label.parse().ok());
+        Ok((made_from == Some(*inputs)).then_some(found.id))
     }
 
     /// The store of an engine that isn't there.
     #[cfg(test)]
     pub(super) fn without_an_engine() -> Self {
-        let docker = bollard::Docker::connect_with_http("127.0.0.1:1", 1, bollard::API_DEFAULT_VERSION);
-        Self { docker: docker.expect("an address is all that is looked at") }
+        Self { docker: Docker::nowhere() }
     }
 
-    async fn inspect(&self, image: &ImageRef) -> Result<Option<ImageInspect>, RegistryError> {
-        match self.docker.inspect_image(&image.to_string()).await {
-            Ok(found) => Ok(Some(found)),
-            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
-            Err(error) => Err(engine_failed(image, error)),
-        }
+    async fn inspect(&self, image: &ImageRef) -> Result<Option<EngineImage>, RegistryError> {
+        self.docker.image(&image.to_string()).await.map_err(|error| engine_failed(image, error))
     }
 
     /// Makes an image without a name; returns its id.
@@ -86,6 +79,7 @@ impl EngineStore {
         let body = bollard::body_full(archive.into());
         let progress: Vec<_> = self
             .docker
+            .bollard()
             .create_image(Some(options), Some(body), None)
             .try_collect()
             .await
@@ -111,17 +105,14 @@ impl Registry for EngineStore {
         tag: &Tag,
     ) -> Result<Option<ManifestDigest>, RegistryError> {
         let image = self.image(repository, tag);
-        match self.inspect(&image).await? {
-            Some(found) => id_of(&image, &found).map(Some),
-            None => Ok(None),
-        }
+        Ok(self.inspect(&image).await?.map(|found| found.id))
     }
 
     async fn tags(&self, repository: &RepositoryName) -> Result<Vec<Tag>, RegistryError> {
         let image = ImageRef { host: None, repository: repository.clone(), tag: None, digest: None };
         let filters = HashMap::from([("reference", vec![repository.as_str()])]);
         let options = ListImagesOptionsBuilder::new().filters(&filters).build();
-        let images = self.docker.list_images(Some(options)).await;
+        let images = self.docker.bollard().list_images(Some(options)).await;
         let images = images.map_err(|error| engine_failed(&image, error))?;
         let names = images.iter().flat_map(|found| &found.repo_tags);
         Ok(names.filter_map(|name| name.parse::<ImageRef>().ok()?.tag).collect())
@@ -142,6 +133,7 @@ impl Registry for EngineStore {
             let image = self.image(repository, tag);
             let options = TagImageOptionsBuilder::new().repo(&image.name()).tag(tag.as_str()).build();
             self.docker
+                .bollard()
                 .tag_image(&digest.to_string(), Some(options))
                 .await
                 .map_err(|error| engine_failed(&image, error))?;
@@ -173,7 +165,7 @@ impl Registry for EngineStore {
     async fn untag(&self, repository: &RepositoryName, tag: &Tag) -> Result<(), RegistryError> {
         let image = self.image(repository, tag);
         let options = None::<bollard::query_parameters::RemoveImageOptions>;
-        match self.docker.remove_image(&image.to_string(), options, None).await {
+        match self.docker.bollard().remove_image(&image.to_string(), options, None).await {
             Ok(_) => Ok(()),
             Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(()),
             Err(error) => Err(engine_failed(&image, error)),
@@ -201,13 +193,12 @@ impl Registry for EngineStore {
         let Some(found) = self.inspect(&image).await? else {
             return Ok(None);
         };
-        let labels = found.config.as_ref().and_then(|config| config.labels.as_ref());
-        if !labels.is_some_and(|labels| labels.contains_key(TYPE_LABEL)) {
+        if !found.labels.contains_key(TYPE_LABEL) {
             return Err(not_ours(&image));
         }
         // By id: the tag may move between the two requests.
-        let id = id_of(&image, &found)?.to_string();
-        let mut export = std::pin::pin!(self.docker.export_image(&id));
+        let id = found.id.to_string();
+        let mut export = std::pin::pin!(self.docker.bollard().export_image(&id));
         let mut archive = BytesMut::new();
         while let Some(chunk) = export.try_next().await.map_err(|error| engine_failed(&image, error))? {
             if archive.len() + chunk.len() > MAX_ARTIFACT_BYTES + MAX_FRAME_BYTES {
@@ -233,11 +224,6 @@ fn engine_failed(
 
 fn not_ours(image: &ImageRef) -> RegistryError {
     RegistryError::malformed(image, "it is not a document that chinampa has stored")
-}
-
-fn id_of(image: &ImageRef, found: &ImageInspect) -> Result<ManifestDigest, RegistryError> {
-    let id = found.id.as_deref().and_then(|id| id.parse().ok());
-    id.ok_or_else(|| RegistryError::malformed(image, "the Docker engine gave no image id"))
 }
 
 /// A root file system of one file.

@@ -1,0 +1,88 @@
+//! What an engine says of an image, as far as it is needed.
+//!
+//! Not through `bollard`, whose types demand what engines leave out: of an image that was pulled by its digest, the containerd image
+//! store of Docker 28.5 has a `RootFS` without a `Type`.
+
+use std::collections::HashMap;
+
+use http_body_util::BodyExt;
+use serde::Deserialize;
+
+use super::{Docker, DockerError};
+use crate::model::ManifestDigest;
+
+/// An image of an engine.
+#[derive(Debug)]
+pub(crate) struct EngineImage {
+    pub(crate) id: ManifestDigest,
+    pub(crate) labels: HashMap<String, String>,
+}
+
+/// `GET /images/{name}/json` (Docker Engine API, "Inspect an image").
+#[derive(Deserialize)]
+struct Inspected {
+    #[serde(rename = "Id")]
+    id: String,
+    #[serde(rename = "Config")]
+    config: Option<Config>,
+}
+
+#[derive(Deserialize)]
+struct Config {
+    #[serde(rename = "Labels")]
+    labels: Option<HashMap<String, String>>,
+}
+
+impl Docker {
+    /// The image with this name, digest or id; `None` if the engine doesn't have it.
+    ///
+    /// # Errors
+    /// [`DockerError`] when the engine does not answer, or not with an image.
+    pub(crate) async fn image(&self, name: &str) -> Result<Option<EngineImage>, DockerError> {
+        let answer = match self.get("describe an image", &format!("/images/{name}/json")).await {
+            Err(DockerError::Refused { status: 404, .. }) => return Ok(None),
+            answer => answer?,
+        };
+        let body = answer.into_body().collect().await.map_err(|error| self.broken(error))?.to_bytes();
+        EngineImage::read(&body).map(Some)
+    }
+}
+
+impl EngineImage {
+    fn read(answer: &[u8]) -> Result<Self, DockerError> {
+        let unexpected =
+            |error: Box<dyn std::error::Error + Send + Sync>| DockerError::unexpected("an image", error);
+        let inspected: Inspected =
+            serde_json::from_slice(answer).map_err(|error| unexpected(error.into()))?;
+        let id = inspected.id.parse().map_err(|error| unexpected(Box::new(error)))?;
+        Ok(Self { id, labels: inspected.config.and_then(|config| config.labels).unwrap_or_default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_of_which_the_engine_does_not_know_the_layers_is_an_image() {
+        let id = format!("sha256:{}", "ab".repeat(32));
+
+        let pulled =
+            EngineImage::read(format!(r#"{{"Id":"{id}","RootFS":{{}},"Config":null}}"#).as_bytes()).unwrap();
+        let labelled = format!(r#"{{"Id":"{id}","Config":{{"Labels":{{"a":"b"}}}}}}"#);
+        let labelled = EngineImage::read(labelled.as_bytes()).unwrap();
+
+        assert_eq!((pulled.id.to_string(), pulled.labels.len()), (id, 0));
+        assert_eq!(labelled.labels["a"], "b");
+    }
+
+    #[test]
+    fn an_answer_that_is_no_image_is_an_error() {
+        for answer in ["", "[]", "{}", r#"{"Id":"ab"}"#] {
+            assert!(
+                matches!(EngineImage::read(answer.as_bytes()), Err(DockerError::Unexpected { .. })),
+                "{answer}"
+            );
+        }
+    }
+}
