@@ -244,9 +244,11 @@ fn comparable(mut files: BTreeMap<Vec<u8>, Found>) -> BTreeMap<Vec<u8>, Found> {
 async fn an_image_of_inferred_inputs_is_the_image_of_the_whole_checkout(on: BedEngine) {
     let engine = support::connect(on).await;
     for build in 0..BUILDS[usize::from(is_soak())] {
-        let nonce = unique();
+        // Of a run that failed.
+        let nonce = std::env::var("INFERRED_SEED").unwrap_or_else(|_| unique());
         let seed = u64::from_str_radix(&nonce, 16).unwrap();
-        std::io::stderr().write_all(format!("build {build}: seed {seed}\n").as_bytes()).unwrap();
+        let again = format!("build {build}: again: INFERRED_SEED={nonce}\n");
+        std::io::stderr().write_all(again.as_bytes()).unwrap();
         let mut random = Random(seed);
         let cases: Vec<Case> = (0..CASES).map(|_| Case::new(&mut random, &nonce)).collect();
         let numbered: Vec<(usize, &Case)> = cases.iter().enumerate().collect();
