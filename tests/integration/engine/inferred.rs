@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-use chinampa::internals::engine::{Context, ContextFile};
+use chinampa::internals::engine::{Context, ContextFile, EngineError};
 use chinampa::internals::git;
 use chinampa::internals::inputs::{self, InputContent};
 use chinampa::internals::model::{FileMode, RepoPath};
@@ -228,7 +228,8 @@ impl Checkout {
             let built = support::build(engine, &request(&self.dockerfile, files)).await;
             images.push(match built {
                 Ok(image) => Some(comparable(image.files("/out").await)),
-                Err(_) => None,
+                Err(EngineError::BuildFailed { .. }) => None,
+                Err(error) => panic!("{error:?}"),
             });
         }
         images.try_into().unwrap()

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chinampa::internals::dockerfile::Dockerfile;
 use chinampa::internals::git::Repository;
 use chinampa::internals::infer::{self, Source};
-use chinampa::internals::inputs;
+use chinampa::internals::inputs::{self, InputContent};
 use chinampa::internals::lint::{self, Code, Edit, Finding};
 use chinampa::internals::model::RepoPath;
 use chinampa::internals::patterns::Patterns;
@@ -118,13 +118,15 @@ fn fix(world: &World) -> Vec<Edit> {
     lint::write::fix(&workspace, &lint(world), &snapshot, world.path()).unwrap()
 }
 
+/// Without folders: which of them an engine keeps, an engine says (`engine::inferred`).
 fn inputs_of(world: &World) -> BTreeSet<RepoPath> {
     let repository = Repository::open(world.path()).unwrap();
     let snapshot = repository.snapshot(repository.head().unwrap().commit).unwrap();
     let workspace = Workspace::read(&snapshot, &ManifestSource::Tree).unwrap();
     let all = workspace.projects.keys().cloned().collect();
     let files = inputs::files(&workspace, &all, &snapshot, None).unwrap();
-    files.into_values().flatten().map(|file| file.path).collect()
+    let files = files.into_values().flatten().filter(|file| file.content != InputContent::EmptyFolder);
+    files.map(|file| file.path).collect()
 }
 
 fn is_fixable(finding: &Finding) -> bool {
