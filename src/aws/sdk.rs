@@ -84,8 +84,9 @@ fn answered(status: u16, code: Option<&str>, message: Option<&str>) -> AwsError 
         | "SignatureDoesNotMatch"
         | "UnauthorizedOperation"
         | "UnrecognizedClientException" => AwsError::Denied { answer },
-        _ => match status {
-            401 | 403 => AwsError::Denied { answer },
+        unknown => match status {
+            // A code that is none of those says something else than the status: quotas are 403, too.
+            401 | 403 if unknown.is_empty() => AwsError::Denied { answer },
             429 => AwsError::Throttled { answer },
             500.. => AwsError::Unavailable { answer },
             _ => AwsError::Unexpected { answer },
@@ -151,6 +152,7 @@ mod tests {
             (400, Some("ThrottlingException"), "AWS was asked too often: ThrottlingException: no"),
             (400, Some("LimitExceededException"), "unexpected answer from AWS: LimitExceededException: no"),
             (403, None, "AWS denies it: no"),
+            (403, Some("FileSystemException"), "unexpected answer from AWS: FileSystemException: no"),
             (429, None, "AWS was asked too often: no"),
             (503, None, "AWS is in trouble: no"),
             (301, None, "unexpected answer from AWS: no"),

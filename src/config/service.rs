@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::fields::{Fields, Item};
 
 pub(super) const KEYS: &[&str] =
-    &["kind", "cluster", "name", "arn", "run", "execution_role", "infrastructure_role", "timeout"];
+    &["kind", "cluster", "name", "arn", "alias", "run", "execution_role", "infrastructure_role", "timeout"];
 
 /// The keys that a service of any kind may have.
 const COMMON_KEYS: [&str; 2] = ["kind", "timeout"];
@@ -31,8 +31,8 @@ pub enum Service {
     Ecs { cluster: Template, name: Template },
     /// An Express service of Amazon ECS.
     EcsExpress(EcsExpress),
-    /// A function of AWS Lambda.
-    Lambda { name: Template },
+    /// A function of AWS Lambda. With an alias, a version is published and the alias moved to it.
+    Lambda { name: Template, alias: Option<Template> },
     /// A service of AWS App Runner.
     AppRunner(AppRunner),
     /// Whatever a program does about it.
@@ -206,7 +206,7 @@ impl Kind {
         match self {
             Self::Ecs => &["cluster", "name"],
             Self::EcsExpress => &["cluster", "name", "execution_role", "infrastructure_role"],
-            Self::Lambda => &["name"],
+            Self::Lambda => &["name", "alias"],
             Self::AppRunner => &["name", "arn"],
             Self::Command => &["run"],
         }
@@ -223,8 +223,8 @@ pub(super) fn read(item: Item<'_>) -> Option<ServiceConfig> {
 }
 
 fn service(fields: &Fields<'_>) -> Option<Service> {
-    let [cluster, name, arn, execution, infrastructure] =
-        ["cluster", "name", "arn", "execution_role", "infrastructure_role"]
+    let [cluster, name, arn, alias, execution, infrastructure] =
+        ["cluster", "name", "arn", "alias", "execution_role", "infrastructure_role"]
             .map(|key| fields.item(key).as_ref().and_then(not_empty));
     let run = fields.item("run").and_then(command);
     let kind_item = fields.required("kind")?;
@@ -258,7 +258,7 @@ fn service(fields: &Fields<'_>) -> Option<Service> {
         }
         Kind::Lambda => {
             require(&["name"]);
-            Some(Service::Lambda { name: name? })
+            Some(Service::Lambda { name: name?, alias })
         }
         Kind::AppRunner => {
             if fields.item("name").is_some() == fields.item("arn").is_some() {

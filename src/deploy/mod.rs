@@ -58,6 +58,8 @@ pub use program::ProgramError;
 pub use reason::{ApplyReason, RestartReason};
 pub use request::{Apply, BuiltProject, DeployChoice, DeployRequest, ProjectRequest, target};
 pub use result::{DeployEvent, DeployReport, OnDeployEvent, ProjectOutcome, ProjectResult};
+#[cfg(test)]
+pub use services::Rejection;
 pub use services::{
     AwsEndpoint, Deployment, ServiceError, ServiceEvent, ServiceState, ServiceTimeouts, Services,
 };

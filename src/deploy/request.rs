@@ -181,7 +181,10 @@ pub fn service_fingerprint(service: Option<&ServiceConfig>) -> Fingerprint {
             let names = [express.cluster.to_string(), express.name.to_string()];
             fields("ecs-express", &names.into_iter().chain(roles).collect::<Vec<_>>())
         }
-        Some(Service::Lambda { name }) => fields("lambda", &[name.to_string()]),
+        Some(Service::Lambda { name, alias }) => {
+            let names = std::iter::once(name).chain(alias);
+            fields("lambda", &names.map(ToString::to_string).collect::<Vec<_>>())
+        }
         Some(Service::AppRunner(AppRunner::Name(name))) => fields("apprunner-name", &[name.to_string()]),
         Some(Service::AppRunner(AppRunner::Arn(arn))) => fields("apprunner-arn", &[arn.to_string()]),
         Some(Service::Command { program, arguments }) => {

@@ -11,7 +11,7 @@ use super::*;
 use crate::config::{AwsSecret, AwsSecretService, EnvironmentName};
 use crate::deploy::gate::GateError;
 use crate::deploy::{
-    CheckoutError, LockClaim, LockError, ProgramError, ProjectError, ServiceError, TerraformError,
+    CheckoutError, LockClaim, LockError, ProgramError, ProjectError, Rejection, ServiceError, TerraformError,
     TerraformStep,
 };
 use crate::docker::{DockerConfigError, DockerHost};
@@ -448,6 +448,11 @@ fn each_variant_of_a_deployment_has_its_kind() {
         ServiceError::NoRegion { service: service() } => Input,
         ServiceError::NotBuiltIn { service: "x" } => Input,
         ServiceError::Aws { action: "update", service: service(), source: unexpected() } => Environment,
+        ServiceError::Rejected {
+            action: "update",
+            service: service(),
+            source: Rejection::Invalid { answer: String::new() },
+        } => Failed,
         ServiceError::NotThere { service: service(), detail: String::new() } => Failed,
         ServiceError::WhichContainer {
             service: service(),
@@ -462,6 +467,11 @@ fn each_variant_of_a_deployment_has_its_kind() {
             state: String::new(),
         } => Failed,
         ServiceError::Program(start()) => Environment,
+    ]);
+    check!("deploy/services/rejection.rs", Rejection, [
+        Rejection::Limit { answer: String::new() } => Environment,
+        Rejection::Conflict { answer: String::new() } => Environment,
+        Rejection::Invalid { answer: String::new() } => Failed,
     ]);
     check!("deploy/terraform_error.rs", TerraformError, [
         TerraformError::Git(no_git()) => Environment,

@@ -545,7 +545,7 @@ fn deploy_plan() -> DeployPlan {
         creates: Creates::Unknown,
     };
     let service = config::ServiceConfig {
-        service: config::Service::Lambda { name: "api".parse().unwrap() },
+        service: config::Service::Lambda { name: "api".parse().unwrap(), alias: None },
         timeout: None,
     };
     let restart = ServiceWork::Restart { service, reason: RestartReason::Missing, is_missing: true };

@@ -10,12 +10,12 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-/// What is answered to requests whose method, path, `X-Amz-Target` and `Authorization` contain `asked`.
+/// What is answered to requests whose method, path and query, `X-Amz-Target` and `Authorization` contain `asked`.
 ///
 /// Answers are given in their order, the last one again and again.
 #[derive(Debug)]
 pub(crate) struct Scripted {
-    pub(crate) asked: &'static str,
+    pub(crate) asked: String,
     answers: Vec<Scripting>,
 }
 
@@ -28,19 +28,19 @@ struct Scripting {
 
 impl Scripted {
     pub(crate) fn new<B: Into<Bytes>>(
-        asked: &'static str,
+        asked: impl Into<String>,
         answers: impl IntoIterator<Item = (u16, B)>,
     ) -> Self {
         Self::with_headers(asked, answers.into_iter().map(|(status, body)| (status, Vec::new(), body)))
     }
 
     pub(crate) fn with_headers<B: Into<Bytes>>(
-        asked: &'static str,
+        asked: impl Into<String>,
         answers: impl IntoIterator<Item = (u16, Vec<(&'static str, &'static str)>, B)>,
     ) -> Self {
         let scripting =
             |(status, headers, body): (u16, _, B)| Scripting { status, headers, body: body.into() };
-        Self { asked, answers: answers.into_iter().map(scripting).collect() }
+        Self { asked: asked.into(), answers: answers.into_iter().map(scripting).collect() }
     }
 }
 
@@ -96,11 +96,11 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (target, authorization) = (header("x-amz-target"), header("authorization"));
-    let line = format!("{} {} {target} {authorization}", request.method(), request.uri().path());
+    let line = format!("{} {} {target} {authorization}", request.method(), request.uri());
     let body = request.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default();
     record.lock().unwrap().push((line.clone(), body));
     let mut script = script.lock().unwrap();
-    let matching = script.iter_mut().find(|scripted| line.contains(scripted.asked));
+    let matching = script.iter_mut().find(|scripted| line.contains(&scripted.asked));
     let Scripting { status, headers, body } = match matching {
         Some(Scripted { answers, .. }) if answers.len() > 1 => answers.remove(0),
         Some(Scripted { answers, .. }) => answers[0].clone(),

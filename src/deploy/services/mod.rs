@@ -6,6 +6,7 @@ mod aws;
 #[path = "without_aws.rs"]
 mod aws;
 mod command;
+mod rejection;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use crate::aws::{AwsError, Endpoint};
 use crate::config::{EnvironmentName, Placeholder, Service, ServiceConfig, Template, WorkspaceName};
 use crate::model::{CommitId, ErrorKind, ImageRef, ProjectName, Region, RepositoryName};
 
+pub use rejection::Rejection;
 pub use state::ServiceState;
 
 /// What a deployment brings to one project's service.
@@ -80,6 +82,13 @@ pub enum ServiceError {
         service: String,
         #[source]
         source: AwsError,
+    },
+    #[error("cannot {action} the {service}")]
+    Rejected {
+        action: &'static str,
+        service: String,
+        #[source]
+        source: Rejection,
     },
     #[error("there is no {service}{detail}")]
     NotThere { service: String, detail: String },
@@ -184,6 +193,7 @@ impl ServiceError {
             | Self::WhichContainer { .. }
             | Self::Unsuitable { .. } => ErrorKind::Input,
             Self::Aws { source, .. } => source.kind(),
+            Self::Rejected { source, .. } => source.kind(),
             Self::NotThere { .. } | Self::Refused { .. } | Self::TimedOut { .. } => ErrorKind::Failed,
             Self::Program(error) => error.kind(),
         }
@@ -193,6 +203,7 @@ impl ServiceError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Aws { source, .. } => source.hint(),
+            Self::Rejected { source, .. } => source.hint(),
             Self::Program(error) => error.hint(),
             Self::TimedOut { .. } => Some(
                 "it may still come to run it; `timeout` in the project's `service` has it waited for longer"
@@ -216,6 +227,7 @@ impl ServiceError {
             Self::NoRegion { .. }
             | Self::NotBuiltIn { .. }
             | Self::Aws { .. }
+            | Self::Rejected { .. }
             | Self::NotThere { .. }
             | Self::WhichContainer { .. }
             | Self::Unsuitable { .. }

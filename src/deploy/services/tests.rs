@@ -46,7 +46,7 @@ async fn a_program_gets_the_deployment_in_its_environment() {
 async fn a_program_without_the_feature_says_so() {
     let services = Services::new(None, ServiceTimeouts::default()).await;
 
-    let (result, _) = restart(&services, Service::Lambda { name: "api".parse().unwrap() }).await;
+    let (result, _) = restart(&services, Service::Lambda { name: "api".parse().unwrap(), alias: None }).await;
 
     let error = result.unwrap_err();
     assert!(error.to_string().contains("built without the feature `deploy`"), "{error}");

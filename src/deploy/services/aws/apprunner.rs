@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::ecs_types::nullable;
+use super::meaning::failed;
 use super::{Deployment, Limit, OnServiceEvent, ServiceError, ServiceEvent, ServiceState, Wait};
 use crate::aws::{JsonClient, JsonService, Rpc};
 use crate::model::printable;
@@ -106,7 +107,10 @@ impl AppRunnerService<'_> {
         repository.image_identifier.clone_from(&image);
         source.auto_deployments_enabled = Some(false);
         let input = json!({ "ServiceArn": arn, "SourceConfiguration": source });
-        let updated: Updated = self.call("update", "UpdateService", &input).await?;
+        // Somebody else's operation may have begun in between.
+        let call = async || self.client.call(&RPC, "UpdateService", &input).await;
+        let updated = wait.retry_conflicts(call).await;
+        let updated: Updated = updated.map_err(|error| failed("update", &self.label, error))?;
         (self.on_event)(ServiceEvent::Note(format!("the {} is updated to {image}", self.label)));
         self.finished(arn, &updated.operation_id, &mut wait, limit).await
     }
@@ -170,7 +174,7 @@ impl AppRunnerService<'_> {
         input: &Value,
     ) -> Result<T, ServiceError> {
         let called = self.client.call(&RPC, operation, input).await;
-        called.map_err(|error| super::failed(action, &self.label, error))
+        called.map_err(|error| failed(action, &self.label, error))
     }
 }
 

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::ecs::EcsService;
+use super::ecs_deployment::{Progress, ServiceDeployment};
 use super::ecs_types::nullable;
 use super::{Deployment, Limit, ServiceError, ServiceState, Wait};
 use crate::model::printable;
@@ -40,25 +41,24 @@ impl ExpressService<'_> {
         let arn = match (self.arn().await, &self.roles) {
             (Err(ServiceError::NotThere { .. }), Some(roles)) => {
                 let arn = self.create(&wanted, roles).await?;
-                return self.wait_until_it_runs(&arn, &wanted, &mut wait, limit).await;
+                return self.wait_until_it_runs(&arn, &wanted, None, &mut wait, limit).await;
             }
             (arn, _) => arn?,
         };
         let service = self.look(&arn).await?;
         let Some(used) = newest(&service).and_then(|it| it.primary_container.as_ref()) else {
-            let reason = "it has no container".to_owned();
-            return Err(ServiceError::Unsuitable { service: self.service.label.clone(), reason });
+            return Err(self.service.ecs.unsuitable("it has no container".to_owned()));
         };
         if used.image.as_deref() == Some(wanted.as_str()) {
-            self.service.note(format!("the {} runs {wanted} already", self.service.label));
-        } else {
-            let mut container = used.clone();
-            container.image = Some(wanted.clone());
-            let input = json!({ "serviceArn": arn, "primaryContainer": container });
-            let _: Value = self.service.call("update", "UpdateExpressGatewayService", &input).await?;
-            self.service.note(format!("the {} is updated to {wanted}", self.service.label));
+            self.service.ecs.note(format!("the {} runs {wanted} already", self.service.ecs.label));
+            return self.wait_until_it_runs(&arn, &wanted, None, &mut wait, limit).await;
         }
-        self.wait_until_it_runs(&arn, &wanted, &mut wait, limit).await
+        let mut container = used.clone();
+        container.image = Some(wanted.clone());
+        let input = json!({ "serviceArn": arn, "primaryContainer": container });
+        let _: Value = self.service.ecs.call("update", "UpdateExpressGatewayService", &input).await?;
+        self.service.ecs.note(format!("the {} is updated to {wanted}", self.service.ecs.label));
+        self.wait_until_it_runs(&arn, &wanted, service.current_deployment, &mut wait, limit).await
     }
 
     async fn create(&self, wanted: &str, roles: &Roles) -> Result<String, ServiceError> {
@@ -69,88 +69,68 @@ impl ExpressService<'_> {
             "infrastructureRoleArn": roles.infrastructure,
             "primaryContainer": { "image": wanted },
         });
-        let created: Answer = self.service.call("create", "CreateExpressGatewayService", &input).await?;
-        self.service.note(format!("the {} is created with {wanted}", self.service.label));
+        let created: Answer = self.service.ecs.call("create", "CreateExpressGatewayService", &input).await?;
+        self.service.ecs.note(format!("the {} is created with {wanted}", self.service.ecs.label));
         let arn = created.service.and_then(|service| service.service_arn);
-        arn.ok_or_else(|| self.service.refused("AWS does not say its ARN".to_owned()))
+        arn.ok_or_else(|| self.service.ecs.refused("AWS does not say its ARN".to_owned()))
     }
 
     async fn arn(&self) -> Result<String, ServiceError> {
         let service = self.service.look().await?;
         let arn = service.service_arn.filter(|arn| !arn.is_empty());
-        arn.ok_or_else(|| self.service.refused("AWS does not say its ARN".to_owned()))
+        arn.ok_or_else(|| self.service.ecs.refused("AWS does not say its ARN".to_owned()))
     }
 
     async fn look(&self, arn: &str) -> Result<ExpressServiceState, ServiceError> {
         let input = json!({ "serviceArn": arn });
-        let answer: Answer = self.service.call("look at", "DescribeExpressGatewayService", &input).await?;
-        let detail = String::new();
-        answer.service.ok_or_else(|| ServiceError::NotThere { service: self.service.label.clone(), detail })
+        let answer: Answer =
+            self.service.ecs.call("look at", "DescribeExpressGatewayService", &input).await?;
+        answer.service.ok_or_else(|| self.service.ecs.not_there(""))
     }
 
+    /// Waits until the image runs; `ended` is the deployment that was the current one before.
     async fn wait_until_it_runs(
         &self,
         arn: &str,
         wanted: &str,
+        ended: Option<String>,
         wait: &mut Wait,
         limit: Limit,
     ) -> Result<(), ServiceError> {
-        let mut was_deploying = false;
+        let mut followed: Option<ServiceDeployment> = None;
         loop {
             let service = self.look(arn).await?;
             if let Some(status) = &service.status
                 && let Some("DRAINING" | "INACTIVE") = status.status_code.as_deref()
             {
                 let reason = status.status_reason.as_deref().unwrap_or("it is being removed");
-                return Err(self.service.refused(printable(reason)));
+                return Err(self.service.ecs.refused(printable(reason)));
             }
             let runs_it = !service.active_configurations.is_empty()
                 && service.active_configurations.iter().all(|it| image(it) == Some(wanted));
-            let state = match service.current_deployment.as_deref() {
-                Some(deployment) => {
-                    was_deploying = true;
-                    self.deployment(deployment).await?
-                }
-                None if runs_it => DeploymentState::Over,
-                None if was_deploying => {
-                    return Err(self.service.refused("ECS went back to what ran before".to_owned()));
-                }
+            if let Some(current) = service.current_deployment.filter(|arn| Some(arn) != ended.as_ref())
+                && followed.as_ref().is_none_or(|followed| followed.arn != current)
+            {
+                followed = Some(ServiceDeployment::new(current));
+            }
+            let progress = match &mut followed {
+                Some(followed) => followed.progress(&self.service.ecs).await?,
+                None if runs_it => Progress::Succeeded,
                 // What was just written may take a moment to be read.
-                None => DeploymentState::UnderWay("its deployment has not begun".to_owned()),
+                None => Progress::UnderWay("its deployment has not begun".to_owned()),
             };
-            let state = match state {
-                DeploymentState::Over if runs_it => return Ok(()),
-                DeploymentState::Over => "another image still runs".to_owned(),
-                DeploymentState::UnderWay(state) => state,
+            let state = match progress {
+                Progress::Succeeded if runs_it => return Ok(()),
+                Progress::Succeeded => "another image still runs".to_owned(),
+                Progress::Failed(reason) => return Err(self.service.ecs.refused(reason)),
+                Progress::UnderWay(state) => state,
             };
             if !wait.again().await {
-                let (service, timeout) = (self.service.label.clone(), limit.timeout);
+                let (service, timeout) = (self.service.ecs.label.clone(), limit.timeout);
                 return Err(ServiceError::TimedOut { service, timeout, state });
             }
         }
     }
-
-    async fn deployment(&self, arn: &str) -> Result<DeploymentState, ServiceError> {
-        let input = json!({ "serviceDeploymentArns": [arn] });
-        let answer: Deployments = self.service.call("look at", "DescribeServiceDeployments", &input).await?;
-        let Some(deployment) = answer.service_deployments.first() else {
-            return Ok(DeploymentState::UnderWay("its deployment is not listed yet".to_owned()));
-        };
-        let reason = || printable(deployment.status_reason.as_deref().unwrap_or("ECS does not say why"));
-        match deployment.status.as_deref() {
-            Some("SUCCESSFUL") => Ok(DeploymentState::Over),
-            Some(status @ ("STOPPED" | "ROLLBACK_SUCCESSFUL" | "ROLLBACK_FAILED")) => {
-                Err(self.service.refused(format!("its deployment ended as {status}: {}", reason())))
-            }
-            Some(status) => Ok(DeploymentState::UnderWay(format!("its deployment is {}", printable(status)))),
-            None => Ok(DeploymentState::UnderWay("its deployment has no status".to_owned())),
-        }
-    }
-}
-
-enum DeploymentState {
-    Over,
-    UnderWay(String),
 }
 
 /// The answer of `DescribeExpressGatewayService` and of `CreateExpressGatewayService`.
@@ -191,20 +171,6 @@ struct Container {
     image: Option<String>,
     #[serde(flatten)]
     rest: Map<String, Value>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Deployments {
-    #[serde(deserialize_with = "nullable")]
-    service_deployments: Vec<Ended>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Ended {
-    status: Option<String>,
-    status_reason: Option<String>,
 }
 
 /// The configuration that is being deployed, or the only one.

@@ -30,6 +30,8 @@ pub(super) struct EcsServiceState {
     pub(super) service_arn: Option<String>,
     pub(super) status: Option<String>,
     pub(super) task_definition: Option<String>,
+    /// The ARN of the service deployment that is under way, or was last.
+    pub(super) current_service_deployment: Option<String>,
     pub(super) deployment_controller: Option<Controller>,
     pub(super) deployment_configuration: Option<DeploymentConfiguration>,
     #[serde(deserialize_with = "nullable")]

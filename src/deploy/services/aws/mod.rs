@@ -2,9 +2,13 @@
 
 mod apprunner;
 mod ecs;
+mod ecs_client;
+mod ecs_deployment;
 mod ecs_express;
+mod ecs_revision;
 mod ecs_types;
 mod lambda;
+mod meaning;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +21,6 @@ use super::{
 };
 use crate::aws::{self, CallError, JsonClient, JsonService};
 use crate::config::{AppRunner, EcsExpress, Service, ServiceConfig, Template};
-use crate::model::printable;
 
 /// The services of one account in one region.
 #[derive(Debug)]
@@ -112,11 +115,14 @@ impl AwsServices {
                     }),
                 })
             }
-            Service::Lambda { name } => {
-                let name = fill(name);
-                let label = format!("Lambda function `{name}`");
+            Service::Lambda { name, alias } => {
+                let (name, alias) = (fill(name), alias.as_ref().map(fill));
+                let label = match &alias {
+                    Some(alias) => format!("alias `{alias}` of the Lambda function `{name}`"),
+                    None => format!("Lambda function `{name}`"),
+                };
                 let client = self.client(&lambda::LAMBDA, &label)?;
-                AwsService::Lambda(lambda::Function { client, name, label, on_event })
+                AwsService::Lambda(lambda::Function { client, name, alias, label, on_event })
             }
             Service::AppRunner(known_by) => {
                 let known_by = match known_by {
@@ -138,8 +144,8 @@ impl AwsServices {
         on_event: &'s OnServiceEvent<'s>,
     ) -> Result<ecs::EcsService<'s>, ServiceError> {
         let label = format!("ECS {kind}service `{name}` of the cluster `{cluster}`");
-        let client = self.client(&ecs::ECS, &label)?;
-        Ok(ecs::EcsService { client, cluster, name, label, on_event })
+        let client = self.client(&ecs_client::ECS, &label)?;
+        Ok(ecs::EcsService { ecs: ecs_client::EcsClient { client, label, on_event }, cluster, name })
     }
 
     fn client(&self, service: &'static JsonService, label: &str) -> Result<JsonClient, ServiceError> {
@@ -159,18 +165,6 @@ impl Limit {
         let timeout = if self.is_given { self.timeout } else { self.timeout + longer };
         Self { timeout, ..self }
     }
-}
-
-/// Tells a service that isn't there from trouble.
-fn failed(action: &'static str, label: &str, error: CallError) -> ServiceError {
-    const NOT_THERE: &[&str] =
-        &["ResourceNotFoundException", "ServiceNotFoundException", "ClusterNotFoundException"];
-    let service = label.to_owned();
-    if error.code.is_some_and(|code| NOT_THERE.contains(&code.as_str())) {
-        let detail = error.message.map(|message| format!(": {}", printable(&message))).unwrap_or_default();
-        return ServiceError::NotThere { service, detail };
-    }
-    ServiceError::Aws { action, service, source: error.error }
 }
 
 /// Waits between looks at something that takes its time.
@@ -195,5 +189,17 @@ impl Wait {
         tokio::time::sleep(self.delay.min(left)).await;
         self.delay = (self.delay * 3 / 2).min(Self::MAX_DELAY);
         true
+    }
+    /// Calls, and calls again while something else is being done to the same thing.
+    async fn retry_conflicts<T>(
+        &mut self,
+        call: impl AsyncFn() -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
+        loop {
+            match call().await {
+                Err(error) if meaning::is_conflict(&error) && self.again().await => {}
+                answer => return answer,
+            }
+        }
     }
 }

@@ -15,6 +15,9 @@ use crate::model::{CommitId, ImageRef, ObjectId, ProjectName, RepositoryName};
 #[path = "../../../../tests/support/scripted.rs"]
 mod scripted;
 
+mod aliases;
+mod service_deployments;
+
 use scripted::{Scripted, Server};
 
 const ARN: &str = "arn:aws:apprunner:eu-west-2:123456789012:service/api/1";
@@ -88,7 +91,7 @@ fn ecs(cluster: &str) -> Service {
 }
 
 fn lambda() -> Service {
-    Service::Lambda { name: "{deploy_tag}-api".parse().unwrap() }
+    Service::Lambda { name: "{deploy_tag}-api".parse().unwrap(), alias: None }
 }
 
 fn ecs_service(deployments: &Value) -> (u16, String) {
