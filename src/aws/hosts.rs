@@ -25,7 +25,7 @@ const DOMAINS: [&str; 11] = [
 ];
 
 /// The services that are called here, as host names begin, without `-fips`.
-const SERVICES: [&str; 6] = ["ecr", "api.ecr", "sts", "ecs", "lambda", "apprunner"];
+const SERVICES: [&str; 8] = ["ecr", "api.ecr", "sts", "ecs", "lambda", "apprunner", "scheduler", "events"];
 
 /// Hosts that AWS's credentials may go to besides AWS's own and loopback.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! there, bad patterns and cycles are found by those who know the tree and the graph: the
 //! lines that they need for it are kept.
 
+mod ecs_tasks;
 mod environment;
 mod fields;
 mod lists;
@@ -18,6 +19,7 @@ mod registry;
 mod role;
 mod secret_source;
 mod service;
+mod template;
 #[cfg(test)]
 mod tests;
 mod trust;
@@ -29,6 +31,7 @@ use toml::de::DeTable;
 
 use crate::model::ProjectName;
 
+pub use ecs_tasks::{EcsScheduled, EcsTask, TaskSettings};
 pub use environment::{EnvironmentName, EnvironmentRule, InvalidEnvironmentName, RefPattern};
 pub use fields::Located;
 #[cfg(feature = "ecr")]
@@ -43,7 +46,8 @@ pub use secret_source::{AwsSecret, SecretSource};
 pub use service::EcsExpress;
 #[cfg(all(test, feature = "deploy"))]
 pub use service::EcsExpressRoles;
-pub use service::{AppRunner, Placeholder, Service, ServiceConfig, Template};
+pub use service::{AppRunner, Service, ServiceConfig};
+pub use template::{Placeholder, Template};
 pub use trust::{Trust, UNPROTECTED};
 pub use workspace::{Directive, Strategy, Workspace, WorkspaceName};
 

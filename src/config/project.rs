@@ -53,7 +53,8 @@ pub struct ProjectConfig {
     /// Whether the image is ever promoted: base, test and tool images needn't be.
     pub is_deployed: bool,
     pub terraform: TerraformSetting,
-    pub service: Option<ServiceConfig>,
+    /// What runs the image. Tasks that run once are first.
+    pub services: Vec<ServiceConfig>,
 }
 
 /// Which folder of a project Terraform is run in.
@@ -122,7 +123,7 @@ impl ProjectConfig {
             tags: _,
             is_deployed: _,
             terraform: _,
-            service: _,
+            services: _,
         } = self;
         let compared = [
             ("path", *path == other.path),

@@ -79,7 +79,7 @@ pub(super) fn read(
         None => Some(TerraformSetting::Default),
         Some(setting) => terraform(setting, &item, &folder.value, scope),
     };
-    let service = fields.item("service").and_then(service::read);
+    let services = fields.item("service").map(service::read).unwrap_or_default();
     Some((
         name?,
         Box::new(ProjectConfig {
@@ -104,7 +104,7 @@ pub(super) fn read(
             tags,
             is_deployed,
             terraform: terraform?,
-            service,
+            services,
         }),
     ))
 }

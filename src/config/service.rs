@@ -1,13 +1,30 @@
 //! `service`: what runs a project's image, and how that is told of a new one.
 
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
+use super::ecs_tasks::{self, EcsScheduled, EcsTask};
 use super::fields::{Fields, Item};
+use super::template::{Template, not_empty};
 
-pub(super) const KEYS: &[&str] =
-    &["kind", "cluster", "name", "arn", "alias", "run", "execution_role", "infrastructure_role", "timeout"];
+pub(super) const KEYS: &[&str] = &[
+    "kind",
+    "cluster",
+    "name",
+    "arn",
+    "alias",
+    "command",
+    "like",
+    "subnets",
+    "security_groups",
+    "schedule",
+    "group",
+    "rule",
+    "bus",
+    "run",
+    "execution_role",
+    "infrastructure_role",
+    "timeout",
+];
 
 /// The keys that a service of any kind may have.
 const COMMON_KEYS: [&str; 2] = ["kind", "timeout"];
@@ -31,6 +48,10 @@ pub enum Service {
     Ecs { cluster: Template, name: Template },
     /// An Express service of Amazon ECS.
     EcsExpress(EcsExpress),
+    /// A task of Amazon ECS that runs once, before the project's services.
+    EcsTask(EcsTask),
+    /// Tasks of Amazon ECS that a schedule starts.
+    EcsScheduled(EcsScheduled),
     /// A function of AWS Lambda. With an alias, a version is published and the alias moved to it.
     Lambda { name: Template, alias: Option<Template> },
     /// A service of AWS App Runner.
@@ -60,8 +81,31 @@ impl Service {
     pub fn is_created_if_missing(&self) -> bool {
         match self {
             Self::EcsExpress(express) => express.roles.is_some(),
-            Self::Ecs { .. } | Self::Lambda { .. } | Self::AppRunner(_) | Self::Command { .. } => false,
+            Self::Ecs { .. }
+            | Self::EcsTask(_)
+            | Self::EcsScheduled(_)
+            | Self::Lambda { .. }
+            | Self::AppRunner(_)
+            | Self::Command { .. } => false,
         }
+    }
+
+    /// The `kind` of the manifest.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Ecs { .. } => "ecs",
+            Self::EcsExpress(_) => "ecs-express",
+            Self::EcsTask(_) => "ecs-task",
+            Self::EcsScheduled(_) => "ecs-scheduled",
+            Self::Lambda { .. } => "lambda",
+            Self::AppRunner(_) => "apprunner",
+            Self::Command { .. } => "command",
+        }
+    }
+
+    /// Whether it comes to an end by itself: then it runs before the project's other services.
+    pub fn is_task(&self) -> bool {
+        matches!(self, Self::EcsTask(_))
     }
 }
 
@@ -72,122 +116,12 @@ pub enum AppRunner {
     Arn(Template),
 }
 
-/// A text with places that a deployment fills in, such as `{deploy_tag}-api`.
-///
-/// `{{` and `}}` stand for the braces themselves.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Template(Vec<Piece>);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Piece {
-    Text(String),
-    Placeholder(Placeholder),
-}
-
-/// What a deployment can fill in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Placeholder {
-    /// `<workspace>-<environment>`
-    DeployTag,
-    Workspace,
-    Environment,
-    Project,
-    Repository,
-    /// The commit that is deployed, in full.
-    Commit,
-    /// The image in the deploy registry, with its digest.
-    Image,
-}
-
-/// The places by their names.
-const PLACEHOLDERS: &[(&str, Placeholder)] = &[
-    ("deploy_tag", Placeholder::DeployTag),
-    ("workspace", Placeholder::Workspace),
-    ("environment", Placeholder::Environment),
-    ("project", Placeholder::Project),
-    ("repository", Placeholder::Repository),
-    ("commit", Placeholder::Commit),
-    ("image", Placeholder::Image),
-];
-
-/// A text that is not a template.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidTemplate {
-    #[error("`{{{0}}}` is none of {known}; `{{{{` and `}}}}` stand for the braces themselves", known = known_places())]
-    UnknownPlaceholder(String),
-    #[error("a brace has no partner; `{{{{` and `}}}}` stand for the braces themselves")]
-    LoneBrace,
-}
-
-fn known_places() -> String {
-    let names: Vec<String> = PLACEHOLDERS.iter().map(|(name, _)| format!("`{{{name}}}`")).collect();
-    names.join(", ")
-}
-
-impl Template {
-    /// The text with every place filled in by what `value` says.
-    pub fn fill(&self, value: impl Fn(Placeholder) -> String) -> String {
-        let filled = |piece: &Piece| match piece {
-            Piece::Text(text) => text.clone(),
-            Piece::Placeholder(place) => value(*place),
-        };
-        self.0.iter().map(filled).collect()
-    }
-}
-
-impl FromStr for Template {
-    type Err = InvalidTemplate;
-
-    fn from_str(text: &str) -> Result<Self, InvalidTemplate> {
-        let mut pieces = Vec::new();
-        let mut rest = text;
-        while !rest.is_empty() {
-            let brace = rest.find(['{', '}']).unwrap_or(rest.len());
-            let (plain, tail) = rest.split_at(brace);
-            if !plain.is_empty() {
-                pieces.push(Piece::Text(plain.to_owned()));
-            }
-            rest = tail;
-            if let Some(tail) = rest.strip_prefix("{{") {
-                pieces.push(Piece::Text("{".to_owned()));
-                rest = tail;
-            } else if let Some(tail) = rest.strip_prefix("}}") {
-                pieces.push(Piece::Text("}".to_owned()));
-                rest = tail;
-            } else if let Some(tail) = rest.strip_prefix('{') {
-                let (name, tail) = tail.split_once('}').ok_or(InvalidTemplate::LoneBrace)?;
-                let (_, place) = PLACEHOLDERS
-                    .iter()
-                    .find(|(known, _)| *known == name)
-                    .ok_or_else(|| InvalidTemplate::UnknownPlaceholder(name.to_owned()))?;
-                pieces.push(Piece::Placeholder(*place));
-                rest = tail;
-            } else if rest.starts_with('}') {
-                return Err(InvalidTemplate::LoneBrace);
-            }
-        }
-        Ok(Self(pieces))
-    }
-}
-
-/// The text as it is written in the manifest.
-impl fmt::Display for Template {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|piece| match piece {
-            Piece::Text(text) => formatter.write_str(&text.replace('{', "{{").replace('}', "}}")),
-            Piece::Placeholder(place) => {
-                let known = PLACEHOLDERS.iter().find(|(_, known)| known == place);
-                let (name, _) = known.expect("all places have names");
-                write!(formatter, "{{{name}}}")
-            }
-        })
-    }
-}
-
 #[derive(Clone, Copy)]
 enum Kind {
     Ecs,
     EcsExpress,
+    EcsTask,
+    EcsScheduled,
     Lambda,
     AppRunner,
     Command,
@@ -197,6 +131,8 @@ impl Kind {
     const ALL: &[(&str, Self)] = &[
         ("ecs", Self::Ecs),
         ("ecs-express", Self::EcsExpress),
+        ("ecs-task", Self::EcsTask),
+        ("ecs-scheduled", Self::EcsScheduled),
         ("lambda", Self::Lambda),
         ("apprunner", Self::AppRunner),
         ("command", Self::Command),
@@ -206,6 +142,8 @@ impl Kind {
         match self {
             Self::Ecs => &["cluster", "name"],
             Self::EcsExpress => &["cluster", "name", "execution_role", "infrastructure_role"],
+            Self::EcsTask => &["cluster", "name", "command", "like", "subnets", "security_groups"],
+            Self::EcsScheduled => &["schedule", "group", "rule", "bus", "name"],
             Self::Lambda => &["name", "alias"],
             Self::AppRunner => &["name", "arn"],
             Self::Command => &["run"],
@@ -213,7 +151,17 @@ impl Kind {
     }
 }
 
-pub(super) fn read(item: Item<'_>) -> Option<ServiceConfig> {
+/// One service, or several: tasks that run once first, else in the order of the manifest.
+pub(super) fn read(item: Item<'_>) -> Vec<ServiceConfig> {
+    let mut services: Vec<ServiceConfig> = match item.value().is_array() {
+        true => item.list().into_iter().filter_map(read_one).collect(),
+        false => read_one(item).into_iter().collect(),
+    };
+    services.sort_by_key(|config| !config.service.is_task());
+    services
+}
+
+fn read_one(item: Item<'_>) -> Option<ServiceConfig> {
     let fields = item.fields(KEYS)?;
     let timeout = match fields.item("timeout") {
         Some(item) => Some(item.read(timeout)?),
@@ -223,9 +171,9 @@ pub(super) fn read(item: Item<'_>) -> Option<ServiceConfig> {
 }
 
 fn service(fields: &Fields<'_>) -> Option<Service> {
+    let text = |key: &str| fields.item(key).as_ref().and_then(not_empty);
     let [cluster, name, arn, alias, execution, infrastructure] =
-        ["cluster", "name", "arn", "alias", "execution_role", "infrastructure_role"]
-            .map(|key| fields.item(key).as_ref().and_then(not_empty));
+        ["cluster", "name", "arn", "alias", "execution_role", "infrastructure_role"].map(text);
     let run = fields.item("run").and_then(command);
     let kind_item = fields.required("kind")?;
     let kind = kind_item.one_of(Kind::ALL)?;
@@ -256,6 +204,11 @@ fn service(fields: &Fields<'_>) -> Option<Service> {
                 roles.map(|(execution, infrastructure)| EcsExpressRoles { execution, infrastructure });
             Some(Service::EcsExpress(EcsExpress { cluster: cluster?, name: name?, roles }))
         }
+        Kind::EcsTask => {
+            require(&["cluster", "name"]);
+            ecs_tasks::task(fields, cluster, name).map(Service::EcsTask)
+        }
+        Kind::EcsScheduled => ecs_tasks::scheduled(fields).map(Service::EcsScheduled),
         Kind::Lambda => {
             require(&["name"]);
             Some(Service::Lambda { name: name?, alias })
@@ -280,14 +233,6 @@ fn timeout(text: &str) -> Result<Duration, String> {
     } else {
         Err("a duration from `1s` to `24h` is expected, such as `40m`".to_owned())
     }
-}
-
-fn not_empty(item: &Item<'_>) -> Option<Template> {
-    if item.text()?.is_empty() {
-        item.wrong("it is empty");
-        return None;
-    }
-    item.parse()
 }
 
 fn command(run: Item<'_>) -> Option<Service> {

@@ -167,7 +167,7 @@ fn the_documented_example_is_read_whole() {
                 line: 51,
             },
         ),
-        service: Some(
+        services: [
             ServiceConfig {
                 service: Ecs {
                     cluster: Template(
@@ -190,7 +190,7 @@ fn the_documented_example_is_read_whole() {
                 },
                 timeout: None,
             },
-        ),
+        ],
     }
     "#);
 }
@@ -493,6 +493,31 @@ fn keys_must_fit_the_kind_of_service() {
 }
 
 #[test]
+fn keys_of_tasks_and_schedules_belong_together() {
+    let service = |keys: &str| problems(&format!("[projects.api]\npath = \"api\"\nservice = {{ {keys} }}"));
+
+    let task = "kind = \"ecs-task\", cluster = \"c\", name = \"n\"";
+    assert_snapshot!(service(&format!("{task}, like = \"s\", subnets = [\"a\"]")), @"projects.toml:4: `[projects.api.service]`: `like` takes the network of a service: no `subnets` and `security_groups` beside it");
+    assert_snapshot!(service(&format!("{task}, security_groups = [\"a\"]")), @"projects.toml:4: `[projects.api.service]`: `security_groups` belong to `subnets`");
+    assert_snapshot!(service("kind = \"ecs-scheduled\""), @"projects.toml:4: `[projects.api.service]`: exactly one of `schedule`, `rule` and `name` is expected");
+    assert_snapshot!(service("kind = \"ecs-scheduled\", schedule = \"s\", rule = \"r\""), @"projects.toml:4: `[projects.api.service]`: exactly one of `schedule`, `rule` and `name` is expected");
+    assert_snapshot!(service("kind = \"ecs-scheduled\", rule = \"r\", group = \"g\""), @"projects.toml:4: `[projects.api.service]`: `group` belongs to `schedule`");
+}
+
+#[test]
+fn of_several_services_the_tasks_that_run_once_come_first() {
+    let api = project(
+        "path = \"api\"\nservice = [{ kind = \"lambda\", name = \"one\" }, { kind = \"lambda\", name = \"two\", alias = \"live\" }, \
+         { kind = \"ecs-task\", cluster = \"c\", name = \"n\", command = [\"migrate\"], subnets = [\"a\"] }]",
+    );
+
+    let kinds: Vec<&str> = api.services.iter().map(|config| config.service.kind()).collect();
+    assert_eq!(kinds, ["ecs-task", "lambda", "lambda"]);
+    let alias = Some("live".parse().unwrap());
+    assert_eq!(api.services[2].service, Service::Lambda { name: "two".parse().unwrap(), alias });
+}
+
+#[test]
 fn credentials_in_a_url_are_never_shown() {
     let rest = "cache = { kind = \"ecr\", region = \"eu-west-2\", endpoint = \"http://a:hunter2@b\", host = \"a:hunter2@b\" }\n\
                 [projects.api]\npath = \"api\"\nsecrets = { a = { env = \"hunter2!\" } }";
@@ -712,7 +737,7 @@ fn what_a_project_deploys_can_be_turned_off_and_a_service_can_have_its_own_timeo
 
     assert!(!api.is_deployed);
     assert_eq!(api.terraform, TerraformSetting::Off);
-    assert_eq!(api.service.unwrap().timeout, Some(std::time::Duration::from_secs(40 * 60)));
+    assert_eq!(api.services[0].timeout, Some(std::time::Duration::from_secs(40 * 60)));
 }
 
 // issue 12: P4

@@ -25,6 +25,7 @@ mod reason;
 mod request;
 mod result;
 mod run;
+mod service_fingerprint;
 mod services;
 mod terraform;
 mod terraform_config;
@@ -32,6 +33,7 @@ mod terraform_error;
 mod terraform_event;
 mod terraform_folders;
 mod terraform_install;
+mod terraform_owner;
 mod terraform_root;
 mod terraform_source;
 mod validate;
@@ -68,7 +70,8 @@ pub use terraform_error::TerraformError;
 pub use terraform_event::{TerraformEvent, TerraformStep};
 pub use terraform_folders::{TerraformFolder, terraform_folders};
 pub use terraform_install::{InstallError, TerraformInstall, TerraformProgram};
-pub use terraform_root::{Backend, Creates, TerraformRoot};
+pub use terraform_owner::OwnedAttribute;
+pub use terraform_root::{Backend, Creates, TerraformRoot, owned_attributes};
 pub use terraform_source::{
     ArchiveSum, InvalidMirror, Mirror, TERRAFORM_MIRROR, TERRAFORM_VERSION, TerraformVersion,
 };

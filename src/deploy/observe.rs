@@ -107,9 +107,9 @@ async fn services(
     request: &DeployRequest,
     endpoints: Endpoints<'_>,
     images: &BTreeMap<ProjectName, RecordedImage>,
-) -> Result<BTreeMap<ProjectName, ServiceState>, DeployError> {
-    let questions = request.projects.iter().filter_map(|project| {
-        let service = project.service.as_ref()?;
+) -> Result<BTreeMap<ProjectName, Vec<ServiceState>>, DeployError> {
+    let with_services = request.projects.iter().filter(|project| !project.services.is_empty());
+    let questions = with_services.filter_map(|project| {
         let image = images.get(&project.name)?;
         Some(async move {
             let tag = Tag::commit(&request.commit());
@@ -122,12 +122,15 @@ async fn services(
                 commit: request.commit(),
                 image: &image,
             };
-            let asked = endpoints.operations.service_state(service, &deployment).await;
-            let state = asked.map_err(|source| DeployError::Plan {
-                project: project.name.clone(),
-                source: source.into(),
-            })?;
-            Ok((project.name.clone(), state))
+            let mut states = Vec::new();
+            for service in &project.services {
+                let asked = endpoints.operations.service_state(service, &deployment).await;
+                states.push(asked.map_err(|source| DeployError::Plan {
+                    project: project.name.clone(),
+                    source: source.into(),
+                })?);
+            }
+            Ok((project.name.clone(), states))
         })
     });
     stream::iter(questions).buffer_unordered(MAX_CONCURRENT_READS).try_collect().await

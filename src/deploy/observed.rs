@@ -16,8 +16,8 @@ pub struct Observed {
     pub deployed: Option<StoredRecord>,
     /// How the commit is related to each that the environment runs, or may run.
     pub relations: BTreeMap<CommitId, Relation>,
-    /// Of the projects that have a service.
-    pub services: BTreeMap<ProjectName, ServiceState>,
+    /// Of the projects that have services: of each in the manifest's order, tasks that run once first.
+    pub services: BTreeMap<ProjectName, Vec<ServiceState>>,
 }
 
 /// A deployed record as it is stored.

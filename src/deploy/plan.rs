@@ -11,8 +11,9 @@ use std::collections::BTreeSet;
 use super::gate::{self, GateError};
 use super::observed::{Observed, StoredRecord};
 use super::reason::{ApplyReason, RestartReason, UnknownReason};
-use super::request::{Apply, DeployRequest, ProjectRequest, service_fingerprint};
-use super::{ServiceState, TerraformRoot};
+use super::request::{Apply, DeployRequest, ProjectRequest};
+use super::service_fingerprint::service_fingerprint;
+use super::{OwnedAttribute, ServiceState, TerraformRoot};
 use crate::config::{EnvironmentName, ServiceConfig, WorkspaceName};
 use crate::model::{CommitId, ManifestDigest, ProjectName, RepositoryName, Tag};
 use crate::record::{AppliedSettings, DeployedProject, DeployedRecord, ProjectState, RecordedImage};
@@ -49,7 +50,8 @@ pub struct ProjectDeployment {
     pub tags: Vec<Tag>,
     /// All folders, those that have nothing to apply too.
     pub terraform: Vec<TerraformWork>,
-    pub service: ServiceWork,
+    /// Of all services, in the order in which they are restarted.
+    pub services: Vec<ServiceWork>,
     /// What is recorded when all of it is done.
     pub settings: AppliedSettings,
 }
@@ -69,18 +71,18 @@ pub enum TerraformWork {
     Unchanged { root: TerraformRoot },
 }
 
-/// What is done with a project's service.
+/// What is done with one service of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServiceWork {
-    /// The project has none.
-    None,
     Restart {
         service: ServiceConfig,
         reason: RestartReason,
         /// It isn't there: Terraform that is applied before has to create it.
         is_missing: bool,
     },
-    Unchanged,
+    Unchanged {
+        service: ServiceConfig,
+    },
 }
 
 /// Decides about a deployment.
@@ -97,9 +99,9 @@ pub fn plan(request: &DeployRequest, observed: &Observed) -> Result<DeployPlan, 
     let mut projects = Vec::new();
     for project in &request.projects {
         let image = &observed.images[&project.name];
-        let state = observed.services.get(&project.name);
-        let deployment = decide(request, project, image, record, state);
-        check_service(&deployment, state, &projects)?;
+        let states = observed.services.get(&project.name).map(Vec::as_slice).unwrap_or_default();
+        let deployment = decide(request, project, image, record, states);
+        check_services(&deployment, states, &projects)?;
         projects.push(deployment);
     }
     Ok(DeployPlan {
@@ -118,7 +120,7 @@ fn decide(
     project: &ProjectRequest,
     image: &RecordedImage,
     record: Option<&DeployedRecord>,
-    state: Option<&ServiceState>,
+    states: &[ServiceState],
 ) -> ProjectDeployment {
     let known = known(&project.name, record);
     let image_change = ImageChange {
@@ -149,30 +151,31 @@ fn decide(
     let terraform: Vec<TerraformWork> = terraform.collect();
     let settings = AppliedSettings {
         terraform: project.terraform.iter().map(|it| (it.folder.path.to_string(), it.fingerprint)).collect(),
-        service: service_fingerprint(project.service.as_ref()),
+        service: service_fingerprint(&project.services),
     };
-    let service = match &project.service {
-        None => ServiceWork::None,
-        Some(service) => {
-            let is_applied = terraform.iter().any(|work| matches!(work, TerraformWork::Apply { .. }));
-            let reason = if let Some(reason) = known.unknown() {
-                Some(RestartReason::Unknown(reason))
-            } else if is_new_image {
-                Some(RestartReason::ImageChanged)
-            } else if known.settings().map(|it| it.service) != Some(settings.service) {
-                Some(RestartReason::SettingsChanged)
-            } else if is_applied {
-                Some(RestartReason::TerraformApplied)
-            } else {
-                observed_reason(state, &image_change)
-            };
-            let is_missing = matches!(state, Some(ServiceState::Missing { .. }));
-            match reason {
-                Some(reason) => ServiceWork::Restart { service: service.clone(), reason, is_missing },
-                None => ServiceWork::Unchanged,
-            }
+    let is_applied = terraform.iter().any(|work| work.applied().is_some());
+    let reason = |service: &ServiceConfig, state: Option<&ServiceState>| {
+        if let Some(reason) = known.unknown() {
+            Some(RestartReason::Unknown(reason))
+        } else if is_new_image {
+            Some(RestartReason::ImageChanged)
+        } else if known.settings().map(|it| it.service) != Some(settings.service) {
+            Some(RestartReason::SettingsChanged)
+        } else if is_applied && !service.service.is_task() {
+            Some(RestartReason::TerraformApplied)
+        } else {
+            observed_reason(state, &image_change)
         }
     };
+    let services = project.services.iter().enumerate().map(|(index, service)| {
+        let (state, service) = (states.get(index), service.clone());
+        let is_missing = matches!(state, Some(ServiceState::Missing { .. }));
+        match reason(&service, state) {
+            Some(reason) => ServiceWork::Restart { service, reason, is_missing },
+            None => ServiceWork::Unchanged { service },
+        }
+    });
+    let services = services.collect();
     ProjectDeployment {
         name: project.name.clone(),
         source: project.source.clone(),
@@ -182,7 +185,7 @@ fn decide(
         image: image_change,
         tags: project.tags.clone(),
         terraform,
-        service,
+        services,
         settings,
     }
 }
@@ -200,23 +203,27 @@ fn observed_reason(state: Option<&ServiceState>, image: &ImageChange) -> Option<
 }
 
 /// A service that isn't there must be created by Terraform that is applied before.
-fn check_service(
+fn check_services(
     deployment: &ProjectDeployment,
-    state: Option<&ServiceState>,
+    states: &[ServiceState],
     before: &[ProjectDeployment],
 ) -> Result<(), GateError> {
-    let (ServiceWork::Restart { service, .. }, Some(ServiceState::Missing { service: label })) =
-        (&deployment.service, state)
-    else {
-        return Ok(());
+    let applied = || {
+        let all = before.iter().chain([deployment]).flat_map(|project| &project.terraform);
+        all.filter_map(TerraformWork::applied)
     };
-    let applied = before.iter().chain([deployment]).flat_map(|project| &project.terraform);
-    let is_created = service.service.is_created_if_missing()
-        || applied.filter_map(TerraformWork::applied).any(|root| root.creates.may_create(&service.service));
-    if is_created {
-        return Ok(());
+    for (work, state) in deployment.services.iter().zip(states) {
+        let (ServiceWork::Restart { service, .. }, ServiceState::Missing { service: label }) = (work, state)
+        else {
+            continue;
+        };
+        let is_created = service.service.is_created_if_missing()
+            || applied().any(|root| root.creates.may_create(&service.service));
+        if !is_created {
+            return Err(GateError::NoService { project: deployment.name.clone(), service: label.clone() });
+        }
     }
-    Err(GateError::NoService { project: deployment.name.clone(), service: label.clone() })
+    Ok(())
 }
 
 /// What the record knows of a project.
@@ -274,6 +281,14 @@ impl TerraformWork {
     }
 }
 
+impl ServiceWork {
+    pub fn service(&self) -> &ServiceConfig {
+        match self {
+            Self::Restart { service, .. } | Self::Unchanged { service } => service,
+        }
+    }
+}
+
 impl ImageChange {
     pub fn is_change(&self) -> bool {
         self.old != Some(self.new)
@@ -284,7 +299,15 @@ impl ProjectDeployment {
     /// Whether anything that runs is changed: Terraform or a service.
     pub fn has_steps(&self) -> bool {
         self.terraform.iter().any(|work| work.applied().is_some())
-            || matches!(self.service, ServiceWork::Restart { .. })
+            || self.services.iter().any(|work| matches!(work, ServiceWork::Restart { .. }))
+    }
+
+    /// What Terraform sets back that this deployment sets, as a sentence for each.
+    pub fn warnings(&self) -> Vec<String> {
+        let services = self.services.iter().map(ServiceWork::service);
+        let is_set = |owned: &&OwnedAttribute| services.clone().any(|it| owned.is_set_by(&it.service));
+        let owned = self.terraform.iter().flat_map(|work| &work.root().owned).filter(is_set);
+        owned.map(|it| format!("{}:{}: {}", it.file, it.line, it.warning())).collect()
     }
 
     /// Whether the environment runs all of it already.

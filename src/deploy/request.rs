@@ -6,7 +6,7 @@ use super::gate::{Candidate, Rollback};
 use super::{DeployError, TerraformRoot, terraform_folders};
 use crate::config::{EnvironmentName, EnvironmentRule, RegistryConfig, ServiceConfig, WorkspaceName};
 use crate::git::Snapshot;
-use crate::model::{CommitId, Fingerprint, Fingerprinter, InputDigest, ProjectName, RepositoryName, Tag};
+use crate::model::{CommitId, InputDigest, ProjectName, RepositoryName, Tag};
 use crate::workspace::Workspace;
 
 /// A commit that is to be deployed to an environment.
@@ -50,7 +50,8 @@ pub struct ProjectRequest {
     /// Besides the commit's, the version's and the environment's.
     pub tags: Vec<Tag>,
     pub terraform: Vec<TerraformRoot>,
-    pub service: Option<ServiceConfig>,
+    /// Tasks that run once are first.
+    pub services: Vec<ServiceConfig>,
 }
 
 /// What Terraform is applied to.
@@ -116,7 +117,7 @@ impl DeployRequest {
                 destination: config.repository.with_prefix(&target.prefix)?,
                 tags: config.tags.clone(),
                 terraform: terraform.into_iter().map(root).collect::<Result<_, _>>()?,
-                service: config.service.clone(),
+                services: config.services.clone(),
             });
         }
         Ok(Self {
@@ -162,34 +163,4 @@ pub fn target<'w>(
 /// `<workspace>-<environment>`
 pub fn deploy_tag(workspace: &WorkspaceName, environment: &EnvironmentName) -> String {
     format!("{workspace}-{environment}")
-}
-
-/// Whether a service is told of the same things; how long it is waited for is none of them.
-pub fn service_fingerprint(service: Option<&ServiceConfig>) -> Fingerprint {
-    use crate::config::{AppRunner, Service};
-    let fingerprint = Fingerprinter::new("service/1");
-    let fields = |kind: &str, fields: &[String]| {
-        fields.iter().fold(fingerprint.clone().field(kind), Fingerprinter::field).finish()
-    };
-    match service.map(|config| &config.service) {
-        None => fields("none", &[]),
-        Some(Service::Ecs { cluster, name }) => fields("ecs", &[cluster.to_string(), name.to_string()]),
-        Some(Service::EcsExpress(express)) => {
-            let roles = express.roles.iter();
-            let roles =
-                roles.flat_map(|roles| [roles.execution.to_string(), roles.infrastructure.to_string()]);
-            let names = [express.cluster.to_string(), express.name.to_string()];
-            fields("ecs-express", &names.into_iter().chain(roles).collect::<Vec<_>>())
-        }
-        Some(Service::Lambda { name, alias }) => {
-            let names = std::iter::once(name).chain(alias);
-            fields("lambda", &names.map(ToString::to_string).collect::<Vec<_>>())
-        }
-        Some(Service::AppRunner(AppRunner::Name(name))) => fields("apprunner-name", &[name.to_string()]),
-        Some(Service::AppRunner(AppRunner::Arn(arn))) => fields("apprunner-arn", &[arn.to_string()]),
-        Some(Service::Command { program, arguments }) => {
-            let words = std::iter::once(program).chain(arguments);
-            fields("command", &words.map(ToString::to_string).collect::<Vec<_>>())
-        }
-    }
 }

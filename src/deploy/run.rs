@@ -193,7 +193,8 @@ impl Run<'_> {
             let applied = operations.apply_terraform(project, root, self.interruption).await;
             applied.map_err(|error| Halt::Failed(error.into()))?;
         }
-        if let ServiceWork::Restart { service, .. } = &project.service {
+        for work in &project.services {
+            let ServiceWork::Restart { service, .. } = work else { continue };
             self.step().map_err(Halt::Stopped)?;
             let image = self.image(project, project.image.new);
             let deployment = Deployment {

@@ -11,6 +11,9 @@ use hcl_edit::template::{Element, StringTemplate};
 use hcl_edit::visit::{self, Visit};
 use serde_json::Value;
 
+use super::OwnedAttribute;
+use crate::model::RepoPath;
+
 /// The largest file that is read.
 const MAX_FILE_BYTES: usize = 1 << 20;
 
@@ -46,6 +49,8 @@ pub(super) struct Configuration {
     pub(super) paths: BTreeSet<UsedPath>,
     /// The first use of a path that can't be told from the text.
     pub(super) unknown_path: Option<String>,
+    /// What it sets that deployments may set, too.
+    pub(super) owned: Vec<OwnedAttribute>,
     /// The types of its resources.
     pub(super) resources: BTreeSet<String>,
     /// Whether there are files whose resources are not among those.
@@ -67,8 +72,8 @@ impl Configuration {
         [".tf", ".tfvars", ".tf.json", ".tfvars.json"].iter().any(|end| name.ends_with(end))
     }
 
-    /// Adds what a file says.
-    pub(super) fn add(&mut self, name: &str, text: &[u8]) {
+    /// Adds what a file says; `name` is the last component of its path.
+    pub(super) fn add(&mut self, path: &RepoPath, name: &str, text: &[u8]) {
         let is_json = name.ends_with(".json");
         let text = std::str::from_utf8(text).ok().filter(|text| text.len() <= MAX_FILE_BYTES);
         let is_override = {
@@ -87,6 +92,7 @@ impl Configuration {
             Some(text) => match hcl_edit::parser::parse_body(text) {
                 Ok(body) => {
                     backends.extend(hcl_backends(&body));
+                    self.owned.extend(OwnedAttribute::find(path, text, &body));
                     Reader { configuration: self, file: name, function_depth: 0 }.visit_body(&body);
                 }
                 Err(_) => self.leave_unread(format!("`{name}` can't be read")),
@@ -303,7 +309,9 @@ mod tests {
     fn read(files: &[(&str, &str)]) -> Configuration {
         let mut configuration = Configuration::default();
         let read = files.iter().filter(|(name, _)| Configuration::is_read(name));
-        read.for_each(|(name, text)| configuration.add(name, text.as_bytes()));
+        read.for_each(|(name, text)| {
+            configuration.add(&RepoPath::new(*name).unwrap(), name, text.as_bytes());
+        });
         configuration
     }
 

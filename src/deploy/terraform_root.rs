@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use super::terraform_config::{Configuration, UsedPath};
-use super::{TerraformError, TerraformFolder};
-use crate::config::Service;
+use super::{OwnedAttribute, TerraformError, TerraformFolder};
+use crate::config::{EcsScheduled, Service};
 use crate::git::{EntryKind, GitError, Snapshot};
 use crate::model::{FileMode, Fingerprint, Fingerprinter, RepoPath};
 
@@ -22,6 +22,8 @@ pub struct TerraformRoot {
     /// Why the fingerprint doesn't cover all that the configuration reads.
     pub reads_elsewhere: Option<String>,
     pub creates: Creates,
+    /// What it and its modules set that deployments may set, too.
+    pub owned: Vec<OwnedAttribute>,
 }
 
 /// Where Terraform keeps the state: somewhere that outlives the run.
@@ -80,7 +82,11 @@ impl Creates {
         let kind = match service {
             Service::Ecs { .. } => "ecs_service",
             Service::EcsExpress(_) => "ecs_express_gateway_service",
-            Service::Lambda { .. } => "lambda_function",
+            Service::EcsTask(_) | Service::EcsScheduled(EcsScheduled::Family(_)) => "ecs_task_definition",
+            Service::EcsScheduled(EcsScheduled::Schedule { .. }) => "scheduler_schedule",
+            Service::EcsScheduled(EcsScheduled::Rule { .. }) => "cloudwatch_event_target",
+            Service::Lambda { alias: None, .. } => "lambda_function",
+            Service::Lambda { alias: Some(_), .. } => "lambda_alias",
             Service::AppRunner(_) => "apprunner_service",
             Service::Command { .. } => return true,
         };
@@ -111,10 +117,22 @@ impl TerraformRoot {
             fingerprint: modules.fingerprint(snapshot, &backend)?,
             reads_elsewhere: modules.reads_elsewhere(snapshot, &root)?,
             creates: modules.creates(),
+            owned: modules.owned(),
             folder,
             backend,
         })
     }
+}
+
+/// What the configuration of a folder and its local modules set that deployments may set, too.
+///
+/// # Errors
+/// [`GitError`] when the commit can't be read.
+pub fn owned_attributes(
+    snapshot: &Snapshot<'_>,
+    folder: &TerraformFolder,
+) -> Result<Vec<OwnedAttribute>, GitError> {
+    Ok(Modules::gather(snapshot, &folder.path)?.owned())
 }
 
 /// The configurations of a folder and of the local modules that it uses.
@@ -207,6 +225,10 @@ impl Modules {
         Ok(None)
     }
 
+    fn owned(&self) -> Vec<OwnedAttribute> {
+        self.found.values().flat_map(|it| it.owned.iter().cloned()).collect()
+    }
+
     fn creates(&self) -> Creates {
         let is_unknown = |it: &Configuration| it.has_remote_modules || it.is_unread;
         if self.unreachable.is_some() || self.found.values().any(is_unknown) {
@@ -226,7 +248,7 @@ fn read(snapshot: &Snapshot<'_>, folder: &RepoPath) -> Result<Configuration, Git
         }
         match kind {
             EntryKind::File(FileMode::Regular | FileMode::Executable) => {
-                configuration.add(&name, &snapshot.read(&path)?.unwrap_or_default());
+                configuration.add(&path, &name, &snapshot.read(&path)?.unwrap_or_default());
             }
             EntryKind::File(FileMode::Symlink) => configuration.leave_unread(format!("`{name}` is a link")),
             EntryKind::File(FileMode::Submodule) | EntryKind::Folder => {}

@@ -179,6 +179,7 @@ fn each_variant_of_each_error_has_its_kind() {
     check!("lint/mod.rs", LintError, [
         LintError::Git(no_git()) => Environment,
         LintError::Infer { project: project(), source: DockerfileError::NoStage.into() } => Input,
+        LintError::Terraform(TerraformError::NoFolder { folder: path() }) => Input,
     ]);
     check!("lint/write.rs", WriteError, [
         WriteError::Git(no_git()) => Environment,
@@ -466,6 +467,7 @@ fn each_variant_of_a_deployment_has_its_kind() {
             timeout: std::time::Duration::from_secs(1),
             state: String::new(),
         } => Failed,
+        ServiceError::TaskFailed { task: service(), reason: String::new() } => Failed,
         ServiceError::Program(start()) => Environment,
     ]);
     check!("deploy/services/rejection.rs", Rejection, [

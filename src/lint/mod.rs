@@ -12,6 +12,7 @@ mod parents;
 mod patterns;
 mod siblings;
 mod submodules;
+mod terraform;
 mod unnamed;
 mod walk;
 pub mod write;
@@ -25,6 +26,7 @@ use thiserror::Error;
 pub use edit::{Edit, EditKind};
 use siblings::Siblings;
 
+use crate::deploy::TerraformError;
 use crate::git::{GitError, Snapshot};
 use crate::infer::{InferError, Resolution};
 use crate::inputs;
@@ -91,6 +93,7 @@ pub enum Code {
     DockerfileWithoutProject,
     PatternOfSibling,
     CopiesSubmodule,
+    TerraformOwnsImage,
 }
 
 impl Code {
@@ -118,6 +121,7 @@ impl Code {
             Self::DockerfileWithoutProject => "dockerfile-without-project",
             Self::PatternOfSibling => "pattern-of-sibling",
             Self::CopiesSubmodule => "copies-submodule",
+            Self::TerraformOwnsImage => "terraform-owns-image",
         }
     }
 }
@@ -145,6 +149,8 @@ pub enum LintError {
         #[source]
         source: InferError,
     },
+    #[error(transparent)]
+    Terraform(#[from] TerraformError),
 }
 
 impl LintError {
@@ -153,6 +159,7 @@ impl LintError {
         match self {
             Self::Git(error) => error.kind(),
             Self::Infer { source, .. } => source.kind(),
+            Self::Terraform(error) => error.kind(),
         }
     }
 
@@ -161,6 +168,7 @@ impl LintError {
         match self {
             Self::Git(error) => error.hint(),
             Self::Infer { source, .. } => source.hint(),
+            Self::Terraform(error) => error.hint(),
         }
     }
 }
@@ -179,6 +187,7 @@ pub fn check(
     let subjects = walk::subjects(workspace, selected, snapshot)?;
     let siblings = Siblings::new(&subjects);
     let unnamed = submodules::unnamed(&subjects, snapshot)?;
+    let owned = terraform::owned(workspace, selected, snapshot)?;
     for subject in subjects.iter().filter(|subject| selected.contains(subject.name)) {
         let from = lint.findings.len();
         parents::check(workspace, subject, &mut lint.findings);
@@ -188,6 +197,8 @@ pub fn check(
         patterns::check(subject, &siblings.of(subject), &mut lint.findings);
         let filtered = filtered.get(subject.name).map(Vec::as_slice).unwrap_or_default();
         filters::check(subject.name, filtered, &mut lint.findings);
+        let owned = owned.get(subject.name).map(Vec::as_slice).unwrap_or_default();
+        terraform::check(workspace, subject.name, owned, &mut lint.findings);
         lint.findings[from..].sort_by(|one, other| {
             (&one.file, one.line, one.code).cmp(&(&other.file, other.line, other.code))
         });

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::config::Service;
 use crate::deploy::{
     DeployEvent, DeployPlan, DeployReport, ProjectDeployment, ProjectOutcome, ProjectResult, ServiceEvent,
     ServiceWork, TerraformEvent, TerraformWork,
@@ -32,7 +33,10 @@ struct PlannedJson<'r> {
     fixed_tags: Vec<String>,
     moving_tags: Vec<String>,
     terraform: Vec<TerraformJson>,
+    /// The first that is restarted, from before a project could have several.
     service: ServiceJson,
+    services: Vec<ServiceWorkJson>,
+    warnings: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -44,11 +48,18 @@ struct TerraformJson {
     reason: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct ServiceJson {
     action: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ServiceWorkJson {
+    kind: &'static str,
+    #[serde(flatten)]
+    work: ServiceJson,
 }
 
 #[derive(Debug, Serialize)]
@@ -103,10 +114,8 @@ fn planned<'r>(plan: &DeployPlan, project: &'r ProjectDeployment) -> PlannedJson
         let (folder, state) = (root.folder.path.to_string(), root.backend.to_string());
         TerraformJson { folder, state, action, reason }
     };
-    let (action, reason) = match &project.service {
-        ServiceWork::Restart { reason, .. } => ("restart", Some(reason.to_string())),
-        ServiceWork::None | ServiceWork::Unchanged => ("none", None),
-    };
+    let services: Vec<ServiceWorkJson> = project.services.iter().map(service).collect();
+    let first = services.iter().find(|it| it.work.reason.is_some()).map(|it| it.work.clone());
     PlannedJson {
         name: &project.name,
         old_image: project.image.old,
@@ -114,8 +123,18 @@ fn planned<'r>(plan: &DeployPlan, project: &'r ProjectDeployment) -> PlannedJson
         fixed_tags: texts(plan.fixed_tags(project)),
         moving_tags: texts(plan.moving_tags(project)),
         terraform: project.terraform.iter().map(terraform).collect(),
-        service: ServiceJson { action, reason },
+        service: first.unwrap_or(ServiceJson { action: "none", reason: None }),
+        services,
+        warnings: project.warnings(),
     }
+}
+
+fn service(work: &ServiceWork) -> ServiceWorkJson {
+    let (service, action, reason) = match work {
+        ServiceWork::Restart { service, reason, .. } => (service, "restart", Some(reason.to_string())),
+        ServiceWork::Unchanged { service } => (service, "none", None),
+    };
+    ServiceWorkJson { kind: service.service.kind(), work: ServiceJson { action, reason } }
 }
 
 fn result(result: &ProjectResult) -> ResultJson<'_> {
@@ -180,20 +199,37 @@ pub fn plan(plan: &DeployPlan) -> String {
                 }
             });
         }
-        match &project.service {
-            ServiceWork::Restart { reason, is_missing: false, .. } => {
-                text.push_str(&format!("  restart the service: {reason}\n"));
-            }
-            ServiceWork::Restart { reason, is_missing: true, .. } => {
-                text.push_str(&format!(
-                    "  start the service, which is not there yet and has to be created before: {reason}\n"
-                ));
-            }
-            ServiceWork::Unchanged => text.push_str("  the service: unchanged\n"),
-            ServiceWork::None => {}
+        for work in &project.services {
+            text.push_str(&format!("  {}\n", service_line(work)));
+        }
+        for warning in project.warnings() {
+            text.push_str(&format!("  warning: {}\n", printable(&warning)));
         }
     }
     text
+}
+
+fn service_line(work: &ServiceWork) -> String {
+    match work {
+        ServiceWork::Restart { service, reason, is_missing } => {
+            let (verb, noun) = match &service.service {
+                Service::EcsTask(_) => ("run", "task"),
+                Service::EcsScheduled(_) => ("update", "schedule"),
+                _ if *is_missing => ("start", "service"),
+                _ => ("restart", "service"),
+            };
+            let created = match is_missing {
+                true => ", which is not there yet and has to be created before",
+                false => "",
+            };
+            format!("{verb} the {noun}{created}: {reason}")
+        }
+        ServiceWork::Unchanged { service } => match &service.service {
+            Service::EcsTask(_) => "the task: not run".to_owned(),
+            Service::EcsScheduled(_) => "the schedule: unchanged".to_owned(),
+            _ => "the service: unchanged".to_owned(),
+        },
+    }
 }
 
 /// One line for an event.

@@ -18,8 +18,8 @@ use super::{answers, graph, images, inputs, simulation};
 use crate::config;
 use crate::deploy::{
     ApplyReason, Backend, Creates, DeployError, DeployPlan, DeployReport, ImageChange, LockClaim,
-    ProjectDeployment, ProjectError, ProjectOutcome, ProjectResult, RestartReason, ServiceError, ServiceWork,
-    TerraformFolder, TerraformRoot, TerraformWork,
+    OwnedAttribute, ProjectDeployment, ProjectError, ProjectOutcome, ProjectResult, RestartReason,
+    ServiceError, ServiceWork, TerraformFolder, TerraformRoot, TerraformWork,
 };
 use crate::dockerfile::Dockerfile;
 use crate::engine::{InlineCacheFault, Progress};
@@ -543,15 +543,23 @@ fn deploy_plan() -> DeployPlan {
         fingerprint: fingerprint(),
         reads_elsewhere: None,
         creates: Creates::Unknown,
+        owned: vec![OwnedAttribute {
+            file: path("api/terraform/main.tf"),
+            line: 1,
+            kind: "aws_lambda_function",
+            name: "api".to_owned(),
+            attribute: "image_uri",
+        }],
     };
     let service = config::ServiceConfig {
         service: config::Service::Lambda { name: "api".parse().unwrap(), alias: None },
         timeout: None,
     };
+    let unchanged_service = ServiceWork::Unchanged { service: service.clone() };
     let restart = ServiceWork::Restart { service, reason: RestartReason::Missing, is_missing: true };
     let apply = TerraformWork::Apply { root: root(), reason: ApplyReason::Requested };
     let unchanged = TerraformWork::Unchanged { root: root() };
-    let project = |old, terraform, service| ProjectDeployment {
+    let project = |old, terraform, services| ProjectDeployment {
         name: name("api"),
         source: "api".parse().unwrap(),
         repository: "api".parse().unwrap(),
@@ -560,7 +568,7 @@ fn deploy_plan() -> DeployPlan {
         image: ImageChange { old, new: digest() },
         tags: vec!["latest".parse().unwrap()],
         terraform,
-        service,
+        services,
         settings: AppliedSettings { terraform: BTreeMap::new(), service: fingerprint() },
     };
     DeployPlan {
@@ -571,8 +579,8 @@ fn deploy_plan() -> DeployPlan {
         basis: None,
         versions: vec!["v1".parse().unwrap()],
         projects: vec![
-            project(None, vec![apply], restart),
-            project(Some(digest()), vec![unchanged], ServiceWork::None),
+            project(None, vec![apply], vec![restart]),
+            project(Some(digest()), vec![unchanged], vec![unchanged_service]),
         ],
     }
 }

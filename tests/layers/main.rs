@@ -44,7 +44,20 @@ const ARROWS: &[(&str, &[&str])] = &[
         "deploy",
         &["aws", "ci", "config", "engine", "git", "interruption", "record", "registry", "tls", "workspace"],
     ),
-    ("lint", &["config", "dockerfile", "dockerignore", "git", "infer", "inputs", "patterns", "workspace"]),
+    (
+        "lint",
+        &[
+            "config",
+            "deploy",
+            "dockerfile",
+            "dockerignore",
+            "git",
+            "infer",
+            "inputs",
+            "patterns",
+            "workspace",
+        ],
+    ),
     ("secrets", &["aws", "config", "git"]),
     ("simulate", &["dockerignore", "git", "infer", "inputs", "patterns", "workspace"]),
     ("observe", &["ci", "config", "git", "inputs", "patterns", "record", "registry", "workspace"]),
@@ -68,6 +81,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "report",
         &[
+            "config",
             "deploy",
             "engine",
             "execute",

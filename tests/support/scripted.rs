@@ -16,11 +16,11 @@ use tokio::net::TcpListener;
 #[derive(Debug)]
 pub(crate) struct Scripted {
     pub(crate) asked: String,
-    answers: Vec<Scripting>,
+    pub(crate) answers: Vec<Scripting>,
 }
 
 #[derive(Clone, Debug)]
-struct Scripting {
+pub(crate) struct Scripting {
     status: u16,
     headers: Vec<(&'static str, &'static str)>,
     body: Bytes,

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::config::{EnvironmentRule, Service};
+use crate::config::{EcsTask, EnvironmentRule, Service, TaskSettings};
 use crate::deploy::gate::{Candidate, Relation, Rollback};
 use crate::deploy::request::BuiltProject;
 use crate::deploy::{Backend, Creates, TerraformFolder};
@@ -31,6 +31,7 @@ fn root(content: &str) -> TerraformRoot {
         fingerprint: fingerprint(content),
         reads_elsewhere: None,
         creates: Creates::Known(BTreeSet::new()),
+        owned: Vec::new(),
     }
 }
 
@@ -45,7 +46,7 @@ struct Case {
     image: ManifestDigest,
     record: Option<DeployedRecord>,
     relation: Relation,
-    state: ServiceState,
+    states: Vec<ServiceState>,
 }
 
 impl Case {
@@ -55,7 +56,7 @@ impl Case {
         let project = &case.request.projects[0];
         let settings = AppliedSettings {
             terraform: [("api/terraform".to_owned(), project.terraform[0].fingerprint)].into(),
-            service: service_fingerprint(project.service.as_ref()),
+            service: service_fingerprint(&project.services),
         };
         let recorded = case.recorded();
         let deployed = DeployedProject {
@@ -81,7 +82,7 @@ impl Case {
             destination: "team/api".parse().unwrap(),
             tags: Vec::new(),
             terraform: vec![root("a")],
-            service: Some(ecs("api")),
+            services: vec![ecs("api")],
         };
         Self {
             request: DeployRequest {
@@ -103,7 +104,7 @@ impl Case {
             image: image("a"),
             record: None,
             relation: Relation::FastForward,
-            state: ServiceState::Runs { image: format!("r/team/api@{}", image("a")) },
+            states: vec![ServiceState::Runs { image: format!("r/team/api@{}", image("a")) }],
         }
     }
 
@@ -119,7 +120,7 @@ impl Case {
             images: [(name("api"), self.recorded())].into(),
             deployed: self.record.clone().map(|record| StoredRecord { record, digest: image("record") }),
             relations,
-            services: [(name("api"), self.state.clone())].into(),
+            services: [(name("api"), self.states.clone())].into(),
         };
         plan(&self.request, &observed)
     }
@@ -132,9 +133,9 @@ impl Case {
             TerraformWork::Apply { reason, .. } => Some(reason.clone()),
             TerraformWork::Unchanged { .. } => None,
         };
-        let restart = match &project.service {
+        let restart = match &project.services[0] {
             ServiceWork::Restart { reason, .. } => Some(reason.clone()),
-            ServiceWork::None | ServiceWork::Unchanged => None,
+            ServiceWork::Unchanged { .. } => None,
         };
         (apply, restart)
     }
@@ -169,7 +170,7 @@ fn a_change_of_terraform_alone_is_applied_and_the_service_is_looked_after() {
 #[test]
 fn a_change_of_the_service_table_alone_restarts_the_service() {
     let mut case = Case::unchanged();
-    case.request.projects[0].service = Some(ecs("another"));
+    case.request.projects[0].services = vec![ecs("another")];
 
     assert_eq!(case.reasons(), (None, Some(RestartReason::SettingsChanged)));
     // Without Terraform, the service alone is a step.
@@ -180,7 +181,7 @@ fn a_change_of_the_service_table_alone_restarts_the_service() {
 #[test]
 fn how_long_a_service_is_waited_for_is_no_change_of_it() {
     let mut case = Case::unchanged();
-    case.request.projects[0].service.as_mut().unwrap().timeout = Some(std::time::Duration::from_secs(1));
+    case.request.projects[0].services[0].timeout = Some(std::time::Duration::from_secs(1));
 
     assert_eq!(case.reasons(), (None, None));
 }
@@ -264,10 +265,10 @@ fn a_record_of_the_first_schema_leaves_terraform_unknown() {
 fn a_service_that_was_given_up_or_runs_something_else_is_restarted_whatever_the_record_says() {
     let mut case = Case::unchanged();
     let given_up = "tasks failed".to_owned();
-    case.state = ServiceState::GivenUp { image: "x".to_owned(), reason: given_up.clone() };
+    case.states = vec![ServiceState::GivenUp { image: "x".to_owned(), reason: given_up.clone() }];
     assert_eq!(case.reasons(), (None, Some(RestartReason::GivenUp { reason: given_up })));
 
-    case.state = ServiceState::Runs { image: "r/team/api@sha256:0".to_owned() };
+    case.states = vec![ServiceState::Runs { image: "r/team/api@sha256:0".to_owned() }];
     assert!(matches!(case.reasons(), (None, Some(RestartReason::RunsAnother { .. }))));
 }
 
@@ -275,19 +276,63 @@ fn a_service_that_was_given_up_or_runs_something_else_is_restarted_whatever_the_
 #[test]
 fn a_service_that_is_missing_is_refused_unless_terraform_that_is_applied_before_may_create_it() {
     let mut case = Case::first();
-    case.state = ServiceState::Missing { service: "ECS service `api`".to_owned() };
+    case.states = vec![ServiceState::Missing { service: "ECS service `api`".to_owned() }];
     assert!(matches!(case.plan(), Err(GateError::NoService { .. })));
 
     for creates in [Creates::Unknown, Creates::Known(["aws_ecs_service".to_owned()].into())] {
         case.request.projects[0].terraform[0].creates = creates;
         let plan = case.plan().unwrap();
-        assert!(matches!(plan.projects[0].service, ServiceWork::Restart { is_missing: true, .. }));
+        assert!(matches!(plan.projects[0].services[0], ServiceWork::Restart { is_missing: true, .. }));
     }
 
     let mut applied_already = Case::unchanged();
-    applied_already.state = case.state;
+    applied_already.states = case.states;
     applied_already.request.projects[0].terraform[0].creates = Creates::Unknown;
     assert!(matches!(applied_already.plan(), Err(GateError::NoService { .. })));
+}
+
+#[test]
+fn a_task_runs_again_for_a_new_image_and_not_because_terraform_is_applied() {
+    let mut case = Case::unchanged();
+    let task = Service::EcsTask(EcsTask {
+        cluster: "c".parse().unwrap(),
+        family: "migrate".parse().unwrap(),
+        command: Vec::new(),
+        settings: TaskSettings::None,
+    });
+    case.request.projects[0].services.insert(0, ServiceConfig { service: task, timeout: None });
+    case.states.insert(0, ServiceState::Unknown);
+    let settings = service_fingerprint(&case.request.projects[0].services);
+    let known = case.record.as_mut().unwrap().projects.get_mut(&name("api")).unwrap();
+    let ProjectState::Applied(applied) = &mut known.state else { panic!("it is applied") };
+    applied.service = settings;
+    let restarted = |case: &Case| {
+        let plan = case.plan().unwrap();
+        let is_restart = |work: &ServiceWork| matches!(work, ServiceWork::Restart { .. });
+        plan.projects[0].services.iter().map(is_restart).collect::<Vec<_>>()
+    };
+
+    assert_eq!(restarted(&case), [false, false]);
+    case.request.projects[0].terraform = vec![root("b")];
+    assert_eq!(restarted(&case), [false, true]);
+    case.image = image("b");
+    assert_eq!(restarted(&case), [true, true]);
+}
+
+#[test]
+fn what_terraform_and_the_deployment_both_set_is_a_warning() {
+    let text = "resource \"aws_ecs_service\" \"api\" {\n  task_definition = \"x\"\n}\n\
+                resource \"aws_lambda_function\" \"other\" {\n  image_uri = \"x\"\n}\n";
+    let body = hcl_edit::parser::parse_body(text).unwrap();
+    let file = RepoPath::new("api/terraform/main.tf").unwrap();
+    let mut case = Case::unchanged();
+    case.request.projects[0].terraform[0].owned = OwnedAttribute::find(&file, text, &body);
+
+    let warnings = case.plan().unwrap().projects[0].warnings();
+
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let expected = "api/terraform/main.tf:1: each apply sets `task_definition` of `aws_ecs_service.api` back";
+    assert!(warnings[0].starts_with(expected), "{warnings:?}");
 }
 
 #[test]

@@ -92,14 +92,17 @@ pub enum ServiceError {
     },
     #[error("there is no {service}{detail}")]
     NotThere { service: String, detail: String },
-    #[error("cannot on_event which container of the {service} is to run `{repository}`: it has {containers}")]
+    #[error("cannot decide which container of the {service} is to run `{repository}`: it has {containers}")]
     WhichContainer { service: String, repository: RepositoryName, containers: String },
-    #[error("the {service} can't be events of an image: {reason}")]
+    #[error("the {service} can't be given an image: {reason}")]
     Unsuitable { service: String, reason: String },
     #[error("the {service} did not come to run the new image: {reason}")]
     Refused { service: String, reason: String },
     #[error("the {service} did not come to run the new image within {}: {state}", humantime::format_duration(*.timeout))]
     TimedOut { service: String, timeout: Duration, state: String },
+    /// A task that runs once.
+    #[error("the {task} failed: {reason}")]
+    TaskFailed { task: String, reason: String },
     #[error(transparent)]
     Program(#[from] ProgramError),
 }
@@ -120,7 +123,7 @@ impl Services {
     /// What a service answers before it is changed.
     ///
     /// # Errors
-    /// [`ServiceError`] when it can't be asked, or can't be events of an image.
+    /// [`ServiceError`] when it can't be asked, or can't be given an image.
     pub async fn state(
         &self,
         config: &ServiceConfig,
@@ -194,7 +197,10 @@ impl ServiceError {
             | Self::Unsuitable { .. } => ErrorKind::Input,
             Self::Aws { source, .. } => source.kind(),
             Self::Rejected { source, .. } => source.kind(),
-            Self::NotThere { .. } | Self::Refused { .. } | Self::TimedOut { .. } => ErrorKind::Failed,
+            Self::NotThere { .. }
+            | Self::Refused { .. }
+            | Self::TimedOut { .. }
+            | Self::TaskFailed { .. } => ErrorKind::Failed,
             Self::Program(error) => error.kind(),
         }
     }
@@ -216,7 +222,8 @@ impl ServiceError {
             | Self::NotThere { .. }
             | Self::WhichContainer { .. }
             | Self::Unsuitable { .. }
-            | Self::Refused { .. } => None,
+            | Self::Refused { .. }
+            | Self::TaskFailed { .. } => None,
         }
     }
 
@@ -232,7 +239,8 @@ impl ServiceError {
             | Self::WhichContainer { .. }
             | Self::Unsuitable { .. }
             | Self::Refused { .. }
-            | Self::TimedOut { .. } => &[],
+            | Self::TimedOut { .. }
+            | Self::TaskFailed { .. } => &[],
         }
     }
 }

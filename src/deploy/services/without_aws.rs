@@ -38,6 +38,7 @@ fn refuse(service: &Service) -> Option<ServiceError> {
     let service = match service {
         Service::Ecs { .. } => "services of ECS",
         Service::EcsExpress(_) => "Express services of ECS",
+        Service::EcsTask(_) | Service::EcsScheduled(_) => "tasks of ECS",
         Service::Lambda { .. } => "functions of Lambda",
         Service::AppRunner(_) => "services of App Runner",
         Service::Command { .. } => return None,

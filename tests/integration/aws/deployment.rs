@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::aws::rules::{demands, gives, shown};
 use crate::support::aws::ask;
 use crate::support::bed::setting;
-use crate::support::proxy::{Passed, Proxy};
+use crate::support::proxy::{Passed, Proxy, Rule};
 use crate::support::shop::{Cache, Shop};
 use crate::support::world::{Answer, World};
 
@@ -36,7 +36,12 @@ pub(crate) fn signal(process: &Child, signal: &str) {
 impl Deployed {
     /// `lib`, and `api` that needs it, with `more` in its entry.
     pub(crate) async fn new(more: &str) -> Self {
-        let proxy = Proxy::start(&setting("AWS_2"), []).await;
+        Self::with_rules(more, []).await
+    }
+
+    /// The same where the proxy breaks something.
+    pub(crate) async fn with_rules(more: &str, rules: impl IntoIterator<Item = Rule>) -> Self {
+        let proxy = Proxy::start(&setting("AWS_2"), rules).await;
         let shop = Shop::new().cache(Cache::ecr()).plain(["lib", "api"]);
         let host = proxy.host();
         let manifest = std::fs::read_to_string(shop.world.file("projects.toml")).unwrap();

@@ -191,3 +191,31 @@ fn a_copied_submodule_that_git_can_not_fetch_is_a_finding() {
     [exit: 1]
     ");
 }
+
+#[test]
+fn an_image_that_terraform_sets_too_is_a_finding_unless_it_is_ignored() {
+    let service = "service = [{ kind = 'ecs', cluster = 'c', name = 'api' }, { kind = 'lambda', name = 'f', alias = 'live' }]";
+    let world = World::of(&[
+        ("projects.toml", &format!("workspace.name = 'shop'\n[projects.api]\npath = 'api'\n{service}\n")),
+        ("api/Dockerfile", "FROM scratch\nCOPY f /\n"),
+        ("api/f", ""),
+        (
+            "api/terraform/main.tf",
+            "terraform {\n  backend \"s3\" {}\n}\nmodule \"m\" { source = \"../../modules/m\" }\n",
+        ),
+        (
+            "modules/m/main.tf",
+            "resource \"aws_ecs_service\" \"api\" {\n  task_definition = \"x\"\n}\n\
+             resource \"aws_lambda_function\" \"f\" {\n  image_uri = \"x\"\n  lifecycle { ignore_changes = [image_uri] }\n}\n",
+        ),
+    ]);
+
+    let answer = world.shown(["lint"]);
+
+    assert_snapshot!(answer, @"
+    `api`
+      modules/m/main.tf:1: each apply sets `task_definition` of `aws_ecs_service.api` back to what Terraform knows, before the deployment sets it: `lifecycle { ignore_changes = [task_definition] }` leaves it to the deployment (terraform-owns-image)
+    1 finding in 1 of 1 project
+    [exit: 1]
+    ");
+}

@@ -6,3 +6,4 @@ mod bake_targets;
 mod compose;
 mod compose_random;
 mod dockerfile;
+mod error_codes;

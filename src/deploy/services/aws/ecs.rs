@@ -7,7 +7,7 @@ use serde_json::json;
 use super::ecs_client::EcsClient;
 use super::ecs_deployment::{Progress, ServiceDeployment};
 use super::ecs_revision::Revision;
-use super::ecs_types::{Described, EcsDeployment, EcsServiceState};
+use super::ecs_types::{Described, EcsDeployment, EcsServiceState, Failure};
 use super::{Deployment, Limit, ServiceError, ServiceState, Wait};
 use crate::model::printable;
 
@@ -83,9 +83,8 @@ impl EcsService<'_> {
         let service = answer.services.into_iter().next();
         // A deleted service is listed as inactive for a while.
         service.filter(|service| service.status.as_deref() != Some("INACTIVE")).ok_or_else(|| {
-            let reason = answer.failures.into_iter().find_map(|failure| failure.reason);
-            let detail = reason.map(|reason| format!(": {}", printable(&reason))).unwrap_or_default();
-            self.ecs.not_there(detail)
+            let reason = answer.failures.iter().find_map(Failure::shown);
+            self.ecs.not_there(reason.map(|reason| format!(": {reason}")).unwrap_or_default())
         })
     }
 

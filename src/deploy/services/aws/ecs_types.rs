@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::de::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use crate::model::printable;
+
 /// The answer of `DescribeServices` and of `UpdateService`.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default)]
@@ -21,6 +23,16 @@ pub(super) struct Described {
 #[serde(default)]
 pub(super) struct Failure {
     pub(super) reason: Option<String>,
+    detail: Option<String>,
+}
+
+impl Failure {
+    /// What ECS says of it, if it says anything.
+    pub(super) fn shown(&self) -> Option<String> {
+        let said: Vec<&str> =
+            [&self.reason, &self.detail].into_iter().flatten().map(String::as_str).collect();
+        (!said.is_empty()).then(|| printable(&said.join(": ")))
+    }
 }
 
 /// A service as ECS describes it.
@@ -126,6 +138,12 @@ impl TaskDefinition {
 
     pub(super) fn containers(&self) -> &[Value] {
         self.0.get("containerDefinitions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether it can run nowhere but on Fargate.
+    pub(super) fn is_for_fargate_alone(&self) -> bool {
+        let compatible = self.0.get("requiresCompatibilities").and_then(Value::as_array);
+        compatible.is_some_and(|all| matches!(all.as_slice(), [only] if only == "FARGATE"))
     }
 
     pub(super) fn set_image(&mut self, container: usize, image: &str) {

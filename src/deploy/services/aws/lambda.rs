@@ -8,7 +8,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::meaning::failed;
-use super::{Deployment, Limit, OnServiceEvent, ServiceError, ServiceEvent, ServiceState, Wait};
+use super::{
+    Deployment, Limit, OnServiceEvent, ServiceError, ServiceEvent, ServiceState, Wait, percent_encoded,
+};
 use crate::aws::{JsonClient, JsonService};
 use crate::model::printable;
 
@@ -180,25 +182,4 @@ struct Configuration {
 #[serde(rename_all = "PascalCase")]
 struct Published {
     version: String,
-}
-
-/// One component of a path or a value of a query, by RFC 3986, § 2.
-fn percent_encoded(component: &str) -> String {
-    let encode = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    component.bytes().map(encode).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::percent_encoded;
-
-    #[test]
-    fn a_function_s_name_stays_one_component_of_the_path() {
-        assert_eq!(percent_encoded("shop-dev_api"), "shop-dev_api");
-        assert_eq!(percent_encoded("arn:aws:lambda:1:function:a"), "arn%3Aaws%3Alambda%3A1%3Afunction%3Aa");
-        assert_eq!(percent_encoded("../é?#"), "..%2F%C3%A9%3F%23");
-    }
 }

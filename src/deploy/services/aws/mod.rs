@@ -6,6 +6,8 @@ mod ecs_client;
 mod ecs_deployment;
 mod ecs_express;
 mod ecs_revision;
+mod ecs_scheduled;
+mod ecs_task;
 mod ecs_types;
 mod lambda;
 mod meaning;
@@ -20,7 +22,9 @@ use super::{
     AwsEndpoint, Deployment, OnServiceEvent, ServiceError, ServiceEvent, ServiceState, ServiceTimeouts,
 };
 use crate::aws::{self, CallError, JsonClient, JsonService};
-use crate::config::{AppRunner, EcsExpress, Service, ServiceConfig, Template};
+use crate::config::{
+    AppRunner, EcsExpress, EcsScheduled, EcsTask, Service, ServiceConfig, TaskSettings, Template,
+};
 
 /// The services of one account in one region.
 #[derive(Debug)]
@@ -32,6 +36,8 @@ pub(super) struct AwsServices {
 enum AwsService<'s> {
     Ecs(ecs::EcsService<'s>),
     EcsExpress(ecs_express::ExpressService<'s>),
+    EcsTask(ecs_task::EcsTask<'s>),
+    EcsScheduled(ecs_scheduled::ScheduledTask<'s>),
     Lambda(lambda::Function<'s>),
     AppRunner(apprunner::AppRunnerService<'s>),
 }
@@ -66,6 +72,8 @@ impl AwsServices {
             None => Ok(ServiceState::Unknown),
             Some(AwsService::Ecs(service)) => service.state(deployment).await,
             Some(AwsService::EcsExpress(service)) => service.state().await,
+            Some(AwsService::EcsTask(task)) => task.state(deployment).await,
+            Some(AwsService::EcsScheduled(task)) => task.state(deployment).await,
             Some(AwsService::Lambda(function)) => function.state().await,
             Some(AwsService::AppRunner(service)) => service.state().await,
         }
@@ -88,6 +96,8 @@ impl AwsServices {
             None => Ok(()),
             Some(AwsService::Ecs(service)) => service.restart(deployment, limit).await,
             Some(AwsService::EcsExpress(service)) => service.restart(deployment, limit).await,
+            Some(AwsService::EcsTask(task)) => task.run(deployment, limit).await,
+            Some(AwsService::EcsScheduled(task)) => task.update(deployment, limit).await,
             Some(AwsService::Lambda(function)) => function.restart(deployment, limit).await,
             Some(AwsService::AppRunner(service)) => service.restart(deployment, limit).await,
         }
@@ -114,6 +124,10 @@ impl AwsServices {
                         infrastructure: fill(&roles.infrastructure),
                     }),
                 })
+            }
+            Service::EcsTask(task) => AwsService::EcsTask(self.task(task, &fill, on_event)?),
+            Service::EcsScheduled(scheduled) => {
+                AwsService::EcsScheduled(self.scheduled(scheduled, &fill, on_event)?)
             }
             Service::Lambda { name, alias } => {
                 let (name, alias) = (fill(name), alias.as_ref().map(fill));
@@ -144,8 +158,69 @@ impl AwsServices {
         on_event: &'s OnServiceEvent<'s>,
     ) -> Result<ecs::EcsService<'s>, ServiceError> {
         let label = format!("ECS {kind}service `{name}` of the cluster `{cluster}`");
+        Ok(ecs::EcsService { ecs: self.ecs_client(label, on_event)?, cluster, name })
+    }
+
+    fn task<'s>(
+        &self,
+        EcsTask { cluster, family, command, settings }: &EcsTask,
+        fill: &dyn Fn(&Template) -> String,
+        on_event: &'s OnServiceEvent<'s>,
+    ) -> Result<ecs_task::EcsTask<'s>, ServiceError> {
+        let fill_all = |templates: &[Template]| templates.iter().map(fill).collect();
+        let (cluster, family) = (fill(cluster), fill(family));
+        let label = format!("ECS task `{family}` of the cluster `{cluster}`");
+        Ok(ecs_task::EcsTask {
+            ecs: self.ecs_client(label, on_event)?,
+            cluster,
+            family,
+            command: fill_all(command),
+            settings: match settings {
+                TaskSettings::None => ecs_task::TaskSettings::None,
+                TaskSettings::OfService(service) => ecs_task::TaskSettings::OfService(fill(service)),
+                TaskSettings::Network { subnets, security_groups } => ecs_task::TaskSettings::Network {
+                    subnets: fill_all(subnets),
+                    security_groups: fill_all(security_groups),
+                },
+            },
+        })
+    }
+
+    fn scheduled<'s>(
+        &self,
+        scheduled: &EcsScheduled,
+        fill: &dyn Fn(&Template) -> String,
+        on_event: &'s OnServiceEvent<'s>,
+    ) -> Result<ecs_scheduled::ScheduledTask<'s>, ServiceError> {
+        let (starter, label) = match scheduled {
+            EcsScheduled::Schedule { name, group } => {
+                let (name, group) = (fill(name), group.as_ref().map(fill));
+                let label = format!("schedule `{name}`");
+                let client = self.client(&ecs_scheduled::SCHEDULER, &label)?;
+                (ecs_scheduled::Starter::Schedule { client, name, group }, label)
+            }
+            EcsScheduled::Rule { name, bus } => {
+                let (name, bus) = (fill(name), bus.as_ref().map(fill));
+                let label = format!("rule `{name}`");
+                let client = self.client(&ecs_scheduled::EVENT_BRIDGE, &label)?;
+                (ecs_scheduled::Starter::Rule { client, name, bus }, label)
+            }
+            EcsScheduled::Family(family) => {
+                let family = fill(family);
+                let label = format!("ECS task definition `{family}`");
+                (ecs_scheduled::Starter::Family(family), label)
+            }
+        };
+        Ok(ecs_scheduled::ScheduledTask { ecs: self.ecs_client(label, on_event)?, starter })
+    }
+
+    fn ecs_client<'s>(
+        &self,
+        label: String,
+        on_event: &'s OnServiceEvent<'s>,
+    ) -> Result<ecs_client::EcsClient<'s>, ServiceError> {
         let client = self.client(&ecs_client::ECS, &label)?;
-        Ok(ecs::EcsService { ecs: ecs_client::EcsClient { client, label, on_event }, cluster, name })
+        Ok(ecs_client::EcsClient { client, label, on_event })
     }
 
     fn client(&self, service: &'static JsonService, label: &str) -> Result<JsonClient, ServiceError> {
@@ -202,4 +277,13 @@ impl Wait {
             }
         }
     }
+}
+
+/// One component of a path or a value of a query, by RFC 3986, § 2.
+fn percent_encoded(component: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    component.bytes().map(encode).collect()
 }

@@ -16,20 +16,27 @@ use crate::model::{CommitId, ImageRef, ObjectId, ProjectName, RepositoryName};
 mod scripted;
 
 mod aliases;
+mod errors;
+mod schedules;
 mod service_deployments;
+mod tasks;
 
 use scripted::{Scripted, Server};
 
 const ARN: &str = "arn:aws:apprunner:eu-west-2:123456789012:service/api/1";
 
-fn services(endpoint: &str) -> Services {
+fn sdk_config(endpoint: &str) -> SdkConfig {
     let credentials = Credentials::new("test", "test", None, None, "tests");
-    let config = SdkConfig::builder()
+    SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-west-2"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .endpoint_url(endpoint)
-        .build();
+        .build()
+}
+
+fn services(endpoint: &str) -> Services {
+    let config = sdk_config(endpoint);
     let timeouts =
         ServiceTimeouts { default: Duration::from_secs(20), first_delay: Duration::from_millis(20) };
     Services { aws: AwsServices { config: Some(config) }, timeouts }
@@ -39,7 +46,7 @@ fn image() -> String {
     format!("123456789012.dkr.ecr.eu-west-2.amazonaws.com/api@sha256:{}", "a".repeat(64))
 }
 
-/// Restarts a service and returns what was events.
+/// Restarts a service and returns what was told.
 async fn restart(services: &Services, service: &Service) -> (Result<(), ServiceError>, Vec<String>) {
     restart_for(services, service, None).await
 }
@@ -75,6 +82,14 @@ fn deployment<'d>(
 ) -> Deployment<'d> {
     let commit = CommitId(ObjectId::Sha1([1; 20]));
     Deployment { workspace, environment, project, repository, commit, image }
+}
+
+/// What a service answers before it is changed, where that is an error too if it isn't there.
+async fn aws_state(services: &Services, service: &Service) -> Result<ServiceState, ServiceError> {
+    let image = image().parse().unwrap();
+    let (workspace, environment) = ("shop".parse().unwrap(), "dev".parse().unwrap());
+    let (project, repository) = ("api".parse().unwrap(), "api".parse().unwrap());
+    services.aws.state(service, &deployment(&workspace, &environment, &project, &repository, &image)).await
 }
 
 /// What a service answers before it is changed.
@@ -500,4 +515,11 @@ async fn without_a_region_no_service_of_aws_can_be_restarted() {
     let (result, _) = restart(&services, &lambda()).await;
 
     assert!(matches!(result.unwrap_err(), ServiceError::NoRegion { .. }));
+}
+
+#[test]
+fn a_function_s_name_stays_one_component_of_the_path() {
+    assert_eq!(percent_encoded("shop-dev_api"), "shop-dev_api");
+    assert_eq!(percent_encoded("arn:aws:lambda:1:function:a"), "arn%3Aaws%3Alambda%3A1%3Afunction%3Aa");
+    assert_eq!(percent_encoded("../é?#"), "..%2F%C3%A9%3F%23");
 }

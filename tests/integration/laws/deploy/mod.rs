@@ -101,6 +101,7 @@ impl Version {
             fingerprint: self.fingerprint(),
             reads_elsewhere: None,
             creates: Creates::Unknown,
+            owned: Vec::new(),
         };
         let cluster = format!("c{}", self.service).parse().unwrap();
         let service = Service::Ecs { cluster, name: "api".parse().unwrap() };
@@ -112,7 +113,7 @@ impl Version {
             destination: name.parse().unwrap(),
             tags: Vec::new(),
             terraform: if is_api { vec![root] } else { Vec::new() },
-            service: is_api.then_some(ServiceConfig { service, timeout: None }),
+            services: is_api.then_some(ServiceConfig { service, timeout: None }).into_iter().collect(),
         }
     }
 }

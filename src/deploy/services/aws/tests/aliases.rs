@@ -4,11 +4,11 @@ use super::*;
 
 const FUNCTION: &str = "/2015-03-31/functions/shop-dev-api";
 
-fn live() -> Service {
+pub(super) fn live() -> Service {
     Service::Lambda { name: "{deploy_tag}-api".parse().unwrap(), alias: Some("live".parse().unwrap()) }
 }
 
-fn settled(state: &str, status: &str) -> (u16, String) {
+pub(super) fn settled(state: &str, status: &str) -> (u16, String) {
     let configuration = json!({ "State": state, "StateReason": "the image is gone", "LastUpdateStatus": status,
         "CodeSha256": "abc" });
     (200, configuration.to_string())
@@ -20,7 +20,7 @@ fn conflict() -> (u16, Vec<(&'static str, &'static str)>, String) {
 }
 
 /// A function whose published version goes through these states after its update.
-fn script(versions: Vec<(u16, String)>) -> Vec<Scripted> {
+pub(super) fn script(versions: Vec<(u16, String)>) -> Vec<Scripted> {
     let updated =
         [settled("Active", "Successful"), settled("Active", "InProgress"), settled("Active", "Successful")];
     let alias = json!({ "Name": "live", "FunctionVersion": "6" }).to_string();

@@ -19,7 +19,7 @@ fn deployment(state: &Value) -> (u16, String) {
 }
 
 /// A service that is updated; how its service deployment goes on is `states`.
-fn script(states: &[Value]) -> Vec<Scripted> {
+pub(super) fn script(states: &[Value]) -> Vec<Scripted> {
     let primary = json!([ecs_deployment("new", "PRIMARY", "IN_PROGRESS")]);
     let rolled_back = json!([ecs_deployment("old", "PRIMARY", "COMPLETED")]);
     let mut deployments = vec![deployment(&json!({ "status": "SUCCESSFUL" }))];
