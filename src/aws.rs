@@ -22,7 +22,7 @@ pub use self::hosts::{AllowedHosts, Endpoint};
 #[cfg(feature = "_aws")]
 pub(crate) use self::json::{CallError, JsonClient, JsonService, Rpc};
 #[cfg(feature = "ecr")]
-pub(crate) use self::sdk::account;
+pub(crate) use self::sdk::{account, answer};
 #[cfg(feature = "_aws")]
 pub(crate) use self::sdk::config;
 use crate::model::ErrorKind;
@@ -42,6 +42,13 @@ pub enum AwsError {
     /// Still so after the last retry.
     #[error("AWS is in trouble: {answer}")]
     Unavailable { answer: String },
+    #[error("a quota of AWS is reached: {answer}")]
+    Limit { answer: String },
+    #[error("AWS can't use the encryption key: {answer}")]
+    Key { answer: String },
+    /// What was asked for can't be: by what `projects.toml` says, or by a mistake in this program.
+    #[error("AWS takes the request for wrong: {answer}")]
+    Invalid { answer: String },
     /// No connection or no answer in time, after the last retry.
     #[error("AWS can't be reached")]
     Unreachable { source: Cause },
@@ -67,10 +74,12 @@ impl AwsError {
             | Self::Denied { .. }
             | Self::Throttled { .. }
             | Self::Unavailable { .. }
+            | Self::Limit { .. }
+            | Self::Key { .. }
             | Self::Unreachable { .. }
             | Self::Unexpected { .. }
             | Self::Request { .. } => ErrorKind::Environment,
-            Self::HostNotAllowed { .. } => ErrorKind::Input,
+            Self::Invalid { .. } | Self::HostNotAllowed { .. } => ErrorKind::Input,
         }
     }
 
@@ -82,6 +91,17 @@ impl AwsError {
                     .to_owned(),
             ),
             Self::Denied { .. } => Some("`docs/aws.md` lists the permissions that are needed".to_owned()),
+            Self::Limit { .. } => {
+                Some("`docs/aws.md` lists the quotas, and which of them AWS raises on request".to_owned())
+            }
+            Self::Key { .. } => Some(
+                "see whether `kms_key` is a key of this region that is enabled, and that its policy lets this role use it"
+                    .to_owned(),
+            ),
+            Self::Invalid { .. } => Some(
+                "see whether AWS accepts what `projects.toml` says; if it does, please report this as a bug"
+                    .to_owned(),
+            ),
             Self::HostNotAllowed { host } => Some(format!(
                 "`projects.toml` can't allow a host; if you trust it, set `CHINAMPA_ALLOWED_HOSTS={host}` in the environment"
             )),

@@ -40,6 +40,8 @@ const BUILD_SCHEMA: &str = "chinampa.record/1";
 pub struct BuildRecord {
     pub commit: CommitId,
     pub branch: Option<String>,
+    /// How many records the branch had before.
+    pub sequence: u64,
     pub projects: BTreeMap<ProjectName, RecordedImage>,
     /// How long the last build of each project took, as far as that is known. Only a hint.
     pub durations: BTreeMap<ProjectName, Duration>,
@@ -75,6 +77,9 @@ struct BuildJson {
     schema: String,
     commit: String,
     branch: Option<String>,
+    /// Earlier versions did not count.
+    #[serde(default)]
+    sequence: u64,
     projects: BTreeMap<String, BuiltJson>,
 }
 
@@ -103,6 +108,7 @@ impl BuildRecord {
             schema: BUILD_SCHEMA.to_owned(),
             commit: self.commit.to_string(),
             branch: self.branch.clone(),
+            sequence: self.sequence,
             projects: self.projects.iter().map(|(name, image)| self.built(name, image)).collect(),
         })?)
     }
@@ -120,6 +126,7 @@ impl BuildRecord {
         Ok(Self {
             commit: json.commit.parse().map_err(|error| invalid(&error))?,
             branch: json.branch,
+            sequence: json.sequence,
             durations: durations.collect::<Result<_, RecordError>>()?,
             projects: projects_from_json(json.projects.into_iter().map(|(name, built)| (name, built.image)))?,
         })

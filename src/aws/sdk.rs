@@ -95,7 +95,7 @@ fn answered(status: u16, code: Option<&str>, message: Option<&str>) -> AwsError 
 }
 
 /// One line of at most [`MAX_SHOWN`] characters, and a bit for the code.
-fn answer(status: u16, code: Option<&str>, message: Option<&str>) -> String {
+pub(crate) fn answer(status: u16, code: Option<&str>, message: Option<&str>) -> String {
     let shown = |text: &str| excerpt(&text.split_whitespace().collect::<Vec<_>>().join(" "), MAX_SHOWN);
     let said: Vec<String> = [code, message].into_iter().flatten().map(shown).collect();
     match said.is_empty() {

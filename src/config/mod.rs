@@ -29,13 +29,13 @@ use std::collections::BTreeMap;
 
 use toml::de::DeTable;
 
-use crate::model::ProjectName;
+use crate::model::{ProjectName, RepoPath};
 
 pub use ecs_tasks::{EcsScheduled, EcsTask, TaskSettings};
 pub use environment::{EnvironmentName, EnvironmentRule, InvalidEnvironmentName, RefPattern};
 pub use fields::Located;
 #[cfg(feature = "ecr")]
-pub use policy::Policy;
+pub use policy::{Contents, Lifecycle, Policy};
 pub use problem::{ManifestErrors, Problem};
 pub use project::{ContextSource, ProjectConfig, TerraformSetting};
 pub use registry::{Ecr, RegistryConfig, RegistryKind};
@@ -158,6 +158,26 @@ struct Common {
     trust: Option<Trust>,
 }
 
+impl Manifest {
+    /// Reads the files that the manifest names by way of `read`.
+    ///
+    /// # Errors
+    /// What `read` fails with.
+    pub fn read_files<E>(
+        &mut self,
+        read: impl Fn(&Located<RepoPath>) -> Result<String, E>,
+    ) -> Result<(), E> {
+        for registry in [Some(&mut self.cache), self.deploy.as_mut()].into_iter().flatten() {
+            if let RegistryKind::Ecr(Ecr { policy, .. }) = &mut registry.kind
+                && let Some(policy) = &mut policy.repository_policy
+            {
+                policy.text = Some(read(&policy.file)?);
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Common {
     fn read(fields: &Fields<'_>) -> Self {
         let workspace = fields.item("workspace");
@@ -195,6 +215,9 @@ impl Common {
                 let whole = repositories.map(|(prefix, repository)| repository.with_prefix(prefix).ok());
                 ecr.policy.records = whole.into_iter().flatten().collect();
             }
+        }
+        if let Some(RegistryKind::Ecr(ecr)) = cache.as_mut().map(|cache| &mut cache.kind) {
+            policy::add_cache_tags(&mut ecr.policy, &workspace.default_branch);
         }
         if let (Some(item), Some(RegistryKind::Ecr(ecr))) =
             (fields.item("deploy"), deploy.as_mut().map(|deploy| &mut deploy.kind))

@@ -41,8 +41,8 @@ fn the_documented_example_is_read_whole() {
 
     let api = &manifest.projects[&"api".parse().unwrap()];
     assert_snapshot!(format!("{:?}", manifest.workspace), @r#"Workspace { name: WorkspaceName("shop"), default_branch: BranchName("main"), strategy: Digest, rebuild_all: [Located { value: "toolchain/**", line: 5 }], own_images: [Located { value: ImagePrefix("111122223333.dkr.ecr.eu-west-2.amazonaws.com/"), line: 6 }, Located { value: ImagePrefix("quay.io/acme/"), line: 6 }], message_switches: {} }"#);
-    assert_snapshot!(format!("{:?}", manifest.cache), @r#"RegistryConfig { kind: Ecr(Ecr { region: Region("us-east-2"), account: Some("123456789012"), host: Some(Host("localhost:4566")), insecure: false, endpoint: Some("http://localhost:4566"), policy: Policy { keep: Some(100), immutable_tags: None, moving_tags: ["branch-*", "commit-*", "deployed-*", "pushed-*"], scan_on_push: Some(true), records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds"), RepositoryName("shop-taints")] } }), prefix: "", inline_cache: true }"#);
-    assert_snapshot!(format!("{:?}", manifest.deploy), @r#"Some(RegistryConfig { kind: Ecr(Ecr { region: Region("eu-west-2"), account: None, host: None, insecure: false, endpoint: None, policy: Policy { keep: None, immutable_tags: Some(true), moving_tags: ["latest", "shop-*"], scan_on_push: None, records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds"), RepositoryName("shop-taints")] } }), prefix: "", inline_cache: true })"#);
+    assert_snapshot!(format!("{:?}", manifest.cache), @r#"RegistryConfig { kind: Ecr(Ecr { region: Region("us-east-2"), account: Some("123456789012"), host: Some(Host("localhost:4566")), insecure: false, endpoint: Some("http://localhost:4566"), policy: Policy { lifecycle: Replace(100), contents: Built, lasting_tags: ["deployed-*", "branch-main", "branch-main.*", "record-*"], immutable_tags: None, moving_tags: ["branch-*", "commit-*", "deployed-*", "pushed-*", "record-*"], scan_on_push: Some(true), records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds"), RepositoryName("shop-taints")], repository_policy: None, tags: {}, kms_key: None, create: true } }), prefix: "", inline_cache: true }"#);
+    assert_snapshot!(format!("{:?}", manifest.deploy), @r#"Some(RegistryConfig { kind: Ecr(Ecr { region: Region("eu-west-2"), account: None, host: None, insecure: false, endpoint: None, policy: Policy { lifecycle: Leave, contents: Promoted, lasting_tags: ["latest", "shop-*"], immutable_tags: Some(true), moving_tags: ["latest", "shop-*"], scan_on_push: None, records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds"), RepositoryName("shop-taints")], repository_policy: None, tags: {}, kms_key: None, create: true } }), prefix: "", inline_cache: true })"#);
     assert_snapshot!(format!("{:?}", manifest.environments), @r#"{EnvironmentName("dev"): EnvironmentRule { line: 22, branch: Some(RefPattern("main")), tag: None }, EnvironmentName("prod"): EnvironmentRule { line: 24, branch: None, tag: Some(RefPattern("v*")) }}"#);
     assert_snapshot!(format!("{api:#?}"), @r#"
     ProjectConfig {
@@ -453,7 +453,7 @@ fn a_policy_is_for_ecr_and_within_what_ecr_takes() {
         [deploy]
         kind = "ecr"
         region = "eu-west-2"
-        policy = { immutable_tags = true, kept = 1 }
+        policy = { immutable_tags = true, kept = 1, lifecycle = false, keep = 3, kms_key = "", tags = { "aws:a" = "x" }, repository_policy = "/a" }
         [projects.api]
         path = "api"
         tags = ["a", "b", "c"]
@@ -468,6 +468,10 @@ fn a_policy_is_for_ecr_and_within_what_ecr_takes() {
     projects.toml:6: `policy` in `[cache]`: a registry of kind `oci` has no such key
     projects.toml:7: `deploy`: with `immutable_tags` ECR lets at most 5 tags move, and these are 6: `a`, `b`, `c`, `d`, `e`, `shop-*`
     projects.toml:10: unknown key `kept` in `[deploy.policy]`
+    projects.toml:10: `repository_policy` in `[deploy.policy]`: `/a` is not a path below a folder
+    projects.toml:10: `aws:a` in `[deploy.policy.tags]`: a tag has up to 128 characters, not beginning with `aws:`, and a value of up to 256
+    projects.toml:10: `kms_key` in `[deploy.policy]`: the ARN, the id or the alias of a key is expected, such as `alias/images`
+    projects.toml:10: `keep` in `[deploy.policy]`: `lifecycle = false` leaves the lifecycle policy to others
     ");
 }
 

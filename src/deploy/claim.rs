@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Timestamp, printable, random_bits};
+use crate::model::{Tag, Timestamp, printable, random_bits};
 
 /// How long a claim counts that isn't renewed, unless it says otherwise. Far longer than clocks of
 /// CI machines differ.
@@ -29,6 +29,9 @@ pub struct LockClaim {
 
 #[derive(Serialize, Deserialize)]
 struct ClaimJson {
+    /// The claim's tag, so that no two claims are one document.
+    #[serde(default)]
+    tag: String,
     commit: String,
     #[serde(default)]
     by: String,
@@ -77,8 +80,9 @@ impl LockClaim {
         now.since(self.renewed) > self.lease
     }
 
-    pub(super) fn to_bytes(&self) -> Bytes {
+    pub(super) fn to_bytes(&self, tag: &Tag) -> Bytes {
         let json = ClaimJson {
+            tag: tag.to_string(),
             commit: self.commit.clone(),
             by: self.by.clone(),
             begun: self.begun.as_millis(),

@@ -5,10 +5,13 @@ use std::fmt;
 use super::claim::{ClaimId, LockClaim};
 use super::lock_error::LockError;
 use crate::config::EnvironmentName;
-use crate::model::{RepositoryName, Tag, Timestamp};
+use crate::model::{ManifestDigest, RepositoryName, Tag, Timestamp};
 use crate::registry::{Registry, RegistryError};
 
 const ARTIFACT_TYPE: &str = "application/vnd.chinampa.deploying.v1+json";
+
+/// How often a claim is read whose document is deleted between its two parts, as its holder renews it.
+const MAX_READS: usize = 3;
 
 /// The claims to one environment's lock.
 #[derive(Clone, Copy)]
@@ -53,25 +56,44 @@ impl LockClaims<'_> {
         Ok(claims)
     }
 
-    /// Takes a claim away, whoever has it.
+    /// Takes a claim away, whoever has it, with its document. One that is renewed meanwhile stays.
     ///
     /// # Errors
     /// [`LockError::Registry`]
     pub async fn remove(&self, tag: &Tag) -> Result<(), LockError> {
-        self.registry.untag(self.repository, tag).await.map_err(|error| self.failed(error))
+        let document = self.registry.find(self.repository, tag).await.map_err(|error| self.failed(error))?;
+        match document {
+            Some(document) => self.delete(&document).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Deletes the document of a claim. No two claims have the same one.
+    pub(super) async fn delete(&self, document: &ManifestDigest) -> Result<(), LockError> {
+        self.registry.delete(self.repository, document).await.map_err(|error| self.failed(error))
     }
 
     pub(super) async fn read(&self, tag: &Tag) -> Result<Option<LockClaim>, LockError> {
+        for _ in 1..MAX_READS {
+            match self.read_once(tag).await {
+                Err(LockError::Registry { source: RegistryError::Missing { .. }, .. }) => {}
+                read => return read,
+            }
+        }
+        self.read_once(tag).await
+    }
+
+    async fn read_once(&self, tag: &Tag) -> Result<Option<LockClaim>, LockError> {
         let document = self.registry.artifact(self.repository, tag).await;
         let document = document.map_err(|error| self.failed(error))?;
         Ok(document.and_then(|document| LockClaim::from_bytes(&document)))
     }
 
-    pub(super) async fn write(&self, tag: &Tag, claim: &LockClaim) -> Result<(), LockError> {
-        let tags = std::slice::from_ref(tag);
-        let written =
-            self.registry.put_artifact(self.repository, ARTIFACT_TYPE, claim.to_bytes(), tags).await;
-        written.map(|_| ()).map_err(|error| self.failed(error))
+    /// Returns the document.
+    pub(super) async fn write(&self, tag: &Tag, claim: &LockClaim) -> Result<ManifestDigest, LockError> {
+        let (content, tags) = (claim.to_bytes(tag), std::slice::from_ref(tag));
+        let written = self.registry.put_artifact(self.repository, ARTIFACT_TYPE, content, tags).await;
+        written.map_err(|error| self.failed(error))
     }
 
     fn prefix(&self) -> String {

@@ -311,7 +311,13 @@ mod tests {
         let digest = InputDigest::from_bytes([1; 32]);
         let inputs = BTreeMap::from([(api.clone(), digest), (web.clone(), digest)]);
         let projects = BTreeMap::from([(api.clone(), image(1)), (web.clone(), image(9))]);
-        let record = BuildRecord { commit: commit(1), branch: None, projects, durations: BTreeMap::new() };
+        let record = BuildRecord {
+            commit: commit(1),
+            branch: None,
+            sequence: 0,
+            projects,
+            durations: BTreeMap::new(),
+        };
 
         let images =
             check_built(commit(1), &inputs, Some(&record), &[(web.clone(), image(1))].into()).unwrap();

@@ -12,6 +12,7 @@
 //! its next step when it could not do so for half of the lease, or when somebody took the claim away.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::claim::{ClaimId, LockClaim};
@@ -19,7 +20,7 @@ use super::claims::LockClaims;
 use super::clock::Clock;
 use super::lock_error::LockError;
 use crate::interruption::Interruption;
-use crate::model::{CommitId, Tag, Timestamp};
+use crate::model::{CommitId, ManifestDigest, Tag, Timestamp};
 
 /// How long a deployment that has to wait does so before it looks again, at most.
 const MAX_PAUSE: Duration = Duration::from_secs(2);
@@ -45,6 +46,8 @@ pub struct EnvironmentLock<'l> {
     claim: LockClaim,
     /// In milliseconds, by the clock.
     renewed: AtomicU64,
+    /// What the claim's tag stands for. `None` until it was written.
+    document: Mutex<Option<ManifestDigest>>,
     is_taken_away: AtomicBool,
 }
 
@@ -142,10 +145,14 @@ impl<'l> EnvironmentLock<'l> {
             clock,
             claim,
             renewed: AtomicU64::new(now.as_millis()),
+            document: Mutex::new(None),
             is_taken_away: AtomicBool::new(false),
         };
         match claims.write(&lock.tag, &lock.claim).await {
-            Ok(()) => Ok(lock),
+            Ok(document) => {
+                lock.replace_document(document);
+                Ok(lock)
+            }
             Err(error) => {
                 // It may be there all the same.
                 lock.withdraw_after(&error).await;
@@ -256,9 +263,21 @@ impl<'l> EnvironmentLock<'l> {
             return Err(LockError::TakenAway { environment: self.claims.environment.clone() });
         }
         let now = self.clock.now();
-        self.claims.write(&self.tag, &LockClaim { renewed: now, ..self.claim.clone() }).await?;
+        let claim = LockClaim { renewed: now, ..self.claim.clone() };
+        let document = self.claims.write(&self.tag, &claim).await?;
         self.renewed.store(now.as_millis(), Ordering::Relaxed);
+        // What the tag stood for is no use any more, and nothing else deletes it.
+        if let Some(former) = self.replace_document(document).filter(|former| *former != document)
+            && let Err(error) = self.claims.delete(&former).await
+        {
+            tracing::info!(%error, %former, "a former claim could not be deleted");
+        }
         Ok(())
+    }
+
+    /// Returns the one before.
+    fn replace_document(&self, document: ManifestDigest) -> Option<ManifestDigest> {
+        self.document.lock().unwrap_or_else(PoisonError::into_inner).replace(document)
     }
 
     /// Takes the claim away after something else went wrong, which says more than that this can't be done.

@@ -193,6 +193,17 @@ impl EngineError {
         }
     }
 
+    /// Whether the registry refused a push because too much was pushed. The two image stores have different words for it.
+    pub fn is_throttled(&self) -> bool {
+        match self {
+            Self::PushFailed { message, .. } => {
+                let message = message.to_lowercase();
+                message.contains("toomanyrequests") || message.contains("429 too many requests")
+            }
+            _ => false,
+        }
+    }
+
     /// What kind of trouble it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -299,6 +310,20 @@ mod tests {
             failed(None, "no space"),
         ] {
             assert!(!error.is_about_frontend(frontend), "{error}");
+        }
+    }
+
+    // issue 17: A3
+    #[test]
+    fn a_push_that_was_throttled_is_told_from_others() {
+        for (message, expected) in [
+            ("toomanyrequests: Rate exceeded", true),
+            ("unexpected status from PUT request to https://r.example/v2/api/manifests/v1: 429 Too Many Requests", true),
+            ("received unexpected HTTP status: 429 Too Many Requests", true),
+            ("received unexpected HTTP status: 503 Service Unavailable", false),
+            ("denied: 4290000", false),
+        ] {
+            assert_eq!(push_failed(message).is_throttled(), expected, "{message}");
         }
     }
 

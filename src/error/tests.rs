@@ -143,6 +143,7 @@ fn each_variant_of_each_error_has_its_kind() {
     check!("workspace/mod.rs", WorkspaceError, [
         WorkspaceError::NoManifest => Input,
         WorkspaceError::Invalid(crate::config::ManifestErrors { problems: Vec::new(), more: 0 }) => Input,
+        WorkspaceError::PolicyFile { at: String::new(), path: path(), reason: "x" } => Input,
         WorkspaceError::Git(no_git()) => Environment,
         WorkspaceError::Git(bare()) => Input,
     ]);
@@ -329,6 +330,9 @@ fn each_variant_of_a_registry_has_its_kind() {
         AwsError::Denied { answer: String::new() } => Environment,
         AwsError::Throttled { answer: String::new() } => Environment,
         AwsError::Unavailable { answer: String::new() } => Environment,
+        AwsError::Limit { answer: String::new() } => Environment,
+        AwsError::Key { answer: String::new() } => Environment,
+        AwsError::Invalid { answer: String::new() } => Input,
         AwsError::Unreachable { source: "no".into() } => Environment,
         unexpected() => Environment,
         AwsError::Request { source: "no".into() } => Environment,
@@ -350,6 +354,9 @@ fn each_variant_of_a_registry_has_its_kind() {
     check!("registry/error.rs", RegistryError, [
         RegistryError::Denied { image: image(), answer: answer() } => Environment,
         RegistryError::Throttled { image: image(), answer: answer(), retry_after: None } => Environment,
+        RegistryError::Limit { image: image(), answer: answer() } => Environment,
+        RegistryError::ImmutableTag { image: image(), answer: answer() } => Environment,
+        RegistryError::NoRepository { repository: repository() } => Environment,
         RegistryError::Unavailable { image: image(), answer: answer(), retry_after: None } => Environment,
         RegistryError::Unreachable { image: image(), source: "no".into() } => Environment,
         RegistryError::Unexpected { image: image(), answer: answer() } => Environment,

@@ -30,7 +30,11 @@ pub(super) async fn build(
         Destination::Untrusted(run) => return build.keep_apart(run).await,
     };
     let in_repository = |source| ExecuteError::Repository { repository: task.repository.clone(), source };
-    executor.registry.ensure_repository(&task.repository).await.map_err(in_repository)?;
+    for change in executor.registry.ensure_repository(&task.repository).await.map_err(in_repository)? {
+        if change.replaces_something() {
+            tracing::warn!("`{}`: {change}", task.repository);
+        }
+    }
     let outcome = match executor.registry.storage() {
         Storage::Engine => build.keep_in_engine(tags).await?,
         Storage::Remote => build.push_to_registry(tags).await?,
@@ -154,10 +158,8 @@ impl<'b> ProjectBuild<'b, '_> {
         }
         for (stage, images) in stages {
             let digest = self.index(images).await?;
-            let branch = named.branch.as_ref().map(|branch| Tag::branch_stage(branch, stage));
-            let tags: Vec<Tag> =
-                [Tag::cache_stage(&self.task.digest, stage)].into_iter().chain(branch).collect();
-            self.tag(&digest, &tags).await?;
+            let tag = named.branch.as_ref().map(|branch| Tag::branch_stage(branch, stage));
+            self.tag(&digest, tag.as_slice()).await?;
         }
         let digest = self.index(images).await?;
         let commit = named.commit.as_ref().map(Tag::commit);

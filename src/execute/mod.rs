@@ -10,6 +10,7 @@ mod error;
 mod folders;
 mod job;
 mod labels;
+mod lasting;
 mod local;
 mod names;
 mod prepare;

@@ -192,8 +192,9 @@ impl<'p> TaskBuilder<'p> {
         let has_folders = !folders.is_empty();
         let inline_cache = !stays_in_engine && workspace.cache.inline_cache;
         let cache_from = self.cache_from(name, &variants);
-        if !inline_cache || self.engine.inline_cache_fault().is_some() {
-            // Without inline cache, stages prime nothing.
+        let is_on_branch = matches!(destination, Destination::Shared(tags) if tags.branch.is_some());
+        if !inline_cache || !is_on_branch || self.engine.inline_cache_fault().is_some() {
+            // Without inline cache, stages prime nothing, and they are found by the name of their branch alone.
             variants.iter_mut().for_each(|variant| variant.stages.clear());
         }
         let mut context = self.context(name, &config.context.value, &ignore, files)?;

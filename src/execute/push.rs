@@ -9,7 +9,8 @@ use super::error::{ExecuteError, MAX_BUILDS};
 use super::job::Task;
 use super::report::Event;
 use crate::engine::{Built, EngineError};
-use crate::model::{ImageRef, ManifestDigest, ProjectName, Tag};
+use crate::model::{ImageRef, Login, ManifestDigest, ProjectName, Tag};
+use crate::registry::{OciRegistry, Throttling};
 
 /// How often an image is pushed, the first attempt included.
 const MAX_PUSHES: usize = 5;
@@ -52,7 +53,7 @@ impl Push<'_, '_> {
         pushed
     }
 
-    /// Pushes what was built, under a name that no other image can have: what moves between the engine and the registry
+    /// Pushes what was built, under a name that no other image can have, when it is its turn: what moves between the engine and the registry
     /// is known by its id, and checked to have it when it is there.
     async fn push_as(&self, image: &ImageRef, built: &Built) -> Result<ManifestDigest, ExecuteError> {
         let Task { engine, repository, .. } = self.task;
@@ -65,22 +66,38 @@ impl Push<'_, '_> {
             .map_err(|source| ExecuteError::Repository { repository: repository.clone(), source })?;
         engine.tag(&built.image, image).await.map_err(failed)?;
         (self.executor.on_event)(Event::Pushing { project: self.project.clone(), image: image.clone() });
+        let pushed = match registry.oci().map(OciRegistry::put_limiter) {
+            None => self.push_with_retries(image, login.as_ref()).await,
+            Some(limiter) => {
+                let throttling =
+                    |error: &EngineError| error.is_throttled().then(Throttling::default);
+                limiter.put(throttling, || self.push_with_retries(image, login.as_ref())).await
+            }
+        };
+        let digest = pushed.map_err(failed)?;
+        let verified = registry.verify(repository, &digest, &built.image).await;
+        verified.map_err(|source| ExecuteError::Verify { repository: repository.clone(), source })?;
+        Ok(digest)
+    }
+
+    /// Pushes again after trouble that may pass. What is throttled has to wait for its turn.
+    async fn push_with_retries(
+        &self,
+        image: &ImageRef,
+        login: Option<&Login>,
+    ) -> Result<ManifestDigest, EngineError> {
         let delays = ExponentialBuilder::new()
             .with_min_delay(FIRST_RETRY_DELAY)
             .with_max_times(MAX_PUSHES - 1)
             .with_jitter();
-        let digest = (|| engine.push(image, login.as_ref()))
+        (|| self.task.engine.push(image, login))
             .retry(delays)
-            .when(EngineError::is_temporary)
+            .when(|error| error.is_temporary() && !error.is_throttled())
             .notify(|error, delay| {
                 let (project, image) = (self.project.clone(), image.clone());
                 let error = error.to_string();
                 (self.executor.on_event)(Event::RetryingPush { project, image, error, delay });
             })
             .await
-            .map_err(failed)?;
-        let verified = registry.verify(repository, &digest, &built.image).await;
-        verified.map_err(|source| ExecuteError::Verify { repository: repository.clone(), source })?;
-        Ok(digest)
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use super::lasting;
 use super::report::{BuildReport, Outcome};
 use super::schedule::Durations;
 use crate::model::{BranchName, CommitId, ErrorKind, ImageRef, ProjectName, RepositoryName, Tag};
@@ -77,7 +78,7 @@ pub async fn record<E: From<RecordingError>>(
     may_move: impl FnOnce(CommitId) -> Result<bool, E>,
 ) -> Result<Option<ImageRef>, E> {
     let Recording { registry, workspace, zone, branch, plan, .. } = recording;
-    let record = recording.build_record();
+    let mut record = recording.build_record();
     if plan.is_dirty || record.projects.len() < workspace.projects.len() {
         return Ok(None);
     }
@@ -92,7 +93,12 @@ pub async fn record<E: From<RecordingError>>(
     }
     if let Some(tag) = branch.map(Tag::branch) {
         let before = recording.newest_of_branch(repository, &tag).await.map_err(RecordingError::Before)?;
-        if !is_there(before.as_ref()) && before.map_or(Ok(true), |before| may_move(before.commit))? {
+        let may_move = |before: &BuildRecord| may_move(before.commit);
+        if !is_there(before.as_ref()) && before.as_ref().map_or(Ok(true), may_move)? {
+            record.sequence = before.as_ref().map_or(0, |before| before.sequence + 1);
+            if branch == Some(&workspace.settings.default_branch) {
+                lasting::mark(registry, workspace, zone, before.as_ref(), &record).await?;
+            }
             tags.push(tag);
         }
     }
@@ -109,6 +115,7 @@ impl Recording<'_> {
         BuildRecord {
             commit: self.plan.head,
             branch: self.branch.map(ToString::to_string),
+            sequence: 0,
             durations: durations.collect(),
             projects,
         }

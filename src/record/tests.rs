@@ -21,7 +21,7 @@ fn image() -> RecordedImage {
 fn build_record() -> BuildRecord {
     let projects = [(name("api"), image())].into();
     let durations = [(name("api"), Duration::from_millis(1500))].into();
-    BuildRecord { commit: commit(1), branch: Some("main".to_owned()), projects, durations }
+    BuildRecord { commit: commit(1), branch: Some("main".to_owned()), sequence: 7, projects, durations }
 }
 
 fn applied(byte: u8) -> DeployedProject {

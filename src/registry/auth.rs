@@ -14,7 +14,7 @@ use reqwest::{Client, RequestBuilder, StatusCode, Url};
 use tokio::sync::OnceCell;
 
 use super::authorization::{Authorization, Scope};
-use super::error::clean;
+use super::answer::clean;
 use super::http::{execute, read_body, refuse};
 use super::token::{TokenQuestion, is_safe, read_token};
 use super::{CredentialsSource, RegistryError};

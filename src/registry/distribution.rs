@@ -5,7 +5,8 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 
 use super::authorization::Scope;
-use super::error::{Answer, RegistryError};
+use super::answer::Answer;
+use super::error::RegistryError;
 use super::http::{Reply, read_answer, read_body, refusal, refuse};
 use super::manifest::{DOCKER_IMAGE, DOCKER_LIST, Manifest, OCI_IMAGE, OCI_INDEX};
 use super::transport::Transport;
@@ -96,7 +97,7 @@ impl Transport {
         self.send(image, Scope::Pull, request).await
     }
 
-    /// Stores a manifest under its digest in the repository of `image`, and sees that it is there.
+    /// Stores a manifest under the tag of `image`, or under its digest where that has none, and sees that it is there.
     ///
     /// # Errors
     /// [`RegistryError::NotStored`] when the registry only says that it has stored it.
@@ -106,41 +107,51 @@ impl Transport {
         manifest: &Manifest,
     ) -> Result<ManifestDigest, RegistryError> {
         let digest = manifest.digest();
-        let image = image.pinned(digest);
+        let pinned = image.pinned(digest);
+        let name = if image.tag.is_some() { image } else { &pinned };
         self.retrying(async || {
-            self.put_manifest_once(&image, manifest).await?;
-            match self.has_manifest_once(&image, digest).await? {
+            self.put_manifest_once(name, manifest).await?;
+            match self.has_manifest_once(&pinned, digest).await? {
                 true => {
-                    self.known().add(&image, manifest);
+                    self.known().add(&pinned, manifest);
                     Ok(digest)
                 }
-                false => Err(RegistryError::NotStored { image: Box::new(image.clone()) }),
+                false => Err(RegistryError::NotStored { image: Box::new(name.clone()) }),
             }
         })
         .await
     }
 
-    /// Lets a tag stand for a manifest that is there.
+    /// Lets a tag stand for a manifest that is there. One that does already is not written again: that counts
+    /// towards quotas, and is refused where tags can't be moved.
     pub(super) async fn tag_manifest(
         &self,
         image: &ImageRef,
         manifest: &Manifest,
     ) -> Result<(), RegistryError> {
-        self.retrying(|| self.put_manifest_once(image, manifest)).await
+        self.retrying(async || match self.has_manifest_once(image, manifest.digest()).await? {
+            true => Ok(()),
+            false => self.put_manifest_once(image, manifest).await,
+        })
+        .await
     }
 
+    /// Waits for a turn and writes a manifest. Throttling is waited out.
     async fn put_manifest_once(&self, image: &ImageRef, manifest: &Manifest) -> Result<(), RegistryError> {
-        let request = self
-            .client()
-            .put(self.manifest_url(image))
-            .header(CONTENT_TYPE, &manifest.media_type)
-            .body(manifest.bytes.clone());
-        let response = self.send(image, Scope::Push, request).await?;
-        match response.status() {
-            StatusCode::CREATED => check_stored(image, response.headers(), manifest.digest()),
-            StatusCode::BAD_REQUEST => Err(bad_manifest(image, read_answer(image, response).await?)),
-            _ => Err(refuse(image, response).await?),
-        }
+        let put = async || {
+            let request = self
+                .client()
+                .put(self.manifest_url(image))
+                .header(CONTENT_TYPE, &manifest.media_type)
+                .body(manifest.bytes.clone());
+            let response = self.send(image, Scope::Push, request).await?;
+            match response.status() {
+                StatusCode::CREATED => check_stored(image, response.headers(), manifest.digest()),
+                StatusCode::BAD_REQUEST => Err(bad_manifest(image, read_answer(image, response).await?)),
+                _ => Err(refuse(image, response).await?),
+            }
+        };
+        self.put_limiter().put(|error| self.throttling(error), put).await
     }
 
     /// Deletes a manifest by its digest, with every tag that it has. Nothing happens if it isn't there.
@@ -261,6 +272,7 @@ fn bad_manifest(image: &ImageRef, answer: Answer) -> RegistryError {
     let image = Box::new(image.clone());
     match answer.code.as_deref() {
         Some("DIGEST_INVALID") => RegistryError::Unavailable { image, answer, retry_after: None },
+        _ if answer.is_about_immutable_tag() => RegistryError::ImmutableTag { image, answer },
         _ => RegistryError::Unexpected { image, answer },
     }
 }

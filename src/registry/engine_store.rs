@@ -188,6 +188,20 @@ impl Registry for EngineStore {
         Ok(id)
     }
 
+    /// An image is in no repository here, but has names that begin with one.
+    async fn delete(
+        &self,
+        repository: &RepositoryName,
+        digest: &ManifestDigest,
+    ) -> Result<(), RegistryError> {
+        for tag in self.tags(repository).await? {
+            if self.find(repository, &tag).await? == Some(*digest) {
+                self.untag(repository, &tag).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn artifact(&self, repository: &RepositoryName, tag: &Tag) -> Result<Option<Bytes>, RegistryError> {
         let image = self.image(repository, tag);
         let Some(found) = self.inspect(&image).await? else {

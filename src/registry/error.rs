@@ -1,14 +1,13 @@
 //! What can go wrong with a registry, and which of it may pass.
 
-use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
 use thiserror::Error;
 
+use super::answer::Answer;
 use super::credentials_error::CredentialsError;
 use crate::aws::AwsError;
-use crate::model::{ErrorKind, Host, ImageRef, InvalidImageRef, ManifestDigest, RepositoryName, excerpt};
+use crate::model::{ErrorKind, Host, ImageRef, InvalidImageRef, ManifestDigest, RepositoryName};
 
 /// A cause whose type belongs to a library that stays private.
 pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -21,6 +20,14 @@ pub enum RegistryError {
     /// Still so after the last retry.
     #[error("`{image}`: asked too often: {answer}")]
     Throttled { image: Box<ImageRef>, answer: Answer, retry_after: Option<Duration> },
+    /// Such as ECR's 1,000 tags of one image.
+    #[error("`{image}`: the registry keeps no more than that: {answer}")]
+    Limit { image: Box<ImageRef>, answer: Answer },
+    /// The tags of its repository can't be moved.
+    #[error("`{image}` stands for another image, and its repository lets no tag be moved: {answer}")]
+    ImmutableTag { image: Box<ImageRef>, answer: Answer },
+    #[error("the repository `{repository}` is not there, and `create = false` leaves that to others")]
+    NoRepository { repository: RepositoryName },
     /// Still so after the last retry.
     #[error("`{image}`: the registry is in trouble: {answer}")]
     Unavailable { image: Box<ImageRef>, answer: Answer, retry_after: Option<Duration> },
@@ -96,6 +103,9 @@ impl RegistryError {
         match self {
             Self::Denied { .. }
             | Self::Throttled { .. }
+            | Self::Limit { .. }
+            | Self::ImmutableTag { .. }
+            | Self::NoRepository { .. }
             | Self::Unavailable { .. }
             | Self::Unreachable { .. }
             | Self::TooSlow { .. }
@@ -120,13 +130,29 @@ impl RegistryError {
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Denied { image, .. } | Self::Renewed { image, .. } => {
-                image.host.as_ref().map(|host| match host.as_str() {
-                    host if host.contains(".dkr.ecr.") => {
-                        "`docs/aws.md` lists the permissions that are needed".to_owned()
-                    }
-                    host => format!("log in with `docker login {host}`"),
+            Self::Denied { image, answer } | Self::Renewed { image, answer } => {
+                image.host.as_ref().and_then(|host| match host.as_str() {
+                    // ECR says so of far more than missing permissions.
+                    host if host.contains(".dkr.ecr.") => answer
+                        .is_about_permissions()
+                        .then(|| "`docs/aws.md` lists the permissions that are needed".to_owned()),
+                    host => Some(format!("log in with `docker login {host}`")),
                 })
+            }
+            Self::Limit { answer, .. } => Some(
+                match answer.message.contains("tags per image") {
+                    true => "take tags of that image away: ECR allows 1,000, and raises that for nobody",
+                    false => "`docs/aws.md` lists the quotas of ECR, and which of them AWS raises on request",
+                }
+                .to_owned(),
+            ),
+            Self::ImmutableTag { image, .. } => image
+                .tag
+                .as_ref()
+                .is_some_and(|tag| tag.as_str().starts_with("cache-"))
+                .then(|| "another build of the same inputs was quicker: build again to reuse its image".to_owned()),
+            Self::NoRepository { .. } => {
+                Some("create it, or let it be created: take `create = false` out of the policy".to_owned())
             }
             Self::Unreachable { image, .. } => image
                 .host
@@ -175,90 +201,5 @@ impl RegistryError {
 
     pub(super) fn missing(image: &ImageRef) -> Self {
         Self::Missing { image: Box::new(image.clone()) }
-    }
-}
-
-/// What a registry said instead of what was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The registry's error code, such as `MANIFEST_UNKNOWN`.
-    pub code: Option<String>,
-    /// Bounded, on one line, without control characters; may be empty.
-    pub message: String,
-}
-
-/// An error's body, by the distribution specification, § Error Codes.
-#[derive(Deserialize)]
-struct Envelope {
-    errors: Vec<EnvelopeError>,
-}
-
-#[derive(Deserialize)]
-struct EnvelopeError {
-    code: String,
-    #[serde(default)]
-    message: String,
-}
-
-impl Answer {
-    /// Reads an error's body: the envelope of the OCI distribution specification, or any text.
-    pub(super) fn read(status: u16, body: &[u8]) -> Self {
-        let envelope: Option<Envelope> = serde_json::from_slice(body).ok();
-        let Some(first) = envelope.and_then(|envelope| envelope.errors.into_iter().next()) else {
-            return Self { status, code: None, message: clean(&String::from_utf8_lossy(body)) };
-        };
-        Self { status, code: Some(clean(&first.code)), message: clean(&first.message) }
-    }
-}
-
-impl fmt::Display for Answer {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "status {}", self.status)?;
-        if let Some(code) = &self.code {
-            write!(formatter, ", {code}")?;
-        }
-        if !self.message.is_empty() {
-            write!(formatter, ", {}", self.message)?;
-        }
-        Ok(())
-    }
-}
-
-/// Makes foreign text fit to be shown: one line, at most 200 characters, printable.
-pub(super) fn clean(text: &str) -> String {
-    const MAX_CHARACTERS: usize = 200;
-    // Of an answer that may be large, no more is looked at than what could be shown.
-    let text: String = text.chars().take(16 * MAX_CHARACTERS).collect();
-    excerpt(&text.split_whitespace().collect::<Vec<_>>().join(" "), MAX_CHARACTERS)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_hostile_answer_cant_steer_the_terminal_or_flood_it() {
-        let body = format!(
-            r#"{{"errors":[{{"code":"DENIED\u001b[31m","message":"no\r\n\u001b]0;x\u0007\u202e{}"}}]}}"#,
-            "y".repeat(9999)
-        );
-
-        let answer = Answer::read(403, body.as_bytes()).to_string();
-
-        assert!(answer.chars().all(|each| !each.is_control() && each != '\u{202e}'), "{answer:?}");
-        assert!(
-            answer.starts_with(r"status 403, DENIED\u{1b}[31m, no \u{1b}]0;x\u{7}\u{202e}yyy"),
-            "{answer}"
-        );
-        assert!(answer.chars().count() < 300);
-    }
-
-    #[test]
-    fn an_answer_that_is_no_envelope_has_no_code() {
-        for body in ["<html>\n<b>404</b>", "{\"errors\":[]}", "{}", "", "\u{fffd}"] {
-            assert_eq!(Answer::read(404, body.as_bytes()).code, None, "{body}");
-        }
     }
 }

@@ -6,7 +6,8 @@ use bytes::{Bytes, BytesMut};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 
-use super::error::{Answer, RegistryError};
+use super::answer::Answer;
+use super::error::RegistryError;
 use super::pace::{Pace, TooSlow};
 use crate::model::ImageRef;
 
@@ -119,6 +120,7 @@ pub(super) fn refusal(
     let image = Box::new(image.clone());
     let retry_after = retry_after(headers, SystemTime::now());
     match status.as_u16() {
+        401 | 403 if answer.is_about_limit() => RegistryError::Limit { image, answer },
         401 | 403 => RegistryError::Denied { image, answer },
         429 => RegistryError::Throttled { image, answer, retry_after },
         408 | 500 | 502 | 503 | 504 => RegistryError::Unavailable { image, answer, retry_after },

@@ -2,6 +2,7 @@
 //!
 //! Absent is an answer, trouble is an error: no failure is ever read as "not there".
 
+mod answer;
 mod auth;
 mod authorization;
 mod blobs;
@@ -20,6 +21,7 @@ mod known;
 mod manifest;
 mod oci;
 mod pace;
+mod put_limiter;
 mod referrers;
 mod tags;
 mod token;
@@ -43,9 +45,10 @@ pub use credentials_error::CredentialsError;
 pub use ecr::EcrRegistry;
 pub use engine_store::EngineStore;
 #[cfg(test)]
-pub use error::Answer;
+pub use answer::Answer;
 pub use error::RegistryError;
 pub use oci::OciRegistry;
+pub use put_limiter::Throttling;
 pub use transport::RetryPolicy;
 
 /// The largest document that is stored as an artifact, and that is read back.
@@ -83,7 +86,8 @@ pub trait Registry: Send + Sync {
         repository: &RepositoryName,
     ) -> Result<Vec<RepositoryChange>, RegistryError>;
 
-    /// Lets each of `tags`, in their order, stand for the image that is there under `digest`.
+    /// Lets each of `tags`, in their order, stand for the image that is there under `digest`. Those that do already are left
+    /// alone.
     async fn tag(
         &self,
         repository: &RepositoryName,
@@ -109,6 +113,10 @@ pub trait Registry: Send + Sync {
 
     /// Takes a tag away and leaves what it stood for. Nothing happens if it isn't there.
     async fn untag(&self, repository: &RepositoryName, tag: &Tag) -> Result<(), RegistryError>;
+
+    /// Deletes an image or a document with all its tags. Nothing happens if it isn't there.
+    async fn delete(&self, repository: &RepositoryName, digest: &ManifestDigest)
+    -> Result<(), RegistryError>;
 
     /// Stores a small document as an OCI artifact under each of `tags`.
     async fn put_artifact(
@@ -165,17 +173,32 @@ pub enum Storage {
     Remote,
 }
 
-/// One thing that was changed so that a repository is as the manifest says.
+/// One thing that was changed so that a repository is as the manifest says, or that could not be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum RepositoryChange {
     Created,
-    /// Maximum number of images with a `cache-` tag.
     Lifecycle {
-        keep: NonZeroU32,
+        /// Maximum number of images; `None` for a repository of records.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        keep: Option<NonZeroU32>,
         /// The policy that was there before.
         #[serde(skip_serializing_if = "Option::is_none")]
         replaced: Option<String>,
+    },
+    /// Somebody else's lifecycle policy is there, and the manifest does not ask to replace it.
+    LifecycleStays {
+        policy: String,
+    },
+    /// Who may use the repository.
+    Policy {
+        /// The policy that was there before.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        replaced: Option<String>,
+    },
+    /// Of the AWS resource.
+    Tags {
+        keys: Vec<String>,
     },
     TagMutability {
         immutable: bool,
@@ -183,18 +206,51 @@ pub enum RepositoryChange {
     ScanOnPush {
         enabled: bool,
     },
+    /// It is not encrypted with the key that the manifest names, which can't be changed any more.
+    KeyStays {
+        /// AWS's own when `None`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
+    },
+}
+
+impl RepositoryChange {
+    /// Whether what somebody else has written was replaced.
+    pub fn replaces_something(&self) -> bool {
+        match self {
+            Self::Lifecycle { replaced, .. } | Self::Policy { replaced } => replaced.is_some(),
+            Self::Created
+            | Self::LifecycleStays { .. }
+            | Self::Tags { .. }
+            | Self::TagMutability { .. }
+            | Self::ScanOnPush { .. }
+            | Self::KeyStays { .. } => false,
+        }
+    }
 }
 
 impl fmt::Display for RepositoryChange {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let it_replaces = |replaced: &Option<String>| {
+            replaced.as_deref().map(|it| format!("; it replaces {}", one_line(it))).unwrap_or_default()
+        };
         match self {
             Self::Created => formatter.write_str("created"),
-            Self::Lifecycle { keep, replaced } => {
-                write!(formatter, "lifecycle policy: {keep} images with `cache-` tags are kept")?;
-                match replaced {
-                    Some(replaced) => write!(formatter, "; it replaces {}", one_line(replaced)),
-                    None => Ok(()),
-                }
+            Self::Lifecycle { keep: Some(keep), replaced } => {
+                write!(formatter, "lifecycle policy: {keep} images are kept{}", it_replaces(replaced))
+            }
+            Self::Lifecycle { keep: None, replaced } => {
+                write!(formatter, "lifecycle policy: records are kept{}", it_replaces(replaced))
+            }
+            Self::LifecycleStays { policy } => write!(
+                formatter,
+                "lifecycle policy: somebody else's stays, which `keep` or `lifecycle = true` would replace: {}",
+                one_line(policy)
+            ),
+            Self::Policy { replaced } => write!(formatter, "repository policy set{}", it_replaces(replaced)),
+            Self::Tags { keys } => {
+                let keys: Vec<String> = keys.iter().map(|key| format!("`{}`", printable(key))).collect();
+                write!(formatter, "tags set: {}", keys.join(", "))
             }
             Self::TagMutability { immutable: true } => formatter.write_str("tags can't be moved any more"),
             Self::TagMutability { immutable: false } => formatter.write_str("tags can be moved"),
@@ -203,6 +259,10 @@ impl fmt::Display for RepositoryChange {
             }
             Self::ScanOnPush { enabled: false } => {
                 formatter.write_str("images are not scanned as they are pushed")
+            }
+            Self::KeyStays { key } => {
+                let key = key.as_deref().map_or_else(|| "a key of AWS".to_owned(), printable);
+                write!(formatter, "encrypted with {key}, which ECR can't change to `kms_key` any more")
             }
         }
     }

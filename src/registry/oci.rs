@@ -5,6 +5,7 @@ use bytes::Bytes;
 use futures_util::future::{try_join, try_join_all};
 
 use super::manifest::{EMPTY, Manifest};
+use super::put_limiter::PutLimiter;
 use super::transport::{RetryPolicy, Transport};
 use super::{CredentialsSource, MAX_ARTIFACT_BYTES, Registry, RegistryError, RepositoryChange, Storage};
 use crate::model::{Host, ImageRef, Login, ManifestDigest, Platform, RepositoryName, Tag};
@@ -36,6 +37,11 @@ impl OciRegistry {
 
     pub(super) fn transport(&self) -> &Transport {
         &self.transport
+    }
+
+    /// Who pushes with an engine waits for a turn there.
+    pub fn put_limiter(&self) -> &PutLimiter {
+        self.transport.put_limiter()
     }
 
     pub(super) fn repository(&self, repository: &RepositoryName) -> ImageRef {
@@ -143,6 +149,14 @@ impl Registry for OciRegistry {
         }
     }
 
+    async fn delete(
+        &self,
+        repository: &RepositoryName,
+        digest: &ManifestDigest,
+    ) -> Result<(), RegistryError> {
+        self.transport.delete_manifest(&self.repository(repository).pinned(*digest)).await
+    }
+
     async fn put_artifact(
         &self,
         repository: &RepositoryName,
@@ -160,9 +174,14 @@ impl Registry for OciRegistry {
             (self.transport.put_blob(&repository, &empty), self.transport.send_blob(&repository, &content));
         try_join(has_empty, sent).await?;
         let manifest = Manifest::artifact(artifact_type, &content);
-        let digest = self.transport.store_manifest(&repository, &manifest).await?;
-        let images = tags.iter().map(|tag| repository.tagged(tag.clone())).collect::<Vec<_>>();
-        try_join_all(images.iter().map(|image| self.transport.tag_manifest(image, &manifest))).await?;
+        // The first tag brings it there: each manifest that is written counts towards quotas.
+        let images: Vec<ImageRef> = tags.iter().map(|tag| repository.tagged(tag.clone())).collect();
+        let (first, others) = match images.split_first() {
+            Some((first, others)) => (first, others),
+            None => (&repository, &[][..]),
+        };
+        let digest = self.transport.store_manifest(first, &manifest).await?;
+        try_join_all(others.iter().map(|image| self.transport.tag_manifest(image, &manifest))).await?;
         Ok(digest)
     }
 

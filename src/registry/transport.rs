@@ -2,11 +2,11 @@
 //!
 //! Only transient errors are retried: no connection, no answer in time, 408, 429, 500,
 //! 502, 503 and 504. Delays grow and are spread at random, so that many callers don't come back
-//! together; `Retry-After` comes on top of them.
+//! together; `Retry-After` comes on top of them. Manifests that are throttled wait for their turn instead.
 
 use std::error::Error as _;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
@@ -19,6 +19,7 @@ use super::authorization::{Authorization, Scope};
 use super::error::RegistryError;
 use super::http::{Reply, execute, read_answer, unreachable};
 use super::known::KnownManifests;
+use super::put_limiter::{PutLimiter, Throttling};
 use crate::model::{Host, ImageRef, Login, random_bits};
 use crate::tls::http_client;
 
@@ -39,6 +40,8 @@ pub struct RetryPolicy {
     pub first_delay: Duration,
     /// A longer `Retry-After` is cut to this.
     pub longest_retry_after: Duration,
+    /// How long manifests are written again and again while the registry answers 429 to all of them.
+    pub throttled: Duration,
 }
 
 /// Gives up after about 15 seconds of delays, unless the registry asks for longer ones.
@@ -50,6 +53,7 @@ impl Default for RetryPolicy {
             tries: 5,
             first_delay: Duration::from_millis(500),
             longest_retry_after: Duration::from_secs(60),
+            throttled: Duration::from_secs(180),
         }
     }
 }
@@ -79,6 +83,7 @@ pub(super) struct Transport {
     /// Whether it has answered that it keeps no lists of referrers.
     pub(super) lacks_referrers: AtomicBool,
     known: KnownManifests,
+    put_limiter: Arc<PutLimiter>,
     /// Whether anything was asked there.
     was_asked: OnceCell<()>,
     /// When a retry was last warned of.
@@ -106,6 +111,7 @@ impl Transport {
         let client = client_for(host, retry_policy).read_timeout(retry_policy.idle).build();
         let client = client.map_err(|error| unusable(error.into()))?;
         let auth = Auth::new(host.clone(), base.clone(), client.clone(), source, retry_policy.idle);
+        let put_limiter = PutLimiter::of(host, retry_policy.throttled);
         let (host, uploader) = (host.clone(), OnceCell::new());
         Ok(Self {
             host,
@@ -116,6 +122,7 @@ impl Transport {
             retry_policy,
             lacks_referrers: AtomicBool::new(false),
             known: KnownManifests::default(),
+            put_limiter,
             was_asked: OnceCell::new(),
             warned: Mutex::default(),
         })
@@ -123,6 +130,17 @@ impl Transport {
 
     pub(super) fn known(&self) -> &KnownManifests {
         &self.known
+    }
+
+    pub(super) fn put_limiter(&self) -> &PutLimiter {
+        &self.put_limiter
+    }
+
+    /// What a 429 asks for.
+    pub(super) fn throttling(&self, error: &RegistryError) -> Option<Throttling> {
+        let RegistryError::Throttled { retry_after, .. } = error else { return None };
+        let longest = self.retry_policy.longest_retry_after;
+        Some(Throttling { retry_after: retry_after.map(|wanted| wanted.min(longest)) })
     }
 
     pub(super) fn client(&self) -> &Client {

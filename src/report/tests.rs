@@ -420,7 +420,11 @@ fn small_answers() -> Vec<Value> {
     let keep = std::num::NonZeroU32::MIN;
     let changes = vec![
         RepositoryChange::Created,
-        RepositoryChange::Lifecycle { keep, replaced: Some("{}".to_owned()) },
+        RepositoryChange::Lifecycle { keep: Some(keep), replaced: Some("{}".to_owned()) },
+        RepositoryChange::LifecycleStays { policy: "{}".to_owned() },
+        RepositoryChange::Policy { replaced: Some("{}".to_owned()) },
+        RepositoryChange::Tags { keys: vec!["team".to_owned()] },
+        RepositoryChange::KeyStays { key: Some("arn:aws:kms:x".to_owned()) },
         RepositoryChange::TagMutability { immutable: true },
         RepositoryChange::ScanOnPush { enabled: true },
     ];
@@ -590,6 +594,7 @@ fn records() -> Vec<Value> {
     let build = |branch: Option<&str>| BuildRecord {
         commit: commit(),
         branch: branch.map(str::to_owned),
+        sequence: 1,
         projects: BTreeMap::from([(name("api"), image())]),
         durations: branch.map(|_| (name("api"), Duration::from_millis(1500))).into_iter().collect(),
     };

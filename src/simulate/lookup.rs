@@ -188,7 +188,9 @@ impl<'w> Lookup<'w> {
         let newer = match newer {
             Ok(newer) => newer,
             Err(WorkspaceError::Git(error)) => return Err(error),
-            Err(WorkspaceError::NoManifest | WorkspaceError::Invalid(_)) => return Ok(all),
+            Err(
+                WorkspaceError::NoManifest | WorkspaceError::Invalid(_) | WorkspaceError::PolicyFile { .. },
+            ) => return Ok(all),
         };
         let Ok(base) = Base::read(&newer, &ManifestSource::Tree, older, changes)? else { return Ok(all) };
         let differing = inputs::differences(&newer, &base);

@@ -98,7 +98,7 @@ impl<'w> Base<'w> {
             Err(WorkspaceError::NoManifest) => {
                 return Ok(Err(UnreadableBase(format!("it has no `{MANIFEST}`"))));
             }
-            Err(error @ WorkspaceError::Invalid(_)) => {
+            Err(error @ (WorkspaceError::Invalid(_) | WorkspaceError::PolicyFile { .. })) => {
                 return Ok(Err(UnreadableBase(format!(
                     "its `{MANIFEST}` can't be read: {}",
                     in_one_line(&error)

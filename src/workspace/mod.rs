@@ -13,7 +13,7 @@ mod variant;
 use std::collections::BTreeMap;
 
 use crate::config::{
-    self, EnvironmentName, EnvironmentRule, Manifest, ManifestErrors, ProjectConfig, RegistryConfig, Trust,
+    self, EnvironmentName, EnvironmentRule, Located, Manifest, ManifestErrors, ProjectConfig, RegistryConfig, Trust,
     UNPROTECTED,
 };
 use crate::git::{GitError, Snapshot};
@@ -96,6 +96,13 @@ pub enum WorkspaceError {
     NoManifest,
     #[error("the projects can't be used as they are described")]
     Invalid(#[source] ManifestErrors),
+    #[error("{at}: the repository policy `{path}` {reason}")]
+    PolicyFile {
+        /// The line of the manifest.
+        at: String,
+        path: RepoPath,
+        reason: &'static str,
+    },
     #[error(transparent)]
     Git(#[from] GitError),
 }
@@ -104,7 +111,7 @@ impl WorkspaceError {
     /// What kind of trouble it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoManifest => ErrorKind::Input,
+            Self::NoManifest | Self::PolicyFile { .. } => ErrorKind::Input,
             Self::Invalid(errors) => errors.kind(),
             Self::Git(error) => error.kind(),
         }
@@ -115,6 +122,7 @@ impl WorkspaceError {
         match self {
             Self::NoManifest => Some("`chinampa init` writes a first one; commit it".to_owned()),
             Self::Invalid(errors) => errors.hint(),
+            Self::PolicyFile { .. } => None,
             Self::Git(error) => error.hint(),
         }
     }
@@ -135,8 +143,28 @@ pub fn manifest(
             (snapshot.read(&path)?.ok_or(WorkspaceError::NoManifest)?, MANIFEST.to_owned())
         }
     };
-    let manifest = config::parse(&text, &file).map_err(WorkspaceError::Invalid)?;
+    let mut manifest = config::parse(&text, &file).map_err(WorkspaceError::Invalid)?;
+    manifest.read_files(|path| policy_file(snapshot, path, &file))?;
     Ok((manifest, file))
+}
+
+/// Reads a repository policy that the manifest names.
+fn policy_file(
+    snapshot: &Snapshot<'_>,
+    path: &Located<RepoPath>,
+    manifest: &str,
+) -> Result<String, WorkspaceError> {
+    let unusable = |reason| WorkspaceError::PolicyFile {
+        at: format!("{manifest}:{}", path.line),
+        path: path.value.clone(),
+        reason,
+    };
+    let content = snapshot.read(&path.value)?.ok_or_else(|| unusable("is not in the commit"))?;
+    let text = String::from_utf8(content).map_err(|_| unusable("is not UTF-8"))?;
+    match serde_json::from_str(&text) {
+        Ok(serde_json::Value::Object(_)) => Ok(text),
+        Ok(_) | Err(_) => Err(unusable("is not a JSON object")),
+    }
 }
 
 impl Workspace {

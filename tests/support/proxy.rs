@@ -10,11 +10,15 @@ use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
 use hyper::body::{Bytes, Frame, Incoming};
+use hyper::http::request::Parts;
 use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use serde_json::json;
 use tokio::net::TcpListener;
+
+use super::ecr_limits::{EcrLimits, Refusal};
 
 /// What happens to an answer.
 #[derive(Clone, Debug)]
@@ -36,6 +40,8 @@ pub(crate) enum Fault {
     Pass,
     /// The server's answer, later.
     Delay(Duration),
+    /// The server is asked within these limits.
+    Limits(EcrLimits),
     /// The connection stays open, and nothing comes.
     Silence,
     /// The connection is closed without an answer.
@@ -181,6 +187,18 @@ async fn answer(shared: &Shared, mut request: Request<Incoming>) -> Result<Respo
             *request.uri_mut() = path;
             shared.forward(request).await.map(whole)
         }
+        Some(Fault::Limits(limits)) => {
+            let (head, body) = read(request).await;
+            match limits.refusal(&head, &body) {
+                Some(Refusal(code, error, message)) => {
+                    let body = json!({ "errors": [{ "code": error, "message": message }] }).to_string();
+                    let mut response = Response::new(whole(body.into()));
+                    *response.status_mut() = StatusCode::from_u16(code).unwrap();
+                    response
+                }
+                None => shared.send(head, body).await.map(whole),
+            }
+        }
         Some(Fault::Pass) | None => shared.forward(request).await.map(whole),
     };
     shared.record.lock().unwrap()[number].status = response.status().as_u16();
@@ -215,8 +233,11 @@ impl Shared {
     }
 
     async fn forward(&self, request: Request<Incoming>) -> Response<Bytes> {
-        let (head, body) = request.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
+        let (head, body) = read(request).await;
+        self.send(head, body).await
+    }
+
+    async fn send(&self, head: Parts, body: Bytes) -> Response<Bytes> {
         let url = format!("http://{}{}", self.upstream, head.uri.path_and_query().unwrap());
         let answer =
             self.client.request(head.method, url).headers(head.headers).body(body).send().await.unwrap();
@@ -232,6 +253,11 @@ impl Shared {
         }
         response
     }
+}
+
+async fn read(request: Request<Incoming>) -> (Parts, Bytes) {
+    let (head, body) = request.into_parts();
+    (head, body.collect().await.unwrap().to_bytes())
 }
 
 fn header(request: &Request<Incoming>, name: &str) -> Option<String> {

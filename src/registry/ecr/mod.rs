@@ -1,7 +1,9 @@
 //! Amazon ECR: a registry of the OCI distribution specification whose token comes from AWS, and whose
 //! repositories must be made before they are pushed to.
 
+mod documents;
 mod lifecycle;
+mod meaning;
 mod repository;
 
 use async_trait::async_trait;
@@ -9,6 +11,7 @@ use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{ImageFailureCode, ImageIdentifier};
 use bytes::Bytes;
 
+pub(super) use self::meaning::error;
 use self::repository::RepositoryReconciler;
 use super::ecr_login::{EcrLogin, Receiver};
 use super::{
@@ -57,6 +60,41 @@ impl EcrRegistry {
         let login = CredentialsSource::Ecr(EcrLogin::new(client.clone(), receiver));
         let oci = OciRegistry::new(host, ecr.insecure, login, retry_policy)?;
         Ok(Self { oci, reconciler: RepositoryReconciler { client, account, policy: ecr.policy.clone() } })
+    }
+}
+
+impl EcrRegistry {
+    /// Deletes a tag or an image. Nothing happens if it isn't there.
+    async fn delete_image(
+        &self,
+        repository: &RepositoryName,
+        id: ImageIdentifier,
+        doing: String,
+    ) -> Result<(), RegistryError> {
+        let answer = self
+            .reconciler
+            .client
+            .batch_delete_image()
+            .set_registry_id(self.reconciler.account.clone())
+            .repository_name(repository.as_str())
+            .image_ids(id)
+            .send()
+            .await;
+        let source = match answer {
+            Err(error) => meaning::error(error),
+            Ok(answer) => {
+                let is_gone = |code: Option<&ImageFailureCode>| code == Some(&ImageFailureCode::ImageNotFound);
+                let failure = answer.failures().iter().find(|failure| !is_gone(failure.failure_code()));
+                let Some(failure) = failure else { return Ok(()) };
+                let reason = failure.failure_reason().unwrap_or("it gives no reason");
+                let answer = crate::model::printable(reason);
+                match failure.failure_code() {
+                    Some(ImageFailureCode::KmsError) => AwsError::Key { answer },
+                    _ => AwsError::Unexpected { answer },
+                }
+            }
+        };
+        Err(RegistryError::Aws { doing, source })
     }
 }
 
@@ -124,27 +162,17 @@ impl Registry for EcrRegistry {
         if self.oci.retarget(repository, tag).await?.is_none() {
             return Ok(());
         }
-        let failed =
-            |source| RegistryError::Aws { doing: format!("take `{tag}` away from `{repository}`"), source };
-        let answer = self
-            .reconciler
-            .client
-            .batch_delete_image()
-            .set_registry_id(self.reconciler.account.clone())
-            .repository_name(repository.as_str())
-            .image_ids(ImageIdentifier::builder().image_tag(tag.as_str()).build())
-            .send()
-            .await
-            .map_err(|error| failed(AwsError::new(error)))?;
-        let is_gone = |code: Option<&ImageFailureCode>| code == Some(&ImageFailureCode::ImageNotFound);
-        match answer.failures().iter().find(|failure| !is_gone(failure.failure_code())) {
-            None => Ok(()),
-            Some(failure) => {
-                let answer =
-                    crate::model::printable(failure.failure_reason().unwrap_or("it gives no reason"));
-                Err(failed(AwsError::Unexpected { answer }))
-            }
-        }
+        let id = ImageIdentifier::builder().image_tag(tag.as_str()).build();
+        self.delete_image(repository, id, format!("take `{tag}` away from `{repository}`")).await
+    }
+
+    async fn delete(
+        &self,
+        repository: &RepositoryName,
+        digest: &ManifestDigest,
+    ) -> Result<(), RegistryError> {
+        let id = ImageIdentifier::builder().image_digest(digest.to_string()).build();
+        self.delete_image(repository, id, format!("delete `{digest}` from `{repository}`")).await
     }
 
     async fn put_artifact(

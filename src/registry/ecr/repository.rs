@@ -1,17 +1,18 @@
 //! Makes a repository of ECR, and makes it what the manifest says.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use aws_sdk_ecr::Client;
-use aws_sdk_ecr::operation::create_repository::CreateRepositoryError;
-use aws_sdk_ecr::operation::describe_repositories::DescribeRepositoriesError;
-use aws_sdk_ecr::operation::get_lifecycle_policy::GetLifecyclePolicyError;
+use aws_sdk_ecr::config::http::HttpResponse;
+use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::types::{
-    ImageScanningConfiguration, ImageTagMutability, ImageTagMutabilityExclusionFilter,
-    ImageTagMutabilityExclusionFilterType, Repository,
+    EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, ImageTagMutability,
+    ImageTagMutabilityExclusionFilter, ImageTagMutabilityExclusionFilterType, Repository, Tag,
 };
+use backon::{ExponentialBuilder, Retryable as _};
 
-use super::lifecycle;
+use super::meaning::{self, Meaning};
 use crate::aws::AwsError;
 use crate::config::Policy;
 use crate::model::RepositoryName;
@@ -30,20 +31,29 @@ impl RepositoryReconciler {
     /// Makes the repository if it isn't there, and changes what isn't as the policy says.
     ///
     /// Safe to be called by many at once: what another one has just done is done.
+    ///
+    /// # Errors
+    /// [`RegistryError::NoRepository`] when it isn't there and may not be made, [`RegistryError::Aws`].
     pub(super) async fn ensure(&self, name: &RepositoryName) -> Result<Vec<RepositoryChange>, RegistryError> {
         let mut changes = Vec::new();
         let there = match self.describe(name).await? {
+            Some(there) => Some(there),
+            None if !self.policy.create => {
+                return Err(RegistryError::NoRepository { repository: name.clone() });
+            }
             None if self.create(name).await? => {
                 changes.push(RepositoryChange::Created);
                 None
             }
             None => self.describe(name).await?,
-            there => there,
         };
         if let Some(there) = there {
             changes.extend(self.adjust_mutability(name, &there).await?);
             changes.extend(self.adjust_scanning(name, &there).await?);
+            changes.extend(self.adjust_tags(name, &there).await?);
+            changes.extend(self.other_key(&there));
         }
+        changes.extend(self.adjust_policy(name).await?);
         changes.extend(self.adjust_lifecycle(name).await?);
         tracing::info!(repository = %name, ?changes, "looked after");
         Ok(changes)
@@ -59,20 +69,24 @@ impl RepositoryReconciler {
             .await;
         match asked {
             Ok(answer) => Ok(answer.repositories.unwrap_or_default().into_iter().next()),
-            Err(error) => match error.as_service_error() {
-                Some(DescribeRepositoriesError::RepositoryNotFoundException(_)) => Ok(None),
-                _ => Err(failed("look at", name, AwsError::new(error))),
-            },
+            Err(error) if Meaning::of(&error) == Some(Meaning::NoRepository) => Ok(None),
+            Err(error) => Err(failed("look at", name, meaning::error(error))),
         }
     }
 
     /// Whether it was this one who made the repository: another one may have been quicker.
     async fn create(&self, name: &RepositoryName) -> Result<bool, RegistryError> {
+        let key = self.policy.kms_key.as_ref().map(|key| {
+            let encryption = EncryptionConfiguration::builder().encryption_type(EncryptionType::Kms);
+            encryption.kms_key(key).build().expect("it has a type")
+        });
         let create = self
             .client
             .create_repository()
             .set_registry_id(self.account.clone())
             .repository_name(name.as_str())
+            .set_encryption_configuration(key)
+            .set_tags(Some(self.tags()).filter(|tags| !tags.is_empty()))
             .set_image_scanning_configuration(self.policy.scan_on_push.map(scanning));
         let create = match self.policy.immutable_tags {
             Some(immutable) => {
@@ -83,10 +97,8 @@ impl RepositoryReconciler {
         };
         match create.send().await {
             Ok(_) => Ok(true),
-            Err(error) => match error.as_service_error() {
-                Some(CreateRepositoryError::RepositoryAlreadyExistsException(_)) => Ok(false),
-                _ => Err(failed("create", name, AwsError::new(error))),
-            },
+            Err(error) if Meaning::of(&error) == Some(Meaning::Exists) => Ok(false),
+            Err(error) => Err(failed("create", name, meaning::error(error))),
         }
     }
 
@@ -105,15 +117,15 @@ impl RepositoryReconciler {
         if is_same {
             return Ok(None);
         }
-        self.client
+        let put = self
+            .client
             .put_image_tag_mutability()
             .set_registry_id(self.account.clone())
             .repository_name(name.as_str())
             .image_tag_mutability(mutability.clone())
-            .set_image_tag_mutability_exclusion_filters(filters)
-            .send()
-            .await
-            .map_err(|error| failed("set the tag mutability of", name, AwsError::new(error)))?;
+            .set_image_tag_mutability_exclusion_filters(filters);
+        let put = until_known(|| put.clone().send()).await;
+        put.map_err(|error| failed("set the tag mutability of", name, meaning::error(error)))?;
         let immutable = mutability != ImageTagMutability::Mutable;
         Ok(Some(RepositoryChange::TagMutability { immutable }))
     }
@@ -127,52 +139,52 @@ impl RepositoryReconciler {
         let Some(scan_on_push) = self.policy.scan_on_push.filter(|wanted| *wanted != there) else {
             return Ok(None);
         };
-        self.client
+        let put = self
+            .client
             .put_image_scanning_configuration()
             .set_registry_id(self.account.clone())
             .repository_name(name.as_str())
-            .image_scanning_configuration(scanning(scan_on_push))
-            .send()
-            .await
-            .map_err(|error| failed("set the scanning of", name, AwsError::new(error)))?;
+            .image_scanning_configuration(scanning(scan_on_push));
+        let put = until_known(|| put.clone().send()).await;
+        put.map_err(|error| failed("set the scanning of", name, meaning::error(error)))?;
         Ok(Some(RepositoryChange::ScanOnPush { enabled: scan_on_push }))
     }
 
-    async fn adjust_lifecycle(
+    /// Adds the tags that are missing or different. Others stay.
+    async fn adjust_tags(
         &self,
         name: &RepositoryName,
+        repository: &Repository,
     ) -> Result<Option<RepositoryChange>, RegistryError> {
-        let Some(keep) = self.policy.keep else { return Ok(None) };
-        let wanted = lifecycle::policy(keep);
-        let replaced = self.lifecycle(name).await?;
-        if replaced.as_deref().is_some_and(|there| lifecycle::is_same(&wanted, there)) {
+        if self.policy.tags.is_empty() {
             return Ok(None);
         }
-        self.client
-            .put_lifecycle_policy()
-            .set_registry_id(self.account.clone())
-            .repository_name(name.as_str())
-            .lifecycle_policy_text(wanted.to_string())
-            .send()
-            .await
-            .map_err(|error| failed("set the lifecycle policy of", name, AwsError::new(error)))?;
-        Ok(Some(RepositoryChange::Lifecycle { keep, replaced }))
+        let arn = repository.repository_arn().unwrap_or_default();
+        let list = self.client.list_tags_for_resource().resource_arn(arn);
+        let there = until_known(|| list.clone().send()).await;
+        let there = there.map_err(|error| failed("read the tags of", name, meaning::error(error)))?;
+        let has = |(key, value): &(&String, &String)| {
+            there.tags().iter().any(|tag| tag.key() == key.as_str() && tag.value() == value.as_str())
+        };
+        let missing: Vec<_> = self.policy.tags.iter().filter(|tag| !has(tag)).collect();
+        if missing.is_empty() {
+            return Ok(None);
+        }
+        let tags = missing.iter().map(|(key, value)| tag(key, value)).collect();
+        let put = self.client.tag_resource().resource_arn(arn).set_tags(Some(tags));
+        let put = until_known(|| put.clone().send()).await;
+        put.map_err(|error| failed("set the tags of", name, meaning::error(error)))?;
+        let keys = missing.into_iter().map(|(key, _)| key.clone()).collect();
+        Ok(Some(RepositoryChange::Tags { keys }))
     }
 
-    async fn lifecycle(&self, name: &RepositoryName) -> Result<Option<String>, RegistryError> {
-        let asked = self
-            .client
-            .get_lifecycle_policy()
-            .set_registry_id(self.account.clone())
-            .repository_name(name.as_str())
-            .send()
-            .await;
-        match asked {
-            Ok(answer) => Ok(answer.lifecycle_policy_text),
-            Err(error) => match error.as_service_error() {
-                Some(GetLifecyclePolicyError::LifecyclePolicyNotFoundException(_)) => Ok(None),
-                _ => Err(failed("read the lifecycle policy of", name, AwsError::new(error))),
-            },
+    /// ECR can't change the key of a repository that is there. It may know the key by another of its names.
+    fn other_key(&self, repository: &Repository) -> Option<RepositoryChange> {
+        let wanted = self.policy.kms_key.as_deref()?;
+        let is_arn = wanted.starts_with("arn:");
+        match repository.encryption_configuration.as_ref().and_then(EncryptionConfiguration::kms_key) {
+            Some(there) if there == wanted || !is_arn => None,
+            there => Some(RepositoryChange::KeyStays { key: there.map(str::to_owned) }),
         }
     }
 
@@ -195,6 +207,23 @@ impl RepositoryReconciler {
         let filters = self.policy.moving_tags.iter().map(filter).collect();
         (ImageTagMutability::ImmutableWithExclusion, Some(filters))
     }
+
+    fn tags(&self) -> Vec<Tag> {
+        self.policy.tags.iter().map(|(key, value)| tag(key, value)).collect()
+    }
+}
+
+/// Asks again while ECR doesn't know a repository that it has just described or created: each of its parts learns that
+/// for itself.
+pub(super) async fn until_known<T, E, Asked>(ask: impl FnMut() -> Asked) -> Result<T, SdkError<E, HttpResponse>>
+where
+    E: ProvideErrorMetadata,
+    Asked: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+{
+    let delays = ExponentialBuilder::new().with_min_delay(Duration::from_millis(200)).with_max_times(4);
+    ask.retry(delays.with_jitter())
+        .when(|error| Meaning::of(error) == Some(Meaning::NoRepository))
+        .await
 }
 
 fn patterns(filters: &[ImageTagMutabilityExclusionFilter]) -> BTreeSet<&str> {
@@ -205,6 +234,10 @@ fn scanning(scan_on_push: bool) -> ImageScanningConfiguration {
     ImageScanningConfiguration::builder().scan_on_push(scan_on_push).build()
 }
 
-fn failed(verb: &str, name: &RepositoryName, source: AwsError) -> RegistryError {
+fn tag(key: &str, value: &str) -> Tag {
+    Tag::builder().key(key).value(value).build().expect("it has a key and a value")
+}
+
+pub(super) fn failed(verb: &str, name: &RepositoryName, source: AwsError) -> RegistryError {
     RegistryError::Aws { doing: format!("{verb} the repository `{name}`"), source }
 }

@@ -1,6 +1,8 @@
 //! The shipped binary against an emulator of AWS, with a proxy between them that plays AWS's bad days.
 
 mod deployment;
+mod errors;
+mod limits;
 mod login;
 mod repository;
 mod rules;

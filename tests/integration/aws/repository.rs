@@ -36,7 +36,7 @@ fn a_build_makes_its_repositories_and_the_next_one_finds_its_image() {
     assert_eq!(of_api(&built)["image"], of_api(&again)["image"]);
     let tags = shop.tags("api");
     let kinds: Vec<&str> = tags.iter().map(|tag| tag.split('-').next().unwrap()).collect();
-    assert_eq!(kinds, ["branch", "cache", "commit", "pushed"]);
+    assert_eq!(kinds, ["branch", "cache", "commit", "pushed", "record"]);
     assert_eq!(shop.tags("shop-builds").len(), 2);
 }
 
@@ -47,7 +47,7 @@ fn what_is_as_it_should_be_is_not_written_again() {
     let first = changes(&ensure(&shop));
     let second = ensure(&shop);
 
-    assert_eq!(first, ["created", "lifecycle policy: 200 images with `cache-` tags are kept"]);
+    assert_eq!(first, ["created", "lifecycle policy: 200 images are kept"]);
     assert_eq!(changes(&second), [""; 0]);
     assert!(second.stderr.contains("api is as it should be"), "{second}");
     let there =
@@ -66,31 +66,112 @@ fn what_the_manifest_says_anew_is_changed_and_what_it_leaves_out_is_not() {
     let changed = changes(&ensure(&shop));
 
     assert_eq!(changed[0], "tags can't be moved any more");
-    let replaced = "lifecycle policy: 7 images with `cache-` tags are kept; it replaces {";
+    let replaced = "lifecycle policy: 7 images are kept; it replaces {";
     assert!(changed[1].starts_with(replaced), "{changed:?}");
-    assert_eq!(lifecycle(&shop)["rules"][2]["selection"]["countNumber"], 7);
+    assert!(lifecycle(&shop).to_string().contains("keep the newest 7 images with tags `cache-*`"));
     let there =
         shop.ask("DescribeRepositories", "", json!({ "repositoryNames": [format!("{}api", shop.prefix)] }));
     assert_eq!(there["repositories"][0]["imageTagMutability"], "IMMUTABLE_WITH_EXCLUSION");
     assert_eq!(there["repositories"][0]["imageScanningConfiguration"]["scanOnPush"], true);
 }
 
+// issue 17: A7
 #[test]
-fn a_policy_that_somebody_else_wrote_is_replaced_and_its_layout_does_not_matter() {
+fn a_policy_that_somebody_else_wrote_is_replaced_only_where_that_is_asked_for() {
     let shop = Shop::new().cache(Cache::ecr()).plain([]);
     changes(&ensure(&shop));
     let ours = lifecycle(&shop);
+    let put = |text: &str| shop.ask("PutLifecyclePolicy", "api", json!({ "lifecyclePolicyText": text }));
+    let policy = |policy: &str| {
+        let manifest = shop.world.file("projects.toml");
+        let text = std::fs::read_to_string(&manifest).unwrap();
+        let line = text.lines().find(|line| line.starts_with("policy = ")).unwrap().to_owned();
+        shop.world.write("projects.toml", text.replace(&line, &format!("policy = {{ {policy} }}"))).commit();
+    };
 
-    shop.ask("PutLifecyclePolicy", "api", json!({ "lifecyclePolicyText": format!("{ours:#}") }));
+    // Its layout does not matter.
+    put(&format!("{ours:#}"));
     assert_eq!(changes(&ensure(&shop)), [""; 0]);
-    shop.ask("PutLifecyclePolicy", "api", json!({ "lifecyclePolicyText": r#"{"rules":[]}"# }));
-    let changed = changes(&ensure(&shop));
+    put(r#"{"rules":[]}"#);
+    let stays = changes(&ensure(&shop));
+    policy("lifecycle = false");
+    let left = changes(&ensure(&shop));
+    policy("lifecycle = true");
+    let replaced = changes(&ensure(&shop));
+    policy("");
+    put(&ours.to_string().replace("200", "300"));
+    let adjusted = changes(&ensure(&shop));
 
-    assert_eq!(
-        changed,
-        ["lifecycle policy: 200 images with `cache-` tags are kept; it replaces {\"rules\":[]}"]
-    );
+    let said = "somebody else's stays, which `keep` or `lifecycle = true` would replace: {\"rules\":[]}";
+    assert_eq!(stays, [format!("lifecycle policy: {said}")]);
+    assert_eq!(left, [""; 0]);
+    assert_eq!(replaced, ["lifecycle policy: 200 images are kept; it replaces {\"rules\":[]}"]);
+    assert!(adjusted[0].starts_with("lifecycle policy: 200 images are kept; it replaces {"), "{adjusted:?}");
     assert_eq!(lifecycle(&shop), ours);
+}
+
+// issue 17: A7
+#[test]
+fn a_new_repository_has_what_the_policy_says_and_an_old_one_gets_what_can_be_changed() {
+    let key = "arn:aws:kms:us-east-2:123456789012:key/1";
+    let policy = format!(
+        "repository_policy = \"ecr.json\", tags = {{ team = \"shop\" }}, kms_key = \"{key}\", lifecycle = false"
+    );
+    let shop = Shop::new().cache(Cache::ecr()).policy(&policy);
+    shop.world.write("ecr.json", r#"{ "Version": "2012-10-17", "Statement": [] }"#);
+    let shop = shop.plain([]);
+    let described = || {
+        let names = json!({ "repositoryNames": [format!("{}api", shop.prefix)] });
+        shop.ask("DescribeRepositories", "", names)["repositories"][0].clone()
+    };
+    let tags = || {
+        let arn = described()["repositoryArn"].clone();
+        shop.ask("ListTagsForResource", "api", json!({ "resourceArn": arn }))["tags"].clone()
+    };
+
+    let first = changes(&ensure(&shop));
+    assert_eq!(first, ["created", "repository policy set"]);
+    assert_eq!(described()["encryptionConfiguration"], json!({ "encryptionType": "KMS", "kmsKey": key }));
+    assert_eq!(tags(), json!([{ "Key": "team", "Value": "shop" }]));
+    assert_eq!(changes(&ensure(&shop)), [""; 0]);
+
+    let manifest = std::fs::read_to_string(shop.world.file("projects.toml")).unwrap();
+    let manifest = manifest.replace("team = \"shop\"", "team = \"web\", cost = \"7\"").replace("key/1", "key/2");
+    shop.world.write("projects.toml", manifest).write("ecr.json", r#"{"Statement":[{}]}"#).commit();
+    let second = changes(&ensure(&shop));
+
+    assert_eq!(second[0], "tags set: `cost`, `team`");
+    assert_eq!(second[1], format!("encrypted with {key}, which ECR can't change to `kms_key` any more"));
+    assert!(second[2].starts_with("repository policy set; it replaces {"), "{second:?}");
+    assert_eq!(tags().as_array().unwrap().len(), 2, "{}", tags());
+}
+
+// issue 17: A7
+#[test]
+fn a_repository_that_others_create_is_not_created() {
+    let shop = Shop::new().cache(Cache::ecr()).policy("create = false").plain([]);
+
+    let refused = ensure(&shop);
+
+    assert_eq!(refused.exit, 3, "{refused}");
+    let said = format!("error: the repository `{}api` is not there, and `create = false`", shop.prefix);
+    assert!(refused.stderr.contains(&said), "{refused}");
+    shop.ask("CreateRepository", "api", json!({}));
+    assert_eq!(changes(&ensure(&shop)), ["lifecycle policy: 200 images are kept"]);
+}
+
+// issue 17: A7
+#[test]
+fn a_repository_policy_that_can_t_be_read_is_wrong_input() {
+    let shop = Shop::new().cache(Cache::ecr()).policy("repository_policy = \"ecr.json\"").plain([]);
+
+    let missing = ensure(&shop);
+    shop.world.write("ecr.json", "{").commit();
+    let broken = ensure(&shop);
+
+    assert_eq!((missing.exit, broken.exit), (2, 2), "{missing}{broken}");
+    assert!(missing.stderr.contains("the repository policy `ecr.json` is not in the commit"), "{missing}");
+    assert!(broken.stderr.contains("the repository policy `ecr.json` is not a JSON object"), "{broken}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,7 +209,7 @@ fn a_taint_that_is_taken_away_leaves_the_image_and_other_taints() {
     assert!(again.stdout.contains("built     api"), "{again}");
     let kinds: Vec<String> =
         shop.tags("api").iter().map(|tag| tag.split('-').next().unwrap().to_owned()).collect();
-    assert_eq!(kinds, ["branch", "cache", "commit", "pushed"]);
+    assert_eq!(kinds, ["branch", "cache", "commit", "pushed", "record"]);
     assert!(again.stdout.contains("reused    web"), "{again}");
     assert!(shop.tags("shop-taints").is_empty(), "{:?}", shop.tags("shop-taints"));
 }

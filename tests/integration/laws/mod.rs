@@ -22,6 +22,7 @@ mod diff;
 mod graphs;
 mod infer;
 mod inputs;
+mod lifecycle;
 mod order;
 mod own_images;
 mod patterns;

@@ -311,6 +311,10 @@ impl Registry for Recorder {
         Ok(())
     }
 
+    async fn delete(&self, _: &RepositoryName, _: &ManifestDigest) -> Result<(), RegistryError> {
+        unreachable!("a build deletes no image")
+    }
+
     async fn put_artifact(
         &self,
         _: &RepositoryName,

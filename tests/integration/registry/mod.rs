@@ -29,6 +29,7 @@ const HURRIED: RetryPolicy = RetryPolicy {
     tries: 5,
     first_delay: Duration::from_millis(5),
     longest_retry_after: Duration::from_secs(60),
+    throttled: Duration::from_secs(2),
 };
 
 fn upstream() -> String {

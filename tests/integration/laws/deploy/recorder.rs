@@ -265,6 +265,19 @@ impl Registry for Process {
         Ok(())
     }
 
+    async fn delete(
+        &self,
+        repository: &RepositoryName,
+        digest: &ManifestDigest,
+    ) -> Result<(), RegistryError> {
+        let repository = repository.to_string();
+        let delete = |state: &mut State| {
+            state.tags.retain(|(of, _), stands_for| *of != repository || stands_for != digest);
+        };
+        self.step(format!("delete {repository}@{digest}"), delete).await;
+        Ok(())
+    }
+
     async fn put_artifact(
         &self,
         repository: &RepositoryName,
