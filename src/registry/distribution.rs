@@ -188,7 +188,7 @@ impl Transport {
         match stated_digest(&headers) {
             Some(stated) => Ok(stated == digest),
             // Only the content can tell then.
-            None => Ok(self.manifest_once(&image.pinned(digest)).await?.is_some()),
+            None => Ok(self.manifest_once(image).await?.is_some_and(|there| there.digest() == digest)),
         }
     }
 

@@ -203,3 +203,27 @@ impl RegistryError {
         Self::Missing { image: Box::new(image.clone()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // issue 17: A4
+    #[test]
+    fn only_a_denial_by_iam_is_about_permissions() {
+        let image: ImageRef = "123456789012.dkr.ecr.us-east-2.amazonaws.com/api:v1".parse().unwrap();
+        for (message, expected) in [
+            ("User: arn:aws:iam::1:user/ci is not authorized to perform: ecr:PutImage on resource: x", true),
+            ("The operation failed due to a KMS exception.", false),
+            ("Your authorization token has expired. Reauthenticate and try again.", false),
+            ("", false),
+        ] {
+            let answer =
+                Answer { status: 403, code: Some("DENIED".to_owned()), message: message.to_owned() };
+
+            let hint = RegistryError::Denied { image: Box::new(image.clone()), answer }.hint();
+
+            assert_eq!(hint.is_some_and(|hint| hint.contains("permissions")), expected, "{message}");
+        }
+    }
+}

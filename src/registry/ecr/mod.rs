@@ -11,6 +11,7 @@ use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{ImageFailureCode, ImageIdentifier};
 use bytes::Bytes;
 
+use self::meaning::Meaning;
 pub(super) use self::meaning::error;
 use self::repository::RepositoryReconciler;
 use super::ecr_login::{EcrLogin, Receiver};
@@ -81,6 +82,7 @@ impl EcrRegistry {
             .send()
             .await;
         let source = match answer {
+            Err(error) if Meaning::of(&error) == Some(Meaning::NoRepository) => return Ok(()),
             Err(error) => meaning::error(error),
             Ok(answer) => {
                 let is_gone = |code: Option<&ImageFailureCode>| code == Some(&ImageFailureCode::ImageNotFound);

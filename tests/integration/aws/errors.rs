@@ -50,10 +50,12 @@ fn expected(call: &str, error: &str) -> Option<(i32, usize, &'static str)> {
         (_, "InvalidParameterException" | "InvalidTagParameterException" | "ValidationException") => {
             (2, 1, "hint: see whether AWS accepts what `projects.toml` says")
         }
-        (_, "LimitExceededException" | "TooManyTagsException") => (3, 1, "a quota of AWS is reached: "),
+        // The SDK takes the first for throttling.
+        (_, "LimitExceededException") => (3, 3, "a quota of AWS is reached: "),
+        (_, "TooManyTagsException") => (3, 1, "a quota of AWS is reached: "),
         (_, "KmsException") => (3, 1, "hint: see whether `kms_key` is a key of this region"),
         // What isn't there is an answer.
-        ("DescribeRepositories", "RepositoryNotFoundException") => (0, 1, ""),
+        ("DescribeRepositories", "RepositoryNotFoundException") => (0, 2, ""),
         ("BatchDeleteImage", "RepositoryNotFoundException") => (0, 1, ""),
         (_, "LifecyclePolicyNotFoundException" | "RepositoryPolicyNotFoundException") => (0, 1, ""),
         // It was described or created just before.
@@ -78,7 +80,8 @@ async fn problem(call: &'static str, error: &str) -> Option<String> {
     }
     let proxy = Proxy::start(&setting("AWS_1"), rules).await;
     let host = proxy.host().to_owned();
-    let (shop, answer) = tokio::task::spawn_blocking(move || run(call, host)).await.unwrap();
+    let is_there = call != "CreateRepository" || error == "RepositoryAlreadyExistsException";
+    let (shop, answer) = tokio::task::spawn_blocking(move || run(call, is_there, host)).await.unwrap();
     let asked = proxy.record().iter().filter(|passed| passed.operation.as_deref() == Some(call)).count();
     let told = answer.stderr.replace(&shop.prefix, "");
     let is_right = answer.exit == exit && asked == tries && told.contains(said) && !told.contains("permissions");
@@ -86,7 +89,7 @@ async fn problem(call: &'static str, error: &str) -> Option<String> {
 }
 
 /// Runs a command that makes the call in a repository that is not as the manifest says.
-fn run(call: &str, host: String) -> (Shop, crate::support::world::Answer) {
+fn run(call: &str, is_there: bool, host: String) -> (Shop, crate::support::world::Answer) {
     let shop = Shop::new().cache(Cache::Ecr(host)).policy(POLICY);
     shop.world.write("policy.json", r#"{"Version":"2012-10-17","Statement":[]}"#);
     let shop = shop.plain(["api"]);
@@ -96,7 +99,7 @@ fn run(call: &str, host: String) -> (Shop, crate::support::world::Answer) {
         let answer = shop.world.run(["untaint", "api"]);
         return (shop, answer);
     }
-    if call != "CreateRepository" {
+    if is_there {
         let name = json!({ "repositoryName": format!("{}api", shop.prefix) });
         ask("AWS_1", REGION, "ecr", ECR, "CreateRepository", &name);
     }

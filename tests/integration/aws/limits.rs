@@ -137,3 +137,28 @@ async fn an_unchanged_project_is_deployed_though_its_image_has_all_the_tags_that
     assert!(refused.stderr.contains("hint: take tags of that image away"), "{refused}");
     assert!(!refused.stderr.contains("permissions"), "{refused}");
 }
+
+// issue 17: A10
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_leaves_no_document_however_often_it_is_renewed() {
+    let [cache, deploy] = [Proxy::start(&setting("AWS_1"), []).await, Proxy::start(&setting("AWS_2"), []).await];
+    let mut shop = shop(&cache, &deploy, 1);
+    let manifest = std::fs::read_to_string(shop.world.file("projects.toml")).unwrap();
+    let service = "service = { kind = \"command\", run = [\"sleep\", \"4\"] }";
+    shop.world.write("projects.toml", format!("{manifest}{service}\n")).commit();
+    shop.world.set("CHINAMPA_LOCK_LEASE", "10s");
+    for command in [&["build"][..], &["deploy", "-e", "dev"]] {
+        let answer = shop.world.command_of(command).output().unwrap();
+        assert!(answer.status.success(), "{answer:?}");
+    }
+
+    let renewals = deploy.record().into_iter().filter(|passed| {
+        passed.method == "PUT" && passed.path.contains("/manifests/deploying-dev.")
+    });
+    assert!(renewals.count() > 3, "{:#?}", deploy.lines());
+    let name = json!({ "repositoryName": format!("{}shop-builds", shop.prefix) });
+    let images = ask("AWS_2", DEPLOY_REGION, "ecr", ECR, "DescribeImages", &name);
+    let images = images["imageDetails"].as_array().unwrap();
+    // The record, and the one before it, which said that the deployment is in progress.
+    assert!(images.len() <= 2, "{images:#?}");
+}

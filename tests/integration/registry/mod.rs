@@ -11,6 +11,7 @@ mod login;
 mod private_authority;
 mod promote;
 mod promotion;
+mod tagging;
 mod trouble;
 
 use std::sync::atomic::{AtomicU32, Ordering};
