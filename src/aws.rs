@@ -21,10 +21,10 @@ use thiserror::Error;
 pub use self::hosts::{AllowedHosts, Endpoint};
 #[cfg(feature = "_aws")]
 pub(crate) use self::json::{CallError, JsonClient, JsonService, Rpc};
-#[cfg(feature = "ecr")]
-pub(crate) use self::sdk::{account, answer};
 #[cfg(feature = "_aws")]
 pub(crate) use self::sdk::config;
+#[cfg(feature = "ecr")]
+pub(crate) use self::sdk::{account, answer};
 use crate::model::ErrorKind;
 
 /// A call that AWS did not answer as hoped. What isn't there is no such trouble: it is an answer.

@@ -163,10 +163,7 @@ impl Manifest {
     ///
     /// # Errors
     /// What `read` fails with.
-    pub fn read_files<E>(
-        &mut self,
-        read: impl Fn(&Located<RepoPath>) -> Result<String, E>,
-    ) -> Result<(), E> {
+    pub fn read_files<E>(&mut self, read: impl Fn(&Located<RepoPath>) -> Result<String, E>) -> Result<(), E> {
         for registry in [Some(&mut self.cache), self.deploy.as_mut()].into_iter().flatten() {
             if let RegistryKind::Ecr(Ecr { policy, .. }) = &mut registry.kind
                 && let Some(policy) = &mut policy.repository_policy

@@ -318,7 +318,10 @@ mod tests {
     fn a_push_that_was_throttled_is_told_from_others() {
         for (message, expected) in [
             ("toomanyrequests: Rate exceeded", true),
-            ("unexpected status from PUT request to https://r.example/v2/api/manifests/v1: 429 Too Many Requests", true),
+            (
+                "unexpected status from PUT request to https://r.example/v2/api/manifests/v1: 429 Too Many Requests",
+                true,
+            ),
             ("received unexpected HTTP status: 429 Too Many Requests", true),
             ("received unexpected HTTP status: 503 Service Unavailable", false),
             ("denied: 4290000", false),

@@ -36,8 +36,7 @@ pub(super) async fn mark(
     let before = before.map_or(&none, |before| &before.projects);
     // What is in another zone's repository is not this run's to mark.
     let is_own = |name: &ProjectName, image: &RecordedImage| {
-        workspace.projects.contains_key(name)
-            && image.repository == zone.repository(workspace, name).as_str()
+        workspace.projects.contains_key(name) && image.repository == zone.repository(workspace, name).as_str()
     };
     let changed = |of: &'_ BTreeMap<ProjectName, RecordedImage>, others: &BTreeMap<_, _>| {
         let images = of.iter().filter(|(name, image)| {

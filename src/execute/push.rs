@@ -69,8 +69,7 @@ impl Push<'_, '_> {
         let pushed = match registry.oci().map(OciRegistry::put_limiter) {
             None => self.push_with_retries(image, login.as_ref()).await,
             Some(limiter) => {
-                let throttling =
-                    |error: &EngineError| error.is_throttled().then(Throttling::default);
+                let throttling = |error: &EngineError| error.is_throttled().then(Throttling::default);
                 limiter.put(throttling, || self.push_with_retries(image, login.as_ref())).await
             }
         };

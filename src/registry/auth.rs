@@ -13,8 +13,8 @@ use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 use reqwest::{Client, RequestBuilder, StatusCode, Url};
 use tokio::sync::OnceCell;
 
-use super::authorization::{Authorization, Scope};
 use super::answer::clean;
+use super::authorization::{Authorization, Scope};
 use super::http::{execute, read_body, refuse};
 use super::token::{TokenQuestion, is_safe, read_token};
 use super::{CredentialsSource, RegistryError};

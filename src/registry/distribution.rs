@@ -4,8 +4,8 @@
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 
-use super::authorization::Scope;
 use super::answer::Answer;
+use super::authorization::Scope;
 use super::error::RegistryError;
 use super::http::{Reply, read_answer, read_body, refusal, refuse};
 use super::manifest::{DOCKER_IMAGE, DOCKER_LIST, Manifest, OCI_IMAGE, OCI_INDEX};

@@ -146,11 +146,11 @@ impl RegistryError {
                 }
                 .to_owned(),
             ),
-            Self::ImmutableTag { image, .. } => image
-                .tag
-                .as_ref()
-                .is_some_and(|tag| tag.as_str().starts_with("cache-"))
-                .then(|| "another build of the same inputs was quicker: build again to reuse its image".to_owned()),
+            Self::ImmutableTag { image, .. } => {
+                image.tag.as_ref().is_some_and(|tag| tag.as_str().starts_with("cache-")).then(|| {
+                    "another build of the same inputs was quicker: build again to reuse its image".to_owned()
+                })
+            }
             Self::NoRepository { .. } => {
                 Some("create it, or let it be created: take `create = false` out of the policy".to_owned())
             }
@@ -218,8 +218,7 @@ mod tests {
             ("Your authorization token has expired. Reauthenticate and try again.", false),
             ("", false),
         ] {
-            let answer =
-                Answer { status: 403, code: Some("DENIED".to_owned()), message: message.to_owned() };
+            let answer = Answer { status: 403, code: Some("DENIED".to_owned()), message: message.to_owned() };
 
             let hint = RegistryError::Denied { image: Box::new(image.clone()), answer }.hint();
 

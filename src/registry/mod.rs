@@ -38,14 +38,14 @@ use crate::aws::AllowedHosts;
 use crate::config::Ecr;
 use crate::model::{ImageRef, Login, ManifestDigest, Platform, RepositoryName, Tag, printable};
 
+#[cfg(test)]
+pub use answer::Answer;
 pub use credentials::CredentialsSource;
 #[cfg(test)]
 pub use credentials_error::CredentialsError;
 #[cfg(feature = "ecr")]
 pub use ecr::EcrRegistry;
 pub use engine_store::EngineStore;
-#[cfg(test)]
-pub use answer::Answer;
 pub use error::RegistryError;
 pub use oci::OciRegistry;
 pub use put_limiter::Throttling;

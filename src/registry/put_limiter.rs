@@ -10,17 +10,21 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Semaphore;
+
 use crate::model::Host;
 
 /// Turns a second, at least: another process may have taken all of the quota when this one asked first.
 const MIN_RATE: f64 = 1.0;
 /// What a 429 leaves of the rate.
 const CUT: f64 = 0.85;
-/// How much the rate grows with each manifest that is accepted.
-const GROWTH: f64 = 0.005;
-/// The same when no 429 has come for [`CALM`].
-const FAST_GROWTH: f64 = 0.02;
-const CALM: Duration = Duration::from_secs(10);
+/// How much the rate grows with each manifest that is accepted, above the rate that was refused last.
+const SLOW_GROWTH: f64 = 0.005;
+/// The same below that rate.
+const GROWTH: f64 = 0.01;
+/// The same when no 429 has come for [`CALM`]: others may have left some of the quota.
+const FAST_GROWTH: f64 = 0.03;
+const CALM: Duration = Duration::from_secs(5);
 /// The rate that was accepted is measured over this.
 const WINDOW: Duration = Duration::from_secs(1);
 
@@ -32,6 +36,8 @@ pub struct PutLimiter {
     host: String,
     /// How long may nothing be accepted before a 429 is an error.
     max_silence: Duration,
+    /// Whoever has the permit is the next.
+    queue: Semaphore,
     rate: Mutex<Rate>,
 }
 
@@ -52,7 +58,10 @@ impl PutLimiter {
     /// The one of this host. The first who asks decides how long may nothing be accepted.
     pub(super) fn of(host: &Host, max_silence: Duration) -> Arc<Self> {
         let mut limiters = OF_HOSTS.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Self { host: host.to_string(), max_silence, rate: Mutex::default() });
+        let new = || {
+            let (queue, rate) = (Semaphore::new(1), Mutex::default());
+            Arc::new(Self { host: host.to_string(), max_silence, queue, rate })
+        };
         Arc::clone(limiters.entry(host.to_string()).or_insert_with(new))
     }
 
@@ -69,9 +78,7 @@ impl PutLimiter {
         Putting: Future<Output = Result<T, E>>,
     {
         loop {
-            let turn = self.rate().turn(Instant::now());
-            tokio::time::sleep_until(turn.into()).await;
-            let sent = Instant::now();
+            let sent = self.turn().await;
             let result = put().await;
             let throttling = match &result {
                 Ok(_) => {
@@ -87,12 +94,27 @@ impl PutLimiter {
         }
     }
 
+    /// Waits for a turn, in the order of those who ask. A 429 that comes meanwhile postpones it.
+    async fn turn(&self) -> Instant {
+        let _next = self.queue.acquire().await.expect("it is never closed");
+        loop {
+            let now = Instant::now();
+            let taken = self.rate().take(now);
+            match taken {
+                Ok(()) => return now,
+                Err(next) => tokio::time::sleep_until(next.into()).await,
+            }
+        }
+    }
+
     /// Notes a 429 to what was sent at that time; returns how long nothing was accepted.
     fn throttled(&self, sent: Instant, throttling: Throttling) -> Duration {
         let mut rate = self.rate();
         if rate.per_second.is_none() {
             let host = &self.host;
-            tracing::warn!("`{host}` limits how many images are written a second: they take turns from now on");
+            tracing::warn!(
+                "`{host}` limits how many images are written a second: they take turns from now on"
+            );
         }
         rate.throttled(sent, Instant::now(), throttling.retry_after.unwrap_or_default())
     }
@@ -107,32 +129,42 @@ impl PutLimiter {
 struct Rate {
     /// `None` before the first 429.
     per_second: Option<f64>,
-    /// The next turn that nobody has.
+    /// When the next turn is.
     next: Option<Instant>,
     /// When manifests were accepted in the last [`WINDOW`].
     accepted: VecDeque<Instant>,
-    last_cut: Option<Instant>,
+    /// When the rate was cut last, and what it was before.
+    last_cut: Option<(Instant, f64)>,
     /// The first 429 since something was accepted.
     silent_since: Option<Instant>,
 }
 
 impl Rate {
-    /// Takes the next turn.
-    fn turn(&mut self, now: Instant) -> Instant {
-        let turn = self.next.map_or(now, |next| next.max(now));
-        if let Some(rate) = self.per_second {
-            self.next = Some(turn + Duration::from_secs_f64(1.0 / rate));
+    /// Takes the turn that is now, or says when the next one is.
+    fn take(&mut self, now: Instant) -> Result<(), Instant> {
+        if let Some(next) = self.next.filter(|next| *next > now) {
+            return Err(next);
         }
-        turn
+        // A sleep ends a little late, which must not add up.
+        let interval = self.per_second.map(|rate| Duration::from_secs_f64(1.0 / rate));
+        self.next = interval.map(|interval| {
+            let due = self.next.filter(|due| now.saturating_duration_since(*due) < interval);
+            due.unwrap_or(now) + interval
+        });
+        Ok(())
     }
 
     fn accepted(&mut self, now: Instant) {
         self.silent_since = None;
         self.accepted.push_back(now);
         self.forget(now);
-        let is_calm = self.last_cut.is_none_or(|cut| now.saturating_duration_since(cut) >= CALM);
-        if let Some(rate) = &mut self.per_second {
-            *rate *= 1.0 + if is_calm { FAST_GROWTH } else { GROWTH };
+        if let (Some(rate), Some((cut, refused))) = (&mut self.per_second, self.last_cut) {
+            let growth = match now.saturating_duration_since(cut) >= CALM {
+                true => FAST_GROWTH,
+                false if *rate < refused => GROWTH,
+                false => SLOW_GROWTH,
+            };
+            *rate *= 1.0 + growth;
         }
     }
 
@@ -140,16 +172,13 @@ impl Rate {
     fn throttled(&mut self, sent: Instant, now: Instant, retry_after: Duration) -> Duration {
         self.forget(now);
         // What was on its way at the last cut says nothing of the rate since.
-        if self.last_cut.is_none_or(|cut| sent > cut) {
-            let rate = match self.per_second {
-                Some(rate) => rate * CUT,
-                None => self.accepted.len() as f64 / WINDOW.as_secs_f64(),
-            };
-            let rate = rate.max(MIN_RATE);
+        if self.last_cut.is_none_or(|(cut, _)| sent > cut) {
+            let refused = self.per_second.unwrap_or(self.accepted.len() as f64 / WINDOW.as_secs_f64());
+            let rate = (refused * CUT).max(MIN_RATE);
             self.per_second = Some(rate);
-            self.last_cut = Some(now);
+            self.last_cut = Some((now, refused));
             let pause = retry_after.max(Duration::from_secs_f64(1.0 / rate));
-            self.next = Some(self.next.map_or(now, |next| next.max(now)).max(now + pause));
+            self.next = Some(now + pause);
         }
         now.saturating_duration_since(*self.silent_since.get_or_insert(now))
     }
@@ -188,27 +217,37 @@ mod tests {
         }
     }
 
-    /// What came of so many manifests, of which 32 at a time are on their way: how long it took, and how many
+    /// What came of so many manifests, of which at most 32 wait or are on their way: how long it took, and how many
     /// 429 there were.
     fn write(manifests: usize, quota: f64) -> (Duration, usize) {
         const ROUND_TRIP: Duration = Duration::from_millis(40);
         let begun = Instant::now();
-        let mut registry = Quota::new(quota, begun);
-        let mut rate = Rate::default();
-        let mut turns: Vec<Instant> = (0..32).map(|_| rate.turn(begun)).collect();
+        let (mut registry, mut rate) = (Quota::new(quota, begun), Rate::default());
+        let (mut waiting, mut on_their_way) = (32, VecDeque::new());
         let (mut left, mut refused, mut now) = (manifests, 0, begun);
         while left > 0 {
-            turns.sort_unstable_by(|one, other| other.cmp(one));
-            let sent = turns.pop().expect("somebody always waits");
-            now = sent + ROUND_TRIP;
-            if registry.takes(sent) {
-                rate.accepted(now);
-                left -= 1;
-            } else {
-                rate.throttled(sent, now, Duration::ZERO);
-                refused += 1;
+            let answer = on_their_way.front().map(|(sent, _)| *sent + ROUND_TRIP);
+            let turn = (waiting > 0).then(|| rate.next.map_or(now, |next| next.max(now)));
+            match (turn, answer) {
+                (Some(turn), answer) if answer.is_none_or(|answer| turn < answer) => {
+                    now = turn;
+                    rate.take(now).expect("it is its turn");
+                    waiting -= 1;
+                    on_their_way.push_back((now, registry.takes(now)));
+                }
+                (_, answer) => {
+                    now = answer.expect("nobody waits, so all are on their way");
+                    let (sent, is_accepted) = on_their_way.pop_front().expect("it was looked at");
+                    waiting += 1;
+                    if is_accepted {
+                        rate.accepted(now);
+                        left -= 1;
+                    } else {
+                        rate.throttled(sent, now, Duration::ZERO);
+                        refused += 1;
+                    }
+                }
             }
-            turns.push(rate.turn(now));
         }
         (now - begun, refused)
     }
@@ -249,9 +288,11 @@ mod tests {
             rate.throttled(begun, later, Duration::from_secs(7));
         }
 
-        assert_eq!(rate.per_second, Some(20.0));
-        assert_eq!(rate.turn(later), later + Duration::from_secs(7));
-        assert_eq!(rate.turn(later), later + Duration::from_secs(7) + Duration::from_millis(50));
+        assert_eq!(rate.per_second, Some(17.0));
+        let next = later + Duration::from_secs(7);
+        assert_eq!(rate.take(later), Err(next));
+        assert_eq!(rate.take(next), Ok(()));
+        assert_eq!(rate.take(next), Err(next + Duration::from_secs_f64(1.0 / 17.0)));
     }
 
     #[test]

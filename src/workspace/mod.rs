@@ -13,8 +13,8 @@ mod variant;
 use std::collections::BTreeMap;
 
 use crate::config::{
-    self, EnvironmentName, EnvironmentRule, Located, Manifest, ManifestErrors, ProjectConfig, RegistryConfig, Trust,
-    UNPROTECTED,
+    self, EnvironmentName, EnvironmentRule, Located, Manifest, ManifestErrors, ProjectConfig, RegistryConfig,
+    Trust, UNPROTECTED,
 };
 use crate::git::{GitError, Snapshot};
 use crate::graph::ProjectGraph;

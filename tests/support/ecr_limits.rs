@@ -69,7 +69,8 @@ impl EcrLimits {
         state.tokens -= 1.0;
         if !reference.contains(':') {
             let key = (repository.to_owned(), digest_of(body));
-            let has_tag = |key: &(String, String)| state.tags.get(key).is_some_and(|it| it.contains(reference));
+            let has_tag =
+                |key: &(String, String)| state.tags.get(key).is_some_and(|it| it.contains(reference));
             if !has_tag(&key) && state.tags.get(&key).map_or(0, BTreeSet::len) >= self.tags_per_image {
                 let message = format!(
                     "Adding tag '{reference}' to an image in the repository with name '{repository}' in registry \

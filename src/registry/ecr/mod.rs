@@ -85,7 +85,8 @@ impl EcrRegistry {
             Err(error) if Meaning::of(&error) == Some(Meaning::NoRepository) => return Ok(()),
             Err(error) => meaning::error(error),
             Ok(answer) => {
-                let is_gone = |code: Option<&ImageFailureCode>| code == Some(&ImageFailureCode::ImageNotFound);
+                let is_gone =
+                    |code: Option<&ImageFailureCode>| code == Some(&ImageFailureCode::ImageNotFound);
                 let failure = answer.failures().iter().find(|failure| !is_gone(failure.failure_code()));
                 let Some(failure) = failure else { return Ok(()) };
                 let reason = failure.failure_reason().unwrap_or("it gives no reason");

@@ -215,15 +215,15 @@ impl RepositoryReconciler {
 
 /// Asks again while ECR doesn't know a repository that it has just described or created: each of its parts learns that
 /// for itself.
-pub(super) async fn until_known<T, E, Asked>(ask: impl FnMut() -> Asked) -> Result<T, SdkError<E, HttpResponse>>
+pub(super) async fn until_known<T, E, Asked>(
+    ask: impl FnMut() -> Asked,
+) -> Result<T, SdkError<E, HttpResponse>>
 where
     E: ProvideErrorMetadata,
     Asked: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
 {
     let delays = ExponentialBuilder::new().with_min_delay(Duration::from_millis(200)).with_max_times(4);
-    ask.retry(delays.with_jitter())
-        .when(|error| Meaning::of(error) == Some(Meaning::NoRepository))
-        .await
+    ask.retry(delays.with_jitter()).when(|error| Meaning::of(error) == Some(Meaning::NoRepository)).await
 }
 
 fn patterns(filters: &[ImageTagMutabilityExclusionFilter]) -> BTreeSet<&str> {

@@ -84,7 +84,8 @@ async fn problem(call: &'static str, error: &str) -> Option<String> {
     let (shop, answer) = tokio::task::spawn_blocking(move || run(call, is_there, host)).await.unwrap();
     let asked = proxy.record().iter().filter(|passed| passed.operation.as_deref() == Some(call)).count();
     let told = answer.stderr.replace(&shop.prefix, "");
-    let is_right = answer.exit == exit && asked == tries && told.contains(said) && !told.contains("permissions");
+    let is_right =
+        answer.exit == exit && asked == tries && told.contains(said) && !told.contains("permissions");
     (!is_right).then(|| format!("{call}, {error}: {asked} times, expected {exit}, {tries}, {said}: {answer}"))
 }
 
@@ -111,7 +112,8 @@ fn run(call: &str, is_there: bool, host: String) -> (Shop, crate::support::world
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn each_documented_error_has_a_meaning() {
     let documented = documented();
-    let cases = CALLS.iter().flat_map(|call| documented[*call].iter().map(move |error| (*call, error.as_str())));
+    let cases =
+        CALLS.iter().flat_map(|call| documented[*call].iter().map(move |error| (*call, error.as_str())));
 
     let problems = futures_util::stream::iter(cases.map(|(call, error)| problem(call, error)));
     let problems: Vec<Option<String>> =

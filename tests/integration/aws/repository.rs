@@ -136,7 +136,8 @@ fn a_new_repository_has_what_the_policy_says_and_an_old_one_gets_what_can_be_cha
     assert_eq!(changes(&ensure(&shop)), [""; 0]);
 
     let manifest = std::fs::read_to_string(shop.world.file("projects.toml")).unwrap();
-    let manifest = manifest.replace("team = \"shop\"", "team = \"web\", cost = \"7\"").replace("key/1", "key/2");
+    let manifest =
+        manifest.replace("team = \"shop\"", "team = \"web\", cost = \"7\"").replace("key/1", "key/2");
     shop.world.write("projects.toml", manifest).write("ecr.json", r#"{"Statement":[{}]}"#).commit();
     let second = changes(&ensure(&shop));
 

@@ -26,14 +26,23 @@ const HOUR: u64 = 3600;
 #[derive(Clone, Debug)]
 enum Event {
     /// A commit of the default branch with these inputs, built whole.
-    Main { inputs: u8 },
+    Main {
+        inputs: u8,
+    },
     /// The same, of which another project fails: there is no record.
-    Incomplete { inputs: u8 },
-    Feature { branch: u8, inputs: u8 },
+    Incomplete {
+        inputs: u8,
+    },
+    Feature {
+        branch: u8,
+        inputs: u8,
+    },
     /// A build that is interrupted after its pushes.
     Interrupted,
     /// The newest record of the default branch is deployed.
-    Deploy { environment: u8 },
+    Deploy {
+        environment: u8,
+    },
     Hours(u16),
 }
 
@@ -94,7 +103,8 @@ impl Project {
             }
         };
         self.repository.tag(stage, &format!("branch-{branch}.compile"));
-        for tag in [format!("commit-{}", self.builds), format!("branch-{branch}"), format!("cache-{inputs}")] {
+        for tag in [format!("commit-{}", self.builds), format!("branch-{branch}"), format!("cache-{inputs}")]
+        {
             self.repository.tag(image, &tag);
         }
         image

@@ -32,12 +32,8 @@ async fn a_tag_is_moved_where_the_registry_names_no_digest() {
     let repository = new_repository();
     put(&repository, "1", &[tag("a")]).await;
     let other = put(&repository, "2", &[tag("b")]).await;
-    let rule = Rule {
-        method: "HEAD",
-        path: "",
-        times: usize::MAX,
-        fault: Fault::Without("docker-content-digest"),
-    };
+    let rule =
+        Rule { method: "HEAD", path: "", times: usize::MAX, fault: Fault::Without("docker-content-digest") };
     let proxy = Proxy::start(&upstream(), [rule]).await;
 
     registry(proxy.host()).tag(&repository, &other, &[tag("a")]).await.unwrap();
@@ -95,7 +91,13 @@ async fn what_ecr_refuses_is_told_apart() {
         (400, "DIGEST_INVALID", "no", "the registry is in trouble", 5),
         (500, "UNKNOWN", "no", "the registry is in trouble", 5),
         (404, "NAME_UNKNOWN", "The repository with name 'api' does not exist", "unexpected answer", 1),
-        (404, "MANIFEST_UNKNOWN", "Images with digests '[x]' required for pushing do not exist", "unexpected answer", 1),
+        (
+            404,
+            "MANIFEST_UNKNOWN",
+            "Images with digests '[x]' required for pushing do not exist",
+            "unexpected answer",
+            1,
+        ),
     ] {
         let repository = new_repository();
         let digest = put(&repository, "1", &[]).await;

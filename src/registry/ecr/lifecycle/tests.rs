@@ -4,7 +4,10 @@ fn text(purpose: Purpose) -> Vec<String> {
     let lasting = ["deployed-*".to_owned(), "branch-main".to_owned()];
     let policy = policy(purpose, NonZeroU32::new(200).unwrap(), &lasting);
     let rules = policy["rules"].as_array().unwrap();
-    rules.iter().map(|rule| format!("{} {}", rule["rulePriority"], rule["description"].as_str().unwrap())).collect()
+    rules
+        .iter()
+        .map(|rule| format!("{} {}", rule["rulePriority"], rule["description"].as_str().unwrap()))
+        .collect()
 }
 
 fn kept() -> Value {
@@ -65,12 +68,18 @@ fn layout_and_order_are_no_difference_and_a_number_is() {
 fn a_policy_of_this_program_is_told_from_others() {
     let first = |description: &str| json!({ "rules": [{ "description": description }] }).to_string();
 
-    for ours in [kept().to_string(), first("keep what `branch-` tags name"), first("keep 7 images with `cache-` tags")] {
+    for ours in [
+        kept().to_string(),
+        first("keep what `branch-` tags name"),
+        first("keep 7 images with `cache-` tags"),
+    ] {
         assert!(is_ours(&ours), "{ours}");
     }
     let mut mixed = kept();
     mixed["rules"][0]["description"] = "expire old images".into();
-    for other in [mixed.to_string(), first("keep images"), json!({ "rules": [{}] }).to_string(), "{}".to_owned()] {
+    for other in
+        [mixed.to_string(), first("keep images"), json!({ "rules": [{}] }).to_string(), "{}".to_owned()]
+    {
         assert!(!is_ours(&other), "{other}");
     }
 }
