@@ -44,7 +44,8 @@ pub struct Ecr {
     pub insecure: bool,
     /// The URL of the AWS API, without credentials in it; AWS's own when `None`.
     pub endpoint: Option<String>,
-    pub policy: Policy,
+    /// Boxed: it is large.
+    pub policy: Box<Policy>,
 }
 
 impl Ecr {
@@ -58,7 +59,7 @@ impl Ecr {
             host: None,
             insecure: false,
             endpoint: None,
-            policy: Policy::default(),
+            policy: Box::default(),
         };
         ecr.may_be_at(host).then_some(ecr)
     }
@@ -135,7 +136,7 @@ pub(super) fn read(item: Item<'_>, role: Role, workspace: Option<&WorkspaceName>
     let insecure = fields.item("insecure").and_then(|item| item.flag()).unwrap_or(false);
     let endpoint = fields.item("endpoint").and_then(|item| item.read(endpoint));
     let policy = fields.item("policy").map(|item| policy::read(item, role));
-    let policy = policy.unwrap_or_else(|| Policy::of_role(role));
+    let policy = Box::new(policy.unwrap_or_else(|| Policy::of_role(role)));
     let prefix = fields.item("prefix").map(|item| item.read(prefix));
     let inline_cache = fields.item("inline").and_then(|item| item.flag()).unwrap_or(true);
     if let Some(item) = fields.item("inline").filter(|_| role == Role::Deploy) {

@@ -79,7 +79,7 @@ impl Push<'_, '_> {
         Ok(digest)
     }
 
-    /// Pushes again after trouble that may pass. What is throttled has to wait for its turn.
+    /// Pushes again after transient trouble. What is throttled has to wait for its turn.
     async fn push_with_retries(
         &self,
         image: &ImageRef,

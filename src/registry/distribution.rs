@@ -136,6 +136,15 @@ impl Transport {
         .await
     }
 
+    /// Lets a tag stand for a manifest that has just been stored, and that it can't stand for already.
+    pub(super) async fn tag_new_manifest(
+        &self,
+        image: &ImageRef,
+        manifest: &Manifest,
+    ) -> Result<(), RegistryError> {
+        self.retrying(|| self.put_manifest_once(image, manifest)).await
+    }
+
     /// Waits for a turn and writes a manifest. Throttling is waited out.
     async fn put_manifest_once(&self, image: &ImageRef, manifest: &Manifest) -> Result<(), RegistryError> {
         let put = async || {

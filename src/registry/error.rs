@@ -215,7 +215,7 @@ mod tests {
         for (message, expected) in [
             ("User: arn:aws:iam::1:user/ci is not authorized to perform: ecr:PutImage on resource: x", true),
             ("The operation failed due to a KMS exception.", false),
-            ("Your authorization token has expired. Reauthenticate and try again.", false),
+            ("Your authorization token has expired.", false),
             ("", false),
         ] {
             let answer = Answer { status: 403, code: Some("DENIED".to_owned()), message: message.to_owned() };

@@ -60,7 +60,7 @@ impl EcrRegistry {
         let receiver = Receiver { host: host.clone(), is_encrypted, is_allowed };
         let login = CredentialsSource::Ecr(EcrLogin::new(client.clone(), receiver));
         let oci = OciRegistry::new(host, ecr.insecure, login, retry_policy)?;
-        Ok(Self { oci, reconciler: RepositoryReconciler { client, account, policy: ecr.policy.clone() } })
+        Ok(Self { oci, reconciler: RepositoryReconciler { client, account, policy: (*ecr.policy).clone() } })
     }
 }
 

@@ -46,8 +46,8 @@ fn check_pace(what: &str, limits: &EcrLimits, per_second: f64) {
     let (puts, refused) = limits.taken();
     let span = *puts.last().unwrap() - puts[0];
     let least = Duration::from_secs_f64(puts.len() as f64 / per_second);
-    let said = format!("{what}: {} manifests in {span:.1?}, {refused} refused", puts.len());
-    println!("{said}, at least {least:.1?}");
+    let said =
+        format!("{what}: {} manifests in {span:.1?}, at least {least:.1?}, {refused} refused", puts.len());
     assert!(span <= least.mul_f64(1.3), "{said}");
     assert!(refused <= puts.len() / 2 + 32, "{said}");
 }

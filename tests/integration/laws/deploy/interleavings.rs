@@ -162,7 +162,7 @@ fn nothing_is_decided_before_the_lock_is_held() {
     let claimed = log.iter().position(|what| what.starts_with("put ") && is_claim(what)).unwrap();
     assert_eq!(&log[..claimed], ["ensure shop-builds"]);
     assert!(log[claimed + 1].starts_with("list "), "{log:#?}");
-    let released = log.iter().position(|what| what.starts_with("untag ") && is_claim(what)).unwrap();
+    let released = log.iter().position(|what| what.starts_with("delete shop-builds@")).unwrap();
     assert_eq!(released, log.len() - 1, "{log:#?}");
 }
 
