@@ -22,6 +22,7 @@ mod manifest;
 mod oci;
 mod pace;
 mod put_limiter;
+mod put_rate;
 mod referrers;
 mod tags;
 mod token;
