@@ -113,7 +113,7 @@ impl Transport {
             self.put_manifest_once(name, manifest).await?;
             match self.has_manifest_once(&pinned, digest).await? {
                 true => {
-                    self.known().add(&pinned, manifest);
+                    self.known().add_stored(&pinned, manifest);
                     Ok(digest)
                 }
                 false => Err(RegistryError::NotStored { image: Box::new(name.clone()) }),
@@ -123,26 +123,27 @@ impl Transport {
     }
 
     /// Lets a tag stand for a manifest that is there. One that does already is not written again: that counts
-    /// towards quotas, and is refused where tags can't be moved.
+    /// towards quotas, and is refused where tags can't be moved. No tag can stand for what was just stored.
     pub(super) async fn tag_manifest(
         &self,
         image: &ImageRef,
         manifest: &Manifest,
     ) -> Result<(), RegistryError> {
-        self.retrying(async || match self.has_manifest_once(image, manifest.digest()).await? {
-            true => Ok(()),
-            false => self.put_manifest_once(image, manifest).await,
+        let digest = manifest.digest();
+        let is_new = self.known().was_stored(&image.repository, &digest);
+        self.retrying(async || {
+            if !is_new && self.has_manifest_once(image, digest).await? {
+                return Ok(());
+            }
+            match self.put_manifest_once(image, manifest).await {
+                // The answer to an earlier attempt may have been lost.
+                Err(RegistryError::ImmutableTag { .. }) if self.has_manifest_once(image, digest).await? => {
+                    Ok(())
+                }
+                written => written,
+            }
         })
         .await
-    }
-
-    /// Lets a tag stand for a manifest that has just been stored, and that it can't stand for already.
-    pub(super) async fn tag_new_manifest(
-        &self,
-        image: &ImageRef,
-        manifest: &Manifest,
-    ) -> Result<(), RegistryError> {
-        self.retrying(|| self.put_manifest_once(image, manifest)).await
     }
 
     /// Waits for a turn and writes a manifest. Throttling is waited out.

@@ -1,6 +1,6 @@
 //! Manifests that a registry is known to have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::manifest::Manifest;
@@ -18,6 +18,8 @@ pub(super) struct KnownManifests(Mutex<Known>);
 struct Known {
     manifests: BTreeMap<(RepositoryName, ManifestDigest), Manifest>,
     bytes: usize,
+    /// Those that were stored there.
+    stored: BTreeSet<(RepositoryName, ManifestDigest)>,
 }
 
 impl KnownManifests {
@@ -30,6 +32,17 @@ impl KnownManifests {
         if known.manifests.insert(key, manifest.clone()).is_none() {
             known.bytes += manifest.bytes.len();
         }
+    }
+
+    /// Adds a manifest that this program has stored.
+    pub(super) fn add_stored(&self, image: &ImageRef, manifest: &Manifest) {
+        self.add(image, manifest);
+        self.known().stored.insert((image.repository.clone(), manifest.digest()));
+    }
+
+    /// Whether this program has stored it, as far as that is remembered.
+    pub(super) fn was_stored(&self, repository: &RepositoryName, digest: &ManifestDigest) -> bool {
+        self.known().stored.contains(&(repository.clone(), *digest))
     }
 
     pub(super) fn find(&self, repository: &RepositoryName, digest: &ManifestDigest) -> Option<Manifest> {

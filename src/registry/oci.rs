@@ -181,7 +181,7 @@ impl Registry for OciRegistry {
             None => (&repository, &[][..]),
         };
         let digest = self.transport.store_manifest(first, &manifest).await?;
-        try_join_all(others.iter().map(|image| self.transport.tag_new_manifest(image, &manifest))).await?;
+        try_join_all(others.iter().map(|image| self.transport.tag_manifest(image, &manifest))).await?;
         Ok(digest)
     }
 

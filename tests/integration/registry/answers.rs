@@ -62,11 +62,13 @@ async fn tags_move_in_their_order_to_the_very_bytes_that_are_there() {
     }
     let path = format!("/v2/{repository}/manifests");
     assert_eq!(
-        proxy.lines()[..4],
+        proxy.lines()[..6],
         [
             format!("GET {path}/{second} 401"),
             format!("GET {path}/{second} 200"),
+            format!("HEAD {path}/branch-main 200"),
             format!("PUT {path}/branch-main 201"),
+            format!("HEAD {path}/cache-x 404"),
             format!("PUT {path}/cache-x 201"),
         ]
     );
