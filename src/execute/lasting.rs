@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use super::record::RecordingError;
-use crate::model::{ProjectName, Tag};
+use crate::model::{ManifestDigest, ProjectName, RepositoryName, Tag};
 use crate::observe::Zone;
 use crate::record::{BuildRecord, RecordedImage};
 use crate::registry::{Registry, RegistryError, Storage};
 use crate::workspace::Workspace;
+
+type Images = BTreeMap<ProjectName, RecordedImage>;
 
 /// How many records of the default branch keep their images.
 const MAX_RECORDS: u64 = 50;
@@ -28,32 +29,32 @@ pub(super) async fn mark(
     zone: Zone,
     before: Option<&BuildRecord>,
     record: &BuildRecord,
-) -> Result<(), RecordingError> {
+) -> Result<(), RegistryError> {
     if registry.storage() == Storage::Engine {
         return Ok(());
     }
-    let none = BTreeMap::new();
+    let none = Images::new();
     let before = before.map_or(&none, |before| &before.projects);
-    // What is in another zone's repository is not this run's to mark.
-    let is_own = |name: &ProjectName, image: &RecordedImage| {
-        workspace.projects.contains_key(name) && image.repository == zone.repository(workspace, name).as_str()
-    };
-    let changed = |of: &'_ BTreeMap<ProjectName, RecordedImage>, others: &BTreeMap<_, _>| {
-        let images = of.iter().filter(|(name, image)| {
-            others.get(*name).map(|it: &RecordedImage| it.image) != Some(image.image) && is_own(name, image)
+    let changed = |of: &Images, others: &Images| -> Vec<(RepositoryName, ManifestDigest)> {
+        let changed = of.iter().filter(|(name, image)| {
+            others.get(*name).map(|other| other.image) != Some(image.image)
+                && workspace.projects.contains_key(*name)
         });
-        images.map(|(_, image)| image.clone()).collect::<Vec<_>>()
+        let in_repository = changed.map(|(name, image)| (zone.repository(workspace, name), image));
+        // What is in another zone's repository is not this run's to mark.
+        let own = in_repository.filter(|(repository, image)| image.repository == repository.as_str());
+        own.map(|(repository, image)| (repository, image.image)).collect()
     };
     let slot = Tag::earlier_record(record.sequence % MAX_RECORDS);
     let old = changed(before, &record.projects).into_iter().map(|image| (image, slot.clone()));
     let new = changed(&record.projects, before).into_iter().map(|image| (image, Tag::newest_record()));
     // An image that loses its tag has the other one by then.
     for images in [old.collect::<Vec<_>>(), new.collect()] {
-        let marked = images.into_iter().map(async |(image, tag)| {
-            match registry.tag(&image.repository()?, &image.image, &[tag]).await {
+        let marked = images.into_iter().map(async |((repository, image), tag)| {
+            match registry.tag(&repository, &image, &[tag]).await {
                 // It has not lasted.
                 Err(RegistryError::Missing { .. }) => Ok(()),
-                tagged => tagged.map_err(RecordingError::from),
+                tagged => tagged,
             }
         });
         stream::iter(marked).buffer_unordered(MAX_CONCURRENT_TAGS).try_collect::<()>().await?;

@@ -97,7 +97,8 @@ pub async fn record<E: From<RecordingError>>(
         if !is_there(before.as_ref()) && before.as_ref().map_or(Ok(true), may_move)? {
             record.sequence = before.as_ref().map_or(0, |before| before.sequence + 1);
             if branch == Some(&workspace.settings.default_branch) {
-                lasting::mark(registry, workspace, zone, before.as_ref(), &record).await?;
+                let marked = lasting::mark(registry, workspace, zone, before.as_ref(), &record).await;
+                marked.map_err(RecordingError::from)?;
             }
             tags.push(tag);
         }

@@ -48,7 +48,8 @@ fn check_pace(what: &str, limits: &EcrLimits, per_second: f64) {
     let least = Duration::from_secs_f64(puts.len() as f64 / per_second);
     let said =
         format!("{what}: {} manifests in {span:.1?}, at least {least:.1?}, {refused} refused", puts.len());
-    assert!(span <= least.mul_f64(1.3), "{said}");
+    // Of few images, all else takes longer than the quota.
+    assert!(!is_soak() || span <= least.mul_f64(1.3), "{said}");
     assert!(refused <= puts.len() / 2 + 32, "{said}");
 }
 
@@ -63,12 +64,7 @@ async fn many_images_are_built_and_deployed_within_the_quota() {
 
     let built = shop.world.run(["build"]);
     assert_eq!(built.exit, 0, "{built}");
-    // Of few images, the engine takes longer than the quota.
-    if is_soak() {
-        check_pace("build", &of_cache, per_second);
-    } else {
-        of_cache.taken();
-    }
+    check_pace("build", &of_cache, per_second);
     let deployed = shop.world.run(["deploy", "-e", "dev"]);
     assert_eq!(deployed.exit, 0, "{deployed}");
     check_pace("deploy", &of_deploy, per_second);

@@ -1,8 +1,10 @@
 //! Tags are written once, and what a registry limits is waited for or told.
 
 use chinampa::internals::registry::{Registry, RegistryError};
+use futures_util::stream::{self, StreamExt as _};
 
 use crate::registry::{new_repository, put, registry, tag, upstream};
+use crate::support::ecr_limits::EcrLimits;
 use crate::support::proxy::{Fault, Proxy, Rule};
 
 fn to_put(times: usize, path: &'static str, fault: Fault) -> Rule {
@@ -56,6 +58,27 @@ async fn a_manifest_that_is_throttled_is_written_more_often_than_others_are_trie
 
     assert!(tagged.iter().all(Result::is_ok), "{tagged:?}");
     assert_eq!(puts(&proxy), 6);
+}
+
+// issue 17: A3
+#[tokio::test]
+async fn many_tags_take_as_long_as_the_quota_asks_for() {
+    let limits = EcrLimits::new(20.0, 1000);
+    let repository = new_repository();
+    let digest = put(&repository, "1", &[]).await;
+    let proxy =
+        Proxy::start(&upstream(), [to_put(usize::MAX, "/manifests/", Fault::Limits(limits.clone()))]).await;
+    let registry = registry(proxy.host());
+    let tags: Vec<_> = (0..300).map(|number| tag(&format!("t{number}"))).collect();
+
+    let tagged = tags.iter().map(|tag| registry.tag(&repository, &digest, std::slice::from_ref(tag)));
+    let tagged: Vec<Result<(), RegistryError>> = stream::iter(tagged).buffer_unordered(32).collect().await;
+
+    assert!(tagged.iter().all(Result::is_ok), "{tagged:?}");
+    let (puts, refused) = limits.taken();
+    let span = puts[299] - puts[0];
+    assert!(span.as_secs_f64() <= 1.3 * 300.0 / 20.0, "{span:?}, {refused} refused");
+    assert!(refused <= 60, "{refused}");
 }
 
 // issue 17: A3
