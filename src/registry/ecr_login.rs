@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::sync::OnceCell;
 
-use super::ecr;
+use super::ecr_errors;
 use crate::aws::AwsError;
 use crate::model::{Credentials, Host, Secret};
 
@@ -104,7 +104,8 @@ impl EcrLogin {
 
     async fn fetch(&self) -> Result<Token, AwsError> {
         // Boxed, because the SDK's futures nest deeper than the compiler follows.
-        let answer = Box::pin(self.client.get_authorization_token().send()).await.map_err(ecr::error)?;
+        let answer =
+            Box::pin(self.client.get_authorization_token().send()).await.map_err(ecr_errors::error)?;
         let data = answer.authorization_data.unwrap_or_default().into_iter().next();
         if !self.receiver.may_have_token_for(data.as_ref().and_then(|data| data.proxy_endpoint())) {
             return Err(AwsError::HostNotAllowed { host: self.receiver.host.to_string() });

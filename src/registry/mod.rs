@@ -13,6 +13,8 @@ mod distribution;
 #[cfg(feature = "ecr")]
 mod ecr;
 #[cfg(feature = "ecr")]
+mod ecr_errors;
+#[cfg(feature = "ecr")]
 mod ecr_login;
 mod engine_store;
 mod error;

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::lifecycle::{self, Purpose};
-use super::meaning::{self, Meaning};
 use super::repository::{RepositoryReconciler, failed, until_known};
 use crate::config::Lifecycle;
 use crate::model::RepositoryName;
+use crate::registry::ecr_errors::{self, Meaning};
 use crate::registry::{RegistryError, RepositoryChange};
 
 impl RepositoryReconciler {
@@ -25,7 +25,7 @@ impl RepositoryReconciler {
         let replaced = match until_known(|| get.clone().send()).await {
             Ok(answer) => answer.policy_text,
             Err(error) if Meaning::of(&error) == Some(Meaning::Absent) => None,
-            Err(error) => return Err(failed("read the policy of", name, meaning::error(error))),
+            Err(error) => return Err(failed("read the policy of", name, ecr_errors::error(error))),
         };
         if replaced.as_deref().is_some_and(|there| is_same(there, wanted)) {
             return Ok(None);
@@ -37,7 +37,7 @@ impl RepositoryReconciler {
             .repository_name(name.as_str())
             .policy_text(wanted);
         let set = until_known(|| set.clone().send()).await;
-        set.map_err(|error| failed("set the policy of", name, meaning::error(error)))?;
+        set.map_err(|error| failed("set the policy of", name, ecr_errors::error(error)))?;
         Ok(Some(RepositoryChange::Policy { replaced }))
     }
 
@@ -72,7 +72,7 @@ impl RepositoryReconciler {
             .repository_name(name.as_str())
             .lifecycle_policy_text(wanted.to_string());
         let put = until_known(|| put.clone().send()).await;
-        put.map_err(|error| failed("set the lifecycle policy of", name, meaning::error(error)))?;
+        put.map_err(|error| failed("set the lifecycle policy of", name, ecr_errors::error(error)))?;
         let keep = (purpose != Purpose::Records).then_some(keep);
         Ok(Some(RepositoryChange::Lifecycle { keep, replaced: there }))
     }
@@ -86,7 +86,7 @@ impl RepositoryReconciler {
         match until_known(|| get.clone().send()).await {
             Ok(answer) => Ok(answer.lifecycle_policy_text),
             Err(error) if Meaning::of(&error) == Some(Meaning::Absent) => Ok(None),
-            Err(error) => Err(failed("read the lifecycle policy of", name, meaning::error(error))),
+            Err(error) => Err(failed("read the lifecycle policy of", name, ecr_errors::error(error))),
         }
     }
 }

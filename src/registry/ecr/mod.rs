@@ -3,7 +3,6 @@
 
 mod documents;
 mod lifecycle;
-mod meaning;
 mod repository;
 
 use async_trait::async_trait;
@@ -11,9 +10,8 @@ use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{ImageFailureCode, ImageIdentifier};
 use bytes::Bytes;
 
-use self::meaning::Meaning;
-pub(super) use self::meaning::error;
 use self::repository::RepositoryReconciler;
+use super::ecr_errors::{self, Meaning};
 use super::ecr_login::{EcrLogin, Receiver};
 use super::{
     CredentialsSource, OciRegistry, Registry, RegistryError, RepositoryChange, RetryPolicy, Storage,
@@ -83,7 +81,7 @@ impl EcrRegistry {
             .await;
         let source = match answer {
             Err(error) if Meaning::of(&error) == Some(Meaning::NoRepository) => return Ok(()),
-            Err(error) => meaning::error(error),
+            Err(error) => ecr_errors::error(error),
             Ok(answer) => {
                 let is_gone =
                     |code: Option<&ImageFailureCode>| code == Some(&ImageFailureCode::ImageNotFound);

@@ -12,10 +12,10 @@ use aws_sdk_ecr::types::{
 };
 use backon::{ExponentialBuilder, Retryable as _};
 
-use super::meaning::{self, Meaning};
 use crate::aws::AwsError;
 use crate::config::Policy;
 use crate::model::RepositoryName;
+use crate::registry::ecr_errors::{self, Meaning};
 use crate::registry::{RegistryError, RepositoryChange};
 
 /// What is needed to look after the repositories of one registry.
@@ -70,7 +70,7 @@ impl RepositoryReconciler {
         match asked {
             Ok(answer) => Ok(answer.repositories.unwrap_or_default().into_iter().next()),
             Err(error) if Meaning::of(&error) == Some(Meaning::NoRepository) => Ok(None),
-            Err(error) => Err(failed("look at", name, meaning::error(error))),
+            Err(error) => Err(failed("look at", name, ecr_errors::error(error))),
         }
     }
 
@@ -98,7 +98,7 @@ impl RepositoryReconciler {
         match create.send().await {
             Ok(_) => Ok(true),
             Err(error) if Meaning::of(&error) == Some(Meaning::Exists) => Ok(false),
-            Err(error) => Err(failed("create", name, meaning::error(error))),
+            Err(error) => Err(failed("create", name, ecr_errors::error(error))),
         }
     }
 
@@ -125,7 +125,7 @@ impl RepositoryReconciler {
             .image_tag_mutability(mutability.clone())
             .set_image_tag_mutability_exclusion_filters(filters);
         let put = until_known(|| put.clone().send()).await;
-        put.map_err(|error| failed("set the tag mutability of", name, meaning::error(error)))?;
+        put.map_err(|error| failed("set the tag mutability of", name, ecr_errors::error(error)))?;
         let immutable = mutability != ImageTagMutability::Mutable;
         Ok(Some(RepositoryChange::TagMutability { immutable }))
     }
@@ -146,7 +146,7 @@ impl RepositoryReconciler {
             .repository_name(name.as_str())
             .image_scanning_configuration(scanning(scan_on_push));
         let put = until_known(|| put.clone().send()).await;
-        put.map_err(|error| failed("set the scanning of", name, meaning::error(error)))?;
+        put.map_err(|error| failed("set the scanning of", name, ecr_errors::error(error)))?;
         Ok(Some(RepositoryChange::ScanOnPush { enabled: scan_on_push }))
     }
 
@@ -162,7 +162,7 @@ impl RepositoryReconciler {
         let arn = repository.repository_arn().unwrap_or_default();
         let list = self.client.list_tags_for_resource().resource_arn(arn);
         let there = until_known(|| list.clone().send()).await;
-        let there = there.map_err(|error| failed("read the tags of", name, meaning::error(error)))?;
+        let there = there.map_err(|error| failed("read the tags of", name, ecr_errors::error(error)))?;
         let has = |(key, value): &(&String, &String)| {
             there.tags().iter().any(|tag| tag.key() == key.as_str() && tag.value() == value.as_str())
         };
@@ -173,7 +173,7 @@ impl RepositoryReconciler {
         let tags = missing.iter().map(|(key, value)| tag(key, value)).collect();
         let put = self.client.tag_resource().resource_arn(arn).set_tags(Some(tags));
         let put = until_known(|| put.clone().send()).await;
-        put.map_err(|error| failed("set the tags of", name, meaning::error(error)))?;
+        put.map_err(|error| failed("set the tags of", name, ecr_errors::error(error)))?;
         let keys = missing.into_iter().map(|(key, _)| key.clone()).collect();
         Ok(Some(RepositoryChange::Tags { keys }))
     }

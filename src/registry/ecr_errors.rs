@@ -50,7 +50,7 @@ impl Meaning {
 }
 
 /// The error of a call that is about nothing that may be missing or there already.
-pub(in crate::registry) fn error<E>(error: SdkError<E, HttpResponse>) -> AwsError
+pub(super) fn error<E>(error: SdkError<E, HttpResponse>) -> AwsError
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
