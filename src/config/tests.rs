@@ -468,7 +468,7 @@ fn a_policy_is_for_ecr_and_within_what_ecr_takes() {
     projects.toml:6: `policy` in `[cache]`: a registry of kind `oci` has no such key
     projects.toml:7: `deploy`: with `immutable_tags` ECR lets at most 5 tags move, and these are 6: `a`, `b`, `c`, `d`, `e`, `shop-*`
     projects.toml:10: unknown key `kept` in `[deploy.policy]`
-    projects.toml:10: `repository_policy` in `[deploy.policy]`: `/a` is not a path below a folder
+    projects.toml:10: `repository_policy` in `[deploy.policy]`: `/a` is not a path inside the repository: it is absolute
     projects.toml:10: `aws:a` in `[deploy.policy.tags]`: a tag has up to 128 characters, not beginning with `aws:`, and a value of up to 256
     projects.toml:10: `kms_key` in `[deploy.policy]`: the ARN, the id or the alias of a key is expected, such as `alias/images`
     projects.toml:10: `keep` in `[deploy.policy]`: `lifecycle = false` leaves the lifecycle policy to others
