@@ -78,7 +78,7 @@ impl Engine for Recorder {
             return Err(EngineError::BuildFailed { step: None, log_tail, message: "exit 2".to_owned() });
         }
         let step = |name: &str, cached| Step { name: name.to_owned(), cached };
-        let steps = vec![step("[2/3] COPY a /a", true), step("[3/3] RUN make", false)];
+        let steps = vec![step("[2/3] ONBUILD COPY a /a", true), step("[3/3] RUN make", false)];
         Ok(Built { image: ManifestDigest::of(project.as_bytes()), steps })
     }
 
@@ -430,7 +430,7 @@ async fn a_copy_that_an_external_image_brings_is_an_error_where_nothing_says_wha
     assert_eq!(
         failure.causes,
         [
-            "`[2/3] COPY a /a` is `ONBUILD` of the base image in Dockerfile:2, and nothing says which files it copies"
+            "`[2/3] ONBUILD COPY a /a` is `ONBUILD` of the base image in Dockerfile:2, and nothing says which files it copies"
         ]
     );
     assert!(!world.recorder.asked().iter().any(|asked| asked.starts_with("push")), "nothing is pushed");

@@ -1,7 +1,13 @@
 //! What Dockerfiles need from elsewhere, and what is said where that is not there.
 
-use crate::end_to_end::support::project;
+use crate::end_to_end::support::{names, project, with_outcome};
+use crate::support::engines::{BedEngine, on_each_engine};
 use crate::support::shop::{Cache, Shop};
+
+on_each_engine!(
+    a_copy_of_an_external_onbuild_is_an_error_unless_patterns_say_what_it_takes,
+    packages_that_copy_a_library_at_the_same_time_are_built,
+);
 
 fn manifest(shop: &Shop, rest: &str) -> String {
     format!("[workspace]\nname = \"shop\"\n{}[projects.api]\npath = \"api\"\n{rest}", shop.cache_table())
@@ -26,12 +32,12 @@ fn a_frontend_that_cannot_be_fetched_is_named_with_its_line_and_what_to_do() {
     }
 }
 
-#[test]
-fn a_copy_of_an_external_onbuild_is_an_error_unless_patterns_say_what_it_takes() {
-    let external = Shop::new().projects(&[("base", "FROM chinampa/base:1\nONBUILD COPY . /app/\n", "")]);
+fn a_copy_of_an_external_onbuild_is_an_error_unless_patterns_say_what_it_takes(engine: BedEngine) {
+    let external =
+        Shop::new().on(engine).projects(&[("base", "FROM chinampa/base:1\nONBUILD COPY . /app/\n", "")]);
     let base = external.build([]);
     let base = project(&base, "base")["image"].as_str().unwrap();
-    let shop = Shop::new();
+    let shop = Shop::new().on(engine);
     shop.world.write("projects.toml", manifest(&shop, "context = \".\"\n"));
     shop.world.write("api/Dockerfile", format!("ARG A\nFROM {base} AS app\nRUN ls /app\nFROM app\n"));
     shop.world.write("shared/f", "").commit();
@@ -45,4 +51,25 @@ fn a_copy_of_an_external_onbuild_is_an_error_unless_patterns_say_what_it_takes()
     assert!(undeclared.to_string().contains(why), "{undeclared}");
     assert_eq!(declared.exit, 0, "{declared}");
     assert!(declared.to_string().contains("shared"), "{declared}");
+}
+
+// An engine makes equal steps once, and tells each build of those of the others as well (issue 16).
+fn packages_that_copy_a_library_at_the_same_time_are_built(engine: BedEngine) {
+    let shop = Shop::new().on(engine);
+    let names_of_all = ["api", "cart", "mail"];
+    let mut manifest = format!("[workspace]\nname = \"shop\"\n{}", shop.cache_table());
+    for name in names_of_all {
+        manifest += &format!("[projects.{name}]\npath = \"{name}\"\ncontext = \".\"\n");
+        let dockerfile = format!(
+            "FROM chinampa/base:1 AS build\nWORKDIR /src\nCOPY lock ./\nCOPY lib lib\nCOPY {name} {name}\n\
+             FROM chinampa/base:1\nCOPY --from=build /src /app\n"
+        );
+        shop.world.write(&format!("{name}/Dockerfile"), dockerfile);
+    }
+    shop.world.write("projects.toml", manifest);
+    shop.world.write("lock", &shop.prefix).write("lib/a", &shop.prefix).commit();
+
+    let report = shop.build(["--jobs", "3"]);
+
+    assert_eq!(with_outcome(&report, "built"), names(names_of_all), "{report}");
 }
