@@ -53,7 +53,8 @@ pub(super) fn candidates(
     let mut of_dockerfile: HashMap<RepoPath, Vec<usize>> = HashMap::new();
     for build in builds {
         let known = of_dockerfile.entry(build.dockerfile.clone()).or_default();
-        if build.strength == Strength::File && !known.is_empty() {
+        let is_known = |&place: &usize| !images[place].build.is_named_elsewhere(&build);
+        if build.strength == Strength::File && known.iter().any(is_known) {
             continue;
         }
         let (at, says) = (build.found.clone(), build.says.clone());
@@ -137,6 +138,9 @@ impl Image {
     /// What `new` is to this image, which was found before it and has the same Dockerfile.
     fn relation(&self, new: &Self) -> Relation {
         let (one, other) = (&self.build, &new.build);
+        if one.is_named_elsewhere(other) {
+            return Relation::None;
+        }
         let is_same_file = one.found.file == other.found.file;
         let is_definition = other.strength == Strength::Definition;
         let contradicts = |(name, value): (&String, &Option<String>)| {
@@ -198,6 +202,14 @@ impl Image {
 }
 
 impl Build {
+    /// Whether the one Dockerfile of two builds has symbolic links in several folders, and each build is about a folder of its own.
+    fn is_named_elsewhere(&self, other: &Self) -> bool {
+        let folder = |build: &Self| build.named_path().parent();
+        let is_about = |build: &Self, of: &Self| folder(build) == folder(of) || build.context == folder(of);
+        let has_link = self.link.is_some() || other.link.is_some();
+        has_link && !is_about(self, other) && !is_about(other, self)
+    }
+
     /// Adds what another build of the same image says besides.
     fn add(&mut self, other: Self) {
         let new_images = other.images.into_iter().filter(|image| !self.images.contains(image));

@@ -21,6 +21,7 @@ mod pattern_files;
 mod projects;
 mod references;
 mod request;
+mod resolver;
 mod roles;
 #[cfg(test)]
 mod tests;

@@ -19,17 +19,24 @@ pub(super) struct Wish<'a> {
     pub(super) target: Option<&'a StageName>,
 }
 
+/// The names of projects, in the order of the wishes.
+pub(super) struct Given {
+    pub(super) names: Vec<ProjectName>,
+    /// What each of several would be called if it were the only one, with their places, unless somebody calls one of them so.
+    pub(super) shared: BTreeMap<String, Vec<usize>>,
+}
+
 /// Names each project after what people call it, else after its folder. Those that would have one name are told apart by their
 /// targets, where they have one Dockerfile, else by the folders above them: all of them, so that no name depends on the order.
 /// No project gets a name that is in `taken`.
-pub(super) fn give(
-    workspace: &WorkspaceName,
-    taken: &BTreeSet<ProjectName>,
-    wishes: &[Wish<'_>],
-) -> Vec<ProjectName> {
+pub(super) fn give(workspace: &WorkspaceName, taken: &BTreeSet<ProjectName>, wishes: &[Wish<'_>]) -> Given {
     let mut taken: BTreeSet<String> =
         taken.iter().map(|name| name.as_str().to_owned()).chain(reserved(workspace)).collect();
     let mut names: Vec<Name<'_>> = wishes.iter().map(|wish| Name::of(workspace, wish)).collect();
+    let mut shared: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (at, name) in names.iter().enumerate() {
+        shared.entry(name.text()).or_default().push(at);
+    }
     for clash in clashes(&names, &taken) {
         for at in clash.iter().copied() {
             let has_same_dockerfile = |other: &usize| wishes[*other].dockerfile == wishes[at].dockerfile;
@@ -48,7 +55,7 @@ pub(super) fn give(
         clashing = if is_longer { clashes(&names, &taken) } else { Vec::new() };
     }
     // No folder tells these apart.
-    let mut given = Vec::new();
+    let mut given: Vec<ProjectName> = Vec::new();
     for name in &names {
         let first = name.text();
         let numbered = (2..).map(|number| format!("{first}-{number}"));
@@ -60,7 +67,9 @@ pub(super) fn give(
         );
         taken.insert(name);
     }
-    given
+    let is_said = |name: &String, at: usize| names[at].is_said && given[at].as_str() == name;
+    shared.retain(|name, places| places.len() > 1 && !places.iter().any(|&at| is_said(name, at)));
+    Given { names: given, shared }
 }
 
 /// A name, and the folders that can make it longer.
@@ -88,6 +97,10 @@ impl<'a> Name<'a> {
         }
         let (used, end) = match stem(file) {
             Some(stem) if is_in_generic => (0, stem.to_owned()),
+            // `api/api.Dockerfile`
+            Some(stem) if folders.last().is_some_and(|folder| plain(folder) == plain(stem)) => {
+                (1, String::new())
+            }
             Some(stem) => (folders.len().min(1), stem.to_owned()),
             None if folders.is_empty() => (0, workspace.as_str().to_owned()),
             None => (1, String::new()),
@@ -221,7 +234,8 @@ mod tests {
             .map(|((_, said), dockerfile)| Wish { said: *said, dockerfile, target: None })
             .collect();
         let taken = BTreeSet::from(["known".parse().unwrap()]);
-        give(&"shop".parse().unwrap(), &taken, &wishes).iter().map(ToString::to_string).collect()
+        let given = give(&"shop".parse().unwrap(), &taken, &wishes);
+        given.names.iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -232,6 +246,8 @@ mod tests {
             ("services/api/Dockerfile.worker", "api-worker"),
             ("services/api/Dockerfile-worker", "api-worker"),
             ("services/api/Containerfile", "api"),
+            ("services/api/api.Dockerfile", "api"),
+            ("services/api/Dockerfile.api", "api"),
             ("docker/proxy.Dockerfile", "proxy"),
             ("web/docker/Dockerfile", "web"),
             ("Dockerfile.ci", "ci"),
@@ -253,6 +269,19 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_several_would_have_is_shared_unless_somebody_says_it_of_one() {
+        let paths = ["a/api/Dockerfile", "b/api/Dockerfile", "a/web/Dockerfile", "b/web/Dockerfile"];
+        let paths = paths.map(|path| RepoPath::new(path).unwrap());
+        let said = [None, None, Some("web"), None];
+        let wish = |(dockerfile, said)| Wish { said, dockerfile, target: None };
+        let wishes: Vec<Wish<'_>> = paths.iter().zip(said).map(wish).collect();
+
+        let shared = give(&"shop".parse().unwrap(), &BTreeSet::new(), &wishes).shared;
+
+        assert_eq!(shared, BTreeMap::from([("api".to_owned(), vec![0, 1])]));
+    }
+
+    #[test]
     fn what_one_dockerfile_builds_is_told_apart_by_targets() {
         let dockerfile = RepoPath::new("api/Dockerfile").unwrap();
         let target = "dev".parse().unwrap();
@@ -260,7 +289,8 @@ mod tests {
 
         let names = give(&"shop".parse().unwrap(), &BTreeSet::new(), &[wish(None), wish(Some(&target))]);
 
-        assert_eq!(names.iter().map(ToString::to_string).collect::<Vec<_>>(), ["api", "api-dev"]);
+        assert_eq!(names.names.iter().map(ToString::to_string).collect::<Vec<_>>(), ["api", "api-dev"]);
+        assert!(names.shared.is_empty(), "one of them has the name: {:?}", names.shared);
     }
 
     #[test]

@@ -36,6 +36,15 @@ pub(super) fn fill(
                 continue;
             };
             let dockerfile = &candidate.build.dockerfile;
+            let others = candidates.iter().filter(|other| other.build.dockerfile == *dockerfile);
+            if others.count() > 1 {
+                let why = "its patterns are not written: other projects have its Dockerfile, and would have the same \
+                           pattern file; name one of its own by `patterns`";
+                let at = candidate.build.found.clone();
+                proposal.ignored.push(Ignored { at, why: why.to_owned() });
+                notes(proposal, candidate);
+                continue;
+            }
             let file = if candidates.len() == 1 { shared.clone() } else { beside(dockerfile) };
             let comment = format!("# What `{dockerfile}` is built from.");
             files.entry(file).or_insert_with(|| vec![comment]).extend(written);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidates::Candidate;
 use super::evidence::{Build, NamedContext, SecretFrom};
-use super::names::{self, Wish};
+use super::names::{self, Given, Wish};
 use super::references::{self, Images};
 use super::roles;
 use super::{FillIn, Guess, Ignored, Project, Proposal, SourceLocation};
@@ -22,9 +22,10 @@ pub(super) fn fill(
     snapshot: &Snapshot<'_>,
     candidates: &[Candidate],
 ) -> Result<Vec<RepoPath>, GitError> {
-    let names = named(proposal, candidates);
+    let given = named(proposal, candidates);
     let paths = paths(proposal, candidates);
-    let images = references::resolve(proposal, candidates, &names);
+    let images = references::resolve(proposal, candidates, &given);
+    let names = given.names;
     let by_name = ByName { candidates, names: &names };
     let mut projects = Vec::new();
     for (at, candidate) in candidates.iter().enumerate() {
@@ -60,7 +61,7 @@ pub(super) fn fill(
 }
 
 /// A name for each candidate, which says what it was called before where that can't be a name.
-fn named(proposal: &mut Proposal, candidates: &[Candidate]) -> Vec<ProjectName> {
+fn named(proposal: &mut Proposal, candidates: &[Candidate]) -> Given {
     let of_images: Vec<Option<String>> =
         candidates.iter().map(|candidate| candidate.build.image_name()).collect();
     // Images that are tags of one repository are told apart by what files call them.
@@ -80,7 +81,7 @@ fn named(proposal: &mut Proposal, candidates: &[Candidate]) -> Vec<ProjectName> 
         .collect();
     let taken = proposal.known.as_ref().map(|known| known.names.clone()).unwrap_or_default();
     let given = names::give(&proposal.workspace, &taken, &wishes);
-    for ((candidate, said), name) in candidates.iter().zip(&said).zip(&given) {
+    for ((candidate, said), name) in candidates.iter().zip(&said).zip(&given.names) {
         if let Some(said) = said.as_ref().filter(|said| **said != name.as_str()) {
             let says = format!("`{said}` is called `{name}`: a name is lower-case, and one project's alone");
             proposal.guesses.push(Guess { at: candidate.build.found.clone(), says });

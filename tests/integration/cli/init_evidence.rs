@@ -1,5 +1,7 @@
 //! A first `projects.toml`, from files that say what is built.
 
+use std::os::unix::fs::symlink;
+
 use insta::assert_snapshot;
 
 use crate::support::world::World;
@@ -108,4 +110,115 @@ fn artifacts_of_skaffold_are_projects() {
     path = "base"
     deploy = false
     "#);
+}
+
+// issue 16
+#[test]
+fn a_dockerfile_that_several_folders_link_to_is_an_image_of_each() {
+    let world = world(&[
+        ("compose.yaml", "services:\n  api:\n    build: {context: services/api, target: app}\n"),
+        (
+            "docker/node.Dockerfile",
+            "FROM node:22 AS app\nWORKDIR /app\nCOPY . .\nCMD [\"node\", \"server.js\"]\nFROM app\n",
+        ),
+        ("scripts/build.sh", "docker build -f services/cart/Dockerfile services/cart\n"),
+        ("services/api/server.js", ""),
+        ("services/cart/server.js", ""),
+        ("services/mail/server.js", ""),
+    ]);
+    for name in ["api", "cart", "mail"] {
+        let link = world.file(&format!("services/{name}/Dockerfile"));
+        symlink("../../docker/node.Dockerfile", link).unwrap();
+    }
+
+    let answer = world.shown(["init"]);
+
+    let manifest = std::fs::read_to_string(world.file("projects.toml")).unwrap();
+    let contexts: Vec<&str> = manifest.lines().filter(|line| line.starts_with("context")).collect();
+    let folders = ["api", "cart", "mail"].map(|name| format!("context = \"services/{name}\""));
+    assert_eq!(contexts, folders, "{manifest}");
+    assert_snapshot!(answer, @"
+    projects: 3
+      api  docker  compose.yaml:3: service `api` builds its target `app`
+      cart  docker  scripts/build.sh:1: `docker build` builds it
+      mail  docker  services/mail/Dockerfile: a Dockerfile
+    concluded: 2
+      projects.toml: the workspace is called `shop`, after the repository
+      compose.yaml:3: `api` is built up to the stage `app`, which is not the last
+    written: 1
+      projects.toml
+    stderr: read what was written, commit it, then `chinampa plan`
+    [exit: 0]
+    ");
+}
+
+// issue 16
+#[test]
+fn an_image_that_may_be_one_of_several_projects_is_undecided() {
+    let dockerfile = "FROM alpine\n";
+    let world = world(&[
+        ("apps/api/Dockerfile", dockerfile),
+        ("services/api/Dockerfile", dockerfile),
+        ("services/cache/Dockerfile", "FROM redis:7\n"),
+        ("tools/cache/Dockerfile", "FROM redis:7\n"),
+        ("web/Dockerfile", "FROM quay.io/acme/api:1\nCOPY --from=redis:7 / /\n"),
+        ("docker/mail.Dockerfile", dockerfile),
+        ("services/mail/Dockerfile", dockerfile),
+        ("shop/Dockerfile", "FROM mail\n"),
+    ]);
+
+    let answer = world.shown(["init"]);
+
+    assert_snapshot!(answer, @"
+    undecided, check these: 2
+      web/Dockerfile:1: `quay.io/acme/api:1` is taken for an image from elsewhere; if it is the project `apps-api` or `services-api`, list it in `images` of that project
+      shop/Dockerfile:1: `mail` is taken to be the project `mail`, and could be `services-mail`; if it is another image, list it in `external` of `shop`
+    projects: 8
+      apps-api  apps/api  apps/api/Dockerfile: a Dockerfile
+      mail  docker  docker/mail.Dockerfile: a Dockerfile
+      services-api  services/api  services/api/Dockerfile: a Dockerfile
+      services-cache  services/cache  services/cache/Dockerfile: a Dockerfile
+      services-mail  services/mail  services/mail/Dockerfile: a Dockerfile
+      shop  shop  shop/Dockerfile: a Dockerfile
+      tools-cache  tools/cache  tools/cache/Dockerfile: a Dockerfile
+      web  web  web/Dockerfile: a Dockerfile
+    concluded: 2
+      projects.toml: the workspace is called `shop`, after the repository
+      docker/mail.Dockerfile: `deploy` of `mail` is `false`: only others are built from it
+    written: 1
+      projects.toml
+    stderr: read what was written, commit it, then `chinampa plan`
+    [exit: 0]
+    ");
+}
+
+// issue 16
+#[test]
+fn patterns_of_one_project_are_not_those_of_others_with_the_same_dockerfile() {
+    let manifest = "{\"api\": {\"buildDir\": \"api\", \"dockerfile\": \"../node.Dockerfile\", \"rebuildPatterns\": [\"api/src/\"]},\n\
+         \"web\": {\"buildDir\": \"web\", \"dockerfile\": \"../node.Dockerfile\"}}\n";
+    let world = world(&[
+        ("build_manifest.json", manifest),
+        ("node.Dockerfile", "FROM node:22\nCOPY src /app\n"),
+        ("api/src/server.js", ""),
+        ("web/src/server.js", ""),
+    ]);
+
+    let answer = world.shown(["init"]);
+
+    assert_snapshot!(answer, @"
+    projects: 2
+      api  .  build_manifest.json:1: `api` is one of its projects
+      web  .  build_manifest.json:2: `web` is one of its projects
+    concluded: 1
+      projects.toml: the workspace is called `shop`, after the repository
+    not used: 1
+      build_manifest.json:1: its patterns are not written: other projects have its Dockerfile, and would have the same pattern file; name one of its own by `patterns`
+    written: 1
+      projects.toml
+    stderr: read what was written, commit it, then `chinampa plan`
+    [exit: 0]
+    ");
+    world.commit();
+    assert!(!world.run(["lint"]).stdout.contains("pattern"), "no project has a line of another one");
 }
