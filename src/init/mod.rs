@@ -17,6 +17,7 @@ mod manifest;
 mod named_files;
 mod names;
 mod official;
+mod packages;
 mod pattern_files;
 mod projects;
 mod references;

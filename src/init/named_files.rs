@@ -11,7 +11,7 @@ const MAX_WORDS: usize = 400;
 
 /// The files without which a program does nothing, each with the words that run it.
 const MANIFESTS: &[(&[&str], &[&str])] = &[
-    (&["go build", "go install", "go mod", "go test", "go run", "go generate"], &["go.mod"]),
+    (&["go build", "go install", "go mod", "go test", "go run", "go generate"], &["go.mod", "go.work"]),
     (&["cargo "], &["Cargo.toml", "Cargo.lock"]),
     (&["npm ci"], &["package-lock.json", "npm-shrinkwrap.json"]),
     (&["npm "], &["package.json"]),
@@ -114,7 +114,7 @@ impl ImageFolders {
 }
 
 /// The path of the image that `path` is, seen from `folder`.
-fn joined(folder: &str, path: &str) -> String {
+pub(super) fn joined(folder: &str, path: &str) -> String {
     let mut parts: Vec<&str> = if path.starts_with('/') { Vec::new() } else { folder.split('/').collect() };
     for part in path.split('/') {
         match part {

@@ -1,9 +1,10 @@
-//! The pattern files of projects whose inputs somebody wrote down elsewhere.
+//! The pattern files of projects whose inputs somebody wrote down elsewhere, or that are built from some packages of a workspace.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidates::Candidate;
 use super::evidence::Build;
+use super::packages::{Narrowed, Narrower, Narrowing};
 use super::{Existing, Guess, Ignored, InitError, Proposal, SourceLocation};
 use crate::git::Snapshot;
 use crate::infer::{Resolution, SourceKind};
@@ -11,10 +12,15 @@ use crate::model::RepoPath;
 use crate::patterns::Patterns;
 use crate::workspace::PATTERN_FILE;
 
-/// Writes down what somebody wrote elsewhere about a project's inputs. The others need no pattern file: their Dockerfiles say it.
+/// How a pattern file of packages can be changed.
+const ADVICE: &str = "# Other files are not in the build context: add a line if the build misses one, or remove this file to take all that \
+                      the Dockerfile copies.";
+
+/// Writes down what somebody wrote elsewhere about a project's inputs, and which packages of a workspace it is built from. The
+/// others need no pattern file: their Dockerfiles say it.
 ///
 /// # Errors
-/// [`InitError::Git`] when the tree can't be read.
+/// [`InitError::Git`] and [`InitError::Infer`] when the tree can't be read.
 pub(super) fn fill(
     proposal: &mut Proposal,
     snapshot: &Snapshot<'_>,
@@ -27,27 +33,39 @@ pub(super) fn fill(
     for (candidate, path) in candidates.iter().zip(paths) {
         by_path.entry(path).or_default().push(candidate);
     }
+    let mut narrower = Narrower::new(snapshot);
     for (path, candidates) in by_path {
         let shared = path.join_component(PATTERN_FILE.as_bytes());
+        // A known project may have this folder as well.
+        let is_alone = candidates.len() == 1 && proposal.known.is_none();
         let mut files: BTreeMap<RepoPath, Vec<String>> = BTreeMap::new();
         for candidate in &candidates {
-            let Some(written) = written_lines(proposal, snapshot, &candidate.build, path)? else {
-                notes(proposal, candidate);
-                continue;
-            };
             let dockerfile = &candidate.build.dockerfile;
-            let others = candidates.iter().filter(|other| other.build.dockerfile == *dockerfile);
-            if others.count() > 1 {
-                let why = "its patterns are not written: other projects have its Dockerfile, and would have the same \
-                           pattern file; name one of its own by `patterns`";
-                let at = candidate.build.found.clone();
-                proposal.ignored.push(Ignored { at, why: why.to_owned() });
-                notes(proposal, candidate);
-                continue;
+            let file = if is_alone { shared.clone() } else { beside(dockerfile) };
+            // Others that are built from this Dockerfile would have the file as well.
+            let of_dockerfile = candidates.iter().filter(|other| other.build.dockerfile == *dockerfile);
+            let is_shared = of_dockerfile.count() > 1;
+            match written_lines(proposal, snapshot, &candidate.build, path)? {
+                Some(_) if is_shared => {
+                    let why = "its patterns are not written: other projects have its Dockerfile, and would have the same \
+                               pattern file; name one of its own by `patterns`";
+                    let at = candidate.build.found.clone();
+                    proposal.ignored.push(Ignored { at, why: why.to_owned() });
+                    notes(proposal, candidate);
+                }
+                Some(written) => {
+                    let comment = format!("# What `{dockerfile}` is built from.");
+                    files.entry(file).or_insert_with(|| vec![comment]).extend(written);
+                }
+                None => {
+                    notes(proposal, candidate);
+                    if !is_shared && !there.contains(&file) && !there.contains(&shared) {
+                        let narrowing = narrower.narrow(candidate, path)?;
+                        let lines = narrowed_lines(proposal, dockerfile, &file, narrowing);
+                        files.extend(lines.map(|lines| (file, lines)));
+                    }
+                }
             }
-            let file = if candidates.len() == 1 { shared.clone() } else { beside(dockerfile) };
-            let comment = format!("# What `{dockerfile}` is built from.");
-            files.entry(file).or_insert_with(|| vec![comment]).extend(written);
         }
         let is_kept = |file: &RepoPath| {
             let is_replaced = existing == Existing::Replace && files.contains_key(file);
@@ -87,6 +105,26 @@ fn written_lines(
         return Ok(None);
     }
     Ok(Some(written.lines().map(str::to_owned).collect()))
+}
+
+/// The lines that take some packages of a workspace, if it is certain which; says where it is not.
+fn narrowed_lines(
+    proposal: &mut Proposal,
+    dockerfile: &RepoPath,
+    file: &RepoPath,
+    narrowing: Narrowing,
+) -> Option<Vec<String>> {
+    let (line, says, lines) = match narrowing {
+        Narrowing::None => return None,
+        Narrowing::Uncertain { line, why } => (line, format!("takes the whole workspace: {why}"), None),
+        Narrowing::Certain { line, narrowed: Narrowed { kind, packages, lines } } => {
+            let comments = [format!("# {kind}: {packages}."), ADVICE.to_owned()];
+            let lines = comments.into_iter().chain(lines).collect();
+            (line, format!("`{file}` narrows the {kind} to {packages}"), Some(lines))
+        }
+    };
+    proposal.guesses.push(Guess { at: SourceLocation::new(dockerfile, line), says });
+    lines
 }
 
 /// Says of each source that is not simply there what becomes of it.

@@ -38,7 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine", &["docker", "git"]),
     ("infer", &["dockerfile", "dockerignore", "git", "patterns"]),
     ("workspace", &["config", "dockerfile", "dockerignore", "git", "graph", "infer", "patterns"]),
-    ("init", &["config", "dockerfile", "git", "infer", "patterns", "workspace"]),
+    ("init", &["config", "dockerfile", "dockerignore", "git", "infer", "patterns", "workspace"]),
     ("inputs", &["dockerfile", "git", "infer", "patterns", "workspace"]),
     (
         "deploy",

@@ -20,6 +20,7 @@ mod hostile;
 mod images;
 mod init;
 mod init_evidence;
+mod init_packages;
 mod inputs;
 mod lfs;
 mod lint;

@@ -25,6 +25,7 @@ mod inputs;
 mod lifecycle;
 mod order;
 mod own_images;
+mod packages;
 mod patterns;
 mod plan;
 mod simulate;

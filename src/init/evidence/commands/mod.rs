@@ -24,6 +24,7 @@ mod recipes;
 mod scope;
 mod scripts;
 mod shell;
+mod steps;
 mod syntax;
 mod templates;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use std::collections::BTreeSet;
 
 pub(in crate::init) use kind::Kind;
 pub(in crate::init) use place::Tree;
+pub(in crate::init) use steps::{Step, Word, steps};
 
 use super::yaml::YamlError;
 use super::{Build, Ignored, SourceLocation};

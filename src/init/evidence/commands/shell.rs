@@ -281,6 +281,13 @@ impl Shell<'_> {
         }
     }
 
+    /// Notes a program that runs a file.
+    fn push(&mut self, program: &str, arguments: &[Value], line: usize) {
+        let words = [&[Value::text(program)], arguments].concat();
+        let directory = self.directory.clone();
+        self.found.push(CommandLine { line, words, input: None, directory });
+    }
+
     /// `bash -c "…"` and `eval …`.
     fn script_argument(&mut self, name: &str, arguments: &[Value], line: usize) -> Option<Value> {
         let script = if name == "eval" {
@@ -290,7 +297,10 @@ impl Shell<'_> {
             let option = |word: &Value| {
                 word.as_text().is_some_and(|text| text.starts_with('-') && text.ends_with('c'))
             };
-            let at = arguments.iter().position(option)?;
+            let Some(at) = arguments.iter().position(option) else {
+                self.push(name, arguments, line);
+                return None;
+            };
             arguments.get(at + 1)?.to_script()
         };
         if !self.budget.spend_on(&script) {
