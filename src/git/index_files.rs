@@ -65,11 +65,18 @@ impl<'r> Files<'r> {
             return Ok(Fate::Unchanged);
         }
         let path = self.path(entry);
-        let now = if self.is_in_folders(&entry.path)? { metadata(&path)? } else { None };
-        let is_skipped = entry.flags_extended & SKIP_WORKTREE != 0;
+        let is_in_folders = self.is_in_folders(&entry.path)?;
+        if entry.flags_extended & SKIP_WORKTREE != 0 {
+            // Git looks for it behind links too, where whatever it can't look at isn't there, and then finds that it is behind one.
+            let is_there =
+                if is_in_folders { metadata(&path)?.is_some() } else { path.symlink_metadata().is_ok() };
+            return Ok(match is_there {
+                true => Fate::OnlyGit("is there, although the sparse checkout leaves it out"),
+                false => Fate::Unchanged,
+            });
+        }
+        let now = if is_in_folders { metadata(&path)? } else { None };
         Ok(match now {
-            None if is_skipped => Fate::Unchanged,
-            Some(_) if is_skipped => Fate::OnlyGit("is there, although the sparse checkout leaves it out"),
             Some(now)
                 if entry.mode == SUBMODULE && now.is_dir() && metadata(&path.join(".git"))?.is_none() =>
             {

@@ -6,6 +6,7 @@ use chinampa::internals::git::Snapshot;
 use chinampa::internals::init::{Existing, Proposal, Request, propose, workspace_name};
 use chinampa::internals::lint::{self, Code};
 use chinampa::internals::model::RepoPath;
+use chinampa::internals::patterns::Pattern;
 use chinampa::internals::workspace::{ManifestSource, Workspace};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -281,7 +282,7 @@ fn a_narrowed_workspace_has_the_needed_packages_and_no_file_of_another() {
             let needed = shape.needed();
             for path in files.keys() {
                 let is_taken = patterns.decide(&RepoPath::new(path).unwrap()).is_some();
-                let lines: Vec<&str> = patterns.lines().iter().map(|line| line.text()).collect();
+                let lines: Vec<&str> = patterns.lines().iter().map(Pattern::text).collect();
                 if let Some(expected) = shape.expected(path, &needed) {
                     prop_assert_eq!(is_taken, expected, "{} {:#?} {:#?}", path, lines, files);
                 }
