@@ -5,26 +5,37 @@
 //! retries transient errors (three times in all, unless `AWS_MAX_ATTEMPTS` says otherwise).
 
 #[cfg(feature = "_aws")]
+mod credentials;
+#[cfg(feature = "_aws")]
 mod endpoint;
 mod hosts;
 #[cfg(feature = "_aws")]
 mod http;
 #[cfg(feature = "_aws")]
 mod json;
+#[cfg(any(test, feature = "ecr"))]
+mod permitted;
+mod providers;
 #[cfg(feature = "_aws")]
 mod sdk;
+#[cfg(feature = "_aws")]
+mod session;
 
 use std::error::Error as StdError;
+use std::time::Duration;
 
 use thiserror::Error;
 
-pub use self::hosts::{AllowedHosts, Endpoint};
+pub use self::hosts::AllowedHosts;
 #[cfg(feature = "_aws")]
 pub(crate) use self::json::{CallError, JsonClient, JsonService, Rpc};
-#[cfg(feature = "_aws")]
-pub(crate) use self::sdk::config;
+#[cfg(feature = "ecr")]
+pub use self::permitted::Endpoint;
+pub use self::providers::{CredentialProviders, CredentialVariables};
 #[cfg(feature = "ecr")]
 pub(crate) use self::sdk::{account, answer};
+#[cfg(feature = "_aws")]
+pub(crate) use self::session::Session;
 use crate::model::ErrorKind;
 
 /// A call that AWS did not answer as hoped. What isn't there is no such trouble: it is an answer.
@@ -32,6 +43,23 @@ use crate::model::ErrorKind;
 pub enum AwsError {
     #[error("there are no credentials for AWS that can be used")]
     NoCredentials { source: Cause },
+    #[error("there are no credentials within {}: {source_name} did not answer", humantime::format_duration(*.after))]
+    CredentialsTimedOut { source_name: String, after: Duration },
+    /// The SDK has what it takes as a feature with a whole stack of cryptography of its own.
+    #[error("the profile is signed in with `aws login`, whose sessions are not read here")]
+    LoginSession,
+    /// With the credentials of `base`.
+    #[error("cannot assume the role `{role}` with the credentials of {base}")]
+    AssumeRole { role: String, base: String, source: Box<AwsError> },
+    #[error("nothing says in which region AWS is to be asked")]
+    NoRegion,
+    #[error(
+        "`AWS_USE_DUALSTACK_ENDPOINT` is set, and registries of this region have no dual-stack hosts that are known here"
+    )]
+    NoDualStack,
+    /// The program has nothing that talks to AWS.
+    #[error("this `chinampa` was built without AWS, so it can't assume roles or use profiles")]
+    NotBuiltIn,
     #[error("the credentials for AWS have expired: {answer}")]
     Expired { answer: String },
     #[error("AWS denies it: {answer}")]
@@ -70,6 +98,8 @@ impl AwsError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NoCredentials { .. }
+            | Self::CredentialsTimedOut { .. }
+            | Self::LoginSession
             | Self::Expired { .. }
             | Self::Denied { .. }
             | Self::Throttled { .. }
@@ -79,7 +109,12 @@ impl AwsError {
             | Self::Unreachable { .. }
             | Self::Unexpected { .. }
             | Self::Request { .. } => ErrorKind::Environment,
-            Self::Invalid { .. } | Self::HostNotAllowed { .. } => ErrorKind::Input,
+            Self::AssumeRole { source, .. } => source.kind(),
+            Self::Invalid { .. }
+            | Self::HostNotAllowed { .. }
+            | Self::NoRegion
+            | Self::NoDualStack
+            | Self::NotBuiltIn => ErrorKind::Input,
         }
     }
 
@@ -90,6 +125,25 @@ impl AwsError {
                 "sign in to AWS, such as with `aws sso login`, or name a profile with `AWS_PROFILE`"
                     .to_owned(),
             ),
+            Self::CredentialsTimedOut { .. } => Some("run it by itself to see what it waits for".to_owned()),
+            Self::LoginSession => Some(
+                "add a profile with `credential_process = aws configure export-credentials --profile <name> \
+                 --format process`, and name that one"
+                    .to_owned(),
+            ),
+            Self::AssumeRole { source, .. } => match &**source {
+                Self::Denied { .. } => Some(
+                    "the role's trust policy must allow it, with this `external_id` if there is one, and so must \
+                     the policy of who assumes it: see `docs/aws.md`"
+                        .to_owned(),
+                ),
+                source => source.hint(),
+            },
+            Self::NoRegion => Some("set `AWS_REGION`".to_owned()),
+            Self::NoDualStack => Some("name the registry's `host` in `projects.toml`".to_owned()),
+            Self::NotBuiltIn => {
+                Some("install one with the features `ecr` and `deploy`, which are there by default".to_owned())
+            }
             Self::Denied { .. } => Some("`docs/aws.md` lists the permissions that are needed".to_owned()),
             Self::Limit { .. } => {
                 Some("`docs/aws.md` lists the quotas, and which of them AWS raises on request".to_owned())

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::aws::AwsError;
 use crate::deploy::{DeployError, InstallError, InvalidMirror, ValidateError};
 use crate::docker::{AddressError, DockerError};
 use crate::engine::{EngineError, SshAgentError};
@@ -108,8 +107,6 @@ pub enum Error {
     DirectiveRepository(String),
     #[error("cannot use `CHINAMPA_ALLOWED_HOSTS`")]
     AllowedHosts(#[source] InvalidImageRef),
-    #[error("cannot use the `endpoint` of `[deploy]`")]
-    Endpoint(#[source] AwsError),
     #[error("`AWS_REGION` does not name a region")]
     AwsRegion(#[source] InvalidRegion),
     #[error("the projects `{}` and `{}` would both have the variable `{variable}`", .projects[0], .projects[1])]
@@ -150,7 +147,6 @@ impl Error {
             Self::Lint(error) => error.kind(),
             Self::Fix(error) => error.kind(),
             Self::Simulate(error) => error.kind(),
-            Self::Endpoint(error) => error.kind(),
             Self::Pattern { .. }
             | Self::Image(_)
             | Self::UnknownProject { .. }
@@ -205,7 +201,6 @@ impl Error {
             Self::Lint(error) => error.hint(),
             Self::Fix(error) => error.hint(),
             Self::Simulate(error) => error.hint(),
-            Self::Endpoint(error) => error.hint(),
             Self::UnknownProject { similar: Some(similar), .. } => Some(format!("did you mean `{similar}`?")),
             Self::UnknownProject { similar: None, .. } => {
                 Some("`chinampa graph` lists all projects".to_owned())

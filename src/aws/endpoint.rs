@@ -4,29 +4,7 @@ use aws_config::SdkConfig;
 use aws_types::service_config::ServiceConfigKey;
 
 use super::AwsError;
-
-/// How the names of a partition's hosts end.
-struct Partition {
-    /// What its regions begin with.
-    regions: &'static str,
-    suffix: &'static str,
-    dual_stack: Option<&'static str>,
-}
-
-/// The first that fits; regions of other names are in the commercial partition.
-const PARTITIONS: [Partition; 7] = [
-    Partition {
-        regions: "cn-",
-        suffix: "amazonaws.com.cn",
-        dual_stack: Some("api.amazonwebservices.com.cn"),
-    },
-    Partition { regions: "eusc-", suffix: "amazonaws.eu", dual_stack: Some("api.amazonwebservices.eu") },
-    Partition { regions: "us-iso-", suffix: "c2s.ic.gov", dual_stack: Some("api.aws.ic.gov") },
-    Partition { regions: "us-isob-", suffix: "sc2s.sgov.gov", dual_stack: Some("api.aws.scloud") },
-    Partition { regions: "us-isof-", suffix: "csp.hci.ic.gov", dual_stack: Some("api.aws.hci.ic.gov") },
-    Partition { regions: "eu-isoe-", suffix: "cloud.adc-e.uk", dual_stack: Some("api.cloud-aws.adc-e.uk") },
-    Partition { regions: "", suffix: "amazonaws.com", dual_stack: Some("api.aws") },
-];
+use crate::model::{InvalidRegion, Partition, Region};
 
 /// The address for one service: what the configuration says, else AWS's own.
 ///
@@ -46,12 +24,10 @@ pub(super) fn of(config: &SdkConfig, id: &str, host: &str) -> Result<String, Aws
         };
     }
     let Some(region) = config.region() else { return Err(refuse("there is no region")) };
-    let partition = PARTITIONS.iter().find(|partition| region.as_ref().starts_with(partition.regions));
-    let partition = partition.expect("the last one has all regions");
-    let suffix = match dual_stack {
-        true => partition.dual_stack.ok_or_else(|| refuse("the region has no dual-stack endpoints"))?,
-        false => partition.suffix,
-    };
+    let region: Region =
+        region.as_ref().parse().map_err(|error: InvalidRegion| AwsError::Request { source: error.into() })?;
+    let partition = Partition::of(&region);
+    let suffix = if dual_stack { partition.dual_stack_suffix } else { partition.suffix };
     let fips = if fips { "-fips" } else { "" };
     Ok(format!("https://{host}{fips}.{region}.{suffix}"))
 }
@@ -69,13 +45,12 @@ fn configured(config: &SdkConfig, id: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use aws_config::Region;
     use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
 
     use super::*;
 
     fn config(region: &'static str, fips: bool, dual_stack: bool) -> SdkConfig {
-        let config = SdkConfig::builder().region(Region::new(region));
+        let config = SdkConfig::builder().region(aws_config::Region::new(region));
         config.use_fips(fips).use_dual_stack(dual_stack).build()
     }
 

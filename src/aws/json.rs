@@ -31,7 +31,7 @@ use aws_types::region::SigningRegion;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{AwsError, endpoint, http};
+use super::{AwsError, Session, endpoint, http};
 
 /// A service of AWS.
 #[derive(Debug)]
@@ -52,7 +52,10 @@ pub(crate) struct Rpc {
 
 /// Calls one service in one region.
 #[derive(Clone, Debug)]
-pub(crate) struct JsonClient(Operation<Request, Value, ErrorMetadata>);
+pub(crate) struct JsonClient {
+    session: Session,
+    operation: Operation<Request, Value, ErrorMetadata>,
+}
 
 /// Why a call failed, after its last retry.
 #[derive(Debug)]
@@ -78,7 +81,8 @@ impl JsonClient {
     ///
     /// # Errors
     /// [`AwsError::Request`] when the service has no address as it is configured, [`AwsError::NoCredentials`] when nothing is configured.
-    pub(crate) fn new(service: &'static JsonService, config: &SdkConfig) -> Result<Self, AwsError> {
+    pub(crate) fn new(service: &'static JsonService, session: &Session) -> Result<Self, AwsError> {
+        let config = session.config();
         let endpoint = endpoint::of(config, service.id, service.name)?;
         let credentials = config.credentials_provider();
         let credentials = credentials.ok_or_else(|| AwsError::NoCredentials {
@@ -119,7 +123,7 @@ impl JsonClient {
             Some(sleep) => operation.sleep_impl(sleep),
             None => operation,
         };
-        Ok(Self(operation.build()))
+        Ok(Self { session: session.clone(), operation: operation.build() })
     }
 
     /// Calls an operation by its name.
@@ -154,7 +158,8 @@ impl JsonClient {
     }
 
     async fn invoke<T: DeserializeOwned>(&self, request: Request) -> Result<T, CallError> {
-        let answer = self.0.invoke(request).await.map_err(CallError::new)?;
+        self.session.ready().await.map_err(|error| CallError { code: None, message: None, error })?;
+        let answer = self.operation.invoke(request).await.map_err(CallError::new)?;
         serde_json::from_value(answer).map_err(|error| CallError {
             code: None,
             message: None,

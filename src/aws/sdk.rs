@@ -1,26 +1,18 @@
-//! How the SDK is set up, and what its errors mean.
+//! What the SDK's errors mean.
 
 use std::error::Error as StdError;
-use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::config::http::HttpResponse;
 use aws_sdk_sts::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 
-use super::{AwsError, Cause, Endpoint, http};
-use crate::model::{Region, excerpt};
+#[cfg(feature = "ecr")]
+use super::Session;
+use super::{AwsError, Cause};
+use crate::model::excerpt;
 
-/// For a connection.
-const CONNECT: Duration = Duration::from_secs(5);
-/// For one try, from its first byte to the last of its answer.
-const ATTEMPT: Duration = Duration::from_secs(20);
-/// For all tries of one call, and the delays between them.
-const CALL: Duration = Duration::from_secs(60);
-
-/// Of what AWS says, no more characters than this are shown.
-const MAX_SHOWN: usize = 400;
+/// Of what AWS says, no more characters than this are shown: a denial names who was denied, the action and the resource.
+const MAX_SHOWN: usize = 800;
 
 impl AwsError {
     /// Reads what the SDK says of a call that failed after all its tries.
@@ -37,7 +29,7 @@ impl AwsError {
             SdkError::ConstructionFailure(_) => Self::Request { source: cause(error) },
             _ => {
                 let source = cause(error);
-                match has_cause::<CredentialsError>(&*source) {
+                match cause_of::<CredentialsError>(&*source).is_some() {
                     true => Self::NoCredentials { source },
                     false => Self::Unreachable { source },
                 }
@@ -55,8 +47,9 @@ fn cause<E: StdError + Send + Sync + 'static>(error: SdkError<E, HttpResponse>) 
     }
 }
 
-fn has_cause<T: StdError + 'static>(error: &(dyn StdError + 'static)) -> bool {
-    error.is::<T>() || error.source().is_some_and(has_cause::<T>)
+/// What of this type an error is, or what is below it.
+fn cause_of<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e T> {
+    error.downcast_ref().or_else(|| cause_of(error.source()?))
 }
 
 /// Tells apart what a caller does different things about, by the codes that AWS's services share.
@@ -104,30 +97,12 @@ pub(crate) fn answer(status: u16, code: Option<&str>, message: Option<&str>) -> 
     }
 }
 
-/// The SDK's configuration for one region; asks nobody yet.
-///
-/// `endpoint` goes before what `AWS_ENDPOINT_URL` and its like say.
-pub(crate) async fn config(region: &Region, endpoint: Option<&Endpoint>) -> SdkConfig {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT)
-        .operation_attempt_timeout(ATTEMPT)
-        .operation_timeout(CALL)
-        .build();
-    let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .region(aws_config::Region::new(region.as_str().to_owned()))
-        .http_client(http::client())
-        .timeout_config(timeouts);
-    match endpoint {
-        Some(endpoint) => loader.endpoint_url(endpoint.as_str()).load().await,
-        None => loader.load().await,
-    }
-}
-
 /// The account that the credentials are of: twelve digits.
 #[cfg(feature = "ecr")]
-pub(crate) async fn account(config: &SdkConfig) -> Result<String, AwsError> {
-    let identity =
-        aws_sdk_sts::Client::new(config).get_caller_identity().send().await.map_err(AwsError::new)?;
+pub(crate) async fn account(session: &Session) -> Result<String, AwsError> {
+    session.ready().await?;
+    let client = aws_sdk_sts::Client::new(session.config());
+    let identity = client.get_caller_identity().send().await.map_err(AwsError::new)?;
     let account = identity.account.unwrap_or_default();
     if account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()) {
         Ok(account)
@@ -169,6 +144,6 @@ mod tests {
         let shown = answered(400, Some("X"), Some(&message)).to_string();
 
         assert!(shown.chars().all(|each| !each.is_control()), "{shown:?}");
-        assert!(shown.chars().count() < 600);
+        assert!(shown.chars().count() < 1000);
     }
 }

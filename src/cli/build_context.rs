@@ -237,7 +237,13 @@ impl<'c> BuildContext<'c> {
             Some(path) => Logins::of(DockerConfig::new(path)),
             None => Logins::none(),
         };
-        Ok(logins.with_source(Arc::new(EcrLogins::new(environment.allowed_hosts()?))))
+        let registries = [Some(&self.workspace.cache), self.workspace.deploy.as_ref()];
+        let named = registries.into_iter().flatten().filter_map(|registry| match &registry.kind {
+            RegistryKind::Ecr(ecr) => Some((**ecr).clone()),
+            RegistryKind::Oci { .. } | RegistryKind::Engine => None,
+        });
+        let ecr = EcrLogins::new(environment.allowed_hosts()?, environment.aws.clone(), named);
+        Ok(logins.with_source(Arc::new(ecr)))
     }
 
     /// The proxies that the docker CLI would hand to builds; none where nothing is built, which needs no engine.
@@ -284,7 +290,7 @@ impl<'c> BuildContext<'c> {
             }
             RegistryKind::Oci { .. } | RegistryKind::Engine => None,
         };
-        let aws = AwsSecrets::new(region);
+        let aws = AwsSecrets::new(region, environment.aws.clone());
         let mut reader = SecretReader { access, variable: &variable, snapshot: self.snapshot, aws };
         let mut secrets = Secrets::new();
         for step in plan.builds() {

@@ -56,8 +56,8 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
     let lock = context.lock_request(&request, arguments.wait)?;
     let on_event = |event| output.status(&deployment::event(&event));
     wait_for_copies(async {
-        let registries = context.registries().await?;
-        let operations = context.operations(&registries, &request, &on_event).await?;
+        let registries = context.registries(&request.environment).await?;
+        let operations = context.operations(&registries, &request, &on_event)?;
         let (cache, target) = (&*registries.cache, &*registries.target);
         let endpoints = Endpoints { cache, target, operations: &operations, relation: &context.relation() };
         let orderly = signals.orderly().map_err(Error::Start)?;

@@ -5,16 +5,16 @@ use std::time::Duration;
 use super::CommandContext;
 use super::repository_context::RepositoryContext;
 use super::{ensure_terraform, registries};
-use crate::config::RegistryKind;
+use crate::config::{EnvironmentName, RegistryKind};
 use crate::deploy::gate::Relation;
 use crate::deploy::{
-    self, AwsEndpoint, ClaimId, DeployChoice, DeployError, DeployRequest, History, LiveOperations,
-    LockRequest, OnDeployEvent, ServiceTimeouts, Services, TerraformRunner,
+    self, AwsScope, ClaimId, DeployChoice, DeployError, DeployRequest, History, LiveOperations, LockRequest,
+    OnDeployEvent, ServiceTimeouts, Services, TerraformCredentials, TerraformRunner,
 };
 use crate::error::Error;
 use crate::git::{GitError, Snapshot};
 use crate::inputs;
-use crate::model::{CommitId, ProjectName, Region};
+use crate::model::{AwsIdentity, CommitId, ProjectName};
 use crate::registry::Registry;
 use crate::registry::copy::Copies;
 use crate::workspace::Workspace;
@@ -69,8 +69,8 @@ impl<'c> DeployContext<'c> {
         })
     }
 
-    pub(super) async fn registries(&self) -> Result<Registries, Error> {
-        let target = self.workspace.deploy.as_ref().ok_or(DeployError::NoDeployRegistry)?;
+    pub(super) async fn registries(&self, name: &EnvironmentName) -> Result<Registries, Error> {
+        let (target, _) = deploy::target(&self.workspace, name)?;
         let environment = &self.command.environment;
         Ok(Registries {
             cache: registries::registry(&self.workspace.cache, environment).await?,
@@ -78,7 +78,7 @@ impl<'c> DeployContext<'c> {
         })
     }
 
-    pub(super) async fn operations<'o>(
+    pub(super) fn operations<'o>(
         &'o self,
         registries: &'o Registries,
         request: &DeployRequest,
@@ -86,12 +86,19 @@ impl<'c> DeployContext<'c> {
     ) -> Result<LiveOperations<'o>, Error> {
         let environment = &self.command.environment;
         let program = ensure_terraform::program(environment)?;
+        let scope = self.aws_scope(&request.environment)?;
+        let identity = self.workspace.terraform.over(&scope.identity);
+        let credentials = TerraformCredentials {
+            scope: AwsScope { region: scope.region.clone(), identity },
+            providers: environment.aws.clone(),
+        };
+        let folder = environment.temporary_folder();
         Ok(LiveOperations {
             cache: &*registries.cache,
             target: &*registries.target,
             copies: Copies::default(),
-            services: self.services().await?,
-            terraform: TerraformRunner::new(program, self.snapshot, environment.temporary_folder(), request),
+            services: Services::new(scope, environment.aws.clone(), ServiceTimeouts::default()),
+            terraform: TerraformRunner::new(program, self.snapshot, folder, request, credentials),
             on_event,
         })
     }
@@ -103,19 +110,17 @@ impl<'c> DeployContext<'c> {
         move |deployed, commit| deploy::relation(&self.repo.repository, deployed, commit, history)
     }
 
-    /// Services are in the region of the deploy registry, else where `AWS_REGION` says.
-    async fn services(&self) -> Result<Services, Error> {
-        let named = self.command.environment.aws_region()?;
-        let target = self.workspace.deploy.as_ref().map(|target| &target.kind);
-        let (region, endpoint): (Option<&Region>, _) = match target {
-            Some(RegistryKind::Ecr(ecr)) => (Some(&ecr.region), ecr.endpoint.as_deref()),
-            Some(RegistryKind::Oci { .. } | RegistryKind::Engine) | None => (named.as_ref(), None),
-        };
-        let allowed = self.command.environment.allowed_hosts()?;
-        let endpoint = endpoint.map(|url| allowed.endpoint(url)).transpose().map_err(Error::Endpoint)?;
-        let endpoint = endpoint.as_ref();
-        let place = region.map(|region| AwsEndpoint { region, endpoint });
-        Ok(Services::new(place, ServiceTimeouts::default()).await)
+    /// Services are where and whose the environment's registry is, else where `AWS_REGION` says.
+    fn aws_scope(&self, environment: &EnvironmentName) -> Result<AwsScope, Error> {
+        let (target, _) = deploy::target(&self.workspace, environment)?;
+        Ok(match &target.kind {
+            RegistryKind::Ecr(ecr) => {
+                AwsScope { region: Some(ecr.region.clone()), identity: ecr.identity.clone() }
+            }
+            RegistryKind::Oci { .. } | RegistryKind::Engine => {
+                AwsScope { region: self.command.environment.aws_region()?, identity: AwsIdentity::default() }
+            }
+        })
     }
 }
 

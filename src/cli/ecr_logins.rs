@@ -1,4 +1,6 @@
 //! Logins for images of ECR that are not in the cache: from AWS, for any account and region.
+//!
+//! A registry that `projects.toml` names is asked as the identity that it names, any other one as whoever runs this.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -8,7 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
-use crate::aws::AllowedHosts;
+use crate::aws::{AllowedHosts, CredentialProviders};
 use crate::config::Ecr;
 use crate::engine::LoginSource;
 use crate::model::{Host, Login};
@@ -17,13 +19,21 @@ use crate::registry::{Registry, RegistryError, RetryPolicy, ecr_registry};
 /// Asks AWS for a token when a registry of ECR is first needed. Other hosts are not its business.
 pub(super) struct EcrLogins {
     allowed_hosts: AllowedHosts,
+    providers: CredentialProviders,
+    /// Those that the manifest names.
+    named: Vec<Ecr>,
     /// Each keeps its token.
     registries: Mutex<BTreeMap<Host, Arc<dyn Registry>>>,
 }
 
 impl EcrLogins {
-    pub(super) fn new(allowed_hosts: AllowedHosts) -> Self {
-        Self { allowed_hosts, registries: Mutex::default() }
+    pub(super) fn new(
+        allowed_hosts: AllowedHosts,
+        providers: CredentialProviders,
+        named: impl Iterator<Item = Ecr>,
+    ) -> Self {
+        let named = named.collect();
+        Self { allowed_hosts, providers, named, registries: Mutex::default() }
     }
 
     async fn registry(&self, host: &Host, ecr: &Ecr) -> Result<Arc<dyn Registry>, RegistryError> {
@@ -32,7 +42,7 @@ impl EcrLogins {
             return Ok(Arc::clone(registry));
         }
         let registry: Arc<dyn Registry> =
-            ecr_registry(ecr, &self.allowed_hosts, RetryPolicy::default()).await?.into();
+            ecr_registry(ecr, &self.allowed_hosts, &self.providers, RetryPolicy::default()).await?.into();
         registries.insert(host.clone(), Arc::clone(&registry));
         Ok(registry)
     }
@@ -41,7 +51,10 @@ impl EcrLogins {
 #[async_trait]
 impl LoginSource for EcrLogins {
     async fn login(&self, host: &Host) -> Option<Result<Login, String>> {
-        let ecr = Ecr::at(host)?;
+        let mut ecr = Ecr::at(host)?;
+        if let Some(named) = self.named.iter().find(|named| named.has_host(host)) {
+            ecr.identity = named.identity.clone();
+        }
         let login = async { self.registry(host, &ecr).await?.login().await }.await;
         login.map_err(|error| causes(&error)).transpose()
     }

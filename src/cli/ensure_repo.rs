@@ -15,7 +15,7 @@ use crate::workspace;
 pub(super) struct Arguments {
     /// Name of the repository, without the prefix in `projects.toml`.
     repository: String,
-    /// AWS region of `[cache]` or `[deploy]`, whose kind must be `ecr`.
+    /// AWS region of `[cache]`, `[deploy]` or an environment, whose kind must be `ecr`.
     region: Region,
 }
 
@@ -24,11 +24,13 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
     environment.check_trust("change a repository")?;
     let repo = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
     let (manifest, _) = workspace::manifest(&repo.snapshot(), &repo.source)?;
-    let sides: Vec<&RegistryConfig> = [Some(&manifest.cache), manifest.deploy.as_ref()]
-        .into_iter()
-        .flatten()
-        .filter(|side| matches!(&side.kind, RegistryKind::Ecr(ecr) if ecr.region == arguments.region))
-        .collect();
+    let mut sides: Vec<&RegistryConfig> = Vec::new();
+    for side in manifest.registries() {
+        let is_there = matches!(&side.kind, RegistryKind::Ecr(ecr) if ecr.region == arguments.region);
+        if is_there && !sides.contains(&side) {
+            sides.push(side);
+        }
+    }
     if sides.is_empty() {
         return Err(Error::NoSuchRegion(arguments.region.clone()));
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::aws::AllowedHosts;
+use crate::aws::{AllowedHosts, CredentialProviders};
 use crate::ci::{CiContext, CiEnvironment, Trust};
 use crate::deploy::{DEFAULT_LEASE, MIN_LEASE};
 use crate::docker::{EngineAddress, EngineSettings};
@@ -22,22 +22,26 @@ pub(super) struct Environment {
     pub(super) terraform_mirror: Option<String>,
     /// What the CI says, and what is said in its place.
     pub(super) ci: CiContext,
+    /// Credentials for AWS, which the SDK finds there when they are first needed.
+    pub(super) aws: CredentialProviders,
 }
 
 impl Environment {
     pub(super) fn read() -> Self {
         let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+        let ci = CiContext::read(CiEnvironment {
+            variable: &|name| env::var(name).ok(),
+            file: &|path| {
+                std::fs::read_to_string(path)
+                    .inspect_err(|error| tracing::info!(path, %error, "a file of the CI can't be read"))
+                    .ok()
+            },
+        });
         Self {
             base: set("CHINAMPA_BASE"),
             terraform_mirror: set("CHINAMPA_TERRAFORM_MIRROR"),
-            ci: CiContext::read(CiEnvironment {
-                variable: &|name| env::var(name).ok(),
-                file: &|path| {
-                    std::fs::read_to_string(path)
-                        .inspect_err(|error| tracing::info!(path, %error, "a file of the CI can't be read"))
-                        .ok()
-                },
-            }),
+            aws: CredentialProviders::new(&who(&ci)),
+            ci,
         }
     }
 
@@ -166,19 +170,9 @@ impl Environment {
         Ok(lease)
     }
 
-    /// Who runs this, as others are told: the CI's job, else the user and the machine.
+    /// Who runs this, as others are told.
     pub(super) fn who(&self) -> String {
-        let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-        if let Some(job) = set("CHINAMPA_JOB").or_else(|| self.ci.job().map(str::to_owned)) {
-            return job;
-        }
-        let user = set("USER").or_else(|| set("LOGNAME")).unwrap_or_else(|| "somebody".to_owned());
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-        let host = host.map(|host| host.trim().to_owned()).filter(|host| !host.is_empty());
-        match host.or_else(|| set("HOSTNAME")) {
-            Some(host) => format!("{user}@{host}"),
-            None => user,
-        }
+        who(&self.ci)
     }
 
     /// Where files that are gone after the command can be.
@@ -200,5 +194,20 @@ impl Environment {
     /// The value of a variable that a secret comes from; `None` when it is not set.
     pub(super) fn secret(&self, variable: &str) -> Option<Secret> {
         env::var(variable).ok().map(Secret::new)
+    }
+}
+
+/// The CI's job, else the user and the machine.
+fn who(ci: &CiContext) -> String {
+    let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    if let Some(job) = set("CHINAMPA_JOB").or_else(|| ci.job().map(str::to_owned)) {
+        return job;
+    }
+    let user = set("USER").or_else(|| set("LOGNAME")).unwrap_or_else(|| "somebody".to_owned());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let host = host.map(|host| host.trim().to_owned()).filter(|host| !host.is_empty());
+    match host.or_else(|| set("HOSTNAME")) {
+        Some(host) => format!("{user}@{host}"),
+        None => user,
     }
 }

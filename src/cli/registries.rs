@@ -54,7 +54,7 @@ async fn ecr(
     environment: &Environment,
     retry_policy: RetryPolicy,
 ) -> Result<Box<dyn Registry>, Error> {
-    Ok(ecr_registry(ecr, &environment.allowed_hosts()?, retry_policy).await?)
+    Ok(ecr_registry(ecr, &environment.allowed_hosts()?, &environment.aws, retry_policy).await?)
 }
 
 fn oci(

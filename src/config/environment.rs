@@ -1,4 +1,4 @@
-//! `[environments.*]`: which commits may be deployed where.
+//! `[environments.*]`: which commits may be deployed where, and with which account, region and role.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,8 +6,29 @@ use std::str::FromStr;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::fields::Item;
+use super::overrides::{self, Deploy};
+use super::registry::RegistryConfig;
 
-pub(super) const KEYS: &[&str] = &["branch", "tag"];
+pub(super) const KEYS: &[&str] = &[
+    "branch",
+    "tag",
+    "account",
+    "region",
+    "host",
+    "endpoint",
+    "profile",
+    "role_arn",
+    "external_id",
+    "prefix",
+];
+
+/// Which commits may be deployed to an environment, and where its images are promoted to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvironmentConfig {
+    pub rule: EnvironmentRule,
+    /// `[deploy]` with what the environment says over it; `None` where there is no `[deploy]`.
+    pub registry: Option<RegistryConfig>,
+}
 
 /// Which commits may be deployed to an environment: those that either pattern allows. One is there at least.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,7 +138,7 @@ impl fmt::Debug for RefPattern {
     }
 }
 
-pub(super) fn read(item: Item<'_>) -> Option<(EnvironmentName, EnvironmentRule)> {
+pub(super) fn read(item: Item<'_>, deploy: Deploy<'_>) -> Option<(EnvironmentName, EnvironmentConfig)> {
     let name = item.key().parse().map_err(|error: InvalidEnvironmentName| item.wrong(error)).ok();
     let fields = item.fields(KEYS)?;
     let [branch, tag] = ["branch", "tag"].map(|key| fields.item(key));
@@ -125,5 +146,7 @@ pub(super) fn read(item: Item<'_>) -> Option<(EnvironmentName, EnvironmentRule)>
         fields.wrong("a `branch` or a `tag` is missing: no commit could ever be deployed there", None);
     }
     let [branch, tag] = [branch, tag].map(|item| item.and_then(|item| item.parse()));
-    Some((name?, EnvironmentRule { line: item.line(), branch, tag }))
+    let registry = overrides::read(&fields, deploy);
+    let rule = EnvironmentRule { line: item.line(), branch, tag };
+    Some((name?, EnvironmentConfig { rule, registry }))
 }

@@ -1,6 +1,6 @@
 //! What the whole file says, for whoever reads one project of it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Common;
 use super::fields::{Item, Located};
@@ -18,6 +18,8 @@ pub(super) struct ManifestScope<'a> {
     /// `None` where their own tables are wrong.
     pub(super) cache: Option<&'a RegistryConfig>,
     pub(super) deploy: Option<&'a RegistryConfig>,
+    /// What stands before a repository's name: in the cache, and wherever images are promoted to.
+    pub(super) prefixes: BTreeSet<&'a str>,
     /// The repositories that no project may have, and what they are for.
     pub(super) reserved: Vec<(RepositoryName, &'static str)>,
     /// Who has each repository, and where that is said.
@@ -42,6 +44,7 @@ impl<'a> ManifestScope<'a> {
             sorted_names,
             cache: common.cache.as_ref(),
             deploy: common.deploy.as_ref(),
+            prefixes: common.registries().map(|registry| registry.prefix.as_str()).collect(),
             reserved: common.workspace.as_ref().map_or_else(Vec::new, |workspace| {
                 let name = &workspace.name;
                 vec![(name.builds_repository(), "build records"), (name.taints_repository(), "taints")]

@@ -7,8 +7,10 @@
 mod ecs_tasks;
 mod environment;
 mod fields;
+mod identity;
 mod lists;
 mod manifest_scope;
+mod overrides;
 mod policy;
 mod problem;
 mod project;
@@ -20,6 +22,7 @@ mod role;
 mod secret_source;
 mod service;
 mod template;
+mod terraform;
 #[cfg(test)]
 mod tests;
 mod trust;
@@ -29,10 +32,12 @@ use std::collections::BTreeMap;
 
 use toml::de::DeTable;
 
-use crate::model::{ProjectName, RepoPath};
+use crate::model::{AwsIdentity, ProjectName, RepoPath};
 
 pub use ecs_tasks::{EcsScheduled, EcsTask, TaskSettings};
-pub use environment::{EnvironmentName, EnvironmentRule, InvalidEnvironmentName, RefPattern};
+pub use environment::{
+    EnvironmentConfig, EnvironmentName, EnvironmentRule, InvalidEnvironmentName, RefPattern,
+};
 pub use fields::Located;
 #[cfg(feature = "ecr")]
 pub use policy::{Contents, Lifecycle, Policy};
@@ -53,6 +58,7 @@ pub use workspace::{Directive, Strategy, Workspace, WorkspaceName};
 
 use fields::Fields;
 use manifest_scope::ManifestScope;
+use overrides::Deploy;
 use problem::Problems;
 use role::Role;
 
@@ -63,7 +69,7 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// hundred bytes of memory for each are affordable only so far.
 const MAX_BYTES_TO_RECOVER: usize = 1024 * 1024;
 
-const KEYS: &[&str] = &["workspace", "cache", "deploy", "environments", "trust", "projects"];
+const KEYS: &[&str] = &["workspace", "cache", "deploy", "environments", "terraform", "trust", "projects"];
 
 /// Everything that `projects.toml` says.
 #[derive(Clone, Debug)]
@@ -73,10 +79,40 @@ pub struct Manifest {
     pub cache: RegistryConfig,
     /// Where they are promoted to; never the engine's store.
     pub deploy: Option<RegistryConfig>,
-    pub environments: BTreeMap<EnvironmentName, EnvironmentRule>,
+    pub environments: BTreeMap<EnvironmentName, EnvironmentConfig>,
+    /// Who applies Terraform, where that is not who promotes images.
+    pub terraform: AwsIdentity,
     pub trust: Option<Trust>,
     /// Boxed: an entry is large.
     pub projects: BTreeMap<ProjectName, Box<ProjectConfig>>,
+}
+
+impl Manifest {
+    /// The cache, and wherever images are promoted to.
+    pub fn registries(&self) -> impl Iterator<Item = &RegistryConfig> {
+        let of_environments = self.environments.values().filter_map(|it| it.registry.as_ref());
+        std::iter::once(&self.cache).chain(&self.deploy).chain(of_environments)
+    }
+
+    fn registries_mut(&mut self) -> impl Iterator<Item = &mut RegistryConfig> {
+        let of_environments = self.environments.values_mut().filter_map(|it| it.registry.as_mut());
+        std::iter::once(&mut self.cache).chain(&mut self.deploy).chain(of_environments)
+    }
+
+    /// Reads the files that the manifest names by way of `read`.
+    ///
+    /// # Errors
+    /// What `read` fails with.
+    pub fn read_files<E>(&mut self, read: impl Fn(&Located<RepoPath>) -> Result<String, E>) -> Result<(), E> {
+        for registry in self.registries_mut() {
+            if let RegistryKind::Ecr(ecr) = &mut registry.kind
+                && let Some(policy) = &mut ecr.policy.repository_policy
+            {
+                policy.text = Some(read(&policy.file)?);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Reads a manifest; `file` is what problems call it.
@@ -154,25 +190,9 @@ struct Common {
     workspace: Option<Workspace>,
     cache: Option<RegistryConfig>,
     deploy: Option<RegistryConfig>,
-    environments: BTreeMap<EnvironmentName, EnvironmentRule>,
+    environments: BTreeMap<EnvironmentName, EnvironmentConfig>,
+    terraform: AwsIdentity,
     trust: Option<Trust>,
-}
-
-impl Manifest {
-    /// Reads the files that the manifest names by way of `read`.
-    ///
-    /// # Errors
-    /// What `read` fails with.
-    pub fn read_files<E>(&mut self, read: impl Fn(&Located<RepoPath>) -> Result<String, E>) -> Result<(), E> {
-        for registry in [Some(&mut self.cache), self.deploy.as_mut()].into_iter().flatten() {
-            if let RegistryKind::Ecr(Ecr { policy, .. }) = &mut registry.kind
-                && let Some(policy) = &mut policy.repository_policy
-            {
-                policy.text = Some(read(&policy.file)?);
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Common {
@@ -189,10 +209,23 @@ impl Common {
             None => Some(RegistryConfig::engine(name)),
         };
         let deploy = fields.item("deploy").and_then(|item| registry::read(item, Role::Deploy, name));
-        let environments = fields.item("environments").map(|item| item.members(environment::read));
+        let known = match (&deploy, fields.item("deploy")) {
+            (Some(deploy), _) => Deploy::Read(deploy),
+            (None, Some(_)) => Deploy::Wrong,
+            (None, None) => Deploy::Absent,
+        };
+        let environments = fields.item("environments");
+        let environments = environments.map(|item| item.members(|item| environment::read(item, known)));
         let environments = environments.unwrap_or_default().into_iter().collect();
+        let terraform = fields.item("terraform").and_then(terraform::read).unwrap_or_default();
         let trust = fields.item("trust").and_then(trust::read);
-        Self { workspace, cache, deploy, environments, trust }
+        Self { workspace, cache, deploy, environments, terraform, trust }
+    }
+
+    /// All registries that are named.
+    fn registries(&self) -> impl Iterator<Item = &RegistryConfig> {
+        let of_environments = self.environments.values().filter_map(|it| it.registry.as_ref());
+        self.cache.iter().chain(&self.deploy).chain(of_environments)
     }
 
     fn with(
@@ -200,28 +233,41 @@ impl Common {
         projects: BTreeMap<ProjectName, Box<ProjectConfig>>,
         fields: &Fields<'_>,
     ) -> Option<Manifest> {
-        let Self { workspace, mut cache, mut deploy, environments, trust } = self;
+        let Self { workspace, mut cache, mut deploy, mut environments, terraform, trust } = self;
         let workspace = workspace?;
-        for registry in [&mut cache, &mut deploy].into_iter().flatten() {
-            if let RegistryKind::Ecr(ecr) = &mut registry.kind {
-                // A prefix that makes a name of this none is a problem of its own.
-                let (builds, taints) =
-                    (workspace.name.builds_repository(), workspace.name.taints_repository());
-                let (prefix, unprotected) = (&registry.prefix, format!("{}{UNPROTECTED}", registry.prefix));
-                let repositories = [(prefix, &builds), (&unprotected, &builds), (prefix, &taints)];
-                let whole = repositories.map(|(prefix, repository)| repository.with_prefix(prefix).ok());
-                ecr.policy.records = whole.into_iter().flatten().collect();
-            }
-        }
         if let Some(RegistryKind::Ecr(ecr)) = cache.as_mut().map(|cache| &mut cache.kind) {
             policy::add_cache_tags(&mut ecr.policy, &workspace.default_branch);
         }
+        let mut tags = Vec::new();
         if let (Some(item), Some(RegistryKind::Ecr(ecr))) =
-            (fields.item("deploy"), deploy.as_mut().map(|deploy| &mut deploy.kind))
+            (fields.item("deploy"), deploy.as_ref().map(|deploy| &deploy.kind))
         {
             let projects = projects.values().map(Box::as_ref);
-            policy::add_deploy_tags(&mut ecr.policy, item, &workspace.name, projects);
+            tags = policy::deploy_tags(&ecr.policy, item, &workspace.name, projects);
         }
-        Some(Manifest { workspace, cache: cache?, deploy, environments, trust, projects })
+        let promoted_to = environments.values_mut().filter_map(|environment| environment.registry.as_mut());
+        let mut promoted_to: Vec<&mut RegistryConfig> = deploy.iter_mut().chain(promoted_to).collect();
+        for registry in &mut promoted_to {
+            if let RegistryKind::Ecr(ecr) = &mut registry.kind {
+                ecr.policy.lasting_tags.clone_from(&tags);
+                ecr.policy.moving_tags.clone_from(&tags);
+            }
+        }
+        for registry in promoted_to.into_iter().chain(&mut cache) {
+            keep_records(registry, &workspace.name);
+        }
+        Some(Manifest { workspace, cache: cache?, deploy, environments, terraform, trust, projects })
+    }
+}
+
+/// Says which repositories of a registry are those of records. A prefix that makes a name of them none is a problem of
+/// its own.
+fn keep_records(registry: &mut RegistryConfig, workspace: &WorkspaceName) {
+    if let RegistryKind::Ecr(ecr) = &mut registry.kind {
+        let (builds, taints) = (workspace.builds_repository(), workspace.taints_repository());
+        let (prefix, unprotected) = (&registry.prefix, format!("{}{UNPROTECTED}", registry.prefix));
+        let repositories = [(prefix, &builds), (&unprotected, &builds), (prefix, &taints)];
+        let whole = repositories.map(|(prefix, repository)| repository.with_prefix(prefix).ok());
+        ecr.policy.records = whole.into_iter().flatten().collect();
     }
 }

@@ -196,13 +196,13 @@ pub(super) fn add_cache_tags(policy: &mut Policy, default_branch: &BranchName) {
     policy.lasting_tags = vec!["deployed-*".to_owned(), branch.to_string(), stages, "record-*".to_owned()];
 }
 
-/// Adds the tags that a deployment moves. Reports where they are more than ECR takes.
-pub(super) fn add_deploy_tags<'p>(
-    policy: &mut Policy,
+/// The tags that a deployment moves. Reports where they are more than ECR takes.
+pub(super) fn deploy_tags<'p>(
+    policy: &Policy,
     item: Item<'_>,
     workspace: &WorkspaceName,
     projects: impl Iterator<Item = &'p ProjectConfig>,
-) {
+) -> Vec<String> {
     let mut tags: Vec<String> = projects.flat_map(|project| &project.tags).map(ToString::to_string).collect();
     tags.push(format!("{workspace}-*"));
     tags.sort();
@@ -214,6 +214,5 @@ pub(super) fn add_deploy_tags<'p>(
             tags.join("`, `")
         ));
     }
-    policy.lasting_tags.clone_from(&tags);
-    policy.moving_tags = tags;
+    tags
 }

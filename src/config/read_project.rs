@@ -172,8 +172,8 @@ fn repository(
             }
         },
     };
-    for registry in [scope.cache, scope.deploy].into_iter().flatten() {
-        if let Err(error) = repository.with_prefix(&registry.prefix) {
+    for prefix in &scope.prefixes {
+        if let Err(error) = repository.with_prefix(prefix) {
             item.wrong(error);
         }
     }

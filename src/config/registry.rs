@@ -1,13 +1,29 @@
 //! `[cache]` and `[deploy]`: where images are built to, and where they are promoted to.
 
 use super::fields::{Fields, Item};
+use super::identity;
 use super::policy::{self, Policy};
 use super::role::Role;
 use super::workspace::WorkspaceName;
-use crate::model::{Host, ImageName, ImageRef, Region, RepositoryName, TaggedImage};
+use crate::model::{
+    AwsIdentity, EcrHost, EcrNetwork, Host, ImageName, ImageRef, Region, RepositoryName, TaggedImage,
+    aws_account,
+};
 
-pub(super) const KEYS: &[&str] =
-    &["kind", "region", "account", "host", "insecure", "endpoint", "prefix", "inline", "policy"];
+pub(super) const KEYS: &[&str] = &[
+    "kind",
+    "region",
+    "account",
+    "host",
+    "insecure",
+    "endpoint",
+    "profile",
+    "role_arn",
+    "external_id",
+    "prefix",
+    "inline",
+    "policy",
+];
 
 /// A place where images are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +45,7 @@ pub enum RegistryKind {
         /// Whether it speaks plain HTTP even where it isn't on loopback.
         insecure: bool,
     },
-    Ecr(Ecr),
+    Ecr(Box<Ecr>),
 }
 
 /// Amazon's registry of one account in one region.
@@ -42,46 +58,56 @@ pub struct Ecr {
     pub host: Option<Host>,
     /// Whether `host` speaks plain HTTP even where it isn't on loopback.
     pub insecure: bool,
-    /// The URL of the AWS API, without credentials in it; AWS's own when `None`.
+    /// The URL of ECR's API, without credentials in it; AWS's own when `None`.
     pub endpoint: Option<String>,
-    /// Boxed: it is large.
-    pub policy: Box<Policy>,
+    /// Who asks.
+    pub identity: AwsIdentity,
+    pub policy: Policy,
 }
 
 impl Ecr {
-    /// The registry that an account has in a region under this host; `None` for a host that isn't ECR's.
+    /// The registry at this host; `None` for a host that isn't ECR's.
     pub fn at(host: &Host) -> Option<Self> {
-        let (account, rest) = host.as_str().split_once(".dkr.ecr.")?;
-        let region = rest.split('.').next()?.parse().ok()?;
-        let ecr = Self {
+        let EcrHost { account, region } = EcrHost::read(host)?;
+        Some(Self {
             region,
-            account: Some(account.to_owned()),
-            host: None,
+            account,
+            host: Some(host.clone()),
             insecure: false,
             endpoint: None,
-            policy: Box::default(),
-        };
-        ecr.may_be_at(host).then_some(ecr)
+            identity: AwsIdentity::default(),
+            policy: Policy::default(),
+        })
+    }
+
+    /// The account, as far as the file says it: by itself, or by the role.
+    pub fn known_account(&self) -> Option<&str> {
+        let of_role = || self.identity.role.as_ref().map(|role| role.arn.account());
+        self.account.as_deref().or_else(of_role)
     }
 
     /// The host of this registry, for the account that the credentials turned out to be of.
     ///
-    /// `None` when the two together make no host name, which twelve digits always do.
-    pub fn host_for(&self, account: &str) -> Option<Host> {
-        if let Some(host) = &self.host {
-            return Some(host.clone());
-        }
-        let account = self.account.as_deref().unwrap_or(account);
-        let region = &self.region;
-        let domain = if region.as_str().starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        format!("{account}.dkr.ecr.{region}.{domain}").parse().ok()
+    /// `None` when they make no host name: for anything but twelve digits, and where a region has no dual-stack hosts.
+    pub fn host_for(&self, account: &str, network: EcrNetwork) -> Option<Host> {
+        let of_account = || EcrHost::of(self.known_account().unwrap_or(account), &self.region, network);
+        self.host.clone().or_else(of_account)
     }
 
     /// Whether this can be the host where only the credentials know the account.
     pub fn may_be_at(&self, host: &Host) -> bool {
-        let account = host.as_str().split('.').next().unwrap_or_default();
-        let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-        is_account && self.host_for(account).as_ref() == Some(host)
+        let is_here = |account: &str| self.host_for(account, EcrNetwork::default()).as_ref() == Some(host);
+        EcrHost::read(host).and_then(|host| host.account).is_some_and(|account| is_here(&account))
+    }
+
+    /// Whether a host is one of this registry's, by whichever network.
+    pub fn has_host(&self, host: &Host) -> bool {
+        self.host.as_ref() == Some(host)
+            || EcrHost::read(host).is_some_and(|host| {
+                host.region == self.region
+                    && host.account.is_some()
+                    && host.account.as_deref() == self.known_account()
+            })
     }
 }
 
@@ -96,7 +122,7 @@ impl RegistryConfig {
     pub(super) fn name_of(&self, repository: &RepositoryName) -> Option<ImageName> {
         let host = match &self.kind {
             RegistryKind::Engine if self.prefix.is_empty() => return None,
-            RegistryKind::Ecr(ecr) => ecr.host_for("000000000000"),
+            RegistryKind::Ecr(ecr) => ecr.host_for("000000000000", EcrNetwork::default()),
             RegistryKind::Engine | RegistryKind::Oci { .. } => self.host(),
         };
         let repository = repository.with_prefix(&self.prefix).ok()?;
@@ -111,7 +137,9 @@ impl RegistryConfig {
             RegistryKind::Engine => None,
             RegistryKind::Oci { host, .. } => Some(host.clone()),
             RegistryKind::Ecr(ecr) if ecr.host.is_some() => ecr.host.clone(),
-            RegistryKind::Ecr(ecr) => ecr.account.as_deref().and_then(|account| ecr.host_for(account)),
+            RegistryKind::Ecr(ecr) => {
+                ecr.known_account().and_then(|account| ecr.host_for(account, EcrNetwork::default()))
+            }
         }
     }
 }
@@ -131,12 +159,13 @@ fn engine_prefix(workspace: Option<&WorkspaceName>) -> String {
 pub(super) fn read(item: Item<'_>, role: Role, workspace: Option<&WorkspaceName>) -> Option<RegistryConfig> {
     let fields = item.fields(KEYS)?;
     let region = fields.item("region").and_then(|item| item.parse());
-    let account = fields.item("account").and_then(|item| item.read(account));
+    let identity = identity::read(&fields);
+    let account = fields.item("account").and_then(|item| item.read(aws_account));
     let host = fields.item("host").and_then(host);
     let insecure = fields.item("insecure").and_then(|item| item.flag()).unwrap_or(false);
     let endpoint = fields.item("endpoint").and_then(|item| item.read(endpoint));
     let policy = fields.item("policy").map(|item| policy::read(item, role));
-    let policy = Box::new(policy.unwrap_or_else(|| Policy::of_role(role)));
+    let policy = policy.unwrap_or_else(|| Policy::of_role(role));
     let prefix = fields.item("prefix").map(|item| item.read(prefix));
     let inline_cache = fields.item("inline").and_then(|item| item.flag()).unwrap_or(true);
     if let Some(item) = fields.item("inline").filter(|_| role == Role::Deploy) {
@@ -165,7 +194,15 @@ pub(super) fn read(item: Item<'_>, role: Role, workspace: Option<&WorkspaceName>
             {
                 item.wrong("AWS's own host speaks HTTPS only; plain HTTP needs a `host`");
             }
-            RegistryKind::Ecr(Ecr { region: region?, account, host, insecure, endpoint, policy })
+            RegistryKind::Ecr(Box::new(Ecr {
+                region: region?,
+                account,
+                host,
+                insecure,
+                endpoint,
+                identity,
+                policy,
+            }))
         }
     };
     let prefix = match (prefix, &kind) {
@@ -184,7 +221,7 @@ fn report_misfits(fields: &Fields<'_>, kind: &str, own: &[&str]) {
     }
 }
 
-fn host(item: Item<'_>) -> Option<Host> {
+pub(super) fn host(item: Item<'_>) -> Option<Host> {
     if item.text()?.contains('@') {
         // Not shown: what stands before the `@` may be a password.
         item.wrong("credentials don't belong into this file: `name[:port]` is expected");
@@ -194,7 +231,7 @@ fn host(item: Item<'_>) -> Option<Host> {
 }
 
 /// At most 100 bytes, so that the build records' repository always fits behind it.
-fn prefix(text: &str) -> Result<String, String> {
+pub(super) fn prefix(text: &str) -> Result<String, String> {
     let any: RepositoryName = "a".parse().expect("a letter is a repository's name");
     if text.len() <= 100 && any.with_prefix(text).is_ok() {
         Ok(text.to_owned())
@@ -205,16 +242,8 @@ fn prefix(text: &str) -> Result<String, String> {
     }
 }
 
-fn account(text: &str) -> Result<String, String> {
-    if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        Ok(text.to_owned())
-    } else {
-        Err(format!("`{text}` is not an account: twelve digits are expected"))
-    }
-}
-
 /// The text is not part of the error: a wrong URL may hold a password.
-fn endpoint(text: &str) -> Result<String, &'static str> {
+pub(super) fn endpoint(text: &str) -> Result<String, &'static str> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let (host, path) = rest.and_then(|rest| rest.split_once('/').or(Some((rest, "")))).unwrap_or_default();
     let is_path = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte));

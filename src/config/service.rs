@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::ecs_tasks::{self, EcsScheduled, EcsTask};
 use super::fields::{Fields, Item};
+use super::identity;
 use super::template::{Template, not_empty};
+use crate::model::{AssumedRole, Region};
 
 pub(super) const KEYS: &[&str] = &[
     "kind",
@@ -23,11 +25,17 @@ pub(super) const KEYS: &[&str] = &[
     "run",
     "execution_role",
     "infrastructure_role",
+    "region",
+    "role_arn",
+    "external_id",
     "timeout",
 ];
 
 /// The keys that a service of any kind may have.
 const COMMON_KEYS: [&str; 2] = ["kind", "timeout"];
+
+/// The keys that every service of AWS may have.
+const AWS_KEYS: [&str; 3] = ["region", "role_arn", "external_id"];
 
 /// The longest that a service may be waited for.
 const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -36,6 +44,10 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceConfig {
     pub service: Service,
+    /// Where it is; `None`: in the region that is deployed to.
+    pub region: Option<Region>,
+    /// Who restarts it; `None`: who promotes images.
+    pub role: Option<Box<AssumedRole>>,
     /// From the update until the new image runs. `None`: 15 minutes, and what the service itself
     /// says that its deployments take longer.
     pub timeout: Option<Duration>,
@@ -138,6 +150,10 @@ impl Kind {
         ("command", Self::Command),
     ];
 
+    fn is_of_aws(self) -> bool {
+        !matches!(self, Self::Command)
+    }
+
     fn keys(self) -> &'static [&'static str] {
         match self {
             Self::Ecs => &["cluster", "name"],
@@ -167,7 +183,9 @@ fn read_one(item: Item<'_>) -> Option<ServiceConfig> {
         Some(item) => Some(item.read(timeout)?),
         None => None,
     };
-    Some(ServiceConfig { service: service(&fields)?, timeout })
+    let region = fields.item("region").and_then(|item| item.parse());
+    let role = identity::role(&fields).map(Box::new);
+    Some(ServiceConfig { service: service(&fields)?, region, role, timeout })
 }
 
 fn service(fields: &Fields<'_>) -> Option<Service> {
@@ -177,7 +195,10 @@ fn service(fields: &Fields<'_>) -> Option<Service> {
     let run = fields.item("run").and_then(command);
     let kind_item = fields.required("kind")?;
     let kind = kind_item.one_of(Kind::ALL)?;
-    for key in KEYS.iter().filter(|key| !COMMON_KEYS.contains(key) && !kind.keys().contains(key)) {
+    let fits = |key: &&&str| {
+        COMMON_KEYS.contains(key) || kind.keys().contains(key) || kind.is_of_aws() && AWS_KEYS.contains(key)
+    };
+    for key in KEYS.iter().filter(|key| !fits(key)) {
         if let Some(item) = fields.item(key) {
             let kind = kind_item.text().unwrap_or_default();
             item.wrong(format_args!("a service of kind `{kind}` has no such key"));

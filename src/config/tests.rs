@@ -41,9 +41,11 @@ fn the_documented_example_is_read_whole() {
 
     let api = &manifest.projects[&"api".parse().unwrap()];
     assert_snapshot!(format!("{:?}", manifest.workspace), @r#"Workspace { name: WorkspaceName("shop"), default_branch: BranchName("main"), strategy: Digest, rebuild_all: [Located { value: "toolchain/**", line: 5 }], own_images: [Located { value: ImagePrefix("111122223333.dkr.ecr.eu-west-2.amazonaws.com/"), line: 6 }, Located { value: ImagePrefix("quay.io/acme/"), line: 6 }], message_switches: {} }"#);
-    assert_snapshot!(format!("{:?}", manifest.cache), @r#"RegistryConfig { kind: Ecr(Ecr { region: Region("us-east-2"), account: Some("123456789012"), host: Some(Host("localhost:4566")), insecure: false, endpoint: Some("http://localhost:4566"), policy: Policy { lifecycle: Replace(100), contents: Built, lasting_tags: ["deployed-*", "branch-main", "branch-main.*", "record-*"], immutable_tags: None, moving_tags: ["branch-*", "commit-*", "deployed-*", "pushed-*", "record-*"], scan_on_push: Some(true), records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds"), RepositoryName("shop-taints")], repository_policy: None, tags: {}, kms_key: None, create: true } }), prefix: "", inline_cache: true }"#);
-    assert_snapshot!(format!("{:?}", manifest.deploy), @r#"Some(RegistryConfig { kind: Ecr(Ecr { region: Region("eu-west-2"), account: None, host: None, insecure: false, endpoint: None, policy: Policy { lifecycle: Leave, contents: Promoted, lasting_tags: ["latest", "shop-*"], immutable_tags: Some(true), moving_tags: ["latest", "shop-*"], scan_on_push: None, records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds"), RepositoryName("shop-taints")], repository_policy: None, tags: {}, kms_key: None, create: true } }), prefix: "", inline_cache: true })"#);
-    assert_snapshot!(format!("{:?}", manifest.environments), @r#"{EnvironmentName("dev"): EnvironmentRule { line: 22, branch: Some(RefPattern("main")), tag: None }, EnvironmentName("prod"): EnvironmentRule { line: 24, branch: None, tag: Some(RefPattern("v*")) }}"#);
+    assert_snapshot!(format!("{:?}", manifest.cache), @r#"RegistryConfig { kind: Ecr(Ecr { region: Region("us-east-2"), account: Some("123456789012"), host: Some(Host("localhost:4566")), insecure: false, endpoint: Some("http://localhost:4566"), identity: AwsIdentity { profile: None, role: None }, policy: Policy { lifecycle: Replace(100), contents: Built, lasting_tags: ["deployed-*", "branch-main", "branch-main.*", "record-*"], immutable_tags: None, moving_tags: ["branch-*", "commit-*", "deployed-*", "pushed-*", "record-*"], scan_on_push: Some(true), records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds"), RepositoryName("shop-taints")], repository_policy: None, tags: {}, kms_key: None, create: true } }), prefix: "", inline_cache: true }"#);
+    assert_snapshot!(format!("{:?}", manifest.deploy), @r#"Some(RegistryConfig { kind: Ecr(Ecr { region: Region("eu-west-2"), account: None, host: None, insecure: false, endpoint: None, identity: AwsIdentity { profile: None, role: None }, policy: Policy { lifecycle: Leave, contents: Promoted, lasting_tags: ["latest", "shop-*"], immutable_tags: Some(true), moving_tags: ["latest", "shop-*"], scan_on_push: None, records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds"), RepositoryName("shop-taints")], repository_policy: None, tags: {}, kms_key: None, create: true } }), prefix: "", inline_cache: true })"#);
+    let rules: BTreeMap<_, _> = manifest.environments.iter().map(|(name, it)| (name, &it.rule)).collect();
+    assert_snapshot!(format!("{rules:?}"), @r#"{EnvironmentName("dev"): EnvironmentRule { line: 22, branch: Some(RefPattern("main")), tag: None }, EnvironmentName("prod"): EnvironmentRule { line: 24, branch: None, tag: Some(RefPattern("v*")) }}"#);
+    assert!(manifest.environments.values().all(|it| it.registry == manifest.deploy));
     assert_snapshot!(format!("{api:#?}"), @r#"
     ProjectConfig {
         line: 33,
@@ -188,6 +190,8 @@ fn the_documented_example_is_read_whole() {
                         ],
                     ),
                 },
+                region: None,
+                role: None,
                 timeout: None,
             },
         ],
@@ -212,6 +216,7 @@ fn exactly_the_keys_that_are_read_are_documented() {
         ("`[cache]` and `[deploy]`", registry::KEYS),
         ("`[cache.policy]` and `[deploy.policy]`", policy::KEYS),
         ("`[environments.<name>]`", environment::KEYS),
+        ("`[terraform]`", terraform::KEYS),
         ("`[trust]`", trust::KEYS),
         ("`[projects.<name>]`", read_project::KEYS),
         ("`secrets.<id>`", read_mounts::SECRET_KEYS),
@@ -721,6 +726,8 @@ fn a_host_of_ecr_says_the_account_and_the_region() {
     for (host, expected) in [
         ("123456789012.dkr.ecr.eu-west-2.amazonaws.com", Some("eu-west-2")),
         ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn", Some("cn-north-1")),
+        ("123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com", Some("us-gov-west-1")),
+        ("123456789012.dkr-ecr.eu-west-2.on.aws", Some("eu-west-2")),
         ("12345.dkr.ecr.eu-west-2.amazonaws.com", None),
         ("123456789012.dkr.ecr.eu-west-2.amazonaws.com.evil.example", None),
         ("123456789012.dkr.ecr.eu-west-2.amazonaws.com:5000", None),

@@ -10,7 +10,7 @@ use super::plan::ProjectDeployment;
 use super::result::{DeployEvent, OnDeployEvent};
 use super::{
     Checkout, DeployRequest, Deployment, ProjectError, ServiceError, ServiceState, Services, Terraform,
-    TerraformError, TerraformEvent, TerraformProgram, TerraformRoot,
+    TerraformCredentials, TerraformError, TerraformEvent, TerraformProgram, TerraformRoot,
 };
 use crate::config::ServiceConfig;
 use crate::git::Snapshot;
@@ -36,6 +36,7 @@ pub struct TerraformRunner<'o> {
     /// Where the commit's files are written to.
     temporary: PathBuf,
     variables: Vec<(&'static str, String)>,
+    credentials: TerraformCredentials,
     ready: OnceCell<(Terraform, Checkout)>,
 }
 
@@ -58,12 +59,13 @@ impl<'o> TerraformRunner<'o> {
         snapshot: &'o Snapshot<'o>,
         temporary: PathBuf,
         request: &DeployRequest,
+        credentials: TerraformCredentials,
     ) -> Self {
         let variables = vec![
             ("TF_VAR_DEPLOY_TAG", request.deploy_tag()),
             ("TF_VAR_COMMIT_HASH", request.commit().to_string()),
         ];
-        Self { program, snapshot, temporary, variables, ready: OnceCell::new() }
+        Self { program, snapshot, temporary, variables, credentials, ready: OnceCell::new() }
     }
 
     async fn ready(&self) -> Result<&(Terraform, Checkout), TerraformError> {
@@ -71,7 +73,7 @@ impl<'o> TerraformRunner<'o> {
             let program = self.program.path().await?;
             let checkout = Checkout::new(self.snapshot, &self.temporary)?;
             let terraform = Terraform::new(program, self.variables.clone(), self.temporary.clone());
-            Ok((terraform, checkout))
+            Ok((terraform.with_credentials(self.credentials.clone()), checkout))
         };
         self.ready.get_or_try_init(make).await
     }

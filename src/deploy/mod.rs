@@ -63,9 +63,9 @@ pub use result::{DeployEvent, DeployReport, OnDeployEvent, ProjectOutcome, Proje
 #[cfg(test)]
 pub use services::Rejection;
 pub use services::{
-    AwsEndpoint, Deployment, ServiceError, ServiceEvent, ServiceState, ServiceTimeouts, Services,
+    AwsScope, Deployment, ServiceError, ServiceEvent, ServiceState, ServiceTimeouts, Services,
 };
-pub use terraform::Terraform;
+pub use terraform::{Terraform, TerraformCredentials};
 pub use terraform_error::TerraformError;
 pub use terraform_event::{TerraformEvent, TerraformStep};
 pub use terraform_folders::{TerraformFolder, terraform_folders};

@@ -144,7 +144,7 @@ impl DeployRequest {
     }
 }
 
-/// The registry that is deployed to, and the rule of an environment.
+/// The registry that an environment is deployed to, and its rule.
 ///
 /// # Errors
 /// [`DeployError::NoDeployRegistry`], [`DeployError::UnknownEnvironment`]
@@ -152,12 +152,15 @@ pub fn target<'w>(
     workspace: &'w Workspace,
     environment: &EnvironmentName,
 ) -> Result<(&'w RegistryConfig, &'w EnvironmentRule), DeployError> {
-    let target = workspace.deploy.as_ref().ok_or(DeployError::NoDeployRegistry)?;
-    let rule = workspace.environments.get(environment).ok_or_else(|| DeployError::UnknownEnvironment {
+    if workspace.deploy.is_none() {
+        return Err(DeployError::NoDeployRegistry);
+    }
+    let config = workspace.environments.get(environment).ok_or_else(|| DeployError::UnknownEnvironment {
         name: environment.clone(),
         known: workspace.environments.keys().cloned().collect(),
     })?;
-    Ok((target, rule))
+    let target = config.registry.as_ref().ok_or(DeployError::NoDeployRegistry)?;
+    Ok((target, &config.rule))
 }
 
 /// `<workspace>-<environment>`

@@ -1,4 +1,5 @@
-//! Whether services are told of the same things as before; how long they are waited for is none of them.
+//! Whether services are told of the same things as before; how long they are waited for is none of them, nor is who tells
+//! them.
 
 use crate::config::{AppRunner, EcsScheduled, EcsTask, Service, ServiceConfig, TaskSettings, Template};
 use crate::model::{Fingerprint, Fingerprinter};
@@ -6,16 +7,22 @@ use crate::model::{Fingerprint, Fingerprinter};
 /// The fingerprint of all services of a project, in their order.
 pub(super) fn service_fingerprint(services: &[ServiceConfig]) -> Fingerprint {
     match services {
-        [] => fingerprint("none", []),
-        [only] => of_service(&only.service),
+        [] => of_kind("none").finish(),
+        [only] => of_config(only),
         several => {
-            let each = several.iter().map(|config| of_service(&config.service).to_string());
+            let each = several.iter().map(|config| of_config(config).to_string());
             each.fold(Fingerprinter::new("services/1"), Fingerprinter::field).finish()
         }
     }
 }
 
-fn of_service(service: &Service) -> Fingerprint {
+/// A service of the same name in another region is another one.
+fn of_config(ServiceConfig { service, region, .. }: &ServiceConfig) -> Fingerprint {
+    let region = region.iter().flat_map(|region| ["region", region.as_str()]);
+    region.fold(of_service(service), Fingerprinter::field).finish()
+}
+
+fn of_service(service: &Service) -> Fingerprinter {
     match service {
         Service::Ecs { cluster, name } => fingerprint("ecs", [cluster, name]),
         Service::EcsExpress(express) => {
@@ -39,7 +46,7 @@ fn of_service(service: &Service) -> Fingerprint {
     }
 }
 
-fn of_task(EcsTask { cluster, family, command, settings }: &EcsTask) -> Fingerprint {
+fn of_task(EcsTask { cluster, family, command, settings }: &EcsTask) -> Fingerprinter {
     // Lists are told apart by what stands before them.
     let list = |name: &str, values: &[Template]| {
         let values = values.iter().map(Template::to_string);
@@ -53,11 +60,11 @@ fn of_task(EcsTask { cluster, family, command, settings }: &EcsTask) -> Fingerpr
         }
     };
     let fields = [vec![cluster.to_string(), family.to_string()], list("command", command), settings].concat();
-    fields.into_iter().fold(of_kind("ecs-task"), Fingerprinter::field).finish()
+    fields.into_iter().fold(of_kind("ecs-task"), Fingerprinter::field)
 }
 
-fn fingerprint<'t>(kind: &str, fields: impl IntoIterator<Item = &'t Template>) -> Fingerprint {
-    fields.into_iter().map(Template::to_string).fold(of_kind(kind), Fingerprinter::field).finish()
+fn fingerprint<'t>(kind: &str, fields: impl IntoIterator<Item = &'t Template>) -> Fingerprinter {
+    fields.into_iter().map(Template::to_string).fold(of_kind(kind), Fingerprinter::field)
 }
 
 fn of_kind(kind: &str) -> Fingerprinter {
@@ -67,10 +74,11 @@ fn of_kind(kind: &str) -> Fingerprinter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::AssumedRole;
 
     fn service(name: &str) -> ServiceConfig {
         let service = Service::Lambda { name: name.parse().unwrap(), alias: None };
-        ServiceConfig { service, timeout: None }
+        ServiceConfig { service, region: None, role: None, timeout: None }
     }
 
     // Otherwise the first deployment by a new version would restart every service.
@@ -87,5 +95,20 @@ mod tests {
         let (one, other) = (service("a"), service("b"));
         let [both, turned] = [[one.clone(), other.clone()], [other, one]];
         assert_ne!(service_fingerprint(&both), service_fingerprint(&turned));
+    }
+
+    #[test]
+    fn another_region_is_another_service_and_another_role_is_not() {
+        let here = service("api");
+        let there = ServiceConfig { region: Some("eu-west-2".parse().unwrap()), ..here.clone() };
+        let role =
+            AssumedRole { arn: "arn:aws:iam::222222222222:role/p".parse().unwrap(), external_id: None };
+        let by_another = ServiceConfig { role: Some(Box::new(role)), ..here.clone() };
+
+        let [of_here, of_there, of_another] =
+            [&here, &there, &by_another].map(|config| service_fingerprint(std::slice::from_ref(config)));
+        assert_ne!(of_here, of_there);
+        assert_eq!(of_here, of_another);
+        assert_ne!(service_fingerprint(&[here.clone(), here.clone()]), service_fingerprint(&[here, there]));
     }
 }

@@ -1,30 +1,65 @@
 //! Runs Terraform in the folders of a commit: plans and applies.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tokio::process::Command;
 
+use super::AwsScope;
 use super::checkout::Checkout;
 use super::program::{self, Stop};
 use super::terraform_error::TerraformError;
 use super::terraform_event::{OnTerraformEvent, TerraformEvent, TerraformStep};
 use super::terraform_root::TerraformRoot;
+use crate::aws::{AwsError, CredentialProviders, CredentialVariables};
 use crate::interruption::Interruption;
-use crate::model::RepoPath;
+use crate::model::{AwsIdentity, RepoPath};
 
 /// A Terraform binary to plan and apply with.
 #[derive(Clone, Debug)]
 pub struct Terraform {
     program: PathBuf,
     variables: Vec<(&'static str, String)>,
+    credentials: Option<TerraformCredentials>,
     output_folder: PathBuf,
+}
+
+/// Whose credentials for AWS Terraform gets.
+#[derive(Clone, Debug)]
+pub struct TerraformCredentials {
+    pub scope: AwsScope,
+    pub providers: CredentialProviders,
+}
+
+/// Where a step is run, and as whom.
+struct Work {
+    folder: PathBuf,
+    credentials: CredentialVariables,
+}
+
+impl TerraformCredentials {
+    /// New for each step: they are in its environment, where it can't get others when they expire.
+    async fn variables(&self) -> Result<CredentialVariables, TerraformError> {
+        let AwsScope { region, identity } = &self.scope;
+        let variables = match region {
+            _ if *identity == AwsIdentity::default() => Ok(Vec::new()),
+            Some(region) => self.providers.variables(region, identity).await,
+            None => Err(AwsError::NoRegion),
+        };
+        variables.map_err(TerraformError::Credentials)
+    }
 }
 
 impl Terraform {
     /// It gets this process's environment and `variables`, and writes to files without a name in
     /// `output_folder`.
     pub fn new(program: PathBuf, variables: Vec<(&'static str, String)>, output_folder: PathBuf) -> Self {
-        Self { program, variables, output_folder }
+        Self { program, variables, credentials: None, output_folder }
+    }
+
+    /// With these credentials, whatever this process's environment has.
+    #[must_use]
+    pub fn with_credentials(self, credentials: TerraformCredentials) -> Self {
+        Self { credentials: Some(credentials), ..self }
     }
 
     /// Shows what an apply would change, and changes nothing.
@@ -38,10 +73,10 @@ impl Terraform {
         on_event: &OnTerraformEvent<'_>,
     ) -> Result<(), TerraformError> {
         let folder = &root.folder.path;
-        let place = checkout.path(folder)?;
-        self.init(&place, root, on_event).await?;
+        let work = Work { folder: checkout.path(folder)?, credentials: self.credentials().await? };
+        self.init(&work, root, on_event).await?;
         // Nobody's apply has to wait for it.
-        let plan = self.command(&place, &["plan", "-input=false", "-lock=false"]);
+        let plan = self.command(&work, &["plan", "-input=false", "-lock=false"]);
         run_step(plan, folder, TerraformStep::Plan, on_event).await
     }
 
@@ -60,12 +95,16 @@ impl Terraform {
         on_event: &OnTerraformEvent<'_>,
     ) -> Result<(), TerraformError> {
         let folder = &root.folder.path;
-        let place = checkout.path(folder)?;
+        let ready = async {
+            let work = Work { folder: checkout.path(folder)?, credentials: self.credentials().await? };
+            self.init(&work, root, on_event).await?;
+            Ok::<_, TerraformError>(work)
+        };
         // Nothing is changed by it, so it may be dropped.
-        let ready = interruption.unless_requested(self.init(&place, root, on_event)).await;
-        ready.ok_or_else(|| TerraformError::Interrupted { folder: folder.clone() })??;
+        let ready = interruption.unless_requested(ready).await;
+        let work = ready.ok_or_else(|| TerraformError::Interrupted { folder: folder.clone() })??;
         let step = TerraformStep::Apply;
-        let command = self.command(&place, &["apply", "-input=false", "-auto-approve", "-lock-timeout=10m"]);
+        let command = self.command(&work, &["apply", "-input=false", "-auto-approve", "-lock-timeout=10m"]);
         on_event(TerraformEvent::Started { folder: folder.clone(), step });
         let line = |line| on_event(TerraformEvent::Line { folder: folder.clone(), step, line });
         program::run_to_its_end(command, &self.output_folder, interruption, &line)
@@ -73,28 +112,41 @@ impl Terraform {
             .map_err(|source| TerraformError::Step { folder: folder.clone(), step, source })
     }
 
+    async fn credentials(&self) -> Result<CredentialVariables, TerraformError> {
+        match &self.credentials {
+            Some(credentials) => credentials.variables().await,
+            None => Ok(Vec::new()),
+        }
+    }
+
     async fn init(
         &self,
-        place: &Path,
+        work: &Work,
         root: &TerraformRoot,
         on_event: &OnTerraformEvent<'_>,
     ) -> Result<(), TerraformError> {
         let backend = root.backend.arguments();
         let mut init = vec!["init", "-input=false"];
         init.extend(backend.iter().map(String::as_str));
-        run_step(self.command(place, &init), &root.folder.path, TerraformStep::Init, on_event).await
+        run_step(self.command(work, &init), &root.folder.path, TerraformStep::Init, on_event).await
     }
 
-    fn command(&self, place: &Path, arguments: &[&str]) -> Command {
+    fn command(&self, work: &Work, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command
             .args(arguments)
-            .current_dir(place)
+            .current_dir(&work.folder)
             .env("TF_IN_AUTOMATION", "1")
             .env("TF_INPUT", "0")
             // Two folders with one data folder would take each other's backend for their own.
             .env_remove("TF_DATA_DIR")
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
+        for (name, value) in &work.credentials {
+            match value {
+                Some(value) => command.env(name, value.reveal()),
+                None => command.env_remove(name),
+            };
+        }
         command
     }
 }

@@ -6,6 +6,7 @@ use super::checkout::CheckoutError;
 use super::program::ProgramError;
 use super::terraform_event::TerraformStep;
 use super::terraform_install::InstallError;
+use crate::aws::AwsError;
 use crate::git::GitError;
 use crate::model::{ErrorKind, ProjectName, RepoPath};
 
@@ -38,6 +39,8 @@ pub enum TerraformError {
         /// The kind of the backend that it names.
         kind: Option<String>,
     },
+    #[error("there are no credentials for Terraform")]
+    Credentials(#[source] AwsError),
     #[error("the deployment was stopped before Terraform was applied in `{folder}`")]
     Interrupted { folder: RepoPath },
     #[error("`terraform {step}` failed in `{folder}`")]
@@ -58,6 +61,7 @@ impl TerraformError {
             Self::Git(error) => error.kind(),
             Self::Checkout(error) => error.kind(),
             Self::Install(error) => error.kind(),
+            Self::Credentials(error) => error.kind(),
             Self::Step { source, .. } => source.kind(),
         }
     }
@@ -76,6 +80,7 @@ impl TerraformError {
             Self::Git(error) => error.hint(),
             Self::Checkout(error) => error.hint(),
             Self::Install(error) => error.hint(),
+            Self::Credentials(error) => error.hint(),
             Self::NoFolder { .. } | Self::Interrupted { .. } => None,
         }
     }
@@ -87,6 +92,7 @@ impl TerraformError {
             Self::Git(_)
             | Self::Checkout(_)
             | Self::Install(_)
+            | Self::Credentials(_)
             | Self::NoFolder { .. }
             | Self::SharedFolder { .. }
             | Self::NoBackend { .. }

@@ -6,8 +6,10 @@ use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::*;
+use crate::aws::AwsError;
 use crate::config::{AwsSecret, AwsSecretService, EnvironmentName};
 use crate::deploy::gate::GateError;
 use crate::deploy::{
@@ -326,6 +328,12 @@ fn each_variant_of_a_registry_has_its_kind() {
     let digest = || ManifestDigest::of(b"");
     check!("aws.rs", AwsError, [
         AwsError::NoCredentials { source: "no".into() } => Environment,
+        AwsError::CredentialsTimedOut { source_name: String::new(), after: Duration::ZERO } => Environment,
+        AwsError::LoginSession => Environment,
+        AwsError::AssumeRole { role: String::new(), base: String::new(), source: Box::new(unexpected()) } => Environment,
+        AwsError::NoRegion => Input,
+        AwsError::NoDualStack => Input,
+        AwsError::NotBuiltIn => Input,
         AwsError::Expired { answer: String::new() } => Environment,
         AwsError::Denied { answer: String::new() } => Environment,
         AwsError::Throttled { answer: String::new() } => Environment,
@@ -492,6 +500,7 @@ fn each_variant_of_a_deployment_has_its_kind() {
             owners: Box::new([(project(), String::new()), (project(), String::new())]),
         } => Input,
         TerraformError::NoBackend { folder: path(), kind: None } => Input,
+        TerraformError::Credentials(unexpected()) => Environment,
         TerraformError::Interrupted { folder: path() } => Interrupted,
         step(failed()) => Failed,
         step(start()) => Environment,
@@ -553,7 +562,6 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::DirectiveRepository("x".to_owned()) => Input,
         Error::Untrusted { action: "deploy", why: String::new() } => Failed,
         Error::AllowedHosts("?".parse::<ImageRef>().unwrap_err()) => Input,
-        Error::Endpoint(unexpected()) => Environment,
         Error::AwsRegion("?".parse::<Region>().unwrap_err()) => Input,
         Error::Lint(LintError::Git(no_git())) => Environment,
         Error::Fix(WriteError::Differs { file: path() }) => Input,

@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use aws_sdk_ecr::Client;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::sync::OnceCell;
 
+use super::ecr_client::EcrClient;
 use super::ecr_errors;
 use crate::aws::AwsError;
 use crate::model::{Credentials, Host, Secret};
@@ -24,7 +24,7 @@ const BELIEVED: Duration = Duration::from_secs(60);
 /// Cheap to clone; all clones share one token.
 #[derive(Clone)]
 pub struct EcrLogin {
-    client: Client,
+    client: EcrClient,
     receiver: Receiver,
     state: Arc<Mutex<State>>,
 }
@@ -62,7 +62,7 @@ struct Token {
 }
 
 impl EcrLogin {
-    pub(super) fn new(client: Client, receiver: Receiver) -> Self {
+    pub(super) fn new(client: EcrClient, receiver: Receiver) -> Self {
         Self { client, receiver, state: Arc::default() }
     }
 
@@ -104,8 +104,8 @@ impl EcrLogin {
 
     async fn fetch(&self) -> Result<Token, AwsError> {
         // Boxed, because the SDK's futures nest deeper than the compiler follows.
-        let answer =
-            Box::pin(self.client.get_authorization_token().send()).await.map_err(ecr_errors::error)?;
+        let client = self.client.ready().await?;
+        let answer = Box::pin(client.get_authorization_token().send()).await.map_err(ecr_errors::error)?;
         let data = answer.authorization_data.unwrap_or_default().into_iter().next();
         if !self.receiver.may_have_token_for(data.as_ref().and_then(|data| data.proxy_endpoint())) {
             return Err(AwsError::HostNotAllowed { host: self.receiver.host.to_string() });
@@ -146,10 +146,9 @@ impl fmt::Debug for EcrLogin {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_ecr::Config;
-    use aws_sdk_ecr::config::BehaviorVersion;
-
     use super::*;
+    use crate::aws::CredentialProviders;
+    use crate::model::AwsIdentity;
 
     fn with_password(password: &str) -> Credentials {
         Credentials { username: "AWS".to_owned(), password: Secret::new(password) }
@@ -172,10 +171,11 @@ mod tests {
         assert!(receiver("r.example", true).may_have_token_for(None));
     }
 
-    #[test]
-    fn a_refused_token_is_forgotten_at_most_once_a_minute() {
-        let config = Config::builder().behavior_version(BehaviorVersion::v2026_01_12()).build();
-        let login = EcrLogin::new(Client::from_conf(config), receiver("localhost:1", true));
+    #[tokio::test]
+    async fn a_refused_token_is_forgotten_at_most_once_a_minute() {
+        let providers = CredentialProviders::new("tests");
+        let session = providers.session(&"us-east-2".parse().unwrap(), &AwsIdentity::default()).await;
+        let login = EcrLogin::new(EcrClient::new(session, None), receiver("localhost:1", true));
         let put = |password| {
             let token = Token { credentials: with_password(password), expires: None };
             login.state().token = Arc::new(OnceCell::new_with(Some(token)));

@@ -13,6 +13,8 @@ mod distribution;
 #[cfg(feature = "ecr")]
 mod ecr;
 #[cfg(feature = "ecr")]
+mod ecr_client;
+#[cfg(feature = "ecr")]
 mod ecr_errors;
 #[cfg(feature = "ecr")]
 mod ecr_login;
@@ -37,7 +39,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::aws::AllowedHosts;
+use crate::aws::{AllowedHosts, CredentialProviders};
 use crate::config::Ecr;
 use crate::model::{ImageRef, Login, ManifestDigest, Platform, RepositoryName, Tag, printable};
 
@@ -145,9 +147,10 @@ pub trait Registry: Send + Sync {
 pub async fn ecr_registry(
     ecr: &Ecr,
     allowed: &AllowedHosts,
+    providers: &CredentialProviders,
     retry_policy: RetryPolicy,
 ) -> Result<Box<dyn Registry>, RegistryError> {
-    Ok(Box::new(EcrRegistry::connect(ecr, allowed, retry_policy).await?))
+    Ok(Box::new(EcrRegistry::connect(ecr, allowed, providers, retry_policy).await?))
 }
 
 /// The registry of ECR that a table of the manifest describes.
@@ -158,6 +161,7 @@ pub async fn ecr_registry(
 pub async fn ecr_registry(
     ecr: &Ecr,
     _: &AllowedHosts,
+    _: &CredentialProviders,
     _: RetryPolicy,
 ) -> Result<Box<dyn Registry>, RegistryError> {
     let registry = match &ecr.host {

@@ -28,8 +28,8 @@ use crate::graph::ProjectGraph;
 use crate::inputs::{ListedInput, ParentChange};
 use crate::lint::{Code, Edit, EditKind, Finding, Lint, Unchecked};
 use crate::model::{
-    BranchName, Change, ChangeKind, ChangedEntry, CommitId, ErrorKind, Fingerprint, Fingerprinter, ImageRef,
-    InputDigest, ManifestDigest, ObjectId, ProjectName, RepoPath, Timestamp,
+    AwsIdentity, BranchName, Change, ChangeKind, ChangedEntry, CommitId, ErrorKind, Fingerprint,
+    Fingerprinter, ImageRef, InputDigest, ManifestDigest, ObjectId, ProjectName, RepoPath, Timestamp,
 };
 use crate::observe::{Base, Changes, Image, Reason};
 use crate::patterns::Patterns;
@@ -374,6 +374,7 @@ fn workspace() -> Workspace {
         cache: manifest.cache,
         deploy: None,
         environments: BTreeMap::new(),
+        terraform: AwsIdentity::default(),
         trust: None,
         manifest_file: "projects.toml".to_owned(),
         projects: projects.collect(),
@@ -557,6 +558,8 @@ fn deploy_plan() -> DeployPlan {
     };
     let service = config::ServiceConfig {
         service: config::Service::Lambda { name: "api".parse().unwrap(), alias: None },
+        region: None,
+        role: None,
         timeout: None,
     };
     let unchanged_service = ServiceWork::Unchanged { service: service.clone() };

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use aws_config::SdkConfig;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::SecretError;
-use crate::aws::{self, CallError, JsonClient, JsonService, Rpc};
+use crate::aws::{CallError, CredentialProviders, JsonClient, JsonService, Rpc, Session};
 use crate::config::{AwsSecret, AwsSecretService};
-use crate::model::{Region, Secret};
+use crate::model::{AwsIdentity, Region, Secret};
 
 const SECRETS_MANAGER: JsonService = JsonService { id: "Secrets Manager", name: "secretsmanager" };
 const SYSTEMS_MANAGER: JsonService = JsonService { id: "SSM", name: "ssm" };
@@ -25,14 +24,14 @@ const NOT_THERE: [&str; 3] = ["ResourceNotFoundException", "ParameterNotFound", 
 pub struct AwsSecrets {
     /// Where secrets are that don't say it themselves.
     region: Option<Region>,
-    configs: BTreeMap<Region, SdkConfig>,
+    providers: CredentialProviders,
     values: BTreeMap<AwsSecret, Secret>,
 }
 
 impl AwsSecrets {
     /// Asks nobody yet.
-    pub fn new(region: Option<Region>) -> Self {
-        Self { region, configs: BTreeMap::new(), values: BTreeMap::new() }
+    pub fn new(region: Option<Region>, providers: CredentialProviders) -> Self {
+        Self { region, providers, values: BTreeMap::new() }
     }
 
     pub(super) async fn value(&mut self, secret: &AwsSecret) -> Result<Secret, SecretError> {
@@ -41,16 +40,14 @@ impl AwsSecrets {
         }
         let region = secret.region().or(self.region.as_ref()).cloned();
         let region = region.ok_or_else(|| SecretError::NoRegion { secret: secret.clone() })?;
-        if !self.configs.contains_key(&region) {
-            self.configs.insert(region.clone(), aws::config(&region, None).await);
-        }
-        let value = ask(secret, &self.configs[&region]).await?;
+        let session = self.providers.session(&region, &AwsIdentity::default()).await;
+        let value = ask(secret, &session).await?;
         self.values.insert(secret.clone(), value.clone());
         Ok(value)
     }
 }
 
-async fn ask(secret: &AwsSecret, config: &SdkConfig) -> Result<Secret, SecretError> {
+async fn ask(secret: &AwsSecret, session: &Session) -> Result<Secret, SecretError> {
     let (service, target, operation, input) = match secret.service() {
         AwsSecretService::SecretsManager => {
             (&SECRETS_MANAGER, "secretsmanager", "GetSecretValue", json!({ "SecretId": secret.name() }))
@@ -61,7 +58,7 @@ async fn ask(secret: &AwsSecret, config: &SdkConfig) -> Result<Secret, SecretErr
         }
     };
     let failed = |source| SecretError::Aws { secret: secret.clone(), source };
-    let client = JsonClient::new(service, config).map_err(failed)?;
+    let client = JsonClient::new(service, session).map_err(failed)?;
     let rpc = Rpc { content_type: CONTENT_TYPE, target };
     // As it is: an error about its form could have the secret in it.
     let answer: Value = client.call(&rpc, operation, &input).await.map_err(|error| match error {

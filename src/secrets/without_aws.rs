@@ -1,6 +1,7 @@
 //! Secrets that AWS keeps, in a program that has nothing to talk to it with.
 
 use super::SecretError;
+use crate::aws::CredentialProviders;
 use crate::config::AwsSecret;
 use crate::model::{Region, Secret};
 
@@ -8,7 +9,7 @@ use crate::model::{Region, Secret};
 pub struct AwsSecrets;
 
 impl AwsSecrets {
-    pub fn new(_: Option<Region>) -> Self {
+    pub fn new(_: Option<Region>, _: CredentialProviders) -> Self {
         Self
     }
 

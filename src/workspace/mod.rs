@@ -13,13 +13,15 @@ mod variant;
 use std::collections::BTreeMap;
 
 use crate::config::{
-    self, EnvironmentName, EnvironmentRule, Located, Manifest, ManifestErrors, ProjectConfig, RegistryConfig,
-    Trust, UNPROTECTED,
+    self, EnvironmentConfig, EnvironmentName, Located, Manifest, ManifestErrors, ProjectConfig,
+    RegistryConfig, Trust, UNPROTECTED,
 };
 use crate::git::{GitError, Snapshot};
 use crate::graph::ProjectGraph;
 use crate::infer::{InferError, Source};
-use crate::model::{ContextName, ErrorKind, InvalidImageRef, ProjectName, RepoPath, RepositoryName};
+use crate::model::{
+    AwsIdentity, ContextName, ErrorKind, InvalidImageRef, ProjectName, RepoPath, RepositoryName,
+};
 use crate::patterns::Patterns;
 
 pub use base::{Base, BaseProject, UnreadableBase};
@@ -44,7 +46,9 @@ pub struct Workspace {
     pub settings: config::Workspace,
     pub cache: RegistryConfig,
     pub deploy: Option<RegistryConfig>,
-    pub environments: BTreeMap<EnvironmentName, EnvironmentRule>,
+    pub environments: BTreeMap<EnvironmentName, EnvironmentConfig>,
+    /// Who applies Terraform, where that is not who promotes images.
+    pub terraform: AwsIdentity,
     pub trust: Option<Trust>,
     /// How messages name the manifest.
     pub manifest_file: String,

@@ -101,7 +101,6 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "error",
         &[
-            "aws",
             "deploy",
             "docker",
             "engine",

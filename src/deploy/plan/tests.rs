@@ -37,7 +37,7 @@ fn root(content: &str) -> TerraformRoot {
 
 fn ecs(service: &str) -> ServiceConfig {
     let (cluster, name) = ("c".parse().unwrap(), service.parse().unwrap());
-    ServiceConfig { service: Service::Ecs { cluster, name }, timeout: None }
+    ServiceConfig { service: Service::Ecs { cluster, name }, region: None, role: None, timeout: None }
 }
 
 /// One project with Terraform and a service, deployed to `dev`.
@@ -300,7 +300,9 @@ fn a_task_runs_again_for_a_new_image_and_not_because_terraform_is_applied() {
         command: Vec::new(),
         settings: TaskSettings::None,
     });
-    case.request.projects[0].services.insert(0, ServiceConfig { service: task, timeout: None });
+    case.request.projects[0]
+        .services
+        .insert(0, ServiceConfig { service: task, region: None, role: None, timeout: None });
     case.states.insert(0, ServiceState::Unknown);
     let settings = service_fingerprint(&case.request.projects[0].services);
     let known = case.record.as_mut().unwrap().projects.get_mut(&name("api")).unwrap();

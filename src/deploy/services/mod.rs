@@ -17,9 +17,9 @@ use thiserror::Error;
 
 use self::aws::AwsServices;
 use super::program::{Line, ProgramError};
-use crate::aws::{AwsError, Endpoint};
+use crate::aws::{AwsError, CredentialProviders};
 use crate::config::{EnvironmentName, Placeholder, Service, ServiceConfig, Template, WorkspaceName};
-use crate::model::{CommitId, ErrorKind, ImageRef, ProjectName, Region, RepositoryName};
+use crate::model::{AwsIdentity, CommitId, ErrorKind, ImageRef, ProjectName, Region, RepositoryName};
 
 pub use rejection::Rejection;
 pub use state::ServiceState;
@@ -37,13 +37,12 @@ pub struct Deployment<'d> {
     pub image: &'d ImageRef,
 }
 
-/// Where the services of AWS are.
-#[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(feature = "deploy"), expect(dead_code, reason = "only services of AWS are found by it"))]
-pub struct AwsEndpoint<'p> {
-    pub region: &'p Region,
-    /// Of the AWS API; AWS's own, or what `AWS_ENDPOINT_URL` says, when `None`.
-    pub endpoint: Option<&'p Endpoint>,
+/// Where the services of AWS are that don't say it themselves, and who asks them.
+#[derive(Clone, Debug)]
+pub struct AwsScope {
+    /// `None`: services have to say theirs.
+    pub region: Option<Region>,
+    pub identity: AwsIdentity,
 }
 
 /// How long services are waited for.
@@ -115,9 +114,9 @@ pub struct Services {
 }
 
 impl Services {
-    /// Asks nobody yet. Without a place, only services of kind `command` can be restarted.
-    pub async fn new(place: Option<AwsEndpoint<'_>>, timeouts: ServiceTimeouts) -> Self {
-        Self { aws: AwsServices::new(place).await, timeouts }
+    /// Asks nobody yet.
+    pub fn new(scope: AwsScope, providers: CredentialProviders, timeouts: ServiceTimeouts) -> Self {
+        Self { aws: AwsServices::new(scope, providers), timeouts }
     }
 
     /// What a service answers before it is changed.
@@ -131,7 +130,7 @@ impl Services {
     ) -> Result<ServiceState, ServiceError> {
         let asked = match &config.service {
             Service::Command { .. } => return Ok(ServiceState::Unknown),
-            of_aws => self.aws.state(of_aws, deployment).await,
+            _ => self.aws.state(config, deployment).await,
         };
         match asked {
             Err(ServiceError::NotThere { service, .. }) => Ok(ServiceState::Missing { service }),

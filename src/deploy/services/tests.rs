@@ -7,6 +7,11 @@ fn image() -> String {
     format!("r.example/api@sha256:{}", "a".repeat(64))
 }
 
+fn services() -> Services {
+    let scope = AwsScope { region: None, identity: AwsIdentity::default() };
+    Services::new(scope, CredentialProviders::new("tests"), ServiceTimeouts::default())
+}
+
 /// Restarts a service and returns what was events.
 async fn restart(services: &Services, service: Service) -> (Result<(), ServiceError>, Vec<String>) {
     let deployment = Deployment {
@@ -24,7 +29,8 @@ async fn restart(services: &Services, service: Service) -> (Result<(), ServiceEr
             ServiceEvent::Line(line) => line.text,
         });
     };
-    let result = services.restart(&ServiceConfig { service, timeout: None }, &deployment, &on_event).await;
+    let config = ServiceConfig { service, region: None, role: None, timeout: None };
+    let result = services.restart(&config, &deployment, &on_event).await;
     (result, events.into_inner().unwrap())
 }
 
@@ -33,7 +39,7 @@ async fn a_program_gets_the_deployment_in_its_environment() {
     let script = "echo $CHINAMPA_IMAGE $CHINAMPA_DEPLOY_TAG $CHINAMPA_COMMIT $CHINAMPA_PROJECT $CHINAMPA_ENVIRONMENT $0";
     let arguments = ["-c", script, "{deploy_tag}"].map(|text| text.parse().unwrap()).to_vec();
     let service = Service::Command { program: "sh".parse().unwrap(), arguments };
-    let services = Services::new(None, ServiceTimeouts::default()).await;
+    let services = services();
 
     let (result, events) = restart(&services, service).await;
 
@@ -44,7 +50,7 @@ async fn a_program_gets_the_deployment_in_its_environment() {
 #[cfg(not(feature = "deploy"))]
 #[tokio::test]
 async fn a_program_without_the_feature_says_so() {
-    let services = Services::new(None, ServiceTimeouts::default()).await;
+    let services = services();
 
     let (result, _) = restart(&services, Service::Lambda { name: "api".parse().unwrap(), alias: None }).await;
 

@@ -1,22 +1,23 @@
 //! Services of AWS in a program that has nothing to talk to them with.
 
-use super::{AwsEndpoint, Deployment, OnServiceEvent, ServiceError, ServiceState, ServiceTimeouts};
+use super::{AwsScope, Deployment, OnServiceEvent, ServiceError, ServiceState, ServiceTimeouts};
+use crate::aws::CredentialProviders;
 use crate::config::{Service, ServiceConfig};
 
 #[derive(Debug)]
 pub(super) struct AwsServices;
 
 impl AwsServices {
-    pub(super) async fn new(_: Option<AwsEndpoint<'_>>) -> Self {
+    pub(super) fn new(_: AwsScope, _: CredentialProviders) -> Self {
         Self
     }
 
     pub(super) async fn state(
         &self,
-        service: &Service,
+        config: &ServiceConfig,
         _: &Deployment<'_>,
     ) -> Result<ServiceState, ServiceError> {
-        match refuse(service) {
+        match refuse(&config.service) {
             Some(error) => Err(error),
             None => Ok(ServiceState::Unknown),
         }

@@ -18,7 +18,8 @@ impl RepositoryReconciler {
         let wanted = self.policy.repository_policy.as_ref().and_then(|policy| policy.text.as_deref());
         let Some(wanted) = wanted else { return Ok(None) };
         let get = self
-            .client
+            .ready(name)
+            .await?
             .get_repository_policy()
             .set_registry_id(self.account.clone())
             .repository_name(name.as_str());
@@ -31,7 +32,8 @@ impl RepositoryReconciler {
             return Ok(None);
         }
         let set = self
-            .client
+            .ready(name)
+            .await?
             .set_repository_policy()
             .set_registry_id(self.account.clone())
             .repository_name(name.as_str())
@@ -66,7 +68,8 @@ impl RepositoryReconciler {
             }
         }
         let put = self
-            .client
+            .ready(name)
+            .await?
             .put_lifecycle_policy()
             .set_registry_id(self.account.clone())
             .repository_name(name.as_str())
@@ -79,7 +82,8 @@ impl RepositoryReconciler {
 
     async fn lifecycle(&self, name: &RepositoryName) -> Result<Option<String>, RegistryError> {
         let get = self
-            .client
+            .ready(name)
+            .await?
             .get_lifecycle_policy()
             .set_registry_id(self.account.clone())
             .repository_name(name.as_str());

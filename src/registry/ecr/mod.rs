@@ -6,17 +6,17 @@ mod lifecycle;
 mod repository;
 
 use async_trait::async_trait;
-use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{ImageFailureCode, ImageIdentifier};
 use bytes::Bytes;
 
 use self::repository::RepositoryReconciler;
+use super::ecr_client::EcrClient;
 use super::ecr_errors::{self, Meaning};
 use super::ecr_login::{EcrLogin, Receiver};
 use super::{
     CredentialsSource, OciRegistry, Registry, RegistryError, RepositoryChange, RetryPolicy, Storage,
 };
-use crate::aws::{self, AllowedHosts, AwsError};
+use crate::aws::{self, AllowedHosts, AwsError, CredentialProviders};
 use crate::config::Ecr;
 use crate::model::{ImageRef, Login, ManifestDigest, Platform, RepositoryName, Tag};
 
@@ -35,6 +35,7 @@ impl EcrRegistry {
     pub async fn connect(
         ecr: &Ecr,
         allowed: &AllowedHosts,
+        providers: &CredentialProviders,
         retry_policy: RetryPolicy,
     ) -> Result<Self, RegistryError> {
         let accept = |url: &String| {
@@ -42,23 +43,26 @@ impl EcrRegistry {
             allowed.endpoint(url).map_err(refused)
         };
         let endpoint = ecr.endpoint.as_ref().map(accept).transpose()?;
-        let config = aws::config(&ecr.region, endpoint.as_ref()).await;
-        let account = match (&ecr.account, &ecr.host) {
-            (None, None) => Some(aws::account(&config).await.map_err(|source| RegistryError::Aws {
+        let session = providers.session(&ecr.region, &ecr.identity).await;
+        let account = match (ecr.known_account(), &ecr.host) {
+            (None, None) => Some(aws::account(&session).await.map_err(|source| RegistryError::Aws {
                 doing: "tell the account of the credentials".to_owned(),
                 source,
             })?),
-            (account, _) => account.clone(),
+            (account, _) => account.map(str::to_owned),
         };
-        let host = ecr.host_for(account.as_deref().unwrap_or_default());
-        let host = host.expect("a host is given, or an account of twelve digits makes one");
-        let client = Client::new(&config);
+        let host = ecr.host_for(account.as_deref().unwrap_or_default(), session.network());
+        let host = host.ok_or_else(|| RegistryError::Aws {
+            doing: format!("tell the host of the registry in {}", ecr.region),
+            source: AwsError::NoDualStack,
+        })?;
+        let client = EcrClient::new(session, endpoint.as_ref());
         let is_encrypted = !ecr.insecure && !host.is_loopback();
         let is_allowed = allowed.permits(&host, is_encrypted);
         let receiver = Receiver { host: host.clone(), is_encrypted, is_allowed };
         let login = CredentialsSource::Ecr(EcrLogin::new(client.clone(), receiver));
         let oci = OciRegistry::new(host, ecr.insecure, login, retry_policy)?;
-        Ok(Self { oci, reconciler: RepositoryReconciler { client, account, policy: (*ecr.policy).clone() } })
+        Ok(Self { oci, reconciler: RepositoryReconciler { client, account, policy: ecr.policy.clone() } })
     }
 }
 
@@ -70,9 +74,11 @@ impl EcrRegistry {
         id: ImageIdentifier,
         doing: String,
     ) -> Result<(), RegistryError> {
-        let answer = self
-            .reconciler
-            .client
+        let client = match self.reconciler.client.ready().await {
+            Ok(client) => client,
+            Err(source) => return Err(RegistryError::Aws { doing, source }),
+        };
+        let answer = client
             .batch_delete_image()
             .set_registry_id(self.reconciler.account.clone())
             .repository_name(repository.as_str())

@@ -15,13 +15,14 @@ use backon::{ExponentialBuilder, Retryable as _};
 use crate::aws::AwsError;
 use crate::config::Policy;
 use crate::model::RepositoryName;
+use crate::registry::ecr_client::EcrClient;
 use crate::registry::ecr_errors::{self, Meaning};
 use crate::registry::{RegistryError, RepositoryChange};
 
 /// What is needed to look after the repositories of one registry.
 #[derive(Debug)]
 pub(super) struct RepositoryReconciler {
-    pub(super) client: Client,
+    pub(super) client: EcrClient,
     /// The account of the credentials when `None`.
     pub(super) account: Option<String>,
     pub(super) policy: Policy,
@@ -59,9 +60,15 @@ impl RepositoryReconciler {
         Ok(changes)
     }
 
+    /// A client that has its credentials, for a call about this repository.
+    pub(super) async fn ready(&self, name: &RepositoryName) -> Result<&Client, RegistryError> {
+        self.client.ready().await.map_err(|source| failed("ask about", name, source))
+    }
+
     async fn describe(&self, name: &RepositoryName) -> Result<Option<Repository>, RegistryError> {
         let asked = self
-            .client
+            .ready(name)
+            .await?
             .describe_repositories()
             .set_registry_id(self.account.clone())
             .repository_names(name.as_str())
@@ -81,7 +88,8 @@ impl RepositoryReconciler {
             encryption.kms_key(key).build().expect("it has a type")
         });
         let create = self
-            .client
+            .ready(name)
+            .await?
             .create_repository()
             .set_registry_id(self.account.clone())
             .repository_name(name.as_str())
@@ -118,7 +126,8 @@ impl RepositoryReconciler {
             return Ok(None);
         }
         let put = self
-            .client
+            .ready(name)
+            .await?
             .put_image_tag_mutability()
             .set_registry_id(self.account.clone())
             .repository_name(name.as_str())
@@ -140,7 +149,8 @@ impl RepositoryReconciler {
             return Ok(None);
         };
         let put = self
-            .client
+            .ready(name)
+            .await?
             .put_image_scanning_configuration()
             .set_registry_id(self.account.clone())
             .repository_name(name.as_str())
@@ -160,7 +170,7 @@ impl RepositoryReconciler {
             return Ok(None);
         }
         let arn = repository.repository_arn().unwrap_or_default();
-        let list = self.client.list_tags_for_resource().resource_arn(arn);
+        let list = self.ready(name).await?.list_tags_for_resource().resource_arn(arn);
         let there = until_known(|| list.clone().send()).await;
         let there = there.map_err(|error| failed("read the tags of", name, ecr_errors::error(error)))?;
         let has = |(key, value): &(&String, &String)| {
@@ -171,7 +181,7 @@ impl RepositoryReconciler {
             return Ok(None);
         }
         let tags = missing.iter().map(|(key, value)| tag(key, value)).collect();
-        let put = self.client.tag_resource().resource_arn(arn).set_tags(Some(tags));
+        let put = self.ready(name).await?.tag_resource().resource_arn(arn).set_tags(Some(tags));
         let put = until_known(|| put.clone().send()).await;
         put.map_err(|error| failed("set the tags of", name, ecr_errors::error(error)))?;
         let keys = missing.into_iter().map(|(key, _)| key.clone()).collect();

@@ -42,8 +42,11 @@ impl Deployed {
     /// The same where the proxy breaks something.
     pub(crate) async fn with_rules(more: &str, rules: impl IntoIterator<Item = Rule>) -> Self {
         let proxy = Proxy::start(&setting("AWS_2"), rules).await;
-        let shop = Shop::new().cache(Cache::ecr()).plain(["lib", "api"]);
+        let mut shop = Shop::new().cache(Cache::ecr()).plain(["lib", "api"]);
         let host = proxy.host();
+        for service in ["ECS", "LAMBDA", "APPRUNNER", "SCHEDULER", "EVENTBRIDGE"] {
+            shop.world.set(&format!("AWS_ENDPOINT_URL_{service}"), &format!("http://{host}"));
+        }
         let manifest = std::fs::read_to_string(shop.world.file("projects.toml")).unwrap();
         let prefix = &shop.prefix;
         let deploy = format!(

@@ -1,5 +1,6 @@
 //! The shipped binary against an emulator of AWS, with a proxy between them that plays AWS's bad days.
 
+mod accounts;
 mod deployment;
 mod errors;
 mod limits;

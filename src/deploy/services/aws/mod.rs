@@ -16,20 +16,20 @@ mod tests;
 
 use std::time::{Duration, Instant};
 
-use aws_config::SdkConfig;
-
 use super::{
-    AwsEndpoint, Deployment, OnServiceEvent, ServiceError, ServiceEvent, ServiceState, ServiceTimeouts,
+    AwsScope, Deployment, OnServiceEvent, ServiceError, ServiceEvent, ServiceState, ServiceTimeouts,
 };
-use crate::aws::{self, CallError, JsonClient, JsonService};
+use crate::aws::{CallError, CredentialProviders, JsonClient, JsonService};
 use crate::config::{
     AppRunner, EcsExpress, EcsScheduled, EcsTask, Service, ServiceConfig, TaskSettings, Template,
 };
+use crate::model::AwsIdentity;
 
-/// The services of one account in one region.
+/// The services of AWS, in whichever region and account each is.
 #[derive(Debug)]
 pub(super) struct AwsServices {
-    config: Option<SdkConfig>,
+    scope: AwsScope,
+    providers: CredentialProviders,
 }
 
 /// A service, with all of its names filled in.
@@ -52,23 +52,19 @@ struct Limit {
 }
 
 impl AwsServices {
-    /// Asks nobody yet. Without a place, there are none.
-    pub(super) async fn new(place: Option<AwsEndpoint<'_>>) -> Self {
-        let config = match place {
-            Some(place) => Some(aws::config(place.region, place.endpoint).await),
-            None => None,
-        };
-        Self { config }
+    /// Asks nobody yet.
+    pub(super) fn new(scope: AwsScope, providers: CredentialProviders) -> Self {
+        Self { scope, providers }
     }
 
     /// What a service answers before it is changed.
     pub(super) async fn state(
         &self,
-        service: &Service,
+        config: &ServiceConfig,
         deployment: &Deployment<'_>,
     ) -> Result<ServiceState, ServiceError> {
         let silent = |_| {};
-        match self.named(service, deployment, &silent)? {
+        match self.named(config, deployment, &silent).await? {
             None => Ok(ServiceState::Unknown),
             Some(AwsService::Ecs(service)) => service.state(deployment).await,
             Some(AwsService::EcsExpress(service)) => service.state().await,
@@ -92,7 +88,7 @@ impl AwsServices {
             is_given: config.timeout.is_some(),
             first_delay: timeouts.first_delay,
         };
-        match self.named(&config.service, deployment, on_event)? {
+        match self.named(config, deployment, on_event).await? {
             None => Ok(()),
             Some(AwsService::Ecs(service)) => service.restart(deployment, limit).await,
             Some(AwsService::EcsExpress(service)) => service.restart(deployment, limit).await,
@@ -104,30 +100,30 @@ impl AwsServices {
     }
 
     /// The service that is meant; `None` for what is no service of AWS.
-    fn named<'s>(
+    async fn named<'s>(
         &self,
-        service: &Service,
+        config: &ServiceConfig,
         deployment: &Deployment<'_>,
         on_event: &'s OnServiceEvent<'s>,
     ) -> Result<Option<AwsService<'s>>, ServiceError> {
         let fill = |template: &Template| deployment.fill(template);
-        Ok(Some(match service {
+        Ok(Some(match &config.service {
             Service::Command { .. } => return Ok(None),
             Service::Ecs { cluster, name } => {
-                AwsService::Ecs(self.ecs(fill(cluster), fill(name), "", on_event)?)
+                AwsService::Ecs(self.ecs(config, fill(cluster), fill(name), "", on_event).await?)
             }
             Service::EcsExpress(EcsExpress { cluster, name, roles }) => {
                 AwsService::EcsExpress(ecs_express::ExpressService {
-                    service: self.ecs(fill(cluster), fill(name), "Express ", on_event)?,
+                    service: self.ecs(config, fill(cluster), fill(name), "Express ", on_event).await?,
                     roles: roles.as_ref().map(|roles| ecs_express::Roles {
                         execution: fill(&roles.execution),
                         infrastructure: fill(&roles.infrastructure),
                     }),
                 })
             }
-            Service::EcsTask(task) => AwsService::EcsTask(self.task(task, &fill, on_event)?),
+            Service::EcsTask(task) => AwsService::EcsTask(self.task(config, task, &fill, on_event).await?),
             Service::EcsScheduled(scheduled) => {
-                AwsService::EcsScheduled(self.scheduled(scheduled, &fill, on_event)?)
+                AwsService::EcsScheduled(self.scheduled(config, scheduled, &fill, on_event).await?)
             }
             Service::Lambda { name, alias } => {
                 let (name, alias) = (fill(name), alias.as_ref().map(fill));
@@ -135,7 +131,7 @@ impl AwsServices {
                     Some(alias) => format!("alias `{alias}` of the Lambda function `{name}`"),
                     None => format!("Lambda function `{name}`"),
                 };
-                let client = self.client(&lambda::LAMBDA, &label)?;
+                let client = self.client(config, &lambda::LAMBDA, &label).await?;
                 AwsService::Lambda(lambda::Function { client, name, alias, label, on_event })
             }
             Service::AppRunner(known_by) => {
@@ -144,25 +140,27 @@ impl AwsServices {
                     AppRunner::Arn(arn) => apprunner::KnownBy::Arn(fill(arn)),
                 };
                 let label = format!("App Runner service `{known_by}`");
-                let client = self.client(&apprunner::APP_RUNNER, &label)?;
+                let client = self.client(config, &apprunner::APP_RUNNER, &label).await?;
                 AwsService::AppRunner(apprunner::AppRunnerService { client, known_by, label, on_event })
             }
         }))
     }
 
-    fn ecs<'s>(
+    async fn ecs<'s>(
         &self,
+        config: &ServiceConfig,
         cluster: String,
         name: String,
         kind: &str,
         on_event: &'s OnServiceEvent<'s>,
     ) -> Result<ecs::EcsService<'s>, ServiceError> {
         let label = format!("ECS {kind}service `{name}` of the cluster `{cluster}`");
-        Ok(ecs::EcsService { ecs: self.ecs_client(label, on_event)?, cluster, name })
+        Ok(ecs::EcsService { ecs: self.ecs_client(config, label, on_event).await?, cluster, name })
     }
 
-    fn task<'s>(
+    async fn task<'s>(
         &self,
+        config: &ServiceConfig,
         EcsTask { cluster, family, command, settings }: &EcsTask,
         fill: &dyn Fn(&Template) -> String,
         on_event: &'s OnServiceEvent<'s>,
@@ -171,7 +169,7 @@ impl AwsServices {
         let (cluster, family) = (fill(cluster), fill(family));
         let label = format!("ECS task `{family}` of the cluster `{cluster}`");
         Ok(ecs_task::EcsTask {
-            ecs: self.ecs_client(label, on_event)?,
+            ecs: self.ecs_client(config, label, on_event).await?,
             cluster,
             family,
             command: fill_all(command),
@@ -186,8 +184,9 @@ impl AwsServices {
         })
     }
 
-    fn scheduled<'s>(
+    async fn scheduled<'s>(
         &self,
+        config: &ServiceConfig,
         scheduled: &EcsScheduled,
         fill: &dyn Fn(&Template) -> String,
         on_event: &'s OnServiceEvent<'s>,
@@ -196,13 +195,13 @@ impl AwsServices {
             EcsScheduled::Schedule { name, group } => {
                 let (name, group) = (fill(name), group.as_ref().map(fill));
                 let label = format!("schedule `{name}`");
-                let client = self.client(&ecs_scheduled::SCHEDULER, &label)?;
+                let client = self.client(config, &ecs_scheduled::SCHEDULER, &label).await?;
                 (ecs_scheduled::Starter::Schedule { client, name, group }, label)
             }
             EcsScheduled::Rule { name, bus } => {
                 let (name, bus) = (fill(name), bus.as_ref().map(fill));
                 let label = format!("rule `{name}`");
-                let client = self.client(&ecs_scheduled::EVENT_BRIDGE, &label)?;
+                let client = self.client(config, &ecs_scheduled::EVENT_BRIDGE, &label).await?;
                 (ecs_scheduled::Starter::Rule { client, name, bus }, label)
             }
             EcsScheduled::Family(family) => {
@@ -211,24 +210,34 @@ impl AwsServices {
                 (ecs_scheduled::Starter::Family(family), label)
             }
         };
-        Ok(ecs_scheduled::ScheduledTask { ecs: self.ecs_client(label, on_event)?, starter })
+        Ok(ecs_scheduled::ScheduledTask { ecs: self.ecs_client(config, label, on_event).await?, starter })
     }
 
-    fn ecs_client<'s>(
+    async fn ecs_client<'s>(
         &self,
+        config: &ServiceConfig,
         label: String,
         on_event: &'s OnServiceEvent<'s>,
     ) -> Result<ecs_client::EcsClient<'s>, ServiceError> {
-        let client = self.client(&ecs_client::ECS, &label)?;
+        let client = self.client(config, &ecs_client::ECS, &label).await?;
         Ok(ecs_client::EcsClient { client, label, on_event })
     }
 
-    fn client(&self, service: &'static JsonService, label: &str) -> Result<JsonClient, ServiceError> {
-        let label = label.to_owned();
-        let Some(config) = &self.config else { return Err(ServiceError::NoRegion { service: label }) };
-        JsonClient::new(service, config).map_err(|source| ServiceError::Aws {
+    /// A client in the region of the service, and of whoever restarts it.
+    async fn client(
+        &self,
+        config: &ServiceConfig,
+        service: &'static JsonService,
+        label: &str,
+    ) -> Result<JsonClient, ServiceError> {
+        let region = config.region.as_ref().or(self.scope.region.as_ref());
+        let region = region.ok_or_else(|| ServiceError::NoRegion { service: label.to_owned() })?;
+        let AwsIdentity { profile, role } = self.scope.identity.clone();
+        let identity = AwsIdentity { profile, role: config.role.as_deref().cloned().or(role) };
+        let session = self.providers.session(region, &identity).await;
+        JsonClient::new(service, &session).map_err(|source| ServiceError::Aws {
             action: "reach",
-            service: label,
+            service: label.to_owned(),
             source,
         })
     }

@@ -2,13 +2,14 @@
 
 use std::sync::Mutex;
 
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use serde_json::{Value, json};
 
 use super::super::Services;
 use super::*;
+use crate::aws::Session;
 use crate::config::{EcsExpressRoles, EnvironmentName, WorkspaceName};
 use crate::model::{CommitId, ImageRef, ObjectId, ProjectName, RepositoryName};
 
@@ -39,7 +40,14 @@ fn services(endpoint: &str) -> Services {
     let config = sdk_config(endpoint);
     let timeouts =
         ServiceTimeouts { default: Duration::from_secs(20), first_delay: Duration::from_millis(20) };
-    Services { aws: AwsServices { config: Some(config) }, timeouts }
+    services_with(&config, timeouts)
+}
+
+fn services_with(config: &SdkConfig, timeouts: ServiceTimeouts) -> Services {
+    let region: crate::model::Region = "eu-west-2".parse().unwrap();
+    let providers = CredentialProviders::new("tests").with(&region, Session::of(config));
+    let scope = AwsScope { region: Some(region), identity: AwsIdentity::default() };
+    Services { aws: AwsServices { scope, providers }, timeouts }
 }
 
 fn image() -> String {
@@ -61,7 +69,7 @@ async fn restart_for(
     let (workspace, environment) = ("shop".parse().unwrap(), "dev".parse().unwrap());
     let (project, repository) = ("api".parse().unwrap(), "api".parse().unwrap());
     let deployment = deployment(&workspace, &environment, &project, &repository, &image);
-    let service = &ServiceConfig { service: service.clone(), timeout };
+    let service = &ServiceConfig { timeout, ..config(service) };
     let events = Mutex::new(Vec::new());
     let on_event = |event| {
         events.lock().unwrap().push(match event {
@@ -89,7 +97,8 @@ async fn aws_state(services: &Services, service: &Service) -> Result<ServiceStat
     let image = image().parse().unwrap();
     let (workspace, environment) = ("shop".parse().unwrap(), "dev".parse().unwrap());
     let (project, repository) = ("api".parse().unwrap(), "api".parse().unwrap());
-    services.aws.state(service, &deployment(&workspace, &environment, &project, &repository, &image)).await
+    let deployment = deployment(&workspace, &environment, &project, &repository, &image);
+    services.aws.state(&config(service), &deployment).await
 }
 
 /// What a service answers before it is changed.
@@ -98,7 +107,11 @@ async fn state(services: &Services, service: &Service) -> Result<ServiceState, S
     let (workspace, environment) = ("shop".parse().unwrap(), "dev".parse().unwrap());
     let (project, repository) = ("api".parse().unwrap(), "api".parse().unwrap());
     let deployment = deployment(&workspace, &environment, &project, &repository, &image);
-    services.state(&ServiceConfig { service: service.clone(), timeout: None }, &deployment).await
+    services.state(&config(service), &deployment).await
+}
+
+fn config(service: &Service) -> ServiceConfig {
+    ServiceConfig { service: service.clone(), region: None, role: None, timeout: None }
 }
 
 fn ecs(cluster: &str) -> Service {
@@ -510,7 +523,8 @@ async fn an_app_runner_service_that_rolls_back_is_a_failure_and_one_that_is_up_t
 
 #[tokio::test]
 async fn without_a_region_no_service_of_aws_can_be_restarted() {
-    let services = Services::new(None, ServiceTimeouts::default()).await;
+    let scope = AwsScope { region: None, identity: AwsIdentity::default() };
+    let services = Services::new(scope, CredentialProviders::new("tests"), ServiceTimeouts::default());
 
     let (result, _) = restart(&services, &lambda()).await;
 

@@ -113,7 +113,10 @@ impl Version {
             destination: name.parse().unwrap(),
             tags: Vec::new(),
             terraform: if is_api { vec![root] } else { Vec::new() },
-            services: is_api.then_some(ServiceConfig { service, timeout: None }).into_iter().collect(),
+            services: is_api
+                .then_some(ServiceConfig { service, region: None, role: None, timeout: None })
+                .into_iter()
+                .collect(),
         }
     }
 }

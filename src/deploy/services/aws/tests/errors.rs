@@ -94,7 +94,7 @@ async fn outcome(case: &Case) -> String {
     let config = sdk_config(&server.url).into_builder().retry_config(retries).build();
     let timeouts =
         ServiceTimeouts { default: Duration::from_secs(60), first_delay: Duration::from_millis(5) };
-    let services = Services { aws: AwsServices { config: Some(config) }, timeouts };
+    let services = services_with(&config, timeouts);
 
     let result = match case.operation.as_str() {
         "GetFunction" => aws_state(&services, &service).await.map(|_| ()),
