@@ -58,8 +58,8 @@ pub mod internals {
 
     pub mod config {
         pub use crate::config::{
-            EnvironmentName, EnvironmentRule, Manifest, ManifestErrors, Service, ServiceConfig, Strategy,
-            parse,
+            ContextSource, EnvironmentName, EnvironmentRule, Manifest, ManifestErrors, SecretSource, Service,
+            ServiceConfig, Strategy, parse,
         };
     }
 

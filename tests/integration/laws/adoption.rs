@@ -1,18 +1,26 @@
 //! What `init` proposes for repositories that are built by other means is right, or listed as undecided.
 
+mod dockerfiles;
+mod draft;
+mod evidence;
+mod image;
+mod paths;
 mod repository;
+mod workspaces;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use chinampa::internals::config::{ContextSource, SecretSource};
+use chinampa::internals::git::Snapshot;
 use chinampa::internals::init::{Existing, Proposal, Request, propose, workspace_name};
-use chinampa::internals::lint::{self, Code};
+use chinampa::internals::lint::{self, Code, Finding};
 use chinampa::internals::model::{ObjectId, ProjectName};
 use chinampa::internals::workspace::{ManifestSource, Workspace};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
-use self::repository::{Repository, Truth, repositories};
+use self::repository::{Repository, Truth, key, repositories};
 use crate::laws::affected::repository::{Entry, Store};
 use crate::laws::config;
 
@@ -22,13 +30,8 @@ const MAX_UNDECIDED: usize = 5;
 /// What a finding of `lint` may be about: that base images float is true of these repositories.
 const TRUE_FINDINGS: [Code; 2] = [Code::ParentFloats, Code::ParentNotPinned];
 
-fn tree(store: &Store, files: &BTreeMap<String, String>) -> ObjectId {
-    let file = |content: &String| Entry::File { content: content.clone(), executable: false };
-    store.write(&files.iter().map(|(path, content)| (path.clone(), file(content))).collect())
-}
-
-fn proposal(store: &Store, files: &BTreeMap<String, String>) -> Proposal {
-    let snapshot = store.repository().snapshot_of_tree(tree(store, files));
+fn proposal(store: &Store, repository: &Repository) -> Proposal {
+    let snapshot = store.repository().snapshot_of_tree(store.write(&repository.files));
     let request = Request {
         workspace: workspace_name("shop"),
         default_branch: None,
@@ -41,45 +44,84 @@ fn proposal(store: &Store, files: &BTreeMap<String, String>) -> Proposal {
 }
 
 /// The repository with what would be written.
-fn adopted(store: &Store, files: &BTreeMap<String, String>, proposal: &Proposal) -> ObjectId {
-    let mut files = files.clone();
+fn adopted(store: &Store, repository: &Repository, proposal: &Proposal) -> ObjectId {
+    let mut files = repository.files.clone();
     for (path, content) in proposal.contents_filled_in() {
-        files.insert(path.to_string(), String::from_utf8(content).unwrap());
+        let content = String::from_utf8(content).unwrap();
+        files.insert(path.to_string(), Entry::File { content, executable: false });
     }
-    tree(store, &files)
+    store.write(&files)
+}
+
+/// The files of which something is undecided.
+fn undecided(proposal: &Proposal) -> BTreeSet<String> {
+    proposal.undecided.iter().map(|undecided| undecided.at.file().to_string()).collect()
 }
 
 /// What is wrong of a proposal and not listed as undecided.
 fn wrong(repository: &Repository, proposal: &Proposal, workspace: &Workspace) -> Vec<String> {
-    let is_undecided = |dockerfile: &str| {
-        proposal.undecided.iter().any(|undecided| undecided.at.file().to_string() == dockerfile)
+    let undecided = undecided(proposal);
+    let context = |name: &ProjectName| {
+        let context = workspace.projects[name].config.context.value.to_string();
+        if context.is_empty() { ".".to_owned() } else { context }
     };
-    let dockerfiles: BTreeMap<&ProjectName, String> = { workspace.projects.iter() }
-        .map(|(name, project)| (name, project.config.dockerfile.value.to_string()))
-        .collect();
-    let mut found = BTreeMap::new();
-    for (name, project) in &workspace.projects {
-        let config = &project.config;
-        let truth = Truth {
-            context: Some(config.context.value.to_string())
-                .filter(|context| !context.is_empty())
-                .unwrap_or(".".into()),
-            target: config.target.as_ref().map(ToString::to_string),
-            build_args: config.build_args.clone(),
-            // Several are a comment of the manifest until there is a registry.
-            platforms: proposal.projects[name].platforms.iter().map(ToString::to_string).collect(),
-            parents: workspace.graph.needs(name).into_iter().map(|need| dockerfiles[need].clone()).collect(),
-        };
-        found.insert(dockerfiles[name].clone(), truth);
-    }
-    let all: BTreeSet<&String> = repository.truth.keys().chain(found.keys()).collect();
-    let is_wrong = |dockerfile: &&String| found.get(*dockerfile) != repository.truth.get(*dockerfile);
-    { all.into_iter() }
-        .filter(|dockerfile| is_wrong(dockerfile) && !is_undecided(dockerfile))
-        .map(|dockerfile| {
-            format!("{dockerfile}: {:?} is {:?}", found.get(dockerfile), repository.truth.get(dockerfile))
+    let keys: BTreeMap<&ProjectName, String> = { workspace.projects.iter() }
+        .map(|(name, project)| {
+            let config = &project.config;
+            (name, key(&config.dockerfile.value.to_string(), &context(name), &config.build_args))
         })
+        .collect();
+    let found: BTreeMap<String, Truth> = { workspace.projects.iter() }
+        .map(|(name, project)| {
+            let config = &project.config;
+            let source = |source: &ContextSource| match source {
+                ContextSource::Folder(folder) => folder.to_string(),
+                ContextSource::Project(project) => keys[project].clone(),
+            };
+            let variable = |secret: &SecretSource| {
+                let (_, variable) = secret.key_and_value();
+                String::from_utf8_lossy(variable).into_owned()
+            };
+            let truth = Truth {
+                context: context(name),
+                target: config.target.as_ref().map(ToString::to_string),
+                build_args: config.build_args.clone(),
+                // Several are a comment of the manifest until there is a registry.
+                platforms: proposal.projects[name].platforms.iter().map(ToString::to_string).collect(),
+                contexts: { config.contexts.iter() }
+                    .map(|(name, context)| (name.to_string(), source(&context.value)))
+                    .collect(),
+                secrets: { config.secrets.iter() }
+                    .map(|(id, secret)| (id.clone(), variable(secret)))
+                    .collect(),
+                parents: workspace.graph.needs(name).into_iter().map(|need| keys[need].clone()).collect(),
+            };
+            (keys[name].clone(), truth)
+        })
+        .collect();
+    let truth = repository.truth();
+    let all: BTreeSet<&String> = truth.keys().chain(found.keys()).collect();
+    let is_undecided = |key: &str| {
+        let dockerfile = key.split(" for ").next().unwrap_or(key);
+        undecided.contains(dockerfile)
+            || repository.names_of(dockerfile).into_iter().any(|name| undecided.contains(name))
+    };
+    { all.into_iter() }
+        .filter(|key| found.get(*key) != truth.get(*key) && !is_undecided(key))
+        .map(|key| format!("{key}: {:?} is {:?}", found.get(key), truth.get(key)))
         .collect()
+}
+
+/// What `lint` finds that is not true and nobody was told of, or that `lint --fix` would change.
+fn false_findings(workspace: &Workspace, snapshot: &Snapshot<'_>, proposal: &Proposal) -> Vec<Finding> {
+    let undecided = undecided(proposal);
+    let all = workspace.projects.keys().cloned().collect();
+    let findings = lint::check(workspace, &all, snapshot).unwrap().findings.into_iter();
+    let is_false = |finding: &Finding| {
+        let is_expected = TRUE_FINDINGS.contains(&finding.code) || undecided.contains(&finding.file);
+        !is_expected || finding.suggestion.as_ref().is_some_and(|edit| edit.by_itself)
+    };
+    findings.filter(is_false).collect()
 }
 
 #[test]
@@ -91,8 +133,8 @@ fn a_proposal_is_right_or_says_what_is_not_sure() {
 
     runner
         .run(&repositories(), |repository| {
-            let proposal = proposal(&store, &repository.files);
-            let snapshot = store.repository().snapshot_of_tree(adopted(&store, &repository.files, &proposal));
+            let proposal = proposal(&store, &repository);
+            let snapshot = store.repository().snapshot_of_tree(adopted(&store, &repository, &proposal));
             let workspace = Workspace::read(&snapshot, &ManifestSource::Tree).unwrap();
             let wrong = wrong(&repository, &proposal, &workspace);
             prop_assert_eq!(wrong, Vec::<String>::new(), "{:#?}", repository.files);
@@ -100,18 +142,18 @@ fn a_proposal_is_right_or_says_what_is_not_sure() {
                 proposal.undecided.iter().filter(|undecided| undecided.says.starts_with("`context`"));
             let contexts: BTreeSet<String> =
                 contexts.map(|undecided| undecided.at.file().to_string()).collect();
-            prop_assert!(contexts.is_subset(&repository.silent), "{:?} {:#?}", contexts, repository.files);
-            let all = workspace.projects.keys().cloned().collect();
-            let findings = lint::check(&workspace, &all, &snapshot).unwrap().findings;
-            let false_ones = findings.iter().filter(|finding| !TRUE_FINDINGS.contains(&finding.code));
-            let is_undecided = |file: &str| {
-                proposal.undecided.iter().any(|undecided| undecided.at.file().to_string() == file)
-            };
-            let false_ones: Vec<_> = false_ones.filter(|finding| !is_undecided(&finding.file)).collect();
-            prop_assert!(false_ones.is_empty(), "{:#?}\n{:#?}", false_ones, repository.files);
+            let silent = repository.silent();
+            prop_assert!(
+                contexts.iter().all(|context| silent.contains(context.as_str())),
+                "{:?} {:#?}",
+                contexts,
+                repository.files
+            );
+            let findings = false_findings(&workspace, &snapshot, &proposal);
+            prop_assert!(findings.is_empty(), "{:#?}\n{:#?}", findings, repository.files);
             COUNTS.with_borrow_mut(|(decided, undecided)| {
-                *decided += repository.truth.len()
-                    + repository.truth.values().map(|truth| truth.parents.len()).sum::<usize>();
+                let images = &repository.images;
+                *decided += images.len() + images.iter().map(|image| image.parents.len()).sum::<usize>();
                 *undecided += proposal.undecided.len();
             });
             Ok(())
