@@ -1,7 +1,9 @@
 //! What `init` proposes for repositories that are built by other means is right, or listed as undecided.
 
+mod docker_build;
 mod dockerfiles;
 mod draft;
+mod engine;
 mod evidence;
 mod image;
 mod paths;

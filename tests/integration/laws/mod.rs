@@ -42,6 +42,11 @@ use crate::support::is_soak;
 /// The cases of the law that runs in this thread, ten times as many in the soak. Its seed is written past what keeps
 /// a test's words back.
 fn config(cases: u32) -> Config {
+    config_of([cases, 10 * cases])
+}
+
+/// The same with a number for the soak.
+fn config_of(cases: [u32; 2]) -> Config {
     let defaults = Config::default();
     let seed = match defaults.rng_seed {
         RngSeed::Fixed(seed) => seed,
@@ -49,8 +54,7 @@ fn config(cases: u32) -> Config {
     };
     let cases = match std::env::var_os("PROPTEST_CASES") {
         Some(_) => defaults.cases,
-        None if is_soak() => 10 * cases,
-        None => cases,
+        None => cases[usize::from(is_soak())],
     };
     let thread = std::thread::current();
     let law = thread.name().filter(|name| name.contains("::")).unwrap_or("<law>");

@@ -9,8 +9,22 @@ use super::paths::{join, relative};
 use super::workspaces;
 use crate::laws::affected::repository::Entry;
 
+/// The images from elsewhere that Dockerfiles start from.
+pub(crate) const BASES: [&str; 10] = [
+    "debian:12",
+    "golang:1.22",
+    "gradle:8",
+    "mcr.microsoft.com/dotnet/aspnet:8.0",
+    "mcr.microsoft.com/dotnet/sdk:8.0",
+    "nginx:1",
+    "node:22",
+    "python:3",
+    "redis:7",
+    "rust:1",
+];
+
 impl Naming {
-    /// An image from elsewhere as a Dockerfile has it.
+    /// One of [`BASES`] as a Dockerfile has it.
     pub(crate) fn base(&self, name: &str) -> String {
         match self.bases.as_str() {
             "" => name.to_owned(),

@@ -146,6 +146,11 @@ pub(super) fn drafts() -> impl Strategy<Value = Draft> {
     sizes.prop_flat_map(drafts_of)
 }
 
+/// Repositories of a few projects.
+pub(super) fn small_drafts(max: usize) -> impl Strategy<Value = Draft> {
+    (1..=max).prop_flat_map(drafts_of)
+}
+
 fn drafts_of(projects: usize) -> impl Strategy<Value = Draft> {
     (vec(project(), projects), any::<[bool; 5]>(), any::<bool>())
         .prop_map(|(projects, is_at_root, has_decoys)| Draft { projects, is_at_root, has_decoys })
