@@ -602,20 +602,21 @@ fn no_file_of_somebody_is_written_over() {
 
 #[test]
 fn an_update_replaces_no_file_but_the_manifest() {
-    let world = with(&[("api/Dockerfile", "FROM scratch\n"), (".gitignore", "lib/.rebuild_patterns\n")]);
+    let world =
+        with(&[("api/Dockerfile", "FROM scratch\n"), (".gitignore", "lib/Dockerfile.rebuild_patterns\n")]);
     assert_eq!(world.run(["init"]).exit, 0);
     let manifest = world.read("projects.toml");
     world.write("build_manifest.json", r#"{"lib": {"buildDir": "lib", "rebuildPatterns": ["^lib/a"]}}"#);
-    world.write("lib/Dockerfile", "FROM scratch\n").write("lib/.rebuild_patterns", "mine\n");
+    world.write("lib/Dockerfile", "FROM scratch\n").write("lib/Dockerfile.rebuild_patterns", "mine\n");
 
     let answer = world.shown(["init", "--update"]);
 
     assert_snapshot!(answer, @"
-    stderr: error: `lib/.rebuild_patterns` is there already, so nothing was written
+    stderr: error: `lib/Dockerfile.rebuild_patterns` is there already, so nothing was written
     stderr:   hint: git does not see the file: rename it, or remove it from `.gitignore`
     [exit: 2]
     ");
-    assert_eq!(world.read("lib/.rebuild_patterns"), "mine\n");
+    assert_eq!(world.read("lib/Dockerfile.rebuild_patterns"), "mine\n");
     assert_eq!(world.read("projects.toml"), manifest);
 }
 
