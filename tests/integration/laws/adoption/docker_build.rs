@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 
 use super::dockerfiles::BASES;
-use super::image::{ASSETS, Image, Naming, SECRET};
+use super::image::{self, ASSETS, Image, Naming, SECRET};
 use crate::laws::affected::repository::Entry;
 use crate::support::bed::setting;
 use crate::support::engines::BedEngine;
@@ -81,12 +81,13 @@ impl DockerBuild {
         succeed(command.arg(folder.path()));
     }
 
-    /// Builds an image of a checkout as anybody would, under all names that Dockerfiles have for it.
-    pub(super) fn build(&self, image: &Image, all: &[Image], checkout: &Path) {
+    /// Builds the image at this place as anybody would from a checkout, under all names that Dockerfiles have for it.
+    pub(super) fn build(&self, at: usize, all: &[Image], checkout: &Path) {
+        let image = &all[at];
         let mut command = self.command();
         let mut dockerfile = checkout.join(&image.dockerfile);
         let rewritten = tempfile::tempdir().unwrap();
-        let parents = image.named_contexts().map(|(name, parent)| (name, self.name_of(&all[parent])));
+        let parents = image.named_contexts().map(|(name, parent)| (name, self.name_of(parent)));
         if self.engine.is_docker_20_10() {
             // It knows no named contexts: the Dockerfile names images for them.
             let mut text = std::fs::read_to_string(&dockerfile).unwrap();
@@ -123,9 +124,13 @@ impl DockerBuild {
             let (id, variable) = SECRET;
             command.args(["--secret", &format!("id={id},env={variable}")]).env(variable, SECRET_VALUE);
         }
-        let name = format!("{}/{}", self.naming.registry, image.name);
-        for name in [self.name_of(image), format!("{name}:1"), format!("{name}:latest")] {
-            command.args(["--tag", &name]);
+        command.args(["--tag", &self.name_of(at)]);
+        if image::is_meant(at, all) {
+            let name = &image.name;
+            let registry = format!("{}/{name}", self.naming.registry);
+            for name in [format!("{name}:latest"), format!("{registry}:1"), format!("{registry}:latest")] {
+                command.args(["--tag", &name]);
+            }
         }
         succeed(command.arg(checkout.join(&image.context)));
     }
@@ -141,9 +146,9 @@ impl DockerBuild {
         name
     }
 
-    /// What an image is called here.
-    pub(super) fn name_of(&self, image: &Image) -> String {
-        format!("{}:latest", image.name)
+    /// What the image at this place is called here.
+    pub(super) fn name_of(&self, at: usize) -> String {
+        format!("image-{at}-{}:latest", self.mark)
     }
 
     fn command(&self) -> Command {

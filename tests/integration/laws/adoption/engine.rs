@@ -124,14 +124,14 @@ impl Adopted {
                 let file = Entry::File { content, executable: false };
                 write(&BTreeMap::from([(image.dockerfile.clone(), file)]), checkout.path());
             }
-            self.docker_build.build(image, images, checkout.path());
+            self.docker_build.build(at, images, checkout.path());
             let has_doubtful = image.parents.iter().any(|parent| doubtful.contains(&parent.image));
             if has_doubtful || self.is_undecided(image) {
                 doubtful.insert(at);
                 continue;
             }
             let ours = self.docker_build.files(self.built(image));
-            let theirs = self.docker_build.files(&self.docker_build.name_of(image));
+            let theirs = self.docker_build.files(&self.docker_build.name_of(at));
             let paths: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
             for path in paths.into_iter().filter(|path| ours.get(*path) != theirs.get(*path)) {
                 let (ours, theirs) = (ours.get(path), theirs.get(path));

@@ -66,7 +66,20 @@ pub(crate) struct Parent {
     pub(super) form: Form,
 }
 
+/// Whether Dockerfiles mean the image at this place by its name, which others can have too if nobody builds them.
+pub(super) fn is_meant(at: usize, images: &[Image]) -> bool {
+    let image = &images[at];
+    let is_taken = images.iter().any(|other| other.takes_name_of(image));
+    let is_second = images[..at].iter().any(|other| other.name == image.name);
+    image.evidence != Evidence::Nobody || !is_taken && !is_second
+}
+
 impl Image {
+    /// Whether somebody builds it under the name of another one, which nobody builds.
+    fn takes_name_of(&self, other: &Self) -> bool {
+        self.name == other.name && self.evidence != Evidence::Nobody
+    }
+
     /// The contexts that its Dockerfile has a name for, with the places of the images that they are.
     pub(crate) fn named_contexts(&self) -> impl Iterator<Item = (String, usize)> {
         let parents = self.parents.iter().enumerate();
@@ -243,13 +256,9 @@ fn parents(project: &ProjectDraft, at: usize, images: &[Image]) -> Vec<Parent> {
     for (index, form) in project.parents.iter().filter(|_| at > 0) {
         let parent = index.index(at);
         let other = &images[parent];
-        // Nobody can name what another image is called as well.
-        let is_other_meant =
-            images.iter().any(|one| one.name == other.name && one.evidence != Evidence::Nobody);
-        if !seen.insert(parent)
-            || other.name == image.name
-            || (other.evidence == Evidence::Nobody && is_other_meant)
-        {
+        let is_shadowed =
+            other.evidence == Evidence::Nobody && images.iter().any(|one| one.takes_name_of(other));
+        if !seen.insert(parent) || other.name == image.name || is_shadowed {
             continue;
         }
         let form = match form {
