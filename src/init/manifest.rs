@@ -68,6 +68,7 @@ pub(super) fn projects(proposal: &Proposal, empty: Empty) -> String {
         });
         push_table(&mut text, "secrets", secrets);
         push_list(&mut text, "ssh", &project.ssh);
+        push_list(&mut text, "tags", &project.tags);
         if !project.is_deployed {
             push(&mut text, "deploy", "false");
         }

@@ -24,6 +24,7 @@ mod references;
 mod request;
 mod resolver;
 mod roles;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod usable;
@@ -45,7 +46,7 @@ pub use write::write;
 
 use crate::config::{ContextSource, WorkspaceName};
 use crate::git::Snapshot;
-use crate::model::{BranchName, ImagePattern, ImagePrefix, Platform, ProjectName, RepoPath};
+use crate::model::{BranchName, ImagePattern, ImagePrefix, Platform, ProjectName, RepoPath, Tag};
 use crate::workspace::MANIFEST;
 
 /// What would be written, and what of it nobody said.
@@ -121,6 +122,9 @@ pub struct Project {
     secrets: BTreeMap<String, SecretFrom>,
     #[serde(skip)]
     ssh: Vec<String>,
+    /// The tags that a deployment moves besides.
+    #[serde(serialize_with = "shown")]
+    pub tags: BTreeSet<Tag>,
     #[serde(rename = "deploy")]
     pub is_deployed: bool,
     /// Where it was found.

@@ -6,8 +6,8 @@ use super::candidates::Candidate;
 use super::evidence::{Build, NamedContext, SecretFrom};
 use super::names::{self, Given, Wish};
 use super::references::{self, Images};
-use super::roles;
 use super::{FillIn, Guess, Ignored, Project, Proposal, SourceLocation};
+use super::{roles, tags};
 use crate::config::ContextSource;
 use crate::dockerfile::SessionMount;
 use crate::git::{GitError, Snapshot};
@@ -27,6 +27,7 @@ pub(super) fn fill(
     let images = references::resolve(proposal, candidates, &given);
     let names = given.names;
     let by_name = ByName { candidates, names: &names };
+    let tags = tags::moving(candidates);
     let mut projects = Vec::new();
     for (at, candidate) in candidates.iter().enumerate() {
         let Candidate { build, target, reading, context } = candidate;
@@ -49,6 +50,7 @@ pub(super) fn fill(
             contexts,
             secrets: secrets(proposal, snapshot, build)?,
             ssh: build.ssh.clone(),
+            tags: tags[at].clone(),
             is_deployed: true,
             found: Guess { at: build.found.clone(), says: build.says.clone() },
         });

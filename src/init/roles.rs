@@ -32,6 +32,7 @@ pub(super) fn assign(
             continue;
         };
         project.is_deployed = false;
+        project.tags.clear();
         let says = format!("`deploy` of `{name}` is `false`: {why}");
         proposal.guesses.push(Guess { at: candidate.build.found.clone(), says });
     }

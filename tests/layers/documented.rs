@@ -124,7 +124,7 @@ fn init_prints_the_fields_that_are_documented() {
     world.write("api/Dockerfile", "FROM lib AS base\nFROM base\nCOPY run /\n").write("api/run", "a");
     world.write(
         "compose.yaml",
-        "services:\n  api:\n    build:\n      context: api\n      target: base\n      args: { A: b }\n  db: { image: postgres }\n",
+        "services:\n  api:\n    image: api:latest\n    build:\n      context: api\n      target: base\n      args: { A: b }\n  db: { image: postgres }\n",
     );
     world.write("tool/Dockerfile", "FROM scratch\nCOPY run /\n").write("tool/run", "a");
     world.write("web/Dockerfile", "ARG TAG\nFROM node:$TAG\nCOPY . /\n").write("web/a", "a");

@@ -410,6 +410,7 @@ fn the_answer_can_be_read_by_programs() {
           "needs": [],
           "platforms": [],
           "build_args": {},
+          "tags": [],
           "deploy": true,
           "found": {
             "at": "api/Dockerfile",

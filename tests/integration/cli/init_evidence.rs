@@ -65,6 +65,38 @@ fn targets_of_bake_files_are_projects() {
 }
 
 #[test]
+fn a_tag_that_usually_moves_is_moved_by_deployments_and_a_version_is_not() {
+    let service = |name: &str, image: &str, more: &str| {
+        format!("  {name}:\n    image: {image}\n    build: {{context: {name}{more}}}\n")
+    };
+    let compose = "services:\n".to_owned()
+        + &service("api", "acme/api:1.4.0", ", tags: ['acme/api:latest', 'acme/api:stable']")
+        + &service("web", "acme/web:${TAG:-dev}", "")
+        + &service("api-tests", "acme/api-tests:latest", "")
+        + &service("red", "acme/colours:latest", "")
+        + &service("blue", "acme/colours:edge", "");
+    let dockerfiles = ["api", "web", "api-tests", "red", "blue"].map(|name| format!("{name}/Dockerfile"));
+    let mut files = vec![("compose.yaml", compose.as_str())];
+    files.extend(dockerfiles.iter().map(|path| (path.as_str(), "FROM scratch\nCMD [\"a\"]\n")));
+    let world = world(&files);
+
+    world.shown(["init"]);
+
+    let manifest = std::fs::read_to_string(world.file("projects.toml")).unwrap();
+    let tags: Vec<&str> = manifest.lines().filter(|line| line.starts_with(['[', 't'])).collect();
+    let expected = [
+        "[workspace]",
+        "[projects.api]",
+        r#"tags = ["latest", "stable"]"#,
+        "[projects.api-tests]",
+        "[projects.blue]",
+        "[projects.red]",
+        "[projects.web]",
+    ];
+    assert_eq!(tags, expected, "{manifest}");
+}
+
+#[test]
 fn artifacts_of_skaffold_are_projects() {
     let world = world(&[
         (

@@ -130,7 +130,7 @@ fn false_findings(workspace: &Workspace, snapshot: &Snapshot<'_>, proposal: &Pro
 fn a_proposal_is_right_or_says_what_is_not_sure() {
     let store = Store::new();
     let (mut decided, mut undecided) = (0, 0);
-    let mut runner = TestRunner::new(config(200));
+    let mut runner = TestRunner::new(config(50));
     let cases = runner.config().cases;
 
     runner
