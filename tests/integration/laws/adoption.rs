@@ -24,7 +24,7 @@ use proptest::test_runner::TestRunner;
 
 use self::repository::{Repository, Truth, key, repositories};
 use crate::laws::affected::repository::{Entry, Store};
-use crate::laws::config;
+use crate::laws::config_of;
 
 /// At most this share of what is decided may be undecided, in percent.
 const MAX_UNDECIDED: usize = 5;
@@ -130,7 +130,7 @@ fn false_findings(workspace: &Workspace, snapshot: &Snapshot<'_>, proposal: &Pro
 fn a_proposal_is_right_or_says_what_is_not_sure() {
     let store = Store::new();
     let (mut decided, mut undecided) = (0, 0);
-    let mut runner = TestRunner::new(config(50));
+    let mut runner = TestRunner::new(config_of([50, 2_000]));
     let cases = runner.config().cases;
 
     runner

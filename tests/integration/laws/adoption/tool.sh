@@ -3,8 +3,9 @@
 set -eu
 
 # The files of a package, and of the library if the package names it.
+below=''
 package() {
-    find "$1" -type f ! -path '*/dist/*' ! -path '*/build/*' ! -path '*/target/*' | sort | while read -r file; do
+    find "$1" $below -type f ! -path '*/dist/*' ! -path '*/build/*' ! -path '*/target/*' | sort | while read -r file; do
         echo "$file"
         cat "$file"
     done
@@ -28,6 +29,8 @@ dotnet:*)
     ;;
 go:mod*) cat go.mod go.sum >/dev/null ;;
 go:*)
+    # A package of Go is one folder.
+    below='-maxdepth 1'
     mkdir -p "${3%/*}"
     { cat go.mod go.sum; package "${4#./}"; } >"$3"
     ;;
