@@ -20,6 +20,7 @@ use crate::record::RecordError;
 use crate::registry::RegistryError;
 use crate::secrets::SecretsError;
 use crate::simulate::SimulateError;
+use crate::watch::WatchError;
 use crate::workspace::WorkspaceError;
 
 /// Any reason why a command could not do what it was asked.
@@ -112,6 +113,8 @@ pub enum Error {
     #[error("the projects `{}` and `{}` would both have the variable `{variable}`", .projects[0], .projects[1])]
     SameVariable { variable: String, projects: [ProjectName; 2] },
     #[error(transparent)]
+    Watch(#[from] WatchError),
+    #[error(transparent)]
     Lint(#[from] LintError),
     #[error(transparent)]
     Fix(#[from] WriteError),
@@ -144,6 +147,7 @@ impl Error {
             Self::Install(error) => error.kind(),
             Self::Deploy(error) => error.kind(),
             Self::Validate(error) => error.kind(),
+            Self::Watch(error) => error.kind(),
             Self::Lint(error) => error.kind(),
             Self::Fix(error) => error.kind(),
             Self::Simulate(error) => error.kind(),
@@ -198,6 +202,7 @@ impl Error {
             Self::Install(error) => error.hint(),
             Self::Deploy(error) => error.hint(),
             Self::Validate(error) => error.hint(),
+            Self::Watch(error) => error.hint(),
             Self::Lint(error) => error.hint(),
             Self::Fix(error) => error.hint(),
             Self::Simulate(error) => error.hint(),

@@ -40,6 +40,7 @@ mod report;
 mod secrets;
 mod simulate;
 mod tls;
+mod watch;
 mod workspace;
 
 pub use cli::main;

@@ -17,7 +17,7 @@ use crate::report::json::{BuildJson, PlanJson};
 use crate::report::text;
 use crate::workspace::Workspace;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Args, Default)]
 pub(super) struct Arguments {
     /// Projects to build, with their dependencies [default: all].
     projects: Vec<String>,
@@ -45,6 +45,13 @@ pub(super) struct Arguments {
     /// Fetch submodules that are missing, or lack the commit.
     #[arg(long)]
     fetch: bool,
+}
+
+impl Arguments {
+    /// Those of a local build.
+    pub(super) fn local(projects: Vec<String>, jobs: Option<NonZeroUsize>) -> Self {
+        Self { projects, jobs, local: true, ..Self::default() }
+    }
 }
 
 pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Arguments) -> Result<Exit, Error> {
@@ -112,6 +119,6 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
     })
 }
 
-fn at_least_one(number: &str) -> Result<NonZeroUsize, &'static str> {
+pub(super) fn at_least_one(number: &str) -> Result<NonZeroUsize, &'static str> {
     number.parse().map_err(|_| "a number from 1 is expected")
 }

@@ -43,6 +43,7 @@ mod taint;
 #[cfg(test)]
 mod tests;
 mod unlock;
+mod watch;
 mod why;
 
 use std::ffi::OsString;
@@ -85,6 +86,8 @@ enum Command {
     Init(init::Arguments),
     /// Build the images that are missing from the cache.
     Build(build::Arguments),
+    /// Build locally what a saved file affects, and run a program with the images.
+    Watch(watch::Arguments),
     /// Promote the images of a commit, then apply Terraform and restart services, project by project.
     Deploy(deploy::Arguments),
     /// Show what an environment runs and whether a deployment is in progress.
@@ -196,6 +199,7 @@ fn run(context: &CommandContext, signals: &Signals, command: &Command) -> Result
     match command {
         Command::Init(arguments) => init::run(context, arguments),
         Command::Build(arguments) => build::run(context, signals, arguments),
+        Command::Watch(arguments) => watch::run(context, signals, arguments),
         Command::Deploy(arguments) => deploy::run(context, signals, arguments),
         Command::Status(arguments) => status::run(context, arguments),
         Command::History(arguments) => status::history(context, arguments),

@@ -52,16 +52,28 @@ pub fn text(images: &Images) -> String {
 /// # Errors
 /// [`SameVariable`] for names that differ only in what a variable's name can't have.
 pub fn env(images: &Images) -> Result<String, SameVariable> {
-    let mut variables: BTreeMap<String, (&ProjectName, ImageRef)> = BTreeMap::new();
-    for (project, (image, digest)) in images {
-        let variable = variable(project);
-        if let Some((other, _)) = variables.get(&variable) {
-            return Err(SameVariable { projects: [(*other).clone(), project.clone()], variable });
-        }
-        variables.insert(variable, (project, image.pinned(*digest)));
-    }
+    let pinned = images.iter().map(|(project, (image, digest))| (project, image.pinned(*digest)));
     // Without quotes, which files of variables would keep: no shell sees anything else in a reference.
-    Ok(variables.iter().map(|(variable, (_, image))| format!("{variable}={image}\n")).collect())
+    Ok(variables(pinned)?.iter().map(|(variable, image)| format!("{variable}={image}\n")).collect())
+}
+
+/// The variable of each project, such as `API_V2_IMAGE` for `api.v2`.
+///
+/// # Errors
+/// [`SameVariable`] for names that differ only in what a variable's name can't have.
+pub fn variables<'p>(
+    images: impl Iterator<Item = (&'p ProjectName, ImageRef)>,
+) -> Result<BTreeMap<String, ImageRef>, SameVariable> {
+    let mut variables = BTreeMap::new();
+    let mut owners: BTreeMap<String, &ProjectName> = BTreeMap::new();
+    for (project, image) in images {
+        let variable = variable(project);
+        if let Some(other) = owners.insert(variable.clone(), project) {
+            return Err(SameVariable { projects: [other.clone(), project.clone()], variable });
+        }
+        variables.insert(variable, image);
+    }
+    Ok(variables)
 }
 
 /// A Compose file to be read after others: it gives the service of each project its image.

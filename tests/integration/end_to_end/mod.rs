@@ -18,3 +18,4 @@ mod platforms;
 mod submodules;
 pub(crate) mod support;
 mod trouble;
+mod watch;

@@ -1,0 +1,126 @@
+//! Tells when files of a work tree have changed, as the operating system reports it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::WatchError;
+
+/// Changes that follow each other within this time count as one: editors and git write several files.
+const QUIET: Duration = Duration::from_millis(150);
+
+/// After this time a change is told though others follow.
+const MAX_WAIT: Duration = Duration::from_secs(2);
+
+/// The paths that changed, below the work tree.
+pub type Changed = BTreeSet<PathBuf>;
+
+/// A work tree whose changes are collected from the moment that this is made.
+pub struct WatchedFiles {
+    folder: PathBuf,
+    events: UnboundedReceiver<notify::Result<Event>>,
+    /// Sends the events for as long as it lives.
+    _watcher: RecommendedWatcher,
+}
+
+impl WatchedFiles {
+    /// # Errors
+    /// [`WatchError::Watch`] when the system refuses, usually because there are too many folders.
+    pub fn of(folder: &Path) -> Result<Self, WatchError> {
+        let failed = |source| WatchError::Watch { folder: folder.to_owned(), source };
+        let (sender, events) = unbounded_channel();
+        // The receiver goes first when both end.
+        let send = move |event| drop(sender.send(event));
+        let config = Config::default().with_follow_symlinks(false);
+        let mut watcher = RecommendedWatcher::new(send, config).map_err(failed)?;
+        watcher.watch(folder, RecursiveMode::Recursive).map_err(failed)?;
+        Ok(Self { folder: folder.to_owned(), events, _watcher: watcher })
+    }
+
+    /// Waits until something changed, and then until nothing more does for [`QUIET`], or for [`MAX_WAIT`] in all.
+    ///
+    /// # Errors
+    /// [`WatchError::Watch`] when the system stops to report, such as for a new folder that is one too many.
+    pub async fn changed(&mut self) -> Result<Changed, WatchError> {
+        let mut changed = Changed::new();
+        while changed.is_empty() {
+            self.take(&mut changed, None).await?;
+        }
+        let deadline = tokio::time::Instant::now() + MAX_WAIT;
+        while tokio::time::Instant::now() < deadline {
+            if !self.take(&mut changed, Some(QUIET)).await? {
+                break;
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Takes the next event, if there is one in time.
+    async fn take(&mut self, changed: &mut Changed, within: Option<Duration>) -> Result<bool, WatchError> {
+        let event = match within {
+            None => self.events.recv().await,
+            Some(time) => match tokio::time::timeout(time, self.events.recv()).await {
+                Ok(event) => event,
+                Err(_) => return Ok(false),
+            },
+        };
+        let event = event.expect("the watcher lives as long as `self`, and sends until then");
+        let event = event.map_err(|source| WatchError::Watch { folder: self.folder.clone(), source })?;
+        // The system dropped events: anything may have changed.
+        if event.need_rescan() {
+            changed.insert(PathBuf::from("."));
+        }
+        // Builds read files, too.
+        let is_change =
+            matches!(event.kind, EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_));
+        let below =
+            event.paths.iter().filter(|_| is_change).filter_map(|path| path.strip_prefix(&self.folder).ok());
+        changed.extend(below.filter(|path| !path.starts_with(".git")).map(Path::to_owned));
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_written_is_a_change_and_what_is_read_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        fs::create_dir_all(root.join(".git")).unwrap();
+        fs::create_dir_all(root.join("api/src")).unwrap();
+        fs::write(root.join("api/src/old"), "1").unwrap();
+        let mut files = WatchedFiles::of(&root).unwrap();
+
+        fs::write(root.join(".git/index"), "").unwrap();
+        fs::read(root.join("api/src/old")).unwrap();
+        fs::write(root.join("api/src/new"), "2").unwrap();
+        fs::remove_file(root.join("api/src/old")).unwrap();
+        let changed = files.changed().await.unwrap();
+
+        assert_eq!(changed, Changed::from(["api/src/new".into(), "api/src/old".into()]));
+        fs::read(root.join("api/src/new")).unwrap();
+        let next = tokio::time::timeout(2 * QUIET, files.changed()).await;
+        assert!(next.is_err(), "{next:?}");
+    }
+
+    #[tokio::test]
+    async fn files_of_a_new_folder_are_watched() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let mut files = WatchedFiles::of(&root).unwrap();
+
+        fs::create_dir_all(root.join("lib/src")).unwrap();
+        assert!(!files.changed().await.unwrap().is_empty());
+        fs::write(root.join("lib/src/a"), "1").unwrap();
+        let changed = files.changed().await.unwrap();
+
+        assert_eq!(changed, Changed::from(["lib/src/a".into()]));
+    }
+}

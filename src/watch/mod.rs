@@ -1,0 +1,9 @@
+//! Tells when files of a work tree change, and runs a program until they do.
+
+mod error;
+mod files;
+mod program;
+
+pub use error::WatchError;
+pub use files::{Changed, WatchedFiles};
+pub use program::{Ended, Program};
