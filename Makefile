@@ -1,6 +1,6 @@
 # Everything the scripts need besides Rust and Docker they install themselves.
 .DEFAULT_GOAL := help
-.PHONY: help demo test features size bed bed-down bench fuzz soak mutants
+.PHONY: help demo test docs features size bed bed-down bench fuzz soak mutants
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -14,6 +14,9 @@ test: bed ## start the test bed, then run all checks and tests
 	scripts/deny
 	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run; else cargo test; fi
 	scripts/words
+
+docs: ## build the documentation as a book, target/book/index.html
+	scripts/docs
 
 features: ## compile and test the program without its optional features
 	cargo clippy --no-default-features -- -D warnings

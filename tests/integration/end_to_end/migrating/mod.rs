@@ -1,4 +1,4 @@
-//! The pages of `docs/migrating`: each is a session, and does here what it says.
+//! Pages of the documentation that are sessions, those of `docs/migrating` and `docs/getting-started.md`: each does here what it says.
 
 mod page;
 mod session;
@@ -39,6 +39,11 @@ fn the_session_from_bake_prints_what_its_page_shows() {
 #[test]
 fn the_session_from_git_diff_prints_what_its_page_shows() {
     with_a_registry(BedEngine::Tls).run(&Page::read("from-git-diff.md"));
+}
+
+#[test]
+fn the_session_of_the_first_five_minutes_prints_what_its_page_shows() {
+    Session::new(Shop::new().on(BedEngine::Current)).run(&Page::read("../getting-started.md"));
 }
 
 fn with_a_registry(engine: BedEngine) -> Session {
