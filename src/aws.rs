@@ -133,8 +133,8 @@ impl AwsError {
             ),
             Self::AssumeRole { source, .. } => match &**source {
                 Self::Denied { .. } => Some(
-                    "the role's trust policy must allow it, with this `external_id` if there is one, and so must \
-                     the policy of who assumes it: see `docs/aws.md`"
+                    "the role's trust policy must allow it, with this `external_id` if there is one, and the policy \
+                     of who assumes it must allow `sts:AssumeRole` on the role"
                         .to_owned(),
                 ),
                 source => source.hint(),
@@ -144,9 +144,9 @@ impl AwsError {
             Self::NotBuiltIn => {
                 Some("install one with the features `ecr` and `deploy`, which are there by default".to_owned())
             }
-            Self::Denied { .. } => Some("`docs/aws.md` lists the permissions that are needed".to_owned()),
+            Self::Denied { .. } => Some("allow the action in the IAM policy of the principal that is denied".to_owned()),
             Self::Limit { .. } => {
-                Some("`docs/aws.md` lists the quotas, and which of them AWS raises on request".to_owned())
+                Some("ask AWS to raise the quota, in Service Quotas, or delete what is no longer used".to_owned())
             }
             Self::Key { .. } => Some(
                 "see whether `kms_key` is a key of this region that is enabled, and that its policy lets this role use it"

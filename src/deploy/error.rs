@@ -86,7 +86,10 @@ impl DeployError {
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoDeployRegistry => Some("add it: `docs/projects-toml.md` says how".to_owned()),
+            Self::NoDeployRegistry => Some(
+                "add a table `[deploy]`: `kind = \"ecr\"` and a `region`, or `kind = \"oci\"` and a `host`"
+                    .to_owned(),
+            ),
             Self::UnknownEnvironment { known, .. } if known.is_empty() => {
                 Some("`projects.toml` has no `[environments.<name>]`".to_owned())
             }

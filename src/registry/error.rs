@@ -135,14 +135,14 @@ impl RegistryError {
                     // ECR says so of far more than missing permissions.
                     host if host.contains(".dkr.ecr.") => answer
                         .is_about_permissions()
-                        .then(|| "`docs/aws.md` lists the permissions that are needed".to_owned()),
+                        .then(|| "allow the action in the IAM policy of the principal that is denied".to_owned()),
                     host => Some(format!("log in with `docker login {host}`")),
                 })
             }
             Self::Limit { answer, .. } => Some(
                 match answer.message.contains("tags per image") {
                     true => "take tags of that image away: ECR allows 1,000, and raises that for nobody",
-                    false => "`docs/aws.md` lists the quotas of ECR, and which of them AWS raises on request",
+                    false => "ask AWS to raise the quota of ECR, in Service Quotas, or delete images that are no longer used",
                 }
                 .to_owned(),
             ),

@@ -14,19 +14,19 @@ use super::reference;
 use super::sources::sources;
 use super::world::World;
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The pages at the root and in `docs`.
-fn pages() -> BTreeMap<PathBuf, String> {
+pub(crate) fn pages() -> BTreeMap<PathBuf, String> {
     let at_root = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path());
     let at_root = at_root.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
     let all = at_root.chain(files(&root().join("docs"), "md"));
     all.map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
 }
 
-fn page(name: &str) -> String {
+pub(crate) fn page(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
@@ -252,7 +252,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
 }
 
 /// The text without blocks of code.
-fn without_blocks(text: &str) -> String {
+pub(crate) fn without_blocks(text: &str) -> String {
     let mut is_code = false;
     let mut kept = String::new();
     for line in text.lines() {
@@ -267,13 +267,13 @@ fn without_blocks(text: &str) -> String {
 }
 
 /// The text without blocks of code and code within lines, other than in the text of links.
-fn without_code(text: &str) -> String {
+pub(crate) fn without_code(text: &str) -> String {
     let within_line = Regex::new(r"`[^`\n]*\]\([^`\n]*`").unwrap();
     within_line.replace_all(&without_blocks(text), "").into_owned()
 }
 
 /// The path without `..`.
-fn plain(path: &Path) -> PathBuf {
+pub(crate) fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for component in path.components() {
         match component {

@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a source that can't be read, fails the test")]
 
+#[path = "../support/bed.rs"]
+mod bed;
+mod blocks;
+mod book;
 mod circles;
 mod documented;
 #[path = "../support/reference.rs"]

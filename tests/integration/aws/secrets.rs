@@ -127,7 +127,7 @@ async fn a_secret_that_cannot_be_read_is_named_and_nothing_is_built() {
     stderr: error: cannot use the secret `parameter` of `api`
     stderr:   because: cannot read `/npm` of the SSM Parameter Store
     stderr:   because: AWS denies it: AccessDeniedException: no
-    stderr:   hint: `docs/aws.md` lists the permissions that are needed
+    stderr:   hint: allow the action in the IAM policy of the principal that is denied
     [exit: 3]
     ");
     insta::assert_snapshot!(shown[2], @"

@@ -32,7 +32,7 @@ async fn who_may_not_make_repositories_is_told_so_at_once() {
     insta::assert_snapshot!(answer, @"
     stderr: error: cannot create the repository `[repository]`
     stderr:   because: AWS denies it: AccessDeniedException: User: arn:aws:iam::1:user/ci is not authorized
-    stderr:   hint: `docs/aws.md` lists the permissions that are needed
+    stderr:   hint: allow the action in the IAM policy of the principal that is denied
     [exit: 3]
     ");
     assert_eq!(tries, 1);
