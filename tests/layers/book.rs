@@ -14,7 +14,8 @@ use super::sources::sources;
 
 /// The blocks of code of all pages.
 fn all_blocks() -> Vec<Block> {
-    pages().into_iter().flat_map(|(file, text)| blocks(&file, &text)).collect()
+    let of_page = |(file, text): (PathBuf, String)| blocks(file.strip_prefix(root()).unwrap(), &text);
+    pages().into_iter().flat_map(of_page).collect()
 }
 
 /// The links of a page, without those that lead elsewhere.
