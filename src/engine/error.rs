@@ -10,14 +10,18 @@ use crate::model::{ErrorKind, ImageRef, RepoPath};
 pub(super) const DOCKER_HUB_REGISTRY: &str = "registry-1.docker.io";
 
 /// What the engine says, in lower case, of a push that will fail every time.
-const REFUSALS: [&str; 6] = [
+const REFUSALS: [&str; 7] = [
     "denied",
     "unauthorized",
     "forbidden",
     "authentication required",
     "no basic auth credentials",
     "does not exist",
+    HEAD_REFUSAL,
 ];
+
+/// What the engine says, in lower case, where a registry refused to say whether a layer is there: that answer has no body.
+const HEAD_REFUSAL: &str = "parsing http 403 response body";
 
 #[derive(Debug, Error)]
 pub enum EngineError {
@@ -76,7 +80,7 @@ pub enum EngineError {
     #[error("the engine could not pull it: {message}")]
     ImagePull { image: Box<ImageRef>, message: String },
     /// The engine could not push; only its text says whether it was denied or cut off.
-    #[error("the engine could not push it: {message}")]
+    #[error("the engine could not push it: {message}{}", unsaid(.message))]
     PushFailed {
         image: Box<ImageRef>,
         message: String,
@@ -89,6 +93,20 @@ fn failed(step: Option<&str>, message: &str) -> String {
     match step {
         Some(step) => format!("step `{step}` failed: {message}"),
         None => format!("the build failed: {message}"),
+    }
+}
+
+/// What a refusal without words is about.
+fn unsaid(message: &str) -> &'static str {
+    let message = message.to_lowercase();
+    match message.contains(HEAD_REFUSAL)
+        || message.contains("head request") && message.contains("403 forbidden")
+    {
+        true => {
+            "; the registry did not say why it may not be asked whether a layer is there: in ECR, that takes \
+             `ecr:BatchCheckLayerAvailability`"
+        }
+        false => "",
     }
 }
 
@@ -341,6 +359,7 @@ mod tests {
             ("denied: requested access to the resource is denied", false),
             ("unauthorized: authentication required", false),
             ("no basic auth credentials", false),
+            ("error parsing HTTP 403 response body: unexpected end of JSON input: \"\"", false),
             ("name unknown: The repository with name 'api' does not exist in the registry", false),
             ("An image does not exist locally with the tag: r.example/api", false),
         ] {

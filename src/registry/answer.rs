@@ -52,6 +52,11 @@ impl Answer {
         self.code.as_deref() == Some("TAG_INVALID") && self.message.contains("already exists")
     }
 
+    /// Whether it has no words, as the answer to HEAD.
+    pub(super) fn says_nothing(&self) -> bool {
+        self.code.is_none() && self.message.is_empty()
+    }
+
     /// Whether IAM has refused it, in the words that all of AWS uses.
     pub(super) fn is_about_permissions(&self) -> bool {
         self.message.contains("not authorized to perform")

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION};
 use reqwest::{StatusCode, Url};
 
+use super::answer::Answer;
 use super::authorization::Scope;
 use super::distribution::{check_stored, verify};
 use super::error::RegistryError;
@@ -91,8 +92,31 @@ impl Transport {
         digest: &ManifestDigest,
         size_bytes: u64,
     ) -> Result<bool, RegistryError> {
-        let found = self.ask_for_push(blob, self.client().head(self.blob_url(blob, digest))).await?;
+        let found = match self.ask_for_push(blob, self.client().head(self.blob_url(blob, digest))).await {
+            Err(RegistryError::Denied { image, answer }) if answer.says_nothing() => {
+                return Err(self.why_denied(blob, digest, image, answer).await);
+            }
+            found => found?,
+        };
         Ok(found.is_some_and(|headers| stated_size(&headers).is_none_or(|stated| stated == size_bytes)))
+    }
+
+    /// The answer to HEAD has no body, so GET is asked what is denied. Where that is not, it is the question itself.
+    async fn why_denied(
+        &self,
+        blob: &ImageRef,
+        digest: &ManifestDigest,
+        image: Box<ImageRef>,
+        answer: Answer,
+    ) -> RegistryError {
+        match self.open_blob(blob, digest).await {
+            Err(denied @ RegistryError::Denied { .. }) => denied,
+            Ok(_) | Err(_) => {
+                let message = "it may not be asked whether the layer is there; in ECR, that is not authorized to perform: \
+                               ecr:BatchCheckLayerAvailability";
+                RegistryError::Denied { image, answer: Answer { message: message.to_owned(), ..answer } }
+            }
+        }
     }
 
     pub(super) async fn open_upload(&self, blob: &ImageRef) -> Result<Url, RegistryError> {

@@ -29,8 +29,8 @@ impl Transport {
             match response.status() {
                 StatusCode::OK if named.is_some() => Ok(named),
                 StatusCode::NOT_FOUND if is_registry(response.headers()) => Ok(None),
-                // The answer to HEAD has no body: only GET can tell a registry's answer from a proxy's.
-                StatusCode::OK | StatusCode::NOT_FOUND => {
+                // The answer to HEAD has no body: only GET can tell a registry's answer from a proxy's, and says what is denied.
+                StatusCode::OK | StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => {
                     Ok(self.manifest_once(image).await?.map(|manifest| manifest.digest()))
                 }
                 _ => Err(refuse(image, response).await?),
@@ -61,6 +61,28 @@ impl Transport {
         }
         let image = repository.pinned(*digest);
         self.manifest(&image).await?.ok_or_else(|| RegistryError::missing(&image))
+    }
+
+    /// Waits until the registry knows a repository that was just created: parts of ECR may not, for a moment. Any other trouble
+    /// is for the request that needs the repository.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unavailable`] when it still doesn't know it.
+    pub(super) async fn until_known(&self, repository: &ImageRef) -> Result<(), RegistryError> {
+        self.retrying(async || {
+            let Ok(reply) = self.ask_manifest(Method::GET, repository).await else { return Ok(()) };
+            if reply.status() != StatusCode::NOT_FOUND {
+                return Ok(());
+            }
+            match read_answer(repository, reply).await {
+                Ok(answer) if answer.code.as_deref() == Some("NAME_UNKNOWN") => {
+                    let image = Box::new(repository.clone());
+                    Err(RegistryError::Unavailable { image, answer, retry_after: None })
+                }
+                _ => Ok(()),
+            }
+        })
+        .await
     }
 
     async fn manifest_once(&self, image: &ImageRef) -> Result<Option<Manifest>, RegistryError> {
@@ -194,10 +216,14 @@ impl Transport {
     ) -> Result<bool, RegistryError> {
         let request = self.client().head(self.manifest_url(image));
         let request = request.header(ACCEPT, MANIFEST_TYPES.join(", "));
-        let Some(headers) = self.ask_for_push(image, request).await? else { return Ok(false) };
+        let found = match self.ask_for_push(image, request).await {
+            Err(RegistryError::Denied { answer, .. }) if answer.says_nothing() => Some(HeaderMap::new()),
+            found => found?,
+        };
+        let Some(headers) = found else { return Ok(false) };
         match stated_digest(&headers) {
             Some(stated) => Ok(stated == digest),
-            // Only the content can tell then.
+            // Only the answer to GET can tell then: the content, or what is denied.
             None => Ok(self.manifest_once(image).await?.is_some_and(|there| there.digest() == digest)),
         }
     }

@@ -135,7 +135,11 @@ impl Registry for EcrRegistry {
         &self,
         repository: &RepositoryName,
     ) -> Result<Vec<RepositoryChange>, RegistryError> {
-        self.reconciler.ensure(repository).await
+        let changes = self.reconciler.ensure(repository).await?;
+        if changes.contains(&RepositoryChange::Created) {
+            self.oci.transport().until_known(&self.oci.repository(repository)).await?;
+        }
+        Ok(changes)
     }
 
     async fn tag(

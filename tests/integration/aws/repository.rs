@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::aws::REGION;
 use crate::support::bed::setting;
-use crate::support::proxy::Proxy;
+use crate::support::proxy::{Fault, Proxy, Rule};
 use crate::support::shop::{Cache, Shop};
 use crate::support::world::Answer;
 
@@ -192,6 +192,22 @@ async fn two_that_make_a_repository_at_once_both_succeed() {
     let created = answers.iter().filter(|answer| changes(answer).contains(&"created".to_owned()));
     assert_eq!(created.count(), 1, "{answers:?}");
     assert_eq!(changes(&ensure(&shop)), [""; 0]);
+}
+
+// issue 17: A13
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_that_the_registry_does_not_know_yet_is_waited_for() {
+    let body = r#"{"errors":[{"code":"NAME_UNKNOWN","message":"The repository does not exist"}]}"#.to_owned();
+    let unknown = Fault::Status { code: 404, headers: Vec::new(), body };
+    let rule = Rule { method: "GET", path: "/manifests/latest", times: 2, fault: unknown };
+    let proxy = Proxy::start(&setting("AWS_1"), [rule]).await;
+    let shop = Shop::new().cache(Cache::Ecr(proxy.host().to_owned())).plain([]);
+
+    let created = changes(&ensure(&shop));
+
+    assert_eq!(created[0], "created");
+    let asked = proxy.record().into_iter().filter(|passed| passed.path.ends_with("/manifests/latest"));
+    assert_eq!(asked.map(|passed| passed.status).collect::<Vec<_>>(), [404, 404, 404]);
 }
 
 #[test]
