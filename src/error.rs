@@ -16,6 +16,7 @@ use crate::lint::LintError;
 use crate::lint::write::WriteError;
 use crate::model::{ErrorKind, ImageRef, InvalidImageRef, InvalidRegion, ProjectName, Region};
 use crate::observe::ObserveError;
+use crate::permissions::PermissionsError;
 use crate::record::RecordError;
 use crate::registry::RegistryError;
 use crate::secrets::SecretsError;
@@ -115,6 +116,8 @@ pub enum Error {
     #[error(transparent)]
     Watch(#[from] WatchError),
     #[error(transparent)]
+    Permissions(#[from] PermissionsError),
+    #[error(transparent)]
     Lint(#[from] LintError),
     #[error(transparent)]
     Fix(#[from] WriteError),
@@ -148,6 +151,7 @@ impl Error {
             Self::Deploy(error) => error.kind(),
             Self::Validate(error) => error.kind(),
             Self::Watch(error) => error.kind(),
+            Self::Permissions(error) => error.kind(),
             Self::Lint(error) => error.kind(),
             Self::Fix(error) => error.kind(),
             Self::Simulate(error) => error.kind(),
@@ -203,6 +207,7 @@ impl Error {
             Self::Deploy(error) => error.hint(),
             Self::Validate(error) => error.hint(),
             Self::Watch(error) => error.hint(),
+            Self::Permissions(error) => error.hint(),
             Self::Lint(error) => error.hint(),
             Self::Fix(error) => error.hint(),
             Self::Simulate(error) => error.hint(),

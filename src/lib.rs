@@ -33,6 +33,7 @@ mod lint;
 mod model;
 mod observe;
 mod patterns;
+mod permissions;
 mod plan;
 mod record;
 mod registry;

@@ -10,6 +10,7 @@ mod completions;
 mod deploy;
 mod deployed_base;
 mod deployment;
+mod doctor;
 mod durations_file;
 mod ecr_logins;
 mod ensure_repo;
@@ -137,6 +138,8 @@ enum Command {
     /// Download Terraform if it is missing, and print its path.
     #[command(name = "ensure_terraform", alias = "ensure-terraform")]
     EnsureTerraform(ensure_terraform::Arguments),
+    /// Print the IAM policies that this repository needs.
+    Doctor(doctor::Arguments),
     /// Print a completion script for a shell.
     Completions(completions::Arguments),
 }
@@ -222,6 +225,7 @@ fn run(context: &CommandContext, signals: &Signals, command: &Command) -> Result
         Command::LastSuccessfulCommit(_) => last_successful_commit::run(context),
         Command::Setenv(_) => setenv::run(context),
         Command::Shims(arguments) => shims::run(arguments, &context.output),
+        Command::Doctor(arguments) => doctor::run(context, arguments),
         Command::Completions(arguments) => Ok(completions::run(arguments, &context.output)),
     }
 }

@@ -40,18 +40,15 @@ pub use environment::{
 };
 pub use fields::Located;
 #[cfg(feature = "ecr")]
-pub use policy::{Contents, Lifecycle, Policy};
+pub use policy::Contents;
+pub use policy::{Lifecycle, Policy};
 pub use problem::{ManifestErrors, Problem};
 pub use project::{ContextSource, ProjectConfig, TerraformSetting};
 pub use registry::{Ecr, RegistryConfig, RegistryKind};
-#[cfg(any(feature = "_aws", test))]
-pub use secret_source::AwsSecretService;
-pub use secret_source::{AwsSecret, SecretSource};
-#[cfg(feature = "deploy")]
-pub use service::EcsExpress;
+pub use secret_source::{AwsSecret, AwsSecretService, SecretSource};
 #[cfg(all(test, feature = "deploy"))]
 pub use service::EcsExpressRoles;
-pub use service::{AppRunner, Service, ServiceConfig};
+pub use service::{AppRunner, EcsExpress, Service, ServiceConfig};
 pub use template::{Placeholder, Template};
 pub use trust::{Trust, UNPROTECTED};
 pub use workspace::{Directive, Strategy, Workspace, WorkspaceName};

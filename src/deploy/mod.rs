@@ -36,6 +36,7 @@ mod terraform_install;
 mod terraform_owner;
 mod terraform_root;
 mod terraform_source;
+mod terraform_state;
 mod validate;
 
 pub use ancestry::{History, candidate, relation};
@@ -58,7 +59,7 @@ pub use plan::{DeployPlan, ProjectDeployment, ServiceWork, TerraformWork};
 pub use program::ProgramError;
 #[cfg(test)]
 pub use reason::{ApplyReason, RestartReason};
-pub use request::{Apply, BuiltProject, DeployChoice, DeployRequest, ProjectRequest, target};
+pub use request::{Apply, BuiltProject, DeployChoice, DeployRequest, ProjectRequest, deploy_tag, target};
 pub use result::{DeployEvent, DeployReport, OnDeployEvent, ProjectOutcome, ProjectResult};
 #[cfg(test)]
 pub use services::Rejection;
@@ -71,8 +72,9 @@ pub use terraform_event::{TerraformEvent, TerraformStep};
 pub use terraform_folders::{TerraformFolder, terraform_folders};
 pub use terraform_install::{InstallError, TerraformInstall, TerraformProgram};
 pub use terraform_owner::OwnedAttribute;
-pub use terraform_root::{Backend, Creates, TerraformRoot, owned_attributes};
+pub use terraform_root::{Backend, Creates, TerraformRoot, owned_attributes, s3_state};
 pub use terraform_source::{
     ArchiveSum, InvalidMirror, Mirror, TERRAFORM_MIRROR, TERRAFORM_VERSION, TerraformVersion,
 };
+pub use terraform_state::S3State;
 pub use validate::{ValidateError, Validated, Validation, validate_terraform};

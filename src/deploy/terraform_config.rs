@@ -12,6 +12,7 @@ use hcl_edit::visit::{self, Visit};
 use serde_json::Value;
 
 use super::OwnedAttribute;
+use super::terraform_state::S3State;
 use crate::model::RepoPath;
 
 /// The largest file that is read.
@@ -41,6 +42,8 @@ pub(super) struct Configuration {
     pub(super) backends: BTreeSet<String>,
     /// Those of override files, which replace the others.
     pub(super) overriding_backends: BTreeSet<String>,
+    /// Where the backend `s3` keeps the state.
+    pub(super) s3: Option<S3State>,
     /// The local sources of modules, as they are written.
     pub(super) modules: BTreeSet<String>,
     /// Whether modules come from elsewhere, so that what they create can't be told.
@@ -85,6 +88,7 @@ impl Configuration {
             Some(text) if is_json => {
                 if let Ok(document) = serde_json::from_str::<Value>(text) {
                     backends.extend(json_backends(&document));
+                    self.s3 = S3State::of_json(&document).or(self.s3.take());
                 }
                 // Expressions in JSON are texts of their own, which nobody reads here.
                 self.leave_unread(format!("`{name}` is JSON"));
@@ -92,6 +96,7 @@ impl Configuration {
             Some(text) => match hcl_edit::parser::parse_body(text) {
                 Ok(body) => {
                     backends.extend(hcl_backends(&body));
+                    self.s3 = S3State::of_hcl(&body).or(self.s3.take());
                     self.owned.extend(OwnedAttribute::find(path, text, &body));
                     Reader { configuration: self, file: name, function_depth: 0 }.visit_body(&body);
                 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use super::terraform_config::{Configuration, UsedPath};
+use super::terraform_state::S3State;
 use super::{OwnedAttribute, TerraformError, TerraformFolder};
 use crate::config::{EcsScheduled, Service};
 use crate::git::{EntryKind, GitError, Snapshot};
@@ -133,6 +134,16 @@ pub fn owned_attributes(
     folder: &TerraformFolder,
 ) -> Result<Vec<OwnedAttribute>, GitError> {
     Ok(Modules::gather(snapshot, &folder.path)?.owned())
+}
+
+/// What the configuration of a folder says of its state in S3; `None` where it is kept elsewhere.
+///
+/// # Errors
+/// [`GitError`] when the commit can't be read.
+pub fn s3_state(snapshot: &Snapshot<'_>, folder: &TerraformFolder) -> Result<Option<S3State>, GitError> {
+    let configuration = read(snapshot, &folder.path)?;
+    let is_s3 = configuration.backend() == Some("s3");
+    Ok(configuration.s3.filter(|_| is_s3))
 }
 
 /// The configurations of a folder and of the local modules that it uses.

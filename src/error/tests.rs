@@ -179,6 +179,15 @@ fn each_variant_of_each_error_has_its_kind() {
         ObserveError::Taints(missing()) => Environment,
         ObserveError::Unprotected("A".parse::<RepositoryName>().unwrap_err()) => Input,
     ]);
+    check!("permissions/error.rs", PermissionsError, [
+        PermissionsError::NoEnvironment => Input,
+        PermissionsError::UnusedEnvironment => Input,
+        PermissionsError::NoTrust => Input,
+        PermissionsError::NothingInAws => Input,
+        PermissionsError::Principal("x".to_owned()) => Input,
+        PermissionsError::Deploy(DeployError::NoDeployRegistry) => Input,
+        PermissionsError::Terraform(TerraformError::NoFolder { folder: path() }) => Input,
+    ]);
     check!("lint/mod.rs", LintError, [
         LintError::Git(no_git()) => Environment,
         LintError::Infer { project: project(), source: DockerfileError::NoStage.into() } => Input,
@@ -563,6 +572,7 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::Untrusted { action: "deploy", why: String::new() } => Failed,
         Error::AllowedHosts("?".parse::<ImageRef>().unwrap_err()) => Input,
         Error::AwsRegion("?".parse::<Region>().unwrap_err()) => Input,
+        Error::Permissions(PermissionsError::NoTrust) => Input,
         Error::Lint(LintError::Git(no_git())) => Environment,
         Error::Fix(WriteError::Differs { file: path() }) => Input,
         Error::Simulate(SimulateError::Git(no_git())) => Environment,

@@ -107,7 +107,6 @@ impl FromStr for RoleArn {
 }
 
 impl ExternalId {
-    #[cfg(any(test, feature = "_aws"))]
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -8,6 +8,8 @@ use super::Region;
 /// Regions that have their accounts, and the ends of their host names, to themselves.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Partition {
+    /// As ARNs begin.
+    pub id: &'static str,
     /// What its regions begin with.
     regions: &'static str,
     pub suffix: &'static str,
@@ -31,48 +33,56 @@ impl Partition {
 /// The first that fits.
 static PARTITIONS: [Partition; 8] = [
     Partition {
+        id: "aws-cn",
         regions: "cn-",
         suffix: "amazonaws.com.cn",
         dual_stack_suffix: "api.amazonwebservices.com.cn",
         registry_suffix: Some("on.amazonwebservices.com.cn"),
     },
     Partition {
+        id: "aws-us-gov",
         regions: "us-gov-",
         suffix: "amazonaws.com",
         dual_stack_suffix: "api.aws",
         registry_suffix: Some("on.aws"),
     },
     Partition {
+        id: "aws-eusc",
         regions: "eusc-",
         suffix: "amazonaws.eu",
         dual_stack_suffix: "api.amazonwebservices.eu",
         registry_suffix: None,
     },
     Partition {
+        id: "aws-iso",
         regions: "us-iso-",
         suffix: "c2s.ic.gov",
         dual_stack_suffix: "api.aws.ic.gov",
         registry_suffix: None,
     },
     Partition {
+        id: "aws-iso-b",
         regions: "us-isob-",
         suffix: "sc2s.sgov.gov",
         dual_stack_suffix: "api.aws.scloud",
         registry_suffix: None,
     },
     Partition {
+        id: "aws-iso-e",
         regions: "eu-isoe-",
         suffix: "cloud.adc-e.uk",
         dual_stack_suffix: "api.cloud-aws.adc-e.uk",
         registry_suffix: None,
     },
     Partition {
+        id: "aws-iso-f",
         regions: "us-isof-",
         suffix: "csp.hci.ic.gov",
         dual_stack_suffix: "api.aws.hci.ic.gov",
         registry_suffix: None,
     },
     Partition {
+        id: "aws",
         regions: "",
         suffix: "amazonaws.com",
         dual_stack_suffix: "api.aws",
@@ -101,6 +111,7 @@ mod tests {
                 let Ok(region) = name.parse::<Region>() else { continue };
                 let ours = Partition::of(&region);
 
+                assert_eq!(partition["id"], ours.id, "{name}");
                 assert_eq!(outputs["dnsSuffix"], ours.suffix, "{name}");
                 assert_eq!(outputs["dualStackDnsSuffix"], ours.dual_stack_suffix, "{name}");
                 regions += 1;

@@ -9,6 +9,7 @@ pub mod init;
 pub mod inputs;
 pub mod json;
 pub mod lint;
+pub mod permissions;
 mod replaced;
 pub mod simulation;
 #[cfg(test)]

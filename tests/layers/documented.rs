@@ -148,6 +148,28 @@ fn init_prints_the_fields_that_are_documented() {
 }
 
 #[test]
+fn doctor_prints_the_fields_that_are_documented() {
+    let world = World::new();
+    let manifest = "workspace.name = \"shop\"\n[cache]\nkind = \"ecr\"\nregion = \"us-east-2\"\n\
+                    [deploy]\nkind = \"ecr\"\nregion = \"us-east-2\"\n\
+                    role_arn = \"arn:aws:iam::210987654321:role/deploy\"\n\
+                    [environments.dev]\nbranch = \"main\"\n[projects.api]\npath = \"api\"\n";
+    world.write("projects.toml", manifest).write("api/Dockerfile", "FROM scratch\nCOPY run /\n");
+    world.write("api/run", "a").commit();
+
+    let principal = "arn:aws:iam::123456789012:role/ci";
+    let answers = [
+        world.run(["doctor", "--json", "--aws-policy", "build"]),
+        world.run(["doctor", "--json", "--aws-policy", "deploy", "-e", "dev", "--principal", principal]),
+    ];
+
+    assert!(answers.iter().all(|answer| answer.exit == 0), "{answers:?}");
+    let fields = &reference::schemas(&page("docs/commands.md"))["chinampa.aws_policy/1"];
+    let documents: Vec<_> = answers.iter().map(super::world::Answer::json).collect();
+    assert_eq!(reference::differences(fields, &documents), [""; 0], "{documents:?}");
+}
+
+#[test]
 fn each_environment_variable_of_ours_is_documented() {
     let variable = Regex::new(r#""(CHINAMPA_[A-Z_]+)""#).unwrap();
     let text: String = pages()

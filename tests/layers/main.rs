@@ -49,6 +49,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "deploy",
         &["aws", "ci", "config", "engine", "git", "interruption", "record", "registry", "tls", "workspace"],
     ),
+    ("permissions", &["config", "deploy", "git", "workspace"]),
     (
         "lint",
         &[
@@ -96,6 +97,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "lint",
             "observe",
             "patterns",
+            "permissions",
             "plan",
             "record",
             "registry",
@@ -115,6 +117,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "inputs",
             "lint",
             "observe",
+            "permissions",
             "record",
             "registry",
             "secrets",
@@ -142,6 +145,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "lint",
             "observe",
             "patterns",
+            "permissions",
             "plan",
             "record",
             "registry",

@@ -4,6 +4,7 @@ pub(crate) mod aws;
 pub(crate) mod bed;
 pub(crate) mod ecr_limits;
 pub(crate) mod engines;
+pub(crate) mod iam;
 pub(crate) mod lfs;
 pub(crate) mod memory_registry;
 pub(crate) mod proxy;

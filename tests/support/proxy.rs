@@ -19,6 +19,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::ecr_limits::{EcrLimits, Refusal};
+use super::iam::{Iam, Verdict};
 
 /// What happens to an answer.
 #[derive(Clone, Debug)]
@@ -42,6 +43,8 @@ pub(crate) enum Fault {
     Delay(Duration),
     /// The server is asked within these limits.
     Limits(EcrLimits),
+    /// The server is asked where policies allow it.
+    Iam(Iam),
     /// The connection stays open, and nothing comes.
     Silence,
     /// The connection is closed without an answer.
@@ -197,6 +200,16 @@ async fn answer(shared: &Shared, mut request: Request<Incoming>) -> Result<Respo
                     response
                 }
                 None => shared.send(head, body).await.map(whole),
+            }
+        }
+        Some(Fault::Iam(iam)) => {
+            let (head, body) = read(request).await;
+            match iam.check(head, &body) {
+                Verdict::Answered(response) => response.map(whole),
+                Verdict::Passed(allowed) => {
+                    let (head, who) = allowed.parts();
+                    iam.answered(who, shared.send(head, body).await).map(whole)
+                }
             }
         }
         Some(Fault::Pass) | None => shared.forward(request).await.map(whole),

@@ -1,7 +1,8 @@
 //! Reads the JSON section of `docs/commands.md` and compares it with documents.
 //!
 //! A table there with the header `| field | type | meaning |` lists the fields of the schema that its heading names. Types are
-//! `string`, `number`, `boolean`, `object`, `array of strings`, `array of objects`, `object of strings` and `object by …`, with
+//! `string`, `number`, `boolean`, `object`, `array of strings`, `array of objects`, `object of strings`, `object by …`, `document`
+//! and `array of documents`, which have forms of others, with
 //! ` or null` and `, optional` behind them. A type that names the reasons has their fields besides.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,7 +124,10 @@ fn look(path: &str, object: &Value, documented: &Fields, seen: &mut BTreeMap<Str
             continue;
         }
         let found = seen.entry(path.clone()).or_default();
+        let name = documented.get(&path).map_or("", |it| it.name.as_str());
         match value {
+            Value::Object(_) if name == "document" => drop(found.types.insert(name.to_owned())),
+            Value::Array(_) if name == "array of documents" => drop(found.types.insert(name.to_owned())),
             Value::Null => found.is_sometimes_null = true,
             Value::Bool(_) => drop(found.types.insert("boolean".to_owned())),
             Value::Number(_) => drop(found.types.insert("number".to_owned())),

@@ -16,9 +16,9 @@ use crate::support::proxy::{Fault, Passed, Proxy, Rule};
 use crate::support::shop::{Cache, Shop};
 
 /// The account and region where images are built to, and where `dev` is.
-const BUILD: (&str, &str) = ("111111111111", "us-east-2");
+pub(crate) const BUILD: (&str, &str) = ("111111111111", "us-east-2");
 /// The account and region of `prod`.
-const PROD: (&str, &str) = ("222222222222", "eu-west-2");
+pub(crate) const PROD: (&str, &str) = ("222222222222", "eu-west-2");
 
 /// A shop that is deployed from one account to itself and to another one. All of it is behind one proxy.
 struct Accounts {
@@ -127,7 +127,7 @@ fn identity(key: &str) -> String {
 }
 
 /// Asks the emulator as an account in a region.
-fn ask(
+pub(crate) fn ask(
     (account, region): (&str, &str),
     service: &str,
     interface: &str,

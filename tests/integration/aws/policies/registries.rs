@@ -1,0 +1,194 @@
+//! Builds, taints and deployments, with and without each setting of repositories.
+
+use std::process::Command;
+
+use serde_json::json;
+
+use super::{Accounts, Parts};
+use crate::aws::accounts::{BUILD, PROD, ask};
+use crate::support::bed::setting;
+use crate::support::ecr_limits::EcrLimits;
+
+// issue 17
+#[tokio::test(flavor = "multi_thread")]
+async fn builds_need_what_the_policy_allows_and_nothing_else() {
+    let it = Accounts::new(Parts::default()).await;
+    it.attach(&["build"]);
+
+    it.succeeds(&["build"]);
+    it.succeeds(&["build"]);
+    it.change();
+    it.prepare(&["taint", "api"]);
+    it.succeeds(&["build"]);
+
+    it.check_used();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn builds_with_every_setting_of_repositories_need_what_the_policy_allows() {
+    let policy = "immutable_tags = true, scan_on_push = true, repository_policy = \"ecr.json\", \
+                  tags = { team = \"shop\" }, kms_key = \"arn:aws:kms:us-east-2:111111111111:key/1\", keep = 7";
+    let it = Accounts::new(Parts { policy, ..Parts::default() }).await;
+    it.shop.world.write("ecr.json", r#"{ "Version": "2012-10-17", "Statement": [] }"#).commit();
+    it.iam.limit(EcrLimits::new(4.0, 1000));
+    // One repository is there, and not as it should be.
+    it.ask(BUILD, "CreateRepository", "cache/api", json!({}));
+    it.attach(&["build"]);
+
+    it.succeeds(&["build"]);
+    it.prepare(&["taint", "api"]);
+    // Of the same inputs there is an image, which can't be replaced.
+    it.change();
+    it.succeeds(&["build"]);
+
+    it.check_used();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alias_of_a_key_is_enough_for_its_policy() {
+    let it = Accounts::new(Parts { policy: "kms_key = \"alias/images\"", ..Parts::default() }).await;
+    it.attach(&["build"]);
+
+    it.succeeds(&["build"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_create_needs_no_permission_to_create_it() {
+    let it = Accounts::new(Parts { policy: "create = false, lifecycle = false", ..Parts::default() }).await;
+    for name in ["api", "shop-builds", "shop-taints"] {
+        it.ask(BUILD, "CreateRepository", &format!("cache/{name}"), json!({}));
+    }
+    it.attach(&["build"]);
+
+    it.succeeds(&["build"]);
+    it.prepare(&["taint", "api"]);
+    it.succeeds(&["build"]);
+
+    it.check_used();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn taints_need_what_the_policy_allows_and_nothing_else() {
+    let it = Accounts::new(Parts::default()).await;
+    it.prepare(&["build"]);
+    it.attach(&["taint"]);
+
+    it.succeeds(&["taint", "api"]);
+    it.succeeds(&["untaint", "api"]);
+
+    it.check_used();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_only_reads_needs_what_the_policy_allows_and_nothing_else() {
+    let it = Accounts::new(Parts::default()).await;
+    it.prepare(&["build"]);
+    it.attach(&["local"]);
+
+    it.succeeds(&["plan"]);
+    it.succeeds(&["image_exists", "api", "branch-main"]);
+    it.succeeds(&["images"]);
+    it.succeeds(&["last_successful_commit"]);
+    it.succeeds(&["build", "--local"]);
+
+    it.check_used();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unprotected_and_untrusted_builds_need_what_their_policies_allow() {
+    let mut it = Accounts::new(Parts { tables: "[trust]\nprotected = [\"main\"]", ..Parts::default() }).await;
+    it.attach(&["build"]);
+    it.succeeds(&["build"]);
+    it.shop.world.git(["checkout", "-q", "-b", "topic"]);
+    it.change();
+
+    it.attach(&["unprotected"]);
+    it.succeeds(&["build"]);
+    it.check_used();
+    it.change();
+    it.shop.world.set("CHINAMPA_TRUST", "untrusted");
+    it.attach(&["untrusted"]);
+    it.succeeds(&["build"]);
+
+    it.check_used();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_need_what_the_policy_allows() {
+    let name = format!("secret-{}", std::process::id());
+    let secrets = format!(
+        "secrets = {{ token = {{ aws-secrets-manager = \"{name}\" }}, parameter = {{ aws-ssm = \"/{name}\" }} }}"
+    );
+    let it = Accounts::new(Parts { project: &secrets, ..Parts::default() }).await;
+    let dockerfile = "FROM chinampa/base:1\nRUN --mount=type=secret,id=token,required \
+                      --mount=type=secret,id=parameter,required true\nCOPY f /f\n";
+    it.shop.world.write("api/Dockerfile", dockerfile).commit();
+    let secret = json!({ "Name": name, "SecretString": "s" });
+    ask(BUILD, "secretsmanager", "secretsmanager", "CreateSecret", &secret);
+    let parameter = json!({ "Name": format!("/{name}"), "Value": "p", "Type": "SecureString" });
+    ask(BUILD, "ssm", "AmazonSSM", "PutParameter", &parameter);
+    it.attach(&["build"]);
+
+    it.succeeds(&["build"]);
+    it.prepare(&["taint", "api"]);
+    it.succeeds(&["build"]);
+
+    it.check_used();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_in_one_account_needs_what_the_policy_allows_and_nothing_else() {
+    let it = Accounts::new(Parts::default()).await;
+    it.prepare(&["build"]);
+    it.attach(&["deploy", "-e", "dev"]);
+
+    it.succeeds(&["deploy", "-e", "dev", "--dry-run"]);
+    it.succeeds(&["deploy", "-e", "dev"]);
+    it.succeeds(&["unlock", "-e", "dev"]);
+    it.check_used();
+
+    it.attach(&["status", "-e", "dev"]);
+    it.succeeds(&["status", "-e", "dev"]);
+    it.succeeds(&["history", "-e", "dev"]);
+    it.check_used();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_to_another_account_and_its_state_need_what_the_policies_allow() {
+    let mut it = Accounts::new(Parts::default()).await;
+    let bucket = it.shop.prefix.replace('/', "");
+    let configuration = format!(
+        "terraform {{\n  backend \"s3\" {{\n    bucket = \"{bucket}\"\n    region = \"{}\"\n    use_lockfile = true\n    \
+         use_path_style = true\n    skip_requesting_account_id = true\n    skip_credentials_validation = true\n  }}\n}}\n\
+         variable \"DEPLOY_TAG\" {{ type = string }}\nvariable \"COMMIT_HASH\" {{ type = string }}\n\
+         resource \"terraform_data\" \"it\" {{ input = var.DEPLOY_TAG }}\n",
+        PROD.1
+    );
+    it.shop.world.write("api/terraform/main.tf", configuration).commit();
+    it.shop.world.set("CHINAMPA_TERRAFORM", &setting("TERRAFORM"));
+    create_bucket(PROD, &bucket);
+    it.prepare(&["build"]);
+    it.attach(&["deploy", "-e", "prod"]);
+
+    it.succeeds(&["deploy", "-e", "prod"]);
+    it.change();
+    it.prepare(&["build"]);
+    it.succeeds(&["deploy", "-e", "prod"]);
+
+    it.check_used();
+    it.attach(&["status", "-e", "prod"]);
+    it.succeeds(&["status", "-e", "prod"]);
+    it.check_used();
+}
+
+fn create_bucket((account, region): (&str, &str), bucket: &str) {
+    let scope = format!(
+        "Authorization: AWS4-HMAC-SHA256 Credential={account}/20260101/{region}/s3/aws4_request, SignedHeaders=host, Signature=0"
+    );
+    let place = format!(
+        "<CreateBucketConfiguration><LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
+    );
+    let url = format!("http://{}/{bucket}", setting("AWS_2"));
+    let put = ["-sf", "--noproxy", "*", "-X", "PUT", "-d", &place, "-H", &scope, &url];
+    assert!(Command::new("curl").args(put).status().unwrap().success());
+}
