@@ -29,14 +29,29 @@ impl Transport {
             match response.status() {
                 StatusCode::OK if named.is_some() => Ok(named),
                 StatusCode::NOT_FOUND if is_registry(response.headers()) => Ok(None),
-                // The answer to HEAD has no body: only GET can tell a registry's answer from a proxy's, and says what is denied.
-                StatusCode::OK | StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => {
+                // The answer to HEAD has no body: only GET can tell a registry's answer from a proxy's.
+                StatusCode::OK | StatusCode::NOT_FOUND => {
                     Ok(self.manifest_once(image).await?.map(|manifest| manifest.digest()))
                 }
-                _ => Err(refuse(image, response).await?),
+                _ => {
+                    let refused = refuse(image, response).await?;
+                    Err(self.with_reason(image, refused).await)
+                }
             }
         })
         .await
+    }
+
+    /// The reason of a refusal: the answer to HEAD has no words, and that to GET has. Whatever else GET says, it stays refused.
+    async fn with_reason(&self, image: &ImageRef, refused: RegistryError) -> RegistryError {
+        match &refused {
+            RegistryError::Denied { answer, .. } if answer.says_nothing() => {}
+            _ => return refused,
+        }
+        match self.manifest_once(image).await {
+            Err(denied @ RegistryError::Denied { .. }) => denied,
+            Ok(_) | Err(_) => refused,
+        }
     }
 
     /// The manifest that `image` names, or `None` when the registry says it isn't there.
@@ -217,13 +232,13 @@ impl Transport {
         let request = self.client().head(self.manifest_url(image));
         let request = request.header(ACCEPT, MANIFEST_TYPES.join(", "));
         let found = match self.ask_for_push(image, request).await {
-            Err(RegistryError::Denied { answer, .. }) if answer.says_nothing() => Some(HeaderMap::new()),
-            found => found?,
+            Ok(found) => found,
+            Err(refused) => return Err(self.with_reason(image, refused).await),
         };
         let Some(headers) = found else { return Ok(false) };
         match stated_digest(&headers) {
             Some(stated) => Ok(stated == digest),
-            // Only the answer to GET can tell then: the content, or what is denied.
+            // Only the content can tell then.
             None => Ok(self.manifest_once(image).await?.is_some_and(|there| there.digest() == digest)),
         }
     }

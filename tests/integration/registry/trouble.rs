@@ -84,8 +84,22 @@ async fn what_will_not_pass_is_asked_once() {
         let error = registry(proxy.host()).find(&new_repository(), &tag("a")).await.unwrap_err();
 
         assert!(!error.is_temporary(), "{error}");
-        assert_eq!(proxy.record().len(), 1, "{code}");
+        // A refusal is asked for its reason.
+        assert_eq!(proxy.record().len(), if code == 403 { 2 } else { 1 }, "{code}");
     }
+}
+
+// issue 17
+#[tokio::test]
+async fn a_refusal_has_the_words_that_only_get_is_answered_with() {
+    let body = r#"{"errors":[{"code":"DENIED","message":"not authorized to perform: ecr:BatchGetImage"}]}"#;
+    let denied = Fault::Status { code: 403, headers: Vec::new(), body: body.to_owned() };
+    let rules = [always("HEAD", "", Fault::status(403)), always("GET", "", denied)];
+    let proxy = Proxy::start(&upstream(), rules).await;
+
+    let error = registry(proxy.host()).find(&new_repository(), &tag("a")).await.unwrap_err();
+
+    assert!(error.to_string().contains("ecr:BatchGetImage"), "{error}");
 }
 
 #[tokio::test]
