@@ -214,7 +214,7 @@ impl<'p> Progress<'p> {
                 Work::Pull(pull) => pending.push((job, Pending::Pull(pull))),
                 Work::Reuse { image, digest } => {
                     let outcome = Outcome::Reused { image: image.clone(), digest: *digest };
-                    done.insert(job.project.clone(), ProjectReport { outcome, took: Duration::ZERO });
+                    done.insert(job.project.clone(), ProjectReport::new(outcome, Duration::ZERO));
                 }
             }
         }
@@ -240,7 +240,7 @@ impl<'p> Progress<'p> {
     fn finish(&mut self, project: &ProjectName, outcome: Outcome, took: Duration) {
         self.waiting.retain(|(job, _)| job.project != *project);
         self.started.remove(project);
-        self.done.insert(project.clone(), ProjectReport { outcome, took });
+        self.done.insert(project.clone(), ProjectReport::new(outcome, took));
     }
 
     /// Builds that have not started and need an image that `project` owes them, in graph order.

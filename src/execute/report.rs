@@ -1,6 +1,7 @@
 //! What happened, as values: events while it happens, a report when it is over.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::engine::{InlineCacheFault, Progress};
@@ -114,9 +115,16 @@ impl Outcome {
 pub struct ProjectReport {
     pub outcome: Outcome,
     pub took: Duration,
+    /// The file with everything that its build printed; `None` where nothing was built, or the file could not be written.
+    pub log: Option<PathBuf>,
 }
 
 impl ProjectReport {
+    /// A report that names no log: where logs are is known to whoever writes them.
+    pub fn new(outcome: Outcome, took: Duration) -> Self {
+        Self { outcome, took, log: None }
+    }
+
     pub(super) fn needed(&self) -> Option<Needed> {
         match &self.outcome {
             Outcome::Built { image, of_platforms, digest, .. } => {

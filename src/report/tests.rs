@@ -279,7 +279,7 @@ fn plans() -> Vec<Value> {
         base: unknown(),
         projects: vec![project_impact("api", &["lib"], reasons())],
     };
-    let report = |outcome| ProjectReport { outcome, took: Duration::from_millis(10) };
+    let report = |outcome| ProjectReport::new(outcome, Duration::from_millis(10));
     let built = Outcome::Built {
         image: image(),
         of_platforms: BTreeMap::new(),
