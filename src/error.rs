@@ -19,6 +19,7 @@ use crate::observe::ObserveError;
 use crate::permissions::PermissionsError;
 use crate::record::RecordError;
 use crate::registry::RegistryError;
+use crate::runs::RunsError;
 use crate::secrets::SecretsError;
 use crate::simulate::SimulateError;
 use crate::watch::WatchError;
@@ -123,6 +124,8 @@ pub enum Error {
     Fix(#[from] WriteError),
     #[error(transparent)]
     Simulate(#[from] SimulateError),
+    #[error(transparent)]
+    Runs(#[from] RunsError),
     #[error("cannot start")]
     Start(#[source] io::Error),
     #[error("cannot write the answer to standard output")]
@@ -155,6 +158,7 @@ impl Error {
             Self::Lint(error) => error.kind(),
             Self::Fix(error) => error.kind(),
             Self::Simulate(error) => error.kind(),
+            Self::Runs(error) => error.kind(),
             Self::Pattern { .. }
             | Self::Image(_)
             | Self::UnknownProject { .. }
@@ -211,6 +215,7 @@ impl Error {
             Self::Lint(error) => error.hint(),
             Self::Fix(error) => error.hint(),
             Self::Simulate(error) => error.hint(),
+            Self::Runs(error) => error.hint(),
             Self::UnknownProject { similar: Some(similar), .. } => Some(format!("did you mean `{similar}`?")),
             Self::UnknownProject { similar: None, .. } => {
                 Some("`chinampa graph` lists all projects".to_owned())

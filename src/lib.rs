@@ -38,6 +38,7 @@ mod plan;
 mod record;
 mod registry;
 mod report;
+mod runs;
 mod secrets;
 mod simulate;
 mod tls;

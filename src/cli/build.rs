@@ -1,8 +1,9 @@
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 use clap::Args;
 
-use super::build_context::BuildContext;
+use super::build_context::{BuildContext, processors};
 use super::repository_context::{RepositoryContext, Uncommitted};
 use super::selection;
 use super::signals::Signals;
@@ -45,6 +46,9 @@ pub(super) struct Arguments {
     /// Fetch submodules that are missing, or lack the commit.
     #[arg(long)]
     fetch: bool,
+    /// Write the logs of the builds, and a description of the run, to this folder too.
+    #[arg(long, value_name = "DIR")]
+    logs: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -98,9 +102,11 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         }
         let orderly = signals.orderly().map_err(Error::Start)?;
         let mut durations = context.durations(&observed);
-        let (jobs, parallelism) = (&jobs, arguments.jobs);
+        let parallelism = arguments.jobs.unwrap_or_else(processors);
+        let recorder = context.recorder(&plan, parallelism, arguments.logs.as_deref())?;
+        let fail_fast = arguments.fail_fast;
         let execution =
-            context.execute(cache, jobs, parallelism, arguments.fail_fast, &mut durations, &orderly);
+            context.execute(cache, &jobs, parallelism, fail_fast, &mut durations, &recorder, &orderly);
         let mut report = execution.await;
         // What was built is there, whether that can be recorded or not: it is reported first.
         let recording = context.record(cache, &plan, &report, &observed.records, &durations.durations);
@@ -109,6 +115,7 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         let recorded = recorded.unwrap_or(Ok(None));
         drop(orderly);
         failure_hints::add(&workspace, &snapshot, &mut report);
+        recorder.finish(&mut report);
         let record = recorded.as_ref().ok().and_then(Option::as_ref);
         command.print(
             || BuildJson::new(&plan, &workspace, &report, record),

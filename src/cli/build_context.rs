@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::durations_file::DurationsFile;
@@ -27,6 +28,7 @@ use crate::model::{CommitId, ImageRef, ProjectName, RepoPath, Secret, Tag};
 use crate::observe::{BuildRecords, LocalRequest, Observations, Zone};
 use crate::plan::Plan;
 use crate::registry::Registry;
+use crate::runs::{Recorder, Start, Store};
 use crate::secrets::{AwsSecrets, SecretReader};
 use crate::workspace::Workspace;
 
@@ -163,26 +165,53 @@ impl<'c> BuildContext<'c> {
         &self,
         cache: &dyn Registry,
         jobs: &[Job],
-        parallelism: Option<NonZeroUsize>,
+        parallelism: NonZeroUsize,
         fail_fast: bool,
         durations: &mut DurationsFile,
+        recorder: &Recorder,
         interruption: &Interruption,
     ) -> BuildReport {
         let display = Display::new(&self.command.output, jobs);
         let executor = Executor {
             graph: &self.workspace.graph,
             registry: cache,
-            parallelism: parallelism.unwrap_or_else(processors),
+            parallelism,
             fail_fast,
             durations: &durations.durations,
-            on_event: &|event| display.on_event(&event),
+            on_event: &|event| {
+                recorder.on_event(&event);
+                display.on_event(&event);
+            },
         };
         let report = executor.execute(jobs, interruption.requested()).await;
+        recorder.stop();
         display.finish();
         if self.repo.trust.is_trusted() {
             durations.update(&report);
         }
         report
+    }
+
+    /// Starts to write down the run in the clone, and in the folder that a person named.
+    pub(super) fn recorder(
+        &self,
+        plan: &Plan,
+        parallelism: NonZeroUsize,
+        named: Option<&Path>,
+    ) -> Result<Recorder, Error> {
+        let start = Start {
+            plan,
+            workspace: self.workspace.settings.name.as_str(),
+            branch: self.repo.context.branch_name(),
+            is_trusted: self.repo.trust.is_trusted(),
+            slots: parallelism.get(),
+        };
+        Ok(Recorder::new(&start, &self.store(), named)?)
+    }
+
+    /// The runs that are kept in this clone.
+    pub(super) fn store(&self) -> Store {
+        Store::of(self.repo.repository.common_dir())
     }
 
     /// How long builds took: on this machine, else where the last complete build ran.
@@ -315,6 +344,6 @@ fn destination(repo: &RepositoryContext, is_local: bool) -> Destination {
     }
 }
 
-fn processors() -> NonZeroUsize {
+pub(super) fn processors() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }

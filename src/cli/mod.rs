@@ -26,6 +26,7 @@ mod inputs;
 mod last_successful_commit;
 mod lint;
 mod local;
+mod logs;
 mod observations;
 mod options;
 mod output;
@@ -97,6 +98,8 @@ enum Command {
     History(status::Arguments),
     /// Release the lock of an environment, whoever holds it.
     Unlock(unlock::Arguments),
+    /// List the last runs of `build`, or print the log of a project.
+    Logs(logs::Arguments),
     /// Show which images would be built or reused, and why.
     Plan(plan::Arguments),
     /// Explain why a project is affected: changed files, matching pattern lines, paths through the graph.
@@ -207,6 +210,7 @@ fn run(context: &CommandContext, signals: &Signals, command: &Command) -> Result
         Command::Status(arguments) => status::run(context, arguments),
         Command::History(arguments) => status::history(context, arguments),
         Command::Unlock(arguments) => unlock::run(context, arguments),
+        Command::Logs(arguments) => logs::run(context, arguments),
         Command::Plan(arguments) => plan::run(context, arguments),
         Command::Why(arguments) => why::run(context, arguments),
         Command::Inputs(arguments) => inputs::run(context, arguments),

@@ -35,20 +35,24 @@ pub(super) enum Uncommitted {
     LeftOut,
 }
 
+/// The repository that the command runs in.
+pub(super) fn repository(options: &Options, environment: &Environment) -> Result<Repository, Error> {
+    let configuration = environment.git_configuration()?;
+    Repository::open_with(&options.directory, &configuration).map_err(|error| match error {
+        GitError::NotARepository { folder } if environment.ci.is_of_codepipeline() => {
+            Error::PipelineWithoutClone { folder }
+        }
+        error => error.into(),
+    })
+}
+
 impl RepositoryContext {
     pub(super) fn new(
         options: &Options,
         environment: &Environment,
         uncommitted: Uncommitted,
     ) -> Result<Self, Error> {
-        let configuration = environment.git_configuration()?;
-        let repository =
-            Repository::open_with(&options.directory, &configuration).map_err(|error| match error {
-                GitError::NotARepository { folder } if environment.ci.is_of_codepipeline() => {
-                    Error::PipelineWithoutClone { folder }
-                }
-                error => error.into(),
-            })?;
+        let repository = repository(options, environment)?;
         let mut head = match &options.head {
             Some(revision) => Head { commit: repository.commit(revision)?, branch: None },
             None => repository.head()?,

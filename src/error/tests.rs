@@ -24,6 +24,7 @@ use crate::git::{LfsError, NeedsGit, RepositoryFormat, SubmoduleError, Submodule
 use crate::infer::InferError;
 use crate::model::{CommitId, ErrorKind, Host, ManifestDigest, RepoPath, RepositoryName};
 use crate::registry::{Answer, CredentialsError};
+
 use crate::secrets::SecretError;
 use crate::tls::TlsError;
 use ErrorKind::{Environment, Failed, Input, Interrupted};
@@ -202,6 +203,12 @@ fn each_variant_of_each_error_has_its_kind() {
     check!("simulate/mod.rs", SimulateError, [
         SimulateError::Git(no_git()) => Environment,
         SimulateError::Infer { project: project(), source: DockerfileError::NoStage.into() } => Input,
+    ]);
+    check!("runs/error.rs", RunsError, [
+        RunsError::NoSuchRun { number: 1, kept: None } => Input,
+        RunsError::Read { path: "/a".into(), source: io() } => Environment,
+        RunsError::Write { path: "/a".into(), source: io() } => Environment,
+        RunsError::Content { path: "/a".into(), source: no_json() } => Environment,
     ]);
     check!("git/lfs.rs", LfsError, [
         LfsError::Git(no_git()) => Environment,
@@ -576,9 +583,14 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::Lint(LintError::Git(no_git())) => Environment,
         Error::Fix(WriteError::Differs { file: path() }) => Input,
         Error::Simulate(SimulateError::Git(no_git())) => Environment,
+        Error::Runs(RunsError::NoSuchRun { number: 1, kept: None }) => Input,
         Error::Start(io()) => Environment,
         Error::Answer(io()) => Environment,
     ]);
+}
+
+fn no_json() -> serde_json::Error {
+    serde_json::from_str::<u8>("").unwrap_err()
 }
 
 fn held() -> LockError {

@@ -11,6 +11,7 @@ pub mod json;
 pub mod lint;
 pub mod permissions;
 mod replaced;
+pub mod runs;
 pub mod simulation;
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ use super::deployment::DeployJson;
 use super::environment::{HistoryJson, StatusJson, UnlockJson};
 use super::json::{BuildJson, PlanJson, event};
 use super::lint::LintJson;
+use super::runs::{LogsJson, RunsJson};
 use super::why::Explanation;
 use super::why_not::NearMisses;
 use super::{answers, graph, images, inputs, simulation};
@@ -40,6 +41,7 @@ use crate::record::{
 };
 use crate::registry::RepositoryChange;
 use crate::registry::copy::Copied;
+use crate::runs::Kept;
 use crate::simulate::{LeftOut, LineCost, ProjectCost, Simulation};
 use crate::workspace::{InputRules, ParentImage, Project, Variant, Workspace};
 
@@ -110,6 +112,58 @@ fn documents() -> Vec<Value> {
     all.extend(simulations());
     all.extend(deployments());
     all.extend(records());
+    all.extend(runs());
+    all
+}
+
+/// A run with every field, and one that has just started.
+fn kept_runs() -> Vec<Kept> {
+    let project = |outcome: &str, more: Value| {
+        let mut project = json!({
+            "name": "api", "outcome": outcome, "affected": true, "needs": ["lib"], "reasons": ["it is new"],
+            "more_reasons": 0, "digest": "1", "files": 3, "image": null, "manifest": null, "start": null,
+            "seconds": 0.0, "slot": null, "steps": [], "counted_steps": null, "failure": null, "blocked_by": null,
+            "log": null,
+        });
+        let more = more.as_object().unwrap().clone();
+        project.as_object_mut().unwrap().extend(more);
+        project
+    };
+    let failure = |hint: Value| json!({ "causes": ["it failed"], "step": hint, "exit_code": null, "hint": hint, "log_tail": ["a"] });
+    let built = json!({
+        "image": "api:1", "manifest": "sha256:1", "start": 0.0, "seconds": 1.0, "slot": 0, "log": "api.log",
+        "steps": [{ "name": "[2/2] RUN make", "start": 0.0, "seconds": 1.0, "cached": false, "failed": false }],
+        "counted_steps": { "all": 2, "cached": 1 },
+    });
+    let mut failed = failure(json!("do this"));
+    failed["exit_code"] = json!(2);
+    let run = |number: Value, state: &str, base: Value, projects: Vec<Value>| {
+        let is_over = state != "running";
+        json!({
+            "schema": "chinampa.run/1", "number": number, "started": "2026-11-28T20:15:00Z",
+            "seconds": is_over.then_some(1.0), "state": state, "workspace": "shop", "head": "1", "dirty": false,
+            "branch": is_over.then_some("main"), "base": base, "base_unknown": is_over.then_some("no history"),
+            "trusted": true, "slots": 2, "projects": projects,
+        })
+    };
+    let projects = vec![
+        project("built", built),
+        project("failed", json!({ "failure": failed })),
+        project("failed", json!({ "failure": failure(Value::Null) })),
+        project("blocked", json!({ "blocked_by": "lib" })),
+    ];
+    let base = json!({ "commit": "1", "from": "`--base`" });
+    let runs =
+        [run(json!(1), "failed", base, projects), run(Value::Null, "running", Value::Null, Vec::new())];
+    let kept = |run| Kept { number: 1, folder: "/runs/1".into(), run: serde_json::from_value(run).unwrap() };
+    runs.into_iter().map(kept).collect()
+}
+
+fn runs() -> Vec<Value> {
+    let kept = kept_runs();
+    let logs = LogsJson::new(&kept[0], vec![("api".to_owned(), "0.1 #1 make\n".to_owned())]);
+    let mut all = vec![value(RunsJson::new(&kept)), value(logs)];
+    all.extend(kept.iter().map(|kept| value(&kept.run)));
     all
 }
 

@@ -84,6 +84,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "workspace",
         ],
     ),
+    ("runs", &["engine", "execute", "observe", "plan"]),
     (
         "report",
         &[
@@ -101,6 +102,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "plan",
             "record",
             "registry",
+            "runs",
             "simulate",
             "workspace",
         ],
@@ -120,6 +122,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "permissions",
             "record",
             "registry",
+            "runs",
             "secrets",
             "simulate",
             "watch",
@@ -150,6 +153,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "record",
             "registry",
             "report",
+            "runs",
             "secrets",
             "simulate",
             "watch",
@@ -176,7 +180,7 @@ const PRIVATE: &[(&str, &[&str], &str)] = &[
     ),
     (
         r"\bfs::(?:write|rename|remove_|create_dir|copy|hard_link|set_permissions)|\bFile::create|\bNamedTempFile\b|\bsymlink\(",
-        &["cli", "deploy", "engine", "git", "init", "lint"],
+        &["cli", "deploy", "engine", "git", "init", "lint", "runs"],
         "these write files",
     ),
     (

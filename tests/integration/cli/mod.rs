@@ -25,6 +25,7 @@ mod inputs;
 mod lfs;
 mod lint;
 mod lint_projects;
+mod logs;
 mod promises;
 mod protected;
 mod repositories;

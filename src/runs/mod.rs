@@ -1,0 +1,28 @@
+//! Runs of `build` that are kept in the clone: what was done, when, and everything that the builds printed.
+//!
+//! ```text
+//! <git folder>/chinampa/runs/
+//!   12/
+//!     run.json    `chinampa.run/1`, written when the run starts and again when it ends
+//!     api.log     everything that the build of `api` printed, written while it happens
+//! ```
+//!
+//! A run holds a lock on its folder as long as it lasts, so that no other run removes it, and so that a run that
+//! was killed is told from one that still runs. A folder that can't be written is one warning: it never fails a build.
+
+mod document;
+mod error;
+mod folder;
+mod log;
+mod recorder;
+mod rotation;
+mod store;
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+use document::RunState;
+pub use document::{Project, ProjectOutcome, Run};
+pub use error::RunsError;
+pub use recorder::{Recorder, Start};
+pub use store::{Kept, Store};
