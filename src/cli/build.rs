@@ -1,10 +1,10 @@
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 
 use clap::Args;
 
 use super::build_context::{BuildContext, processors};
 use super::repository_context::{RepositoryContext, Uncommitted};
+use super::run_files::RunFiles;
 use super::selection;
 use super::signals::Signals;
 use super::{CommandContext, failure_hints, registries, wait_for};
@@ -46,9 +46,8 @@ pub(super) struct Arguments {
     /// Fetch submodules that are missing, or lack the commit.
     #[arg(long)]
     fetch: bool,
-    /// Write the logs of the builds, and a description of the run, to this folder too.
-    #[arg(long, value_name = "DIR")]
-    logs: Option<PathBuf>,
+    #[command(flatten)]
+    files: RunFiles,
 }
 
 impl Arguments {
@@ -103,7 +102,7 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         let orderly = signals.orderly().map_err(Error::Start)?;
         let mut durations = context.durations(&observed);
         let parallelism = arguments.jobs.unwrap_or_else(processors);
-        let recorder = context.recorder(&plan, parallelism, arguments.logs.as_deref())?;
+        let recorder = context.recorder(&plan, parallelism, arguments.files.logs.as_deref())?;
         let fail_fast = arguments.fail_fast;
         let execution =
             context.execute(cache, &jobs, parallelism, fail_fast, &mut durations, &recorder, &orderly);
@@ -115,12 +114,13 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         let recorded = recorded.unwrap_or(Ok(None));
         drop(orderly);
         failure_hints::add(&workspace, &snapshot, &mut report);
-        recorder.finish(&mut report);
+        let run = recorder.finish(&mut report);
         let record = recorded.as_ref().ok().and_then(Option::as_ref);
         command.print(
             || BuildJson::new(&plan, &workspace, &report, record),
             || text::build(&plan, &workspace, &report, record),
         );
+        arguments.files.write(&run, &context.store(), &report)?;
         recorded?;
         Ok(report.kind().map_or(Exit::Done, Exit::from))
     })

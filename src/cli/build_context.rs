@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::durations_file::DurationsFile;
@@ -28,14 +27,14 @@ use crate::model::{CommitId, ImageRef, ProjectName, RepoPath, Secret, Tag};
 use crate::observe::{BuildRecords, LocalRequest, Observations, Zone};
 use crate::plan::Plan;
 use crate::registry::Registry;
-use crate::runs::{Recorder, Start, Store};
+use crate::runs::Recorder;
 use crate::secrets::{AwsSecrets, SecretReader};
 use crate::workspace::Workspace;
 
 /// A tree that is built, and where its images go.
 pub(super) struct BuildContext<'c> {
     pub(super) command: &'c CommandContext,
-    repo: &'c RepositoryContext,
+    pub(super) repo: &'c RepositoryContext,
     snapshot: &'c Snapshot<'c>,
     pub(super) workspace: &'c Workspace,
     zone: Zone,
@@ -190,28 +189,6 @@ impl<'c> BuildContext<'c> {
             durations.update(&report);
         }
         report
-    }
-
-    /// Starts to write down the run in the clone, and in the folder that a person named.
-    pub(super) fn recorder(
-        &self,
-        plan: &Plan,
-        parallelism: NonZeroUsize,
-        named: Option<&Path>,
-    ) -> Result<Recorder, Error> {
-        let start = Start {
-            plan,
-            workspace: self.workspace.settings.name.as_str(),
-            branch: self.repo.context.branch_name(),
-            is_trusted: self.repo.trust.is_trusted(),
-            slots: parallelism.get(),
-        };
-        Ok(Recorder::new(&start, &self.store(), named)?)
-    }
-
-    /// The runs that are kept in this clone.
-    pub(super) fn store(&self) -> Store {
-        Store::of(self.repo.repository.common_dir())
     }
 
     /// How long builds took: on this machine, else where the last complete build ran.

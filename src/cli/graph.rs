@@ -8,7 +8,8 @@ use super::repository_context::{RepositoryContext, Uncommitted};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::ProjectName;
-use crate::report::graph;
+use crate::report::drawing::{self, Kind};
+use crate::report::{graph, html};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -25,6 +26,10 @@ enum Format {
     /// A Mermaid diagram for Markdown pages.
     Mermaid,
     Json,
+    /// A page with the drawing, a search and a table.
+    Html,
+    /// The drawing alone.
+    Svg,
 }
 
 pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
@@ -35,11 +40,14 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
     let affected: BTreeSet<&ProjectName> = affected.map(|project| &project.project).collect();
 
     let graph = &offline.workspace.graph;
+    let name = offline.workspace.settings.name.as_str();
     match arguments.format {
         Format::Json => output.json(&graph::json(graph, &affected)),
         Format::Text if options.json => output.json(&graph::json(graph, &affected)),
         Format::Text => output.stdout(&graph::text(graph, &affected)),
         Format::Dot => output.stdout(&graph::dot(graph, &affected)),
+        Format::Html => output.stdout(&html::graph_page(name, graph, &affected)),
+        Format::Svg => output.stdout(&drawing::svg(&html::graph_nodes(graph, &affected), Kind::File)),
         Format::Mermaid => output.stdout(&graph::mermaid(graph, &affected)),
     }
     Ok(Exit::Done)

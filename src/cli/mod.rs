@@ -34,7 +34,9 @@ mod plan;
 mod progress;
 mod promote;
 mod registries;
+mod report;
 mod repository_context;
+mod run_files;
 mod selection;
 mod setenv;
 mod shims;
@@ -100,6 +102,8 @@ enum Command {
     Unlock(unlock::Arguments),
     /// List the last runs of `build`, or print the log of a project.
     Logs(logs::Arguments),
+    /// Write a page about a run of `build`: graph, timeline, reasons, steps and logs.
+    Report(report::Arguments),
     /// Show which images would be built or reused, and why.
     Plan(plan::Arguments),
     /// Explain why a project is affected: changed files, matching pattern lines, paths through the graph.
@@ -211,6 +215,7 @@ fn run(context: &CommandContext, signals: &Signals, command: &Command) -> Result
         Command::History(arguments) => status::history(context, arguments),
         Command::Unlock(arguments) => unlock::run(context, arguments),
         Command::Logs(arguments) => logs::run(context, arguments),
+        Command::Report(arguments) => report::run(context, arguments),
         Command::Plan(arguments) => plan::run(context, arguments),
         Command::Why(arguments) => why::run(context, arguments),
         Command::Inputs(arguments) => inputs::run(context, arguments),

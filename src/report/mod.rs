@@ -1,9 +1,13 @@
 //! Makes what `cli` writes of what happened: text for people, JSON for programs. Decides nothing, and prints nothing.
 
 pub mod answers;
+mod critical_path;
 pub mod deployment;
+pub mod drawing;
 pub mod environment;
+mod escape;
 pub mod graph;
+pub mod html;
 pub mod images;
 pub mod init;
 pub mod inputs;
@@ -16,6 +20,7 @@ pub mod simulation;
 #[cfg(test)]
 mod tests;
 pub mod text;
+pub mod trace;
 pub mod why;
 pub mod why_not;
 

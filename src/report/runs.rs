@@ -1,6 +1,7 @@
 //! The runs that are kept in the clone, and their logs.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -45,6 +46,21 @@ struct LogJson {
     outcome: &'static str,
     path: String,
     log: String,
+}
+
+/// `chinampa.report/1`
+#[derive(Debug, Serialize)]
+pub struct ReportJson {
+    schema: &'static str,
+    run: u64,
+    path: String,
+}
+
+impl ReportJson {
+    /// Where the page of a run was written to.
+    pub fn new(run: u64, path: &Path) -> Self {
+        Self { schema: "chinampa.report/1", run, path: path.display().to_string() }
+    }
 }
 
 impl<'r> RunsJson<'r> {

@@ -12,7 +12,7 @@ use super::deployment::DeployJson;
 use super::environment::{HistoryJson, StatusJson, UnlockJson};
 use super::json::{BuildJson, PlanJson, event};
 use super::lint::LintJson;
-use super::runs::{LogsJson, RunsJson};
+use super::runs::{LogsJson, ReportJson, RunsJson};
 use super::why::Explanation;
 use super::why_not::NearMisses;
 use super::{answers, graph, images, inputs, simulation};
@@ -41,7 +41,7 @@ use crate::record::{
 };
 use crate::registry::RepositoryChange;
 use crate::registry::copy::Copied;
-use crate::runs::Kept;
+use crate::runs::{Kept, Run};
 use crate::simulate::{LeftOut, LineCost, ProjectCost, Simulation};
 use crate::workspace::{InputRules, ParentImage, Project, Variant, Workspace};
 
@@ -119,15 +119,10 @@ fn documents() -> Vec<Value> {
 /// A run with every field, and one that has just started.
 fn kept_runs() -> Vec<Kept> {
     let project = |outcome: &str, more: Value| {
-        let mut project = json!({
-            "name": "api", "outcome": outcome, "affected": true, "needs": ["lib"], "reasons": ["it is new"],
-            "more_reasons": 0, "digest": "1", "files": 3, "image": null, "manifest": null, "start": null,
-            "seconds": 0.0, "slot": null, "steps": [], "counted_steps": null, "failure": null, "blocked_by": null,
-            "log": null,
-        });
-        let more = more.as_object().unwrap().clone();
-        project.as_object_mut().unwrap().extend(more);
-        project
+        let mut project =
+            json!({ "name": "api", "outcome": outcome, "reasons": ["it is new"], "needs": ["lib"] });
+        project.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        kept_project(project)
     };
     let failure = |hint: Value| json!({ "causes": ["it failed"], "step": hint, "exit_code": null, "hint": hint, "log_tail": ["a"] });
     let built = json!({
@@ -159,10 +154,32 @@ fn kept_runs() -> Vec<Kept> {
     runs.into_iter().map(kept).collect()
 }
 
+/// A project of a run: what isn't given is empty.
+fn kept_project(given: Value) -> Value {
+    let mut project = json!({
+        "name": "api", "outcome": "built", "affected": true, "needs": [], "reasons": [], "more_reasons": 0,
+        "digest": "1", "files": 3, "image": null, "manifest": null, "start": null, "seconds": 0.0, "slot": null,
+        "steps": [], "counted_steps": null, "failure": null, "blocked_by": null, "log": null,
+    });
+    project.as_object_mut().unwrap().extend(given.as_object().unwrap().clone());
+    project
+}
+
+/// A complete run of these projects.
+pub(super) fn run_of(projects: &[Value]) -> Run {
+    let projects: Vec<Value> = projects.iter().cloned().map(kept_project).collect();
+    let run = json!({
+        "schema": "chinampa.run/1", "number": 2, "started": "2026-11-28T20:15:00Z", "seconds": 10.0, "state": "complete",
+        "workspace": "shop", "head": "1234567890abcdef", "dirty": false, "branch": "main", "base": null,
+        "base_unknown": "no history", "trusted": true, "slots": 2, "projects": projects,
+    });
+    serde_json::from_value(run).unwrap()
+}
+
 fn runs() -> Vec<Value> {
     let kept = kept_runs();
     let logs = LogsJson::new(&kept[0], vec![("api".to_owned(), "0.1 #1 make\n".to_owned())]);
-    let mut all = vec![value(RunsJson::new(&kept)), value(logs)];
+    let mut all = vec![value(RunsJson::new(&kept)), value(logs), value(ReportJson::new(1, Path::new("/a")))];
     all.extend(kept.iter().map(|kept| value(&kept.run)));
     all
 }

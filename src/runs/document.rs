@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::start::Start;
 use crate::execute::Outcome;
+use crate::observe;
 
 /// A run of `build`, as it is written to `run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -145,14 +147,14 @@ impl Run {
     pub(super) fn new(
         number: Option<u64>,
         started: String,
-        start: &super::Start<'_>,
+        start: &Start<'_>,
         projects: Vec<Project>,
     ) -> Self {
         let (base, base_unknown) = match &start.plan.base {
-            crate::observe::Base::Known { commit, from } => {
+            observe::Base::Known { commit, from } => {
                 (Some(Base { commit: commit.to_string(), from: from.clone() }), None)
             }
-            crate::observe::Base::Unknown { why } => (None, Some(why.clone())),
+            observe::Base::Unknown { why } => (None, Some(why.clone())),
         };
         Self {
             schema: Schema::Run1,
@@ -195,6 +197,17 @@ impl RunState {
 }
 
 impl ProjectOutcome {
+    /// All outcomes, the worst first.
+    pub const ALL: [Self; 7] = [
+        Self::Failed,
+        Self::Blocked,
+        Self::Cancelled,
+        Self::Unfinished,
+        Self::Built,
+        Self::Pulled,
+        Self::Reused,
+    ];
+
     pub(super) fn of(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Built { .. } => Self::Built,

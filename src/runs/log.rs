@@ -12,6 +12,9 @@
 //! after `|`, as it was printed: whoever shows it makes it safe for a terminal or a page.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::Path;
 use std::time::Duration;
 
 /// A line of output that is longer goes on in the next one.
@@ -152,4 +155,24 @@ fn push_line(text: &mut String, at: Duration, step: Option<usize>, line: &str) {
         None => writeln!(text, "{seconds:>10.3} {line}"),
     }
     .expect("a string takes any text");
+}
+
+/// The last lines of a log, at most so many bytes of them, and whether lines before them were left out.
+///
+/// # Errors
+/// As reading the file.
+pub fn read_tail(path: &Path, max_bytes: u64) -> io::Result<(String, bool)> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let from = length.saturating_sub(max_bytes);
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.take(max_bytes).read_to_end(&mut bytes)?;
+    let is_cut = from > 0;
+    if is_cut {
+        // The first line may begin before.
+        let end = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |end| end + 1);
+        bytes.drain(..end);
+    }
+    Ok((String::from_utf8_lossy(&bytes).into_owned(), is_cut))
 }

@@ -11,18 +11,22 @@
 //! was killed is told from one that still runs. A folder that can't be written is one warning: it never fails a build.
 
 mod document;
+mod entry;
 mod error;
 mod folder;
 mod log;
 mod recorder;
 mod rotation;
+mod start;
 mod store;
 #[cfg(test)]
 mod tests;
 
 #[cfg(test)]
 use document::RunState;
-pub use document::{Project, ProjectOutcome, Run};
+pub use document::{Project, ProjectOutcome, ProjectStep, Run};
 pub use error::RunsError;
-pub use recorder::{Recorder, Start};
+pub use log::read_tail;
+pub use recorder::Recorder;
+pub use start::Start;
 pub use store::{Kept, Store};

@@ -6,34 +6,21 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::document::{Counts, Project, ProjectFailure, ProjectOutcome, ProjectStep, Run, RunState};
+use super::document::{Project, ProjectStep, Run, RunState};
+use super::entry::{conclusion, end, planned};
+use super::error::RunsError;
 use super::folder::{Limits, RunFolder, log_name};
 use super::log::{LogLine, LogLines};
 use super::rotation::{Bounds, rotate};
-use super::{RunsError, Store};
+use super::start::Start;
+use super::store::Store;
 use crate::engine::Progress;
 use crate::execute::{BuildReport, Event, Failure, Outcome};
-use crate::model::{BranchName, ProjectName, Timestamp};
-use crate::observe::Reason;
-use crate::plan::{Plan, Step};
+use crate::model::{ProjectName, Timestamp};
 
 const LIMITS: Limits = Limits { of_file: 64 << 20, of_run: 512 << 20 };
 
 const BOUNDS: Bounds = Bounds { runs: 50, bytes: 1 << 30 };
-
-/// How many reasons of a project are kept; `chinampa why` finds all of them again.
-const MAX_REASONS: usize = 20;
-
-/// What is known of a run when it starts.
-#[derive(Clone, Copy, Debug)]
-pub struct Start<'s> {
-    pub plan: &'s Plan,
-    pub workspace: &'s str,
-    pub branch: Option<&'s BranchName>,
-    pub is_trusted: bool,
-    /// Maximum number of projects that are built in parallel.
-    pub slots: usize,
-}
 
 /// A run that goes on.
 #[derive(Debug)]
@@ -89,7 +76,7 @@ impl Recorder {
                 None
             }
         };
-        let projects: Vec<Project> = start.plan.steps.iter().map(project).collect();
+        let projects: Vec<Project> = start.plan.steps.iter().map(planned).collect();
         let positions = projects.iter().map(|project| project.name.clone()).zip(0..).collect();
         let number = kept.as_ref().map(|(_, number)| *number);
         let run = Run::new(number, Timestamp::now().to_string(), start, projects);
@@ -291,69 +278,4 @@ fn keep_writable(folders: &mut Vec<RunFolder>, mut write: impl FnMut(&mut RunFol
 
 fn warn_of(folder: &Path, error: &io::Error) {
     tracing::warn!("the logs of this run are not kept: cannot write to `{}`: {error}", folder.display());
-}
-
-/// A project of the plan, of which nothing is done yet.
-fn project(step: &Step) -> Project {
-    // An unknown base is the same reason for all, and stands in the run.
-    let reasons = step.reasons().filter(|reason| !matches!(reason, Reason::BaseUnknown { .. }));
-    let reasons: Vec<String> = reasons.map(ToString::to_string).collect();
-    let more_reasons = reasons.len().saturating_sub(MAX_REASONS);
-    Project {
-        name: step.impact.project.to_string(),
-        outcome: ProjectOutcome::Unfinished,
-        affected: step.impact.is_affected,
-        needs: step.impact.needs.iter().map(ToString::to_string).collect(),
-        reasons: reasons.into_iter().take(MAX_REASONS).collect(),
-        more_reasons,
-        digest: step.digest.to_string(),
-        files: step.files,
-        image: None,
-        manifest: None,
-        start: None,
-        seconds: 0.0,
-        slot: None,
-        steps: Vec::new(),
-        counted_steps: None,
-        failure: None,
-        blocked_by: None,
-        log: None,
-    }
-}
-
-/// Takes over how it went with a project.
-fn end(project: &mut Project, outcome: &Outcome) {
-    project.outcome = ProjectOutcome::of(outcome);
-    match outcome {
-        Outcome::Built { image, digest, steps, cached_steps, .. } => {
-            project.image = Some(image.to_string());
-            project.manifest = Some(digest.to_string());
-            project.counted_steps = Some(Counts { all: *steps, cached: *cached_steps });
-        }
-        Outcome::Reused { image, digest } | Outcome::Pulled { image, digest, .. } => {
-            project.image = Some(image.to_string());
-            project.manifest = Some(digest.to_string());
-        }
-        Outcome::Failed(failure) => {
-            project.failure = Some(ProjectFailure {
-                causes: failure.causes.clone(),
-                step: failure.step.clone(),
-                exit_code: failure.exit_code,
-                hint: failure.hint.clone(),
-                log_tail: failure.log_tail.clone(),
-            });
-        }
-        Outcome::Blocked { by } => project.blocked_by = Some(by.to_string()),
-        Outcome::Cancelled => {}
-    }
-}
-
-/// The last line of a log.
-fn conclusion(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Failed(Failure { causes, .. }) => format!("failed: {}", causes.join(": ")),
-        Outcome::Built { image, .. } => format!("built {image}"),
-        Outcome::Pulled { image, .. } => format!("pulled {image}"),
-        Outcome::Reused { .. } | Outcome::Blocked { .. } | Outcome::Cancelled => outcome.label().to_owned(),
-    }
 }

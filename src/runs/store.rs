@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::RunsError;
 use super::document::{Run, RunState};
+use super::error::RunsError;
 use super::folder::{DOCUMENT, lock_ended, log_name, numbers};
 
 /// The runs that are kept in one clone.

@@ -2,6 +2,7 @@
 
 pub(crate) mod aws;
 pub(crate) mod bed;
+pub(crate) mod chromium;
 pub(crate) mod ecr_limits;
 pub(crate) mod engines;
 pub(crate) mod iam;

@@ -26,6 +26,7 @@ mod lfs;
 mod lint;
 mod lint_projects;
 mod logs;
+mod pages;
 mod promises;
 mod protected;
 mod repositories;
