@@ -149,11 +149,10 @@ fn node(svg: &mut String, at: usize, node: &Node<'_>, place: NodeBox, kind: Kind
     };
     write!(
         svg,
-        "<{open} class=\"node {state}{emphasized}\" data-p=\"{at}\" aria-label=\"{}, {state}\">\
+        "<{open} class=\"node {state}{emphasized}\" data-p=\"{at}\">\
          <title>{}: {state}{}</title>\
          <rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{NODE_HEIGHT}\" rx=\"6\"/>\
          <text x=\"{}\" y=\"{text_y}\">{mark}</text><text x=\"{}\" y=\"{text_y}\">{}</text></{close}>\n",
-        Text(name),
         Text(name),
         Text(&needs),
         x + 9,

@@ -13,7 +13,9 @@ const MAX_FAILED_LOG: usize = 96_000;
 /// Of any other log.
 const MAX_LOG: usize = 6_000;
 /// Steps are all shown, or the slowest ones.
-const MIN_STEPS: usize = 4;
+const MIN_STEPS: usize = 2;
+/// How many reasons of a project are shown.
+const MAX_REASONS: usize = 3;
 
 /// The last lines of a project's log, at most so many bytes, and whether there are lines before them; `None` where there is none.
 pub type ReadLog<'l> = &'l dyn Fn(&Project, usize) -> Option<(String, bool)>;
@@ -53,7 +55,7 @@ pub(super) fn of_all(run: &Run, log: ReadLog<'_>, max_bytes: usize) -> Vec<Strin
 fn max_steps(run: &Run, bytes: usize) -> usize {
     let size = |max: usize| -> usize {
         let steps = run.projects.iter().flat_map(|project| project.steps.iter().take(max));
-        steps.map(|step| step.name.len() + 90).sum()
+        steps.map(|step| step.name.len() + 90).sum::<usize>() + 200 * run.projects.len()
     };
     let most = run.projects.iter().map(|project| project.steps.len()).max().unwrap_or_default();
     (MIN_STEPS..most)
@@ -70,11 +72,11 @@ fn reasons(project: &Project) -> String {
         return text;
     }
     text.push_str("<h3>Why it was built</h3><ul>");
-    for reason in &project.reasons {
-        write!(text, "<li>{}</li>", Text(reason)).expect("a string takes any text");
+    for reason in project.reasons.iter().take(MAX_REASONS) {
+        write!(text, "<li>{}", Text(reason)).expect("a string takes any text");
     }
-    if project.more_reasons > 0 {
-        write!(text, "<li>and {} more reasons</li>", project.more_reasons).expect("a string takes any text");
+    if let more @ 1.. = project.reasons.len().saturating_sub(MAX_REASONS) + project.more_reasons {
+        write!(text, "<li>and {more} more reasons").expect("a string takes any text");
     }
     text.push_str("</ul>");
     text
@@ -111,13 +113,10 @@ fn steps_of(project: &Project, max: usize) -> String {
         shown.truncate(max);
         shown.sort_unstable();
     }
-    write!(
-        text,
-        "<h3>Steps</h3><div class=\"scroll\" role=\"region\" aria-label=\"Steps of {}\" tabindex=\"0\"><table class=\"steps\"><thead><tr>\
-         <th scope=\"col\">Step</th><th scope=\"col\" class=\"number\">Start</th><th scope=\"col\" class=\"number\">Time</th></tr></thead><tbody>",
-        Text(&project.name)
-    )
-    .expect("a string takes any text");
+    text.push_str(
+        "<h3>Steps</h3><table class=\"steps\"><thead><tr><th scope=\"col\">Step<th scope=\"col\" class=\"number\">Start\
+         <th scope=\"col\" class=\"number\">Time<tbody>",
+    );
     for step in &shown {
         let step = &project.steps[*step];
         let took = match (step.failed, step.cached) {
@@ -134,7 +133,7 @@ fn steps_of(project: &Project, max: usize) -> String {
         )
         .expect("a string takes any text");
     }
-    text.push_str("</tbody></table></div>");
+    text.push_str("</table>");
     if let more @ 1.. = project.steps.len() - shown.len() {
         write!(text, "<p class=\"quiet\">{more} faster steps are not shown.</p>")
             .expect("a string takes any text");
@@ -175,8 +174,7 @@ fn facts(project: &Project) -> String {
     let mut text = String::from("<dl>");
     let mut fact = |name: &str, value: Option<&str>| {
         if let Some(value) = value {
-            write!(text, "<dt>{name}</dt><dd><code>{}</code></dd>", Text(value))
-                .expect("a string takes any text");
+            write!(text, "<dt>{name}<dd>{}", Text(value)).expect("a string takes any text");
         }
     };
     fact("Image", project.image.as_deref());

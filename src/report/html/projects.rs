@@ -66,8 +66,7 @@ pub(super) fn section(
     let taken = page.len() + rows.iter().map(String::len).sum::<usize>() + FRAME_BYTES;
     let details = details::of_all(run, log, MAX_PAGE_BYTES.saturating_sub(taken));
     for at in order {
-        writeln!(page, "{}{}</div></td></tr></tbody>", rows[at], details[at])
-            .expect("a string takes any text");
+        writeln!(page, "{}{}</div></tbody>", rows[at], details[at]).expect("a string takes any text");
     }
     page.push_str("</table></div></section>\n");
 }
@@ -82,9 +81,9 @@ fn row(at: usize, project: &Project, difference: Option<f64>) -> String {
     let difference_shown = difference.map(delta).unwrap_or_default();
     format!(
         "<tbody id=\"p-{at}\" data-name=\"{name}\" data-outcome=\"{outcome}\" data-seconds=\"{:.3}\" data-delta=\"{:.3}\" data-cached=\"{:.3}\">\
-         <tr><th scope=\"row\"><button type=\"button\" class=\"open\" aria-expanded=\"false\" aria-controls=\"d-{at}\">{name}</button></th>\
-         <td><span class=\"badge {outcome}\">{} {outcome}</span></td><td class=\"number\">{took}</td><td class=\"number\">{difference_shown}</td>\
-         <td class=\"number\">{cached}</td><td class=\"why\">{}</td></tr>\n\
+         <tr><th scope=\"row\"><button type=\"button\" class=\"open\" aria-expanded=\"false\" aria-controls=\"d-{at}\">{name}</button>\
+         <td><span class=\"badge {outcome}\">{} {outcome}</span><td class=\"number\">{took}<td class=\"number\">{difference_shown}\
+         <td class=\"number\">{cached}<td class=\"why\">{}\n\
          <tr id=\"d-{at}\" class=\"details\" hidden><td colspan=\"6\"><div class=\"body\">",
         project.seconds,
         difference.unwrap_or_default(),

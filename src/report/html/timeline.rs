@@ -56,15 +56,13 @@ pub(super) fn section(page: &mut String, run: &Run, critical: &CriticalPath) {
         let on_path = if emphasized.is_empty() { "" } else { ", on the critical path" };
         writeln!(
             page,
-            "<a href=\"#p-{at}\" class=\"bar {outcome}{emphasized}\" data-p=\"{at}\" tabindex=\"{tab}\" \
-             aria-label=\"{name}, {outcome}, slot {}, from {} for {}{on_path}\"><title>{name}: {outcome}, {} from {}{on_path}</title>\
-             <svg x=\"{:.3}%\" y=\"{}\" width=\"{:.3}%\" height=\"{BAR_HEIGHT}\"><rect x=\"1\" y=\"1\" width=\"99%\" height=\"{}\" rx=\"4\"/>\
-             <text x=\"7\" y=\"16\">{name}</text></svg></a>",
+            "<a href=\"#p-{at}\" class=\"bar {outcome}{emphasized}\" data-p=\"{at}\" tabindex=\"{tab}\">\
+             <title>{name}: {outcome}, {} from {}, slot {}{on_path}</title>\
+             <svg x=\"{:.2}%\" y=\"{}\" width=\"{:.2}%\" height=\"{BAR_HEIGHT}\">\
+             <rect x=\"1\" y=\"1\" width=\"99%\" height=\"{}\" rx=\"4\"/><text x=\"7\" y=\"16\">{name}</text></svg></a>",
+            seconds(project.seconds),
+            seconds(start),
             slot + 1,
-            seconds(start),
-            seconds(project.seconds),
-            seconds(project.seconds),
-            seconds(start),
             100.0 * start / whole,
             AXIS_HEIGHT + slot * ROW_HEIGHT + (ROW_HEIGHT - BAR_HEIGHT) / 2,
             (100.0 * project.seconds / whole).max(0.15),
