@@ -2,7 +2,7 @@ use std::num::NonZeroUsize;
 
 use clap::Args;
 
-use super::build_context::{BuildContext, processors};
+use super::build_context::{BuildContext, Schedule, processors};
 use super::repository_context::{RepositoryContext, Uncommitted};
 use super::run_files::RunFiles;
 use super::selection;
@@ -102,10 +102,9 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         let orderly = signals.orderly().map_err(Error::Start)?;
         let mut durations = context.durations(&observed);
         let parallelism = arguments.jobs.unwrap_or_else(processors);
+        let schedule = Schedule { parallelism, fail_fast: arguments.fail_fast };
         let recorder = context.recorder(&plan, parallelism, arguments.files.logs.as_deref())?;
-        let fail_fast = arguments.fail_fast;
-        let execution =
-            context.execute(cache, &jobs, parallelism, fail_fast, &mut durations, &recorder, &orderly);
+        let execution = context.execute(cache, &jobs, schedule, &mut durations, &recorder, &orderly);
         let mut report = execution.await;
         // What was built is there, whether that can be recorded or not: it is reported first.
         let recording = context.record(cache, &plan, &report, &observed.records, &durations.durations);

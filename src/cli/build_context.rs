@@ -41,6 +41,13 @@ pub(super) struct BuildContext<'c> {
     pub(super) destination: Destination,
 }
 
+/// How builds run beside each other.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Schedule {
+    pub(super) parallelism: NonZeroUsize,
+    pub(super) fail_fast: bool,
+}
+
 impl<'c> BuildContext<'c> {
     pub(super) fn new(
         command: &'c CommandContext,
@@ -164,8 +171,7 @@ impl<'c> BuildContext<'c> {
         &self,
         cache: &dyn Registry,
         jobs: &[Job],
-        parallelism: NonZeroUsize,
-        fail_fast: bool,
+        schedule: Schedule,
         durations: &mut DurationsFile,
         recorder: &Recorder,
         interruption: &Interruption,
@@ -174,8 +180,8 @@ impl<'c> BuildContext<'c> {
         let executor = Executor {
             graph: &self.workspace.graph,
             registry: cache,
-            parallelism,
-            fail_fast,
+            parallelism: schedule.parallelism,
+            fail_fast: schedule.fail_fast,
             durations: &durations.durations,
             on_event: &|event| {
                 recorder.on_event(&event);

@@ -45,6 +45,7 @@ impl Page {
         for domain in ["Page", "Runtime", "Network", "Log"] {
             page.call(&format!("{domain}.enable"), json!({}));
         }
+        page.call("Performance.enable", json!({ "timeDomain": "threadTicks" }));
         page.call("Page.navigate", json!({ "url": format!("file://{}", file.display()) }));
         page.until("document.readyState === 'complete' && location.protocol === 'file:'");
         page
@@ -64,6 +65,14 @@ impl Page {
         self.call("Emulation.setDeviceMetricsOverride", metrics);
         let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
         self.call("Emulation.setEmulatedMedia", json!({ "features": features }));
+    }
+
+    /// How long the page has kept its processor busy: what else runs on the machine doesn't count.
+    pub(crate) fn busy(&mut self) -> Duration {
+        let metrics = self.call("Performance.getMetrics", json!({}));
+        let metrics = metrics["metrics"].as_array().unwrap();
+        let busy = metrics.iter().find(|metric| metric["name"] == "TaskDuration").unwrap();
+        Duration::from_secs_f64(busy["value"].as_f64().unwrap())
     }
 
     /// The addresses of all requests, and all that was written to the console or went wrong.

@@ -147,12 +147,12 @@ fn node(svg: &mut String, at: usize, node: &Node<'_>, place: NodeBox, kind: Kind
         }
         Kind::File => ("g".to_owned(), "g"),
     };
-    write!(
+    writeln!(
         svg,
         "<{open} class=\"node {state}{emphasized}\" data-p=\"{at}\">\
          <title>{}: {state}{}</title>\
          <rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{NODE_HEIGHT}\" rx=\"6\"/>\
-         <text x=\"{}\" y=\"{text_y}\">{mark}</text><text x=\"{}\" y=\"{text_y}\">{}</text></{close}>\n",
+         <text x=\"{}\" y=\"{text_y}\">{mark}</text><text x=\"{}\" y=\"{text_y}\">{}</text></{close}>",
         Text(name),
         Text(&needs),
         x + 9,

@@ -152,10 +152,10 @@ fn facts(run: &Run) -> String {
     fact("Commit", &format!("<code>{}</code>{branch}{dirty}", Text(short(&run.head))));
     match (&run.base, &run.base_unknown) {
         (Some(base), _) => {
-            fact("Base", &format!("<code>{}</code> ({})", Text(short(&base.commit)), Text(&base.from)))
+            fact("Base", &format!("<code>{}</code> ({})", Text(short(&base.commit)), Text(&base.from)));
         }
         (None, why) => {
-            fact("Base", &format!("unknown: {}", Text(why.as_deref().unwrap_or("no reason is known"))))
+            fact("Base", &format!("unknown: {}", Text(why.as_deref().unwrap_or("no reason is known"))));
         }
     }
     fact("Started", &Text(&run.started).to_string());

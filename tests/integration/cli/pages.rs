@@ -1,7 +1,7 @@
 //! Pages and drawings, looked at with a browser as people do.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -66,7 +66,7 @@ fn the_page_of_a_failed_build_asks_for_nothing_and_can_be_searched_filtered_and_
     assert!(complaints.is_empty(), "{complaints:#?}");
 }
 
-/// Far more than the page takes, and what people notice.
+/// What people wait for without noticing, and more than the page takes.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 #[test]
@@ -86,13 +86,13 @@ fn the_page_of_300_projects_opens_and_filters_within_a_second() {
     let file = std::path::PathBuf::from(written.stdout.trim());
     assert!(fs::metadata(&file).unwrap().len() < 1_000_000);
     let mut page = Page::open(&file);
-    let navigation = "performance.getEntriesByType('navigation')[0].domComplete";
-    let opened = page.value(navigation).as_f64().unwrap();
-    assert!(opened < AT_ONCE.as_secs_f64() * 1_000.0, "{opened} ms");
-    let begun = Instant::now();
-    page.value("search.value = 'service-29'; search.dispatchEvent(new Event('input')); new Promise(requestAnimationFrame)");
-    let took = begun.elapsed();
-    assert!(took < AT_ONCE, "{took:?}");
+    let opened = page.busy();
+    assert!(opened < AT_ONCE, "{opened:?}");
+    page.value(
+        "search.value = 'service-29'; search.dispatchEvent(new Event('input')); new Promise(requestAnimationFrame)",
+    );
+    let filtered = page.busy() - opened;
+    assert!(filtered < AT_ONCE, "{filtered:?}");
     assert_eq!(page.value("document.getElementById('shown').textContent"), "11 of 300 projects");
 }
 
