@@ -7,15 +7,16 @@ use super::repository_context::{RepositoryContext, Uncommitted};
 use super::run_files::RunFiles;
 use super::selection;
 use super::signals::Signals;
-use super::{CommandContext, failure_hints, registries, wait_for};
+use super::{CommandContext, registries, wait_for};
 use crate::deploy::Validated;
 use crate::error::Error;
-use crate::execute::Destination;
+use crate::execute::{BuildReport, Destination};
 use crate::exit::Exit;
-use crate::git::SubmoduleFetch;
+use crate::git::{Snapshot, SubmoduleFetch};
+use crate::lint;
 use crate::plan;
 use crate::report::json::{BuildJson, PlanJson};
-use crate::report::text;
+use crate::report::{failure_hints, summary, text};
 use crate::workspace::Workspace;
 
 #[derive(Debug, Args, Default)]
@@ -112,17 +113,33 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         report.is_interrupted |= recorded.is_none();
         let recorded = recorded.unwrap_or(Ok(None));
         drop(orderly);
-        failure_hints::add(&workspace, &snapshot, &mut report);
+        add_hints(&workspace, &snapshot, &mut report);
         let run = recorder.finish(&mut report);
         let record = recorded.as_ref().ok().and_then(Option::as_ref);
-        command.print(
+        command.print_summary(
             || BuildJson::new(&plan, &workspace, &report, record),
-            || text::build(&plan, &workspace, &report, record),
+            |layout| summary::build(&plan, &workspace, &report, record, layout),
         );
         arguments.files.write(&run, &context.store(), &report)?;
         recorded?;
         Ok(report.kind().map_or(Exit::Done, Exit::from))
     })
+}
+
+/// Adds what `lint` knows of files that builds have missed.
+fn add_hints(workspace: &Workspace, snapshot: &Snapshot<'_>, report: &mut BuildReport) {
+    let projects = failure_hints::projects_without_a_file(report);
+    let findings = match projects.is_empty() {
+        true => Vec::new(),
+        false => lint::check(workspace, &projects, snapshot).map_or_else(
+            |error| {
+                tracing::warn!(%error, "cannot tell why files are not in the context");
+                Vec::new()
+            },
+            |lint| lint.findings,
+        ),
+    };
+    failure_hints::add(workspace, &findings, report);
 }
 
 pub(super) fn at_least_one(number: &str) -> Result<NonZeroUsize, &'static str> {

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::ProjectName;
 use crate::report::deployment::{self, DeployJson};
+use crate::report::summary;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -75,7 +76,8 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         }
         let report =
             deploy::deploy(&request, &lock, endpoints, &SystemClock, orderly.requested(), &on_event).await?;
-        command.print(|| DeployJson::of_report(&report), || deployment::results(&report));
+        command
+            .print_summary(|| DeployJson::of_report(&report), |layout| summary::deployment(&report, layout));
         match (report.kind(), report.error) {
             (_, Some(error)) => Err(error.into()),
             (kind, None) => Ok(kind.map_or(Exit::Done, Exit::from)),

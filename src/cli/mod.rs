@@ -17,7 +17,6 @@ mod ensure_repo;
 mod ensure_terraform;
 mod environment;
 mod environment_records;
-mod failure_hints;
 mod graph;
 mod image_exists;
 mod images;
@@ -63,6 +62,8 @@ use self::signals::Signals;
 use self::taint::Taint;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::report::styled::StyledText;
+use crate::report::summary::{Detail, Layout};
 
 /// Build the container images of a monorepo: only those whose inputs changed.
 #[derive(Debug, Parser)]
@@ -201,6 +202,20 @@ impl CommandContext {
             self.output.json(&document());
         } else {
             self.output.stdout(&text());
+        }
+    }
+
+    /// Writes the answer: with `--json` as a document, else as a summary.
+    fn print_summary<D: Serialize>(
+        &self,
+        document: impl FnOnce() -> D,
+        summary: impl FnOnce(Layout) -> StyledText,
+    ) {
+        if self.options.json {
+            self.output.json(&document());
+        } else {
+            let detail = if self.options.verbose > 0 { Detail::Full } else { Detail::Brief };
+            self.output.styled(&summary(Layout { detail, columns: self.output.stdout_columns() }));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
-use std::os::fd::AsFd as _;
+use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
@@ -20,6 +20,7 @@ use super::options::{Color, Options, ProgressKind};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::{printable, printable_json, printable_lines};
+use crate::report::styled::StyledText;
 use crate::workspace::WorkspaceError;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -52,6 +53,21 @@ impl Output {
     /// Writes an answer, which has no colours. A reader that has gone away wants no more of it.
     pub(super) fn stdout(&self, text: &str) {
         self.write_stdout(&printable_lines(text));
+    }
+
+    /// Writes an answer with styles, where its reader shows them.
+    pub(super) fn styled(&self, text: &StyledText) {
+        let choice = match self.choice {
+            ColorChoice::Auto => AutoStream::choice(&io::stdout()),
+            chosen => chosen,
+        };
+        let text = if choice == ColorChoice::Never { text.unstyled() } else { text.ansi() };
+        self.write_stdout(&text);
+    }
+
+    /// How many columns standard output has; `None` if it is no terminal.
+    pub(super) fn stdout_columns(&self) -> Option<usize> {
+        terminal_size(io::stdout()).map(|(columns, _)| columns)
     }
 
     /// Writes an answer that a shell reads, and nobody else: it stays as it is.
@@ -128,6 +144,12 @@ impl Output {
         // There is nowhere left to report a closed standard error to.
         let _ = stderr.write_all(text.as_bytes());
     }
+}
+
+/// Columns and lines of a terminal; `None` for what is none, or doesn't tell.
+pub(super) fn terminal_size(stream: impl AsFd) -> Option<(usize, usize)> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col.into(), size.ws_row.into()))
 }
 
 /// The library's own handle takes what can't be written at all for written.

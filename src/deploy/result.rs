@@ -1,5 +1,7 @@
 //! What comes of a deployment.
 
+use std::time::Duration;
+
 use super::plan::{DeployPlan, ProjectDeployment};
 use super::{DeployError, LockClaim, ProjectError, ServiceEvent, TerraformEvent};
 use crate::model::{ErrorKind, ImageRef, ProjectName, RepositoryName};
@@ -16,6 +18,8 @@ pub struct DeployReport {
     pub error: Option<DeployError>,
     /// Whether all of it ran already, so that nothing was written.
     pub is_nothing: bool,
+    /// From the first write to the last.
+    pub took: Duration,
 }
 
 /// What came of a project.
@@ -25,6 +29,8 @@ pub struct ProjectResult {
     /// The image that the environment runs now, as far as is known; `None` when it never ran one.
     pub runs: Option<ImageRef>,
     pub outcome: ProjectOutcome,
+    /// How long its Terraform and its services took.
+    pub took: Duration,
 }
 
 #[derive(Debug)]
@@ -38,6 +44,19 @@ pub enum ProjectOutcome {
     Interrupted,
     /// Something before it failed, or the deployment was stopped.
     Skipped,
+}
+
+impl ProjectOutcome {
+    /// The label of the outcome in reports.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Unchanged => "unchanged",
+            Self::Deployed => "deployed",
+            Self::Failed(_) => "failed",
+            Self::Interrupted => "interrupted",
+            Self::Skipped => "skipped",
+        }
+    }
 }
 
 /// Something that happened during a deployment.
@@ -71,7 +90,7 @@ pub type OnDeployEvent<'t> = dyn Fn(DeployEvent) + Send + Sync + 't;
 
 impl DeployReport {
     pub(super) fn new(plan: DeployPlan, results: Vec<ProjectResult>, error: Option<DeployError>) -> Self {
-        Self { plan, results, error, is_nothing: false }
+        Self { plan, results, error, is_nothing: false, took: Duration::ZERO }
     }
 
     pub(super) fn nothing(plan: DeployPlan, runs: impl Fn(&ProjectDeployment) -> Option<ImageRef>) -> Self {
@@ -79,9 +98,10 @@ impl DeployReport {
             project: project.name.clone(),
             runs: runs(project),
             outcome: ProjectOutcome::Unchanged,
+            took: Duration::ZERO,
         };
         let results = plan.projects.iter().map(result).collect();
-        Self { plan, results, error: None, is_nothing: true }
+        Self { plan, results, error: None, is_nothing: true, took: Duration::ZERO }
     }
 
     /// What kind of trouble it ended with; `None` when all is deployed.

@@ -5,6 +5,7 @@
 //! never cut off where that could leave something half-written.
 
 use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
@@ -55,6 +56,7 @@ impl Run<'_> {
     /// runs could not be recorded as being changed. What fails later is in the report.
     pub(super) async fn run(&self) -> Result<DeployReport, DeployError> {
         let plan = self.plan;
+        let started = Instant::now();
         if plan.is_nothing() {
             return Ok(DeployReport::nothing(plan.clone(), |project| self.old_image(project)));
         }
@@ -98,6 +100,7 @@ impl Run<'_> {
         if let Err(error) = self.conclude(&record, &report).await {
             report.error.get_or_insert(error);
         }
+        report.took = started.elapsed();
         Ok(report)
     }
 
@@ -167,7 +170,10 @@ impl Run<'_> {
             if let Err(error) = self.step() {
                 return Some(error.into());
             }
-            match self.deploy(project).await {
+            let started = Instant::now();
+            let deployed = self.deploy(project).await;
+            result.took = started.elapsed();
+            match deployed {
                 Ok(()) => self.succeed(project, result),
                 Err(Halt::Failed(_)) if self.interruption.is_requested() => {
                     result.outcome = ProjectOutcome::Interrupted;
@@ -221,7 +227,8 @@ impl Run<'_> {
     fn expected(&self, project: &ProjectDeployment) -> ProjectResult {
         let outcome =
             if project.is_unchanged() { ProjectOutcome::Unchanged } else { ProjectOutcome::Skipped };
-        ProjectResult { project: project.name.clone(), runs: self.old_image(project), outcome }
+        let (project, runs) = (project.name.clone(), self.old_image(project));
+        ProjectResult { project, runs, outcome, took: Duration::ZERO }
     }
 
     fn end(&self, project: &ProjectDeployment, result: &ProjectResult) -> ProjectEnd {

@@ -104,10 +104,23 @@ impl ExecuteError {
         Failure {
             causes,
             step: engine.and_then(EngineError::step).map(str::to_owned),
+            message: self.message_of_step().map(str::to_owned),
+            at: None,
             exit_code: engine.and_then(EngineError::exit_code),
             log_tail: engine.map(EngineError::log_tail).unwrap_or_default().to_vec(),
             hint: self.hint(),
             kind: self.kind(),
+        }
+    }
+
+    /// What the engine says of a step of the project's own build that failed.
+    fn message_of_step(&self) -> Option<&str> {
+        match self {
+            Self::Build(source) | Self::BuildStage { source, .. } => match &**source {
+                EngineError::BuildFailed { step: Some(_), message, .. } => Some(message),
+                _ => None,
+            },
+            _ => None,
         }
     }
 

@@ -7,7 +7,9 @@
 mod build;
 mod contents;
 mod error;
+mod failed_line;
 mod folders;
+mod forecast;
 mod job;
 mod labels;
 mod lasting;
@@ -32,15 +34,17 @@ use std::time::{Duration, Instant};
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
+pub use forecast::Forecast;
 pub use job::{Destination, Job, Pull, Tags, Task, TaskVariant, Work};
 pub use names::LocalRun;
 pub use prepare::{Preparation, Secrets, prepare};
 pub use prepare_error::PrepareError;
 pub use record::{Recording, RecordingError, record};
-pub use report::{BuildReport, Event, Failure, Outcome, ProjectReport};
+pub use report::{BuildReport, DockerfileLine, Event, Failure, Outcome, ProjectReport};
 pub use schedule::Durations;
 pub use untrusted::UntrustedRun;
 
+use error::ExecuteError;
 use job::PullSource;
 use report::Needed;
 
@@ -75,6 +79,7 @@ impl Executor<'_> {
     /// Failures are in the report, never lost: there is no other way out of this function.
     pub async fn execute(&self, jobs: &[Job], interrupted: impl Future<Output = ()>) -> BuildReport {
         let mut interrupted = pin!(interrupted);
+        let started = Instant::now();
         let mut progress = Progress::new(self.graph, jobs, self.durations);
         let mut running: FuturesUnordered<Running<'_>> = FuturesUnordered::new();
         let mut is_interrupted = false;
@@ -120,7 +125,28 @@ impl Executor<'_> {
         let projects = progress.done;
         let built = jobs.iter().filter(|job| matches!(projects[&job.project].outcome, Outcome::Built { .. }));
         let inline_cache_fault = inline_cache_fault(built);
-        BuildReport { projects, is_interrupted, inline_cache_fault }
+        let took = started.elapsed();
+        let saved = self.saved(&projects, took);
+        BuildReport { projects, is_interrupted, took, saved, inline_cache_fault }
+    }
+
+    /// How much longer it would have taken to build every image.
+    fn saved(&self, projects: &BTreeMap<ProjectName, ProjectReport>, took: Duration) -> Option<Duration> {
+        let mut builds = BTreeMap::new();
+        for (project, report) in projects {
+            let duration = match &report.outcome {
+                Outcome::Built { .. } => report.took,
+                Outcome::Reused { .. } | Outcome::Pulled { .. } => self.durations.get(project)?,
+                Outcome::Failed(_) | Outcome::Blocked { .. } | Outcome::Cancelled => return None,
+            };
+            builds.insert(project, duration);
+        }
+        self.forecast().whole(&builds).checked_sub(took).filter(|saved| !saved.is_zero())
+    }
+
+    /// How long builds will take.
+    fn forecast(&self) -> Forecast<'_> {
+        Forecast { graph: self.graph, durations: self.durations, parallelism: self.parallelism }
     }
 
     fn pull<'s>(&'s self, project: &'s ProjectName, pull: &'s Pull) -> Running<'s> {
@@ -146,7 +172,9 @@ impl Executor<'_> {
         Box::pin(async move {
             let started = Instant::now();
             let outcome = build::build(self, project, task, &needs).await;
-            let outcome = outcome.unwrap_or_else(|error| Outcome::Failed(error.failure()));
+            let failed =
+                |error: ExecuteError| Failure { at: failed_line::of(task, &error), ..error.failure() };
+            let outcome = outcome.unwrap_or_else(|error| Outcome::Failed(failed(error)));
             (project.clone(), outcome, started.elapsed())
         })
     }

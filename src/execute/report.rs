@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::engine::{InlineCacheFault, Progress};
-use crate::model::{ErrorKind, ImageRef, ManifestDigest, Platform, ProjectName};
+use crate::model::{ErrorKind, ImageRef, ManifestDigest, Platform, ProjectName, RepoPath};
 
 /// Something that happened while a plan was executed.
 #[derive(Clone, Debug)]
@@ -82,6 +82,10 @@ pub struct Failure {
     pub causes: Vec<String>,
     /// The step that failed, as the engine names it; `None` for a failure outside of any.
     pub step: Option<String>,
+    /// What the engine says of the step, where that and the step are all there is to say; else the causes are needed.
+    pub message: Option<String>,
+    /// The line of the Dockerfile; `None` where the failure is about none, or it can't be told.
+    pub at: Option<DockerfileLine>,
     /// The exit code of the program that the step ran.
     pub exit_code: Option<u32>,
     /// The last lines of the failed step, oldest first.
@@ -90,6 +94,20 @@ pub struct Failure {
     pub hint: Option<String>,
     /// [`ErrorKind::Environment`] where the engine died, else [`ErrorKind::Failed`].
     pub kind: ErrorKind,
+}
+
+/// A line of a Dockerfile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DockerfileLine {
+    pub file: RepoPath,
+    /// From 1.
+    pub line: usize,
+}
+
+impl std::fmt::Display for DockerfileLine {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}:{}", self.file, self.line)
+    }
 }
 
 impl Outcome {
@@ -168,6 +186,10 @@ impl Needed {
 pub struct BuildReport {
     pub projects: BTreeMap<ProjectName, ProjectReport>,
     pub is_interrupted: bool,
+    /// The time from the start of the first job to the end of the last.
+    pub took: Duration,
+    /// How much longer it would have taken to build every image; `None` if that is not known, or no image was reused.
+    pub saved: Option<Duration>,
     /// Why images were built without inline cache that should have it.
     pub inline_cache_fault: Option<InlineCacheFault>,
 }

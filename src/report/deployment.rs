@@ -66,6 +66,7 @@ struct ServiceWorkJson {
 struct ResultJson<'r> {
     name: &'r ProjectName,
     outcome: &'static str,
+    seconds: f64,
     /// What the environment runs now.
     #[serde(skip_serializing_if = "Option::is_none")]
     runs: Option<&'r ImageRef>,
@@ -139,8 +140,9 @@ fn service(work: &ServiceWork) -> ServiceWorkJson {
 
 fn result(result: &ProjectResult) -> ResultJson<'_> {
     let (error, log_tail) = failure(result).unzip();
-    let ProjectResult { project: name, runs, outcome } = result;
-    ResultJson { name, outcome: label(outcome), runs: runs.as_ref(), error, log_tail }
+    let ProjectResult { project: name, runs, outcome, took } = result;
+    let seconds = took.as_secs_f64();
+    ResultJson { name, outcome: outcome.label(), seconds, runs: runs.as_ref(), error, log_tail }
 }
 
 /// What went wrong, then its causes; and the last lines of the program that failed.
@@ -154,17 +156,8 @@ fn failure(result: &ProjectResult) -> Option<(Vec<String>, Vec<String>)> {
     }
 }
 
-fn label(outcome: &ProjectOutcome) -> &'static str {
-    match outcome {
-        ProjectOutcome::Unchanged => "unchanged",
-        ProjectOutcome::Deployed => "deployed",
-        ProjectOutcome::Failed(_) => "failed",
-        ProjectOutcome::Interrupted => "interrupted",
-        ProjectOutcome::Skipped => "skipped",
-    }
-}
-
-fn causes(error: &dyn std::error::Error) -> Vec<String> {
+/// What went wrong, then its causes.
+pub(super) fn causes(error: &dyn std::error::Error) -> Vec<String> {
     let errors = std::iter::successors(Some(error), |error| error.source());
     errors.map(|error| printable(&error.to_string())).collect()
 }
@@ -259,25 +252,4 @@ fn promoted(project: &ProjectName, image: &ImageRef, copied: &Copied) -> String 
         "{project}: promoted {image}: {blobs_sent} blobs sent ({bytes_sent} bytes), {blobs_mounted} mounted, \
          {blobs_skipped} there before"
     )
-}
-
-/// What runs where, a line for each project, and then what failed.
-pub fn results(report: &DeployReport) -> String {
-    let (environment, commit) = (&report.plan.environment, report.plan.commit);
-    if report.is_nothing {
-        return format!("`{environment}` runs {} already, all of it: nothing to do\n", commit.short());
-    }
-    let mut text = format!("`{environment}` runs:\n");
-    for result in &report.results {
-        let image = result.runs.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
-        text.push_str(&format!("  {}: {image} ({})\n", result.project, label(&result.outcome)));
-    }
-    for result in &report.results {
-        let Some((causes, log_tail)) = failure(result) else { continue };
-        text.push_str(&format!("{} failed: {}\n", result.project, causes.join(": ")));
-        for line in &log_tail {
-            text.push_str(&format!("  | {}\n", printable(line)));
-        }
-    }
-    text
 }

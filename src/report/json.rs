@@ -67,6 +67,8 @@ struct ResultJson<'p> {
     #[serde(skip_serializing_if = "Option::is_none")]
     failed_step: Option<&'p str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    failed_line: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     exit_code: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     log_tail: Option<&'p [String]>,
@@ -82,6 +84,8 @@ pub struct BuildJson<'p> {
     #[serde(flatten)]
     plan: PlanJson<'p>,
     interrupted: bool,
+    seconds: f64,
+    seconds_saved: Option<f64>,
     inline_cache_fault: Option<String>,
     record: Option<&'p ImageRef>,
 }
@@ -189,6 +193,7 @@ impl<'p> BuildJson<'p> {
                 steps: None,
                 error: None,
                 failed_step: None,
+                failed_line: None,
                 exit_code: None,
                 log_tail: None,
                 hint: None,
@@ -199,8 +204,18 @@ impl<'p> BuildJson<'p> {
                     json.steps = Some(*steps);
                     json.cached_steps = Some(*cached_steps);
                 }
-                Outcome::Failed(Failure { causes, step, exit_code, log_tail, hint, kind: _ }) => {
+                Outcome::Failed(Failure {
+                    causes,
+                    step,
+                    message: _,
+                    at,
+                    exit_code,
+                    log_tail,
+                    hint,
+                    kind: _,
+                }) => {
                     json.error = Some(causes);
+                    json.failed_line = at.as_ref().map(ToString::to_string);
                     json.failed_step = step.as_deref();
                     json.exit_code = *exit_code;
                     json.log_tail = Some(log_tail);
@@ -215,6 +230,8 @@ impl<'p> BuildJson<'p> {
         Self {
             plan: PlanJson::with_results(plan, workspace, "chinampa.build/2", result),
             interrupted: report.is_interrupted,
+            seconds: report.took.as_secs_f64(),
+            seconds_saved: report.saved.map(|saved| saved.as_secs_f64()),
             inline_cache_fault: report.inline_cache_fault.as_ref().map(ToString::to_string),
             record,
         }

@@ -6,6 +6,7 @@ pub mod deployment;
 pub mod drawing;
 pub mod environment;
 mod escape;
+pub mod failure_hints;
 pub mod graph;
 pub mod html;
 pub mod images;
@@ -17,10 +18,13 @@ pub mod permissions;
 mod replaced;
 pub mod runs;
 pub mod simulation;
+pub mod styled;
+pub mod summary;
 #[cfg(test)]
 mod tests;
 pub mod text;
 pub mod trace;
+pub mod time;
 pub mod why;
 pub mod why_not;
 

@@ -24,7 +24,7 @@ use crate::deploy::{
 };
 use crate::dockerfile::Dockerfile;
 use crate::engine::{InlineCacheFault, Progress};
-use crate::execute::{BuildReport, Event, Failure, Outcome, ProjectReport};
+use crate::execute::{BuildReport, DockerfileLine, Event, Failure, Outcome, ProjectReport};
 use crate::graph::ProjectGraph;
 use crate::inputs::{ListedInput, ParentChange};
 use crate::lint::{Code, Edit, EditKind, Finding, Lint, Unchecked};
@@ -361,6 +361,8 @@ fn plans() -> Vec<Value> {
     let failed = Outcome::Failed(Failure {
         causes: vec!["it failed".to_owned()],
         step: Some("[2/2] RUN make".to_owned()),
+        message: None,
+        at: Some(DockerfileLine { file: path("failed/Dockerfile"), line: 2 }),
         exit_code: Some(2),
         log_tail: vec!["a line".to_owned()],
         hint: Some("do this".to_owned()),
@@ -376,9 +378,11 @@ fn plans() -> Vec<Value> {
             (name("blocked"), report(Outcome::Blocked { by: name("failed") })),
         ]),
         is_interrupted: false,
+        took: Duration::from_millis(20),
+        saved: Some(Duration::from_secs(20)),
         inline_cache_fault: InlineCacheFault::of("20.10.24", (1, 41)),
     };
-    let without_fault = BuildReport { inline_cache_fault: None, ..report.clone() };
+    let without_fault = BuildReport { inline_cache_fault: None, saved: None, ..report.clone() };
     let (plan, without_base, workspace) = (plan(known()), plan(unknown()), workspace());
     vec![
         value(PlanJson::of_plan(&plan, &workspace)),
@@ -416,7 +420,7 @@ fn whys() -> Vec<Value> {
 }
 
 /// `api`, whose Dockerfile names `lib`; the lines of both take `src` but for Markdown.
-fn workspace() -> Workspace {
+pub(super) fn workspace() -> Workspace {
     let text =
         b"[workspace]\nname = \"shop\"\n[projects.lib]\npath = \"lib\"\n[projects.api]\npath = \"api\"\n";
     let manifest = config::parse(text, "projects.toml").unwrap();
@@ -584,7 +588,8 @@ fn simulations() -> Vec<Value> {
 
 fn deployments() -> Vec<Value> {
     let plan = deploy_plan();
-    let result = |outcome, runs| ProjectResult { project: name("api"), runs, outcome };
+    let took = Duration::from_secs(1);
+    let result = |outcome, runs| ProjectResult { project: name("api"), runs, outcome, took };
     let error = ProjectError::Service(ServiceError::NoRegion { service: "function".to_owned() });
     let report = DeployReport {
         plan: deploy_plan(),
@@ -595,6 +600,7 @@ fn deployments() -> Vec<Value> {
         ],
         error: Some(DeployError::NoDeployRegistry),
         is_nothing: false,
+        took,
     };
     vec![value(DeployJson::of_plan(&plan)), value(DeployJson::of_report(&report))]
 }

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::engine::Progress;
-use crate::execute::{BuildReport, Event, Failure, Outcome, ProjectReport};
-use crate::model::{CommitId, ImageRef, printable, printable_log};
+use crate::execute::{Event, Failure, Outcome};
+use crate::model::{CommitId, printable, printable_log};
 use crate::observe::{Base, Reason};
 use crate::plan::{Action, Impact, Plan, ProjectImpact, Step};
 use crate::workspace::Workspace;
@@ -96,86 +96,20 @@ pub fn event(event: &Event) -> Option<String> {
     }
 }
 
-/// What was done with each project, why, how long it took and how many steps were cached.
-pub fn build(plan: &Plan, workspace: &Workspace, report: &BuildReport, record: Option<&ImageRef>) -> String {
-    let mut text = String::new();
-    for step in &plan.steps {
-        let Step { impact: ProjectImpact { project: name, .. }, .. } = step;
-        let Some(project) = report.projects.get(name) else { continue };
-        line(
-            &mut text,
-            format_args!("{:<9} {}{}", project.outcome.label(), name, detail(&project.outcome, project.took)),
-        );
-        if let Some(image) = project.image() {
-            line(&mut text, format_args!("  as {image}"));
-        }
-        if let Outcome::Pulled { from, .. } = &project.outcome {
-            line(&mut text, format_args!("  from {from}"));
-        }
-        if !matches!(project.outcome, Outcome::Reused { .. } | Outcome::Pulled { .. }) {
-            reasons(&mut text, step.reasons());
-        }
-        if let Outcome::Built { .. } | Outcome::Failed(_) = &project.outcome {
-            replaced(&mut text, workspace, step);
-        }
-        if let Outcome::Failed(cause) = &project.outcome {
-            failure(&mut text, cause);
-        }
-    }
-    line(&mut text, totals(report));
-    if let Some(fault) = &report.inline_cache_fault {
-        line(
-            &mut text,
-            format_args!(
-                "warning: the images have no inline cache, so other machines run all of their steps again: {}",
-                printable(&fault.to_string())
-            ),
-        );
-    }
-    if let Some(record) = record {
-        line(&mut text, format_args!("recorded as {record}"));
-    }
-    text
-}
-
-fn failure(text: &mut String, Failure { causes, log_tail, hint, .. }: &Failure) {
-    for (depth, cause) in causes.iter().enumerate() {
-        let label = if depth == 0 { "error" } else { "  because" };
-        line(text, format_args!("  {label}: {}", printable(cause)));
-    }
-    if let Some(hint) = hint {
-        line(text, format_args!("    hint: {}", printable(hint)));
-    }
-    if !log_tail.is_empty() {
-        line(text, "  the failed step's last lines:");
-        for log in log_tail {
-            line(text, format_args!("    | {}", printable_log(log)));
-        }
-    }
-}
-
-fn totals(report: &BuildReport) -> String {
-    let count = |label: &str| {
-        let with_word = |project: &&ProjectReport| project.outcome.label() == label;
-        report.projects.values().filter(with_word).count()
-    };
-    let mut parts = Vec::new();
-    for label in ["built", "reused", "pulled", "failed", "blocked", "cancelled"] {
-        if count(label) > 0 || matches!(label, "built" | "reused") {
-            parts.push(format!("{} {label}", count(label)));
-        }
-    }
-    let end = if report.is_interrupted { "; interrupted" } else { "" };
-    format!("{}{end}", parts.join(", "))
-}
-
 fn finished(outcome: &Outcome, took: Duration) -> String {
     match outcome {
-        Outcome::Failed(Failure { causes, .. }) => {
-            let causes: Vec<String> = causes.iter().map(|cause| printable(cause)).collect();
-            format!("failed after {}: {}", seconds(took), causes.join(": "))
-        }
+        Outcome::Failed(failure) => format!("failed after {}: {}", seconds(took), cause(failure)),
         outcome => format!("{}{}", outcome.label(), detail(outcome, took)),
+    }
+}
+
+/// How a build failed, in one line.
+fn cause(Failure { causes, step, message, at, exit_code, .. }: &Failure) -> String {
+    let at = at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
+    match (step, message, exit_code) {
+        (Some(step), Some(_), Some(code)) => format!("exit code {code} in {}{at}", printable_log(step)),
+        (Some(step), Some(message), None) => format!("{}{at}: {}", printable_log(step), printable(message)),
+        _ => causes.iter().map(|cause| printable(cause)).collect::<Vec<_>>().join(": "),
     }
 }
 

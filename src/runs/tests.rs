@@ -55,6 +55,8 @@ fn failed() -> Outcome {
     Outcome::Failed(Failure {
         causes: vec!["it failed".to_owned(), "exit code: 2".to_owned()],
         step: Some("[2/2] RUN make".to_owned()),
+        message: None,
+        at: None,
         exit_code: Some(2),
         log_tail: Vec::new(),
         hint: None,
@@ -69,6 +71,8 @@ fn report(projects: &[(&str, Outcome)]) -> BuildReport {
     BuildReport {
         projects: projects.iter().map(project).collect(),
         is_interrupted: false,
+        took: Duration::from_secs(1),
+        saved: None,
         inline_cache_fault: None,
     }
 }

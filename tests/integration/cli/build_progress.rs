@@ -31,7 +31,7 @@ fn a_step_of_a_stage_is_counted_once_and_printed_once(engine: BedEngine) {
     let again = shop.shown(["build", "--progress", "plain", "--force"]);
 
     assert_snapshot!(steps(&first), @"
-    built     api in <time> , 0 of 4 steps cached
+    built     api  <time>   0 of 4 steps cached
     stderr: api: [build 2/3] RUN echo <prefix>/ > /a <time> 
     stderr: api: [build 3/3] RUN echo more >> /a <time> 
     stderr: api: [stage-1 2/3] COPY --from=build /a /a <time> 
@@ -39,7 +39,7 @@ fn a_step_of_a_stage_is_counted_once_and_printed_once(engine: BedEngine) {
     stderr: api: built in <time> , 0 of 4 steps cached
     ");
     assert_snapshot!(steps(&again), @"
-    built     api in <time> , 4 of 4 steps cached
+    built     api  <time>   4 of 4 steps cached
     stderr: api: [build 2/3] RUN echo <prefix>/ > /a CACHED
     stderr: api: [build 3/3] RUN echo more >> /a CACHED
     stderr: api: [stage-1 2/3] COPY --from=build /a /a CACHED

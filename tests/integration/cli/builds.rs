@@ -30,23 +30,14 @@ fn what_is_built_once_is_reused() {
     [exit: 0]
     ");
     assert_snapshot!(first, @"
-    built     lib in <time> , 0 of 2 steps cached
-      as <prefix>/lib:cache-<64 hex>
-      because the cache has no image of these inputs
-    built     api in <time> , 0 of 1 steps cached
-      as <prefix>/api:cache-<64 hex>
-      because the cache has no image of these inputs
-    2 built, 0 reused
-    recorded as <prefix>/shop-builds:commit-<40 hex>
+    built     api  <time>   0 of 1 steps cached
+    built     lib  <time>   0 of 2 steps cached
+    because   lib, api  the cache has no image of these inputs
+    2 built, 0 reused in <time> 
     [exit: 0]
     ");
     assert_snapshot!(second, @"
-    reused    lib
-      as <prefix>/lib:cache-<64 hex>
-    reused    api
-      as <prefix>/api:cache-<64 hex>
-    0 built, 2 reused
-    recorded as <prefix>/shop-builds:commit-<40 hex>
+    0 built, 2 reused in <time> 
     [exit: 0]
     ");
     assert_snapshot!(planned_again, @"
@@ -66,14 +57,10 @@ fn a_registry_gets_the_images_their_tags_and_the_record() {
     let tags: Vec<String> = shop.tags("api").into_iter().collect();
 
     assert_snapshot!(built, @"
-    built     lib in <time> , 0 of 2 steps cached
-      as <registry>/<prefix>/lib@sha256:<64 hex>
-      because the cache has no image of these inputs
-    built     api in <time> , 0 of 1 steps cached
-      as <registry>/<prefix>/api@sha256:<64 hex>
-      because the cache has no image of these inputs
-    2 built, 0 reused
-    recorded as <registry>/<prefix>/shop-builds:commit-<40 hex>
+    built     api  <time>   0 of 1 steps cached
+    built     lib  <time>   0 of 2 steps cached
+    because   lib, api  the cache has no image of these inputs
+    2 built, 0 reused in <time> 
     [exit: 0]
     ");
     assert_eq!(tags.iter().filter(|tag| tag.starts_with("cache-")).count(), 1, "{tags:?}");
@@ -90,11 +77,9 @@ fn plain_progress_tells_each_thing_that_happened_on_standard_error() {
     let lines: Vec<&str> = answer.lines().filter(|line| !line.contains("] FROM ")).collect();
 
     assert_snapshot!(lines.join("\n"), @"
-    built     lib in <time> , 0 of 2 steps cached
-      as <prefix>/lib:cache-<64 hex>
-      because the cache has no image of these inputs
-    1 built, 0 reused
-    recorded as <prefix>/shop-builds:commit-<40 hex>
+    built     lib  <time>   0 of 2 steps cached
+    because   lib  the cache has no image of these inputs
+    1 built, 0 reused in <time> 
     stderr: changes of <10 hex> since an unknown base: this commit is on `main` itself, and nothing says what was built before
     stderr: lib: building
     stderr: lib: [2/3] RUN echo lib > /lib <time> 
@@ -184,6 +169,8 @@ fn build_as_json_says_what_became_of_each_project() {
         }
       ],
       "interrupted": false,
+      "seconds": <time>,
+      "seconds_saved": null,
       "inline_cache_fault": null,
       "record": "<prefix>/shop-builds:commit-<40 hex>"
     }
@@ -307,10 +294,9 @@ fn uncommitted_changes_are_built_on_a_laptop_and_refused_by_a_ci() {
     let allowed = shop.world.run(["build", "-q", "--allow-dirty"]);
 
     assert_snapshot!(laptop, @"
-    built     lib in <time> 
-      as <prefix>/lib:cache-<64 hex>
-      because the cache has no image of these inputs
-    1 built, 0 reused
+    built     lib  <time> 
+    because   lib  the cache has no image of these inputs
+    1 built, 0 reused in <time> 
     [exit: 0]
     ");
     assert!(images.iter().all(|image| image.starts_with("lib:cache-")), "{images:?}");

@@ -13,15 +13,16 @@ use crate::support::world::Answer;
 
 on_each_engine!(on_a_new_branch_the_failed_step_is_the_one_that_failed);
 
-/// Ways to fail: a project, its Dockerfile, its failed step, the exit code, and what the error or the log says. An error of
-/// syntax is in no step: the engine's message names the line.
-const WAYS: [(&str, &str, &str, Option<u64>, &str); 5] = [
+/// Ways to fail: a project, its Dockerfile, its failed step, the exit code, what the error or the log says, and the line.
+/// An error of syntax is in no step: the engine's message names the line.
+const WAYS: [(&str, &str, &str, Option<u64>, &str, u64); 5] = [
     (
         "exit-code",
         "FROM chinampa/base:1\nRUN echo one\nRUN echo no such header; exit 7\n",
         "[3/3] RUN echo no such header; exit 7",
         Some(7),
         "no such header",
+        4,
     ),
     (
         "missing-program",
@@ -29,16 +30,18 @@ const WAYS: [(&str, &str, &str, Option<u64>, &str); 5] = [
         "[2/2] RUN no-such-program --now",
         Some(127),
         "no-such-program: not found",
+        3,
     ),
-    ("missing-file", "FROM chinampa/base:1\nCOPY missing /\n", "[2/2] COPY missing /", None, "missing"),
+    ("missing-file", "FROM chinampa/base:1\nCOPY missing /\n", "[2/2] COPY missing /", None, "missing", 3),
     (
         "missing-base",
         "FROM localhost:1/no-such-base:1\n",
         "[internal] load metadata for localhost:1/no-such-base:1",
         None,
         "localhost:1/no-such-base:1",
+        1,
     ),
-    ("syntax", "FROM chinampa/base:1\nSTOPSIGNAL\n", "", None, "line 3: STOPSIGNAL"),
+    ("syntax", "FROM chinampa/base:1\nSTOPSIGNAL\n", "", None, "line 3: STOPSIGNAL", 3),
 ];
 
 // issue 14: E5
@@ -51,11 +54,12 @@ fn on_a_new_branch_the_failed_step_is_the_one_that_failed(engine: BedEngine) {
     let text = shop.world.run(["build", "-q"]);
 
     assert_eq!((json.exit, text.exit), (4, 4), "{json}\n{text}");
-    for (name, _, step, exit_code, said) in WAYS {
+    for (name, _, step, exit_code, said, line) in WAYS {
         let document = json.json();
         let project = failed(&document, name);
         assert_eq!(project["failed_step"].as_str().unwrap_or_default(), step, "{project:#}");
         assert_eq!(project["exit_code"], json!(exit_code), "{project:#}");
+        assert_eq!(project["failed_line"], format!("{name}/Dockerfile:{line}"), "{project:#}");
         let texts = [&project["error"], &project["log_tail"]].map(Value::to_string).concat();
         assert!(texts.contains(said), "{project:#}");
         assert!(!project.to_string().contains("importing cache manifest"), "{project:#}");
@@ -63,8 +67,11 @@ fn on_a_new_branch_the_failed_step_is_the_one_that_failed(engine: BedEngine) {
         let mut parts = stdout.split("\nfailed ");
         let shown = parts.find(|part| part.trim_start().starts_with(name)).unwrap();
         assert!(shown.contains(step) && shown.contains(said), "{shown}");
-        let has_code = exit_code.is_none_or(|code| shown.contains(&format!("exit code: {code}")));
+        let has_code =
+            exit_code.is_none_or(|code| shown.contains(&format!("          exit code {code}: {step}\n")));
         assert!(has_code, "{shown}");
+        assert!(shown.lines().next().unwrap().ends_with(&format!(" at {name}/Dockerfile:{line}")), "{shown}");
+        assert!(step.is_empty() || shown.matches(step).count() == 1, "{shown}");
     }
 }
 

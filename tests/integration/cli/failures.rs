@@ -97,22 +97,15 @@ fn a_failed_step_is_shown_and_blocks_only_what_needs_it() {
     let images: Vec<String> = shop.engine_images().into_iter().collect();
 
     assert_snapshot!(answer, @"
-    built     base in <time> , 0 of 1 steps cached
-      as <prefix>/base:cache-<64 hex>
-      because the cache has no image of these inputs
-    built     site in <time> , 0 of 1 steps cached
-      as <prefix>/site:cache-<64 hex>
-      because the cache has no image of these inputs
-    failed    tool after <time> 
-      because the cache has no image of these inputs
-      error: cannot build the image
-        because: step `[4/4] RUN echo compiling >&2; echo no such header >&2; exit 7` failed: executor failed running [/bin/sh -c echo compiling >&2; echo no such header >&2; exit 7]: exit code: 7
-      the failed step's last lines:
-        | compiling
-        | no such header
-    blocked   api: `tool` failed, which it needs
-      because the cache has no image of these inputs
-    2 built, 0 reused, 1 failed, 1 blocked
+    built     base  <time>   0 of 1 steps cached
+    built     site  <time>   0 of 1 steps cached
+    because   base, site, tool, api  the cache has no image of these inputs
+    blocked   api needs tool, which failed
+    failed    tool after <time>  at tool/Dockerfile:5
+              exit code 7: [4/4] RUN echo compiling >&2; echo no such header >&2; exit 7
+              | compiling
+              | no such header
+    2 built, 0 reused, 1 failed, 1 blocked in <time> 
     [exit: 4]
     ");
     assert!(images.iter().all(|image| !image.starts_with("tool") && !image.starts_with("api")), "{images:?}");
@@ -202,11 +195,9 @@ fn extra_inputs_are_files_and_links_inside_the_repository() {
     let pipe = shop.shown(["build", "-q"]);
 
     assert_snapshot!(dangling, @"
-    built     api in <time> , 0 of 1 steps cached
-      as <prefix>/api:cache-<64 hex>
-      because the cache has no image of these inputs
-    1 built, 0 reused
-    recorded as <prefix>/shop-builds:commit-<40 hex>
+    built     api  <time>   0 of 1 steps cached
+    because   api  the cache has no image of these inputs
+    1 built, 0 reused in <time> 
     [exit: 0]
     ");
     assert_snapshot!(leaves, @"
@@ -225,10 +216,9 @@ fn extra_inputs_are_files_and_links_inside_the_repository() {
 #[test]
 fn an_interruption_stops_the_build_and_is_reported() {
     assert_snapshot!(interrupted_by("INT"), @"
+    because   api  api/Dockerfile
     cancelled api
-      because the cache has no image of these inputs
-      because `api/Dockerfile` was modified and matches `api/Dockerfile` (projects.toml:8) of `api`
-    0 built, 0 reused, 1 cancelled; interrupted
+    0 built, 0 reused, 1 cancelled in <time> ; interrupted
     stderr: api: cancelled
     [exit: 130]
     ");
@@ -237,10 +227,9 @@ fn an_interruption_stops_the_build_and_is_reported() {
 #[test]
 fn an_order_to_end_is_an_interruption_too() {
     assert_snapshot!(interrupted_by("TERM"), @"
+    because   api  api/Dockerfile
     cancelled api
-      because the cache has no image of these inputs
-      because `api/Dockerfile` was modified and matches `api/Dockerfile` (projects.toml:8) of `api`
-    0 built, 0 reused, 1 cancelled; interrupted
+    0 built, 0 reused, 1 cancelled in <time> ; interrupted
     stderr: api: cancelled
     [exit: 130]
     ");

@@ -15,11 +15,11 @@ fn a_registry_whose_disk_is_full_fails_the_push_and_nothing_is_tagged() {
     let answer = shop.shown(["build", "-q"]);
 
     assert_snapshot!(answer, @"
+    because   api  the cache has no image of these inputs
     failed    api after <time> 
-      because the cache has no image of these inputs
-      error: cannot push `<registry>/<prefix>/api:pushed-<64 hex>`
-        because: the engine could not push it: received unexpected HTTP status: 500 Internal Server Error
-    0 built, 0 reused, 1 failed
+              error: cannot push `<registry>/<prefix>/api:pushed-<64 hex>`
+              because: the engine could not push it: received unexpected HTTP status: 500 Internal Server Error
+    0 built, 0 reused, 1 failed in <time> 
     [exit: 4]
     ");
     assert!(shop.tags("api").is_empty());

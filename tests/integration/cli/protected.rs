@@ -28,7 +28,7 @@ impl Protected {
 
     /// Builds what is checked out, for a branch.
     fn build(&self, branch: &str) -> Answer {
-        let mut command = self.shop.world.command(["build", "--progress", "none", "--allow-dirty"]);
+        let mut command = self.shop.world.command(["build", "--progress", "none", "--allow-dirty", "-v"]);
         let answer: Answer = command.env("CHINAMPA_BRANCH", branch).output().unwrap().into();
         assert_eq!(answer.exit, 0, "{answer}");
         answer

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use regex::Regex;
 
 /// What differs from run to run, in the text of a page.
-const VARIABLE: &str = r"(?<id>\b(?:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{12}|[0-9a-f]{10})\b)|(?<seconds>\b\d+\.\d s\b)|(?<cached>\b\d+ of \d+ steps cached)|(?<rest>…)";
+const VARIABLE: &str = r"(?<id>\b(?:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{12}|[0-9a-f]{10})\b)|(?<seconds> *\b\d+\.\d s\b)|(?<cached>\b\d+ of \d+ steps cached)|(?<rest>…)";
 
 /// The commits and digests of a page, each with the one that it stands for.
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ fn expression(line: &str, ids: &mut Vec<String>) -> String {
             expression += &format!("([0-9a-f]{{{}}})", whole.len());
             ids.push(whole.as_str().to_owned());
         } else if found.name("seconds").is_some() {
-            expression += r"\d+\.\d s";
+            expression += r" *\d+\.\d s";
         } else if found.name("cached").is_some() {
             let (_, of_how_many) = whole.as_str().split_once(' ').unwrap();
             expression += &format!(r"\d+ {of_how_many}");

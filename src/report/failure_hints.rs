@@ -4,31 +4,32 @@ use std::collections::BTreeSet;
 
 use crate::engine::StepLabel;
 use crate::execute::{BuildReport, Failure, Outcome};
-use crate::git::Snapshot;
-use crate::lint::{self, Code, Finding};
+use crate::lint::{Code, Finding};
 use crate::model::ProjectName;
 use crate::workspace::{Project, Workspace};
 
-/// Gives a hint to builds that failed at a file which is not in the context, and to those that failed at an image which is called like a
-/// project. What can't be told is left as it is.
-pub(super) fn add(workspace: &Workspace, snapshot: &Snapshot<'_>, report: &mut BuildReport) {
-    let mut failures: Vec<(&ProjectName, &mut Failure)> = Vec::new();
-    for (name, project) in &mut report.projects {
-        if let Outcome::Failed(failure) = &mut project.outcome {
-            failures.push((name, failure));
-        }
-    }
-    let at_file: BTreeSet<ProjectName> =
-        failures.iter().filter(|(_, failure)| is_at_file(failure)).map(|(name, _)| (*name).clone()).collect();
-    let findings = if at_file.is_empty() { Ok(Vec::new()) } else { findings(workspace, &at_file, snapshot) };
-    let findings = findings.unwrap_or_else(|error| {
-        tracing::warn!(%error, "cannot tell why files are not in the context");
-        Vec::new()
+/// The codes of findings that explain why a file is not in the context.
+const EXPLAINING: [Code; 3] = [Code::SourceNotCovered, Code::SourceMissing, Code::SourceIgnored];
+
+/// The projects whose builds failed at a file that is not in the context: those that `lint` may know more of.
+pub fn projects_without_a_file(report: &BuildReport) -> BTreeSet<ProjectName> {
+    let failed = report.projects.iter().filter(|(_, project)| match &project.outcome {
+        Outcome::Failed(failure) => is_at_file(failure),
+        _ => false,
     });
-    for (name, failure) in failures {
-        let known = if at_file.contains(name) {
-            let of_project = findings.iter().filter(|finding| finding.project.as_ref() == Some(name));
-            of_project.map(shown).collect()
+    failed.map(|(name, _)| name.clone()).collect()
+}
+
+/// Gives a hint to builds that failed at a file which is not in the context, by the findings of `lint`, and to those that failed at an
+/// image which is called like a project. What can't be told is left as it is.
+pub fn add(workspace: &Workspace, findings: &[Finding], report: &mut BuildReport) {
+    for (name, project) in &mut report.projects {
+        let Outcome::Failed(failure) = &mut project.outcome else { continue };
+        let known: Vec<String> = if is_at_file(failure) {
+            let explains = |finding: &&Finding| {
+                finding.project.as_ref() == Some(name) && EXPLAINING.contains(&finding.code)
+            };
+            findings.iter().filter(explains).map(shown).collect()
         } else {
             images(name, &workspace.projects[name], failure)
         };
@@ -44,17 +45,6 @@ fn is_at_file(failure: &Failure) -> bool {
     label.is_some_and(|label| label.is_step())
         && failure.exit_code.is_none()
         && failure.causes.iter().any(|cause| cause.contains("not found"))
-}
-
-fn findings(
-    workspace: &Workspace,
-    projects: &BTreeSet<ProjectName>,
-    snapshot: &Snapshot<'_>,
-) -> Result<Vec<Finding>, lint::LintError> {
-    let mut findings = lint::check(workspace, projects, snapshot)?.findings;
-    let explains = |code| matches!(code, Code::SourceNotCovered | Code::SourceMissing | Code::SourceIgnored);
-    findings.retain(|finding| explains(finding.code));
-    Ok(findings)
 }
 
 fn shown(finding: &Finding) -> String {
