@@ -136,6 +136,14 @@ impl CiContext {
         self.system != System::None
     }
 
+    /// The name of the CI that runs this; `None` if none does, or it isn't known.
+    pub fn name(&self) -> Option<&'static str> {
+        match self.system {
+            System::Known(name) => Some(name),
+            System::None | System::Unknown => None,
+        }
+    }
+
     /// Whether the sources come from AWS CodePipeline, which passes files without a repository unless configured otherwise.
     pub fn is_of_codepipeline(&self) -> bool {
         self.run.is_of_codepipeline

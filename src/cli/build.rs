@@ -1,4 +1,5 @@
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -7,7 +8,7 @@ use super::repository_context::{RepositoryContext, Uncommitted};
 use super::run_files::RunFiles;
 use super::selection;
 use super::signals::Signals;
-use super::{CommandContext, registries, wait_for};
+use super::{CommandContext, build_outputs, registries, wait_for};
 use crate::deploy::Validated;
 use crate::error::Error;
 use crate::execute::{BuildReport, Destination};
@@ -47,6 +48,9 @@ pub(super) struct Arguments {
     /// Fetch submodules that are missing, or lack the commit.
     #[arg(long)]
     fetch: bool,
+    /// Write the outcome of each project to this file, as JUnit XML.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
     #[command(flatten)]
     files: RunFiles,
 }
@@ -120,8 +124,10 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
             || BuildJson::new(&plan, &workspace, &report, record),
             |layout| summary::build(&plan, &workspace, &report, record, layout),
         );
+        let written = build_outputs::write(command, &plan, &report, arguments.junit.as_deref());
         arguments.files.write(&run, &context.store(), &report)?;
         recorded?;
+        written?;
         Ok(report.kind().map_or(Exit::Done, Exit::from))
     })
 }

@@ -18,8 +18,8 @@ use crate::docker::{AddressError, DockerConfig};
 use crate::engine::{Engine, Logins, SshAgent};
 use crate::error::Error;
 use crate::execute::{
-    self, BuildReport, Destination, Durations, Executor, Job, LocalRun, Preparation, Recording, Secrets,
-    Tags, UntrustedRun,
+    self, BuildReport, Destination, Durations, Executor, Forecast, Job, LocalRun, Preparation, Recording,
+    Secrets, Tags, UntrustedRun,
 };
 use crate::git::{Snapshot, SubmoduleFetch};
 use crate::interruption::Interruption;
@@ -176,21 +176,24 @@ impl<'c> BuildContext<'c> {
         recorder: &Recorder,
         interruption: &Interruption,
     ) -> BuildReport {
-        let display = Display::new(&self.command.output, jobs);
+        let CommandContext { output, environment, .. } = self.command;
+        let graph = &self.workspace.graph;
+        let durations_before = durations.durations.clone();
+        let forecast = Forecast { graph, durations: &durations_before, parallelism: schedule.parallelism };
+        let display = Display::new(output, environment.ci_log(), jobs, forecast);
         let executor = Executor {
-            graph: &self.workspace.graph,
+            graph,
             registry: cache,
             parallelism: schedule.parallelism,
             fail_fast: schedule.fail_fast,
-            durations: &durations.durations,
+            durations: &durations_before,
             on_event: &|event| {
                 recorder.on_event(&event);
                 display.on_event(&event);
             },
         };
-        let report = executor.execute(jobs, interruption.requested()).await;
+        let report = display.show_while(executor.execute(jobs, interruption.requested())).await;
         recorder.stop();
-        display.finish();
         if self.repo.trust.is_trusted() {
             durations.update(&report);
         }

@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::aws::{AllowedHosts, CredentialProviders};
 use crate::ci::{CiContext, CiEnvironment, Trust};
@@ -13,6 +13,7 @@ use crate::docker::{EngineAddress, EngineSettings};
 use crate::error::Error;
 use crate::git::{Configuration, GitError};
 use crate::model::{Region, Secret};
+use crate::report::ci_log::CiLog;
 use crate::secrets::SecretAccess;
 
 pub(super) struct Environment {
@@ -168,6 +169,24 @@ impl Environment {
             return Err(Error::Lease { reason: format!("it must be {least} at least") });
         }
         Ok(lease)
+    }
+
+    /// How the log of the CI that runs this folds lines; `None` if it doesn't, or no CI runs this.
+    pub(super) fn ci_log(&self) -> Option<CiLog> {
+        match self.ci.name()? {
+            "GitHub Actions" => Some(CiLog::GitHub),
+            "GitLab CI" => {
+                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+                Some(CiLog::GitLab { started: now.map(|now| now.as_secs()).unwrap_or_default() })
+            }
+            "Buildkite" => Some(CiLog::Buildkite),
+            _ => None,
+        }
+    }
+
+    /// The file whose Markdown GitHub shows on the page of the run.
+    pub(super) fn step_summary(&self) -> Option<PathBuf> {
+        env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty()).map(PathBuf::from)
     }
 
     /// Who runs this, as others are told.

@@ -4,6 +4,7 @@
 
 mod build;
 mod build_context;
+mod build_outputs;
 mod changed;
 mod check_rebuild;
 mod completions;
@@ -43,6 +44,7 @@ mod signals;
 mod simulate;
 mod status;
 mod taint;
+mod terminal;
 #[cfg(test)]
 mod tests;
 mod unlock;

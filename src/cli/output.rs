@@ -4,9 +4,10 @@ use std::error::Error as _;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
-use std::os::fd::AsFd;
+use std::os::fd::AsFd as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -17,6 +18,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::options::{Color, Options, ProgressKind};
+use super::terminal::{self, Size, Styles};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::{printable, printable_json, printable_lines};
@@ -67,7 +69,7 @@ impl Output {
 
     /// How many columns standard output has; `None` if it is no terminal.
     pub(super) fn stdout_columns(&self) -> Option<usize> {
-        terminal_size(io::stdout()).map(|(columns, _)| columns)
+        Size::of(io::stdout()).map(|size| size.columns)
     }
 
     /// Writes an answer that a shell reads, and nobody else: it stays as it is.
@@ -138,18 +140,29 @@ impl Output {
         self.write_error(&text);
     }
 
+    /// Writes a line that the CI which runs this obeys.
+    pub(super) fn ci_command(&self, line: &str) {
+        if !self.is_quiet && self.progress != ProgressKind::Json {
+            terminal::write_above(&format!("{line}\n"));
+        }
+    }
+
+    /// Whether standard error shows styles.
+    pub(super) fn stderr_styles(&self) -> Styles {
+        let choice = match self.choice {
+            ColorChoice::Auto => AutoStream::choice(&io::stderr()),
+            chosen => chosen,
+        };
+        if choice == ColorChoice::Never { Styles::Left } else { Styles::Shown }
+    }
+
     /// Writes text that is printable, but for colours of our own.
     fn write_error(&self, text: &str) {
-        let mut stderr = AutoStream::new(io::stderr(), self.choice).lock();
-        // There is nowhere left to report a closed standard error to.
-        let _ = stderr.write_all(text.as_bytes());
+        match self.stderr_styles() {
+            Styles::Shown => terminal::write_above(text),
+            Styles::Left => terminal::write_above(&strip_str(text).to_string()),
+        }
     }
-}
-
-/// Columns and lines of a terminal; `None` for what is none, or doesn't tell.
-pub(super) fn terminal_size(stream: impl AsFd) -> Option<(usize, usize)> {
-    let size = rustix::termios::tcgetwinsize(stream).ok()?;
-    (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col.into(), size.ws_row.into()))
 }
 
 /// The library's own handle takes what can't be written at all for written.
@@ -186,7 +199,7 @@ pub(super) fn usage(error: &clap::Error) -> Exit {
 /// Shows warnings unless `--quiet`, and with `-v` and `-vv` what this program does, the latter with the time since its start.
 /// Libraries stay silent, they might show secrets.
 pub(super) fn start_tracing(options: &Options) {
-    let lines = tracing_subscriber::fmt().with_writer(|| Traced(io::stderr()));
+    let lines = tracing_subscriber::fmt().with_writer(|| Traced);
     match options.verbose {
         0 if options.quiet || options.progress == ProgressKind::Json => {}
         0 => lines.with_env_filter("chinampa=warn").event_format(Warning).init(),
@@ -216,15 +229,15 @@ where
 }
 
 /// Gets whole lines from the library, and makes them printable.
-struct Traced(io::Stderr);
+struct Traced;
 
 impl Write for Traced {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
-        self.0.write_all(printable_lines(&String::from_utf8_lossy(lines)).as_bytes())?;
+        terminal::write_above(&printable_lines(&String::from_utf8_lossy(lines)));
         Ok(lines.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        Ok(())
     }
 }

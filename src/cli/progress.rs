@@ -1,126 +1,145 @@
 //! Shows running builds on standard error.
 
-use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use futures_util::future::{Either, select};
+use tokio::time::MissedTickBehavior;
 
 use super::options::ProgressKind;
 use super::output::Output;
+use super::terminal::{self, Size};
 use crate::engine::Progress;
-use crate::execute::{Event, Job};
-use crate::model::{ProjectName, printable_lines, printable_log};
+use crate::execute::{Event, Forecast, Job, Work};
+use crate::report::ci_log::CiLog;
+use crate::report::live::Live;
+use crate::report::plain::{Line, Plain};
 use crate::report::{json, text};
 
-/// How often a spinner turns.
-const TICK: Duration = Duration::from_millis(120);
+/// The least time from one drawing to the next.
+const TICK: Duration = Duration::from_millis(100);
 
-/// Up to so many columns names are padded, so that what stands behind them begins in one column.
-const MAX_NAME_COLUMNS: usize = 24;
+pub(super) struct Display<'o> {
+    output: &'o Output,
+    started: Instant,
+    kind: Kind<'o>,
+}
 
-pub(super) enum Display<'o> {
-    /// A line for each running build, above which finished ones stay.
-    Tty {
-        bars: MultiProgress,
-        /// How many columns names take.
-        name_columns: usize,
-        running: Mutex<BTreeMap<ProjectName, ProgressBar>>,
-    },
-    Lines {
-        output: &'o Output,
-        is_json: bool,
-    },
+enum Kind<'o> {
+    /// Lines at the bottom of the terminal.
+    Tty(Box<Mutex<Drawing<'o>>>),
+    Plain(Mutex<Plain>),
+    Json,
     Nothing,
 }
 
+/// What is drawn, and when it was.
+struct Drawing<'o> {
+    live: Live<'o>,
+    is_changed: bool,
+    drawn: Option<(u64, Size)>,
+}
+
 impl<'o> Display<'o> {
-    pub(super) fn new(output: &'o Output, jobs: &[Job]) -> Self {
-        let longest = jobs.iter().map(|job| job.project.as_str().len()).max().unwrap_or_default();
-        match output.progress {
-            ProgressKind::Tty => Self::Tty {
-                bars: MultiProgress::new(),
-                name_columns: longest.min(MAX_NAME_COLUMNS),
-                running: Mutex::default(),
-            },
-            ProgressKind::Json => Self::Lines { output, is_json: true },
-            ProgressKind::Auto | ProgressKind::Plain => Self::Lines { output, is_json: false },
-            ProgressKind::None => Self::Nothing,
-        }
+    pub(super) fn new(
+        output: &'o Output,
+        ci_log: Option<CiLog>,
+        jobs: &[Job],
+        forecast: Forecast<'o>,
+    ) -> Self {
+        let parallelism = forecast.parallelism.get();
+        let kind = match output.progress {
+            ProgressKind::Tty => {
+                let live = Live::new(jobs, forecast);
+                Kind::Tty(Box::new(Mutex::new(Drawing { live, is_changed: true, drawn: None })))
+            }
+            ProgressKind::Json => Kind::Json,
+            ProgressKind::Auto | ProgressKind::Plain => {
+                let builds = jobs.iter().filter(|job| !matches!(job.work, Work::Reuse { .. })).count();
+                Kind::Plain(Mutex::new(Plain::new(ci_log, builds.min(parallelism))))
+            }
+            ProgressKind::None => Kind::Nothing,
+        };
+        Self { output, started: Instant::now(), kind }
+    }
+
+    /// Shows what happens while the work lasts, and takes away what was drawn when it is done.
+    pub(super) async fn show_while<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let done = loop {
+            match select(work.as_mut(), pin!(ticks.tick())).await {
+                Either::Left((done, _)) => break done,
+                Either::Right(_) => self.on_tick(),
+            }
+        };
+        terminal::clear();
+        done
     }
 
     pub(super) fn on_event(&self, event: &Event) {
-        match self {
-            Self::Nothing => {}
-            Self::Lines { output, is_json: true } => output.event(&json::event(event)),
-            Self::Lines { output, is_json: false } => {
-                if let Some(line) = text::event(event) {
-                    output.status(&line);
+        let now = self.started.elapsed();
+        match &self.kind {
+            Kind::Nothing => {}
+            Kind::Json => self.output.event(&json::event(event)),
+            Kind::Plain(plain) => {
+                let mut plain = plain.lock().unwrap_or_else(PoisonError::into_inner);
+                self.write(plain.on_event(event, now));
+            }
+            Kind::Tty(drawing) => {
+                let mut drawing = drawing.lock().unwrap_or_else(PoisonError::into_inner);
+                drawing.live.on_event(event, now);
+                drawing.is_changed = true;
+                if is_for_above(event)
+                    && let Some(line) = text::event(event)
+                {
+                    self.output.status(&line);
                 }
             }
-            Self::Tty { bars, name_columns, running } => {
-                let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
-                show(bars, *name_columns, &mut running, event);
+        }
+    }
+
+    fn on_tick(&self) {
+        let now = self.started.elapsed();
+        match &self.kind {
+            Kind::Nothing | Kind::Json => {}
+            Kind::Plain(plain) => {
+                let mut plain = plain.lock().unwrap_or_else(PoisonError::into_inner);
+                self.write(plain.on_silence(now));
+            }
+            Kind::Tty(drawing) => {
+                let mut drawing = drawing.lock().unwrap_or_else(PoisonError::into_inner);
+                let size = Size::of_stderr();
+                let state = Some((now.as_secs(), size));
+                if drawing.is_changed || drawing.drawn != state {
+                    let frame = drawing.live.frame(now, size.columns, size.lines);
+                    terminal::draw(&frame, self.output.stderr_styles(), size);
+                    drawing.is_changed = false;
+                    drawing.drawn = state;
+                }
             }
         }
     }
 
-    /// Takes what is still shown away.
-    pub(super) fn finish(&self) {
-        if let Self::Tty { bars, .. } = self
-            && let Err(error) = bars.clear()
-        {
-            tracing::debug!(%error, "the terminal is gone");
+    fn write(&self, lines: Vec<Line>) {
+        for line in lines {
+            match line {
+                Line::Text(line) => self.output.status(&line),
+                Line::Command(line) => self.output.ci_command(&line),
+            }
         }
     }
 }
 
-fn show(
-    bars: &MultiProgress,
-    name_columns: usize,
-    running: &mut BTreeMap<ProjectName, ProgressBar>,
-    event: &Event,
-) {
+/// Whether an event is worth a line that stays above what is drawn.
+fn is_for_above(event: &Event) -> bool {
     match event {
-        Event::Started { project } | Event::Pulling { project, .. } => {
-            let style = ProgressStyle::with_template("{spinner} {prefix} {wide_msg} {elapsed}");
-            let bar = bars.add(ProgressBar::new_spinner());
-            bar.set_style(style.expect("the template is valid"));
-            bar.set_prefix(format!("{:name_columns$}", project.as_str()));
-            bar.enable_steady_tick(TICK);
-            if let Event::Pulling { image, .. } = event {
-                bar.set_message(printable_log(&format!("pulling {image}")));
-            }
-            running.insert(project.clone(), bar);
+        Event::Progress { progress: Progress::Warning { .. }, .. } | Event::RetryingPush { .. } => true,
+        Event::Finished { outcome, .. } => outcome.is_failure(),
+        Event::Started { .. } | Event::Progress { .. } | Event::Pulling { .. } | Event::Pushing { .. } => {
+            false
         }
-        Event::Progress { project, progress: Progress::StepStarted { step } } => {
-            if let Some(bar) = running.get(project) {
-                bar.set_message(printable_log(step));
-            }
-        }
-        Event::Pushing { project, image } => {
-            if let Some(bar) = running.get(project) {
-                bar.set_message(printable_log(&format!("pushing {image}")));
-            }
-        }
-        Event::Progress { progress: Progress::Warning { .. }, .. } | Event::RetryingPush { .. } => {
-            println(bars, event);
-        }
-        Event::Progress { .. } => {}
-        Event::Finished { project, .. } => {
-            if let Some(bar) = running.remove(project) {
-                bar.finish_and_clear();
-            }
-            println(bars, event);
-        }
-    }
-}
-
-/// Prints an event above the running builds.
-fn println(bars: &MultiProgress, event: &Event) {
-    if let Some(line) = text::event(event)
-        && let Err(error) = bars.println(printable_lines(&line))
-    {
-        tracing::debug!(%error, "the terminal is gone");
     }
 }

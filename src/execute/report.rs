@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::engine::{InlineCacheFault, Progress};
-use crate::model::{ErrorKind, ImageRef, ManifestDigest, Platform, ProjectName, RepoPath};
+use crate::model::{
+    ErrorKind, ImageRef, ManifestDigest, Platform, ProjectName, RepoPath, printable, printable_log,
+};
 
 /// Something that happened while a plan was executed.
 #[derive(Clone, Debug)]
@@ -94,6 +96,18 @@ pub struct Failure {
     pub hint: Option<String>,
     /// [`ErrorKind::Environment`] where the engine died, else [`ErrorKind::Failed`].
     pub kind: ErrorKind,
+}
+
+impl Failure {
+    /// How the build failed, in one line that is fit for a terminal.
+    pub fn in_short(&self) -> String {
+        let Self { causes, step, message, exit_code, .. } = self;
+        match (step, message, exit_code) {
+            (Some(step), Some(_), Some(code)) => format!("exit code {code} in {}", printable_log(step)),
+            (Some(step), Some(message), None) => format!("{}: {}", printable_log(step), printable(message)),
+            _ => causes.iter().map(|cause| printable(cause)).collect::<Vec<_>>().join(": "),
+        }
+    }
 }
 
 /// A line of a Dockerfile.

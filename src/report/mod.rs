@@ -1,6 +1,7 @@
 //! Makes what `cli` writes of what happened: text for people, JSON for programs. Decides nothing, and prints nothing.
 
 pub mod answers;
+pub mod ci_log;
 mod critical_path;
 pub mod deployment;
 pub mod drawing;
@@ -13,18 +14,22 @@ pub mod images;
 pub mod init;
 pub mod inputs;
 pub mod json;
+pub mod junit;
 pub mod lint;
+pub mod live;
 pub mod permissions;
+pub mod plain;
 mod replaced;
 pub mod runs;
 pub mod simulation;
+pub mod step_summary;
 pub mod styled;
 pub mod summary;
 #[cfg(test)]
 mod tests;
 pub mod text;
-pub mod trace;
 pub mod time;
+pub mod trace;
 pub mod why;
 pub mod why_not;
 

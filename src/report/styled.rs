@@ -92,7 +92,7 @@ impl StyledLine {
     }
 
     /// Without styles.
-    fn unstyled(&self) -> String {
+    pub fn unstyled(&self) -> String {
         let text: String = self.spans.iter().map(|(_, text)| text.as_str()).collect();
         printable_lines(text.trim_end())
     }

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::engine::Progress;
-use crate::execute::{Event, Failure, Outcome};
-use crate::model::{CommitId, printable, printable_log};
+use crate::execute::{Event, Outcome};
+use crate::model::{CommitId, printable_log};
 use crate::observe::{Base, Reason};
 use crate::plan::{Action, Impact, Plan, ProjectImpact, Step};
 use crate::workspace::Workspace;
@@ -87,29 +87,19 @@ pub fn event(event: &Event) -> Option<String> {
                 let url = url.as_deref().map(|url| format!(" ({})", printable_log(url))).unwrap_or_default();
                 Some(format!("{project}: warning: {}{url}", printable_log(text)))
             }
-            Progress::Log { text, .. } => {
-                let lines = text.lines().map(|line| format!("{project}: | {}", printable_log(line)));
-                Some(lines.collect::<Vec<_>>().join("\n")).filter(|lines| !lines.is_empty())
-            }
-            Progress::StepStarted { .. } => None,
+            // Output is not an event by itself: it is written whole.
+            Progress::Log { .. } | Progress::StepStarted { .. } => None,
         },
     }
 }
 
 fn finished(outcome: &Outcome, took: Duration) -> String {
     match outcome {
-        Outcome::Failed(failure) => format!("failed after {}: {}", seconds(took), cause(failure)),
+        Outcome::Failed(failure) => {
+            let at = failure.at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
+            format!("failed after {}{at}: {}", seconds(took), failure.in_short())
+        }
         outcome => format!("{}{}", outcome.label(), detail(outcome, took)),
-    }
-}
-
-/// How a build failed, in one line.
-fn cause(Failure { causes, step, message, at, exit_code, .. }: &Failure) -> String {
-    let at = at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
-    match (step, message, exit_code) {
-        (Some(step), Some(_), Some(code)) => format!("exit code {code} in {}{at}", printable_log(step)),
-        (Some(step), Some(message), None) => format!("{}{at}: {}", printable_log(step), printable(message)),
-        _ => causes.iter().map(|cause| printable(cause)).collect::<Vec<_>>().join(": "),
     }
 }
 

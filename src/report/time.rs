@@ -25,8 +25,8 @@ pub fn estimated(time: Duration) -> String {
     let to = |unit: f64| Duration::from_secs_f64((seconds / unit).round().max(1.0) * unit);
     match time.as_secs() {
         0..10 => rough(to(1.0)),
-        10..90 => rough(to(10.0)),
-        90..3600 => rough(to(60.0)),
+        10..60 => rough(to(10.0)),
+        60..3600 => rough(to(60.0)),
         _ => rough(to(600.0)),
     }
 }

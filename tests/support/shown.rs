@@ -44,7 +44,8 @@ impl World {
         let mut text = answer.to_string().replace(&folder, "<world>");
         for (pattern, placeholder) in [
             // A column of times, whose width differs.
-            (r"  +([0-9]+\.[0-9] s)", "  $1"),
+            (r"  +([0-9]+\.[0-9] ?s\b)", "  $1"),
+            (r"\b[0-9]+\.[0-9]s\b", "<time>"),
             (r"\b[0-9a-f]{64}\b", "<64 hex>"),
             (r"\b[0-9a-f]{40}\b", "<40 hex>"),
             (r"\b[0-9a-f]{12}\b", "<12 hex>"),

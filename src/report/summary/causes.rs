@@ -53,6 +53,14 @@ pub(super) fn rows(text: &mut StyledText, plan: &Plan, report: &BuildReport, lay
     }
 }
 
+/// Why one project is built, in a few words.
+pub(in crate::report) fn of_project(step: &Step) -> String {
+    let project = &step.impact.project;
+    let causes = Stale(vec![step]).causes(step).into_iter().map(|cause| (cause, vec![project]));
+    let rows = rows_of(causes.collect());
+    rows.iter().map(|row| row.text(Layout::default())).collect::<Vec<_>>().join("; ")
+}
+
 /// The projects that were to be built.
 struct Stale<'p>(Vec<&'p Step>);
 

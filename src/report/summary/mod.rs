@@ -7,8 +7,9 @@ mod deployment;
 mod failures;
 mod outcomes;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
+pub(super) use causes::of_project as reasons;
 pub use deployment::deployment;
 
 use std::time::Duration;

@@ -21,9 +21,9 @@ const WIDE: Layout = Layout { detail: Detail::Brief, columns: Some(200) };
 const FULL: Layout = Layout { detail: Detail::Full, columns: Some(80) };
 
 /// A plan and its report, made project by project.
-struct Run {
-    plan: Plan,
-    report: BuildReport,
+pub(crate) struct Run {
+    pub(crate) plan: Plan,
+    pub(crate) report: BuildReport,
 }
 
 fn name(text: &str) -> ProjectName {
@@ -147,7 +147,7 @@ fn failure() -> Failure {
 }
 
 /// Thirty projects: a library and what needs it were built, one of them failed and blocks another.
-fn thirty() -> Run {
+pub(crate) fn thirty() -> Run {
     let mut run = Run::new().built(
         "common",
         3.14,
@@ -163,6 +163,26 @@ fn thirty() -> Run {
     let blocked = Outcome::Blocked { by: name("api") };
     run = run.add("web", Some(vec![needs("api"), needs("common")]), blocked, 0.0);
     (1..=24).fold(run, |run, number| run.reused(&format!("service-{number}")))
+}
+
+/// A project whose names and output are made to steer whatever shows them.
+pub(crate) fn hostile() -> Run {
+    let failure = Failure {
+        causes: vec!["<script>x</script>\u{1b}[31m]]>".to_owned()],
+        step: Some("[2/2] RUN echo ##[error]x, y: 100 %\u{1b}[2J".to_owned()),
+        at: Some(DockerfileLine { file: RepoPath::new("a,b:c%\n::error::x/Dockerfile").unwrap(), line: 2 }),
+        log_tail: vec![
+            "::error::x".to_owned(),
+            "\u{1b}[31m##[group]x\u{202e}".to_owned(),
+            "</pre><script>alert(1)</script>".to_owned(),
+            String::new(),
+            "@everyone [x](http://example.com) \u{0}\u{fffe}".to_owned(),
+        ],
+        hint: Some("use `x` | x | <b>\n::warning::x".to_owned()),
+        ..failure()
+    };
+    let reasons = vec![file("a\n::warning::x | x | `<b>`", ChangeKind::Modified)];
+    Run::new().built("lib", 1.0, reasons).failed("api", failure)
 }
 
 #[test]
@@ -217,9 +237,9 @@ fn thirty_projects_with_a_failure_fit_25_lines_and_the_failure_is_in_the_last_te
     ^[32mbuilt     ^[0morders        9.0 s^[2m  3 of 12 steps cached^[0m
     ^[32mbuilt     ^[0mcommon        3.1 s^[2m  3 of 12 steps cached^[0m
     ^[2mnote      ^[0mreplaces `quay.io/acme/lib:1` (api/Dockerfile:1) with the image of `l^[2m…^[0m
-    ^[2mbecause   ^[0mcommon                    ^[2m  libs/common/src/log.sh, libs/common/src/t^[0m^[2m…^[0m
-    ^[2mbecause   ^[0mcatalog, orders and 3 more^[2m  need common^[0m
-    ^[2mbecause   ^[0mweb                       ^[2m  needs api^[0m
+    ^[2mbecause   ^[0mcommon                      libs/common/src/log.sh, libs/common/src/t^[2m…^[0m
+    ^[2mbecause   ^[0mcatalog, orders and 3 more  need common
+    ^[2mbecause   ^[0mweb                         needs api
     ^[1m^[31mblocked   ^[0mweb needs api, which failed
     ^[1m^[31mfailed    ^[0m^[1mapi^[0m after 12.3 s at ^[1mservices/api/Dockerfile:12^[0m
               ^[1m^[31mexit code 2: ^[0m[build 4/7] RUN make -j4 -C services/api PREFIX=/usr/loc^[2m…^[0m
@@ -319,8 +339,8 @@ fn an_interruption_says_what_was_not_built() {
     ");
     assert_snapshot!(run.colours(NARROW), @"
     ^[32mbuilt     ^[0mcommon  3.1 s^[2m  3 of 12 steps cached^[0m
-    ^[2mbecause   ^[0mcommon                    ^[2m  libs/common/src/log.sh (deleted)^[0m
-    ^[2mbecause   ^[0mcatalog, orders and 4 more^[2m  need common^[0m
+    ^[2mbecause   ^[0mcommon                      libs/common/src/log.sh (deleted)
+    ^[2mbecause   ^[0mcatalog, orders and 4 more  need common
     ^[33mcancelled ^[0mcatalog, orders and 4 more
     ^[32m1 built^[0m, 0 reused, ^[33m6 cancelled^[0m in 44.1 s^[33m; interrupted^[0m
     ");
@@ -369,10 +389,10 @@ fn a_blocked_chain_names_the_project_that_failed_and_not_each_link() {
     0 built, 0 reused, 1 failed, 3 blocked in 44.1 s
     "#);
     assert_snapshot!(run.colours(NARROW), @r#"
-    ^[2mbecause   ^[0mcommon^[2m  libs/common/Dockerfile^[0m
-    ^[2mbecause   ^[0msdk   ^[2m  needs common^[0m
-    ^[2mbecause   ^[0mapi   ^[2m  needs sdk^[0m
-    ^[2mbecause   ^[0mweb   ^[2m  needs api^[0m
+    ^[2mbecause   ^[0mcommon  libs/common/Dockerfile
+    ^[2mbecause   ^[0msdk     needs common
+    ^[2mbecause   ^[0mapi     needs sdk
+    ^[2mbecause   ^[0mweb     needs api
     ^[1m^[31mblocked   ^[0msdk, api, web need common, which failed
     ^[1m^[31mfailed    ^[0m^[1mcommon^[0m after 0.4 s at ^[1mservices/api/Dockerfile:12^[0m
               [2/3] COPY conf /
@@ -439,13 +459,7 @@ fn with_everything_wanted_nothing_is_counted_and_images_have_their_full_referenc
 
 #[test]
 fn what_a_log_or_a_file_name_holds_steers_neither_a_terminal_nor_a_ci() {
-    let failure = Failure {
-        step: Some("[2/2] RUN echo ##[error]x; echo \u{1b}[2J".to_owned()),
-        log_tail: vec!["::error::x".to_owned(), "\u{1b}[31m##[group]x\u{202e}".to_owned()],
-        ..failure()
-    };
-    let reasons = vec![file("a\n::warning::x", ChangeKind::Modified)];
-    let run = Run::new().built("lib", 1.0, reasons).failed("api", failure);
+    let run = hostile();
 
     for text in [run.text(NARROW), run.colours(NARROW)] {
         assert!(!text.contains("##["), "{text}");

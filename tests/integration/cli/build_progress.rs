@@ -32,19 +32,19 @@ fn a_step_of_a_stage_is_counted_once_and_printed_once(engine: BedEngine) {
 
     assert_snapshot!(steps(&first), @"
     built     api  <time>   0 of 4 steps cached
-    stderr: api: [build 2/3] RUN echo <prefix>/ > /a <time> 
-    stderr: api: [build 3/3] RUN echo more >> /a <time> 
-    stderr: api: [stage-1 2/3] COPY --from=build /a /a <time> 
-    stderr: api: [stage-1 3/3] RUN cat /a <time> 
-    stderr: api: built in <time> , 0 of 4 steps cached
+    stderr:  <time> api: [build 2/3] RUN echo <prefix>/ > /a <time> 
+    stderr:  <time> api: [build 3/3] RUN echo more >> /a <time> 
+    stderr:  <time> api: [stage-1 2/3] COPY --from=build /a /a <time> 
+    stderr:  <time> api: [stage-1 3/3] RUN cat /a <time> 
+    stderr:  <time> api: built in <time> , 0 of 4 steps cached
     ");
     assert_snapshot!(steps(&again), @"
     built     api  <time>   4 of 4 steps cached
-    stderr: api: [build 2/3] RUN echo <prefix>/ > /a CACHED
-    stderr: api: [build 3/3] RUN echo more >> /a CACHED
-    stderr: api: [stage-1 2/3] COPY --from=build /a /a CACHED
-    stderr: api: [stage-1 3/3] RUN cat /a CACHED
-    stderr: api: built in <time> , 4 of 4 steps cached
+    stderr:  <time> api: [build 2/3] RUN echo <prefix>/ > /a CACHED
+    stderr:  <time> api: [build 3/3] RUN echo more >> /a CACHED
+    stderr:  <time> api: [stage-1 2/3] COPY --from=build /a /a CACHED
+    stderr:  <time> api: [stage-1 3/3] RUN cat /a CACHED
+    stderr:  <time> api: built in <time> , 4 of 4 steps cached
     ");
 }
 

@@ -81,11 +81,11 @@ fn plain_progress_tells_each_thing_that_happened_on_standard_error() {
     because   lib  the cache has no image of these inputs
     1 built, 0 reused in <time> 
     stderr: changes of <10 hex> since an unknown base: this commit is on `main` itself, and nothing says what was built before
-    stderr: lib: building
-    stderr: lib: [2/3] RUN echo lib > /lib <time> 
-    stderr: lib: [3/3] COPY Dockerfile / <time> 
-    stderr: lib: exporting to image <time> 
-    stderr: lib: built in <time> , 0 of 2 steps cached
+    stderr:  <time> lib: building
+    stderr:  <time> lib: [2/3] RUN echo lib > /lib <time> 
+    stderr:  <time> lib: [3/3] COPY Dockerfile / <time> 
+    stderr:  <time> lib: exporting to image <time> 
+    stderr:  <time> lib: built in <time> , 0 of 2 steps cached
     [exit: 0]
     ");
 }

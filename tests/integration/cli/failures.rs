@@ -219,7 +219,7 @@ fn an_interruption_stops_the_build_and_is_reported() {
     because   api  api/Dockerfile
     cancelled api
     0 built, 0 reused, 1 cancelled in <time> ; interrupted
-    stderr: api: cancelled
+    stderr:  <time> api: cancelled
     [exit: 130]
     ");
 }
@@ -230,7 +230,7 @@ fn an_order_to_end_is_an_interruption_too() {
     because   api  api/Dockerfile
     cancelled api
     0 built, 0 reused, 1 cancelled in <time> ; interrupted
-    stderr: api: cancelled
+    stderr:  <time> api: cancelled
     [exit: 130]
     ");
 }

@@ -207,7 +207,7 @@ fn a_running_build_is_reported_as_cancelled() {
 
         let answer = run.ends_on(signal);
 
-        assert!(answer.contains("1 cancelled; interrupted"), "{answer}");
+        assert!(answer.contains("1 cancelled in ") && answer.ends_with("; interrupted\n"), "{answer}");
     }
 }
 
