@@ -17,6 +17,7 @@ use crate::lint::write::WriteError;
 use crate::model::{ErrorKind, ImageRef, InvalidImageRef, InvalidRegion, ProjectName, Region};
 use crate::observe::ObserveError;
 use crate::permissions::PermissionsError;
+use crate::prune::PruneError;
 use crate::record::RecordError;
 use crate::registry::RegistryError;
 use crate::runs::RunsError;
@@ -115,6 +116,8 @@ pub enum Error {
     #[error("the projects `{}` and `{}` would both have the variable `{variable}`", .projects[0], .projects[1])]
     SameVariable { variable: String, projects: [ProjectName; 2] },
     #[error(transparent)]
+    Prune(#[from] PruneError),
+    #[error(transparent)]
     Watch(#[from] WatchError),
     #[error(transparent)]
     Permissions(#[from] PermissionsError),
@@ -153,6 +156,7 @@ impl Error {
             Self::Install(error) => error.kind(),
             Self::Deploy(error) => error.kind(),
             Self::Validate(error) => error.kind(),
+            Self::Prune(error) => error.kind(),
             Self::Watch(error) => error.kind(),
             Self::Permissions(error) => error.kind(),
             Self::Lint(error) => error.kind(),
@@ -210,6 +214,7 @@ impl Error {
             Self::Install(error) => error.hint(),
             Self::Deploy(error) => error.hint(),
             Self::Validate(error) => error.hint(),
+            Self::Prune(error) => error.hint(),
             Self::Watch(error) => error.hint(),
             Self::Permissions(error) => error.hint(),
             Self::Lint(error) => error.hint(),

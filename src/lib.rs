@@ -35,6 +35,7 @@ mod observe;
 mod patterns;
 mod permissions;
 mod plan;
+mod prune;
 mod record;
 mod registry;
 mod report;

@@ -1,7 +1,7 @@
 use clap::{Args, ValueEnum};
 
-use super::CommandContext;
 use super::repository_context::{RepositoryContext, Uncommitted};
+use super::{CommandContext, diagnosis};
 use crate::config::EnvironmentName;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -11,14 +11,14 @@ use crate::workspace::Workspace;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Print the least IAM policy that this repository needs.
-    #[arg(long, value_enum, value_name = "PURPOSE", required = true)]
-    aws_policy: AwsPolicy,
-    /// Name of the environment in `projects.toml`, for `deploy` and `status`.
-    #[arg(short, long, value_name = "NAME")]
+    /// Print the least IAM policy that this repository needs, and look at nothing.
+    #[arg(long, value_enum, value_name = "PURPOSE")]
+    aws_policy: Option<AwsPolicy>,
+    /// Name of the environment in `projects.toml`, for the policies `deploy` and `status`.
+    #[arg(short, long, value_name = "NAME", requires = "aws_policy")]
     environment: Option<EnvironmentName>,
     /// ARN of whoever runs the commands, for the trust policies of roles [default: the account of the cache].
-    #[arg(long, value_name = "ARN")]
+    #[arg(long, value_name = "ARN", requires = "aws_policy")]
     principal: Option<String>,
 }
 
@@ -42,6 +42,13 @@ enum AwsPolicy {
 }
 
 pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+    match arguments.aws_policy {
+        Some(policy) => print_policies(command, arguments, policy.purpose()),
+        None => diagnosis::run(command),
+    }
+}
+
+fn print_policies(command: &CommandContext, arguments: &Arguments, purpose: Purpose) -> Result<Exit, Error> {
     let CommandContext { options, environment, output } = command;
     let repo = RepositoryContext::new(options, environment, Uncommitted::Included)?;
     let snapshot = repo.snapshot();
@@ -49,7 +56,7 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
     let policies = permissions::policies(PolicyRequest {
         workspace: &workspace,
         snapshot: &snapshot,
-        purpose: arguments.aws_policy.purpose(),
+        purpose,
         environment: arguments.environment.as_ref(),
         region: environment.aws_region()?.as_ref(),
         principal: arguments.principal.as_deref(),

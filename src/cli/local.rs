@@ -14,8 +14,8 @@ use crate::model::{Platform, ProjectName};
 use crate::observe::{LocalRequest, Observations};
 use crate::registry::{EngineStore, Registry, RetryPolicy};
 
-/// A local build can do without the cache, so it does not wait for one that is out of reach.
-fn retry_policy() -> RetryPolicy {
+/// A local build can do without the cache, so it does not wait for one that is out of reach. Nor does whoever asks whether it is.
+pub(super) fn retry_policy() -> RetryPolicy {
     RetryPolicy {
         connect: Duration::from_secs(5),
         idle: Duration::from_secs(15),

@@ -11,6 +11,7 @@ mod completions;
 mod deploy;
 mod deployed_base;
 mod deployment;
+mod diagnosis;
 mod doctor;
 mod durations_file;
 mod ecr_logins;
@@ -33,6 +34,7 @@ mod output;
 mod plan;
 mod progress;
 mod promote;
+mod prune;
 mod registries;
 mod report;
 mod repository_context;
@@ -128,6 +130,10 @@ enum Command {
     EnsureRepo(ensure_repo::Arguments),
     /// Copy an image from one registry to another, byte for byte, without an engine.
     Promote(promote::Arguments),
+    /// Delete images and records of the cache that nothing needs any more.
+    Prune(prune::Arguments),
+    /// Check the clone, the engine, registries, secrets and Terraform, and say what to do about what does not work.
+    Doctor(doctor::Arguments),
     /// Report where patterns, Dockerfiles and dependencies disagree.
     Lint(lint::Arguments),
     /// Replay past commits: how many builds the patterns would have caused, and which lines caused them.
@@ -148,14 +154,20 @@ enum Command {
     /// Download Terraform if it is missing, and print its path.
     #[command(name = "ensure_terraform", alias = "ensure-terraform")]
     EnsureTerraform(ensure_terraform::Arguments),
-    /// Print the IAM policies that this repository needs.
-    Doctor(doctor::Arguments),
     /// Print a completion script for a shell.
     Completions(completions::Arguments),
+    /// Write the man pages.
+    #[command(hide = true)]
+    Man(completions::ManArguments),
 }
 
 /// Runs the command that the process was called with.
 pub fn main() -> Exit {
+    match completions::answer(std::env::args_os()) {
+        Ok(true) => return Exit::Done,
+        Ok(false) => {}
+        Err(error) => return output::usage(&error),
+    }
     let signals = Signals::install();
     let Arguments { options, command } = match Arguments::try_parse_from(called_as(std::env::args_os())) {
         Ok(arguments) => arguments,
@@ -242,6 +254,7 @@ fn run(context: &CommandContext, signals: &Signals, command: &Command) -> Result
         Command::Images(arguments) => images::run(context, arguments),
         Command::EnsureRepo(arguments) => ensure_repo::run(context, arguments),
         Command::Promote(arguments) => promote::run(context, arguments),
+        Command::Prune(arguments) => prune::run(context, arguments),
         Command::Lint(arguments) => lint::run(context, arguments),
         Command::Simulate(arguments) => simulate::run(context, arguments),
         Command::Graph(arguments) => graph::run(context, arguments),
@@ -253,6 +266,7 @@ fn run(context: &CommandContext, signals: &Signals, command: &Command) -> Result
         Command::Shims(arguments) => shims::run(arguments, &context.output),
         Command::Doctor(arguments) => doctor::run(context, arguments),
         Command::Completions(arguments) => Ok(completions::run(arguments, &context.output)),
+        Command::Man(arguments) => completions::man(arguments),
     }
 }
 

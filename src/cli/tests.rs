@@ -11,11 +11,12 @@ use super::Arguments;
 const PAGE: &str = include_str!("../../docs/commands.md");
 const README: &str = include_str!("../../README.md");
 
-/// The commands, without the `help` that clap adds.
+/// The commands, without the `help` that clap adds and those that packages are made with.
 fn commands() -> Vec<Command> {
     let mut all = Arguments::command();
     all.build();
-    all.get_subcommands().filter(|command| command.get_name() != "help").cloned().collect()
+    let is_for_people = |command: &&Command| command.get_name() != "help" && !command.is_hide_set();
+    all.get_subcommands().filter(is_for_people).cloned().collect()
 }
 
 /// The text below a heading of the second level.

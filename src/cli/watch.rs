@@ -148,8 +148,10 @@ fn work_tree(command: &CommandContext) -> Result<PathBuf, Error> {
         return Err(WatchError::Commit { revision: revision.clone() }.into());
     }
     let repo = RepositoryContext::new(&command.options, &command.environment, Uncommitted::LeftOut)?;
-    let folder = repo.repository.work_dir().map(PathBuf::from);
-    folder.ok_or_else(|| WatchError::Bare.into())
+    match repo.repository.work_dir() {
+        Some(folder) => Ok(folder.to_owned()),
+        None => Err(WatchError::Bare.into()),
+    }
 }
 
 fn said_of(ended: &Ended) -> String {

@@ -70,7 +70,7 @@ pub use terraform::{Terraform, TerraformCredentials};
 pub use terraform_error::TerraformError;
 pub use terraform_event::{TerraformEvent, TerraformStep};
 pub use terraform_folders::{TerraformFolder, terraform_folders};
-pub use terraform_install::{InstallError, TerraformInstall, TerraformProgram};
+pub use terraform_install::{InstallError, TerraformInstall, TerraformProgram, terraform_version};
 pub use terraform_owner::OwnedAttribute;
 pub use terraform_root::{Backend, Creates, TerraformRoot, owned_attributes, s3_state};
 pub use terraform_source::{

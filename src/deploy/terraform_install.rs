@@ -8,6 +8,7 @@ use std::fs::{self, File, Permissions};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use reqwest::{Client, StatusCode, Url};
@@ -105,6 +106,13 @@ impl TerraformProgram {
             Self::Install(install) => install.ensure().await,
         }
     }
+}
+
+/// What a program says of its version in its first line; `None` if it can't be run or fails.
+pub fn terraform_version(program: &Path) -> Option<String> {
+    let output = Command::new(program).arg("version").stdin(Stdio::null()).output().ok()?;
+    let said = String::from_utf8_lossy(&output.stdout).lines().next()?.to_owned();
+    output.status.success().then_some(said)
 }
 
 /// A version of Terraform, where it comes from and where it is kept.

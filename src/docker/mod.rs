@@ -9,6 +9,7 @@ mod config;
 mod context;
 mod host;
 mod image;
+mod info;
 mod json_lines;
 mod stream;
 
@@ -33,6 +34,7 @@ pub use address_error::AddressError;
 pub use config::{DockerConfig, DockerConfigError};
 pub use host::{DockerHost, InvalidDockerHost};
 pub(crate) use image::EngineImage;
+pub use info::EngineInfo;
 pub(crate) use json_lines::JsonLines;
 
 /// The API of Docker 20.10, the oldest engine that this is tried with.

@@ -1,5 +1,6 @@
 //! Fetching what a clone lacks: done by git itself, with the credentials and the settings of whoever runs this.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::process::Command;
 
@@ -51,6 +52,25 @@ impl Repository {
             return Ok(());
         }
         Err(GitError::Fetch { what, source: program::words(&output) })
+    }
+
+    /// The branches that `origin` has now, whatever the clone has of them; those of the clone where it has no `origin`.
+    ///
+    /// # Errors
+    /// [`GitError::Fetch`] with what git wrote, and [`GitError::NoGit`] when the program isn't there.
+    pub fn branches_now(&self) -> Result<BTreeSet<BranchName>, GitError> {
+        if self.inner.remote_url(REMOTE).is_none() {
+            return Ok(self.branches()?.into_keys().collect());
+        }
+        let output = self.git().args(["ls-remote", "--heads", "--", REMOTE]).output();
+        let output = output.map_err(GitError::NoGit)?;
+        if !output.status.success() {
+            let what = "the names of all branches".to_owned();
+            return Err(GitError::Fetch { what, source: program::words(&output) });
+        }
+        let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let names = listed.lines().filter_map(|line| line.split_once("\trefs/heads/"));
+        Ok(names.map(|(_, name)| BranchName::new(name)).collect())
     }
 
     /// Git itself, for this repository.

@@ -46,6 +46,7 @@ pub use fetch::{Depth, Wanted};
 pub use formats::RepositoryFormat;
 pub use history::FirstParents;
 pub use lfs::{Download, LfsError, LfsObject, LfsStore};
+pub use program::is_there as is_program_there;
 pub use status::Filters;
 pub use submodule_files::{Fetching, SubmoduleContent, SubmoduleError, SubmoduleFetch, SubmoduleFile};
 pub use tree::{Entry, Snapshot, WalkedFile};

@@ -131,6 +131,11 @@ fn run(mut command: Command, input: &[u8]) -> io::Result<Output> {
     })
 }
 
+/// Whether there is a program git.
+pub fn is_there() -> bool {
+    Command::new("git").arg("version").stdin(Stdio::null()).output().is_ok()
+}
+
 /// Whether a git that failed is one that reads repositories of this format.
 ///
 /// # Errors

@@ -91,6 +91,28 @@ impl Tag {
         self.0.rsplit_once('.').is_some_and(|(name, id)| name == tainted_name(project) && is_id(id))
     }
 
+    /// Whether it is that of a branch, or of a stage of its image.
+    pub fn is_of_any_branch(&self) -> bool {
+        self.0.starts_with("branch-")
+    }
+
+    /// Whether it is that of this branch, or of a stage of its image.
+    pub fn is_of_branch(&self, branch: &BranchName) -> bool {
+        let stage_of = format!("branch-{}.", slug(branch.as_str(), 60));
+        *self == Self::branch(branch) || self.0.starts_with(&stage_of)
+    }
+
+    /// Whether one build alone wrote it, and none moves it: its inputs', its commit's, or what an engine pushed it under.
+    pub fn is_of_one_build(&self) -> bool {
+        let is_hex = |text: &str| text.len() >= 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        ["cache-", "commit-", "pushed-"].iter().any(|kind| self.0.strip_prefix(kind).is_some_and(is_hex))
+    }
+
+    /// Whether it says that a build record of the default branch names the image.
+    pub fn is_of_record(&self) -> bool {
+        self.0.starts_with("record-")
+    }
+
     /// What a reference without a tag stands for.
     pub fn latest() -> Self {
         Self("latest".to_owned())

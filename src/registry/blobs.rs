@@ -128,6 +128,27 @@ impl Transport {
         }
     }
 
+    /// Opens an upload and cancels it. Registries that don't know how to cancel forget it after a while.
+    ///
+    /// # Errors
+    /// [`RegistryError::Missing`] when there is no such repository, and any trouble.
+    pub(super) async fn probe_upload(&self, image: &ImageRef) -> Result<(), RegistryError> {
+        let url = self.uploads_url(image);
+        self.retrying(async || {
+            let request = self.client().post(url.clone()).body("");
+            let opened = self.send(image, Scope::Push, request).await?;
+            let location = match opened.status() {
+                StatusCode::ACCEPTED => upload_location(image, &url, opened.headers())?,
+                StatusCode::NOT_FOUND => return Err(RegistryError::missing(image)),
+                _ => return Err(refuse(image, opened).await?),
+            };
+            let cancelled = self.send(image, Scope::Push, self.client().delete(location)).await?;
+            tracing::debug!(status = %cancelled.status(), "an upload is cancelled");
+            Ok(())
+        })
+        .await
+    }
+
     /// Takes a blob over from another repository of the same registry. No registry has to do that, and those that
     /// don't say so in many ways.
     pub(super) async fn mount(

@@ -89,6 +89,12 @@ impl Manifest {
         entry
     }
 
+    /// The digest of the first image of an index; `None` for what is no index.
+    pub(super) fn first_of_index(&self) -> Option<ManifestDigest> {
+        let index: serde_json::Value = serde_json::from_slice(&self.bytes).ok()?;
+        index.pointer("/manifests/0/digest")?.as_str()?.parse().ok()
+    }
+
     /// The digest of an image's configuration; `None` for what is no image.
     pub(super) fn config_digest(&self) -> Option<ManifestDigest> {
         let manifest: serde_json::Value = serde_json::from_slice(&self.bytes).ok()?;

@@ -10,6 +10,9 @@ use super::transport::{RetryPolicy, Transport};
 use super::{CredentialsSource, MAX_ARTIFACT_BYTES, Registry, RegistryError, RepositoryChange, Storage};
 use crate::model::{Host, ImageRef, Login, ManifestDigest, Platform, RepositoryName, Tag};
 
+/// Configurations of images have some kilobytes.
+const MAX_CONFIG_BYTES: usize = 4 << 20;
+
 /// What a tag stands for while it is taken away.
 const UNTAGGED_TYPE: &str = "application/vnd.chinampa.untagged.v1+text";
 
@@ -33,6 +36,39 @@ impl OciRegistry {
     ) -> Result<Self, RegistryError> {
         let transport = Transport::new(&host, insecure, credentials, retry_policy)?;
         Ok(Self { host, transport })
+    }
+
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// When an image was built, as its configuration says (OCI image specification, § Image Configuration, `created`), or that of
+    /// the first image of an index. `None` for what does not say.
+    ///
+    /// # Errors
+    /// [`RegistryError`] when it can't be read.
+    pub async fn created(
+        &self,
+        repository: &RepositoryName,
+        digest: &ManifestDigest,
+    ) -> Result<Option<String>, RegistryError> {
+        let repository = self.repository(repository);
+        let mut manifest = self.transport.known_manifest(&repository, digest).await?;
+        if let Some(first) = manifest.first_of_index() {
+            manifest = self.transport.known_manifest(&repository, &first).await?;
+        }
+        let Some(config) = manifest.config_digest() else { return Ok(None) };
+        let config = self.transport.blob(&repository, config, MAX_CONFIG_BYTES).await?;
+        let config: serde_json::Value = serde_json::from_slice(&config).unwrap_or_default();
+        Ok(config.get("created").and_then(serde_json::Value::as_str).map(str::to_owned))
+    }
+
+    /// Opens an upload to the repository and cancels it: nothing is left there.
+    ///
+    /// # Errors
+    /// [`RegistryError`] when the registry does not let us push, or does not know the repository.
+    pub async fn probe_push(&self, repository: &RepositoryName) -> Result<(), RegistryError> {
+        self.transport.probe_upload(&self.repository(repository)).await
     }
 
     pub(super) fn transport(&self) -> &Transport {

@@ -9,9 +9,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::deployment::DeployJson;
+use super::doctor::{Check, DoctorJson};
 use super::environment::{HistoryJson, StatusJson, UnlockJson};
 use super::json::{BuildJson, PlanJson, event};
 use super::lint::LintJson;
+use super::prune::PruneJson;
 use super::runs::{LogsJson, ReportJson, RunsJson};
 use super::why::Explanation;
 use super::why_not::NearMisses;
@@ -35,6 +37,7 @@ use crate::model::{
 use crate::observe::{Base, Changes, Image, Reason};
 use crate::patterns::Patterns;
 use crate::plan::{Action, Build, Impact, Plan, ProjectImpact, Step};
+use crate::prune::{Removal, Removals};
 use crate::record::{
     AppliedSettings, BuildRecord, DeployedProject, DeployedRecord, DeploymentOutcome, InProgress,
     PastDeployment, ProjectState, RecordedImage,
@@ -113,6 +116,8 @@ fn documents() -> Vec<Value> {
     all.extend(deployments());
     all.extend(records());
     all.extend(runs());
+    all.extend(diagnoses());
+    all.extend(prunings());
     all
 }
 
@@ -182,6 +187,25 @@ fn runs() -> Vec<Value> {
     let mut all = vec![value(RunsJson::new(&kept)), value(logs), value(ReportJson::new(1, Path::new("/a")))];
     all.extend(kept.iter().map(|kept| value(&kept.run)));
     all
+}
+
+/// One with a fix, one with a cause.
+fn diagnoses() -> Vec<Value> {
+    let error = crate::registry::RegistryError::Name("A".parse::<ImageRef>().unwrap_err());
+    let error = crate::error::Error::Read { path: "a".into(), source: std::io::Error::other(error) };
+    let checks = [Check::warning("git", "shallow").fix("fetch"), Check::of_error("engine", &error, None)];
+    vec![value(DoctorJson::new(&checks)), value(DoctorJson::new(&[]))]
+}
+
+/// One that deletes an image and a record.
+fn prunings() -> Vec<Value> {
+    let removal = Removal {
+        repository: "shop/api".parse().unwrap(),
+        digest: digest(),
+        tags: BTreeSet::from(["a".parse().unwrap()]),
+    };
+    let removals = Removals { records: vec![removal.clone()], images: vec![removal], ..Removals::default() };
+    vec![value(PruneJson::new(&removals, true))]
 }
 
 fn value(document: impl serde::Serialize) -> Value {

@@ -11,6 +11,7 @@ mod ci_logs;
 mod ci_records;
 mod clones;
 mod damaged;
+mod doctor;
 mod failed_builds;
 pub(crate) mod failures;
 mod files;

@@ -1,7 +1,8 @@
 //! Usage, colour and streams.
 
 use std::io::Read as _;
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
 
@@ -22,6 +23,7 @@ fn help_lists_the_commands() {
       init                    Create `projects.toml` from the Dockerfiles and compose files of a
                               repository
       build                   Build the images that are missing from the cache
+      watch                   Build locally what a saved file affects, and run a program with the images
       deploy                  Promote the images of a commit, then apply Terraform and restart services,
                               project by project
       status                  Show what an environment runs and whether a deployment is in progress
@@ -39,6 +41,9 @@ fn help_lists_the_commands() {
       ensure_repo             Create an ECR repository, or reconcile its settings with `projects.toml`
       promote                 Copy an image from one registry to another, byte for byte, without an
                               engine
+      prune                   Delete images and records of the cache that nothing needs any more
+      doctor                  Check the clone, the engine, registries, secrets and Terraform, and say
+                              what to do about what does not work
       lint                    Report where patterns, Dockerfiles and dependencies disagree
       simulate                Replay past commits: how many builds the patterns would have caused, and
                               which lines caused them
@@ -163,9 +168,59 @@ fn completions_are_a_script_of_the_shell() {
         let answer = world.run(["completions", shell]);
 
         assert_eq!((answer.exit, answer.stderr.as_str()), (0, ""), "{shell}");
-        assert!(answer.stdout.contains("check_rebuild"), "{shell}");
+        assert!(answer.stdout.contains("CHINAMPA_COMPLETE"), "{shell}");
     }
     assert_eq!(world.run(["completions", "cmd"]).exit, 2);
+}
+
+#[test]
+fn a_shell_completes_commands_projects_and_environments() {
+    let world = World::new();
+    world.write(
+        "projects.toml",
+        "[projects.api]\n[projects.api-worker]\n[projects.web]\n[environments.prod]\n",
+    );
+    let script = world.run(["completions", "bash"]).stdout;
+    let program = Path::new(env!("CARGO_BIN_EXE_chinampa")).parent().unwrap();
+    // As bash does when Tab is pressed behind the last word.
+    let completed = |words: &[&str]| {
+        let lines = format!(
+            "PATH={}:$PATH\n{script}\nCOMP_WORDS=(chinampa {})\nCOMP_CWORD={}\nCOMP_TYPE=9\n_clap_complete_chinampa chinampa '{}'\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n",
+            program.display(),
+            words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" "),
+            words.len(),
+            words.last().unwrap(),
+        );
+        let output =
+            Command::new("bash").args(["--norc", "-c", &lines]).current_dir(world.path()).output().unwrap();
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .lines()
+            .map(|line| line.trim().to_owned())
+            .filter(|line| !line.is_empty())
+            .collect::<Vec<_>>()
+    };
+
+    assert_eq!(completed(&["check_r"]), ["check_rebuild"]);
+    assert_eq!(completed(&["build", "api"]), ["api", "api-worker"]);
+    assert_eq!(completed(&["deploy", "--environment", ""]), ["prod"]);
+    world.write("projects.toml", "[[");
+    assert_eq!(completed(&["build", "a"]), [""; 0]);
+}
+
+#[test]
+fn each_command_has_a_man_page() {
+    let world = World::new();
+
+    let answer = world.run(["man", "pages"]);
+
+    assert_eq!(answer.exit, 0, "{answer}");
+    for page in ["chinampa.1", "chinampa-build.1", "chinampa-check_rebuild.1"] {
+        assert!(
+            std::fs::read_to_string(world.file("pages").join(page)).unwrap().contains(".SH NAME"),
+            "{page}"
+        );
+    }
 }
 
 #[test]

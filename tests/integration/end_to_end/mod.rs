@@ -15,6 +15,7 @@ mod named_contexts;
 mod nowhere;
 mod own_images;
 mod platforms;
+mod prune;
 mod submodules;
 pub(crate) mod support;
 mod trouble;

@@ -1,0 +1,293 @@
+//! `doctor`: looks at everything that commands need, and changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustix::fs::statvfs;
+
+use super::repository_context::{RepositoryContext, Uncommitted};
+use super::{CommandContext, ensure_terraform, local, registries, wait_for};
+use crate::ci::{Branch, Trust};
+use crate::config::{RegistryConfig, RegistryKind, SecretSource};
+use crate::deploy::{self, TerraformProgram};
+use crate::docker::{Docker, EngineInfo};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::git::{self, Snapshot};
+use crate::model::RepositoryName;
+use crate::registry::{Registry, RegistryError};
+use crate::report::doctor::{self, Check, DoctorJson};
+use crate::workspace::Workspace;
+
+/// Below this, an engine has hardly room for a build.
+const MIN_FREE_BYTES: u64 = 5 << 30;
+
+/// Looks at everything, and answers [`Exit::No`] if something that commands need does not work.
+pub(super) fn run(command: &CommandContext) -> Result<Exit, Error> {
+    let mut checks = Vec::new();
+    let repo = RepositoryContext::new(&command.options, &command.environment, Uncommitted::Included);
+    match &repo {
+        Ok(repo) => {
+            checks.extend(clone(repo));
+            checks.extend(run_context(command, repo));
+            let snapshot = repo.snapshot();
+            match Workspace::read(&snapshot, &repo.source) {
+                Ok(workspace) => {
+                    checks.push(manifest(&workspace));
+                    checks.extend(secrets(command, repo, &workspace));
+                    checks.extend(wait_for(remote(command, &snapshot, &workspace))?);
+                }
+                Err(error) => {
+                    checks.push(of_error("manifest", error.into()));
+                    checks.extend(wait_for(async { Ok(engine(command, false).await) })?);
+                }
+            }
+        }
+        Err(_) => checks.extend(wait_for(async { Ok(engine(command, false).await) })?),
+    }
+    if let Err(error) = repo {
+        checks.insert(0, of_error("git", error));
+    }
+    command.print(|| DoctorJson::new(&checks), || doctor::text(&checks));
+    Ok(if doctor::has_error(&checks) { Exit::No } else { Exit::Done })
+}
+
+/// What the clone has, and what it needs the program git for.
+fn clone(repo: &RepositoryContext) -> Vec<Check> {
+    let head = match &repo.head.branch {
+        Some(branch) => format!("{} on `{branch}`", repo.head.commit.short()),
+        None => repo.head.commit.short().to_string(),
+    };
+    let dirty = if repo.is_dirty { ", with uncommitted changes" } else { "" };
+    let mut checks = vec![if repo.repository.is_shallow() {
+        Check::warning("git", format!("{head}{dirty}; the clone is shallow")).fix(
+            "fetch the whole history (`fetch-depth: 0`), or use `--fetch-base`: without it, the base and with it the reasons may be unknown",
+        )
+    } else {
+        Check::ok("git", format!("{head}{dirty}; the history is complete"))
+    }];
+    if !git::is_program_there() {
+        let says = "there is no program `git`";
+        checks.push(
+            Check::warning("git", says).fix("install it: missing commits, Git LFS and filters need it"),
+        );
+    }
+    checks
+}
+
+/// What the CI says of this run.
+fn run_context(command: &CommandContext, repo: &RepositoryContext) -> Vec<Check> {
+    let mut checks = Vec::new();
+    match (&repo.trust, repo.context.branch()) {
+        (Trust::Untrusted { why }, _) => {
+            let says = format!("this run is not trusted: {why}. It reads the cache, and writes nothing");
+            checks.push(Check::ok("run", says));
+        }
+        (Trust::Trusted, Branch::Known(branch)) => {
+            let says = format!("trusted, for the branch `{}` ({})", branch.value, branch.source);
+            checks.push(Check::ok("run", says));
+        }
+        (Trust::Trusted, Branch::Unknown { why }) if command.environment.ci.is_ci() => {
+            let says = format!("trusted, but nothing is named after a branch: {why}");
+            checks.push(Check::warning("run", says).fix("set `CHINAMPA_BRANCH` in the job"));
+        }
+        (Trust::Trusted, Branch::Unknown { .. }) => {
+            checks.push(Check::ok("run", "trusted, on no branch"));
+        }
+    }
+    checks
+}
+
+fn manifest(workspace: &Workspace) -> Check {
+    let (file, projects) = (&workspace.manifest_file, workspace.projects.len());
+    match projects {
+        0 => Check::warning("manifest", format!("`{file}` has no projects"))
+            .fix("`chinampa init --update` adds them"),
+        _ => Check::ok("manifest", format!("`{file}` is valid: {projects} projects")),
+    }
+}
+
+/// Secrets that no build could get. They are not read.
+fn secrets(command: &CommandContext, repo: &RepositoryContext, workspace: &Workspace) -> Vec<Check> {
+    let mut missing: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let folder = repo.repository.work_dir();
+    for (name, project) in &workspace.projects {
+        for (id, source) in &project.config.secrets {
+            let is_missing = match source {
+                SecretSource::Env(variable) => command.environment.secret(variable).is_none(),
+                SecretSource::File(path) => {
+                    folder.is_some_and(|folder| !folder.join(path.to_os_path()).exists())
+                }
+                SecretSource::Aws(_) => false,
+            };
+            if is_missing {
+                missing.entry(id).or_default().insert(name.as_str());
+            }
+        }
+    }
+    let warning = |(id, projects): (&str, BTreeSet<&str>)| {
+        let projects: Vec<&str> = projects.into_iter().collect();
+        let says = format!("the secret `{id}` has no value here; it is of {}", projects.join(", "));
+        Check::warning("secrets", says).fix("set its variable, or write its file, where these are built")
+    };
+    missing.into_iter().map(warning).collect()
+}
+
+/// The engine, the registries and Terraform.
+async fn remote(
+    command: &CommandContext,
+    snapshot: &Snapshot<'_>,
+    workspace: &Workspace,
+) -> Result<Vec<Check>, Error> {
+    let is_store = matches!(workspace.cache.kind, RegistryKind::Engine);
+    let mut checks = engine(command, is_store).await;
+    if !is_store {
+        checks.extend(registry(command, "cache", &workspace.cache, &workspace.records).await);
+    }
+    let mut known: Vec<&RegistryConfig> = Vec::new();
+    for name in workspace.environments.keys() {
+        let Ok((target, _)) = deploy::target(workspace, name) else { continue };
+        if known.contains(&target) {
+            continue;
+        }
+        known.push(target);
+        let subject = format!("deploy ({name})");
+        match workspace.settings.name.builds_repository().with_prefix(&target.prefix) {
+            Ok(records) => checks.extend(registry(command, &subject, target, &records).await),
+            Err(error) => checks.push(of_error(&subject, error.into())),
+        }
+    }
+    checks.extend(terraform(command, snapshot, workspace));
+    Ok(checks)
+}
+
+/// Which engine it is, how it was found, and whether it has room.
+async fn engine(command: &CommandContext, is_cache: bool) -> Vec<Check> {
+    let address = match command.environment.engine() {
+        Ok(address) => address,
+        Err(error) => return vec![of_error("engine", error)],
+    };
+    let described = async { Docker::connect(&address).await?.describe().await };
+    let info = match described.await {
+        Ok(info) => info,
+        Err(error) => return vec![of_error("engine", error.into())],
+    };
+    let store =
+        if info.has_containerd_store { "containerd's image store" } else { info.storage_driver.as_str() };
+    let cache = if is_cache { "; it is the cache, so its images are this machine's alone" } else { "" };
+    let says = format!("Docker {} ({}, {store}) at {address}{cache}", info.version, info.platform);
+    let mut checks = vec![Check::ok("engine", says)];
+    checks.extend(disk(&info));
+    checks
+}
+
+/// The room that an engine on this machine has. One elsewhere does not tell.
+fn disk(info: &EngineInfo) -> Option<Check> {
+    let folder = info.data_folder.as_deref().filter(|folder| folder.exists())?;
+    let file_system = statvfs(folder).ok()?;
+    let bytes = |blocks: u64| blocks.saturating_mul(file_system.f_frsize);
+    let (free, all) = (bytes(file_system.f_bavail), bytes(file_system.f_blocks));
+    let says = format!("{} of {} are free in {}", gibibytes(free), gibibytes(all), folder.display());
+    Some(if free < MIN_FREE_BYTES {
+        Check::warning("disk", says)
+            .fix("`docker builder prune` and `docker image prune` remove what is not used")
+    } else {
+        Check::ok("disk", says)
+    })
+}
+
+/// Whether a registry can be read from and pushed to. Nothing is left there.
+async fn registry(
+    command: &CommandContext,
+    subject: &str,
+    config: &RegistryConfig,
+    records: &RepositoryName,
+) -> Vec<Check> {
+    let asked = registries::registry_with(config, &command.environment, local::retry_policy());
+    let registry = match asked.await {
+        Ok(registry) => registry,
+        Err(error) => return vec![of_error(subject, error)],
+    };
+    let name = match registry.oci() {
+        Some(oci) => oci.host().to_string(),
+        None => "the engine's own store".to_owned(),
+    };
+    let tags = match registry.tags(records).await {
+        Ok(tags) => tags,
+        Err(error) => return vec![of_error(subject, error.into())],
+    };
+    let found = match tags.len() {
+        0 => format!("{name} can be read; nothing is recorded in `{records}` yet"),
+        tags => format!("{name} can be read; `{records}` has {tags} tags"),
+    };
+    let mut checks = vec![Check::ok(subject, found)];
+    if !command.environment.ci.trust().is_trusted() {
+        return checks;
+    }
+    checks.push(match push(&*registry, records, tags.is_empty()).await {
+        Pushed::Yes => Check::ok(subject, format!("{name} can be pushed to")),
+        Pushed::NotThere => {
+            let says = format!("`{records}` is not there yet; the first build creates it");
+            Check::ok(subject, says)
+        }
+        Pushed::No(error) => {
+            let check = of_error(subject, error);
+            Check { says: format!("{name} cannot be pushed to: {}", check.says), ..check }
+        }
+    });
+    checks
+}
+
+/// What a registry answers to who wants to push.
+enum Pushed {
+    Yes,
+    /// The repository has to be created first.
+    NotThere,
+    No(Error),
+}
+
+async fn push(registry: &dyn Registry, repository: &RepositoryName, is_empty: bool) -> Pushed {
+    let Some(oci) = registry.oci() else { return Pushed::Yes };
+    match oci.probe_push(repository).await {
+        Ok(()) => Pushed::Yes,
+        Err(RegistryError::Missing { .. }) if is_empty => Pushed::NotThere,
+        Err(error) => Pushed::No(error.into()),
+    }
+}
+
+/// Whether Terraform is there, where projects use it.
+fn terraform(command: &CommandContext, snapshot: &Snapshot<'_>, workspace: &Workspace) -> Option<Check> {
+    workspace.deploy.as_ref()?;
+    let folders = match deploy::terraform_folders(snapshot, workspace) {
+        Ok(folders) if folders.is_empty() => return None,
+        Ok(folders) => folders,
+        Err(error) => return Some(of_error("terraform", deploy::ValidateError::from(error).into())),
+    };
+    let count: usize = folders.values().map(Vec::len).sum();
+    Some(match ensure_terraform::program(&command.environment) {
+        Ok(TerraformProgram::At(program)) => match deploy::terraform_version(&program) {
+            Some(version) => Check::ok(
+                "terraform",
+                format!("{version} at {}, for {count} configurations", program.display()),
+            ),
+            None => Check::error("terraform", format!("{} cannot be run", program.display()))
+                .fix("set `CHINAMPA_TERRAFORM` to another, or take it from `PATH`: it is then downloaded"),
+        },
+        Ok(TerraformProgram::Install(install)) if install.program().is_file() => {
+            Check::ok("terraform", format!("{} at {}", install.version, install.program().display()))
+        }
+        Ok(TerraformProgram::Install(install)) => {
+            let says = format!("Terraform {} is downloaded when it is needed first", install.version);
+            Check::ok("terraform", says).fix("`chinampa ensure_terraform` downloads it now")
+        }
+        Err(error) => of_error("terraform", error),
+    })
+}
+
+fn of_error(subject: &str, error: Error) -> Check {
+    Check::of_error(subject, &error, error.hint())
+}
+
+fn gibibytes(bytes: u64) -> String {
+    let tenths = bytes / ((1 << 30) / 10);
+    format!("{}.{} GiB", tenths / 10, tenths % 10)
+}

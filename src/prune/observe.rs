@@ -1,0 +1,142 @@
+//! Reads what the cache has, and deletes what was decided.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use thiserror::Error;
+
+use super::{Image, Observed, Record, Removal, Removals};
+use crate::model::{CommitId, ErrorKind, ManifestDigest, RepositoryName, Tag};
+use crate::record::BuildRecord;
+use crate::registry::{OciRegistry, Registry, RegistryError};
+
+/// How many questions are under way at once.
+const AT_ONCE: usize = 32;
+
+/// Why nothing, or not all, was deleted.
+#[derive(Debug, Error)]
+pub enum PruneError {
+    #[error("the images are in the Docker engine's own store")]
+    NotARegistry,
+    #[error("cannot see what `{repository}` has")]
+    Read {
+        repository: RepositoryName,
+        #[source]
+        source: RegistryError,
+    },
+    #[error("cannot delete `{digest}` of `{repository}`")]
+    Delete {
+        repository: RepositoryName,
+        digest: ManifestDigest,
+        #[source]
+        source: RegistryError,
+    },
+}
+
+impl PruneError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotARegistry => ErrorKind::Input,
+            Self::Read { source, .. } | Self::Delete { source, .. } => source.kind(),
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotARegistry => Some("`docker image prune` deletes what nobody uses there".to_owned()),
+            Self::Read { source, .. } | Self::Delete { source, .. } => source.hint(),
+        }
+    }
+}
+
+/// Reads tags, records, and when images were built.
+///
+/// # Errors
+/// [`PruneError`] when anything can't be read: what is not seen can't be known to be unused.
+pub async fn observe(
+    registry: &dyn Registry,
+    images: &BTreeSet<RepositoryName>,
+    records: &BTreeSet<RepositoryName>,
+    committed: &dyn Fn(CommitId) -> Option<SystemTime>,
+) -> Result<Observed, PruneError> {
+    let oci = registry.oci().ok_or(PruneError::NotARegistry)?;
+    let mut observed = Observed::default();
+    for repository in images {
+        let read = |source| PruneError::Read { repository: repository.clone(), source };
+        let tagged = tagged(registry, repository).await.map_err(read)?;
+        let found = tagged.into_iter().map(|(digest, tags)| async move {
+            let created = created(oci, repository, &digest).await?;
+            Ok(Image { repository: repository.clone(), digest, tags, created })
+        });
+        let found = stream::iter(found).buffer_unordered(AT_ONCE).try_collect::<Vec<_>>().await;
+        observed.images.extend(found.map_err(read)?);
+    }
+    for repository in records {
+        let read = |source| PruneError::Read { repository: repository.clone(), source };
+        for (digest, tags) in tagged(registry, repository).await.map_err(read)? {
+            let Some(tag) = tags.first() else { continue };
+            let Some(document) = registry.artifact(repository, tag).await.map_err(read)? else { continue };
+            // Locks, deployed records, and what another version wrote are none of ours to delete.
+            let Ok(record) = BuildRecord::from_bytes(&document) else { continue };
+            let committed = committed(record.commit);
+            observed.records.push(Record { repository: repository.clone(), digest, tags, record, committed });
+        }
+    }
+    observed
+        .images
+        .sort_by(|one, other| (&one.repository, &one.digest).cmp(&(&other.repository, &other.digest)));
+    Ok(observed)
+}
+
+/// Deletes what was decided, records first; returns what it deleted if that is not all.
+///
+/// # Errors
+/// [`PruneError::Delete`] for the first that can't be deleted. What comes after it stays.
+pub async fn delete(
+    registry: &dyn Registry,
+    removals: &Removals,
+    on_removed: &(dyn Fn(&Removal) + Send + Sync),
+) -> Result<(), PruneError> {
+    for removal in removals.records.iter().chain(&removals.images) {
+        let Removal { repository, digest, .. } = removal;
+        let deleted = registry.delete(repository, digest).await;
+        deleted.map_err(|source| PruneError::Delete {
+            repository: repository.clone(),
+            digest: *digest,
+            source,
+        })?;
+        on_removed(removal);
+    }
+    Ok(())
+}
+
+/// The tags of each image or document of a repository.
+async fn tagged(
+    registry: &dyn Registry,
+    repository: &RepositoryName,
+) -> Result<BTreeMap<ManifestDigest, BTreeSet<Tag>>, RegistryError> {
+    let tags = registry.tags(repository).await?;
+    let asked = tags.into_iter().map(|tag| async move {
+        let digest = registry.find(repository, &tag).await?;
+        Ok::<_, RegistryError>(digest.map(|digest| (digest, tag)))
+    });
+    let found: Vec<Option<_>> = stream::iter(asked).buffer_unordered(AT_ONCE).try_collect().await?;
+    let mut tagged: BTreeMap<ManifestDigest, BTreeSet<Tag>> = BTreeMap::new();
+    for (digest, tag) in found.into_iter().flatten() {
+        tagged.entry(digest).or_default().insert(tag);
+    }
+    Ok(tagged)
+}
+
+/// When an image was built, by the configuration of it or of the first of an index; `None` where that does not say.
+async fn created(
+    registry: &OciRegistry,
+    repository: &RepositoryName,
+    digest: &ManifestDigest,
+) -> Result<Option<SystemTime>, RegistryError> {
+    let text = registry.created(repository, digest).await?;
+    Ok(text.and_then(|text| humantime::parse_rfc3339_weak(&text).ok()))
+}

@@ -1,0 +1,93 @@
+//! Decides what is deleted. Pure: the same observations and rules, the same answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
+
+use super::{Image, Observed, Record, Rules};
+use crate::model::{ManifestDigest, RepositoryName, Tag};
+
+/// Something that is deleted, with all its tags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removal {
+    pub repository: RepositoryName,
+    pub digest: ManifestDigest,
+    pub tags: BTreeSet<Tag>,
+}
+
+/// What is deleted, in this order, and how much stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Removals {
+    /// Deleted first: a record proves that its images are there.
+    pub records: Vec<Removal>,
+    pub images: Vec<Removal>,
+    pub kept_records: usize,
+    pub kept_images: usize,
+}
+
+/// Decides what is deleted.
+pub fn plan(observed: &Observed, rules: &Rules) -> Removals {
+    let created: BTreeMap<&ManifestDigest, SystemTime> =
+        observed.images.iter().filter_map(|image| Some((&image.digest, image.created?))).collect();
+    let (kept, old): (Vec<&Record>, Vec<&Record>) =
+        observed.records.iter().partition(|record| rules.keep_record(record, &created));
+    let needed: BTreeSet<&ManifestDigest> = kept
+        .iter()
+        .flat_map(|record| record.record.projects.values().map(|project| &project.image))
+        .collect();
+    let (images, unneeded): (Vec<&Image>, Vec<&Image>) =
+        observed.images.iter().partition(|image| needed.contains(&image.digest) || rules.keep_image(image));
+    Removals {
+        records: old
+            .into_iter()
+            .map(|record| Removal {
+                repository: record.repository.clone(),
+                digest: record.digest,
+                tags: record.tags.clone(),
+            })
+            .collect(),
+        images: unneeded
+            .into_iter()
+            .map(|image| Removal {
+                repository: image.repository.clone(),
+                digest: image.digest,
+                tags: image.tags.clone(),
+            })
+            .collect(),
+        kept_records: kept.len(),
+        kept_images: images.len(),
+    }
+}
+
+impl Rules {
+    /// A record of a branch stays while the branch does, one of a commit while that, or its newest image, is young.
+    fn keep_record(&self, record: &Record, created: &BTreeMap<&ManifestDigest, SystemTime>) -> bool {
+        let of_commit = Tag::commit(&record.commit());
+        let others: Vec<&Tag> = record.tags.iter().filter(|tag| **tag != of_commit).collect();
+        let is_used = |tag: &&Tag| !tag.is_of_any_branch() || self.has_branch(tag);
+        if others.iter().any(is_used) {
+            return true;
+        }
+        let images = record.record.projects.values().map(|project| created.get(&project.image).copied());
+        // One that is not there, or does not say when it was built, makes no record young.
+        let newest = images.flatten().max();
+        record.committed.or(newest).is_none_or(|time| time >= self.before)
+    }
+
+    fn keep_image(&self, image: &Image) -> bool {
+        let is_young = image.created.is_none_or(|created| created >= self.before);
+        is_young || self.deployed.contains(&image.digest) || image.tags.iter().any(|tag| self.keeps(tag))
+    }
+
+    /// Whether an image with this tag stays for the tag's sake.
+    fn keeps(&self, tag: &Tag) -> bool {
+        if tag.is_of_any_branch() {
+            return self.has_branch(tag);
+        }
+        // What a record names that stays is known from the record.
+        !tag.is_of_one_build() && !tag.is_of_record()
+    }
+
+    fn has_branch(&self, tag: &Tag) -> bool {
+        self.branches.iter().any(|branch| tag.is_of_branch(branch))
+    }
+}
