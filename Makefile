@@ -1,6 +1,6 @@
 # Everything the scripts need besides Rust and Docker they install themselves.
 .DEFAULT_GOAL := help
-.PHONY: help demo test docs features size bed bed-down bench fuzz soak mutants
+.PHONY: help demo test docs features size bed bed-down bench fuzz soak mutants dist
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -24,6 +24,9 @@ features: ## compile and test the program without its optional features
 	cargo clippy --no-default-features --features deploy -- -D warnings
 	cargo test --lib --no-default-features
 	cargo test --lib --no-default-features --features ecr
+
+dist: ## make the archive, the wheel and the Debian package that are published
+	scripts/dist
 
 size: ## count crates, lines and bytes
 	scripts/size
