@@ -29,12 +29,20 @@ impl Collector<'_> {
                     ));
                     continue;
                 }
+                if !matches!(config.service, Service::Lambda { .. } | Service::EcsExpress(_)) {
+                    self.note_roles();
+                }
                 let at = self.place(config, scope);
                 let fill = |template: &Template| self.fill(template, environment, name, project);
                 let filled = Filled::new(&config.service, fill);
                 self.restart(&at, &filled);
             }
         }
+    }
+
+    /// The roles that services and tasks have are in AWS alone.
+    fn note_roles(&mut self) {
+        self.note("`iam:PassRole` allows every role of the account, for one service of AWS: name those that tasks, schedules and services have");
     }
 
     fn place(&mut self, config: &ServiceConfig, scope: &DeployScope) -> At {
