@@ -12,9 +12,10 @@ use super::output::Output;
 use super::terminal::{self, Size};
 use crate::engine::Progress;
 use crate::execute::{Event, Forecast, Job, Work};
-use crate::report::ci_log::CiLog;
+use crate::report::ci_log::{CiLog, Line};
 use crate::report::live::Live;
-use crate::report::plain::{Line, Plain};
+use crate::report::plain::Plain;
+use crate::report::styled::{Role, StyledLine};
 use crate::report::{json, text};
 
 /// The least time from one drawing to the next.
@@ -92,10 +93,9 @@ impl<'o> Display<'o> {
                 let mut drawing = drawing.lock().unwrap_or_else(PoisonError::into_inner);
                 drawing.live.on_event(event, now);
                 drawing.is_changed = true;
-                if is_for_above(event)
-                    && let Some(line) = text::event(event)
-                {
-                    self.output.status(&line);
+                if let (Some(role), Some(line)) = (role_above(event), text::event(event)) {
+                    let line = StyledLine::new().text(role, &line).fit(Size::of_stderr().columns);
+                    terminal::write_line_above(&line, self.output.stderr_styles());
                 }
             }
         }
@@ -114,7 +114,8 @@ impl<'o> Display<'o> {
                 let size = Size::of_stderr();
                 let state = Some((now.as_secs(), size));
                 if drawing.is_changed || drawing.drawn != state {
-                    let frame = drawing.live.frame(now, size.columns, size.lines);
+                    // In the last column, some terminals take "erase to the end of the line" for the character before.
+                    let frame = drawing.live.frame(now, size.columns.saturating_sub(1), size.lines);
                     terminal::draw(&frame, self.output.stderr_styles(), size);
                     drawing.is_changed = false;
                     drawing.drawn = state;
@@ -133,13 +134,15 @@ impl<'o> Display<'o> {
     }
 }
 
-/// Whether an event is worth a line that stays above what is drawn.
-fn is_for_above(event: &Event) -> bool {
+/// What an event is to the reader if it is worth a line that stays above what is drawn.
+fn role_above(event: &Event) -> Option<Role> {
     match event {
-        Event::Progress { progress: Progress::Warning { .. }, .. } | Event::RetryingPush { .. } => true,
-        Event::Finished { outcome, .. } => outcome.is_failure(),
+        Event::Progress { progress: Progress::Warning { .. }, .. } | Event::RetryingPush { .. } => {
+            Some(Role::Warning)
+        }
+        Event::Finished { outcome, .. } => outcome.is_failure().then_some(Role::Failure),
         Event::Started { .. } | Event::Progress { .. } | Event::Pulling { .. } | Event::Pushing { .. } => {
-            false
+            None
         }
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::report::styled::StyledText;
+use crate::report::styled::{StyledLine, StyledText};
 
 /// What is drawn at the bottom of the terminal of this process.
 static REGION: Mutex<Region> = Mutex::new(Region { lines: Vec::new() });
@@ -68,15 +68,15 @@ impl Region {
 pub(super) fn draw(text: &StyledText, styles: Styles, size: Size) {
     let mut region = Region::lock();
     let begin = region.to_beginning(size.columns);
-    let drawn = |line: &crate::report::styled::StyledLine| {
-        let text = match styles {
-            Styles::Shown => line.ansi(),
-            Styles::Left => line.unstyled(),
-        };
-        (text, line.columns())
-    };
-    region.lines = text.lines().iter().map(drawn).collect();
+    region.lines = text.lines().iter().map(|line| (shown(line, styles), line.columns())).collect();
     write(&(begin + &region.drawn()));
+}
+
+fn shown(line: &StyledLine, styles: Styles) -> String {
+    match styles {
+        Styles::Shown => line.ansi(),
+        Styles::Left => line.unstyled(),
+    }
 }
 
 /// Takes away what is drawn.
@@ -98,6 +98,11 @@ pub(super) fn write_above(text: &str) {
         let begin = region.to_beginning(Size::of_stderr().columns);
         write(&format!("{begin}\u{1b}[J{text}{}", region.drawn()));
     }
+}
+
+/// Writes a line to standard error, above what is drawn.
+pub(super) fn write_line_above(line: &StyledLine, styles: Styles) {
+    write_above(&(shown(line, styles) + "\n"));
 }
 
 fn write(text: &str) {

@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use super::plain::Line;
 use crate::execute::{BuildReport, DockerfileLine, Failure, Outcome};
 use crate::model::{ProjectName, printable, printable_lines};
 
@@ -18,6 +17,15 @@ pub enum CiLog {
         started: u64,
     },
     Buildkite,
+}
+
+/// Something to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// A line for people, not yet fit for a terminal.
+    Text(String),
+    /// A line that a CI obeys, and that is fit for it.
+    Command(String),
 }
 
 impl CiLog {

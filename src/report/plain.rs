@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::ci_log::CiLog;
+use super::ci_log::{CiLog, Line};
 use super::{text, time};
 use crate::engine::Progress;
 use crate::execute::{Event, Outcome};
@@ -18,15 +18,6 @@ const MAX_SILENCE: Duration = Duration::from_secs(30);
 
 /// How much output is kept for a step or a project. What is more is written as it comes.
 const MAX_KEPT_BYTES: usize = 1 << 20;
-
-/// Something to write.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Line {
-    /// A line for people, not yet fit for a terminal.
-    Text(String),
-    /// A line that a CI obeys, and that is fit for it.
-    Command(String),
-}
 
 /// A run so far.
 #[derive(Debug)]

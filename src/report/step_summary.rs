@@ -19,11 +19,12 @@ pub fn markdown(plan: &Plan, report: &BuildReport) -> String {
     let mut text = format!("### chinampa: {}\n\n", totals(report));
     let projects = plan.steps.iter().filter_map(|step| {
         let name = &step.impact.project;
-        Some((step, name, report.projects.get(name)?))
+        Some((name, report.projects.get(name)?))
     });
+    let why = reasons(plan, report);
     let shown: Vec<_> =
-        projects.filter(|(_, _, project)| !matches!(project.outcome, Outcome::Reused { .. })).collect();
-    for (_, name, project) in &shown {
+        projects.filter(|(_, project)| !matches!(project.outcome, Outcome::Reused { .. })).collect();
+    for (name, project) in &shown {
         if let Outcome::Failed(failure) = &project.outcome {
             text += &failed(name, failure);
         }
@@ -31,11 +32,10 @@ pub fn markdown(plan: &Plan, report: &BuildReport) -> String {
     if !shown.is_empty() {
         text += "| project | outcome | time | why |\n|---|---|---:|---|\n";
     }
-    for (step, name, project) in shown {
-        let why = reasons(step);
+    for (name, project) in shown {
+        let why = why.get(name).map(String::as_str).unwrap_or_default();
         let time = if project.took.is_zero() { String::new() } else { time::measured(project.took) };
-        let row =
-            format!("| {} | {} | {time} | {} |\n", code(name.as_str()), outcome(project), escaped(&why));
+        let row = format!("| {} | {} | {time} | {} |\n", code(name.as_str()), outcome(project), escaped(why));
         if text.len() + row.len() > MAX_BYTES {
             break;
         }

@@ -630,7 +630,7 @@ fn deployments() -> Vec<Value> {
 }
 
 /// A step of Terraform that wrote a line before it failed.
-fn failed_program() -> ProjectError {
+pub(super) fn failed_program() -> ProjectError {
     use std::os::unix::process::ExitStatusExt as _;
 
     let source = crate::deploy::ProgramError::Failed {
@@ -642,7 +642,7 @@ fn failed_program() -> ProjectError {
     crate::deploy::TerraformError::Step { folder: path("api/terraform"), step, source }.into()
 }
 
-fn deploy_plan() -> DeployPlan {
+pub(super) fn deploy_plan() -> DeployPlan {
     let root = || TerraformRoot {
         folder: TerraformFolder { path: path("api/terraform"), name: None },
         backend: Backend::new("s3", "shop-dev/api".to_owned()).unwrap(),

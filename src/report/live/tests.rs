@@ -177,3 +177,37 @@ fn no_line_is_wider_than_the_terminal_and_none_steers_it() {
         assert!(frame.unstyled().chars().all(|it| it == '\n' || !it.is_control()), "{frame:?}");
     }
 }
+
+/// Ten times a second, a frame of fifty projects that write a line each.
+#[test]
+fn fifty_running_projects_take_less_than_three_percent_of_a_processor() {
+    let names: Vec<String> = (1..=50).map(|number| format!("service-{number}")).collect();
+    let world = World::new(&names.iter().map(String::as_str).collect::<Vec<_>>()).timed(600);
+    let mut live = world.live();
+    for name in &names {
+        started(&mut live, name, 0);
+        progress(&mut live, name, Progress::StepStarted { step: "[build 3/5] RUN make --jobs 4".to_owned() });
+    }
+
+    let before = processor_time();
+    for frame in 0..50 {
+        for name in &names {
+            log(
+                &mut live,
+                name,
+                "   Compiling \u{1b}[32mserde_derive\u{1b}[0m v1.0.219 (/src/services/api)\n",
+            );
+        }
+        let text = live.frame(Duration::from_millis(frame * 100), 200, 120).ansi();
+        assert!(text.lines().count() > 50);
+    }
+    let took = processor_time() - before;
+
+    assert!(took < Duration::from_millis(50 * 3), "{took:?}");
+}
+
+/// How long this thread has run.
+fn processor_time() -> Duration {
+    let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(statistics.split(' ').next().unwrap().parse().unwrap())
+}

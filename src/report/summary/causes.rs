@@ -1,5 +1,7 @@
 //! Why projects were built: each cause once, with all projects that it made stale.
 
+use std::collections::BTreeMap;
+
 use super::Layout;
 use crate::execute::{BuildReport, Outcome};
 use crate::model::{ChangeKind, ProjectName};
@@ -29,11 +31,7 @@ struct Row<'p> {
 }
 
 pub(super) fn rows(text: &mut StyledText, plan: &Plan, report: &BuildReport, layout: Layout) {
-    let is_stale = |step: &&Step| {
-        let outcome = report.projects.get(&step.impact.project).map(|project| &project.outcome);
-        !matches!(outcome, None | Some(Outcome::Reused { .. } | Outcome::Pulled { .. }))
-    };
-    let stale = Stale(plan.steps.iter().filter(is_stale).collect());
+    let stale = Stale::of(plan, report);
     let rows = stale.grouped();
     let (shown, more) = rows.split_at(layout.shown(rows.len(), MAX_ROWS));
     let names = |row: &Row<'_>| {
@@ -53,18 +51,33 @@ pub(super) fn rows(text: &mut StyledText, plan: &Plan, report: &BuildReport, lay
     }
 }
 
-/// Why one project is built, in a few words.
-pub(in crate::report) fn of_project(step: &Step) -> String {
-    let project = &step.impact.project;
-    let causes = Stale(vec![step]).causes(step).into_iter().map(|cause| (cause, vec![project]));
-    let rows = rows_of(causes.collect());
-    rows.iter().map(|row| row.text(Layout::default())).collect::<Vec<_>>().join("; ")
+/// Why each project was to be built, in a few words.
+pub(in crate::report) fn by_project<'p>(
+    plan: &'p Plan,
+    report: &BuildReport,
+) -> BTreeMap<&'p ProjectName, String> {
+    let stale = Stale::of(plan, report);
+    let why = |step: &&'p Step| {
+        let project = &step.impact.project;
+        let causes = stale.causes(step).into_iter().map(|cause| (cause, vec![project]));
+        let rows = rows_of(causes.collect());
+        (project, rows.iter().map(|row| row.text(Layout::default())).collect::<Vec<_>>().join("; "))
+    };
+    stale.0.iter().map(why).collect()
 }
 
 /// The projects that were to be built.
 struct Stale<'p>(Vec<&'p Step>);
 
 impl<'p> Stale<'p> {
+    fn of(plan: &'p Plan, report: &BuildReport) -> Self {
+        let is_stale = |step: &&Step| {
+            let outcome = report.projects.get(&step.impact.project).map(|project| &project.outcome);
+            !matches!(outcome, None | Some(Outcome::Reused { .. } | Outcome::Pulled { .. }))
+        };
+        Self(plan.steps.iter().filter(is_stale).collect())
+    }
+
     fn grouped(&self) -> Vec<Row<'p>> {
         let mut causes: Vec<(Cause, Vec<&'p ProjectName>)> = Vec::new();
         for step in &self.0 {

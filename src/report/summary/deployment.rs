@@ -115,3 +115,6 @@ fn totals(report: &DeployReport) -> StyledLine {
     }
     line
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ mod outcomes;
 #[cfg(test)]
 pub(super) mod tests;
 
-pub(super) use causes::of_project as reasons;
+pub(super) use causes::by_project as reasons;
 pub use deployment::deployment;
 
 use std::time::Duration;

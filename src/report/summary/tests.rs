@@ -150,7 +150,7 @@ fn failure() -> Failure {
 pub(crate) fn thirty() -> Run {
     let mut run = Run::new().built(
         "common",
-        3.14,
+        3.12,
         vec![
             file("libs/common/src/log.sh", ChangeKind::Modified),
             file("libs/common/src/trace.sh", ChangeKind::Added),
@@ -317,7 +317,7 @@ fn all_reused_is_one_line() {
 
 #[test]
 fn an_interruption_says_what_was_not_built() {
-    let mut run = Run::new().built("common", 3.14, vec![file("libs/common/src/log.sh", ChangeKind::Deleted)]);
+    let mut run = Run::new().built("common", 3.12, vec![file("libs/common/src/log.sh", ChangeKind::Deleted)]);
     for project in ["catalog", "orders", "worker", "notifications", "recommendations", "search"] {
         run = run.add(project, Some(vec![needs("common")]), Outcome::Cancelled, 0.0);
     }

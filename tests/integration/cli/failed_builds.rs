@@ -13,9 +13,11 @@ use crate::support::world::Answer;
 
 on_each_engine!(on_a_new_branch_the_failed_step_is_the_one_that_failed);
 
-/// Ways to fail: a project, its Dockerfile, its failed step, the exit code, what the error or the log says, and the line.
+/// A way to fail: a project, its Dockerfile, its failed step, the exit code, what the error or the log says, and the line.
 /// An error of syntax is in no step: the engine's message names the line.
-const WAYS: [(&str, &str, &str, Option<u64>, &str, u64); 5] = [
+type Way = (&'static str, &'static str, &'static str, Option<u64>, &'static str, u64);
+
+const WAYS: [Way; 5] = [
     (
         "exit-code",
         "FROM chinampa/base:1\nRUN echo one\nRUN echo no such header; exit 7\n",
