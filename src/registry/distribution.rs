@@ -83,6 +83,7 @@ impl Transport {
     ///
     /// # Errors
     /// [`RegistryError::Unavailable`] when it still doesn't know it.
+    #[cfg(feature = "ecr")]
     pub(super) async fn until_known(&self, repository: &ImageRef) -> Result<(), RegistryError> {
         self.retrying(async || {
             let Ok(reply) = self.ask_manifest(Method::GET, repository).await else { return Ok(()) };
