@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::continuation::ContinueError;
 use crate::deploy::{DeployError, InstallError, InvalidMirror, ValidateError};
 use crate::docker::{AddressError, DockerError};
 use crate::engine::{EngineError, SshAgentError};
@@ -17,6 +18,7 @@ use crate::lint::write::WriteError;
 use crate::model::{ErrorKind, ImageRef, InvalidImageRef, InvalidRegion, ProjectName, Region};
 use crate::observe::ObserveError;
 use crate::permissions::PermissionsError;
+use crate::pipeline::PipelineError;
 use crate::prune::PruneError;
 use crate::record::RecordError;
 use crate::registry::RegistryError;
@@ -129,6 +131,16 @@ pub enum Error {
     Simulate(#[from] SimulateError),
     #[error(transparent)]
     Runs(#[from] RunsError),
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+    #[error(transparent)]
+    Continue(#[from] ContinueError),
+    #[error("`CIRCLE_CONTINUATION_KEY` is not set")]
+    NoContinuationKey,
+    #[error("only the pipeline of GitHub Actions is a file that can be checked")]
+    NothingToCheck,
+    #[error("`{path}` is there already")]
+    StarterExists { path: &'static str },
     #[error("cannot start")]
     Start(#[source] io::Error),
     #[error("cannot write the answer to standard output")]
@@ -163,6 +175,8 @@ impl Error {
             Self::Fix(error) => error.kind(),
             Self::Simulate(error) => error.kind(),
             Self::Runs(error) => error.kind(),
+            Self::Pipeline(error) => error.kind(),
+            Self::Continue(error) => error.kind(),
             Self::Pattern { .. }
             | Self::Image(_)
             | Self::UnknownProject { .. }
@@ -179,7 +193,10 @@ impl Error {
             | Self::Lease { .. }
             | Self::DirectiveRepository(_)
             | Self::AllowedHosts(_)
-            | Self::AwsRegion(_) => ErrorKind::Input,
+            | Self::AwsRegion(_)
+            | Self::NoContinuationKey
+            | Self::NothingToCheck
+            | Self::StarterExists { .. } => ErrorKind::Input,
             Self::Untrusted { .. } => ErrorKind::Failed,
             // A name that a person typed.
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => ErrorKind::Input,
@@ -221,6 +238,15 @@ impl Error {
             Self::Fix(error) => error.hint(),
             Self::Simulate(error) => error.hint(),
             Self::Runs(error) => error.hint(),
+            Self::Pipeline(error) => error.hint(),
+            Self::Continue(error) => error.hint(),
+            Self::NoContinuationKey => {
+                Some("CircleCI sets it in the jobs of a configuration with `setup: true`".to_owned())
+            }
+            Self::StarterExists { .. } => Some("`--force` replaces it".to_owned()),
+            Self::NothingToCheck => {
+                Some("the other CIs get a pipeline for each commit, which `ci generate` prints".to_owned())
+            }
             Self::UnknownProject { similar: Some(similar), .. } => Some(format!("did you mean `{similar}`?")),
             Self::UnknownProject { similar: None, .. } => {
                 Some("`chinampa graph` lists all projects".to_owned())

@@ -14,6 +14,7 @@ mod aws;
 mod ci;
 mod cli;
 mod config;
+mod continuation;
 mod deploy;
 mod dns;
 mod docker;
@@ -34,6 +35,7 @@ mod model;
 mod observe;
 mod patterns;
 mod permissions;
+mod pipeline;
 mod plan;
 mod prune;
 mod record;
@@ -62,8 +64,8 @@ pub mod internals {
 
     pub mod config {
         pub use crate::config::{
-            ContextSource, EnvironmentName, EnvironmentRule, Manifest, ManifestErrors, SecretSource, Service,
-            ServiceConfig, Strategy, parse,
+            CiConfig, CiJob, ContextSource, EnvironmentName, EnvironmentRule, Manifest, ManifestErrors,
+            SecretSource, Service, ServiceConfig, Strategy, parse,
         };
     }
 
@@ -153,6 +155,16 @@ pub mod internals {
 
     pub mod patterns {
         pub use crate::patterns::{Index, PathSet, Pattern, Patterns};
+    }
+
+    pub mod pipeline {
+        pub use crate::pipeline::{
+            Deployment, Generated, History, Pipeline, PipelineError, Rendered, Request, Setup, Trusted, Work,
+        };
+
+        pub mod github {
+            pub use crate::pipeline::github::{Triggers, Workflow};
+        }
     }
 
     pub mod plan {

@@ -16,6 +16,7 @@ use crate::exit::Exit;
 use crate::git::{Snapshot, SubmoduleFetch};
 use crate::lint;
 use crate::plan;
+use crate::report::images;
 use crate::report::json::{BuildJson, PlanJson};
 use crate::report::{failure_hints, summary, text};
 use crate::workspace::Workspace;
@@ -51,6 +52,9 @@ pub(super) struct Arguments {
     /// Write the outcome of each project to this file, as JUnit XML.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Write the images by digest to this file, as ECS actions of CodePipeline read them.
+    #[arg(long, value_name = "FILE", conflicts_with = "local")]
+    imagedefinitions: Option<PathBuf>,
     #[command(flatten)]
     files: RunFiles,
 }
@@ -128,6 +132,13 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         arguments.files.write(&run, &context.store(), &report)?;
         recorded?;
         written?;
+        if let (Some(file), Destination::Shared(_), None) =
+            (&arguments.imagedefinitions, &context.destination, report.kind())
+        {
+            let text = images::imagedefinitions(&report).to_string();
+            let failed = |source| Error::Write { path: file.clone(), source };
+            std::fs::write(file, text + "\n").map_err(failed)?;
+        }
         Ok(report.kind().map_or(Exit::Done, Exit::from))
     })
 }

@@ -106,6 +106,16 @@ impl Environment {
         env::var_os("BASH_ENV").filter(|file| !file.is_empty()).map(PathBuf::from)
     }
 
+    /// The file that `GITHUB_OUTPUT` names: outputs of the step, for other jobs.
+    pub(super) fn github_output(&self) -> Option<PathBuf> {
+        env::var_os("GITHUB_OUTPUT").filter(|file| !file.is_empty()).map(PathBuf::from)
+    }
+
+    /// What a setup workflow of CircleCI continues its pipeline with: `CIRCLE_CONTINUATION_KEY`.
+    pub(super) fn continuation_key(&self) -> Option<Secret> {
+        env::var("CIRCLE_CONTINUATION_KEY").ok().filter(|key| !key.is_empty()).map(Secret::new)
+    }
+
     /// What may be kept between runs, of this user: below `XDG_CACHE_HOME`, else `~/.cache`.
     pub(super) fn cache_folder(&self) -> Option<PathBuf> {
         let folder = match env::var_os("XDG_CACHE_HOME").map(PathBuf::from) {

@@ -7,6 +7,7 @@ mod build_context;
 mod build_outputs;
 mod changed;
 mod check_rebuild;
+mod ci;
 mod completions;
 mod deploy;
 mod deployed_base;
@@ -140,6 +141,8 @@ enum Command {
     Simulate(simulate::Arguments),
     /// Show the dependency graph, with the affected projects marked.
     Graph(graph::Arguments),
+    /// Generate pipelines for CIs: a job for each image to build, a gate, and deployments.
+    Ci(ci::Arguments),
     /// Mark projects for a rebuild, even if their images are cached.
     Taint(taint::Arguments),
     /// Remove the marks that `taint` set.
@@ -259,6 +262,7 @@ fn run(context: &CommandContext, signals: &Signals, command: &Command) -> Result
         Command::Simulate(arguments) => simulate::run(context, arguments),
         Command::Graph(arguments) => graph::run(context, arguments),
         Command::EnsureTerraform(arguments) => ensure_terraform::run(context, arguments),
+        Command::Ci(arguments) => ci::run(context, arguments),
         Command::Taint(arguments) => taint::run(context, arguments, Taint::Set),
         Command::Untaint(arguments) => taint::run(context, arguments, Taint::TakeAway),
         Command::LastSuccessfulCommit(_) => last_successful_commit::run(context),

@@ -11,12 +11,22 @@ use super::Arguments;
 const PAGE: &str = include_str!("../../docs/commands.md");
 const README: &str = include_str!("../../README.md");
 
-/// The commands, without the `help` that clap adds and those that packages are made with.
-fn commands() -> Vec<Command> {
+/// The commands by their names, such as `ci plan`, without the `help` that clap adds and those that packages are made with.
+fn commands() -> Vec<(String, Command)> {
     let mut all = Arguments::command();
     all.build();
-    let is_for_people = |command: &&Command| command.get_name() != "help" && !command.is_hide_set();
-    all.get_subcommands().filter(is_for_people).cloned().collect()
+    commands_of(&all, "")
+}
+
+fn commands_of(command: &Command, before: &str) -> Vec<(String, Command)> {
+    let own =
+        command.get_subcommands().filter(|command| command.get_name() != "help" && !command.is_hide_set());
+    let named = own.map(|command| (format!("{before}{}", command.get_name()), command));
+    let commands = named.map(|(name, command)| match command.has_subcommands() {
+        true => commands_of(command, &format!("{name} ")),
+        false => vec![(name, command.clone())],
+    });
+    commands.flatten().collect()
 }
 
 /// The text below a heading of the second level.
@@ -73,12 +83,12 @@ fn check_options<'a>(place: &str, section: &'static str, expected: impl Iterator
 #[test]
 fn each_command_has_a_section_with_its_usage_and_there_is_no_other() {
     let mut names = BTreeSet::new();
-    for mut command in commands() {
+    for (name, mut command) in commands() {
         let usage = command.render_usage().to_string();
         let usage = usage.trim_start_matches("Usage: ");
-        let text = section(&format!("`{}`", command.get_name()));
+        let text = section(&format!("`{name}`"));
         assert!(text.starts_with(&format!("\n```text\n{usage}\n```\n")), "the usage is\n{usage}");
-        names.insert(command.get_name().to_owned());
+        names.insert(name);
     }
 
     let named = |pattern: &str| -> BTreeSet<String> {
@@ -89,7 +99,7 @@ fn each_command_has_a_section_with_its_usage_and_there_is_no_other() {
         assert!(README.contains(&format!("`{name}")), "README.md does not name `{name}`");
     }
     assert_eq!(named(r"(?m)^## `(.*)`$"), names);
-    assert_eq!(named(r"(?m)^\| \[`(\w+)`\]\(#\w+\) \|"), names, "the list of commands");
+    assert_eq!(named(r"(?m)^\| \[`([\w ]+)`\]\(#[\w-]+\) \|"), names, "the list of commands");
 }
 
 #[test]
@@ -102,15 +112,15 @@ fn each_option_is_documented_with_its_default_and_no_other_is() {
     built.build();
     let global = built.get_arguments().filter(|option| option.is_global_set() || is_general(option));
     check_options("global options", section("Global options"), global);
-    for command in commands() {
+    for (name, command) in commands() {
         let own =
             command.get_opts().chain(command.get_arguments().filter(|it| !it.get_action().takes_values()));
         let own = own.filter(|option| !option.is_global_set() && !is_general(option));
         let own = own.filter(|option| !option.is_positional());
-        check_options(command.get_name(), section(&format!("`{}`", command.get_name())), own);
+        check_options(&name, section(&format!("`{name}`")), own);
         for argument in command.get_positionals() {
             for value in argument.get_possible_values() {
-                let text = section(&format!("`{}`", command.get_name()));
+                let text = section(&format!("`{name}`"));
                 assert!(text.contains(&format!("`{}`", value.get_name())), "{}", value.get_name());
             }
         }
@@ -120,7 +130,7 @@ fn each_option_is_documented_with_its_default_and_no_other_is() {
 /// "Names with `_` are accepted with `-` too", and no command has another name.
 #[test]
 fn the_only_aliases_are_those_with_a_hyphen() {
-    for command in commands() {
+    for (_, command) in commands() {
         let aliases: Vec<&str> = command.get_all_aliases().collect();
         let hyphenated = command.get_name().replace('_', "-");
         let expected = if command.get_name().contains('_') { vec![hyphenated.as_str()] } else { Vec::new() };
@@ -133,12 +143,12 @@ fn a_command_has_a_documented_json_answer_or_says_that_it_has_none() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli");
     // A document by itself, or one beside a text.
     let document = Regex::new(r"\.json\(|\.\w+\(\s*\|\|").unwrap();
-    for command in commands() {
-        let name = command.get_name();
-        let file = match name {
+    for (name, _) in commands() {
+        let file = match name.as_str() {
             "history" => "status",
             "untaint" => "taint",
-            name => name,
+            "ci continue" => "ci/continuation",
+            name => &name.replace(' ', "/"),
         };
         let code = std::fs::read_to_string(folder.join(format!("{file}.rs"))).unwrap();
         let has_answer = document.is_match(&code);

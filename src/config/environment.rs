@@ -20,6 +20,7 @@ pub(super) const KEYS: &[&str] = &[
     "role_arn",
     "external_id",
     "prefix",
+    "approval",
 ];
 
 /// Which commits may be deployed to an environment, and where its images are promoted to.
@@ -28,6 +29,8 @@ pub struct EnvironmentConfig {
     pub rule: EnvironmentRule,
     /// `[deploy]` with what the environment says over it; `None` where there is no `[deploy]`.
     pub registry: Option<RegistryConfig>,
+    /// Whether a generated pipeline waits for a person before it deploys there.
+    pub approval: bool,
 }
 
 /// Which commits may be deployed to an environment: those that either pattern allows. One is there at least.
@@ -147,6 +150,7 @@ pub(super) fn read(item: Item<'_>, deploy: Deploy<'_>) -> Option<(EnvironmentNam
     }
     let [branch, tag] = [branch, tag].map(|item| item.and_then(|item| item.parse()));
     let registry = overrides::read(&fields, deploy);
+    let approval = fields.item("approval").and_then(|item| item.flag()).unwrap_or(false);
     let rule = EnvironmentRule { line: item.line(), branch, tag };
-    Some((name?, EnvironmentConfig { rule, registry }))
+    Some((name?, EnvironmentConfig { rule, registry, approval }))
 }

@@ -4,6 +4,7 @@
 //! there, bad patterns and cycles are found by those who know the tree and the graph: the
 //! lines that they need for it are kept.
 
+mod ci;
 mod ecs_tasks;
 mod environment;
 mod fields;
@@ -34,6 +35,7 @@ use toml::de::DeTable;
 
 use crate::model::{AwsIdentity, ProjectName, RepoPath};
 
+pub use ci::{CiConfig, CiJob, Install};
 pub use ecs_tasks::{EcsScheduled, EcsTask, TaskSettings};
 pub use environment::{
     EnvironmentConfig, EnvironmentName, EnvironmentRule, InvalidEnvironmentName, RefPattern,
@@ -66,7 +68,8 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// hundred bytes of memory for each are affordable only so far.
 const MAX_BYTES_TO_RECOVER: usize = 1024 * 1024;
 
-const KEYS: &[&str] = &["workspace", "cache", "deploy", "environments", "terraform", "trust", "projects"];
+const KEYS: &[&str] =
+    &["workspace", "cache", "deploy", "environments", "terraform", "trust", "ci", "projects"];
 
 /// Everything that `projects.toml` says.
 #[derive(Clone, Debug)]
@@ -80,6 +83,8 @@ pub struct Manifest {
     /// Who applies Terraform, where that is not who promotes images.
     pub terraform: AwsIdentity,
     pub trust: Option<Trust>,
+    /// How generated pipelines run.
+    pub ci: CiConfig,
     /// Boxed: an entry is large.
     pub projects: BTreeMap<ProjectName, Box<ProjectConfig>>,
 }
@@ -190,6 +195,7 @@ struct Common {
     environments: BTreeMap<EnvironmentName, EnvironmentConfig>,
     terraform: AwsIdentity,
     trust: Option<Trust>,
+    ci: CiConfig,
 }
 
 impl Common {
@@ -216,7 +222,8 @@ impl Common {
         let environments = environments.unwrap_or_default().into_iter().collect();
         let terraform = fields.item("terraform").and_then(terraform::read).unwrap_or_default();
         let trust = fields.item("trust").and_then(trust::read);
-        Self { workspace, cache, deploy, environments, terraform, trust }
+        let ci = fields.item("ci").and_then(ci::read).unwrap_or_default();
+        Self { workspace, cache, deploy, environments, terraform, trust, ci }
     }
 
     /// All registries that are named.
@@ -230,7 +237,7 @@ impl Common {
         projects: BTreeMap<ProjectName, Box<ProjectConfig>>,
         fields: &Fields<'_>,
     ) -> Option<Manifest> {
-        let Self { workspace, mut cache, mut deploy, mut environments, terraform, trust } = self;
+        let Self { workspace, mut cache, mut deploy, mut environments, terraform, trust, ci } = self;
         let workspace = workspace?;
         if let Some(RegistryKind::Ecr(ecr)) = cache.as_mut().map(|cache| &mut cache.kind) {
             policy::add_cache_tags(&mut ecr.policy, &workspace.default_branch);
@@ -253,7 +260,7 @@ impl Common {
         for registry in promoted_to.into_iter().chain(&mut cache) {
             keep_records(registry, &workspace.name);
         }
-        Some(Manifest { workspace, cache: cache?, deploy, environments, terraform, trust, projects })
+        Some(Manifest { workspace, cache: cache?, deploy, environments, terraform, trust, ci, projects })
     }
 }
 

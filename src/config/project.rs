@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::ci::CiJob;
 use super::fields::Located;
 use super::secret_source::SecretSource;
 use super::service::ServiceConfig;
@@ -55,6 +56,8 @@ pub struct ProjectConfig {
     pub terraform: TerraformSetting,
     /// What runs the image. Tasks that run once are first.
     pub services: Vec<ServiceConfig>,
+    /// On what its job of a generated pipeline runs.
+    pub ci: CiJob,
 }
 
 /// Which folder of a project Terraform is run in.
@@ -124,6 +127,7 @@ impl ProjectConfig {
             is_deployed: _,
             terraform: _,
             services: _,
+            ci: _,
         } = self;
         let compared = [
             ("path", *path == other.path),

@@ -4,6 +4,7 @@ use std::collections::hash_map::Entry;
 
 use toml::de::DeValue;
 
+use super::ci;
 use super::fields::{Fields, Item, Located};
 use super::lists::{once, sorted_once};
 use super::manifest_scope::ManifestScope;
@@ -35,6 +36,7 @@ pub(super) const KEYS: &[&str] = &[
     "tags",
     "terraform",
     "service",
+    "ci",
 ];
 
 pub(super) fn read(
@@ -80,6 +82,7 @@ pub(super) fn read(
         Some(setting) => terraform(setting, &item, &folder.value, scope),
     };
     let services = fields.item("service").map(service::read).unwrap_or_default();
+    let ci = fields.item("ci").and_then(ci::read_job).unwrap_or_default();
     Some((
         name?,
         Box::new(ProjectConfig {
@@ -105,6 +108,7 @@ pub(super) fn read(
             is_deployed,
             terraform: terraform?,
             services,
+            ci,
         }),
     ))
 }

@@ -195,6 +195,14 @@ fn the_documented_example_is_read_whole() {
                 timeout: None,
             },
         ],
+        ci: CiJob {
+            image: None,
+            machine: Some(
+                "large",
+            ),
+            runner: [],
+            environment: {},
+        },
     }
     "#);
 }
@@ -218,6 +226,8 @@ fn exactly_the_keys_that_are_read_are_documented() {
         ("`[environments.<name>]`", environment::KEYS),
         ("`[terraform]`", terraform::KEYS),
         ("`[trust]`", trust::KEYS),
+        ("`[ci]`", ci::KEYS),
+        ("`install`", ci::INSTALL_KEYS),
         ("`[projects.<name>]`", read_project::KEYS),
         ("`secrets.<id>`", read_mounts::SECRET_KEYS),
         ("`service`", service::KEYS),

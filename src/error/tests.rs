@@ -23,6 +23,7 @@ use crate::engine::{ContentError, ContextError};
 use crate::git::{LfsError, NeedsGit, RepositoryFormat, SubmoduleError, SubmoduleFetch};
 use crate::infer::InferError;
 use crate::model::{CommitId, ErrorKind, Host, ManifestDigest, RepoPath, RepositoryName};
+use crate::pipeline::System;
 use crate::registry::{Answer, CredentialsError};
 
 use crate::secrets::SecretError;
@@ -271,6 +272,17 @@ fn each_variant_of_each_error_has_its_kind() {
         SecretError::TooLarge { path: path() } => Input,
         SecretError::NotUtf8 { path: path() } => Input,
         SecretError::Read { path: path(), source: io() } => Environment,
+    ]);
+    check!("pipeline/mod.rs", PipelineError, [
+        PipelineError::TooManyJobs { system: System::Buildkite, jobs: 2, max: 1 } => Input,
+        PipelineError::TooLarge { system: System::GitLab, bytes: 2, max: 1 } => Input,
+    ]);
+    check!("continuation.rs", ContinueError, [
+        ContinueError::NotAServer("x".to_owned()) => Input,
+        ContinueError::Refused { server: String::new(), message: String::new() } => Input,
+        ContinueError::Denied { server: String::new(), message: String::new() } => Environment,
+        ContinueError::Unexpected { server: String::new(), status: 500, message: String::new() } => Environment,
+        ContinueError::Unreachable { server: String::new(), source: "no".into() } => Environment,
     ]);
     check!("record.rs", RecordError, [
         RecordError::Json(serde_json::from_str::<u8>("x").unwrap_err()) => Environment,
@@ -544,6 +556,11 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::Git(no_git()) => Environment,
         Error::Workspace(WorkspaceError::NoManifest) => Input,
         Error::Inputs(InputsError::NoWorkTree { project: project() }) => Input,
+        Error::Pipeline(PipelineError::TooManyJobs { system: System::Buildkite, jobs: 2, max: 1 }) => Input,
+        Error::Continue(ContinueError::NotAServer("x".to_owned())) => Input,
+        Error::NoContinuationKey => Input,
+        Error::NothingToCheck => Input,
+        Error::StarterExists { path: "a" } => Input,
         Error::Init(InitError::AlreadyThere { path: path() }) => Input,
         Error::Observe(ObserveError::Record(missing())) => Environment,
         Error::Prepare(PrepareError::Link { path: "/a".into(), source: io() }) => Environment,

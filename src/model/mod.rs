@@ -31,7 +31,7 @@ pub use ecr_host::{EcrHost, EcrNetwork};
 pub use error_kind::ErrorKind;
 pub use fingerprint::{Fingerprint, Fingerprinter};
 pub use git::{BranchName, CommitId, FileMode, ObjectFormat, ObjectId};
-pub use identity::{AssumedRole, AwsIdentity, aws_account};
+pub use identity::{AssumedRole, AwsIdentity, RoleArn, aws_account};
 pub use image::{Host, ImageRef, RepositoryName};
 pub use image_error::InvalidImageRef;
 pub use image_name::{ImageName, ImagePattern, ImagePrefix, TaggedImage};

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use crate::execute::{BuildReport, Outcome, ProjectReport};
 use crate::model::{CommitId, ImageRef, ManifestDigest, ProjectName};
 
 /// Each project's image, by digest.
@@ -100,6 +101,20 @@ pub fn kustomize(images: &Images) -> String {
             .expect("a string can be written to");
     }
     text
+}
+
+/// What CodePipeline's actions for ECS read: the name of a container, which is that of a project, and its image.
+///
+/// Images of projects that were not built or reused are left out.
+pub fn imagedefinitions(report: &BuildReport) -> Value {
+    let definition = |(project, result): (&ProjectName, &ProjectReport)| {
+        let (Outcome::Built { image, digest, .. } | Outcome::Reused { image, digest }) = &result.outcome
+        else {
+            return None;
+        };
+        Some(json!({ "name": project, "imageUri": image.pinned(*digest).to_string() }))
+    };
+    report.projects.iter().filter_map(definition).collect()
 }
 
 /// Such as `API_V2_IMAGE` for `api.v2`.

@@ -475,6 +475,7 @@ pub(super) fn workspace() -> Workspace {
         environments: BTreeMap::new(),
         terraform: AwsIdentity::default(),
         trust: None,
+        ci: config::CiConfig::default(),
         manifest_file: "projects.toml".to_owned(),
         projects: projects.collect(),
         graph: graph(),

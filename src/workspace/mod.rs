@@ -13,7 +13,7 @@ mod variant;
 use std::collections::BTreeMap;
 
 use crate::config::{
-    self, EnvironmentConfig, EnvironmentName, Located, Manifest, ManifestErrors, ProjectConfig,
+    self, CiConfig, EnvironmentConfig, EnvironmentName, Located, Manifest, ManifestErrors, ProjectConfig,
     RegistryConfig, Trust, UNPROTECTED,
 };
 use crate::git::{GitError, Snapshot};
@@ -50,6 +50,8 @@ pub struct Workspace {
     /// Who applies Terraform, where that is not who promotes images.
     pub terraform: AwsIdentity,
     pub trust: Option<Trust>,
+    /// How generated pipelines run.
+    pub ci: CiConfig,
     /// How messages name the manifest.
     pub manifest_file: String,
     pub projects: BTreeMap<ProjectName, Project>,

@@ -46,7 +46,8 @@ pub(super) fn workspace(
         problems.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
         return Err(WorkspaceError::Invalid(ManifestErrors { problems, more: 0 }));
     };
-    let Manifest { workspace: settings, cache, deploy, environments, terraform, trust, projects } = manifest;
+    let Manifest { workspace: settings, cache, deploy, environments, terraform, trust, ci, projects } =
+        manifest;
     let found = found.into_iter().map(|found| found.expect("there is no problem"));
     let projects = projects.into_iter().zip(found);
     let projects = projects.map(|((name, config), found)| (name, found.with(config))).collect();
@@ -58,6 +59,7 @@ pub(super) fn workspace(
         environments,
         terraform,
         trust,
+        ci,
         manifest_file,
         projects,
         graph,

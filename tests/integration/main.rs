@@ -14,4 +14,5 @@ mod end_to_end;
 mod engine;
 mod laws;
 mod oracles;
+mod pipelines;
 mod registry;

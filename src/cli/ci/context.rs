@@ -1,0 +1,146 @@
+//! The tree that a pipeline is made for, and what the cache has of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::cli::CommandContext;
+use crate::cli::observations::CacheToRead;
+use crate::cli::repository_context::{RepositoryContext, Uncommitted};
+use crate::cli::{registries, wait_for};
+use crate::config::{CiJob, EnvironmentConfig, EnvironmentName, Strategy};
+use crate::error::Error;
+use crate::model::ProjectName;
+use crate::pipeline::github::{Triggers, Workflow};
+use crate::pipeline::starter::{self, Starter};
+use crate::pipeline::{Deployment, History, Pipeline, Request, Setup, System};
+use crate::plan::{self, Force};
+use crate::workspace::Workspace;
+
+/// What pipelines are made from.
+pub(super) struct CiInputs {
+    pub(super) repo: RepositoryContext,
+    pub(super) workspace: Workspace,
+    settings: BTreeMap<ProjectName, CiJob>,
+}
+
+/// The projects that get a job, and how long their builds took.
+#[derive(Default)]
+pub(super) struct Builds {
+    pub(super) projects: BTreeSet<ProjectName>,
+    durations: BTreeMap<ProjectName, Duration>,
+}
+
+impl CiInputs {
+    pub(super) fn read(command: &CommandContext) -> Result<Self, Error> {
+        let repo = RepositoryContext::new(&command.options, &command.environment, Uncommitted::Included)?;
+        let workspace = Workspace::read(&repo.snapshot(), &repo.source)?;
+        let settings =
+            workspace.projects.iter().map(|(name, project)| (name.clone(), project.config.ci.clone()));
+        let settings = settings.collect();
+        Ok(Self { repo, workspace, settings })
+    }
+
+    /// The pipeline of an untrusted run.
+    pub(super) fn untrusted(&self) -> Pipeline {
+        Pipeline::untrusted(&self.workspace.ci, self.history())
+    }
+
+    pub(super) fn trusted(&self, builds: &Builds, deployments: &[Deployment]) -> Pipeline {
+        Pipeline::trusted(Request {
+            workspace: &self.workspace.settings.name,
+            graph: &self.workspace.graph,
+            builds: &builds.projects,
+            durations: &builds.durations,
+            ci: &self.workspace.ci,
+            settings: &self.settings,
+            deployments,
+            history: self.history(),
+        })
+    }
+
+    /// The workflow of GitHub Actions, which is the same for all commits with this manifest.
+    pub(super) fn workflow(&self) -> Result<Workflow, Error> {
+        let environments = self.environments();
+        let deployments: Vec<Deployment> = environments.map(deployment).collect();
+        let default_branch = self.workspace.settings.default_branch.as_str();
+        let mut triggers = Triggers { branches: [default_branch.to_owned()].into(), ..Triggers::default() };
+        for (_, environment) in self.environments() {
+            let rule = &environment.rule;
+            triggers.branches.extend(rule.branch.iter().map(|pattern| filter(pattern.as_str())));
+            triggers.tags.extend(rule.tag.iter().map(|pattern| filter(pattern.as_str())));
+        }
+        Ok(Workflow::new(&self.trusted(&self.all(), &deployments), &triggers)?)
+    }
+
+    /// The files that a CI begins with.
+    pub(super) fn starter(&self, system: System) -> Starter {
+        let Workspace { settings, ci, cache, .. } = &self.workspace;
+        let request = starter::Request {
+            workspace: settings.name.as_str(),
+            default_branch: settings.default_branch.as_str(),
+            cache_prefix: &cache.prefix,
+            setup: &Setup::new(ci, self.history()),
+            job: &ci.job,
+        };
+        Starter::new(system, request)
+    }
+
+    pub(super) fn all(&self) -> Builds {
+        Builds { projects: self.workspace.projects.keys().cloned().collect(), ..Builds::default() }
+    }
+
+    /// Asks the cache.
+    pub(super) fn to_build(&self, command: &CommandContext) -> Result<Builds, Error> {
+        let Self { repo, workspace, .. } = self;
+        let snapshot = repo.snapshot();
+        let zone = repo.zone(&snapshot, workspace)?;
+        wait_for(async {
+            let cache = registries::registry(&workspace.cache, &command.environment).await?;
+            let cache = CacheToRead { registry: &*cache, zone, local: None };
+            let all = workspace.projects.keys().cloned().collect();
+            let observed = repo.observe(command, &snapshot, workspace, &all, cache).await?;
+            let plan = plan::make(&workspace.graph, &observed, workspace.settings.strategy, &Force::None);
+            let projects = plan.builds().map(|step| step.impact.project.clone()).collect();
+            let newest = observed.records.newest(workspace, zone, &repo.context);
+            Ok(Builds {
+                projects,
+                durations: newest.map(|record| record.durations.clone()).unwrap_or_default(),
+            })
+        })
+    }
+
+    /// The environments that the branch or the tag of this run may be deployed to.
+    pub(super) fn deployments(&self) -> Vec<Deployment> {
+        let context = &self.repo.context;
+        let is_allowed = |environment: &EnvironmentConfig| {
+            let rule = &environment.rule;
+            let by_branch = rule.branch.as_ref().zip(context.branch_name());
+            let by_tag = rule.tag.as_ref().zip(context.tag());
+            by_branch.is_some_and(|(pattern, branch)| pattern.matches(branch.as_str()))
+                || by_tag.is_some_and(|(pattern, tag)| pattern.matches(tag))
+        };
+        self.environments().filter(|(_, environment)| is_allowed(environment)).map(deployment).collect()
+    }
+
+    /// Those that something can be deployed to.
+    fn environments(&self) -> impl Iterator<Item = (&EnvironmentName, &EnvironmentConfig)> {
+        self.workspace.environments.iter().filter(|(_, environment)| environment.registry.is_some())
+    }
+
+    fn history(&self) -> History {
+        match self.workspace.settings.strategy {
+            Strategy::Digest => History::Commit,
+            Strategy::Diff => History::All,
+        }
+    }
+}
+
+fn deployment((name, environment): (&EnvironmentName, &EnvironmentConfig)) -> Deployment {
+    Deployment { environment: name.clone(), approval: environment.approval }
+}
+
+/// A pattern as GitHub's filters have it; one that could mean something else there is any name: the plan looks closer.
+fn filter(pattern: &str) -> String {
+    let is_same = pattern.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._/*-".contains(&byte));
+    if is_same { pattern.to_owned() } else { "**".to_owned() }
+}

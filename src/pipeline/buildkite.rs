@@ -1,0 +1,126 @@
+//! Steps for `buildkite-agent pipeline upload --no-interpolation`: one JSON document per line, each of which is one upload.
+//!
+//! An upload has at most 500 jobs. Steps of a later upload stand before those of an earlier one, so what is to start first is said by
+//! priorities, and each step names what it waits for, if that is nothing.
+
+use super::identifiers::{Rule, identifiers};
+use super::yaml::{Yaml, table, table_of};
+use super::{
+    Deployment, GATE, Pipeline, PipelineError, Rendered, Setup, System, Trusted, Work, script, unused,
+};
+use crate::config::CiJob;
+use crate::model::ProjectName;
+
+/// How many jobs an upload can have.
+const MAX_JOBS_OF_UPLOAD: usize = 500;
+
+/// How many jobs a build can have, those that are run again included.
+const MAX_JOBS: usize = 4_000;
+
+const RULE: Rule = Rule { more: "-", max_bytes: 90, reserved: &[] };
+
+pub(super) fn render(pipeline: &Pipeline) -> Result<Rendered, PipelineError> {
+    let setup = &pipeline.setup;
+    match &pipeline.work {
+        Work::Untrusted => {
+            let step = step(setup, &CiJob::default(), (GATE, "gate"), "chinampa build", None, Vec::new());
+            Ok(Rendered { text: uploads(&[Yaml::Table(step)]), notes: Vec::new() })
+        }
+        Work::Trusted(trusted) => render_trusted(setup, trusted),
+    }
+}
+
+fn render_trusted(setup: &Setup, trusted: &Trusted) -> Result<Rendered, PipelineError> {
+    let keys = identifiers(trusted.jobs.iter().map(|job| &job.project), RULE);
+    let key = |project: &ProjectName| format!("build-{}", keys[project]);
+    let jobs = trusted.jobs.len() + 1 + 2 * trusted.deployments.len();
+    if jobs > MAX_JOBS {
+        return Err(PipelineError::TooManyJobs { system: System::Buildkite, jobs, max: MAX_JOBS });
+    }
+    let is_split = jobs > MAX_JOBS_OF_UPLOAD;
+    let mut steps = Vec::new();
+    for (job, before_end) in trusted.jobs.iter().zip((1..=trusted.jobs.len()).rev()) {
+        let label = format!("build {}", job.project);
+        let priority = u64::try_from(before_end).ok().filter(|_| is_split);
+        let needs = job.needs.iter().map(key).collect();
+        let command = script::build(job.project.as_str());
+        let key = key(&job.project);
+        steps.push(Yaml::Table(step(setup, &job.settings, (&key, &label), &command, priority, needs)));
+    }
+    let last = trusted.last().map(|job| key(&job.project)).collect();
+    steps.push(Yaml::Table(step(setup, &trusted.settings, (GATE, GATE), "chinampa build", None, last)));
+    steps.extend(trusted.deployments.iter().flat_map(|it| deployment(setup, trusted, it)));
+    let mut notes = unused(System::Buildkite, trusted, &["machine"]);
+    if is_split {
+        let count = steps.len().div_ceil(MAX_JOBS_OF_UPLOAD);
+        notes.push(format!(
+            "{} steps are {count} uploads: Buildkite takes at most {MAX_JOBS_OF_UPLOAD} jobs in one",
+            steps.len()
+        ));
+    }
+    Ok(Rendered { text: uploads(&steps), notes })
+}
+
+fn uploads(steps: &[Yaml]) -> String {
+    let upload = |steps: &[Yaml]| {
+        let upload = table([("steps", Yaml::List(steps.to_vec()))]);
+        upload.json_line() + "\n"
+    };
+    steps.chunks(MAX_JOBS_OF_UPLOAD).map(upload).collect()
+}
+
+fn step(
+    setup: &Setup,
+    settings: &CiJob,
+    (key, label): (&str, &str),
+    command: &str,
+    priority: Option<u64>,
+    needs: Vec<String>,
+) -> Vec<(String, Yaml)> {
+    let mut lines = script::prelude(setup, System::Buildkite);
+    lines.push(command.to_owned());
+    let environment = Some(&settings.environment).filter(|environment| !environment.is_empty());
+    let environment = environment.map(|variables| {
+        let variable = |(name, value): (&String, &String)| (name.clone(), Yaml::from(value));
+        Yaml::Table(variables.iter().map(variable).collect())
+    });
+    let table = table_of([
+        ("key", Some(key.into())),
+        ("label", Some(label.into())),
+        ("command", Some(lines.join("\n").into())),
+        ("depends_on", Some(if needs.is_empty() { Yaml::Null } else { needs.into() })),
+        ("agents", Some(settings.runner.clone()).filter(|agents| !agents.is_empty()).map(Into::into)),
+        ("image", settings.image.as_ref().map(Into::into)),
+        ("env", environment),
+        ("priority", priority.map(Into::into)),
+    ]);
+    match table {
+        Yaml::Table(entries) => entries,
+        _ => Vec::new(),
+    }
+}
+
+fn deployment(setup: &Setup, trusted: &Trusted, deployment: &Deployment) -> Vec<Yaml> {
+    let Deployment { environment, approval } = deployment;
+    // A key has no dots, and no other environment has this one.
+    let name = environment.as_str().replace('.', "_dot_");
+    let mut steps = Vec::new();
+    let mut need = GATE.to_owned();
+    if *approval {
+        let approve = format!("approve-{name}");
+        steps.push(table([
+            ("block", format!("Deploy to {environment}").into()),
+            ("key", approve.as_str().into()),
+            ("depends_on", vec![need].into()),
+        ]));
+        need = approve;
+    }
+    let (key, label) = (format!("deploy-{name}"), format!("deploy {environment}"));
+    let command = script::deploy(environment.as_str());
+    let mut step = step(setup, &trusted.settings, (&key, &label), &command, None, vec![need]);
+    step.push(("concurrency".to_owned(), 1.into()));
+    let group = format!("{}/{environment}", trusted.workspace);
+    step.push(("concurrency_group".to_owned(), group.into()));
+    steps.push(Yaml::Table(step));
+    steps
+}

@@ -1,0 +1,245 @@
+//! Compiles the graph into a pipeline of a CI: a job for each image that is built, a gate, and deployments.
+//!
+//! A [`Pipeline`] knows no CI. A module for each CI writes it in that CI's format, and keeps its limits. Pure: the same graph,
+//! images and settings are the same text.
+//!
+//! The gate runs `build` without projects: it asks the registry for every image and writes the build record. It does not look at
+//! the results of other jobs, which may be "skipped" for many reasons.
+
+mod buildkite;
+mod circleci;
+mod codebuild;
+pub mod github;
+mod github_levels;
+mod github_steps;
+mod gitlab;
+mod identifiers;
+mod order;
+mod script;
+pub mod starter;
+mod starter_codebuild;
+#[cfg(test)]
+mod tests;
+mod yaml;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::config::{CiConfig, CiJob, EnvironmentName, Install, WorkspaceName};
+use crate::graph::ProjectGraph;
+use crate::model::{ErrorKind, ProjectName, RoleArn};
+
+/// A CI that pipelines are written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum System {
+    CircleCi,
+    GitHub,
+    GitLab,
+    Buildkite,
+    CodeBuild,
+}
+
+impl fmt::Display for System {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::CircleCi => "CircleCI",
+            Self::GitHub => "GitHub Actions",
+            Self::GitLab => "GitLab",
+            Self::Buildkite => "Buildkite",
+            Self::CodeBuild => "AWS CodeBuild",
+        })
+    }
+}
+
+/// What runs in a CI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pipeline {
+    pub setup: Setup,
+    pub work: Work,
+}
+
+/// What every job begins with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Setup {
+    /// How the job gets this program; `None` where it is there.
+    pub install: Option<Install>,
+    /// The role that the job assumes with the CI's identity token.
+    pub role: Option<RoleArn>,
+    pub history: History,
+}
+
+/// How much of the history the jobs that build a project need.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum History {
+    /// The commit alone: images are found by the digests of their inputs.
+    #[default]
+    Commit,
+    All,
+}
+
+/// What a pipeline does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// One job builds everything and writes nothing: it is the check that a pull request needs.
+    Untrusted,
+    Trusted(Trusted),
+}
+
+/// The jobs of a run that may write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trusted {
+    pub workspace: WorkspaceName,
+    /// Dependencies first, and of those that are ready the one with the longest path to go.
+    pub jobs: Vec<Job>,
+    /// Each starts when the gate is passed.
+    pub deployments: Vec<Deployment>,
+    /// On what the gate and the deployments run.
+    pub settings: CiJob,
+}
+
+/// A job that builds the image of one project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    pub project: ProjectName,
+    /// Other jobs of the pipeline. Sorted.
+    pub needs: Vec<ProjectName>,
+    pub settings: CiJob,
+}
+
+/// A job that deploys to an environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deployment {
+    pub environment: EnvironmentName,
+    /// Whether a person has to start it.
+    pub approval: bool,
+}
+
+/// What a pipeline is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'r> {
+    pub workspace: &'r WorkspaceName,
+    pub graph: &'r ProjectGraph,
+    /// The projects that get a job.
+    pub builds: &'r BTreeSet<ProjectName>,
+    /// How long builds took, as far as that is known.
+    pub durations: &'r BTreeMap<ProjectName, Duration>,
+    pub ci: &'r CiConfig,
+    /// What projects say about their jobs.
+    pub settings: &'r BTreeMap<ProjectName, CiJob>,
+    pub deployments: &'r [Deployment],
+    pub history: History,
+}
+
+impl Pipeline {
+    /// The pipeline of a run that may write.
+    pub fn trusted(request: Request<'_>) -> Self {
+        let all = &request.ci.job;
+        let jobs = order::longest_path_first(request.graph, request.builds, request.durations);
+        let jobs = jobs.into_iter().map(|(project, needs)| {
+            let settings = request.settings.get(project).map_or_else(|| all.clone(), |own| own.over(all));
+            Job { project: project.clone(), needs: needs.into_iter().cloned().collect(), settings }
+        });
+        let trusted = Trusted {
+            workspace: request.workspace.clone(),
+            jobs: jobs.collect(),
+            deployments: request.deployments.to_vec(),
+            settings: all.clone(),
+        };
+        Self { setup: Setup::new(request.ci, request.history), work: Work::Trusted(trusted) }
+    }
+
+    /// The pipeline of a run that may not. What the commit says of machines and variables is left out of it, and so is the role.
+    pub fn untrusted(ci: &CiConfig, history: History) -> Self {
+        let setup = Setup { role: None, ..Setup::new(ci, history) };
+        Self { setup, work: Work::Untrusted }
+    }
+
+    /// Writes the pipeline for a CI that takes one for each commit; GitHub takes a committed file, which [`github`] writes.
+    ///
+    /// # Errors
+    /// [`PipelineError`] when the CI takes none that large.
+    pub fn render(&self, system: Generated) -> Result<Rendered, PipelineError> {
+        match system {
+            Generated::CircleCi => Ok(circleci::render(self)),
+            Generated::GitLab => gitlab::render(self),
+            Generated::Buildkite => buildkite::render(self),
+            Generated::CodeBuild => Ok(codebuild::render(self)),
+        }
+    }
+}
+
+impl Setup {
+    pub fn new(ci: &CiConfig, history: History) -> Self {
+        Self { install: ci.install.clone(), role: ci.role.clone(), history }
+    }
+}
+
+impl Trusted {
+    /// The jobs that no other job waits for: once they are done, all are.
+    fn last(&self) -> impl Iterator<Item = &Job> {
+        let awaited: BTreeSet<&ProjectName> = self.jobs.iter().flat_map(|job| &job.needs).collect();
+        self.jobs.iter().filter(move |job| !awaited.contains(&job.project))
+    }
+}
+
+/// A CI that gets a pipeline for each commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Generated {
+    CircleCi,
+    GitLab,
+    Buildkite,
+    CodeBuild,
+}
+
+/// A pipeline in the format of a CI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    pub text: String,
+    /// What the CI's limits changed, and which settings it does not have: a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Why a pipeline can't be written for a CI.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PipelineError {
+    #[error("{system} runs at most {max} jobs in a pipeline, and this one has {jobs}")]
+    TooManyJobs { system: System, jobs: usize, max: usize },
+    #[error("{system} reads a pipeline of at most {max} bytes, and this one has {bytes}")]
+    TooLarge { system: System, bytes: usize, max: usize },
+}
+
+impl PipelineError {
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::TooManyJobs { .. } | Self::TooLarge { .. } => ErrorKind::Input,
+        }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::TooManyJobs { .. } | Self::TooLarge { .. } => {
+                Some("a job that runs `chinampa build` builds everything on one machine".to_owned())
+            }
+        }
+    }
+}
+
+/// The name of the gate, and of the one job of an untrusted run: the check that a repository requires.
+const GATE: &str = "gate";
+
+/// Which settings of jobs a CI has no word for: a sentence for each that is used.
+fn unused(system: System, trusted: &Trusted, keys: &[&str]) -> Vec<String> {
+    let settings = || trusted.jobs.iter().map(|job| &job.settings).chain([&trusted.settings]);
+    let is_used = |key: &str| match key {
+        "image" => settings().any(|job| job.image.is_some()),
+        "machine" => settings().any(|job| job.machine.is_some()),
+        _ => settings().any(|job| !job.runner.is_empty()),
+    };
+    let used = keys.iter().filter(|key| is_used(key));
+    used.map(|key| format!("`{key}` of `[ci]` is not used: {system} has no such setting")).collect()
+}

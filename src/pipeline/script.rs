@@ -1,0 +1,81 @@
+//! The shell commands of jobs: they install this program, fetch credentials, and run it.
+
+use super::{Setup, System};
+use crate::config::Install;
+
+/// Downloads a release into `$tools`, which is made, and checks it.
+pub(super) fn install(install: &Install) -> Vec<String> {
+    let Install { version: _, url, sha256 } = install;
+    let mut lines = vec![
+        format!(
+            "curl --fail --silent --show-error --location --proto =https --output \"$tools/download\" '{url}'"
+        ),
+        format!("echo '{sha256}  '\"$tools/download\" | sha256sum --check --quiet -"),
+    ];
+    if url.ends_with(".tar.gz") {
+        lines.push(
+            "tar --extract --gzip --file \"$tools/download\" --directory \"$tools\" chinampa".to_owned(),
+        );
+    } else {
+        lines.push("install -m 755 \"$tools/download\" \"$tools/chinampa\"".to_owned());
+    }
+    lines
+}
+
+/// What a job's shell does before it runs this program. The shell stays the same for what follows.
+///
+/// In GitLab and CodeBuild, a command that fails ends the job anyway, and the shell runs commands of theirs, too.
+pub(super) fn prelude(setup: &Setup, system: System) -> Vec<String> {
+    let is_own_shell = matches!(system, System::CircleCi | System::Buildkite);
+    let mut lines: Vec<String> = is_own_shell.then(|| "set -eu".to_owned()).into_iter().collect();
+    if setup.install.is_some() || setup.role.is_some() {
+        lines.push("tools=$(mktemp -d)".to_owned());
+    }
+    if let Some(release) = &setup.install {
+        lines.extend(install(release));
+        lines.push("export PATH=\"$tools:$PATH\"".to_owned());
+    }
+    // CodeBuild's jobs have a role of their own.
+    if let Some(role) = &setup.role
+        && let Some(token) = token(system)
+    {
+        lines.push(format!("(umask 077 && {token} > \"$tools/token\")"));
+        lines.push(format!(
+            "export AWS_ROLE_ARN={} AWS_WEB_IDENTITY_TOKEN_FILE=\"$tools/token\"",
+            quoted(role.as_str())
+        ));
+    }
+    lines
+}
+
+/// The command that prints the token by which AWS knows the job.
+fn token(system: System) -> Option<&'static str> {
+    match system {
+        System::CircleCi => Some("printf %s \"$CIRCLE_OIDC_TOKEN_V2\""),
+        System::GitHub => Some(
+            "curl --fail --silent --show-error --header \"Authorization: bearer $ACTIONS_ID_TOKEN_REQUEST_TOKEN\" \
+             \"$ACTIONS_ID_TOKEN_REQUEST_URL&audience=sts.amazonaws.com\" | jq --exit-status --raw-output .value",
+        ),
+        System::GitLab => Some("printf %s \"$AWS_ID_TOKEN\""),
+        System::Buildkite => Some("buildkite-agent oidc request-token --audience sts.amazonaws.com"),
+        System::CodeBuild => None,
+    }
+}
+
+/// The token's command for steps that are shells of their own.
+pub(super) fn github_token() -> &'static str {
+    token(System::GitHub).expect("GitHub has tokens")
+}
+
+/// A text as one word of a POSIX shell.
+pub(super) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+pub(super) fn build(project: &str) -> String {
+    format!("chinampa build {project}")
+}
+
+pub(super) fn deploy(environment: &str) -> String {
+    format!("chinampa deploy --environment {environment}")
+}

@@ -1,0 +1,149 @@
+//! `ci generate` and `ci plan` in a repository.
+
+use insta::assert_snapshot;
+
+use super::read;
+
+use crate::support::world::World;
+
+const MANIFEST: &str = "[workspace]\nname = \"shop\"\n[deploy]\nkind = \"oci\"\nhost = \"deploy.example\"\n\
+    [environments.dev]\nbranch = \"main\"\n[environments.prod]\ntag = \"v*\"\napproval = true\n\
+    [projects.base]\npath = \"base\"\n[projects.api]\npath = \"api\"\nneeds = [\"base\"]\n";
+
+/// Two projects, and an environment for `main` and for tags each.
+fn shop() -> World {
+    World::of(&[
+        ("projects.toml", MANIFEST),
+        ("base/Dockerfile", "FROM scratch\nCOPY . /\n"),
+        ("api/Dockerfile", "FROM scratch\nCOPY . /\n"),
+    ])
+}
+
+#[test]
+fn the_deployments_are_those_that_the_branch_is_for() {
+    let mut world = shop();
+
+    let main = world.run(["ci", "generate", "circleci", "--all"]);
+    world.git(["switch", "-q", "-c", "topic"]);
+    let topic = world.run(["ci", "generate", "circleci", "--all"]);
+    world.set("CHINAMPA_TAG", "v1");
+    let tag = world.run(["ci", "generate", "circleci", "--all"]);
+
+    assert_snapshot!(main, @"");
+    assert!(!topic.stdout.contains("deploy"), "{topic}");
+    assert!(tag.stdout.contains("approve-prod") && !tag.stdout.contains("deploy-dev"), "{tag}");
+}
+
+#[test]
+fn the_same_commit_gets_the_same_pipeline() {
+    let world = shop();
+    let copy = World::clone_of(world.path());
+
+    for ci in ["circleci", "github", "gitlab", "buildkite", "codebuild"] {
+        let one = world.run(["ci", "generate", ci, "--all"]);
+        let other = copy.run(["ci", "generate", ci, "--all"]);
+
+        assert_eq!((one.exit, &one.stdout), (0, &other.stdout), "{ci}: {one}");
+    }
+}
+
+#[test]
+fn the_check_fails_unless_the_committed_workflow_is_the_generated_one() {
+    let world = shop();
+    let check = || world.shown(["ci", "generate", "github", "--check"]);
+    let missing = check();
+    world.write(".github/workflows/chinampa.yml", world.run(["ci", "generate", "github"]).stdout).commit();
+    let same = check();
+
+    world.write("projects.toml", MANIFEST.replace("needs = [\"base\"]\n", "")).commit();
+
+    assert_snapshot!(missing, @"");
+    assert_snapshot!(same, @"");
+    assert_snapshot!(check(), @"");
+    assert_snapshot!(world.shown(["ci", "generate", "gitlab", "--check"]), @"");
+}
+
+#[test]
+fn an_untrusted_run_gets_one_job_and_asks_nobody() {
+    let mut world = shop();
+    world.write(
+        "projects.toml",
+        MANIFEST.replace("[deploy]", "[cache]\nkind = \"oci\"\nhost = \"localhost:1\"\n[deploy]"),
+    );
+    world.commit();
+    world.set("CHINAMPA_TRUST", "untrusted");
+
+    assert_snapshot!(world.shown(["ci", "generate", "codebuild"]), @"");
+    assert_snapshot!(world.shown(["ci", "plan", "github"]), @"");
+}
+
+#[test]
+fn the_plan_of_a_workflow_is_written_to_the_file_of_outputs() {
+    let mut world = World::new();
+    let host = crate::support::bed::setting("REGISTRY_1");
+    let cache = format!(
+        "[cache]\nkind = \"oci\"\nhost = \"{host}\"\nprefix = \"{}/\"\n[deploy]",
+        world.path().file_name().unwrap().to_string_lossy().to_lowercase().replace('.', "")
+    );
+    world.write("projects.toml", MANIFEST.replace("[deploy]", &cache));
+    for project in ["base", "api"] {
+        world.write(&format!("{project}/Dockerfile"), "FROM scratch\nCOPY . /\n");
+    }
+    world.write(".gitignore", "/docker\n/outputs\n").commit();
+    let login = ["REGISTRY_1_USER", "REGISTRY_1_PASSWORD"].map(crate::support::bed::setting).join(":");
+    let login = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, login);
+    world.write("docker/config.json", format!("{{\"auths\":{{\"{host}\":{{\"auth\":\"{login}\"}}}}}}"));
+    let (docker, outputs) = (world.file("docker"), world.file("outputs"));
+    world.set("DOCKER_CONFIG", &docker.display().to_string());
+    world.set("GITHUB_OUTPUT", &outputs.display().to_string());
+
+    let answer = world.run(["ci", "plan", "github"]);
+
+    assert_snapshot!(answer, @"");
+    assert_snapshot!(std::fs::read_to_string(outputs).unwrap(), @"");
+}
+
+#[test]
+fn the_files_that_a_ci_begins_with_are_valid_and_replace_nothing() {
+    let world = shop();
+    let schemas = [
+        ("circleci", "vendor.circle-ci", ".circleci/config.yml"),
+        ("github", "vendor.github-workflows", ".github/workflows/chinampa.yml"),
+        ("gitlab", "vendor.gitlab-ci", ".gitlab-ci.yml"),
+        ("buildkite", "vendor.buildkite", ".buildkite/pipeline.yml"),
+    ];
+    for (ci, schema, path) in schemas {
+        let written = world.run(["ci", "init", ci]);
+        assert_eq!(written.exit, 0, "{written}");
+        read::check(schema, &[world.file(path)]);
+    }
+    let template = world.run(["ci", "init", "codebuild"]);
+    let documents = read::documents(&[world.file("codebuild.yml")]);
+    assert_eq!(world.run(["ci", "generate", "github", "--check"]).exit, 0);
+
+    assert_eq!(template.exit, 0, "{template}");
+    let resources = documents[0].value["Resources"].as_object().unwrap();
+    let projects: Vec<&serde_json::Value> =
+        resources.values().filter(|resource| resource["Type"] == "AWS::CodeBuild::Project").collect();
+    assert_eq!(projects.len(), 3);
+    for project in projects {
+        world.write("buildspec.yml", project["Properties"]["Source"]["BuildSpec"].as_str().unwrap());
+        read::check("", &[world.file("buildspec.yml")]);
+    }
+    assert_snapshot!(world.shown(["ci", "init", "gitlab"]), @"");
+    assert_eq!(world.run(["ci", "init", "gitlab", "--force"]).exit, 0);
+}
+
+/// The recipes of the documentation are whole files.
+#[test]
+fn the_documented_files_are_valid() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = include_str!("../../../docs/ci.md");
+    for (heading, schema) in [("CircleCI", "vendor.circle-ci"), ("GitLab", "vendor.gitlab-ci")] {
+        let (_, section) = page.split_once(&format!("\n## {heading}\n")).unwrap();
+        let (_, file) = section.split_once("```yaml\n").unwrap();
+        let file = file.split_once("```").unwrap().0.to_owned();
+
+        read::check(schema, &read::write(folder.path(), heading, &[file]));
+    }
+}

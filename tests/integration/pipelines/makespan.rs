@@ -1,0 +1,94 @@
+//! How long a generated pipeline takes with 16 runners, against the least that is possible.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use super::formats::{CIS, Monorepo, Numbers};
+use super::read::{self, ReadJob};
+
+const RUNNERS: usize = 16;
+
+/// Runs of each pipeline, with other durations in each.
+const RUNS: u64 = 20;
+
+#[test]
+fn runners_that_take_jobs_in_their_order_are_nearly_as_fast_as_possible() {
+    let folder = tempfile::tempdir().unwrap();
+    for (ci, _) in CIS {
+        let mut ratios = Vec::new();
+        for (projects, seed) in [(30, 1), (30, 2), (100, 3), (300, 4), (300, 5), (1_000, 6)] {
+            let monorepo = Monorepo::random(projects, seed);
+            let (files, _) = monorepo.generate(ci);
+            let paths = read::write(folder.path(), &format!("{ci}-{projects}-{seed}"), &files);
+            let jobs = read::jobs(ci, &read::documents(&paths));
+            ratios.extend((0..RUNS).map(|run| ratio(&jobs, &monorepo, run)));
+        }
+        ratios.sort_by(f64::total_cmp);
+        let [median, p95, worst] =
+            [ratios.len() / 2, ratios.len() * 95 / 100, ratios.len() - 1].map(|at| ratios[at]);
+        println!(
+            "{ci}: {median:.3} times the bound in the median, {p95:.3} in 95 of 100, {worst:.3} at worst"
+        );
+        let (of_median, of_p95) = if ci == "codebuild" { (1.10, 1.10) } else { (1.05, 1.10) };
+        assert!(median <= of_median && p95 <= of_p95, "{ci}: {median} {p95}");
+    }
+}
+
+/// The time that the jobs take, divided by what no order could be faster than.
+fn ratio(jobs: &[ReadJob], monorepo: &Monorepo, run: u64) -> f64 {
+    let mut numbers = Numbers::new(run + 1_000);
+    let durations: BTreeMap<&str, f64> = monorepo
+        .durations
+        .iter()
+        .map(|(name, duration)| (name.as_str(), duration.as_secs_f64() * (0.7 + 0.6 * numbers.next())))
+        .collect();
+    let mut longest: BTreeMap<&str, f64> = BTreeMap::new();
+    // Names of earlier layers are less.
+    for (project, needs) in &monorepo.needs {
+        let before = needs.iter().map(|need| longest[need.as_str()]).fold(0.0, f64::max);
+        longest.insert(project.as_str(), before + durations[project.as_str()]);
+    }
+    let path = longest.values().copied().fold(0.0, f64::max);
+    #[expect(clippy::cast_precision_loss, reason = "there are few runners")]
+    let bound = path.max(durations.values().sum::<f64>() / RUNNERS as f64);
+    makespan(jobs, &durations) / bound
+}
+
+/// The end of the last build, where each free runner takes the first job that is ready.
+fn makespan(jobs: &[ReadJob], durations: &BTreeMap<&str, f64>) -> f64 {
+    let number: BTreeMap<&str, usize> =
+        jobs.iter().enumerate().map(|(number, job)| (job.name.as_str(), number)).collect();
+    let mut missing: Vec<usize> = jobs.iter().map(|job| job.needs.len()).collect();
+    let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); jobs.len()];
+    for (at, job) in jobs.iter().enumerate() {
+        for need in &job.needs {
+            dependents[number[need.as_str()]].push(at);
+        }
+    }
+    let mut ready: BinaryHeap<Reverse<usize>> =
+        (0..jobs.len()).filter(|&at| missing[at] == 0).map(Reverse).collect();
+    let mut running: Vec<(f64, usize)> = Vec::new();
+    let mut now = 0.0;
+    loop {
+        while running.len() < RUNNERS
+            && let Some(Reverse(at)) = ready.pop()
+        {
+            // The jobs that build nothing take no time here.
+            let takes = jobs[at].project.as_deref().map_or(0.0, |project| durations[project]);
+            running.push((now + takes, at));
+        }
+        let Some(next) =
+            (0..running.len()).min_by(|&one, &other| running[one].0.total_cmp(&running[other].0))
+        else {
+            return now;
+        };
+        let (end, at) = running.swap_remove(next);
+        now = end;
+        for &dependent in &dependents[at] {
+            missing[dependent] -= 1;
+            if missing[dependent] == 0 {
+                ready.push(Reverse(dependent));
+            }
+        }
+    }
+}
