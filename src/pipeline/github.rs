@@ -165,12 +165,13 @@ fn project_jobs(setup: &Setup, trusted: &Trusted, jobs: &mut Vec<(String, Yaml)>
     let names = identifiers(trusted.jobs.iter().map(|job| &job.project), RULE);
     let name = |project: &ProjectName| names[project].clone();
     for (number, job) in trusted.jobs.iter().enumerate() {
-        let Job { project, needs, settings } = job;
+        let Job { project, needs, settings, secrets } = job;
         let needs = std::iter::once("plan".to_owned()).chain(needs.iter().map(name)).collect::<Vec<_>>();
         let mut environment = vec![("CHINAMPA_PROJECT".to_owned(), project.as_str().into())];
         if let Some(Yaml::Table(own)) = variables(settings, &trusted.settings) {
             environment.extend(own);
         }
+        environment.extend(from_secrets(secrets, settings));
         let steps = if number == 0 {
             Yaml::Anchor(
                 "build",
@@ -230,11 +231,15 @@ fn gate(setup: &Setup, trusted: &Trusted, last: Vec<String>) -> Yaml {
     ]));
     // A skipped check counts as passed.
     steps.push(table([("if", "cancelled()".into()), ("run", "exit 1".into())]));
+    // It builds what is missing.
+    let secrets = from_secrets(trusted.secrets(), &trusted.settings);
+    let has_secrets = !secrets.is_empty();
     table_of([
         ("needs", Some(needs.into())),
         ("if", Some("always()".into())),
         ("runs-on", Some(runs_on(&trusted.settings))),
         ("container", trusted.settings.image.as_ref().map(Into::into)),
+        ("env", Some(Yaml::Table(secrets)).filter(|_| has_secrets)),
         ("steps", Some(Yaml::List(steps))),
     ])
 }
@@ -275,4 +280,13 @@ fn variables(settings: &CiJob, all: &CiJob) -> Option<Yaml> {
     let own: Vec<(String, Yaml)> =
         own.map(|(name, value)| (name.clone(), value.replace("${{", "${{ '${{' }}").into())).collect();
     (!own.is_empty()).then_some(Yaml::Table(own))
+}
+
+/// The repository's secrets of these names, as variables, unless the settings have variables of these names.
+pub(super) fn from_secrets<'s>(
+    names: impl IntoIterator<Item = &'s String>,
+    settings: &CiJob,
+) -> Vec<(String, Yaml)> {
+    let names = names.into_iter().filter(|name| !settings.environment.contains_key(*name));
+    names.map(|name| (name.clone(), format!("${{{{ secrets.{name} }}}}").into())).collect()
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::github::runs_on;
+use super::github::{from_secrets, runs_on};
 use super::github_steps::steps;
 use super::yaml::{Yaml, table, table_of};
 use super::{History, Job, Setup, Trusted};
@@ -58,6 +58,8 @@ pub(super) fn jobs(
 ) -> Vec<String> {
     let settings = &trusted.settings;
     let names = |level: &Level| level.matrices.iter().map(|matrix| matrix.name.clone()).collect::<Vec<_>>();
+    let mut environment = vec![("CHINAMPA_PROJECT".to_owned(), "${{ matrix.project }}".into())];
+    environment.extend(from_secrets(trusted.secrets(), settings));
     let mut before = Vec::new();
     let mut is_first = true;
     for level in levels {
@@ -81,7 +83,7 @@ pub(super) fn jobs(
                 ("strategy", Some(strategy)),
                 ("runs-on", Some(runs_on(settings))),
                 ("container", settings.image.as_ref().map(Into::into)),
-                ("env", Some(table([("CHINAMPA_PROJECT", "${{ matrix.project }}".into())]))),
+                ("env", Some(Yaml::Table(environment.clone()))),
                 ("steps", Some(steps)),
             ]);
             jobs.push((name.clone(), job));

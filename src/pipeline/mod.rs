@@ -107,6 +107,8 @@ pub struct Job {
     /// Other jobs of the pipeline. Sorted.
     pub needs: Vec<ProjectName>,
     pub settings: CiJob,
+    /// The variables from which secrets of the build come. Sorted.
+    pub secrets: Vec<String>,
 }
 
 /// A job that deploys to an environment.
@@ -129,6 +131,8 @@ pub struct Request<'r> {
     pub ci: &'r CiConfig,
     /// What projects say about their jobs.
     pub settings: &'r BTreeMap<ProjectName, CiJob>,
+    /// The variables from which secrets of projects come.
+    pub secrets: &'r BTreeMap<ProjectName, BTreeSet<String>>,
     pub deployments: &'r [Deployment],
     pub history: History,
 }
@@ -140,7 +144,12 @@ impl Pipeline {
         let jobs = order::longest_path_first(request.graph, request.builds, request.durations);
         let jobs = jobs.into_iter().map(|(project, needs)| {
             let settings = request.settings.get(project).map_or_else(|| all.clone(), |own| own.over(all));
-            Job { project: project.clone(), needs: needs.into_iter().cloned().collect(), settings }
+            Job {
+                project: project.clone(),
+                needs: needs.into_iter().cloned().collect(),
+                settings,
+                secrets: request.secrets.get(project).into_iter().flatten().cloned().collect(),
+            }
         });
         let trusted = Trusted {
             workspace: request.workspace.clone(),
@@ -178,6 +187,11 @@ impl Setup {
 }
 
 impl Trusted {
+    /// The variables from which secrets of any build come.
+    fn secrets(&self) -> BTreeSet<&String> {
+        self.jobs.iter().flat_map(|job| &job.secrets).collect()
+    }
+
     /// The jobs that no other job waits for: once they are done, all are.
     fn last(&self) -> impl Iterator<Item = &Job> {
         let awaited: BTreeSet<&ProjectName> = self.jobs.iter().flat_map(|job| &job.needs).collect();

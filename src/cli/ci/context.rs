@@ -7,7 +7,7 @@ use crate::cli::CommandContext;
 use crate::cli::observations::CacheToRead;
 use crate::cli::repository_context::{RepositoryContext, Uncommitted};
 use crate::cli::{registries, wait_for};
-use crate::config::{CiJob, EnvironmentConfig, EnvironmentName, Strategy};
+use crate::config::{CiJob, EnvironmentConfig, EnvironmentName, SecretSource, Strategy};
 use crate::error::Error;
 use crate::model::ProjectName;
 use crate::pipeline::github::{Triggers, Workflow};
@@ -21,6 +21,7 @@ pub(super) struct CiInputs {
     pub(super) repo: RepositoryContext,
     pub(super) workspace: Workspace,
     settings: BTreeMap<ProjectName, CiJob>,
+    secrets: BTreeMap<ProjectName, BTreeSet<String>>,
 }
 
 /// The projects that get a job, and how long their builds took.
@@ -37,7 +38,12 @@ impl CiInputs {
         let settings =
             workspace.projects.iter().map(|(name, project)| (name.clone(), project.config.ci.clone()));
         let settings = settings.collect();
-        Ok(Self { repo, workspace, settings })
+        let secrets = workspace
+            .projects
+            .iter()
+            .map(|(name, project)| (name.clone(), variables(&project.config.secrets)));
+        let secrets = secrets.collect();
+        Ok(Self { repo, workspace, settings, secrets })
     }
 
     /// The pipeline of an untrusted run.
@@ -53,6 +59,7 @@ impl CiInputs {
             durations: &builds.durations,
             ci: &self.workspace.ci,
             settings: &self.settings,
+            secrets: &self.secrets,
             deployments,
             history: self.history(),
         })
@@ -133,6 +140,15 @@ impl CiInputs {
             Strategy::Diff => History::All,
         }
     }
+}
+
+/// The variables from which secrets come.
+fn variables(secrets: &BTreeMap<String, SecretSource>) -> BTreeSet<String> {
+    let variable = |source: &SecretSource| match source {
+        SecretSource::Env(variable) => Some(variable.clone()),
+        SecretSource::File(_) | SecretSource::Aws(_) => None,
+    };
+    secrets.values().filter_map(variable).collect()
 }
 
 fn deployment((name, environment): (&EnvironmentName, &EnvironmentConfig)) -> Deployment {

@@ -29,7 +29,57 @@ fn the_deployments_are_those_that_the_branch_is_for() {
     world.set("CHINAMPA_TAG", "v1");
     let tag = world.run(["ci", "generate", "circleci", "--all"]);
 
-    assert_snapshot!(main, @"");
+    assert_snapshot!(main, @r#"
+    version: 2.1
+    jobs:
+      build:
+        parameters:
+          project: {type: string}
+        machine: {image: "ubuntu-2404:current"}
+        steps:
+          - checkout
+          - run:
+              name: chinampa
+              command: |
+                set -eu
+                chinampa build << parameters.project >>
+      gate:
+        machine: {image: "ubuntu-2404:current"}
+        steps:
+          - checkout
+          - run:
+              name: chinampa
+              command: |
+                set -eu
+                chinampa build
+      deploy:
+        parameters:
+          environment: {type: string}
+        machine: {image: "ubuntu-2404:current"}
+        steps:
+          - checkout
+          - run:
+              name: chinampa
+              command: |
+                set -eu
+                chinampa deploy --environment << parameters.environment >>
+    workflows:
+      images:
+        jobs:
+          - build: {name: build-base, project: base}
+          - build:
+              name: build-api
+              project: api
+              requires: [build-base]
+          - gate:
+              requires: [build-api]
+          - deploy:
+              name: deploy-dev
+              environment: dev
+              serial-group: "<< pipeline.project.slug >>/dev"
+              requires: [gate]
+    [exit: 0]
+    "#);
     assert!(!topic.stdout.contains("deploy"), "{topic}");
     assert!(tag.stdout.contains("approve-prod") && !tag.stdout.contains("deploy-dev"), "{tag}");
 }
@@ -57,10 +107,20 @@ fn the_check_fails_unless_the_committed_workflow_is_the_generated_one() {
 
     world.write("projects.toml", MANIFEST.replace("needs = [\"base\"]\n", "")).commit();
 
-    assert_snapshot!(missing, @"");
-    assert_snapshot!(same, @"");
-    assert_snapshot!(check(), @"");
-    assert_snapshot!(world.shown(["ci", "generate", "gitlab", "--check"]), @"");
+    assert_snapshot!(missing, @r"
+    stderr: there is no `.github/workflows/chinampa.yml`; `chinampa ci generate github > .github/workflows/chinampa.yml` writes it
+    [exit: 1]
+    ");
+    assert_snapshot!(same, @"[exit: 0]");
+    assert_snapshot!(check(), @r"
+    stderr: `.github/workflows/chinampa.yml` is not what `projects.toml` says, from line 24 on; `chinampa ci generate github > .github/workflows/chinampa.yml` writes it
+    [exit: 1]
+    ");
+    assert_snapshot!(world.shown(["ci", "generate", "gitlab", "--check"]), @r"
+    stderr: error: only the pipeline of GitHub Actions is a file that can be checked
+    stderr:   hint: the other CIs get a pipeline for each commit, which `ci generate` prints
+    [exit: 2]
+    ");
 }
 
 #[test]
@@ -73,8 +133,28 @@ fn an_untrusted_run_gets_one_job_and_asks_nobody() {
     world.commit();
     world.set("CHINAMPA_TRUST", "untrusted");
 
-    assert_snapshot!(world.shown(["ci", "generate", "codebuild"]), @"");
-    assert_snapshot!(world.shown(["ci", "plan", "github"]), @"");
+    assert_snapshot!(world.shown(["ci", "generate", "codebuild"]), @r#"
+    version: 0.2
+    batch:
+      fast-fail: false
+      build-graph:
+        - identifier: gate
+          env:
+            privileged-mode: true
+            variables: {CHINAMPA_ARGUMENTS: build}
+    phases:
+      build:
+        commands: ["chinampa $CHINAMPA_ARGUMENTS"]
+    stderr: this run is not trusted: `CHINAMPA_TRUST` says so. One job builds everything and writes nothing
+    [exit: 0]
+    "#);
+    assert_snapshot!(world.shown(["ci", "plan", "github"]), @r"
+    build=[]
+    deploy=[]
+    stderr: this run is not trusted: `CHINAMPA_TRUST` says so. Only the gate's job builds
+    stderr: 0 of 2 projects are built
+    [exit: 0]
+    ");
 }
 
 #[test]
@@ -99,8 +179,14 @@ fn the_plan_of_a_workflow_is_written_to_the_file_of_outputs() {
 
     let answer = world.run(["ci", "plan", "github"]);
 
-    assert_snapshot!(answer, @"");
-    assert_snapshot!(std::fs::read_to_string(outputs).unwrap(), @"");
+    assert_snapshot!(answer, @r"
+    stderr: 2 of 2 projects are built
+    [exit: 0]
+    ");
+    assert_snapshot!(std::fs::read_to_string(outputs).unwrap(), @r#"
+    build=["api","base"]
+    deploy=["dev"]
+    "#);
 }
 
 #[test]
@@ -119,6 +205,7 @@ fn the_files_that_a_ci_begins_with_are_valid_and_replace_nothing() {
     }
     let template = world.run(["ci", "init", "codebuild"]);
     let documents = read::documents(&[world.file("codebuild.yml")]);
+    world.commit();
     assert_eq!(world.run(["ci", "generate", "github", "--check"]).exit, 0);
 
     assert_eq!(template.exit, 0, "{template}");
@@ -130,7 +217,11 @@ fn the_files_that_a_ci_begins_with_are_valid_and_replace_nothing() {
         world.write("buildspec.yml", project["Properties"]["Source"]["BuildSpec"].as_str().unwrap());
         read::check("", &[world.file("buildspec.yml")]);
     }
-    assert_snapshot!(world.shown(["ci", "init", "gitlab"]), @"");
+    assert_snapshot!(world.shown(["ci", "init", "gitlab"]), @r"
+    stderr: error: `.gitlab-ci.yml` is there already
+    stderr:   hint: `--force` replaces it
+    [exit: 2]
+    ");
     assert_eq!(world.run(["ci", "init", "gitlab", "--force"]).exit, 0);
 }
 

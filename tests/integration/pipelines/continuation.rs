@@ -40,7 +40,12 @@ async fn a_server_that_is_in_trouble_is_asked_three_times() {
     let (_, thrice, shown) = answer(vec![(503, "{\"message\":\"down\\u001b[31m\"}")]).await;
 
     assert_eq!((recovered.exit, twice.len(), thrice.len()), (0, 2, 3), "{recovered}");
-    assert_snapshot!(shown, @"");
+    assert_snapshot!(shown, @r"
+    stderr: warning: <server> answered with status 503: down\u{1b}[31m; it is tried once more
+    stderr: warning: <server> answered with status 503: down\u{1b}[31m; it is tried once more
+    stderr: error: <server> answered with status 503: down\u{1b}[31m
+    [exit: 3]
+    ");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,8 +54,16 @@ async fn what_the_server_refuses_is_said_with_its_reason_and_without_the_key() {
     let (_, _, key) = answer(vec![(403, "{\"message\":\"Permission denied\"}")]).await;
 
     assert_eq!(once.len(), 1);
-    assert_snapshot!(configuration, @"");
-    assert_snapshot!(key, @"");
+    assert_snapshot!(configuration, @r"
+    stderr: error: <server> refused the configuration: Error parsing config file
+    stderr:   hint: `circleci config validate` shows where it is wrong, if its format is the reason
+    [exit: 2]
+    ");
+    assert_snapshot!(key, @r"
+    stderr: error: <server> refused the continuation key: Permission denied
+    stderr:   hint: a key continues its pipeline once, within six hours; a setup workflow can't be run again, but a new pipeline can be started
+    [exit: 3]
+    ");
 }
 
 #[test]
@@ -60,7 +73,18 @@ fn a_key_goes_to_no_other_machine_without_tls() {
     let without_key = world.shown(["ci", "continue", "next.yml"]);
     world.set("CIRCLE_CONTINUATION_KEY", "the-key");
 
-    assert_snapshot!(without_key, @"");
-    assert_snapshot!(world.shown(["ci", "continue", "next.yml", "--server", "http://circleci.example"]), @"");
-    assert_snapshot!(world.shown(["ci", "continue", "none.yml"]), @"");
+    assert_snapshot!(without_key, @r"
+    stderr: error: `CIRCLE_CONTINUATION_KEY` is not set
+    stderr:   hint: CircleCI sets it in the jobs of a configuration with `setup: true`
+    [exit: 2]
+    ");
+    assert_snapshot!(world.shown(["ci", "continue", "next.yml", "--server", "http://circleci.example"]), @r"
+    stderr: error: `http://circleci.example` is not the URL of a server: one with `https` is expected, as in `https://circleci.com`
+    [exit: 2]
+    ");
+    assert_snapshot!(world.shown(["ci", "continue", "none.yml"]), @r"
+    stderr: error: cannot read `none.yml`
+    stderr:   because: No such file or directory (os error 2)
+    [exit: 2]
+    ");
 }

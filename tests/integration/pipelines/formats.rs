@@ -91,6 +91,7 @@ impl Monorepo {
             durations: if ci == "github" { const { &BTreeMap::new() } } else { &self.durations },
             ci: &CiConfig::default(),
             settings: &settings,
+            secrets: &BTreeMap::new(),
             deployments: &[deployment("dev", false), deployment("prod", true)],
             history: History::Commit,
         });
