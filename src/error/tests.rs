@@ -205,6 +205,20 @@ fn each_variant_of_each_error_has_its_kind() {
         SimulateError::Git(no_git()) => Environment,
         SimulateError::Infer { project: project(), source: DockerfileError::NoStage.into() } => Input,
     ]);
+    check!("watch/error.rs", WatchError, [
+        WatchError::Commit { revision: "x".to_owned() } => Input,
+        WatchError::Bare => Input,
+        WatchError::Watch { folder: "/a".into(), source: notify::Error::generic("no") } => Environment,
+        WatchError::Start { program: "x".to_owned(), source: io::ErrorKind::NotFound.into() } => Input,
+        WatchError::Start { program: "x".to_owned(), source: io() } => Environment,
+        WatchError::End(io()) => Environment,
+    ]);
+    check!("prune/observe.rs", PruneError, [
+        PruneError::NotARegistry => Input,
+        PruneError::Read { repository: repository(), source: missing() } => Environment,
+        PruneError::Delete { repository: repository(), digest: ManifestDigest::of(b""), source: missing() }
+            => Environment,
+    ]);
     check!("runs/error.rs", RunsError, [
         RunsError::NoSuchRun { number: 1, kept: None } => Input,
         RunsError::Read { path: "/a".into(), source: io() } => Environment,
@@ -559,6 +573,8 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::Pipeline(PipelineError::TooManyJobs { system: System::Buildkite, jobs: 2, max: 1 }) => Input,
         Error::Continue(ContinueError::NotAServer("x".to_owned())) => Input,
         Error::NoContinuationKey => Input,
+        Error::Watch(WatchError::Bare) => Input,
+        Error::Prune(PruneError::NotARegistry) => Input,
         Error::NothingToCheck => Input,
         Error::StarterExists { path: "a" } => Input,
         Error::Init(InitError::AlreadyThere { path: path() }) => Input,

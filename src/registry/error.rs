@@ -222,7 +222,7 @@ mod tests {
 
             let hint = RegistryError::Denied { image: Box::new(image.clone()), answer }.hint();
 
-            assert_eq!(hint.is_some_and(|hint| hint.contains("permissions")), expected, "{message}");
+            assert_eq!(hint.is_some_and(|hint| hint.contains("IAM policy")), expected, "{message}");
         }
     }
 }

@@ -66,7 +66,7 @@ fn a_refused_password_is_told_and_never_shown() {
     assert!(!answer.contains("swordfish"), "{answer}");
     assert_snapshot!(quiet, @"
     stderr: error: cannot ask the cache for the image of `api`
-    stderr:   because: access to `<registry>/<prefix>/api:cache-<64 hex>` denied: status 401
+    stderr:   because: access to `<registry>/<prefix>/api:cache-<64 hex>` denied: status 401, UNAUTHORIZED, authentication required
     stderr:   hint: log in with `docker login <registry>`
     [exit: 3]
     ");
@@ -105,6 +105,7 @@ fn a_failed_step_is_shown_and_blocks_only_what_needs_it() {
               exit code 7: [4/4] RUN echo compiling >&2; echo no such header >&2; exit 7
               | compiling
               | no such header
+              log: <world>/.git/chinampa/runs/1/tool.log
     2 built, 0 reused, 1 failed, 1 blocked in <time> 
     [exit: 4]
     ");

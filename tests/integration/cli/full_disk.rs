@@ -19,6 +19,7 @@ fn a_registry_whose_disk_is_full_fails_the_push_and_nothing_is_tagged() {
     failed    api after <time> 
               error: cannot push `<registry>/<prefix>/api:pushed-<64 hex>`
               because: the engine could not push it: received unexpected HTTP status: 500 Internal Server Error
+              log: <world>/.git/chinampa/runs/1/api.log
     0 built, 0 reused, 1 failed in <time> 
     [exit: 4]
     ");

@@ -29,6 +29,9 @@ fn help_lists_the_commands() {
       status                  Show what an environment runs and whether a deployment is in progress
       history                 List the last deployments to an environment
       unlock                  Release the lock of an environment, whoever holds it
+      logs                    List the last runs of `build`, or print the log of a project
+      report                  Write a page about a run of `build`: graph, timeline, reasons, steps and
+                              logs
       plan                    Show which images would be built or reused, and why
       why                     Explain why a project is affected: changed files, matching pattern lines,
                               paths through the graph
@@ -48,6 +51,8 @@ fn help_lists_the_commands() {
       simulate                Replay past commits: how many builds the patterns would have caused, and
                               which lines caused them
       graph                   Show the dependency graph, with the affected projects marked
+      ci                      Generate pipelines for CIs: a job for each image to build, a gate, and
+                              deployments
       taint                   Mark projects for a rebuild, even if their images are cached
       untaint                 Remove the marks that `taint` set
       last_successful_commit  Print the newest commit in this history that has a build record
