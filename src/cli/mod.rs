@@ -141,7 +141,7 @@ enum Command {
     Simulate(simulate::Arguments),
     /// Show the dependency graph, with the affected projects marked.
     Graph(graph::Arguments),
-    /// Generate pipelines for CIs: a job for each image to build, a gate, and deployments.
+    /// Generate pipelines for CIs, and the files that they begin with.
     Ci(ci::Arguments),
     /// Mark projects for a rebuild, even if their images are cached.
     Taint(taint::Arguments),

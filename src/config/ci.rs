@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use toml::de::DeValue;
 
 use super::fields::Item;
-use super::read_mounts::is_variable_name;
+use super::variable_name::is_variable_name;
 use crate::model::RoleArn;
 
 pub(super) const KEYS: &[&str] = &["install", "role_arn", "image", "machine", "runner", "environment"];

@@ -6,6 +6,7 @@ use super::fields::{Item, Located};
 use super::manifest_scope::ManifestScope;
 use super::project::ContextSource;
 use super::secret_source::{AwsSecret, AwsSecretService, SecretSource};
+use super::variable_name::is_variable_name;
 use crate::model::{ContextName, InvalidName};
 
 pub(super) const SECRET_KEYS: &[&str] = &["env", "file", "aws-secrets-manager", "aws-ssm"];
@@ -44,11 +45,6 @@ pub(super) fn ssh_id(item: &Item<'_>) -> Option<String> {
         return None;
     }
     Some(id.to_owned())
-}
-
-pub(super) fn is_variable_name(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 fn is_secret_id(text: &str) -> bool {

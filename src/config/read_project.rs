@@ -10,9 +10,10 @@ use super::lists::{once, sorted_once};
 use super::manifest_scope::ManifestScope;
 use super::project::{ProjectConfig, TerraformSetting};
 use super::read_images::{check_repository, external, images};
-use super::read_mounts::{contexts, is_variable_name, secret, ssh_id};
+use super::read_mounts::{contexts, secret, ssh_id};
 use super::registry::{RegistryConfig, RegistryKind};
 use super::service;
+use super::variable_name::is_variable_name;
 use crate::model::{InvalidName, Platform, ProjectName, RepoPath, RepositoryName, Tag};
 
 pub(super) const KEYS: &[&str] = &[

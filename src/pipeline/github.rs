@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use super::github_job::{IS_TRUSTED, from_secrets, runs_on, setup_steps, steps};
 use super::github_levels::{self, Level};
-use super::github_steps::{IS_TRUSTED, setup_steps, steps};
 use super::identifiers::{Rule, identifiers};
 use super::yaml::{Yaml, table, table_of};
 use super::{
@@ -24,9 +24,6 @@ pub const WORKFLOW: &str = ".github/workflows/chinampa.yml";
 const MAX_BYTES: usize = 500_000;
 
 const RULE: Rule = Rule { more: "-", max_bytes: 90, reserved: &["plan", GATE] };
-
-/// The runner of jobs without `runner`.
-const RUNNER: &str = "ubuntu-24.04";
 
 /// What starts the workflow, besides pull requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -266,27 +263,10 @@ fn deployment(setup: &Setup, trusted: &Trusted, deployment: &Deployment) -> (Str
     (group.replace('.', "_dot_"), job)
 }
 
-pub(super) fn runs_on(settings: &CiJob) -> Yaml {
-    match &*settings.runner {
-        [] => RUNNER.into(),
-        [runner] => runner.into(),
-        runners => runners.to_vec().into(),
-    }
-}
-
 /// The variables of a job that are not those of all jobs.
 fn variables(settings: &CiJob, all: &CiJob) -> Option<Yaml> {
     let own = settings.environment.iter().filter(|(name, value)| all.environment.get(*name) != Some(*value));
     let own: Vec<(String, Yaml)> =
         own.map(|(name, value)| (name.clone(), value.replace("${{", "${{ '${{' }}").into())).collect();
     (!own.is_empty()).then_some(Yaml::Table(own))
-}
-
-/// The repository's secrets of these names, as variables, unless the settings have variables of these names.
-pub(super) fn from_secrets<'s>(
-    names: impl IntoIterator<Item = &'s String>,
-    settings: &CiJob,
-) -> Vec<(String, Yaml)> {
-    let names = names.into_iter().filter(|name| !settings.environment.contains_key(*name));
-    names.map(|name| (name.clone(), format!("${{{{ secrets.{name} }}}}").into())).collect()
 }

@@ -4,8 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::github::{from_secrets, runs_on};
-use super::github_steps::steps;
+use super::github_job::{from_secrets, runs_on, steps};
 use super::yaml::{Yaml, table, table_of};
 use super::{History, Job, Setup, Trusted};
 use crate::model::ProjectName;

@@ -10,14 +10,14 @@ mod buildkite;
 mod circleci;
 mod codebuild;
 pub mod github;
+mod github_job;
 mod github_levels;
-mod github_steps;
 mod gitlab;
 mod identifiers;
 mod order;
+mod scalar;
 mod script;
 pub mod starter;
-mod starter_codebuild;
 #[cfg(test)]
 mod tests;
 mod yaml;

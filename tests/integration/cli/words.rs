@@ -51,8 +51,7 @@ fn help_lists_the_commands() {
       simulate                Replay past commits: how many builds the patterns would have caused, and
                               which lines caused them
       graph                   Show the dependency graph, with the affected projects marked
-      ci                      Generate pipelines for CIs: a job for each image to build, a gate, and
-                              deployments
+      ci                      Generate pipelines for CIs, and the files that they begin with
       taint                   Mark projects for a rebuild, even if their images are cached
       untaint                 Remove the marks that `taint` set
       last_successful_commit  Print the newest commit in this history that has a build record

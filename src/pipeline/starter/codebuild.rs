@@ -3,9 +3,9 @@
 //! A starter generates the build graph of a push and starts it as a batch of another project. Pull requests have a project of their
 //! own, with a role that only reads. The buildspecs of the starter and of pull requests are in the template: a commit can't change them.
 
-use super::starter::{File, Request, Starter, generate, header};
-use super::yaml::{Yaml, table, table_of};
-use super::{System, script};
+use super::{File, Request, Starter, generate, header};
+use crate::pipeline::yaml::{Yaml, table, table_of};
+use crate::pipeline::{System, script};
 
 /// The image of builds: it has a Docker engine.
 const IMAGE: &str = "aws/codebuild/amazonlinux-x86_64-standard:5.0";

@@ -1,7 +1,11 @@
-//! The steps of jobs of GitHub Actions. Each step is a shell of its own, so what one sets up is passed on in files.
+//! What jobs of GitHub Actions are made of. Each step is a shell of its own, so what one sets up is passed on in files.
 
 use super::yaml::{Yaml, table, table_of};
 use super::{History, Setup, script};
+use crate::config::CiJob;
+
+/// The runner of jobs without `runner`.
+const RUNNER: &str = "ubuntu-24.04";
 
 /// Of the version 4.2.2.
 const CHECKOUT: &str = "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683";
@@ -43,4 +47,21 @@ pub(super) fn setup_steps(setup: &Setup, history: History) -> Vec<Yaml> {
         ]));
     }
     steps
+}
+
+pub(super) fn runs_on(settings: &CiJob) -> Yaml {
+    match &*settings.runner {
+        [] => RUNNER.into(),
+        [runner] => runner.into(),
+        runners => runners.to_vec().into(),
+    }
+}
+
+/// The repository's secrets of these names, as variables, unless the settings have variables of these names.
+pub(super) fn from_secrets<'s>(
+    names: impl IntoIterator<Item = &'s String>,
+    settings: &CiJob,
+) -> Vec<(String, Yaml)> {
+    let names = names.into_iter().filter(|name| !settings.environment.contains_key(*name));
+    names.map(|name| (name.clone(), format!("${{{{ secrets.{name} }}}}").into())).collect()
 }

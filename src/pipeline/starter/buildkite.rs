@@ -1,0 +1,35 @@
+//! The step of Buildkite that uploads the others.
+
+use super::{File, Request, Starter, generate, header};
+use crate::pipeline::System;
+use crate::pipeline::yaml::{Yaml, table, table_of};
+
+pub(super) fn starter(Request { setup, job, .. }: Request<'_>) -> Starter {
+    let step = table_of([
+        ("label", Some("generate".into())),
+        ("command", Some("sh .buildkite/generate.sh".into())),
+        ("agents", Some(job.runner.clone()).filter(|agents| !agents.is_empty()).map(Into::into)),
+        ("image", job.image.as_ref().map(Into::into)),
+    ]);
+    let pipeline = table([("steps", Yaml::List(vec![step]))]);
+    let commands = [
+        "pipeline=$(mktemp)",
+        "chinampa ci generate buildkite > \"$pipeline\"",
+        "# Each line is one upload.",
+        "while IFS= read -r upload; do",
+        "  printf '%s' \"$upload\" | buildkite-agent pipeline upload --no-interpolation",
+        "done < \"$pipeline\"",
+    ];
+    let script = generate(setup, System::Buildkite, &commands).join("\n") + "\n";
+    let header = header(setup, "buildkite");
+    Starter {
+        files: vec![
+            File { path: ".buildkite/pipeline.yml", text: header.clone() + &pipeline.document() },
+            File { path: ".buildkite/generate.sh", text: format!("#!/bin/sh\n{header}{script}") },
+        ],
+        notes: vec![
+            "pipeline settings, Builds: turn \"Cancel Intermediate Builds\" on, except for the default branch",
+            "pipeline settings, GitHub: builds of pull requests from forks are off by default; agents for them need an engine and credentials of their own",
+        ],
+    }
+}

@@ -1,0 +1,31 @@
+//! The setup configuration of CircleCI.
+
+use super::{File, Request, Starter, generate, header};
+use crate::pipeline::yaml::{Yaml, table, table_of};
+use crate::pipeline::{System, circleci};
+
+pub(super) fn starter(Request { setup, job, .. }: Request<'_>) -> Starter {
+    let commands = ["chinampa ci generate circleci > /tmp/next.yml", "chinampa ci continue /tmp/next.yml"];
+    let lines = generate(setup, System::CircleCi, &commands).join("\n") + "\n";
+    let run = table([("run", table([("name", "Generate the pipeline".into()), ("command", lines.into())]))]);
+    let image = job.image.as_deref().unwrap_or(circleci::MACHINE);
+    let job = table_of([
+        ("machine", Some(table([("image", image.into())]))),
+        ("resource_class", job.machine.as_ref().map(Into::into)),
+        ("steps", Some(Yaml::List(vec!["checkout".into(), run]))),
+    ]);
+    let document = table([
+        ("version", Yaml::Decimal("2.1")),
+        ("setup", true.into()),
+        ("jobs", table([("generate", job)])),
+        ("workflows", table([("setup", table([("jobs", vec!["generate"].into())]))])),
+    ]);
+    let text = header(setup, "circleci") + &document.document();
+    Starter {
+        files: vec![File { path: ".circleci/config.yml", text }],
+        notes: vec![
+            "project settings, Advanced: turn \"Enable dynamic config using setup workflows\" and \"Auto-cancel redundant workflows\" on",
+            "for pull requests from forks, turn \"Build forked pull requests\" on and \"Pass secrets to builds from forked pull requests\" off",
+        ],
+    }
+}
