@@ -184,4 +184,25 @@ mod tests {
         let projects = ["api-v1", "api.v1"].map(|name| name.parse().unwrap());
         assert_eq!(same, Err(SameVariable { variable: "API_V1_IMAGE".to_owned(), projects }));
     }
+
+    #[test]
+    fn definitions_for_ecs_name_images_by_digest_and_leave_out_what_is_not_there() {
+        let (image, digest) = images(&["api"]).into_values().next().unwrap();
+        let reports = [("api", Outcome::Reused { image, digest }), ("web", Outcome::Cancelled)];
+        let report = |(project, outcome): (&str, Outcome)| {
+            (project.parse().unwrap(), ProjectReport::new(outcome, std::time::Duration::ZERO))
+        };
+        let projects = reports.map(report).into();
+
+        let definitions = imagedefinitions(&BuildReport {
+            projects,
+            is_interrupted: false,
+            took: std::time::Duration::ZERO,
+            saved: None,
+            inline_cache_fault: None,
+        });
+
+        let image = format!("r.example:5000/shop/api@sha256:{}", "a".repeat(64));
+        assert_eq!(definitions, json!([{ "name": "api", "imageUri": image }]));
+    }
 }
