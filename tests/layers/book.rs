@@ -102,8 +102,9 @@ fn each_command_of_ours_that_a_page_shows_is_accepted() {
 
     let mut refused = Vec::new();
     for (arguments, place) in &shown {
-        let output =
-            Command::new(env!("CARGO_BIN_EXE_chinampa")).args(arguments).arg("--help").output().unwrap();
+        // What follows `--` is a program of its own.
+        let ours = arguments.iter().take_while(|argument| *argument != "--");
+        let output = Command::new(env!("CARGO_BIN_EXE_chinampa")).args(ours).arg("--help").output().unwrap();
         if !output.status.success() {
             let error = String::from_utf8_lossy(&output.stderr).into_owned();
             refused.push(format!("{place}: {arguments:?}: {error}"));

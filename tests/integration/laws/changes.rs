@@ -133,7 +133,7 @@ fn told<'a>(truth: &'a [Change], claims: impl IntoIterator<Item = &'a Change>) -
 fn one_more_changed_file_never_spares_a_project() {
     let world = World::new();
     let repository = Repository::open(world.path()).unwrap();
-    let config = crate::laws::config(1_000);
+    let config = crate::laws::config_of([400, 10_000]);
     let workspaces = workspaces(&world, &repository, &config);
     let snapshots: Vec<_> = workspaces.iter().map(|read| repository.snapshot(read.commit).unwrap()).collect();
 

@@ -5,7 +5,7 @@ use proptest::test_runner::{TestCaseError, TestRunner};
 
 use super::recorder::{Turn, World};
 use super::{Version, check, claims, deploying, record, run};
-use crate::laws::config;
+use crate::laws::config_of;
 use crate::support::is_soak;
 
 /// What runs before the two deployments begin.
@@ -137,7 +137,7 @@ fn in_whatever_order_two_deployments_go_what_is_recorded_is_what_runs() {
     let orders = (any::<bool>(), proptest::collection::vec(any::<bool>(), 400));
 
     let worlds = [[ONE, OTHER], SAME_IMAGE].map(|versions| (versions, prepared(versions)));
-    TestRunner::new(config(1_000))
+    TestRunner::new(config_of([400, 10_000]))
         .run(&orders, |(is_same_image, order)| {
             let (versions, prepared) = &worlds[usize::from(is_same_image)];
             let (versions, world) = (*versions, prepared.copy());
