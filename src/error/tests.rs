@@ -415,6 +415,7 @@ fn each_variant_of_a_registry_has_its_kind() {
         RegistryError::OtherImage { image: image(), id: digest() } => Environment,
         RegistryError::Renewed { image: image(), answer: answer() } => Environment,
         RegistryError::UploadLost { image: image(), answer: answer() } => Environment,
+        RegistryError::UnknownRepository { image: image(), answer: answer() } => Environment,
         RegistryError::NotStored { image: image() } => Environment,
         RegistryError::TooSlow { image: image(), bytes: 1, period: std::time::Duration::from_secs(1) } => Environment,
         RegistryError::TooLarge { image: image(), limit_bytes: 1 } => Environment,

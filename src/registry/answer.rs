@@ -52,9 +52,9 @@ impl Answer {
         self.code.as_deref() == Some("TAG_INVALID") && self.message.contains("already exists")
     }
 
-    /// Whether it has no words, as the answer to HEAD.
+    /// Whether it denies without words, as the answer to HEAD does. With 401, the words would be about the login.
     pub(super) fn says_nothing(&self) -> bool {
-        self.code.is_none() && self.message.is_empty()
+        self.status == 403 && self.code.is_none() && self.message.is_empty()
     }
 
     /// Whether IAM has refused it, in the words that all of AWS uses.

@@ -8,7 +8,7 @@ use super::answer::Answer;
 use super::authorization::Scope;
 use super::distribution::{check_stored, verify};
 use super::error::RegistryError;
-use super::http::{Reply, read_answer, read_body, refuse};
+use super::http::{Reply, read_answer, read_body, refusal, refuse};
 use super::transport::Transport;
 use crate::model::{ImageRef, ManifestDigest, RepositoryName};
 
@@ -124,6 +124,7 @@ impl Transport {
         let response = self.send(blob, Scope::Push, self.client().post(url.clone()).body("")).await?;
         match response.status() {
             StatusCode::ACCEPTED => upload_location(blob, &url, response.headers()),
+            StatusCode::NOT_FOUND => Err(not_found(blob, response).await?),
             _ => Err(refuse(blob, response).await?),
         }
     }
@@ -212,6 +213,19 @@ pub(super) async fn check_uploaded(
         }
         _ => Err(refuse(blob, response).await?),
     }
+}
+
+/// What a 404 to the first write to a repository means: parts of ECR may not know yet that it was created.
+///
+/// # Errors
+/// [`RegistryError::Unreachable`] when even that answer doesn't come whole.
+async fn not_found(blob: &ImageRef, reply: Reply) -> Result<RegistryError, RegistryError> {
+    let (status, headers) = (reply.status(), reply.headers().clone());
+    let answer = read_answer(blob, reply).await?;
+    Ok(match answer.code.as_deref() {
+        Some("NAME_UNKNOWN") => RegistryError::UnknownRepository { image: Box::new(blob.clone()), answer },
+        _ => refusal(blob, status, &headers, answer),
+    })
 }
 
 fn upload_location(blob: &ImageRef, asked: &Url, headers: &HeaderMap) -> Result<Url, RegistryError> {

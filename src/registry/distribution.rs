@@ -78,8 +78,8 @@ impl Transport {
         self.manifest(&image).await?.ok_or_else(|| RegistryError::missing(&image))
     }
 
-    /// Waits until the registry knows a repository that was just created: parts of ECR may not, for a moment. Any other trouble
-    /// is for the request that needs the repository.
+    /// Waits until the registry knows a repository that was just created and that the engine will push to: parts of ECR may not, for a moment.
+    /// Any other trouble is for the request that needs the repository.
     ///
     /// # Errors
     /// [`RegistryError::Unavailable`] when it still doesn't know it.

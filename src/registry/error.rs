@@ -57,6 +57,9 @@ pub enum RegistryError {
     /// The registry does not know an upload that it has opened.
     #[error("`{image}`: the registry lost the upload: {answer}")]
     UploadLost { image: Box<ImageRef>, answer: Answer },
+    /// Still so after the last retry, though it was there or was just created.
+    #[error("`{image}`: the registry does not know the repository: {answer}")]
+    UnknownRepository { image: Box<ImageRef>, answer: Answer },
     /// Still so after the last retry.
     #[error("`{image}` is not there, although the registry answered that it is stored")]
     NotStored { image: Box<ImageRef> },
@@ -94,6 +97,7 @@ impl RegistryError {
                 | Self::Unreachable { .. }
                 | Self::TooSlow { .. }
                 | Self::UploadLost { .. }
+                | Self::UnknownRepository { .. }
                 | Self::NotStored { .. }
         )
     }
@@ -117,6 +121,7 @@ impl RegistryError {
             | Self::Missing { .. }
             | Self::Renewed { .. }
             | Self::UploadLost { .. }
+            | Self::UnknownRepository { .. }
             | Self::NotStored { .. }
             | Self::UnsafeRealm { .. }
             | Self::Host { .. }
@@ -176,6 +181,7 @@ impl RegistryError {
             | Self::TooLarge { .. }
             | Self::Missing { .. }
             | Self::UploadLost { .. }
+            | Self::UnknownRepository { .. }
             | Self::NotStored { .. }
             | Self::NotARegistry { .. }
             | Self::Host { .. }

@@ -17,7 +17,7 @@ use super::{
     CredentialsSource, OciRegistry, Registry, RegistryError, RepositoryChange, RetryPolicy, Storage,
 };
 use crate::aws::{self, AllowedHosts, AwsError, CredentialProviders};
-use crate::config::Ecr;
+use crate::config::{Contents, Ecr};
 use crate::model::{ImageRef, Login, ManifestDigest, Platform, RepositoryName, Tag};
 
 /// The registry of one account in one region.
@@ -136,7 +136,9 @@ impl Registry for EcrRegistry {
         repository: &RepositoryName,
     ) -> Result<Vec<RepositoryChange>, RegistryError> {
         let changes = self.reconciler.ensure(repository).await?;
-        if changes.contains(&RepositoryChange::Created) {
+        // What is written without an engine is retried where it is refused.
+        if changes.contains(&RepositoryChange::Created) && self.reconciler.policy.contents == Contents::Built
+        {
             self.oci.transport().until_known(&self.oci.repository(repository)).await?;
         }
         Ok(changes)

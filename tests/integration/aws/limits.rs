@@ -48,8 +48,6 @@ fn check_pace(what: &str, limits: &EcrLimits, per_second: f64) {
     let least = Duration::from_secs_f64(puts.len() as f64 / per_second);
     let said =
         format!("{what}: {} manifests in {span:.1?}, at least {least:.1?}, {refused} refused", puts.len());
-    // Soak shows the numbers.
-    println!("{said}");
     // Of few images, all else takes longer than the quota.
     assert!(!is_soak() || span <= least.mul_f64(1.3), "{said}");
     assert!(refused <= puts.len() / 2 + 32, "{said}");

@@ -43,6 +43,21 @@ async fn a_tag_is_moved_where_the_registry_names_no_digest() {
     assert_eq!(registry(&upstream()).find(&repository, &tag("a")).await.unwrap(), Some(other));
 }
 
+// issue 17: A13
+#[tokio::test]
+async fn a_repository_that_is_not_known_yet_is_written_to_again() {
+    let repository = new_repository();
+    let body = r#"{"errors":[{"code":"NAME_UNKNOWN","message":"The repository does not exist"}]}"#.to_owned();
+    let unknown = Fault::Status { code: 404, headers: Vec::new(), body };
+    let post = Rule { method: "POST", path: "/blobs/uploads/", times: 1, fault: unknown };
+    let proxy = Proxy::start(&upstream(), [post]).await;
+
+    let content = bytes::Bytes::from_static(b"{}");
+    let stored = registry(proxy.host()).put_artifact(&repository, "text/a", content, &[tag("a")]).await;
+
+    assert_eq!(registry(&upstream()).find(&repository, &tag("a")).await.unwrap(), Some(stored.unwrap()));
+}
+
 // issue 17: A3
 #[tokio::test]
 async fn a_manifest_that_is_throttled_is_written_more_often_than_others_are_tried() {
