@@ -215,8 +215,8 @@ fn each_variant_of_each_error_has_its_kind() {
     ]);
     check!("prune/observe.rs", PruneError, [
         PruneError::NotARegistry => Input,
-        PruneError::Read { repository: repository(), source: missing() } => Environment,
-        PruneError::Delete { repository: repository(), digest: ManifestDigest::of(b""), source: missing() }
+        PruneError::Read { repository: repository(), source: missing().into() } => Environment,
+        PruneError::Delete { repository: repository(), digest: ManifestDigest::of(b""), source: missing().into() }
             => Environment,
     ]);
     check!("runs/error.rs", RunsError, [

@@ -23,14 +23,14 @@ pub enum PruneError {
     Read {
         repository: RepositoryName,
         #[source]
-        source: RegistryError,
+        source: Box<RegistryError>,
     },
     #[error("cannot delete `{digest}` of `{repository}`")]
     Delete {
         repository: RepositoryName,
         digest: ManifestDigest,
         #[source]
-        source: RegistryError,
+        source: Box<RegistryError>,
     },
 }
 
@@ -65,7 +65,7 @@ pub async fn observe(
     let oci = registry.oci().ok_or(PruneError::NotARegistry)?;
     let mut observed = Observed::default();
     for repository in images {
-        let read = |source| PruneError::Read { repository: repository.clone(), source };
+        let read = |source| PruneError::Read { repository: repository.clone(), source: Box::new(source) };
         let tagged = tagged(registry, repository).await.map_err(read)?;
         let found = tagged.into_iter().map(|(digest, tags)| async move {
             let created = created(oci, repository, &digest).await?;
@@ -75,7 +75,7 @@ pub async fn observe(
         observed.images.extend(found.map_err(read)?);
     }
     for repository in records {
-        let read = |source| PruneError::Read { repository: repository.clone(), source };
+        let read = |source| PruneError::Read { repository: repository.clone(), source: Box::new(source) };
         for (digest, tags) in tagged(registry, repository).await.map_err(read)? {
             let Some(tag) = tags.first() else { continue };
             let Some(document) = registry.artifact(repository, tag).await.map_err(read)? else { continue };
@@ -106,7 +106,7 @@ pub async fn delete(
         deleted.map_err(|source| PruneError::Delete {
             repository: repository.clone(),
             digest: *digest,
-            source,
+            source: Box::new(source),
         })?;
         on_removed(removal);
     }

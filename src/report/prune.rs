@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::model::Tag;
 use crate::prune::{Removal, Removals};
 
 /// How many digits of a digest tell images apart.
@@ -55,7 +56,7 @@ pub fn text(removals: &Removals, deleted: bool) -> String {
     for Removal { repository, digest, tags } in removals.records.iter().chain(&removals.images) {
         let digest = digest.to_string();
         let digits = digest.trim_start_matches("sha256:").get(..SHORT_DIGITS).unwrap_or_default();
-        let tags: Vec<&str> = tags.iter().map(|tag| tag.as_str()).collect();
+        let tags: Vec<&str> = tags.iter().map(Tag::as_str).collect();
         writeln!(text, "{repository} {digits} {}", tags.join(", ")).expect("a string can be written to");
     }
     let (images, records) = (removals.images.len(), removals.records.len());
