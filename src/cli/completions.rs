@@ -57,7 +57,7 @@ pub(super) fn man(arguments: &ManArguments) -> Result<Exit, Error> {
 ///
 /// # Errors
 /// What can't be completed, or not be written.
-pub(super) fn answer(arguments: impl Iterator<Item = OsString>) -> Result<bool, clap::Error> {
+pub(super) fn complete(arguments: impl Iterator<Item = OsString>) -> Result<bool, clap::Error> {
     if std::env::var_os(VARIABLE).is_none() {
         return Ok(false);
     }

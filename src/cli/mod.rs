@@ -166,7 +166,7 @@ enum Command {
 
 /// Runs the command that the process was called with.
 pub fn main() -> Exit {
-    match completions::answer(std::env::args_os()) {
+    match completions::complete(std::env::args_os()) {
         Ok(true) => return Exit::Done,
         Ok(false) => {}
         Err(error) => return output::usage(&error),
