@@ -41,6 +41,8 @@ pub struct Image {
     pub repository: RepositoryName,
     pub digest: ManifestDigest,
     pub tags: BTreeSet<Tag>,
+    /// Of an image of several platforms: that of each, which may have tags of its own.
+    pub children: BTreeSet<ManifestDigest>,
     /// When it was built, as its configuration says; `None` where it doesn't.
     pub created: Option<SystemTime>,
 }

@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::{Image, Observed, Record, Removal, Removals};
 use crate::model::{CommitId, ErrorKind, ManifestDigest, RepositoryName, Tag};
 use crate::record::BuildRecord;
-use crate::registry::{OciRegistry, Registry, RegistryError};
+use crate::registry::{Registry, RegistryError};
 
 /// How many questions are under way at once.
 const AT_ONCE: usize = 32;
@@ -68,8 +68,10 @@ pub async fn observe(
         let read = |source| PruneError::Read { repository: repository.clone(), source: Box::new(source) };
         let tagged = tagged(registry, repository).await.map_err(read)?;
         let found = tagged.into_iter().map(|(digest, tags)| async move {
-            let created = created(oci, repository, &digest).await?;
-            Ok(Image { repository: repository.clone(), digest, tags, created })
+            let described = oci.describe(repository, &digest).await?;
+            let created = described.created.and_then(|text| humantime::parse_rfc3339_weak(&text).ok());
+            let children = described.children.into_iter().collect();
+            Ok(Image { repository: repository.clone(), digest, tags, children, created })
         });
         let found = stream::iter(found).buffer_unordered(AT_ONCE).try_collect::<Vec<_>>().await;
         observed.images.extend(found.map_err(read)?);
@@ -129,14 +131,4 @@ async fn tagged(
         tagged.entry(digest).or_default().insert(tag);
     }
     Ok(tagged)
-}
-
-/// When an image was built, by the configuration of it or of the first of an index; `None` where that does not say.
-async fn created(
-    registry: &OciRegistry,
-    repository: &RepositoryName,
-    digest: &ManifestDigest,
-) -> Result<Option<SystemTime>, RegistryError> {
-    let text = registry.created(repository, digest).await?;
-    Ok(text.and_then(|text| humantime::parse_rfc3339_weak(&text).ok()))
 }

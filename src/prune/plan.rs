@@ -34,8 +34,19 @@ pub fn plan(observed: &Observed, rules: &Rules) -> Removals {
         .iter()
         .flat_map(|record| record.record.projects.values().map(|project| &project.image))
         .collect();
+    let stays = |image: &&Image| needed.contains(&image.digest) || rules.keep_image(image);
+    let mut staying: BTreeSet<&ManifestDigest> =
+        observed.images.iter().filter(stays).map(|image| &image.digest).collect();
+    // The image of a platform has a tag of its own from its push, and goes with the last image that lists it.
+    let listed = |staying: &BTreeSet<&ManifestDigest>| {
+        let images = observed.images.iter().filter(|image| staying.contains(&image.digest));
+        images.flat_map(|image| &image.children).collect::<BTreeSet<_>>()
+    };
+    while !listed(&staying).is_subset(&staying) {
+        staying.extend(listed(&staying));
+    }
     let (images, unneeded): (Vec<&Image>, Vec<&Image>) =
-        observed.images.iter().partition(|image| needed.contains(&image.digest) || rules.keep_image(image));
+        observed.images.iter().partition(|image| staying.contains(&image.digest));
     Removals {
         records: old
             .into_iter()

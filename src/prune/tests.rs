@@ -50,13 +50,14 @@ fn tag() -> impl Strategy<Value = Tag> {
 
 prop_compose! {
     fn observed()(
-        images in vec((btree_set(tag(), 1..4), option::weighted(0.9, 0..200_u64)), 0..12),
+        images in vec((btree_set(tag(), 1..4), option::weighted(0.9, 0..200_u64), btree_set(0..12_u8, 0..2)), 0..12),
         records in vec((vec(0..14_u8, 0..6), option::of(0..200_u64), option::of(0..4_u8)), 0..8),
     ) -> Observed {
-        let images = images.into_iter().zip(0..).map(|((tags, created), number)| Image {
+        let images = images.into_iter().zip(0..).map(|((tags, created, children), number)| Image {
             repository: repository(),
             digest: digest(number),
             tags,
+            children: children.into_iter().map(digest).collect(),
             created: created.map(time),
         });
         let records = records.into_iter().zip(0..).map(|((images, committed, of_branch), number)| {
@@ -118,13 +119,17 @@ proptest! {
                 prop_assert!(!branches.iter().any(|branch| *tag == Tag::branch(branch)), "{}", tag);
             }
         }
+        let stay = || observed.images.iter().filter(|image| !images.contains(&image.digest));
+        prop_assert!(stay().all(|image| image.children.is_disjoint(&images)));
+        let listed: BTreeSet<_> = stay().flat_map(|image| image.children.clone()).collect();
         // What is old and unused goes.
         let named: BTreeSet<_> = observed.records.iter().filter(|record| !records.contains(&record.digest))
             .flat_map(|record| record.record.projects.values().map(|project| project.image)).collect();
         for image in &observed.images {
             let is_old = image.created.is_some_and(|created| created < time(BEFORE));
             let is_of_one_build = image.tags.iter().all(Tag::is_of_one_build);
-            if is_old && is_of_one_build && !named.contains(&image.digest) && !deployed.contains(&image.digest) {
+            let is_needed = [&named, &listed, &deployed].iter().any(|needed| needed.contains(&image.digest));
+            if is_old && is_of_one_build && !is_needed {
                 prop_assert!(images.contains(&image.digest), "{:?}", image);
             }
         }

@@ -89,10 +89,12 @@ impl Manifest {
         entry
     }
 
-    /// The digest of the first image of an index; `None` for what is no index.
-    pub(super) fn first_of_index(&self) -> Option<ManifestDigest> {
-        let index: serde_json::Value = serde_json::from_slice(&self.bytes).ok()?;
-        index.pointer("/manifests/0/digest")?.as_str()?.parse().ok()
+    /// The digests of what an index lists, in its order; none for what is no index.
+    pub(super) fn children(&self) -> Vec<ManifestDigest> {
+        let index: serde_json::Value = serde_json::from_slice(&self.bytes).unwrap_or_default();
+        let listed = index.get("manifests").and_then(serde_json::Value::as_array);
+        let digest = |entry: &serde_json::Value| entry.get("digest")?.as_str()?.parse().ok();
+        listed.into_iter().flatten().filter_map(digest).collect()
     }
 
     /// The digest of an image's configuration; `None` for what is no image.

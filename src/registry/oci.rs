@@ -16,6 +16,15 @@ const MAX_CONFIG_BYTES: usize = 4 << 20;
 /// What a tag stands for while it is taken away.
 const UNTAGGED_TYPE: &str = "application/vnd.chinampa.untagged.v1+text";
 
+/// What a registry has of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageDescription {
+    /// Of an index: the images that it lists.
+    pub children: Vec<ManifestDigest>,
+    /// As RFC 3339; `None` for what does not say.
+    pub created: Option<String>,
+}
+
 /// A registry behind a host. Cheap to make: it asks nothing until it is asked.
 #[derive(Debug)]
 pub struct OciRegistry {
@@ -42,25 +51,29 @@ impl OciRegistry {
         &self.host
     }
 
-    /// When an image was built, as its configuration says (OCI image specification, § Image Configuration, `created`), or that of
-    /// the first image of an index. `None` for what does not say.
+    /// What an image is made of, and when it was built, as its configuration says (OCI image specification, § Image
+    /// Configuration, `created`), or that of the first image of an index.
     ///
     /// # Errors
     /// [`RegistryError`] when it can't be read.
-    pub async fn created(
+    pub async fn describe(
         &self,
         repository: &RepositoryName,
         digest: &ManifestDigest,
-    ) -> Result<Option<String>, RegistryError> {
+    ) -> Result<ImageDescription, RegistryError> {
         let repository = self.repository(repository);
         let mut manifest = self.transport.known_manifest(&repository, digest).await?;
-        if let Some(first) = manifest.first_of_index() {
-            manifest = self.transport.known_manifest(&repository, &first).await?;
+        let children = manifest.children();
+        if let Some(first) = children.first() {
+            manifest = self.transport.known_manifest(&repository, first).await?;
         }
-        let Some(config) = manifest.config_digest() else { return Ok(None) };
+        let Some(config) = manifest.config_digest() else {
+            return Ok(ImageDescription { children, created: None });
+        };
         let config = self.transport.blob(&repository, config, MAX_CONFIG_BYTES).await?;
         let config: serde_json::Value = serde_json::from_slice(&config).unwrap_or_default();
-        Ok(config.get("created").and_then(serde_json::Value::as_str).map(str::to_owned))
+        let created = config.get("created").and_then(serde_json::Value::as_str).map(str::to_owned);
+        Ok(ImageDescription { children, created })
     }
 
     /// Opens an upload to the repository and cancels it: nothing is left there.
