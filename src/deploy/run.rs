@@ -82,7 +82,7 @@ impl Run<'_> {
         let mut results: Vec<ProjectResult> = plan.projects.iter().map(|it| self.expected(it)).collect();
         let moved = async {
             self.tag_all(|project| project.tags.clone()).await?;
-            self.tag_all(|_| vec![plan.environment_tag()]).await
+            self.move_environment_tags().await
         };
         let stopped = match moved.await {
             Ok(()) => self.deploy_all(&mut results).await,
@@ -152,6 +152,26 @@ impl Run<'_> {
         let tagged: Vec<Result<(), DeployError>> =
             stream::iter(tagged).buffer_unordered(MAX_CONCURRENT_TAGS).collect().await;
         tagged.into_iter().collect()
+    }
+
+    /// Lets the environment's tag stand for all images. What consists of its tags alone runs then, and is kept in the cache
+    /// meanwhile: the two registries have a quota each, and one need not wait for the other.
+    async fn move_environment_tags(&self) -> Result<(), DeployError> {
+        let tag = self.plan.environment_tag();
+        let moved = self.plan.projects.iter().map(|project| async {
+            let step = || self.step();
+            tag_if_needed(self.endpoints.target, &project.destination, &project.image.new, &tag, step)
+                .await?;
+            if !project.has_steps() {
+                // What fails here is done again at the end, and reported then: it must keep no service from its restart.
+                let _ = self.keep_one_in_cache(project).await;
+            }
+            Ok(())
+        });
+        // One that fails must not cut off the others: their tags might be written all the same.
+        let moved: Vec<Result<(), DeployError>> =
+            stream::iter(moved).buffer_unordered(MAX_CONCURRENT_TAGS).collect().await;
+        moved.into_iter().collect()
     }
 
     /// Deploys project after project and stops at the first that fails. Returns why it was stopped
@@ -271,16 +291,18 @@ impl Run<'_> {
 
     /// Gives what runs now a tag in the cache, which keeps it from being cleaned up there.
     async fn keep_in_cache(&self, report: &DeployReport) -> Result<(), DeployError> {
-        let tag = Tag::deployed(self.plan.environment.as_str());
         let running = self.plan.projects.iter().zip(&report.results);
         let running = running.filter(|(_, result)| {
             matches!(result.outcome, ProjectOutcome::Deployed | ProjectOutcome::Unchanged)
         });
-        let cache = self.endpoints.cache;
-        let step = || self.lock.ensure_held();
-        let tagged =
-            running.map(|(project, _)| tag_if_needed(cache, &project.source, &project.image.new, &tag, step));
+        let tagged = running.map(|(project, _)| self.keep_one_in_cache(project));
         stream::iter(tagged).buffer_unordered(MAX_CONCURRENT_TAGS).try_collect().await
+    }
+
+    async fn keep_one_in_cache(&self, project: &ProjectDeployment) -> Result<(), DeployError> {
+        let tag = Tag::deployed(self.plan.environment.as_str());
+        let step = || self.lock.ensure_held();
+        tag_if_needed(self.endpoints.cache, &project.source, &project.image.new, &tag, step).await
     }
 
     fn old_image(&self, project: &ProjectDeployment) -> Option<ImageRef> {

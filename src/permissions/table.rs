@@ -222,7 +222,7 @@ pub(super) static PERMISSIONS: [Permission; 46] = [
         "arn:{partition}:s3:::{bucket}/{key}.tflock",
         "`use_lockfile` of the backend `s3`"),
     row(Need::LockStateWithTable, "TerraformLockTable",
-        &["dynamodb:DeleteItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:PutItem"],
+        &["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"],
         "arn:{partition}:dynamodb:{region}:{account}:table/{table}",
         "`dynamodb_table` of the backend `s3`"),
     row(Need::EncryptState, "TerraformStateKey", &["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"], "{key}",

@@ -20,6 +20,11 @@ pub(crate) const BUILD: (&str, &str) = ("111111111111", "us-east-2");
 /// The account and region of `prod`.
 pub(crate) const PROD: (&str, &str) = ("222222222222", "eu-west-2");
 
+/// Keeps its state in a bucket that `-backend-config` names.
+const CONFIGURATION: &str = "terraform {\n  backend \"s3\" {\n    use_path_style = true\n    skip_requesting_account_id = true\n    \
+    skip_credentials_validation = true\n  }\n}\nvariable \"DEPLOY_TAG\" { type = string }\nvariable \"COMMIT_HASH\" { type = string }\n\
+    resource \"terraform_data\" \"it\" { input = var.DEPLOY_TAG }\n";
+
 /// A shop that is deployed from one account to itself and to another one. All of it is behind one proxy.
 struct Accounts {
     shop: Shop,
@@ -105,6 +110,12 @@ fn signed(passed: &Passed) -> Option<(String, String, String)> {
     Some((service.to_owned(), account_of(key), region.to_owned()))
 }
 
+/// The key that a request was signed with.
+pub(crate) fn key_of(passed: &Passed) -> Option<String> {
+    let (_, scope) = passed.authorization.as_deref()?.split_once("Credential=")?;
+    scope.split_once('/').map(|(key, _)| key.to_owned())
+}
+
 /// Whose key it is: that of an account is the account itself, others are of a role.
 fn account_of(key: &str) -> String {
     let role = identity(key);
@@ -112,7 +123,7 @@ fn account_of(key: &str) -> String {
 }
 
 /// The ARN of whoever has a key, as the emulator says it.
-fn identity(key: &str) -> String {
+pub(crate) fn identity(key: &str) -> String {
     let scope = format!(
         "Authorization: AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-2/sts/aws4_request, SignedHeaders=host, Signature=0"
     );
@@ -165,11 +176,7 @@ async fn images_services_and_the_state_of_production_are_in_its_own_account_and_
     let service =
         format!("service = {{ kind = \"ecs\", cluster = \"{cluster}\", name = \"{{deploy_tag}}-api\" }}");
     let mut it = Accounts::new([], &role("deploy"), &service).await;
-    let configuration = "terraform {\n  backend \"s3\" {\n    use_path_style = true\n    skip_requesting_account_id = true\n    \
-                         skip_credentials_validation = true\n  }\n}\n\
-                         variable \"DEPLOY_TAG\" { type = string }\nvariable \"COMMIT_HASH\" { type = string }\n\
-                         resource \"terraform_data\" \"it\" { input = var.DEPLOY_TAG }\n";
-    it.shop.world.write("api/terraform/main.tf", configuration).commit();
+    it.shop.world.write("api/terraform/main.tf", CONFIGURATION).commit();
     it.shop.world.set("CHINAMPA_TERRAFORM", &setting("TERRAFORM"));
     for (place, environment) in [(BUILD, "dev"), (PROD, "prod")] {
         ecs(place, "CreateCluster", &json!({ "clusterName": cluster }));
@@ -215,10 +222,7 @@ async fn images_services_and_the_state_of_production_are_in_its_own_account_and_
     let assumed =
         record[dev..].iter().filter(|passed| signed(passed).is_some_and(|it| it.0 == "sts")).count();
     assert_eq!(assumed, 1);
-    let of_role = |passed: &Passed| {
-        let key = passed.authorization.as_deref()?.split_once("Credential=")?.1.split('/').next()?.to_owned();
-        key.starts_with("ASIA").then_some(key)
-    };
+    let of_role = |passed: &Passed| key_of(passed).filter(|key| key.starts_with("ASIA"));
     let keys: BTreeSet<String> = record[dev..].iter().filter_map(of_role).collect();
     let [key] = keys.iter().collect::<Vec<_>>()[..] else { panic!("{keys:?}") };
     assert_eq!(identity(key), format!("arn:aws:sts::{}:assumed-role/deploy/chinampa-ship", PROD.0));
@@ -236,6 +240,42 @@ async fn images_services_and_the_state_of_production_are_in_its_own_account_and_
     }
     let status = it.shop.world.run(["status", "-e", "prod"]);
     assert_eq!(status.exit, 0, "{status}");
+}
+
+// issue: AWS as it is, A9
+#[tokio::test(flavor = "multi_thread")]
+async fn services_and_terraform_can_have_an_account_of_their_own() {
+    const SERVICES: (&str, &str) = ("333333333333", "us-west-2");
+    const STATE: (&str, &str) = ("444444444444", "eu-west-1");
+    let cluster = format!("own-{}", std::process::id());
+    let role = |(account, _): (&str, &str), name| format!("arn:aws:iam::{account}:role/{name}");
+    let more = format!(
+        "service = {{ kind = \"ecs\", cluster = \"{cluster}\", name = \"api\", region = \"{}\", role_arn = \"{}\" }}\n\
+         [terraform]\nrole_arn = \"{}\"\n",
+        SERVICES.1,
+        role(SERVICES, "services"),
+        role(STATE, "state")
+    );
+    let mut it = Accounts::new([], "", &more).await;
+    it.shop.world.write("api/terraform/main.tf", CONFIGURATION).commit();
+    it.shop.world.set("CHINAMPA_TERRAFORM", &setting("TERRAFORM"));
+    ecs(SERVICES, "CreateCluster", &json!({ "clusterName": cluster }));
+    let containers = json!([{ "name": "api", "image": "old", "memory": 64 }]);
+    let definition = json!({ "family": cluster, "containerDefinitions": containers });
+    ecs(SERVICES, "RegisterTaskDefinition", &definition);
+    let service =
+        json!({ "cluster": cluster, "serviceName": "api", "taskDefinition": cluster, "desiredCount": 0 });
+    ecs(SERVICES, "CreateService", &service);
+    it.build();
+    it.keep_state(STATE);
+    let built = it.proxy.record().len();
+
+    it.deploy("dev");
+
+    let asked = it.asked_since(built);
+    assert_eq!(asked["ecs"], of(SERVICES));
+    assert_eq!(asked["s3"], of(STATE));
+    assert_eq!(asked["ecr"], of(BUILD));
 }
 
 /// One who asks for a code is asked once, though the cache, the deploy registry and the role need the credentials.

@@ -1,5 +1,6 @@
 //! ECR as strict as it is: tags that can't be moved, a quota of manifests, 1,000 tags an image.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
@@ -46,8 +47,14 @@ fn check_pace(what: &str, limits: &EcrLimits, per_second: f64) {
     let (puts, refused) = limits.taken();
     let span = *puts.last().unwrap() - puts[0];
     let least = Duration::from_secs_f64(puts.len() as f64 / per_second);
-    let said =
-        format!("{what}: {} manifests in {span:.1?}, at least {least:.1?}, {refused} refused", puts.len());
+    let mut in_ten_seconds = BTreeMap::<u64, usize>::new();
+    puts.iter().for_each(|put| *in_ten_seconds.entry((*put - puts[0]).as_secs() / 10).or_default() += 1);
+    let said = format!(
+        "{what}: {} manifests in {span:.1?}, at least {least:.1?}, {refused} refused; in each ten seconds: {:?}",
+        puts.len(),
+        in_ten_seconds.values().collect::<Vec<_>>()
+    );
+    println!("{said}");
     // Of few images, all else takes longer than the quota.
     assert!(!is_soak() || span <= least.mul_f64(1.3), "{said}");
     assert!(refused <= puts.len() / 2 + 32, "{said}");

@@ -5,6 +5,7 @@ mod deployment;
 mod errors;
 mod limits;
 mod login;
+mod oidc;
 mod policies;
 mod repository;
 mod rules;

@@ -5,4 +5,4 @@ mod continuation;
 mod formats;
 mod limits;
 mod makespan;
-mod read;
+pub(crate) mod read;

@@ -26,13 +26,13 @@ pub(super) fn write(folder: &Path, name: &str, files: &[String]) -> Vec<PathBuf>
 
 /// A file, and the names of its jobs in their order.
 #[derive(Clone, Debug)]
-pub(super) struct Document {
-    pub(super) value: Value,
+pub(crate) struct Document {
+    pub(crate) value: Value,
     order: Vec<String>,
 }
 
 /// The documents in these files.
-pub(super) fn documents(paths: &[PathBuf]) -> Vec<Document> {
+pub(crate) fn documents(paths: &[PathBuf]) -> Vec<Document> {
     let output = Command::new(bed::setting("PYTHON")).args(["-c", TO_JSON]).args(paths).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();

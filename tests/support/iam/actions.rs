@@ -71,6 +71,13 @@ impl Call {
                 vec![Demand::new(format!("ssm:{}", self.operation), arn)]
             }
             "s3" => vec![self.s3()],
+            "dynamodb" => {
+                let table = self.text("TableName");
+                vec![Demand::new(
+                    format!("dynamodb:{}", self.operation),
+                    self.arn("dynamodb", &format!("table/{table}")),
+                )]
+            }
             other => panic!("the service `{other}` is not known here: {self:?}"),
         }
     }

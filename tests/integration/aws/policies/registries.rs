@@ -153,21 +153,28 @@ async fn a_deployment_in_one_account_needs_what_the_policy_allows_and_nothing_el
     it.check_used();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_deployment_to_another_account_and_its_state_need_what_the_policies_allow() {
+/// A shop that is deployed to production with Terraform's state in a bucket there, locked as the backend says.
+async fn with_state(lock: impl FnOnce(&str) -> String) -> Accounts {
     let mut it = Accounts::new(Parts::default()).await;
     let bucket = it.shop.prefix.replace('/', "");
     let configuration = format!(
-        "terraform {{\n  backend \"s3\" {{\n    bucket = \"{bucket}\"\n    region = \"{}\"\n    use_lockfile = true\n    \
+        "terraform {{\n  backend \"s3\" {{\n    bucket = \"{bucket}\"\n    region = \"{}\"\n    {}\n    \
          use_path_style = true\n    skip_requesting_account_id = true\n    skip_credentials_validation = true\n  }}\n}}\n\
          variable \"DEPLOY_TAG\" {{ type = string }}\nvariable \"COMMIT_HASH\" {{ type = string }}\n\
          resource \"terraform_data\" \"it\" {{ input = var.DEPLOY_TAG }}\n",
-        PROD.1
+        PROD.1,
+        lock(&bucket)
     );
     it.shop.world.write("api/terraform/main.tf", configuration).commit();
     it.shop.world.set("CHINAMPA_TERRAFORM", &setting("TERRAFORM"));
     create_bucket(PROD, &bucket);
     it.prepare(&["build"]);
+    it
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_to_another_account_and_its_state_need_what_the_policies_allow() {
+    let it = with_state(|_| "use_lockfile = true".to_owned()).await;
     it.attach(&["deploy", "-e", "prod"]);
 
     it.succeeds(&["deploy", "-e", "prod"]);
@@ -178,6 +185,27 @@ async fn a_deployment_to_another_account_and_its_state_need_what_the_policies_al
     it.check_used();
     it.attach(&["status", "-e", "prod"]);
     it.succeeds(&["status", "-e", "prod"]);
+    it.check_used();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_a_table_locks_needs_what_the_policies_allow() {
+    let it = with_state(|table| format!("dynamodb_table = \"{table}\"")).await;
+    let key = json!([{ "AttributeName": "LockID", "KeyType": "HASH" }]);
+    let table = json!({
+        "TableName": it.shop.prefix.replace('/', ""),
+        "KeySchema": key,
+        "AttributeDefinitions": [{ "AttributeName": "LockID", "AttributeType": "S" }],
+        "BillingMode": "PAY_PER_REQUEST",
+    });
+    ask(PROD, "dynamodb", "DynamoDB_20120810", "CreateTable", &table);
+    it.attach(&["deploy", "-e", "prod"]);
+
+    it.succeeds(&["deploy", "-e", "prod"]);
+    it.change();
+    it.prepare(&["build"]);
+    it.succeeds(&["deploy", "-e", "prod"]);
+
     it.check_used();
 }
 
