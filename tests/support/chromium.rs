@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::bed::setting;
@@ -65,6 +67,15 @@ impl Page {
         self.call("Emulation.setDeviceMetricsOverride", metrics);
         let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
         self.call("Emulation.setEmulatedMedia", json!({ "features": features }));
+    }
+
+    /// Keeps a picture of the whole page, `target/screenshots/<name>.png`, for people to look at.
+    pub(crate) fn keep_picture(&mut self, name: &str) {
+        let picture = self.call("Page.captureScreenshot", json!({ "captureBeyondViewport": true }));
+        let picture = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(format!("{name}.png")), picture).unwrap();
     }
 
     /// How long the page has kept its processor busy: what else runs on the machine doesn't count.

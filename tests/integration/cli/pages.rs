@@ -55,6 +55,7 @@ fn the_page_of_a_failed_build_asks_for_nothing_and_can_be_searched_filtered_and_
         page.emulate(width, scheme);
         let expected = if scheme == "dark" { "rgb(13, 17, 23)" } else { "rgb(255, 255, 255)" };
         assert_eq!(page.value(background), expected);
+        page.keep_picture(&format!("report-{width}-{scheme}"));
         assert_eq!(page.accessibility_findings(), [""; 0], "{width} {scheme}");
         let is_wider = page.value("document.documentElement.scrollWidth > innerWidth");
         assert_eq!(is_wider, false, "at {width}");
@@ -94,6 +95,7 @@ fn the_page_of_300_projects_opens_and_filters_within_a_second() {
     let filtered = page.busy() - opened;
     assert!(filtered < AT_ONCE, "{filtered:?}");
     assert_eq!(page.value("document.getElementById('shown').textContent"), "11 of 300 projects");
+    page.keep_picture("report-300-projects");
 }
 
 /// A run of so many projects on three levels.
@@ -134,6 +136,7 @@ fn a_graph_is_drawn_as_a_page_and_as_a_picture_with_the_affected_projects_marked
     let affected = "[...document.querySelectorAll('svg a.affected')].map(it => it.textContent.split(':')[0])";
     assert_eq!(page.value(affected), json!(["api", "web"]));
     assert_eq!(page.accessibility_findings(), [""; 0]);
+    page.keep_picture("graph");
     let (requests, complaints) = page.requests_and_complaints();
     assert!(requests.len() == 1 && complaints.is_empty(), "{requests:?} {complaints:#?}");
     let mut picture = Page::open(&shop.world.file("graph.svg"));
