@@ -107,8 +107,12 @@ pub enum Error {
     Deploy(#[from] DeployError),
     #[error(transparent)]
     Validate(#[from] ValidateError),
-    #[error("cannot use `CHINAMPA_LOCK_LEASE`: {reason}")]
-    Lease { reason: String },
+    #[error("cannot use `{variable}`: {reason}")]
+    Lease { variable: &'static str, reason: String },
+    #[error("`--shard` cannot be used {why}")]
+    Shard { why: &'static str },
+    #[error("`--shard` needs a name of this run that all of its jobs share, and nothing tells one")]
+    NoRun,
     #[error("the commit's message asks to rebuild `{0}`, which is the repository of no project")]
     DirectiveRepository(String),
     #[error("cannot use `CHINAMPA_ALLOWED_HOSTS`")]
@@ -191,6 +195,8 @@ impl Error {
             | Self::ChosenDigest(_)
             | Self::SameVariable { .. }
             | Self::Lease { .. }
+            | Self::Shard { .. }
+            | Self::NoRun
             | Self::DirectiveRepository(_)
             | Self::AllowedHosts(_)
             | Self::AwsRegion(_)
@@ -261,6 +267,10 @@ impl Error {
                 Some("a job that vouches for what it runs sets `CHINAMPA_TRUST=trusted`".to_owned())
             }
             Self::SameVariable { .. } => Some("use `--format json`".to_owned()),
+            Self::NoRun => Some(
+                "set `CHINAMPA_RUN` to what the CI calls the run and its attempt, the same in all of its jobs"
+                    .to_owned(),
+            ),
             Self::NoHost(_) => Some("put its host before it, as in `docker.io/library/nginx`".to_owned()),
             Self::Pattern { .. }
             | Self::Image(_)
@@ -272,6 +282,7 @@ impl Error {
             | Self::NoSuchRegion(_)
             | Self::ChosenDigest(_)
             | Self::Lease { .. }
+            | Self::Shard { .. }
             | Self::DirectiveRepository(_)
             | Self::AllowedHosts(_)
             | Self::AwsRegion(_)

@@ -30,6 +30,7 @@ mod infer;
 mod init;
 mod inputs;
 mod interruption;
+mod lease;
 mod lint;
 mod model;
 mod observe;
@@ -71,10 +72,10 @@ pub mod internals {
 
     pub mod deploy {
         pub use crate::deploy::{
-            Apply, Backend, BuiltProject, Checkout, CheckoutError, ClaimId, Clock, Creates, DEFAULT_LEASE,
+            Apply, Backend, BuiltProject, Checkout, CheckoutError, Creates, DEFAULT_LEASE,
             DeployError, DeployReport, DeployRequest, Deployment, Endpoints, EnvironmentLock, History,
             LockClaims, LockError, LockRequest, Operations, ProjectDeployment, ProjectError, ProjectRequest,
-            ServiceError, ServiceState, SystemClock, Terraform, TerraformError, TerraformEvent,
+            ServiceError, ServiceState, Terraform, TerraformError, TerraformEvent,
             TerraformFolder, TerraformProgram, TerraformRoot, ValidateError, Validated, Validation,
             candidate, deploy, relation, terraform_folders, validate_terraform,
         };
@@ -133,6 +134,10 @@ pub mod internals {
 
     pub mod interruption {
         pub use crate::interruption::Interruption;
+    }
+
+    pub mod lease {
+        pub use crate::lease::{ClaimId, Clock, SystemClock};
     }
 
     pub mod lint {

@@ -27,6 +27,17 @@ impl CiEnvironment<'_> {
         names.iter().find_map(|name| self.get(name))
     }
 
+    /// The values of all of these variables; nothing where one has none. Zero is a value.
+    pub(super) fn joined(&self, names: &[&str]) -> Option<String> {
+        let values: Option<Vec<String>> = names.iter().map(|name| self.text_of(name)).collect();
+        values.map(|values| values.join("-"))
+    }
+
+    /// A variable that is not empty, and may be zero.
+    pub(super) fn text_of(&self, name: &str) -> Option<String> {
+        (self.variable)(name).filter(|value| !value.trim().is_empty())
+    }
+
     pub(super) fn is(&self, name: &str, value: &str) -> bool {
         (self.variable)(name).is_some_and(|set| set.eq_ignore_ascii_case(value))
     }

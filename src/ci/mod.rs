@@ -102,6 +102,8 @@ struct Given {
     pull_request: Option<PullRequestNumber>,
     /// `CHINAMPA_PREVIOUS`: the commit that was pushed onto, or built before.
     previous: Option<Sourced<String>>,
+    /// `CHINAMPA_RUN`
+    run: Option<String>,
     /// `CHINAMPA_TRUST`
     trust: Option<String>,
     /// Whether `CHINAMPA_BASE` is there.
@@ -119,6 +121,7 @@ impl CiContext {
             tag: environment.text("CHINAMPA_TAG"),
             pull_request: environment.number("CHINAMPA_PULL_REQUEST"),
             previous: environment.abbreviated_commit("CHINAMPA_PREVIOUS"),
+            run: environment.text_of("CHINAMPA_RUN"),
             trust: environment.get("CHINAMPA_TRUST"),
             has_base: environment.get("CHINAMPA_BASE").is_some(),
         };
@@ -161,6 +164,16 @@ impl CiContext {
 
     fn is_base_given(&self) -> bool {
         self.given.has_base
+    }
+
+    /// What all jobs of this run share, and no other run and no other attempt at it has: `CHINAMPA_RUN`, else what the CI says.
+    pub fn run_id(&self) -> Option<&str> {
+        self.given.run.as_deref().or(self.run.id.as_deref())
+    }
+
+    /// Which of several equal jobs this is, where that isn't in the job's name.
+    pub fn node(&self) -> Option<&str> {
+        self.run.node.as_deref()
     }
 
     pub fn job(&self) -> Option<&str> {

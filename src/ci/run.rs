@@ -12,6 +12,10 @@ pub(super) struct Run {
     pub(super) event: Event,
     /// The commit that was pushed onto, or built before.
     pub(super) previous: Option<Sourced<String>>,
+    /// What all jobs of the run share, and no other run and no other attempt at it has.
+    pub(super) id: Option<String>,
+    /// Which of several equal jobs this is.
+    pub(super) node: Option<String>,
     pub(super) job: Option<String>,
     /// Without credentials.
     pub(super) repository_url: Option<String>,

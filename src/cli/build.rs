@@ -37,6 +37,9 @@ pub(super) struct Arguments {
     /// Show the plan and build nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Share the build with other jobs of the CI's run that do the same: each project is built by one of them.
+    #[arg(long)]
+    shard: bool,
     /// Build into the engine, as `<repository>:local`: read the cache, push and record nothing.
     #[arg(long)]
     local: bool,
@@ -75,6 +78,7 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
     let named = arguments.force.then_some(&*arguments.projects);
     let force = selection::forced(&workspace, named, &repo.directives(&workspace)?)?;
     let context = BuildContext::new(command, &repo, &snapshot, &workspace, arguments.local)?;
+    let shares = arguments.shard.then(|| context.shares(arguments.force)).transpose()?;
     if !arguments.allow_dirty {
         context.check_dirty_in_ci()?;
     }
@@ -113,7 +117,12 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         let parallelism = arguments.jobs.unwrap_or_else(processors);
         let schedule = Schedule { parallelism, fail_fast: arguments.fail_fast };
         let recorder = context.recorder(&plan, parallelism, arguments.files.logs.as_deref())?;
-        let execution = context.execute(cache, &jobs, schedule, &mut durations, &recorder, &orderly);
+        let shard = shares.as_ref().map(|shares| context.shard(shares, cache, &plan, &observed));
+        if let Some(shard) = &shard {
+            shard.join().await?;
+        }
+        let shard = shard.as_ref();
+        let execution = context.execute(cache, &jobs, schedule, &mut durations, &recorder, shard, &orderly);
         let mut report = execution.await;
         // What was built is there, whether that can be recorded or not: it is reported first.
         let recording = context.record(cache, &plan, &report, &observed.records, &durations.durations);

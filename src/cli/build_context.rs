@@ -19,7 +19,7 @@ use crate::engine::{Engine, Logins, SshAgent};
 use crate::error::Error;
 use crate::execute::{
     self, BuildReport, Destination, Durations, Executor, Forecast, Job, LocalRun, Preparation, Recording,
-    Secrets, Tags, UntrustedRun,
+    Secrets, Shard, Tags, UntrustedRun,
 };
 use crate::git::{Snapshot, SubmoduleFetch};
 use crate::interruption::Interruption;
@@ -37,7 +37,7 @@ pub(super) struct BuildContext<'c> {
     pub(super) repo: &'c RepositoryContext,
     snapshot: &'c Snapshot<'c>,
     pub(super) workspace: &'c Workspace,
-    zone: Zone,
+    pub(super) zone: Zone,
     pub(super) destination: Destination,
 }
 
@@ -174,6 +174,7 @@ impl<'c> BuildContext<'c> {
         schedule: Schedule,
         durations: &mut DurationsFile,
         recorder: &Recorder,
+        shard: Option<&Shard<'_>>,
         interruption: &Interruption,
     ) -> BuildReport {
         let CommandContext { output, environment, .. } = self.command;
@@ -187,6 +188,7 @@ impl<'c> BuildContext<'c> {
             parallelism: schedule.parallelism,
             fail_fast: schedule.fail_fast,
             durations: &durations_before,
+            shard,
             on_event: &|event| {
                 recorder.on_event(&event);
                 display.on_event(&event);

@@ -8,12 +8,13 @@ use super::{ensure_terraform, registries};
 use crate::config::{EnvironmentName, RegistryKind};
 use crate::deploy::gate::Relation;
 use crate::deploy::{
-    self, AwsScope, ClaimId, DeployChoice, DeployError, DeployRequest, History, LiveOperations, LockRequest,
+    self, AwsScope, DeployChoice, DeployError, DeployRequest, History, LiveOperations, LockRequest,
     OnDeployEvent, ServiceTimeouts, Services, TerraformCredentials, TerraformRunner,
 };
 use crate::error::Error;
 use crate::git::{GitError, Snapshot};
 use crate::inputs;
+use crate::lease::ClaimId;
 use crate::model::{AwsIdentity, CommitId, ProjectName};
 use crate::registry::Registry;
 use crate::registry::copy::Copies;

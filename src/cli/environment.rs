@@ -8,10 +8,12 @@ use std::time::{Duration, SystemTime};
 
 use crate::aws::{AllowedHosts, CredentialProviders};
 use crate::ci::{CiContext, CiEnvironment, Trust};
-use crate::deploy::{DEFAULT_LEASE, MIN_LEASE};
+use crate::deploy::DEFAULT_LEASE;
 use crate::docker::{EngineAddress, EngineSettings};
 use crate::error::Error;
+use crate::execute::CLAIM_LEASE;
 use crate::git::{Configuration, GitError};
+use crate::lease::MIN_LEASE;
 use crate::model::{Region, Secret};
 use crate::report::ci_log::CiLog;
 use crate::secrets::SecretAccess;
@@ -169,16 +171,15 @@ impl Environment {
     /// # Errors
     /// [`Error::Lease`] when that is no duration, or too short.
     pub(super) fn lock_lease(&self) -> Result<Duration, Error> {
-        let Some(text) = env::var("CHINAMPA_LOCK_LEASE").ok().filter(|text| !text.is_empty()) else {
-            return Ok(DEFAULT_LEASE);
-        };
-        let lease = humantime::parse_duration(&text);
-        let lease = lease.map_err(|error| Error::Lease { reason: error.to_string() })?;
-        if lease < MIN_LEASE {
-            let least = humantime::format_duration(MIN_LEASE);
-            return Err(Error::Lease { reason: format!("it must be {least} at least") });
-        }
-        Ok(lease)
+        lease("CHINAMPA_LOCK_LEASE", DEFAULT_LEASE)
+    }
+
+    /// The same of a claim to a project, of one of several jobs that share a build: `CHINAMPA_CLAIM_LEASE`.
+    ///
+    /// # Errors
+    /// [`Error::Lease`] when that is no duration, or too short.
+    pub(super) fn claim_lease(&self) -> Result<Duration, Error> {
+        lease("CHINAMPA_CLAIM_LEASE", CLAIM_LEASE)
     }
 
     /// How the log of the CI that runs this folds lines; `None` if it doesn't, or no CI runs this.
@@ -224,6 +225,19 @@ impl Environment {
     pub(super) fn secret(&self, variable: &str) -> Option<Secret> {
         env::var(variable).ok().map(Secret::new)
     }
+}
+
+fn lease(variable: &'static str, default: Duration) -> Result<Duration, Error> {
+    let Some(text) = env::var(variable).ok().filter(|text| !text.is_empty()) else {
+        return Ok(default);
+    };
+    let lease = humantime::parse_duration(&text);
+    let lease = lease.map_err(|error| Error::Lease { variable, reason: error.to_string() })?;
+    if lease < MIN_LEASE {
+        let least = humantime::format_duration(MIN_LEASE);
+        return Err(Error::Lease { variable, reason: format!("it must be {least} at least") });
+    }
+    Ok(lease)
 }
 
 /// The CI's job, else the user and the machine.

@@ -42,6 +42,7 @@ mod repository_context;
 mod run_files;
 mod selection;
 mod setenv;
+mod shares;
 mod shims;
 mod signals;
 mod simulate;

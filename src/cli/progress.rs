@@ -141,7 +141,11 @@ fn role_above(event: &Event) -> Option<Role> {
             Some(Role::Warning)
         }
         Event::Finished { outcome, .. } => outcome.is_failure().then_some(Role::Failure),
-        Event::Started { .. } | Event::Progress { .. } | Event::Pulling { .. } | Event::Pushing { .. } => {
+        Event::Claimed { .. }
+        | Event::Started { .. }
+        | Event::Progress { .. }
+        | Event::Pulling { .. }
+        | Event::Pushing { .. } => {
             None
         }
     }

@@ -47,7 +47,11 @@ impl<'a> ManifestScope<'a> {
             prefixes: common.registries().map(|registry| registry.prefix.as_str()).collect(),
             reserved: common.workspace.as_ref().map_or_else(Vec::new, |workspace| {
                 let name = &workspace.name;
-                vec![(name.builds_repository(), "build records"), (name.taints_repository(), "taints")]
+                vec![
+                    (name.builds_repository(), "build records"),
+                    (name.taints_repository(), "taints"),
+                    (name.claims_repository(), "claims"),
+                ]
             }),
             repositories: HashMap::new(),
             own_images: common.workspace.as_ref().map_or(&[], |workspace| &workspace.own_images),

@@ -270,8 +270,15 @@ impl Common {
 fn keep_records(registry: &mut RegistryConfig, workspace: &WorkspaceName) {
     if let RegistryKind::Ecr(ecr) = &mut registry.kind {
         let (builds, taints) = (workspace.builds_repository(), workspace.taints_repository());
+        let claims = workspace.claims_repository();
         let (prefix, unprotected) = (&registry.prefix, format!("{}{UNPROTECTED}", registry.prefix));
-        let repositories = [(prefix, &builds), (&unprotected, &builds), (prefix, &taints)];
+        let repositories = [
+            (prefix, &builds),
+            (&unprotected, &builds),
+            (prefix, &taints),
+            (prefix, &claims),
+            (&unprotected, &claims),
+        ];
         let whole = repositories.map(|(prefix, repository)| repository.with_prefix(prefix).ok());
         ecr.policy.records = whole.into_iter().flatten().collect();
     }

@@ -41,8 +41,8 @@ fn the_documented_example_is_read_whole() {
 
     let api = &manifest.projects[&"api".parse().unwrap()];
     assert_snapshot!(format!("{:?}", manifest.workspace), @r#"Workspace { name: WorkspaceName("shop"), default_branch: BranchName("main"), strategy: Digest, rebuild_all: [Located { value: "toolchain/**", line: 5 }], own_images: [Located { value: ImagePrefix("111122223333.dkr.ecr.eu-west-2.amazonaws.com/"), line: 6 }, Located { value: ImagePrefix("quay.io/acme/"), line: 6 }], message_switches: {} }"#);
-    assert_snapshot!(format!("{:?}", manifest.cache), @r#"RegistryConfig { kind: Ecr(Ecr { region: Region("us-east-2"), account: Some("123456789012"), host: Some(Host("localhost:4566")), insecure: false, endpoint: Some("http://localhost:4566"), identity: AwsIdentity { profile: None, role: None }, policy: Policy { lifecycle: Replace(100), contents: Built, lasting_tags: ["deployed-*", "branch-main", "branch-main.*", "record-*"], immutable_tags: None, moving_tags: ["branch-*", "commit-*", "deployed-*", "pushed-*", "record-*"], scan_on_push: Some(true), records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds"), RepositoryName("shop-taints")], repository_policy: None, tags: {}, kms_key: None, create: true } }), prefix: "", inline_cache: true }"#);
-    assert_snapshot!(format!("{:?}", manifest.deploy), @r#"Some(RegistryConfig { kind: Ecr(Ecr { region: Region("eu-west-2"), account: None, host: None, insecure: false, endpoint: None, identity: AwsIdentity { profile: None, role: None }, policy: Policy { lifecycle: Leave, contents: Promoted, lasting_tags: ["latest", "shop-*"], immutable_tags: Some(true), moving_tags: ["latest", "shop-*"], scan_on_push: None, records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds"), RepositoryName("shop-taints")], repository_policy: None, tags: {}, kms_key: None, create: true } }), prefix: "", inline_cache: true })"#);
+    assert_snapshot!(format!("{:?}", manifest.cache), @r#"RegistryConfig { kind: Ecr(Ecr { region: Region("us-east-2"), account: Some("123456789012"), host: Some(Host("localhost:4566")), insecure: false, endpoint: Some("http://localhost:4566"), identity: AwsIdentity { profile: None, role: None }, policy: Policy { lifecycle: Replace(100), contents: Built, lasting_tags: ["deployed-*", "branch-main", "branch-main.*", "record-*"], immutable_tags: None, moving_tags: ["branch-*", "commit-*", "deployed-*", "pushed-*", "record-*"], scan_on_push: Some(true), records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds"), RepositoryName("shop-taints"), RepositoryName("shop-claims"), RepositoryName("unprotected/shop-claims")], repository_policy: None, tags: {}, kms_key: None, create: true } }), prefix: "", inline_cache: true }"#);
+    assert_snapshot!(format!("{:?}", manifest.deploy), @r#"Some(RegistryConfig { kind: Ecr(Ecr { region: Region("eu-west-2"), account: None, host: None, insecure: false, endpoint: None, identity: AwsIdentity { profile: None, role: None }, policy: Policy { lifecycle: Leave, contents: Promoted, lasting_tags: ["latest", "shop-*"], immutable_tags: Some(true), moving_tags: ["latest", "shop-*"], scan_on_push: None, records: [RepositoryName("shop-builds"), RepositoryName("unprotected/shop-builds"), RepositoryName("shop-taints"), RepositoryName("shop-claims"), RepositoryName("unprotected/shop-claims")], repository_policy: None, tags: {}, kms_key: None, create: true } }), prefix: "", inline_cache: true })"#);
     let rules: BTreeMap<_, _> = manifest.environments.iter().map(|(name, it)| (name, &it.rule)).collect();
     assert_snapshot!(format!("{rules:?}"), @r#"{EnvironmentName("dev"): EnvironmentRule { line: 22, branch: Some(RefPattern("main")), tag: None }, EnvironmentName("prod"): EnvironmentRule { line: 24, branch: None, tag: Some(RefPattern("v*")) }}"#);
     assert!(manifest.environments.values().all(|it| it.registry == manifest.deploy));
@@ -559,12 +559,13 @@ fn the_engines_own_store_takes_one_platform() {
 
 #[test]
 fn a_repository_has_one_owner() {
-    let rest = "[projects.b]\npath = \"b\"\nrepository = \"a\"\n[projects.a]\npath = \"a\"\n[projects.shop-builds]\npath = \"c\"\n[projects.shop-taints]\npath = \"d\"";
+    let rest = "[projects.b]\npath = \"b\"\nrepository = \"a\"\n[projects.a]\npath = \"a\"\n[projects.shop-builds]\npath = \"c\"\n[projects.shop-taints]\npath = \"d\"\n[projects.shop-claims]\npath = \"e\"";
 
     assert_snapshot!(problems(rest), @r"
     projects.toml:4: `repository` in `[projects.b]`: the repository `a` is that of `[projects.a]` (line 5) already
     projects.toml:7: `shop-builds` in `[projects]`: the repository `shop-builds` is that of the workspace's build records
     projects.toml:9: `shop-taints` in `[projects]`: the repository `shop-taints` is that of the workspace's taints
+    projects.toml:11: `shop-claims` in `[projects]`: the repository `shop-claims` is that of the workspace's claims
     ");
 }
 

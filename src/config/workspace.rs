@@ -68,6 +68,12 @@ impl WorkspaceName {
         name.parse().expect("a component of a repository's name may end with `-taints`")
     }
 
+    /// Where the jobs of a run claim projects, without the registry's prefix: `<workspace>-claims`.
+    pub fn claims_repository(&self) -> RepositoryName {
+        let name = format!("{}-claims", self.0);
+        name.parse().expect("a component of a repository's name may end with `-claims`")
+    }
+
     /// What begins the names of images in an engine's store unless the manifest says otherwise: the store is shared by
     /// all repositories of a machine.
     ///

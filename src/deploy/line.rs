@@ -2,14 +2,14 @@
 
 use std::cell::Cell;
 
-use super::clock::Clock;
 use super::lock::LockRequest;
 use super::observe::{Endpoints, observe};
 use super::plan::{DeployPlan, plan};
 use super::result::{DeployEvent, DeployReport, OnDeployEvent};
 use super::run::Run;
-use super::{DeployError, DeployRequest, EnvironmentLock, LockClaim, LockClaims, LockError, gate};
+use super::{DeployError, DeployRequest, EnvironmentLock, LockClaims, LockError, gate};
 use crate::interruption::Interruption;
+use crate::lease::{Claim, Clock};
 
 /// Deploys a commit. Everything about it is decided under the lock of its environment.
 ///
@@ -52,7 +52,7 @@ async fn deploy_locked(
     ensured.ok_or_else(interrupted)??;
     let claims =
         LockClaims { registry: endpoints.target, repository: records, environment: &request.environment };
-    let on_wait = |holder: &LockClaim| on_event(DeployEvent::Waiting { holder: holder.clone() });
+    let on_wait = |holder: &Claim| on_event(DeployEvent::Waiting { holder: holder.clone() });
     let lock = EnvironmentLock::acquire(claims, clock, lock_request, interruption, &on_wait).await?;
     let work = async {
         let observed = interruption.unless_requested(observe(request, endpoints)).await;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::claim::LockClaim;
 use crate::config::EnvironmentName;
+use crate::lease::{Claim, Loss, RenewalError};
 use crate::model::ErrorKind;
 use crate::registry::RegistryError;
 
@@ -19,7 +19,7 @@ pub enum LockError {
         source: RegistryError,
     },
     #[error("another deployment holds the lock of `{environment}`: {holder}")]
-    Held { environment: EnvironmentName, holder: LockClaim },
+    Held { environment: EnvironmentName, holder: Claim },
     #[error("the lock of `{environment}` was taken away from this deployment, which stopped")]
     TakenAway { environment: EnvironmentName },
     #[error(
@@ -32,6 +32,15 @@ pub enum LockError {
 }
 
 impl LockError {
+    pub(super) fn of(environment: &EnvironmentName, error: impl Into<RenewalError>) -> Self {
+        let environment = environment.clone();
+        match error.into() {
+            RenewalError::Registry(source) => Self::Registry { environment, source },
+            RenewalError::Lost(Loss::TakenAway) => Self::TakenAway { environment },
+            RenewalError::Lost(Loss::Expired { silence }) => Self::Expired { environment, silence },
+        }
+    }
+
     /// What kind of trouble it is.
     pub fn kind(&self) -> ErrorKind {
         match self {

@@ -6,9 +6,6 @@
 
 mod ancestry;
 mod checkout;
-mod claim;
-mod claims;
-mod clock;
 mod error;
 pub mod gate;
 mod line;
@@ -41,13 +38,10 @@ mod validate;
 
 pub use ancestry::{History, candidate, relation};
 pub use checkout::{Checkout, CheckoutError};
-pub use claim::{ClaimId, DEFAULT_LEASE, LockClaim, MIN_LEASE};
-pub use claims::LockClaims;
-pub use clock::{Clock, SystemClock};
 pub use error::{DeployError, ProjectError};
 pub use line::{deploy, dry_run};
 pub use live::{LiveOperations, TerraformRunner};
-pub use lock::{EnvironmentLock, LockRequest};
+pub use lock::{DEFAULT_LEASE, EnvironmentLock, LockClaims, LockRequest};
 pub use lock_error::LockError;
 pub use observe::{Endpoints, read_record};
 pub use observed::StoredRecord;

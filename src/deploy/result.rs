@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::plan::{DeployPlan, ProjectDeployment};
-use super::{DeployError, LockClaim, ProjectError, ServiceEvent, TerraformEvent};
+use super::{DeployError, ProjectError, ServiceEvent, TerraformEvent};
+use crate::lease::Claim;
 use crate::model::{ErrorKind, ImageRef, ProjectName, RepositoryName};
 use crate::registry::RepositoryChange;
 use crate::registry::copy::Copied;
@@ -64,7 +65,7 @@ impl ProjectOutcome {
 pub enum DeployEvent {
     /// Another deployment holds the lock.
     Waiting {
-        holder: LockClaim,
+        holder: Claim,
     },
     Repository {
         repository: RepositoryName,

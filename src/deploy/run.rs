@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use super::clock::Clock;
 use super::observe::Endpoints;
 use super::plan::{DeployPlan, ProjectDeployment, ServiceWork};
 use super::result::{DeployEvent, DeployReport, OnDeployEvent, ProjectOutcome, ProjectResult};
 use super::{DeployError, Deployment, EnvironmentLock, LockError, ProjectError};
 use crate::interruption::Interruption;
+use crate::lease::Clock;
 use crate::model::{ImageRef, ManifestDigest, RepositoryName, Tag};
 use crate::record::{
     DEPLOYED_ARTIFACT_TYPE, DeployedProject, DeployedRecord, DeploymentOutcome, InProgress, ProjectEnd,

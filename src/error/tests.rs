@@ -13,7 +13,7 @@ use crate::aws::AwsError;
 use crate::config::{AwsSecret, AwsSecretService, EnvironmentName};
 use crate::deploy::gate::GateError;
 use crate::deploy::{
-    CheckoutError, LockClaim, LockError, ProgramError, ProjectError, Rejection, ServiceError, TerraformError,
+    CheckoutError, LockError, ProgramError, ProjectError, Rejection, ServiceError, TerraformError,
     TerraformStep,
 };
 use crate::docker::{DockerConfigError, DockerHost};
@@ -22,6 +22,7 @@ use crate::dockerignore::DockerIgnore;
 use crate::engine::{ContentError, ContextError};
 use crate::git::{LfsError, NeedsGit, RepositoryFormat, SubmoduleError, SubmoduleFetch};
 use crate::infer::InferError;
+use crate::lease::Claim;
 use crate::model::{CommitId, ErrorKind, Host, ManifestDigest, RepoPath, RepositoryName};
 use crate::pipeline::System;
 use crate::registry::{Answer, CredentialsError};
@@ -608,7 +609,9 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::Deploy(DeployError::NoDeployRegistry) => Input,
         Error::Validate(ValidateError::Terraform(terraform())) => Input,
         Error::SameVariable { variable: String::new(), projects: [project(), project()] } => Input,
-        Error::Lease { reason: String::new() } => Input,
+        Error::Lease { variable: "CHINAMPA_LOCK_LEASE", reason: String::new() } => Input,
+        Error::Shard { why: "" } => Input,
+        Error::NoRun => Input,
         Error::DirectiveRepository("x".to_owned()) => Input,
         Error::Untrusted { action: "deploy", why: String::new() } => Failed,
         Error::AllowedHosts("?".parse::<ImageRef>().unwrap_err()) => Input,
@@ -629,7 +632,7 @@ fn no_json() -> serde_json::Error {
 
 fn held() -> LockError {
     let now = crate::model::Timestamp::from_millis(0);
-    let holder = LockClaim {
+    let holder = Claim {
         commit: String::new(),
         by: String::new(),
         begun: now,

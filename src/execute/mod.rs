@@ -6,6 +6,7 @@
 
 mod build;
 mod contents;
+mod ended;
 mod error;
 mod failed_line;
 mod folders;
@@ -15,23 +16,25 @@ mod labels;
 mod lasting;
 mod local;
 mod names;
+mod others;
 mod prepare;
 mod prepare_error;
+mod progress;
 mod push;
 mod record;
 mod report;
 mod schedule;
+mod shard;
 mod steps;
 mod triggers;
 mod untrusted;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
-use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 pub use forecast::Forecast;
@@ -42,16 +45,21 @@ pub use prepare_error::PrepareError;
 pub use record::{Recording, RecordingError, record};
 pub use report::{BuildReport, DockerfileLine, Event, Failure, Outcome, ProjectReport};
 pub use schedule::Durations;
+pub use shard::{CLAIM_LEASE, Shard};
 pub use untrusted::UntrustedRun;
 
 use error::ExecuteError;
 use job::PullSource;
+use others::Others;
+use progress::{Pending, Progress};
 use report::Needed;
+use shard::{Seen, Subject};
 
 use crate::engine::{Engine, InlineCacheFault};
 use crate::graph::ProjectGraph;
-use crate::model::{ImageRef, ProjectName};
-use crate::registry::Registry;
+use crate::lease::Claim;
+use crate::model::{ErrorKind, ImageRef, ProjectName};
+use crate::registry::{Registry, RegistryError};
 
 /// Where and how jobs are executed.
 pub struct Executor<'a> {
@@ -62,6 +70,8 @@ pub struct Executor<'a> {
     /// Whether nothing more is started after a failure.
     pub fail_fast: bool,
     pub durations: &'a Durations,
+    /// What other jobs share the builds; `None` where this process builds alone.
+    pub shard: Option<&'a Shard<'a>>,
     pub on_event: &'a (dyn Fn(Event) + Send + Sync),
 }
 
@@ -71,10 +81,29 @@ impl std::fmt::Debug for Executor<'_> {
     }
 }
 
-type Running<'a> = Pin<Box<dyn Future<Output = (ProjectName, Outcome, Duration)> + 'a>>;
+type Running<'a> = Pin<Box<dyn Future<Output = Step> + 'a>>;
+
+/// A look at what other jobs do.
+type Look<'a> = Pin<Box<dyn Future<Output = Result<Seen, RegistryError>> + 'a>>;
+
+/// What came of something that was started.
+enum Step {
+    Finished {
+        project: ProjectName,
+        outcome: Outcome,
+        took: Duration,
+    },
+    /// Another job builds it.
+    Taken {
+        project: ProjectName,
+        subject: Subject,
+        claim: Claim,
+    },
+}
 
 impl Executor<'_> {
-    /// Executes all jobs, or as many as can be until `interrupted` is ready.
+    /// Executes all jobs, or as many as can be until `interrupted` is ready. Where other jobs share the builds, this waits for
+    /// theirs.
     ///
     /// Failures are in the report, never lost: there is no other way out of this function.
     pub async fn execute(&self, jobs: &[Job], interrupted: impl Future<Output = ()>) -> BuildReport {
@@ -82,37 +111,69 @@ impl Executor<'_> {
         let started = Instant::now();
         let mut progress = Progress::new(self.graph, jobs, self.durations);
         let mut running: FuturesUnordered<Running<'_>> = FuturesUnordered::new();
+        let mut others = self.shard.map(Others::new);
+        let mut look: Option<Look<'_>> = None;
         let mut is_interrupted = false;
         let mut stops_starting = false;
         loop {
             while running.len() < self.parallelism.get() && !stops_starting {
-                let Some((job, work)) = progress.next_ready() else { break };
+                let ready = match &others {
+                    None => progress.next_ready(|_| true, 1, |_| 0),
+                    Some(others) => others.next_ready(&mut progress),
+                };
+                let Some((job, work)) = ready else { break };
                 running.push(match work {
                     Pending::Pull(pull) => self.pull(&job.project, pull),
                     Pending::Build(task) => {
                         let needs = progress.images_of_needs(job);
                         progress.temporary_names.extend(temporary_names(task, &needs));
-                        self.build(&job.project, task, needs)
+                        match self.shard {
+                            None => self.build(&job.project, task, needs),
+                            Some(shard) => self.build_unless_others_do(shard, &job.project, task, needs),
+                        }
                     }
                 });
             }
-            if running.is_empty() {
+            if let Some(others) = &others
+                && look.is_none()
+                && running.len() < self.parallelism.get()
+                && !stops_starting
+            {
+                look = others.look(&progress);
+            }
+            if running.is_empty() && look.is_none() {
                 break;
             }
-            match select(running.next(), &mut interrupted).await {
-                Either::Left((Some((project, outcome, took)), _)) => {
-                    stops_starting |= self.fail_fast && outcome.is_failure();
-                    self.finish(&mut progress, &project, outcome, took);
+            tokio::select! {
+                biased;
+                Some(step) = running.next() => match step {
+                    Step::Finished { project, outcome, took } => {
+                        stops_starting |= self.stops_after(&outcome);
+                        self.finish(&mut progress, &project, outcome, took);
+                    }
+                    Step::Taken { project, subject, claim } => {
+                        progress.put_back(&project);
+                        if let Some(others) = &mut others {
+                            others.on_taken(project, subject, claim, self.on_event);
+                        }
+                    }
+                },
+                seen = async { look.as_mut().expect("it is there").await }, if look.is_some() => {
+                    look = None;
+                    let Some(others) = &mut others else { continue };
+                    for (project, outcome) in others.on_look(seen, &progress, self) {
+                        stops_starting |= self.stops_after(&outcome);
+                        self.finish(&mut progress, &project, outcome, Duration::ZERO);
+                    }
                 }
-                Either::Left((None, _)) => break,
-                Either::Right(((), _)) => {
+                () = &mut interrupted => {
                     is_interrupted = true;
                     break;
                 }
             }
         }
         // Dropping what runs makes the engine stop it.
-        drop(running);
+        drop((running, look));
         for (name, engine) in std::mem::take(&mut progress.temporary_names) {
             // An image that a container uses, for example, can't be removed. What was built from it is as it is.
             if let Err(error) = engine.untag(&name).await {
@@ -123,11 +184,22 @@ impl Executor<'_> {
             self.finish(&mut progress, &project, Outcome::Cancelled, Duration::ZERO);
         }
         let projects = progress.done;
-        let built = jobs.iter().filter(|job| matches!(projects[&job.project].outcome, Outcome::Built { .. }));
-        let inline_cache_fault = inline_cache_fault(built);
+        let built: Vec<(&ProjectName, &Task)> = jobs.iter().filter_map(|job| built_by(job, &projects)).collect();
+        if let Some(shard) = self.shard {
+            shard.leave(built.iter().copied()).await;
+        }
+        let inline_cache_fault = inline_cache_fault(built.iter().map(|(_, task)| *task));
         let took = started.elapsed();
         let saved = self.saved(&projects, took);
         BuildReport { projects, is_interrupted, took, saved, inline_cache_fault }
+    }
+
+    /// Whether nothing more is started after an outcome. Where jobs share the builds, one whose engine can't be used leaves the rest to
+    /// the others.
+    fn stops_after(&self, outcome: &Outcome) -> bool {
+        let is_unusable =
+            matches!(outcome, Outcome::Failed(failure) if failure.kind == ErrorKind::Environment);
+        outcome.is_failure() && self.fail_fast || is_unusable && self.shard.is_some()
     }
 
     /// How much longer it would have taken to build every image.
@@ -137,7 +209,10 @@ impl Executor<'_> {
             let duration = match &report.outcome {
                 Outcome::Built { .. } => report.took,
                 Outcome::Reused { .. } | Outcome::Pulled { .. } => self.durations.get(project)?,
-                Outcome::Failed(_) | Outcome::Blocked { .. } | Outcome::Cancelled => return None,
+                Outcome::BuiltElsewhere { .. }
+                | Outcome::Failed(_)
+                | Outcome::Blocked { .. }
+                | Outcome::Cancelled => return None,
             };
             builds.insert(project, duration);
         }
@@ -158,7 +233,7 @@ impl Executor<'_> {
             let started = Instant::now();
             let outcome = local::pull(pull).await;
             let outcome = outcome.unwrap_or_else(|error| Outcome::Failed(error.failure()));
-            (project.clone(), outcome, started.elapsed())
+            Step::Finished { project: project.clone(), outcome, took: started.elapsed() }
         })
     }
 
@@ -168,15 +243,24 @@ impl Executor<'_> {
         task: &'s Task,
         needs: BTreeMap<ProjectName, Needed>,
     ) -> Running<'s> {
-        (self.on_event)(Event::Started { project: project.clone() });
         Box::pin(async move {
-            let started = Instant::now();
-            let outcome = build::build(self, project, task, &needs).await;
-            let failed =
-                |error: ExecuteError| Failure { at: failed_line::of(task, &error), ..error.failure() };
-            let outcome = outcome.unwrap_or_else(|error| Outcome::Failed(failed(error)));
-            (project.clone(), outcome, started.elapsed())
+            let (outcome, took) = self.outcome(project, task, &needs).await;
+            Step::Finished { project: project.clone(), outcome, took }
         })
+    }
+
+    /// Builds now, and tells how that ended and how long it took.
+    async fn outcome(
+        &self,
+        project: &ProjectName,
+        task: &Task,
+        needs: &BTreeMap<ProjectName, Needed>,
+    ) -> (Outcome, Duration) {
+        (self.on_event)(Event::Started { project: project.clone() });
+        let started = Instant::now();
+        let outcome = build::build(self, project, task, needs).await;
+        let failed = |error: ExecuteError| Failure { at: failed_line::of(task, &error), ..error.failure() };
+        (outcome.unwrap_or_else(|error| Outcome::Failed(failed(error))), started.elapsed())
     }
 
     /// Notes an outcome, and the blocking of everything that waited for it in vain.
@@ -198,13 +282,22 @@ impl Executor<'_> {
     }
 }
 
+/// The task of a job that built something.
+fn built_by<'j>(
+    job: &'j Job,
+    projects: &BTreeMap<ProjectName, ProjectReport>,
+) -> Option<(&'j ProjectName, &'j Task)> {
+    match &job.work {
+        Work::Build(task) if matches!(projects[&job.project].outcome, Outcome::Built { .. }) => {
+            Some((&job.project, task))
+        }
+        Work::Build(_) | Work::Reuse { .. } | Work::Pull(_) => None,
+    }
+}
+
 /// Why images are built without inline cache that should have it.
-fn inline_cache_fault<'j>(built: impl Iterator<Item = &'j Job>) -> Option<InlineCacheFault> {
-    let tasks = built.filter_map(|job| match &job.work {
-        Work::Build(task) => Some(task),
-        Work::Reuse { .. } | Work::Pull(_) => None,
-    });
-    tasks.filter(|task| task.request.inline_cache).find_map(|task| task.engine.inline_cache_fault().cloned())
+fn inline_cache_fault<'j>(mut built: impl Iterator<Item = &'j Task>) -> Option<InlineCacheFault> {
+    built.find_map(|task| task.engine.inline_cache_fault().filter(|_| task.request.inline_cache).cloned())
 }
 
 /// The names that images have for this build, and for as long as the run lasts.
@@ -213,84 +306,6 @@ fn temporary_names<'t>(
     needs: &BTreeMap<ProjectName, Needed>,
 ) -> impl Iterator<Item = (ImageRef, &'t dyn Engine)> {
     local::parents(task, needs).into_keys().map(|name| (name, &*task.engine))
-}
-
-/// What a job that is not done at once does.
-#[derive(Clone, Copy)]
-enum Pending<'p> {
-    Pull(&'p Pull),
-    Build(&'p Task),
-}
-
-/// Which jobs are done, and which can start.
-struct Progress<'p> {
-    graph: &'p ProjectGraph,
-    /// Jobs that have not started, the most urgent first.
-    waiting: Vec<(&'p Job, Pending<'p>)>,
-    started: BTreeSet<ProjectName>,
-    /// What is taken from images in the engine when all is over.
-    temporary_names: BTreeMap<ImageRef, &'p dyn Engine>,
-    done: BTreeMap<ProjectName, ProjectReport>,
-}
-
-impl<'p> Progress<'p> {
-    fn new(graph: &'p ProjectGraph, jobs: &'p [Job], durations: &Durations) -> Self {
-        let (mut pending, mut done) = (Vec::new(), BTreeMap::new());
-        for job in jobs {
-            match &job.work {
-                Work::Build(task) => pending.push((job, Pending::Build(task))),
-                Work::Pull(pull) => pending.push((job, Pending::Pull(pull))),
-                Work::Reuse { image, digest } => {
-                    let outcome = Outcome::Reused { image: image.clone(), digest: *digest };
-                    done.insert(job.project.clone(), ProjectReport::new(outcome, Duration::ZERO));
-                }
-            }
-        }
-        let waiting = schedule::most_urgent_first(graph, pending, durations);
-        Self { graph, waiting, started: BTreeSet::new(), temporary_names: BTreeMap::new(), done }
-    }
-
-    /// Takes the most urgent job all whose dependencies have an image.
-    fn next_ready(&mut self) -> Option<(&'p Job, Pending<'p>)> {
-        let has_image =
-            |need: &ProjectName| self.done.get(need).is_some_and(|report| report.image().is_some());
-        let position = self.waiting.iter().position(|(job, _)| job.needs.iter().all(has_image))?;
-        let ready = self.waiting.remove(position);
-        self.started.insert(ready.0.project.clone());
-        Some(ready)
-    }
-
-    fn images_of_needs(&self, job: &Job) -> BTreeMap<ProjectName, Needed> {
-        let image = |need: &ProjectName| Some((need.clone(), self.done.get(need)?.needed()?));
-        job.needs.iter().filter_map(image).collect()
-    }
-
-    fn finish(&mut self, project: &ProjectName, outcome: Outcome, took: Duration) {
-        self.waiting.retain(|(job, _)| job.project != *project);
-        self.started.remove(project);
-        self.done.insert(project.clone(), ProjectReport::new(outcome, took));
-    }
-
-    /// Builds that have not started and need an image that `project` owes them, in graph order.
-    ///
-    /// What is reused has its image, so nothing that needs only that waits for `project`.
-    fn waiting_on(&self, project: &ProjectName) -> Vec<ProjectName> {
-        let builds = self.waiting.iter().filter(|(_, work)| matches!(work, Pending::Build(_)));
-        let waiting: BTreeSet<&ProjectName> = builds.map(|(job, _)| &job.project).collect();
-        let mut missing = BTreeSet::from([project]);
-        let mut found = Vec::new();
-        for name in self.graph.order().filter(|name| waiting.contains(name)) {
-            if !self.graph.needs(name).is_disjoint(&missing) {
-                missing.insert(name);
-                found.push(name.clone());
-            }
-        }
-        found
-    }
-
-    fn unfinished(&self) -> Vec<ProjectName> {
-        self.waiting.iter().map(|(job, _)| &job.project).chain(&self.started).cloned().collect()
-    }
 }
 
 #[cfg(test)]

@@ -88,7 +88,8 @@ pub async fn record<E: From<RecordingError>>(
     let repository = &zone.records(workspace);
     let commit_tag = Tag::commit(&plan.head);
     let mut tags = Vec::new();
-    if !is_there(recording.records.get(repository, &commit_tag)) {
+    let of_commit = recording.of_commit(repository, &commit_tag).await.map_err(RecordingError::Before)?;
+    if !is_there(of_commit.as_ref()) {
         tags.push(commit_tag.clone());
     }
     if let Some(tag) = branch.map(Tag::branch) {
@@ -119,6 +120,19 @@ impl Recording<'_> {
             sequence: 0,
             durations: durations.collect(),
             projects,
+        }
+    }
+
+    /// The commit's record. Where other jobs built for the same commit, one of them may have written it.
+    async fn of_commit(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<Option<BuildRecord>, ObserveError> {
+        let mut outcomes = self.report.projects.values().map(|project| &project.outcome);
+        match outcomes.any(|outcome| matches!(outcome, Outcome::BuiltElsewhere { .. })) {
+            false => Ok(self.records.get(repository, tag).cloned()),
+            true => observe::recorded(self.registry, repository, tag).await,
         }
     }
 
@@ -159,6 +173,7 @@ fn images(
         let name = &step.impact.project;
         let image = match report.projects.get(name)?.outcome {
             Outcome::Built { digest, .. }
+            | Outcome::BuiltElsewhere { digest, .. }
             | Outcome::Reused { digest, .. }
             | Outcome::Pulled { digest, .. } => digest,
             Outcome::Failed { .. } | Outcome::Blocked { .. } | Outcome::Cancelled => return None,

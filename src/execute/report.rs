@@ -15,6 +15,11 @@ pub enum Event {
     Started {
         project: ProjectName,
     },
+    /// Another job of the run builds it.
+    Claimed {
+        project: ProjectName,
+        by: String,
+    },
     Progress {
         project: ProjectName,
         progress: Progress,
@@ -55,6 +60,13 @@ pub enum Outcome {
         steps: usize,
         /// Those of them that no build had to run, because the layer cache has them.
         cached_steps: usize,
+    },
+    /// Another job of the run built it.
+    BuiltElsewhere {
+        image: ImageRef,
+        digest: ManifestDigest,
+        /// That job; `None` if it isn't known.
+        by: Option<String>,
     },
     Reused {
         image: ImageRef,
@@ -133,6 +145,7 @@ impl Outcome {
     pub fn label(&self) -> &'static str {
         match self {
             Self::Built { .. } => "built",
+            Self::BuiltElsewhere { .. } => "built elsewhere",
             Self::Reused { .. } => "reused",
             Self::Pulled { .. } => "pulled",
             Self::Failed { .. } => "failed",
@@ -162,7 +175,9 @@ impl ProjectReport {
             Outcome::Built { image, of_platforms, digest, .. } => {
                 Some(Needed { image: image.clone(), of_platforms: of_platforms.clone(), digest: *digest })
             }
-            Outcome::Reused { image, digest } | Outcome::Pulled { image, digest, .. } => {
+            Outcome::BuiltElsewhere { image, digest, .. }
+            | Outcome::Reused { image, digest }
+            | Outcome::Pulled { image, digest, .. } => {
                 Some(Needed { image: image.clone(), of_platforms: BTreeMap::new(), digest: *digest })
             }
             Outcome::Failed(_) | Outcome::Blocked { .. } | Outcome::Cancelled => None,
@@ -172,9 +187,10 @@ impl ProjectReport {
     /// The image that dependents can use.
     pub fn image(&self) -> Option<&ImageRef> {
         match &self.outcome {
-            Outcome::Built { image, .. } | Outcome::Reused { image, .. } | Outcome::Pulled { image, .. } => {
-                Some(image)
-            }
+            Outcome::Built { image, .. }
+            | Outcome::BuiltElsewhere { image, .. }
+            | Outcome::Reused { image, .. }
+            | Outcome::Pulled { image, .. } => Some(image),
             Outcome::Failed(_) | Outcome::Blocked { .. } | Outcome::Cancelled => None,
         }
     }

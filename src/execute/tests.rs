@@ -278,6 +278,7 @@ impl World {
             parallelism: NonZeroUsize::new(parallelism).unwrap(),
             fail_fast,
             durations: &Durations::default(),
+            shard: None,
             on_event: &|_| {},
         };
         executor.execute(&self.jobs, interrupted).await

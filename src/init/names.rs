@@ -146,9 +146,11 @@ fn clashes(names: &[Name<'_>], taken: &BTreeSet<String>) -> Vec<Vec<usize>> {
     clashes
 }
 
-/// The repositories of records and taints, which no project may have.
+/// The repositories of records, taints and claims, which no project may have.
 fn reserved(workspace: &WorkspaceName) -> BTreeSet<String> {
-    [workspace.builds_repository(), workspace.taints_repository()].map(|name| name.as_str().to_owned()).into()
+    [workspace.builds_repository(), workspace.taints_repository(), workspace.claims_repository()]
+        .map(|name| name.as_str().to_owned())
+        .into()
 }
 
 /// `x` of `Dockerfile.x`, `Dockerfile-x`, `x.Dockerfile`.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::image_error::{InvalidImageRef, invalid};
-use super::{BranchName, CommitId, InputDigest, ManifestDigest, Platform, ProjectName, StageName};
+use super::{BranchName, CommitId, Fingerprint, InputDigest, ManifestDigest, Platform, ProjectName, StageName};
 
 /// A tag: 1 to 128 of `A-Z a-z 0-9 _ . -`, the first not `.` or `-`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,6 +89,17 @@ impl Tag {
     pub fn is_taint_of(&self, project: &ProjectName) -> bool {
         let is_id = |id: &str| id.len() == 8 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
         self.0.rsplit_once('.').is_some_and(|(name, id)| name == tainted_name(project) && is_id(id))
+    }
+
+    /// What begins the tags of all claims of a run and of how its builds ended.
+    pub fn claims_of_run(run: &str) -> String {
+        const MAX_RUN_BYTES: usize = 26;
+        format!("claim-{}-", slug(run, MAX_RUN_BYTES))
+    }
+
+    /// The outcome of the command that this fingerprint stands for.
+    pub fn run(key: &Fingerprint) -> Self {
+        Self(format!("run-{key}"))
     }
 
     /// Whether it is that of a branch, or of a stage of its image.

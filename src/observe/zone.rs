@@ -57,6 +57,14 @@ impl Zone {
         }
     }
 
+    /// Where the jobs of a run of this zone claim projects.
+    pub fn claims(self, workspace: &Workspace) -> RepositoryName {
+        match self {
+            Self::Protected => workspace.claims.clone(),
+            Self::Unprotected => workspace.unprotected(&workspace.settings.name.claims_repository()),
+        }
+    }
+
     /// The zones that a run of this zone reads, the one that it trusts most first.
     pub fn readable(self) -> &'static [Self] {
         match self {

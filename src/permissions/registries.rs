@@ -68,11 +68,11 @@ impl Collector<'_> {
         ecr.account.clone().filter(|_| is_own)
     }
 
-    /// The cache's repositories: images, build records and taints.
+    /// The cache's repositories: images, build records, taints and claims.
     fn cached(&self) -> Vec<String> {
-        let Workspace { cache, projects, records, taints, .. } = self.request.workspace;
+        let Workspace { cache, projects, records, taints, claims, .. } = self.request.workspace;
         let images = projects.values().map(|project| &project.repository);
-        repositories(&cache.prefix, images.chain([records, taints]))
+        repositories(&cache.prefix, images.chain([records, taints, claims]))
     }
 
     fn each_repository(
@@ -132,8 +132,9 @@ impl Collector<'_> {
         if let Some(ecr) = ecr(&workspace.cache) {
             let needs = [&READ_AND_WRITE[..], &reconciliation(&ecr.policy)].concat();
             self.each_repository(ecr, "Images", &needs, self.cached());
-            let of_taints = [Need::ListTags, Need::DeleteImages];
-            self.each_repository(ecr, "Taints", &of_taints, [workspace.taints.as_str()]);
+            let lists = [Need::ListTags, Need::DeleteImages];
+            let repositories = [workspace.taints.as_str(), workspace.claims.as_str()];
+            self.each_repository(ecr, "Taints", &lists, repositories);
             self.use_key(ecr);
             self.keep_out_unprotected(ecr);
         }
@@ -149,6 +150,8 @@ impl Collector<'_> {
             let own = format!("{}{UNPROTECTED}{ANY}", workspace.cache.prefix);
             let needs = [&READ_AND_WRITE[..], &reconciliation(&ecr.policy)].concat();
             self.each_repository(ecr, "Unprotected", &needs, [own]);
+            let claims = workspace.unprotected(&workspace.settings.name.claims_repository());
+            self.each_repository(ecr, "Claims", &[Need::ListTags, Need::DeleteImages], [claims.as_str()]);
             self.use_key(ecr);
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::deploy::LockClaim;
+use crate::lease::Claim;
 use crate::model::{ProjectName, printable};
 use crate::record::{DeployedProject, DeployedRecord, DeploymentOutcome, PastDeployment, ProjectState};
 
@@ -71,7 +71,7 @@ pub struct UnlockJson {
 }
 
 impl StatusJson {
-    pub fn new(record: &DeployedRecord, claims: &[LockClaim]) -> Self {
+    pub fn new(record: &DeployedRecord, claims: &[Claim]) -> Self {
         let in_progress = record.in_progress.as_ref().map(|it| InProgressJson {
             commit: it.commit.to_string(),
             since: it.since.to_string(),
@@ -117,14 +117,14 @@ impl HistoryJson {
 }
 
 impl UnlockJson {
-    pub fn new(environment: &str, removed: &[LockClaim]) -> Self {
+    pub fn new(environment: &str, removed: &[Claim]) -> Self {
         let removed = removed.iter().map(lock).collect();
         Self { schema: "chinampa.unlock/1", environment: environment.to_owned(), removed }
     }
 }
 
-fn lock(claim: &LockClaim) -> LockJson {
-    let LockClaim { commit, by, begun, renewed, .. } = claim;
+fn lock(claim: &Claim) -> LockJson {
+    let Claim { commit, by, begun, renewed, .. } = claim;
     LockJson {
         commit: commit.clone(),
         by: by.clone(),
@@ -134,7 +134,7 @@ fn lock(claim: &LockClaim) -> LockJson {
 }
 
 /// What an environment runs, a line for each project.
-pub fn status(record: &DeployedRecord, claims: &[LockClaim]) -> String {
+pub fn status(record: &DeployedRecord, claims: &[Claim]) -> String {
     let mut text = match record.commit {
         Some(commit) => format!("`{}` runs {}:\n", record.environment, commit.short()),
         None => format!("`{}`:\n", record.environment),
@@ -186,7 +186,7 @@ pub fn history(record: &DeployedRecord) -> String {
 }
 
 /// Whose claims were taken away.
-pub fn unlocked(environment: &str, removed: &[LockClaim]) -> String {
+pub fn unlocked(environment: &str, removed: &[Claim]) -> String {
     if removed.is_empty() {
         return format!("`{environment}` is not locked\n");
     }

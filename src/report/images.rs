@@ -108,7 +108,9 @@ pub fn kustomize(images: &Images) -> String {
 /// Images of projects that were not built or reused are left out.
 pub fn imagedefinitions(report: &BuildReport) -> Value {
     let definition = |(project, result): (&ProjectName, &ProjectReport)| {
-        let (Outcome::Built { image, digest, .. } | Outcome::Reused { image, digest }) = &result.outcome
+        let (Outcome::Built { image, digest, .. }
+        | Outcome::BuiltElsewhere { image, digest, .. }
+        | Outcome::Reused { image, digest }) = &result.outcome
         else {
             return None;
         };

@@ -76,6 +76,8 @@ struct ResultJson<'p> {
     hint: Option<&'p str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     blocked_by: Option<&'p ProjectName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    built_by: Option<&'p str>,
 }
 
 /// `chinampa.build/2`
@@ -185,7 +187,7 @@ impl<'p> BuildJson<'p> {
         let result = |name: &ProjectName| {
             let project = report.projects.get(name)?;
             let mut json = ResultJson {
-                outcome: project.outcome.label(),
+                outcome: outcome(&project.outcome),
                 seconds: project.took.as_secs_f64(),
                 image: project.image(),
                 pulled_from: None,
@@ -198,6 +200,7 @@ impl<'p> BuildJson<'p> {
                 log_tail: None,
                 hint: None,
                 blocked_by: None,
+                built_by: None,
             };
             match &project.outcome {
                 Outcome::Built { steps, cached_steps, .. } => {
@@ -221,6 +224,7 @@ impl<'p> BuildJson<'p> {
                     json.log_tail = Some(log_tail);
                     json.hint = hint.as_deref();
                 }
+                Outcome::BuiltElsewhere { by, .. } => json.built_by = by.as_deref(),
                 Outcome::Pulled { from, .. } => json.pulled_from = Some(from),
                 Outcome::Blocked { by } => json.blocked_by = Some(by),
                 Outcome::Reused { .. } | Outcome::Cancelled => {}
@@ -336,6 +340,14 @@ fn parent_change(change: &ParentChange) -> serde_json::Value {
     })
 }
 
+/// The name of an outcome in documents.
+fn outcome(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::BuiltElsewhere { .. } => "built_elsewhere",
+        other => other.label(),
+    }
+}
+
 /// One line of `--progress json`: `chinampa.event/1`.
 pub fn event(event: &Event) -> serde_json::Value {
     let mut json = serde_json::json!({ "schema": "chinampa.event/1" });
@@ -344,6 +356,11 @@ pub fn event(event: &Event) -> serde_json::Value {
         Event::Started { project } => {
             set("event", "started".into());
             set("project", project.as_str().into());
+        }
+        Event::Claimed { project, by } => {
+            set("event", "claimed".into());
+            set("project", project.as_str().into());
+            set("by", by.as_str().into());
         }
         Event::Pulling { project, image } => {
             set("event", "pulling".into());
@@ -365,7 +382,7 @@ pub fn event(event: &Event) -> serde_json::Value {
         Event::Finished { project, outcome, took } => {
             set("event", "finished".into());
             set("project", project.as_str().into());
-            set("outcome", outcome.label().into());
+            set("outcome", self::outcome(outcome).into());
             set("seconds", took.as_secs_f64().into());
         }
         Event::Progress { project, progress } => {

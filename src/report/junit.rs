@@ -34,7 +34,10 @@ pub fn xml(plan: &Plan, report: &BuildReport) -> String {
                 format!("      <skipped message=\"{} failed\"/>\n", escaped(by.as_str()))
             }
             Outcome::Cancelled => "      <skipped message=\"cancelled\"/>\n".to_owned(),
-            outcome @ (Outcome::Built { .. } | Outcome::Reused { .. } | Outcome::Pulled { .. }) => {
+            outcome @ (Outcome::Built { .. }
+            | Outcome::BuiltElsewhere { .. }
+            | Outcome::Reused { .. }
+            | Outcome::Pulled { .. }) => {
                 format!("      <system-out>{}</system-out>\n", outcome.label())
             }
         };

@@ -95,7 +95,7 @@ impl<'f> Live<'f> {
                     running.doing = vec![format!("pushing {image}")];
                 }
             }
-            Event::RetryingPush { .. } => {}
+            Event::RetryingPush { .. } | Event::Claimed { .. } => {}
             Event::Progress { project, progress } => {
                 if let Some(running) = self.running(project) {
                     running.on_progress(progress);

@@ -106,6 +106,7 @@ impl Plain {
                 self.running.insert(project.clone(), Running { since: now, ..Running::default() });
                 Self::status(event, now)
             }
+            Event::Claimed { .. } => Self::status(event, now),
             Event::Progress { project, progress: Progress::StepStarted { step } } => {
                 if let Some(running) = self.running.get_mut(project) {
                     running.steps.push(Step::new(step, now));

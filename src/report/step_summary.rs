@@ -47,7 +47,7 @@ pub fn markdown(plan: &Plan, report: &BuildReport) -> String {
 
 fn totals(report: &BuildReport) -> String {
     let mut parts = Vec::new();
-    for label in ["built", "reused", "pulled", "failed", "blocked", "cancelled"] {
+    for label in ["built", "built elsewhere", "reused", "pulled", "failed", "blocked", "cancelled"] {
         let count = report.projects.values().filter(|project| project.outcome.label() == label).count();
         if count > 0 || matches!(label, "built" | "reused") {
             parts.push(format!("{count} {label}"));
@@ -64,6 +64,7 @@ fn outcome(project: &ProjectReport) -> String {
         Outcome::Built { steps: steps @ 1.., cached_steps, .. } => {
             format!("built, {cached_steps} of {steps} steps cached")
         }
+        Outcome::BuiltElsewhere { by: Some(by), .. } => format!("built by {}", code(by)),
         other => other.label().to_owned(),
     }
 }

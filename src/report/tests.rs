@@ -20,7 +20,7 @@ use super::why_not::NearMisses;
 use super::{answers, graph, images, inputs, simulation};
 use crate::config;
 use crate::deploy::{
-    ApplyReason, Backend, Creates, DeployError, DeployPlan, DeployReport, ImageChange, LockClaim,
+    ApplyReason, Backend, Creates, DeployError, DeployPlan, DeployReport, ImageChange,
     OwnedAttribute, ProjectDeployment, ProjectError, ProjectOutcome, ProjectResult, RestartReason,
     ServiceError, ServiceWork, TerraformFolder, TerraformRoot, TerraformWork,
 };
@@ -29,6 +29,7 @@ use crate::engine::{InlineCacheFault, Progress};
 use crate::execute::{BuildReport, DockerfileLine, Event, Failure, Outcome, ProjectReport};
 use crate::graph::ProjectGraph;
 use crate::inputs::{ListedInput, ParentChange};
+use crate::lease::Claim;
 use crate::lint::{Code, Edit, EditKind, Finding, Lint, Unchecked};
 use crate::model::{
     AwsIdentity, BranchName, Change, ChangeKind, ChangedEntry, CommitId, ErrorKind, Fingerprint,
@@ -469,6 +470,7 @@ pub(super) fn workspace() -> Workspace {
     Workspace {
         records: manifest.workspace.name.builds_repository(),
         taints: "shop-taints".parse().unwrap(),
+        claims: "shop-claims".parse().unwrap(),
         settings: manifest.workspace,
         cache: manifest.cache,
         deploy: None,
@@ -737,7 +739,7 @@ fn records() -> Vec<Value> {
         ],
         ..new.clone()
     };
-    let claim = LockClaim {
+    let claim = Claim {
         commit: commit().to_string(),
         by: "job-8".to_owned(),
         begun: at,

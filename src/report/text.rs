@@ -66,6 +66,7 @@ pub fn base(head: CommitId, is_dirty: bool, base: &Base) -> String {
 pub fn event(event: &Event) -> Option<String> {
     match event {
         Event::Started { project } => Some(format!("{project}: building")),
+        Event::Claimed { project, by } => Some(format!("{project}: another job builds it, {by}")),
         Event::Pulling { project, image } => Some(format!("{project}: pulling {image}")),
         Event::Pushing { project, image } => Some(format!("{project}: pushing {image}")),
         Event::RetryingPush { project, image, error, delay } => Some(format!(
@@ -108,6 +109,9 @@ fn detail(outcome: &Outcome, took: Duration) -> String {
         Outcome::Built { steps: 0, .. } => format!(" in {}", seconds(took)),
         Outcome::Built { steps, cached_steps, .. } => {
             format!(" in {}, {cached_steps} of {steps} steps cached", seconds(took))
+        }
+        Outcome::BuiltElsewhere { by, .. } => {
+            by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default()
         }
         Outcome::Pulled { .. } => format!(" in {}", seconds(took)),
         Outcome::Blocked { by } => format!(": `{by}` failed, which it needs"),

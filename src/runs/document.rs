@@ -114,6 +114,8 @@ pub enum ProjectOutcome {
     /// The run did not get to it, or was killed before it ended.
     Unfinished,
     Built,
+    #[serde(rename = "built_elsewhere")]
+    BuiltElsewhere,
     Pulled,
     Reused,
 }
@@ -198,12 +200,13 @@ impl RunState {
 
 impl ProjectOutcome {
     /// All outcomes, the worst first.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Failed,
         Self::Blocked,
         Self::Cancelled,
         Self::Unfinished,
         Self::Built,
+        Self::BuiltElsewhere,
         Self::Pulled,
         Self::Reused,
     ];
@@ -211,6 +214,7 @@ impl ProjectOutcome {
     pub(super) fn of(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Built { .. } => Self::Built,
+            Outcome::BuiltElsewhere { .. } => Self::BuiltElsewhere,
             Outcome::Reused { .. } => Self::Reused,
             Outcome::Pulled { .. } => Self::Pulled,
             Outcome::Failed(_) => Self::Failed,
@@ -226,6 +230,7 @@ impl ProjectOutcome {
             Self::Cancelled => "cancelled",
             Self::Unfinished => "unfinished",
             Self::Built => "built",
+            Self::BuiltElsewhere => "built elsewhere",
             Self::Pulled => "pulled",
             Self::Reused => "reused",
         }

@@ -45,7 +45,9 @@ pub(super) fn end(project: &mut Project, outcome: &Outcome) {
             project.manifest = Some(digest.to_string());
             project.counted_steps = Some(Counts { all: *steps, cached: *cached_steps });
         }
-        Outcome::Reused { image, digest } | Outcome::Pulled { image, digest, .. } => {
+        Outcome::BuiltElsewhere { image, digest, .. }
+        | Outcome::Reused { image, digest }
+        | Outcome::Pulled { image, digest, .. } => {
             project.image = Some(image.to_string());
             project.manifest = Some(digest.to_string());
         }
@@ -69,6 +71,9 @@ pub(super) fn conclusion(outcome: &Outcome) -> String {
         Outcome::Failed(Failure { causes, .. }) => format!("failed: {}", causes.join(": ")),
         Outcome::Built { image, .. } => format!("built {image}"),
         Outcome::Pulled { image, .. } => format!("pulled {image}"),
-        Outcome::Reused { .. } | Outcome::Blocked { .. } | Outcome::Cancelled => outcome.label().to_owned(),
+        Outcome::BuiltElsewhere { .. }
+        | Outcome::Reused { .. }
+        | Outcome::Blocked { .. }
+        | Outcome::Cancelled => outcome.label().to_owned(),
     }
 }

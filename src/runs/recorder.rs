@@ -95,6 +95,8 @@ impl Recorder {
         let mut state = self.state();
         match event {
             Event::Started { project } => state.start(at, project),
+            // That is what the other job writes down.
+            Event::Claimed { .. } => {}
             Event::Pulling { project, image } => {
                 state.start(at, project);
                 state.step_started(at, project, &format!("pulling {image}"));

@@ -62,6 +62,8 @@ pub struct Workspace {
     pub records: RepositoryName,
     /// Where taints are kept, of all projects.
     pub taints: RepositoryName,
+    /// Where the jobs of a run claim projects.
+    pub claims: RepositoryName,
 }
 
 /// One project, read whole.

@@ -36,13 +36,15 @@ pub(super) fn workspace(
     let rebuild_all = reader.listed(&manifest.workspace.rebuild_all);
     let records = reader.repository(&manifest.workspace.name.builds_repository(), 1);
     let taints = reader.repository(&manifest.workspace.name.taints_repository(), 1);
+    let claims = reader.repository(&manifest.workspace.name.claims_repository(), 1);
     if manifest.trust.is_some() {
         reader.check_unprotected(&manifest);
     }
     let mut problems = reader.problems;
     problems.extend(found.iter().filter_map(|found| found.as_ref().err()).flatten().cloned());
     let graph = graph(&manifest, &found, &file).map_err(|cycles| problems.extend(cycles));
-    let (Ok(graph), Some(records), Some(taints), true) = (graph, records, taints, problems.is_empty()) else {
+    let repositories = records.zip(taints).zip(claims);
+    let (Ok(graph), Some(((records, taints), claims)), true) = (graph, repositories, problems.is_empty()) else {
         problems.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
         return Err(WorkspaceError::Invalid(ManifestErrors { problems, more: 0 }));
     };
@@ -66,6 +68,7 @@ pub(super) fn workspace(
         rebuild_all,
         records,
         taints,
+        claims,
     })
 }
 

@@ -9,6 +9,8 @@ pub(super) fn read(environment: CiEnvironment<'_>) -> Run {
         commit: environment.commit("BUILD_SOURCEVERSION"),
         event: event(environment),
         previous: None,
+        id: environment.joined(&["BUILD_BUILDID", "SYSTEM_JOBATTEMPT"]),
+        node: environment.get("SYSTEM_JOBPOSITIONINPHASE"),
         job: environment.first(&["SYSTEM_JOBNAME", "AGENT_JOBNAME"]),
         repository_url: environment.get("BUILD_REPOSITORY_URI"),
         is_of_codepipeline: false,

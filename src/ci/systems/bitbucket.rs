@@ -11,6 +11,8 @@ pub(super) fn read(environment: CiEnvironment<'_>) -> Run {
         commit: environment.commit("BITBUCKET_COMMIT"),
         event: event(environment),
         previous: None,
+        id: environment.joined(&["BITBUCKET_PIPELINE_UUID", "BITBUCKET_STEP_RUN_NUMBER"]),
+        node: None,
         job: environment.get("BITBUCKET_STEP_UUID"),
         repository_url: environment.get("BITBUCKET_GIT_HTTP_ORIGIN"),
         is_of_codepipeline: false,

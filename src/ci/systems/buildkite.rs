@@ -10,6 +10,8 @@ pub(super) fn read(environment: CiEnvironment<'_>) -> Run {
         commit: environment.commit("BUILDKITE_COMMIT"),
         event: event(environment),
         previous: None,
+        id: environment.joined(&["BUILDKITE_BUILD_ID", "BUILDKITE_RETRY_COUNT"]),
+        node: environment.text_of("BUILDKITE_PARALLEL_JOB"),
         job: environment.first(&["BUILDKITE_STEP_KEY", "BUILDKITE_LABEL"]),
         repository_url: environment.get("BUILDKITE_REPO"),
         is_of_codepipeline: false,

@@ -14,6 +14,8 @@ pub(super) fn read(environment: CiEnvironment<'_>) -> Run {
         commit: environment.commit("CIRCLE_SHA1"),
         event: event(environment),
         previous: compared.and_then(|compared| compared.try_map(|address| previous(&address))),
+        id: environment.get("CIRCLE_WORKFLOW_ID"),
+        node: environment.text_of("CIRCLE_NODE_INDEX"),
         job: environment.get("CIRCLE_JOB"),
         repository_url: environment.get("CIRCLE_REPOSITORY_URL"),
         is_of_codepipeline: false,

@@ -14,6 +14,8 @@ pub(super) fn read(environment: CiEnvironment<'_>) -> Run {
         commit: environment.commit("COMMIT_SHA"),
         event: event(environment),
         previous: None,
+        id: None,
+        node: None,
         job: environment.get("TRIGGER_NAME"),
         repository_url: repository_url(environment),
         is_of_codepipeline: false,

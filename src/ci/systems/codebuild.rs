@@ -13,6 +13,8 @@ pub(super) fn read(environment: CiEnvironment<'_>) -> Run {
         commit: environment.commit("CODEBUILD_RESOLVED_SOURCE_VERSION"),
         event: event(environment),
         previous: environment.abbreviated_commit("CODEBUILD_WEBHOOK_PREV_COMMIT"),
+        id: None,
+        node: None,
         job: environment.get("CODEBUILD_BUILD_ID"),
         repository_url: environment.get("CODEBUILD_SOURCE_REPO_URL"),
         is_of_codepipeline: initiator.is_some_and(|initiator| initiator.starts_with("codepipeline/")),

@@ -10,6 +10,8 @@ pub(super) fn read(environment: CiEnvironment<'_>) -> Run {
         commit: environment.commit("DRONE_COMMIT_SHA"),
         event: event(environment),
         previous: environment.abbreviated_commit("DRONE_COMMIT_BEFORE"),
+        id: environment.get("DRONE_BUILD_NUMBER"),
+        node: None,
         job: environment.get("DRONE_STEP_NAME"),
         repository_url: environment.get("DRONE_GIT_HTTP_URL"),
         is_of_codepipeline: false,

@@ -36,6 +36,8 @@ pub(super) fn read(environment: CiEnvironment<'_>) -> Run {
         commit,
         event,
         previous: payload.text("before").and_then(|before| before.try_map(|it| abbreviated_commit(&it))),
+        id: environment.joined(&["GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT"]),
+        node: None,
         job: environment.get("GITHUB_JOB"),
         repository_url: server.zip(own).map(|(server, repository)| format!("{server}/{repository}")),
         is_of_codepipeline: false,

@@ -10,6 +10,8 @@ pub(super) fn read(environment: CiEnvironment<'_>) -> Run {
         commit: environment.commit("CI_COMMIT_SHA"),
         event: event(environment),
         previous: environment.abbreviated_commit("CI_COMMIT_BEFORE_SHA"),
+        id: environment.get("CI_PIPELINE_ID"),
+        node: None,
         job: environment.get("CI_JOB_NAME"),
         repository_url: environment.get("CI_PROJECT_URL"),
         is_of_codepipeline: false,

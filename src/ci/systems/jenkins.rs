@@ -13,6 +13,8 @@ pub(super) fn read(environment: CiEnvironment<'_>) -> Run {
         commit: environment.commit("GIT_COMMIT"),
         event: event(environment),
         previous: environment.abbreviated_commit("GIT_PREVIOUS_SUCCESSFUL_COMMIT"),
+        id: environment.get("BUILD_TAG"),
+        node: None,
         job: environment.get("JOB_NAME"),
         repository_url: environment.get("GIT_URL"),
         is_of_codepipeline: false,

@@ -12,6 +12,8 @@ pub(super) fn read(environment: CiEnvironment<'_>) -> Run {
         commit: environment.commit("SEMAPHORE_GIT_SHA"),
         event,
         previous: environment.start_of_range("SEMAPHORE_GIT_COMMIT_RANGE").filter(|_| is_push),
+        id: environment.get("SEMAPHORE_PIPELINE_ID"),
+        node: None,
         job: environment.get("SEMAPHORE_JOB_NAME"),
         repository_url: environment.get("SEMAPHORE_GIT_URL"),
         is_of_codepipeline: false,

@@ -25,6 +25,8 @@ pub(super) fn read(environment: CiEnvironment<'_>) -> Run {
         commit: environment.commit("BUILD_VCS_NUMBER"),
         event: event(&parameters),
         previous: None,
+        id: None,
+        node: None,
         job: environment.get("TEAMCITY_BUILDCONF_NAME"),
         repository_url: parameters.get("vcsroot.url").cloned(),
         is_of_codepipeline: false,

@@ -12,6 +12,8 @@ pub(super) fn read(environment: CiEnvironment<'_>) -> Run {
         commit: environment.commit("TRAVIS_COMMIT"),
         event,
         previous: environment.start_of_range("TRAVIS_COMMIT_RANGE").filter(|_| is_push),
+        id: None,
+        node: None,
         job: environment.get("TRAVIS_JOB_NUMBER"),
         repository_url: environment.get("TRAVIS_REPO_SLUG").map(|slug| format!("https://github.com/{slug}")),
         is_of_codepipeline: false,

@@ -10,6 +10,8 @@ pub(super) fn read(environment: CiEnvironment<'_>) -> Run {
         commit: environment.commit("CI_COMMIT_SHA"),
         event: event(environment),
         previous: environment.abbreviated_commit("CI_PREV_COMMIT_SHA"),
+        id: environment.get("CI_PIPELINE_NUMBER"),
+        node: None,
         job: environment.get("CI_STEP_NAME"),
         repository_url: environment.get("CI_REPO_CLONE_URL"),
         is_of_codepipeline: false,

@@ -22,6 +22,9 @@ const MAX_RECORDS: u32 = 10_000;
 /// Branches on which nothing was built for so long have no layer cache of their own any more.
 const BRANCH_DAYS: u32 = 90;
 
+/// For what the jobs of a run have claimed or tried in vain: no run lasts that long.
+const CLAIM_DAYS: u32 = 3;
+
 /// For what an interrupted or failed build has left, and for stages that a newer build has replaced.
 const LEFTOVER_DAYS: u32 = 7;
 
@@ -51,6 +54,8 @@ pub(super) fn policy(purpose: Purpose, keep: NonZeroU32, lasting: &[String]) -> 
             Rule::Never("deploying-*"),
             Rule::Never("branch-*"),
             Rule::MoreThan("commit-*", MAX_RECORDS),
+            Rule::MoreThan("run-*", MAX_RECORDS),
+            Rule::Older("claim-*", CLAIM_DAYS),
             Rule::Untagged(LEFTOVER_DAYS),
         ],
         Purpose::Images(Contents::Built) => &[

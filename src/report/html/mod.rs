@@ -214,6 +214,7 @@ fn mark(outcome: ProjectOutcome) -> &'static str {
         ProjectOutcome::Cancelled => "–",
         ProjectOutcome::Unfinished => "…",
         ProjectOutcome::Built => "✓",
+        ProjectOutcome::BuiltElsewhere => "→",
         ProjectOutcome::Pulled => "↓",
         ProjectOutcome::Reused => "=",
     }

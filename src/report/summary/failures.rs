@@ -57,7 +57,11 @@ fn block(
     layout: Layout,
 ) -> Vec<StyledLine> {
     let row = Layout::row(Role::Failure, "failed").text(Role::Strong, name.as_str());
-    let row = row.plain(&format!(" after {}", time::measured(project.took)));
+    // What failed in another job took no time here.
+    let row = match project.took.is_zero() {
+        true => row,
+        false => row.plain(&format!(" after {}", time::measured(project.took))),
+    };
     let row = match &failure.at {
         Some(at) => row.plain(" at ").text(Role::Strong, &at.to_string()),
         None => row,

@@ -153,6 +153,7 @@ fn totals(report: &BuildReport) -> StyledLine {
     let mut line = StyledLine::new();
     for (label, role) in [
         ("built", Role::Success),
+        ("built elsewhere", Role::Plain),
         ("reused", Role::Plain),
         ("pulled", Role::Plain),
         ("failed", Role::Failure),

@@ -1,6 +1,7 @@
 //! The rows of images that are there now: built ones with their times, the slowest first.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use super::{Detail, Layout};
 use crate::execute::{BuildReport, Outcome, ProjectReport};
@@ -26,9 +27,25 @@ pub(super) fn rows(text: &mut StyledText, plan: &Plan, report: &BuildReport, lay
             }
         }
     }
+    elsewhere(text, &all, layout);
     for (label, role) in [("pulled", Role::Plain), ("built", Role::Success)] {
         let of_outcome = all.iter().filter(|(_, project)| project.outcome.label() == label).copied();
         listed(text, (label, role), of_outcome.collect(), layout);
+    }
+}
+
+/// What other jobs of the run built, by job.
+fn elsewhere(text: &mut StyledText, all: &[(&ProjectName, &ProjectReport)], layout: Layout) {
+    let mut of_jobs: BTreeMap<Option<&str>, Vec<&ProjectName>> = BTreeMap::new();
+    for (name, project) in all {
+        if let Outcome::BuiltElsewhere { by, .. } = &project.outcome {
+            of_jobs.entry(by.as_deref()).or_default().push(name);
+        }
+    }
+    for (by, names) in of_jobs {
+        let row = Layout::row(Role::Plain, "elsewhere").plain(&layout.names(&names));
+        let by = by.map_or_else(|| " built by another job".to_owned(), |by| format!(" built by {by}"));
+        text.push(layout.cut(row.plain(&by)));
     }
 }
 

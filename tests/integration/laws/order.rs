@@ -121,6 +121,7 @@ impl Case {
             parallelism: NonZeroUsize::new(parallelism).unwrap(),
             fail_fast: false,
             durations: &Durations::default(),
+            shard: None,
             on_event: &|_| {},
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use chinampa::internals::config::EnvironmentName;
 use chinampa::internals::deploy::{
-    ClaimId, DEFAULT_LEASE, EnvironmentLock, LockClaims, LockError, LockRequest, SystemClock,
+    DEFAULT_LEASE, EnvironmentLock, LockClaims, LockError, LockRequest,
 };
 use chinampa::internals::interruption::Interruption;
+use chinampa::internals::lease::{ClaimId, SystemClock};
 use chinampa::internals::model::CommitId;
 use chinampa::internals::registry::Registry;
 use futures_util::future::join_all;

@@ -14,10 +14,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chinampa::internals::config::ServiceConfig;
 use chinampa::internals::deploy::{
-    Clock, Deployment, Operations, ProjectDeployment, ProjectError, ServiceError, ServiceState,
+    Deployment, Operations, ProjectDeployment, ProjectError, ServiceError, ServiceState,
     TerraformError, TerraformRoot,
 };
 use chinampa::internals::interruption::Interruption;
+use chinampa::internals::lease::Clock;
 use chinampa::internals::model::{
     Fingerprint, ImageRef, Login, ManifestDigest, Platform, RepositoryName, Tag, Timestamp,
 };

@@ -1,4 +1,4 @@
-//! A deployment's claim to the lock of an environment.
+//! One claim: who does something, and how long it counts.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,18 +8,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Tag, Timestamp, printable, random_bits};
 
-/// How long a claim counts that isn't renewed, unless it says otherwise. Far longer than clocks of
-/// CI machines differ.
-pub const DEFAULT_LEASE: Duration = Duration::from_secs(15 * 60);
+/// How long a claim counts that isn't renewed and doesn't say.
+const DEFAULT_LEASE: Duration = Duration::from_secs(15 * 60);
 
 /// The shortest lease: renewals and clocks need some room.
 pub const MIN_LEASE: Duration = Duration::from_secs(10);
 
-/// A deployment's claim to the lock.
+/// A claim to do something that one process at a time does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LockClaim {
+pub struct Claim {
     pub commit: String,
-    /// Who deploys: a CI's job, or a user and a machine.
+    /// Whose it is: a CI's job, or a user and a machine.
     pub by: String,
     pub begun: Timestamp,
     pub renewed: Timestamp,
@@ -41,7 +40,7 @@ struct ClaimJson {
     lease_millis: Option<u64>,
 }
 
-/// What tells the claims of two deployments apart that begin at the same moment.
+/// What tells the claims of two processes apart that begin at the same moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimId(String);
 
@@ -63,7 +62,7 @@ impl ClaimId {
 }
 
 /// Says whose claim it is.
-impl fmt::Display for LockClaim {
+impl fmt::Display for Claim {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { commit, by, begun, renewed, .. } = self;
         write!(formatter, "commit {commit}")?;
@@ -74,7 +73,7 @@ impl fmt::Display for LockClaim {
     }
 }
 
-impl LockClaim {
+impl Claim {
     /// Whether it was not renewed for its lease.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         now.since(self.renewed) > self.lease

@@ -1,0 +1,383 @@
+//! Equal jobs of a run share its builds, with the registry as the queue.
+//!
+//! A job claims a project before it builds it, and writes down how that ended before it releases the claim. Whoever holds the only
+//! claim, and sees no end and no image afterwards, is the only one who builds it: [`crate::lease`]. Claims save work and do no more: what
+//! two jobs build of the same inputs is the same, so a job that can't claim builds all the same.
+//!
+//! All is in one repository, so that one request tells what all other jobs do. Tags are
+//! `claim-<run>-<what>.<milliseconds>-<id>` for a claim and `claim-<run>-<what>.<milliseconds>.built` or `.failed` for an end, where
+//! `<what>` stands for a repository and an input digest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use super::ended::{Ended, How};
+use super::job::Task;
+use crate::lease::{Claim, ClaimId, Claims, Clock, Contest, Lease, Terms};
+use crate::model::{Fingerprinter, ProjectName, RepositoryName, Tag, Timestamp, random_bits};
+use crate::registry::{Registry, RegistryError};
+
+/// How long a claim counts that isn't renewed, unless `CHINAMPA_CLAIM_LEASE` says otherwise.
+pub const CLAIM_LEASE: Duration = Duration::from_secs(120);
+
+/// How long a job that has nothing to build waits before it looks again at what others do. Up to as much again is added at random,
+/// so that jobs that started at once don't ask at once.
+const MAX_PAUSE: Duration = Duration::from_secs(2);
+
+/// How long the older of two claims waits for the younger one to withdraw before it looks again; up to as much again is added at random.
+const CONTEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// How often it looks. A younger one that is still there was alone before, by a clock that is ahead of this one.
+const MAX_LOOKS: usize = 5;
+
+/// How many documents are read, or deleted, at once.
+const AT_ONCE: usize = 16;
+
+/// What is older than this was left behind by jobs of a run that is over.
+const MAX_AGE: Duration = Duration::from_secs(3 * 24 * 60 * 60);
+
+/// How many of those a job removes at most.
+const MAX_REMOVED: usize = 200;
+
+const CLAIM_TYPE: &str = "application/vnd.chinampa.claim.v1+json";
+
+const END_TYPE: &str = "application/vnd.chinampa.claim.end.v1+json";
+
+/// One of the equal jobs of a run.
+pub struct Shard<'s> {
+    pub registry: &'s dyn Registry,
+    /// Where the jobs of the run claim projects.
+    pub repository: &'s RepositoryName,
+    /// What all jobs of the run share, and no other run has.
+    pub run: &'s str,
+    pub commit: String,
+    /// How other jobs name this one.
+    pub by: String,
+    pub id: ClaimId,
+    pub lease: Duration,
+    pub clock: &'s dyn Clock,
+    /// Projects that are built although the cache has an image of their inputs, which therefore tells nothing.
+    pub rebuilt: BTreeSet<ProjectName>,
+}
+
+impl fmt::Debug for Shard<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Shard").field("run", &self.run).field("by", &self.by).finish_non_exhaustive()
+    }
+}
+
+/// What is claimed: what begins the tags that are about one project's image.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Subject(String);
+
+/// What other jobs did when this one looked last.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    claims: BTreeMap<Tag, Claim>,
+    /// Claims that this job met when it wanted to claim the same, since it looked last.
+    met: BTreeMap<Subject, Claim>,
+    ends: BTreeMap<Tag, Ended>,
+}
+
+/// What came of a claim.
+#[derive(Debug)]
+pub(super) enum Turn<'l> {
+    /// This job builds.
+    Ours(Lease<'l>),
+    /// Another one does.
+    Theirs(Claim),
+    /// Another one has built, or tried to.
+    Over(Ended),
+}
+
+impl Seen {
+    /// The claim of another job that counts.
+    pub(super) fn claim(&self, subject: &Subject, now: Timestamp) -> Option<&Claim> {
+        let listed = self.claims.iter().filter(|(tag, _)| subject.has_claim(tag)).map(|(_, claim)| claim);
+        listed.chain(self.met.get(subject)).find(|claim| !claim.has_expired(now))
+    }
+
+    pub(super) fn end(&self, subject: &Subject) -> Option<&Ended> {
+        self.ends.iter().find(|(tag, _)| subject.has_end(tag)).map(|(_, ended)| ended)
+    }
+
+    pub(super) fn meet(&mut self, subject: Subject, claim: Claim) {
+        self.met.insert(subject, claim);
+    }
+}
+
+impl Subject {
+    fn rest<'t>(&self, tag: &'t Tag) -> Option<&'t str> {
+        tag.as_str().strip_prefix(&self.0)
+    }
+
+    fn has_claim(&self, tag: &Tag) -> bool {
+        self.rest(tag).is_some_and(|rest| !rest.contains('.'))
+    }
+
+    fn has_end(&self, tag: &Tag) -> bool {
+        self.rest(tag).is_some_and(|rest| rest.ends_with(".built") || rest.ends_with(".failed"))
+    }
+
+    fn end_tag(&self, at: Timestamp, how: &How) -> Tag {
+        let how = match how {
+            How::Built(_) => "built",
+            How::Failed(_) => "failed",
+        };
+        let name = format!("{}{:013}.{how}", self.0, at.as_millis());
+        name.parse().expect("a run and a fingerprint leave room in a tag")
+    }
+}
+
+impl<'s> Shard<'s> {
+    /// Makes sure that there is a place for claims, and removes what runs have left there that are long over.
+    ///
+    /// # Errors
+    /// [`RegistryError`] when the repository can't be made or listed.
+    pub async fn join(&self) -> Result<(), RegistryError> {
+        self.registry.ensure_repository(self.repository).await?;
+        let now = self.clock.now();
+        let tags = self.registry.tags(self.repository).await?;
+        let is_old = |tag: &Tag| written(tag).is_some_and(|at| now.since(at) > MAX_AGE);
+        self.remove(tags.into_iter().filter(is_old).take(MAX_REMOVED)).await;
+        Ok(())
+    }
+
+    pub(super) fn subject(&self, task: &Task) -> Subject {
+        let what = Fingerprinter::new("claim/1").field(task.repository.as_str()).field(task.digest.to_string());
+        Subject(format!("{}{}.", Tag::claims_of_run(self.run), what.finish()))
+    }
+
+    /// How long this job waits before it looks again.
+    pub(super) fn pause(&self) -> Duration {
+        jittered(self.max_pause() / 2)
+    }
+
+    /// The longest that such a pause is.
+    pub(super) fn max_pause(&self) -> Duration {
+        2 * MAX_PAUSE.min(self.lease / 10)
+    }
+
+    /// Looks at what other jobs do with these subjects. What was seen before is not read again while it counts.
+    ///
+    /// # Errors
+    /// [`RegistryError`] when the registry can't be asked.
+    pub(super) async fn look(
+        &self,
+        before: &Seen,
+        subjects: &BTreeSet<Subject>,
+    ) -> Result<Seen, RegistryError> {
+        let tags = self.registry.tags(self.repository).await?;
+        let now = self.clock.now();
+        let mut seen = Seen::default();
+        let (mut claims, mut ends) = (Vec::new(), Vec::new());
+        for tag in tags {
+            let Some(subject) = subject_of(&tag).filter(|subject| subjects.contains(subject)) else { continue };
+            if subject.has_end(&tag) {
+                match before.ends.get(&tag) {
+                    Some(ended) => drop(seen.ends.insert(tag, ended.clone())),
+                    None => ends.push(tag),
+                }
+            } else if subject.has_claim(&tag) {
+                match before.claims.get(&tag).filter(|claim| !claim.has_expired(now)) {
+                    Some(claim) => drop(seen.claims.insert(tag, claim.clone())),
+                    None => claims.push((subject, tag)),
+                }
+            }
+        }
+        let read_end = async |tag: Tag| Ok::<_, RegistryError>(self.read_end(&tag).await?.map(|ended| (tag, ended)));
+        let read: Vec<Option<(Tag, Ended)>> =
+            stream::iter(ends.into_iter().map(read_end)).buffer_unordered(AT_ONCE).try_collect().await?;
+        seen.ends.extend(read.into_iter().flatten());
+        let read_claim = async |(subject, tag): (Subject, Tag)| {
+            let claim = self.claims(&subject).read(&tag).await?;
+            Ok::<_, RegistryError>(claim.map(|claim| (tag, claim)))
+        };
+        let read: Vec<Option<(Tag, Claim)>> =
+            stream::iter(claims.into_iter().map(read_claim)).buffer_unordered(AT_ONCE).try_collect().await?;
+        seen.claims.extend(read.into_iter().flatten());
+        Ok(seen)
+    }
+
+    /// Claims a subject. However it ends, a claim that isn't the only one is taken away.
+    ///
+    /// # Errors
+    /// [`RegistryError`] when the registry can't be asked or written to.
+    pub(super) async fn claim(&self, subject: &Subject) -> Result<Turn<'s>, RegistryError> {
+        let terms = Terms {
+            commit: self.commit.clone(),
+            by: self.by.clone(),
+            id: self.id.clone(),
+            lease: self.lease,
+            renewal: self.lease / 5,
+        };
+        let lease = Lease::announce(self.claims(subject), self.clock, &terms, self.clock.now()).await?;
+        match self.contend(subject, &lease).await {
+            Ok(None) => Ok(Turn::Ours(lease)),
+            Ok(Some(turn)) => {
+                self.release(lease).await;
+                Ok(turn)
+            }
+            Err(error) => {
+                lease.withdraw_after(&error).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// `None` when the claim is the only one and nothing has ended.
+    async fn contend(
+        &self,
+        subject: &Subject,
+        lease: &Lease<'_>,
+    ) -> Result<Option<Turn<'s>>, RegistryError> {
+        for look in 1.. {
+            let tags = self.registry.tags(self.repository).await?;
+            if let Some(tag) = tags.iter().find(|tag| subject.has_end(tag))
+                && let Some(ended) = self.read_end(tag).await?
+            {
+                return Ok(Some(Turn::Over(ended)));
+            }
+            match lease.look_among(&tags).await? {
+                Contest::Alone { expired } => {
+                    lease.remove_expired(&expired).await;
+                    return Ok(None);
+                }
+                Contest::Behind(claim) => return Ok(Some(Turn::Theirs(claim))),
+                Contest::Ahead(claim) if look == MAX_LOOKS => return Ok(Some(Turn::Theirs(claim))),
+                Contest::Ahead(_) => self.clock.sleep(jittered(CONTEST_PAUSE)).await,
+            }
+        }
+        unreachable!("the last look returns")
+    }
+
+    /// Writes down how a build ended. Others find out for themselves if that can't be done: they look for the image, or try too.
+    pub(super) async fn end(&self, subject: &Subject, ended: &Ended) {
+        let tag = subject.end_tag(self.clock.now(), &ended.how);
+        let written =
+            self.registry.put_artifact(self.repository, END_TYPE, ended.to_bytes(), &[tag]).await;
+        if let Err(error) = written {
+            tracing::warn!("other jobs are not told how a build ended: {error}");
+        }
+    }
+
+    pub(super) async fn release(&self, lease: Lease<'_>) {
+        if let Err(error) = lease.release().await {
+            tracing::info!(%error, "a claim could not be taken away");
+        }
+    }
+
+    /// Takes away the claims of this job that are left, and the ends of what it `built`, which everybody can see by now.
+    ///
+    /// What failed stays, for jobs that start later; what was built anew, too, as its image was there before.
+    pub(super) async fn leave<'t>(&self, built: impl Iterator<Item = (&'t ProjectName, &'t Task)>) {
+        let shown = built.filter(|(project, _)| !self.rebuilt.contains(*project));
+        let subjects: BTreeSet<Subject> = shown.map(|(_, task)| self.subject(task)).collect();
+        let tags = match self.registry.tags(self.repository).await {
+            Ok(tags) => tags,
+            Err(error) => return tracing::info!(%error, "the claims of this job can't be taken away"),
+        };
+        let (of_run, of_job) = (Tag::claims_of_run(self.run), format!("-{}", self.id));
+        let is_own = |tag: &Tag| {
+            let is_claim = tag.as_str().starts_with(&of_run) && tag.as_str().ends_with(&of_job);
+            is_claim || subject_of(tag).is_some_and(|it| it.has_end(tag) && subjects.contains(&it))
+        };
+        self.remove(tags.into_iter().filter(is_own)).await;
+    }
+
+    /// Removes documents, as long as the registry lets that be done.
+    async fn remove(&self, tags: impl Iterator<Item = Tag>) {
+        let remove = async |tag: Tag| match self.registry.find(self.repository, &tag).await? {
+            Some(document) => self.registry.delete(self.repository, &document).await,
+            None => Ok(()),
+        };
+        let removed = stream::iter(tags.map(remove)).buffer_unordered(AT_ONCE).try_collect::<()>().await;
+        if let Err(error) = removed {
+            tracing::info!(%error, "claims stay that are no use any more");
+        }
+    }
+
+    async fn read_end(&self, tag: &Tag) -> Result<Option<Ended>, RegistryError> {
+        let document = self.registry.artifact(self.repository, tag).await?;
+        Ok(document.and_then(|document| Ended::from_bytes(&document)))
+    }
+
+    fn claims(&self, subject: &Subject) -> Claims<'s> {
+        Claims {
+            registry: self.registry,
+            repository: self.repository,
+            artifact_type: CLAIM_TYPE,
+            prefix: subject.0.clone(),
+        }
+    }
+}
+
+/// What a tag is about: up to the dot behind the fingerprint, which is followed by the time.
+fn subject_of(tag: &Tag) -> Option<Subject> {
+    let (at, _) = time_in(tag)?;
+    Some(Subject(tag.as_str()[..at].to_owned()))
+}
+
+/// When what the tag stands for was written.
+fn written(tag: &Tag) -> Option<Timestamp> {
+    Some(time_in(tag)?.1)
+}
+
+/// Where the time is in a tag, and which.
+fn time_in(tag: &Tag) -> Option<(usize, Timestamp)> {
+    const DIGITS: usize = 13;
+    let text = tag.as_str();
+    let text = text.strip_suffix(".built").or_else(|| text.strip_suffix(".failed")).unwrap_or(text);
+    let at = text.starts_with("claim-").then(|| text.rfind('.'))?? + 1;
+    let digits = text.get(at..at + DIGITS)?;
+    let millis = digits.bytes().all(|digit| digit.is_ascii_digit()).then(|| digits.parse().ok())??;
+    Some((at, Timestamp::from_millis(millis)))
+}
+
+/// From `least` to twice that.
+fn jittered(least: Duration) -> Duration {
+    let millis = u64::try_from(least.as_millis()).unwrap_or(u64::MAX);
+    least + Duration::from_millis(random_bits() % millis.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tag(text: &str) -> Tag {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_tag_tells_what_it_is_about_and_when_it_was_written() {
+        let what = "a".repeat(64);
+        let subject = Subject(format!("{}{what}.", Tag::claims_of_run("7-1")));
+        let claim = tag(&format!("claim-7-1-{what}.1700000000000-00112233445566ff"));
+        let end = subject.end_tag(Timestamp::from_millis(1_700_000_000_000), &How::Built(digest()));
+
+        assert_eq!((subject_of(&claim), subject_of(&end)), (Some(subject.clone()), Some(subject.clone())));
+        assert_eq!(written(&end), Some(Timestamp::from_millis(1_700_000_000_000)));
+        assert!(subject.has_claim(&claim) && !subject.has_end(&claim));
+        assert!(subject.has_end(&end) && !subject.has_claim(&end));
+        for other in ["claim-7-1", "claim-7-1-a.17", "commit-aa.1700000000000-1", "claim-.x700000000000"] {
+            assert_eq!(subject_of(&tag(other)), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_longest_run_leaves_room_for_a_claim() {
+        let run = "3f2a9c1b-77aa-4c2e-9b1d-0123456789ab".repeat(3);
+        let prefix = format!("{}{}.", Tag::claims_of_run(&run), "a".repeat(64));
+
+        let name = format!("{prefix}{:013}-{}", 1_700_000_000_000_u64, ClaimId::from_bits(u64::MAX));
+
+        assert!(name.parse::<Tag>().is_ok(), "{} bytes", name.len());
+    }
+
+    fn digest() -> crate::model::ManifestDigest {
+        crate::model::ManifestDigest::of(b"image")
+    }
+}
