@@ -1,8 +1,8 @@
 //! How the build of a project ended in one job of a run, written down for the other jobs.
 //!
 //! ```json
-//! {"by": "build 2", "image": "sha256:…"}
-//! {"by": "build 2", "causes": ["cannot build the image"], "step": "[2/3] RUN make", "line": "api/Dockerfile:7", "exit_code": 2}
+//! {"tag": "claim-….built", "by": "build 2", "image": "sha256:…"}
+//! {"tag": "claim-….failed", "by": "build 2", "causes": ["cannot build the image"], "step": "[2/3] RUN make", "line": "api/Dockerfile:7", "exit_code": 2}
 //! ```
 //!
 //! The output of a failed step is not in it: it stays in the log of its own job.
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::report::{DockerfileLine, Failure, Outcome};
-use crate::model::{ErrorKind, ManifestDigest, RepoPath, printable, printable_log};
+use crate::model::{ErrorKind, ManifestDigest, RepoPath, Tag, printable, printable_log};
 
 /// How a build ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,9 @@ pub(super) enum How {
 
 #[derive(Serialize, Deserialize)]
 struct EndedJson {
+    /// So that no two are one document, which would be deleted as one.
+    #[serde(default)]
+    tag: String,
     by: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     image: Option<String>,
@@ -62,8 +65,9 @@ impl Ended {
         Some(Self { by: by.to_owned(), how })
     }
 
-    pub(super) fn to_bytes(&self) -> Bytes {
+    pub(super) fn to_bytes(&self, tag: &Tag) -> Bytes {
         let none = EndedJson {
+            tag: tag.to_string(),
             by: self.by.clone(),
             image: None,
             causes: Vec::new(),
@@ -137,7 +141,7 @@ mod tests {
     fn other_jobs_read_where_and_why_a_build_failed_and_not_its_output() {
         let outcome = Outcome::Failed(failure(ErrorKind::Failed));
 
-        let document = Ended::of("build 2", &outcome).unwrap().to_bytes();
+        let document = Ended::of("build 2", &outcome).unwrap().to_bytes(&"a".parse().unwrap());
 
         assert!(!String::from_utf8_lossy(&document).contains("hunter2"));
         let read = Ended::from_bytes(&document).unwrap();

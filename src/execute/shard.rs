@@ -257,8 +257,8 @@ impl<'s> Shard<'s> {
     /// Writes down how a build ended. Others find out for themselves if that can't be done: they look for the image, or try too.
     pub(super) async fn end(&self, subject: &Subject, ended: &Ended) {
         let tag = subject.end_tag(self.clock.now(), &ended.how);
-        let written =
-            self.registry.put_artifact(self.repository, END_TYPE, ended.to_bytes(), &[tag]).await;
+        let document = ended.to_bytes(&tag);
+        let written = self.registry.put_artifact(self.repository, END_TYPE, document, &[tag]).await;
         if let Err(error) = written {
             tracing::warn!("other jobs are not told how a build ended: {error}");
         }

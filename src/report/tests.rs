@@ -400,6 +400,14 @@ fn plans() -> Vec<Value> {
             (name("api"), report(built)),
             (name("failed"), report(failed)),
             (name("pulled"), report(Outcome::Pulled { image: image(), from: image(), digest: digest() })),
+            (
+                name("elsewhere"),
+                report(Outcome::BuiltElsewhere {
+                    image: image(),
+                    digest: digest(),
+                    by: Some("build 2".to_owned()),
+                }),
+            ),
             (name("blocked"), report(Outcome::Blocked { by: name("failed") })),
         ]),
         is_interrupted: false,

@@ -16,6 +16,7 @@ mod nowhere;
 mod own_images;
 mod platforms;
 mod prune;
+mod shards;
 mod submodules;
 pub(crate) mod support;
 mod trouble;

@@ -47,7 +47,9 @@ fn records_have_rules_of_their_own() {
             "2 chinampa: keep images with tags `deploying-*`",
             "3 chinampa: keep images with tags `branch-*`",
             "4 chinampa: keep the newest 10000 images with tags `commit-*`",
-            "5 chinampa: keep images without tags for 7 days",
+            "5 chinampa: keep the newest 10000 images with tags `run-*`",
+            "6 chinampa: keep images with tags `claim-*` for 3 days",
+            "7 chinampa: keep images without tags for 7 days",
         ]
     );
 }
