@@ -17,6 +17,7 @@ use crate::lint::LintError;
 use crate::lint::write::WriteError;
 use crate::model::{ErrorKind, ImageRef, InvalidImageRef, InvalidRegion, ProjectName, Region};
 use crate::observe::ObserveError;
+use crate::once::OnceError;
 use crate::permissions::PermissionsError;
 use crate::pipeline::PipelineError;
 use crate::prune::PruneError;
@@ -138,6 +139,12 @@ pub enum Error {
     #[error(transparent)]
     Pipeline(#[from] PipelineError),
     #[error(transparent)]
+    Once(#[from] OnceError),
+    #[error("`--input {pattern}` names no file of the commit")]
+    NoInput { pattern: String },
+    #[error("`--junit` writes to the work tree, and there is none")]
+    NoWorkTree,
+    #[error(transparent)]
     Continue(#[from] ContinueError),
     #[error("`CIRCLE_CONTINUATION_KEY` is not set")]
     NoContinuationKey,
@@ -181,6 +188,7 @@ impl Error {
             Self::Runs(error) => error.kind(),
             Self::Pipeline(error) => error.kind(),
             Self::Continue(error) => error.kind(),
+            Self::Once(error) => error.kind(),
             Self::Pattern { .. }
             | Self::Image(_)
             | Self::UnknownProject { .. }
@@ -197,6 +205,8 @@ impl Error {
             | Self::Lease { .. }
             | Self::Shard { .. }
             | Self::NoRun
+            | Self::NoInput { .. }
+            | Self::NoWorkTree
             | Self::DirectiveRepository(_)
             | Self::AllowedHosts(_)
             | Self::AwsRegion(_)
@@ -246,6 +256,7 @@ impl Error {
             Self::Runs(error) => error.hint(),
             Self::Pipeline(error) => error.hint(),
             Self::Continue(error) => error.hint(),
+            Self::Once(error) => error.hint(),
             Self::NoContinuationKey => {
                 Some("CircleCI sets it in the jobs of a configuration with `setup: true`".to_owned())
             }
@@ -283,6 +294,8 @@ impl Error {
             | Self::ChosenDigest(_)
             | Self::Lease { .. }
             | Self::Shard { .. }
+            | Self::NoInput { .. }
+            | Self::NoWorkTree
             | Self::DirectiveRepository(_)
             | Self::AllowedHosts(_)
             | Self::AwsRegion(_)

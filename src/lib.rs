@@ -34,6 +34,7 @@ mod lease;
 mod lint;
 mod model;
 mod observe;
+mod once;
 mod patterns;
 mod permissions;
 mod pipeline;

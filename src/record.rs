@@ -6,6 +6,7 @@
 
 mod deployed;
 mod deployed_json;
+mod job;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,8 @@ pub use deployed::{
     AppliedSettings, DeployedProject, DeployedRecord, DeploymentOutcome, InProgress, PastDeployment,
     ProjectEnd, ProjectState,
 };
+
+pub use job::{JOB_ARTIFACT_TYPE, JobRecord};
 
 /// The media type of a build record.
 pub const ARTIFACT_TYPE: &str = "application/vnd.chinampa.build.v1+json";

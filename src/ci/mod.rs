@@ -171,6 +171,11 @@ impl CiContext {
         self.given.run.as_deref().or(self.run.id.as_deref())
     }
 
+    /// Whether a second attempt at the run has the same name, as when jobs of a pipeline of GitLab are retried.
+    pub fn attempts_share_run_id(&self) -> bool {
+        self.given.run.is_none() && self.name() == Some("GitLab CI")
+    }
+
     /// Which of several equal jobs this is, where that isn't in the job's name.
     pub fn node(&self) -> Option<&str> {
         self.run.node.as_deref()

@@ -117,8 +117,8 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         let parallelism = arguments.jobs.unwrap_or_else(processors);
         let schedule = Schedule { parallelism, fail_fast: arguments.fail_fast };
         let recorder = context.recorder(&plan, parallelism, arguments.files.logs.as_deref())?;
-        let shard = shares.as_ref().map(|shares| context.shard(shares, cache, &plan, &observed));
-        if let Some(shard) = &shard {
+        let mut shard = shares.as_ref().map(|shares| context.shard(shares, cache, &plan, &observed));
+        if let Some(shard) = &mut shard {
             shard.join().await?;
         }
         let shard = shard.as_ref();

@@ -166,6 +166,11 @@ impl Environment {
         KEPT.iter().filter_map(|name| Some(((*name).into(), env::var_os(name)?))).collect()
     }
 
+    /// What commands that are run for a project get of the environment in any case.
+    pub(super) fn of_commands(&self) -> Vec<(OsString, OsString)> {
+        ["PATH", "HOME"].iter().filter_map(|name| Some(((*name).into(), env::var_os(name)?))).collect()
+    }
+
     /// How long a claim to an environment's lock counts without being renewed: `CHINAMPA_LOCK_LEASE`.
     ///
     /// # Errors

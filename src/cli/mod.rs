@@ -39,7 +39,9 @@ mod prune;
 mod registries;
 mod report;
 mod repository_context;
+mod run;
 mod run_files;
+mod run_image;
 mod selection;
 mod setenv;
 mod shares;
@@ -99,6 +101,8 @@ enum Command {
     Build(build::Arguments),
     /// Build locally what a saved file affects, and run a program with the images.
     Watch(watch::Arguments),
+    /// Run a command for a project, once for each content of what it can read.
+    Run(run::Arguments),
     /// Promote the images of a commit, then apply Terraform and restart services, project by project.
     Deploy(deploy::Arguments),
     /// Show what an environment runs and whether a deployment is in progress.
@@ -243,6 +247,7 @@ fn run(context: &CommandContext, signals: &Signals, command: &Command) -> Result
         Command::Init(arguments) => init::run(context, arguments),
         Command::Build(arguments) => build::run(context, signals, arguments),
         Command::Watch(arguments) => watch::run(context, signals, arguments),
+        Command::Run(arguments) => run::run(context, signals, arguments),
         Command::Deploy(arguments) => deploy::run(context, signals, arguments),
         Command::Status(arguments) => status::run(context, arguments),
         Command::History(arguments) => status::history(context, arguments),

@@ -77,10 +77,24 @@ impl Output {
         self.write_stdout(text);
     }
 
+    /// Writes what a command that a person named has written to its standard output, as it is.
+    pub(super) fn raw_stdout(&self, bytes: &[u8]) {
+        self.written(write_stdout(bytes));
+    }
+
+    /// Writes what such a command has written to its standard error, as it is.
+    pub(super) fn raw_stderr(&self, bytes: &[u8]) {
+        self.written(io::stderr().write_all(bytes));
+    }
+
     fn write_stdout(&self, text: &str) {
-        match write_stdout(text) {
+        self.written(write_stdout(text.as_bytes()));
+    }
+
+    fn written(&self, written: io::Result<()>) {
+        match written {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                tracing::debug!(%error, "standard output is closed");
+                tracing::debug!(%error, "an output is closed");
             }
             Err(error) => drop(self.failed().get_or_insert(error)),
             Ok(()) => {}
@@ -166,8 +180,8 @@ impl Output {
 }
 
 /// The library's own handle takes what can't be written at all for written.
-fn write_stdout(text: &str) -> io::Result<()> {
-    File::from(io::stdout().as_fd().try_clone_to_owned()?).write_all(text.as_bytes())
+fn write_stdout(bytes: &[u8]) -> io::Result<()> {
+    File::from(io::stdout().as_fd().try_clone_to_owned()?).write_all(bytes)
 }
 
 fn workspace_error(error: &Error) -> Option<&WorkspaceError> {

@@ -15,6 +15,7 @@ use crate::registry::Registry;
 /// How this job and others of the run share a build.
 pub(super) struct Shares {
     run: String,
+    attempts_share_name: bool,
     by: String,
     lease: Duration,
     repository: RepositoryName,
@@ -49,7 +50,8 @@ impl BuildContext<'_> {
             None => environment.who(),
         };
         let repository = self.zone.claims(self.workspace);
-        Ok(Shares { run, by, lease: environment.claim_lease()?, repository })
+        let attempts_share_name = environment.ci.attempts_share_run_id();
+        Ok(Shares { run, attempts_share_name, by, lease: environment.claim_lease()?, repository })
     }
 
     pub(super) fn shard<'s>(
@@ -64,7 +66,8 @@ impl BuildContext<'_> {
         Shard {
             registry: cache,
             repository: &shares.repository,
-            run: &shares.run,
+            run: shares.run.clone(),
+            attempts_share_name: shares.attempts_share_name,
             commit: plan.head.to_string(),
             by: shares.by.clone(),
             id: ClaimId::random(),

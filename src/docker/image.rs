@@ -16,6 +16,8 @@ use crate::model::ManifestDigest;
 pub(crate) struct EngineImage {
     pub(crate) id: ManifestDigest,
     pub(crate) labels: HashMap<String, String>,
+    /// Where its programs start; the root where it doesn't say.
+    pub(crate) working_folder: Option<String>,
 }
 
 /// `GET /images/{name}/json` (Docker Engine API, "Inspect an image").
@@ -31,6 +33,8 @@ struct Inspected {
 struct Config {
     #[serde(rename = "Labels")]
     labels: Option<HashMap<String, String>>,
+    #[serde(rename = "WorkingDir")]
+    working_dir: Option<String>,
 }
 
 impl Docker {
@@ -55,7 +59,9 @@ impl EngineImage {
         let inspected: Inspected =
             serde_json::from_slice(answer).map_err(|error| unexpected(error.into()))?;
         let id = inspected.id.parse().map_err(|error| unexpected(Box::new(error)))?;
-        Ok(Self { id, labels: inspected.config.and_then(|config| config.labels).unwrap_or_default() })
+        let (labels, working_folder) =
+            inspected.config.map(|config| (config.labels, config.working_dir)).unwrap_or_default();
+        Ok(Self { id, labels: labels.unwrap_or_default(), working_folder })
     }
 }
 

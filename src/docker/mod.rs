@@ -6,6 +6,7 @@
 mod address;
 mod address_error;
 mod config;
+mod container;
 mod context;
 mod host;
 mod image;
@@ -33,6 +34,7 @@ pub use address::{EngineAddress, EngineSettings};
 pub use address_error::AddressError;
 pub use config::{DockerConfig, DockerConfigError};
 pub use host::{DockerHost, InvalidDockerHost};
+pub(crate) use container::{ContainerFile, ContainerStream, NewContainer};
 pub(crate) use image::EngineImage;
 pub use info::EngineInfo;
 pub(crate) use json_lines::JsonLines;

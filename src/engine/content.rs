@@ -67,7 +67,7 @@ impl ContentError {
 
 /// Opens each repository once. Not for use in async code: it blocks.
 #[derive(Default)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     repositories: HashMap<PathBuf, BlobReader>,
 }
 
@@ -89,7 +89,7 @@ impl Reader {
     /// # Errors
     /// A file outside of git that is not what was planned is found out after its last chunk at
     /// the latest: what was sent before is not to be used then.
-    pub(super) fn read<E: From<ContentError>>(
+    pub(crate) fn read<E: From<ContentError>>(
         &mut self,
         content: &Content,
         send: impl FnMut(Bytes) -> Result<(), E>,

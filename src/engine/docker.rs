@@ -32,6 +32,10 @@ impl DockerEngine {
         Ok(Self { docker, inline_cache_fault, platform })
     }
 
+    pub(crate) fn docker(&self) -> &Docker {
+        &self.docker
+    }
+
     async fn remove_name(&self, name: &ImageRef) -> Result<(), EngineError> {
         match self.docker.bollard().remove_image(&name.to_string(), None::<RemoveImageOptions>, None).await {
             Ok(_) | Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(()),

@@ -28,6 +28,7 @@ use async_trait::async_trait;
 use crate::model::{ImageRef, Login, ManifestDigest, Platform, Secret, StageName};
 
 pub use content::ContentError;
+pub(crate) use content::Reader as ContentReader;
 pub use context::{Content, Context, ContextError, ContextFile, check_link};
 pub use docker::DockerEngine;
 pub use error::EngineError;

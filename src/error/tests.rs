@@ -214,6 +214,23 @@ fn each_variant_of_each_error_has_its_kind() {
         WatchError::Start { program: "x".to_owned(), source: io() } => Environment,
         WatchError::End(io()) => Environment,
     ]);
+    let in_container = |source| OnceError::StartContainer { program: "x".to_owned(), source };
+    let refused = DockerError::Refused { request: "start a container", status: 404, message: String::new() };
+    let unexpected = || DockerError::Unexpected { about: "a container", source: "no".into() };
+    check!("once/error.rs", OnceError, [
+        OnceError::NoImage { project: project() } => Failed,
+        OnceError::Start { program: "x".to_owned(), source: io::ErrorKind::NotFound.into() } => Input,
+        OnceError::Start { program: "x".to_owned(), source: io() } => Environment,
+        in_container(refused) => Input,
+        in_container(unexpected()) => Environment,
+        OnceError::Write { path: path(), source: io() } => Environment,
+        OnceError::Wait(io()) => Environment,
+        OnceError::Git(no_git()) => Environment,
+        OnceError::Prepare(PrepareError::Git(no_git())) => Environment,
+        OnceError::Content(ContentError::NotAFile { path: "/a".into() }) => Input,
+        OnceError::Docker(unexpected()) => Environment,
+        OnceError::Engine(EngineError::Docker(unexpected())) => Environment,
+    ]);
     check!("prune/observe.rs", PruneError, [
         PruneError::NotARegistry => Input,
         PruneError::Read { repository: repository(), source: missing().into() } => Environment,
@@ -621,6 +638,9 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::Fix(WriteError::Differs { file: path() }) => Input,
         Error::Simulate(SimulateError::Git(no_git())) => Environment,
         Error::Runs(RunsError::NoSuchRun { number: 1, kept: None }) => Input,
+        Error::Once(OnceError::NoImage { project: project() }) => Failed,
+        Error::NoInput { pattern: "x".to_owned() } => Input,
+        Error::NoWorkTree => Input,
         Error::Start(io()) => Environment,
         Error::Answer(io()) => Environment,
     ]);

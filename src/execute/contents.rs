@@ -14,33 +14,41 @@ use crate::inputs::{InputContent, InputFile};
 use crate::model::{CommitId, FileMode, ProjectName, RepoPath};
 
 /// The contents of the inputs of one tree.
-pub(super) struct Contents<'p> {
+pub struct Contents<'p> {
     snapshot: &'p Snapshot<'p>,
     lfs: LfsStore<'p>,
     fetching: Fetching,
 }
 
+impl std::fmt::Debug for Contents<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Contents").field("fetching", &self.fetching).finish_non_exhaustive()
+    }
+}
+
 /// A file that the context of a build may have.
-pub(super) struct FoundFile {
+#[derive(Debug)]
+pub struct FoundFile {
     /// From the repository root.
-    pub(super) path: RepoPath,
-    pub(super) mode: FileMode,
-    pub(super) content: FoundContent,
+    pub path: RepoPath,
+    pub mode: FileMode,
+    pub content: FoundContent,
 }
 
 /// Where a file's content is read from, or where a link leads.
-pub(super) enum FoundContent {
+#[derive(Debug)]
+pub enum FoundContent {
     File(Content),
     Link(Vec<u8>),
 }
 
 impl<'p> Contents<'p> {
-    pub(super) fn new(snapshot: &'p Snapshot<'p>, fetching: Fetching) -> Result<Self, GitError> {
+    pub fn new(snapshot: &'p Snapshot<'p>, fetching: Fetching) -> Result<Self, GitError> {
         Ok(Self { snapshot, lfs: snapshot.repository().lfs_store(fetching.lfs)?, fetching })
     }
 
     /// Fetches the blobs that a partial clone lacks, all at once.
-    pub(super) fn fetch(&self, files: &[InputFile]) -> Result<(), GitError> {
+    pub fn fetch(&self, files: &[InputFile]) -> Result<(), GitError> {
         let committed = files.iter().filter(|file| file.mode != FileMode::Submodule);
         self.snapshot.repository().fetch_from_promisor(committed.filter_map(|file| match file.content {
             InputContent::Committed(id) | InputContent::Lfs(id) => Some(id),
@@ -52,7 +60,7 @@ impl<'p> Contents<'p> {
     ///
     /// # Errors
     /// [`PrepareError`] for what isn't here.
-    pub(super) fn files(
+    pub fn files(
         &self,
         project: &ProjectName,
         file: &InputFile,

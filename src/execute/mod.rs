@@ -37,6 +37,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
+pub use contents::{Contents, FoundContent, FoundFile};
 pub use forecast::Forecast;
 pub use job::{Destination, Job, Pull, Tags, Task, TaskVariant, Work};
 pub use names::LocalRun;

@@ -15,8 +15,8 @@ impl LocalRun {
         Self(format!("{:016x}", random_bits()))
     }
 
-    /// What the Dockerfiles of this run call a project's image, which has this name in the engine.
-    pub(super) fn parent(&self, image: &ImageRef) -> ImageRef {
+    /// What this run calls a project's image, which has this name in the engine.
+    pub fn parent(&self, image: &ImageRef) -> ImageRef {
         temporary(&image.repository, Tag::parent(&self.0))
     }
 }

@@ -44,6 +44,8 @@ const MAX_REMOVED: usize = 200;
 
 const CLAIM_TYPE: &str = "application/vnd.chinampa.claim.v1+json";
 
+const JOINED_TYPE: &str = "application/vnd.chinampa.claim.joined.v1+text";
+
 const END_TYPE: &str = "application/vnd.chinampa.claim.end.v1+json";
 
 /// One of the equal jobs of a run.
@@ -52,7 +54,9 @@ pub struct Shard<'s> {
     /// Where the jobs of the run claim projects.
     pub repository: &'s RepositoryName,
     /// What all jobs of the run share, and no other run has.
-    pub run: &'s str,
+    pub run: String,
+    /// Whether a second attempt at the run has the same name.
+    pub attempts_share_name: bool,
     pub commit: String,
     /// How other jobs name this one.
     pub by: String,
@@ -135,20 +139,35 @@ impl Subject {
 impl<'s> Shard<'s> {
     /// Makes sure that there is a place for claims, and removes what runs have left there that are long over.
     ///
+    /// Where attempts share a name, each job notes that it has started. One that finds a note of its own is started again, and from then on
+    /// its run is the attempt of that number: what failed before is tried again.
+    ///
     /// # Errors
     /// [`RegistryError`] when the repository can't be made or listed.
-    pub async fn join(&self) -> Result<(), RegistryError> {
+    pub async fn join(&mut self) -> Result<(), RegistryError> {
         self.registry.ensure_repository(self.repository).await?;
         let now = self.clock.now();
         let tags = self.registry.tags(self.repository).await?;
         let is_old = |tag: &Tag| written(tag).is_some_and(|at| now.since(at) > MAX_AGE);
-        self.remove(tags.into_iter().filter(is_old).take(MAX_REMOVED)).await;
+        self.remove(tags.iter().filter(|tag| is_old(tag)).take(MAX_REMOVED).cloned()).await;
+        if self.attempts_share_name {
+            let job = Fingerprinter::new("job/1").field(&self.by).finish();
+            let job = Subject(format!("{}{job}.", Tag::claims_of_run(&self.run)));
+            let before = tags.iter().filter(|tag| job.rest(tag).is_some_and(|rest| rest.ends_with(".joined")));
+            let attempt = before.count() + 1;
+            let note = format!("{}{:013}.joined", job.0, now.as_millis());
+            let tag: Tag = note.parse().expect("a run and a fingerprint leave room in a tag");
+            self.registry.put_artifact(self.repository, JOINED_TYPE, note.into(), &[tag]).await?;
+            if attempt > 1 {
+                self.run = format!("{}-attempt-{attempt}", self.run);
+            }
+        }
         Ok(())
     }
 
     pub(super) fn subject(&self, task: &Task) -> Subject {
         let what = Fingerprinter::new("claim/1").field(task.repository.as_str()).field(task.digest.to_string());
-        Subject(format!("{}{}.", Tag::claims_of_run(self.run), what.finish()))
+        Subject(format!("{}{}.", Tag::claims_of_run(&self.run), what.finish()))
     }
 
     /// How long this job waits before it looks again.
@@ -280,7 +299,7 @@ impl<'s> Shard<'s> {
             Ok(tags) => tags,
             Err(error) => return tracing::info!(%error, "the claims of this job can't be taken away"),
         };
-        let (of_run, of_job) = (Tag::claims_of_run(self.run), format!("-{}", self.id));
+        let (of_run, of_job) = (Tag::claims_of_run(&self.run), format!("-{}", self.id));
         let is_own = |tag: &Tag| {
             let is_claim = tag.as_str().starts_with(&of_run) && tag.as_str().ends_with(&of_job);
             is_claim || subject_of(tag).is_some_and(|it| it.has_end(tag) && subjects.contains(&it))
@@ -330,7 +349,7 @@ fn written(tag: &Tag) -> Option<Timestamp> {
 fn time_in(tag: &Tag) -> Option<(usize, Timestamp)> {
     const DIGITS: usize = 13;
     let text = tag.as_str();
-    let text = text.strip_suffix(".built").or_else(|| text.strip_suffix(".failed")).unwrap_or(text);
+    let text = [".built", ".failed", ".joined"].iter().find_map(|end| text.strip_suffix(end)).unwrap_or(text);
     let at = text.starts_with("claim-").then(|| text.rfind('.'))?? + 1;
     let digits = text.get(at..at + DIGITS)?;
     let millis = digits.bytes().all(|digit| digit.is_ascii_digit()).then(|| digits.parse().ok())??;

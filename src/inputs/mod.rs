@@ -7,6 +7,7 @@ mod digest;
 mod filters;
 mod index;
 mod list;
+mod matching;
 mod taken_by;
 
 use std::cell::RefCell;
@@ -23,6 +24,7 @@ pub use digest::digests;
 pub use filters::{LfsChange, filtered, lfs_changes};
 pub use index::{InputIndex, Projects};
 pub use list::{ListedInput, list};
+pub use matching::matching;
 pub use taken_by::TakenBy;
 
 use crate::git::{EntryKind, GitError, Snapshot, WalkedFile, is_attributes_file};

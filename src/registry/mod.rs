@@ -6,6 +6,7 @@ mod answer;
 mod auth;
 mod authorization;
 mod blobs;
+mod content;
 pub mod copy;
 mod credentials;
 mod credentials_error;

@@ -11,7 +11,7 @@ use super::{CredentialsSource, MAX_ARTIFACT_BYTES, Registry, RegistryError, Repo
 use crate::model::{Host, ImageRef, Login, ManifestDigest, Platform, RepositoryName, Tag};
 
 /// Configurations of images have some kilobytes.
-const MAX_CONFIG_BYTES: usize = 4 << 20;
+pub(super) const MAX_CONFIG_BYTES: usize = 4 << 20;
 
 /// What a tag stands for while it is taken away.
 const UNTAGGED_TYPE: &str = "application/vnd.chinampa.untagged.v1+text";

@@ -14,6 +14,7 @@ pub mod html;
 pub mod images;
 pub mod init;
 pub mod inputs;
+pub mod job;
 pub mod json;
 pub mod junit;
 pub mod lint;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::deployment::DeployJson;
 use super::doctor::{Check, DoctorJson};
 use super::environment::{HistoryJson, StatusJson, UnlockJson};
+use super::job::{JobJson, JobOutcome};
 use super::json::{BuildJson, PlanJson, event};
 use super::lint::LintJson;
 use super::prune::PruneJson;
@@ -36,11 +37,12 @@ use crate::model::{
     Fingerprinter, ImageRef, InputDigest, ManifestDigest, ObjectId, ProjectName, RepoPath, Timestamp,
 };
 use crate::observe::{Base, Changes, Image, Reason};
+use crate::once::Ended;
 use crate::patterns::Patterns;
 use crate::plan::{Action, Build, Impact, Plan, ProjectImpact, Step};
 use crate::prune::{Removal, Removals};
 use crate::record::{
-    AppliedSettings, BuildRecord, DeployedProject, DeployedRecord, DeploymentOutcome, InProgress,
+    AppliedSettings, BuildRecord, DeployedProject, DeployedRecord, DeploymentOutcome, InProgress, JobRecord,
     PastDeployment, ProjectState, RecordedImage,
 };
 use crate::registry::RepositoryChange;
@@ -119,6 +121,7 @@ fn documents() -> Vec<Value> {
     all.extend(runs());
     all.extend(diagnoses());
     all.extend(prunings());
+    all.extend(jobs());
     all
 }
 
@@ -512,6 +515,7 @@ fn events() -> Vec<Value> {
             text: "a warning".to_owned(),
             url: Some("https://a.example".to_owned()),
         }),
+        Event::Claimed { project: project(), by: "build 2".to_owned() },
         Event::Pulling { project: project(), image: image() },
         Event::Pushing { project: project(), image: image() },
         Event::RetryingPush {
@@ -764,6 +768,30 @@ fn records() -> Vec<Value> {
         value(UnlockJson::new("dev", &[claim])),
     ];
     stored.chain(shown).collect()
+}
+
+fn jobs() -> Vec<Value> {
+    let record = JobRecord {
+        key: fingerprint(),
+        project: name("api"),
+        name: "test".to_owned(),
+        commit: commit(),
+        by: "job-7".to_owned(),
+        at: Timestamp::from_millis(1_795_896_900_000),
+        took: Duration::from_secs(1),
+        junit: Some(b"<a/>".to_vec()),
+    };
+    let without_file = JobRecord { junit: None, ..record.clone() };
+    let ran = |ended| JobOutcome::Ran { ended, took: Duration::from_secs(1), not_recorded: None };
+    let project = name("api");
+    let outcomes = [
+        (Some(fingerprint()), JobOutcome::Skipped(&record)),
+        (Some(fingerprint()), ran(Ended::Exited { code: 0 })),
+        (None, ran(Ended::Killed { signal: 9 })),
+    ];
+    let shown = outcomes.iter().map(|(key, outcome)| value(JobJson::new(&project, "test", *key, outcome)));
+    let stored = [&record, &without_file].map(|record| serde_json::from_slice(&record.to_bytes()).unwrap());
+    shown.chain(stored).collect()
 }
 
 /// A document that lacks a field, has one too many, or has one of another type, is noticed.

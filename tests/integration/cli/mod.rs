@@ -34,6 +34,7 @@ mod protected;
 mod repositories;
 mod requests;
 mod revisions;
+mod shards;
 mod signals;
 mod simulate;
 mod submodules;

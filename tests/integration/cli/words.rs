@@ -24,6 +24,7 @@ fn help_lists_the_commands() {
                               repository
       build                   Build the images that are missing from the cache
       watch                   Build locally what a saved file affects, and run a program with the images
+      run                     Run a command for a project, once for each content of what it can read
       deploy                  Promote the images of a commit, then apply Terraform and restart services,
                               project by project
       status                  Show what an environment runs and whether a deployment is in progress

@@ -6,6 +6,7 @@ mod contexts;
 mod dockerfiles;
 mod engine_store;
 mod identity;
+mod jobs;
 mod lfs;
 mod lifecycle;
 mod local;

@@ -242,3 +242,27 @@ fn a_job_that_is_interrupted_leaves_its_projects_to_others() {
     let second = start(&shop, "interrupted", "build 2", &[]).end();
     assert_eq!(with_outcome(&second.json(), "built"), names(["lib"]), "{second}");
 }
+
+#[test]
+fn a_job_of_a_pipeline_of_gitlab_that_is_retried_tries_again_what_failed() {
+    let mut shop = Shop::new().cache(Cache::oci());
+    shop.world.write("lib/f", shop.prefix.clone());
+    shop = shop.projects(&[("lib", "FROM chinampa/base:1\nCOPY f /f\nRUN echo this failed; exit 7\n", "")]);
+    let head = shop.world.git(["rev-parse", "HEAD"]);
+    for (name, value) in [("CI", "true"), ("GITLAB_CI", "true"), ("CI_PIPELINE_ID", "7"), ("CI_COMMIT_SHA", &head)] {
+        shop.world.set(name, value);
+    }
+    shop.world.set("CI_COMMIT_BRANCH", "main");
+    let job = |name: &str| -> Answer {
+        let mut command = shop.world.command(["build", "--shard", "--json"]);
+        command.env("CI_JOB_NAME", name).output().unwrap().into()
+    };
+
+    let (first, second) = (job("images 1/2"), job("images 2/2"));
+    let (first_again, second_again) = (job("images 1/2"), job("images 2/2"));
+
+    let is_told = |answer: &Answer| answer.stdout.contains("the build failed in another job of this run");
+    assert!([&first, &second, &first_again, &second_again].iter().all(|answer| answer.exit == 4), "{first}");
+    assert_eq!([is_told(&first), is_told(&second)], [false, true], "{first}{second}");
+    assert_eq!([is_told(&first_again), is_told(&second_again)], [false, true], "{first_again}{second_again}");
+}

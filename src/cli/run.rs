@@ -1,0 +1,353 @@
+//! `run`: a command that is run once for each content of what it can read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use super::repository_context::{RepositoryContext, Uncommitted};
+use super::run_image::FoundImage;
+use super::signals::Signals;
+use super::{CommandContext, selection, wait_for};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::git::{Download, Fetching, Snapshot, SubmoduleFetch};
+use crate::inputs::{self, InputFile};
+use crate::interruption::Interruption;
+use crate::model::{Fingerprint, InputDigest, ProjectName, RepoPath, Secret, Tag, Timestamp};
+use crate::observe::Zone;
+use crate::once::key::{Job, Subject};
+use crate::once::{self, Checkout, Ended, MAX_JUNIT_BYTES, Process};
+use crate::record::{JOB_ARTIFACT_TYPE, JobRecord};
+use crate::registry::Registry;
+use crate::report::job::{self as report, JobJson, JobOutcome};
+use crate::workspace::Workspace;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Project that the command is run for.
+    project: String,
+    /// Name of the job, which tells several commands of a project apart.
+    #[arg(long, value_name = "JOB")]
+    name: String,
+    /// Run in a container of the project's image, instead of a checkout of the project's inputs.
+    #[arg(long)]
+    in_image: bool,
+    /// Pattern of files that the command reads besides the project's inputs.
+    #[arg(long = "input", value_name = "PATTERN")]
+    inputs: Vec<String>,
+    /// Environment variable that the command gets.
+    #[arg(long = "env", value_name = "NAME", value_parser = variable_name)]
+    variables: Vec<String>,
+    /// JUnit file that the command writes, relative to the folder that it runs in; it is copied to the project's folder.
+    #[arg(long, value_name = "FILE", value_parser = relative_file)]
+    junit: Option<RepoPath>,
+    /// Program to run, with its arguments.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+fn variable_name(name: &str) -> Result<String, &'static str> {
+    match name.is_empty() || name.contains(['=', '\0']) {
+        true => Err("the name of a variable is expected"),
+        false => Ok(name.to_owned()),
+    }
+}
+
+fn relative_file(path: &str) -> Result<RepoPath, &'static str> {
+    let path = RepoPath::new(path.as_bytes()).ok().filter(|path| !path.is_root());
+    path.ok_or("a path without `..` is expected, relative to the folder that the command runs in")
+}
+
+/// What a command is run for, and with what.
+pub(super) struct RunContext<'r> {
+    pub(super) command: &'r CommandContext,
+    pub(super) repo: &'r RepositoryContext,
+    pub(super) workspace: &'r Workspace,
+    pub(super) zone: Zone,
+    pub(super) project: &'r ProjectName,
+    /// The project's.
+    pub(super) digest: InputDigest,
+    snapshot: &'r Snapshot<'r>,
+    arguments: &'r Arguments,
+    /// The project's inputs, and all declared files.
+    files: Vec<InputFile>,
+    declared: Vec<InputFile>,
+    pub(super) variables: BTreeMap<String, Option<Secret>>,
+}
+
+/// What a command that was run has left.
+struct Ran {
+    ended: Ended,
+    took: Duration,
+    junit: Option<Vec<u8>>,
+}
+
+pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Arguments) -> Result<Exit, Error> {
+    let CommandContext { options, environment, .. } = command;
+    let repo = RepositoryContext::new(options, environment, Uncommitted::Included)?;
+    let snapshot = repo.snapshot();
+    let workspace = Workspace::read(&snapshot, &repo.source)?;
+    let project = selection::project(&workspace, &arguments.project)?;
+    let context = RunContext::new(command, &repo, &snapshot, &workspace, &project, arguments)?;
+    if arguments.junit.is_some() && repo.repository.work_dir().is_none() {
+        return Err(Error::NoWorkTree);
+    }
+    let orderly = signals.orderly().map_err(Error::Start)?;
+    wait_for(context.run(&orderly))
+}
+
+impl<'r> RunContext<'r> {
+    fn new(
+        command: &'r CommandContext,
+        repo: &'r RepositoryContext,
+        snapshot: &'r Snapshot<'r>,
+        workspace: &'r Workspace,
+        project: &'r ProjectName,
+        arguments: &'r Arguments,
+    ) -> Result<Self, Error> {
+        let needed = workspace.graph.with_needs(std::slice::from_ref(project));
+        let needed: BTreeSet<ProjectName> = needed.into_iter().cloned().collect();
+        let mut files = inputs::files(workspace, &needed, snapshot, repo.repository.work_dir())?;
+        let digest = inputs::digests(workspace, &files)[project];
+        let declared = declared(snapshot, &arguments.inputs)?;
+        let mut files = files.remove(project).expect("it was asked for");
+        files.extend(declared.iter().cloned());
+        files.sort_by(|one, other| one.path.cmp(&other.path));
+        files.dedup_by(|one, other| one.path == other.path);
+        let environment = &command.environment;
+        let variables = arguments.variables.iter().map(|name| (name.clone(), environment.secret(name)));
+        Ok(Self {
+            command,
+            repo,
+            workspace,
+            zone: repo.zone(snapshot, workspace)?,
+            project,
+            digest,
+            snapshot,
+            arguments,
+            files,
+            declared,
+            variables: variables.collect(),
+        })
+    }
+
+    async fn run(&self, interruption: &Interruption) -> Result<Exit, Error> {
+        let arguments = self.arguments;
+        let is_trusted = self.repo.trust.is_trusted();
+        let cache = self.cache().await?;
+        let image = match (arguments.in_image, &cache) {
+            (true, Some(cache)) => Some(self.image(&**cache).await?),
+            _ => None,
+        };
+        let subject = match &image {
+            None => Some(Subject::Checkout(self.digest)),
+            Some(image) => image.content.map(Subject::Image),
+        };
+        let key = subject.map(|subject| self.key(subject));
+        if let (Some(key), Some(cache), true) = (key, &cache, is_trusted)
+            && let Some(record) = self.find(&**cache, key).await
+        {
+            if let Some(junit) = &record.junit {
+                self.write_junit(junit)?;
+            }
+            self.say(Some(key), &JobOutcome::Skipped(&record));
+            return Ok(Exit::Done);
+        }
+        let ran = match &image {
+            Some(image) => self.run_in_image(image, interruption).await?,
+            None => self.run_in_checkout(interruption).await?,
+        };
+        if let Some(junit) = &ran.junit {
+            self.write_junit(junit)?;
+        }
+        let not_recorded = match (key, &cache) {
+            (Some(key), Some(cache)) => self.record(&**cache, key, &ran).await,
+            _ => Some("the cache could not be read".to_owned()),
+        };
+        let not_recorded = not_recorded.as_deref();
+        self.say(key, &JobOutcome::Ran { ended: ran.ended, took: ran.took, not_recorded });
+        Ok(match ran.ended {
+            Ended::Exited { code: 0 } => Exit::Done,
+            Ended::Exited { .. } | Ended::Killed { .. } => Exit::Failed,
+            Ended::Interrupted => Exit::Interrupted,
+        })
+    }
+
+    /// `None` if it can't be used, and the command can do without.
+    async fn cache(&self) -> Result<Option<Box<dyn Registry>>, Error> {
+        match super::registries::registry(&self.workspace.cache, &self.command.environment).await {
+            Ok(cache) => Ok(Some(cache)),
+            Err(error) if self.arguments.in_image => Err(error),
+            Err(error) => {
+                tracing::warn!("the command is run, as the cache cannot be read: {error}");
+                Ok(None)
+            }
+        }
+    }
+
+    fn key(&self, subject: Subject) -> Fingerprint {
+        let Arguments { name, command, junit, .. } = self.arguments;
+        Job {
+            project: self.project,
+            name,
+            subject,
+            folder: self.folder(),
+            command,
+            inputs: &self.declared,
+            variables: &self.variables,
+            junit: junit.as_ref(),
+        }
+        .key()
+    }
+
+    /// The project's.
+    fn folder(&self) -> &RepoPath {
+        &self.workspace.projects[self.project].config.path.value
+    }
+
+    /// The record of the same job; a look-up that fails finds none.
+    async fn find(&self, cache: &dyn Registry, key: Fingerprint) -> Option<JobRecord> {
+        for zone in self.zone.readable() {
+            match cache.artifact(&zone.records(self.workspace), &Tag::run(&key)).await {
+                Ok(document) => {
+                    let record = document.and_then(|document| JobRecord::from_bytes(&document, key));
+                    if record.is_some() {
+                        return record;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!("the command is run, as its record cannot be read: {error}");
+                }
+            }
+        }
+        None
+    }
+
+    /// Records what passed, unless that must not be; returns why not.
+    async fn record(&self, cache: &dyn Registry, key: Fingerprint, ran: &Ran) -> Option<String> {
+        if !ran.ended.is_success() {
+            return Some("it did not pass".to_owned());
+        }
+        if !self.repo.trust.is_trusted() {
+            return Some("this run is not trusted".to_owned());
+        }
+        if self.repo.is_dirty {
+            return Some("there are uncommitted changes".to_owned());
+        }
+        if self.arguments.junit.is_some() && ran.junit.is_none() {
+            let mebibytes = MAX_JUNIT_BYTES >> 20;
+            return Some(format!("the command wrote no JUnit file, or one of more than {mebibytes} MiB"));
+        }
+        let record = JobRecord {
+            key,
+            project: self.project.clone(),
+            name: self.arguments.name.clone(),
+            commit: self.repo.head.commit,
+            by: self.command.environment.who(),
+            at: Timestamp::now(),
+            took: ran.took,
+            junit: ran.junit.clone(),
+        };
+        let repository = self.zone.records(self.workspace);
+        let written = async {
+            cache.ensure_repository(&repository).await?;
+            cache
+                .put_artifact(&repository, JOB_ARTIFACT_TYPE, record.to_bytes().into(), &[Tag::run(&key)])
+                .await
+        };
+        written.await.err().map(|error| format!("the cache cannot be written to: {error}"))
+    }
+
+    async fn run_in_image(&self, image: &FoundImage, interruption: &Interruption) -> Result<Ran, Error> {
+        let Arguments { command, junit, .. } = self.arguments;
+        let output = &self.command.output;
+        let to_stderr = self.command.options.json;
+        let on_output = |stream, bytes: &[u8]| match stream {
+            once::Stream::Stdout if !to_stderr => output.raw_stdout(bytes),
+            once::Stream::Stdout | once::Stream::Stderr => output.raw_stderr(bytes),
+        };
+        let run = once::ImageRun {
+            engine: &image.engine,
+            image: image.image.clone(),
+            command,
+            variables: &self.variables,
+            junit: junit.as_ref(),
+        };
+        let started = Instant::now();
+        let (ended, junit) = run.run(interruption, &on_output).await?;
+        Ok(Ran { ended, took: started.elapsed(), junit })
+    }
+
+    async fn run_in_checkout(&self, interruption: &Interruption) -> Result<Ran, Error> {
+        let CommandContext { environment, options, .. } = self.command;
+        let fetching = match self.repo.trust.is_trusted() {
+            true => Fetching { submodules: SubmoduleFetch::NotAsked, lfs: Download::Allowed },
+            false => Fetching { submodules: SubmoduleFetch::Untrusted, lfs: Download::Untrusted },
+        };
+        let parent = environment.temporary_folder();
+        let checkout =
+            Checkout::new(self.snapshot, fetching, self.project, &self.files, self.folder(), &parent)?;
+        let set = self.variables.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+        let set = set.map(|(name, value)| (OsString::from(name), OsString::from(value.reveal())));
+        let process = Process {
+            command: &self.arguments.command,
+            folder: checkout.working_folder(),
+            environment: environment.of_commands().into_iter().chain(set).collect(),
+            stdout: if options.json { Stdio::from(std::io::stderr()) } else { Stdio::inherit() },
+        };
+        let started = Instant::now();
+        let ended = once::run_process(process, interruption).await?;
+        let took = started.elapsed();
+        let junit = match &self.arguments.junit {
+            None => None,
+            Some(path) => checkout.written(path).unwrap_or_else(|error| {
+                tracing::warn!("cannot read `{path}`, which the command wrote: {error}");
+                None
+            }),
+        };
+        Ok(Ran { ended, took, junit })
+    }
+
+    /// Writes the file to the project's folder of the work tree.
+    fn write_junit(&self, content: &[u8]) -> Result<(), Error> {
+        let (Some(junit), Some(work_tree)) = (&self.arguments.junit, self.repo.repository.work_dir()) else {
+            return Ok(());
+        };
+        let path = work_tree.join(self.folder().to_os_path()).join(junit.to_os_path());
+        let folder = path.parent().expect("a file is in a folder");
+        let written = std::fs::create_dir_all(folder)
+            .and_then(|()| tempfile::NamedTempFile::new_in(folder))
+            .and_then(|mut file| file.write_all(content).and_then(|()| file.persist(&path).map_err(|it| it.error)));
+        written.map(drop).map_err(|source| Error::Write { path, source })
+    }
+
+    fn say(&self, key: Option<Fingerprint>, outcome: &JobOutcome<'_>) {
+        let name = &self.arguments.name;
+        let CommandContext { options, output, .. } = self.command;
+        if options.json {
+            output.json(&JobJson::new(self.project, name, key, outcome));
+        } else {
+            output.status(&report::text(self.project, name, outcome));
+        }
+    }
+}
+
+/// The files that patterns name, each of which has to name some.
+fn declared(snapshot: &Snapshot<'_>, patterns: &[String]) -> Result<Vec<InputFile>, Error> {
+    if patterns.is_empty() {
+        return Ok(Vec::new());
+    }
+    let patterns = selection::patterns(patterns)?;
+    let files = inputs::matching(snapshot, &patterns)?;
+    let names_none = |pattern: &&crate::patterns::Pattern| {
+        !pattern.is_negated() && !files.iter().any(|file| pattern.matches(&file.path))
+    };
+    match patterns.lines().iter().find(names_none) {
+        Some(pattern) => Err(Error::NoInput { pattern: pattern.text().to_owned() }),
+        None => Ok(files),
+    }
+}
