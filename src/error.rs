@@ -150,6 +150,8 @@ pub enum Error {
     NoContinuationKey,
     #[error("only the pipeline of GitHub Actions is a file that can be checked")]
     NothingToCheck,
+    #[error("`--imagedetail` is about one project, and {projects} are built")]
+    ImageDetail { projects: usize },
     #[error("`{path}` is there already")]
     StarterExists { path: &'static str },
     #[error("cannot start")]
@@ -212,6 +214,7 @@ impl Error {
             | Self::AwsRegion(_)
             | Self::NoContinuationKey
             | Self::NothingToCheck
+            | Self::ImageDetail { .. }
             | Self::StarterExists { .. } => ErrorKind::Input,
             Self::Untrusted { .. } => ErrorKind::Failed,
             // A name that a person typed.
@@ -260,6 +263,7 @@ impl Error {
             Self::NoContinuationKey => {
                 Some("CircleCI sets it in the jobs of a configuration with `setup: true`".to_owned())
             }
+            Self::ImageDetail { .. } => Some("name the project whose service is deployed".to_owned()),
             Self::StarterExists { .. } => Some("`--force` replaces it".to_owned()),
             Self::NothingToCheck => {
                 Some("the other CIs get a pipeline for each commit, which `ci generate` prints".to_owned())

@@ -58,6 +58,9 @@ pub(super) struct Arguments {
     /// Write the images by digest to this file, as ECS actions of CodePipeline read them.
     #[arg(long, value_name = "FILE", conflicts_with = "local")]
     imagedefinitions: Option<PathBuf>,
+    /// Write the image of the one named project to this file, as the blue/green action of CodePipeline for ECS reads it.
+    #[arg(long, value_name = "FILE", conflicts_with = "local")]
+    imagedetail: Option<PathBuf>,
     #[command(flatten)]
     files: RunFiles,
 }
@@ -75,6 +78,11 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
     let snapshot = repo.snapshot();
     let workspace = Workspace::read(&snapshot, &repo.source)?;
     let selected = selection::selected(&workspace, &arguments.projects)?;
+    let of_image_detail = arguments.imagedetail.as_deref().map(|file| {
+        let project = selection::only(&workspace, &arguments.projects)?;
+        Ok::<_, Error>((file, project))
+    });
+    let of_image_detail = of_image_detail.transpose()?;
     let named = arguments.force.then_some(&*arguments.projects);
     let force = selection::forced(&workspace, named, &repo.directives(&workspace)?)?;
     let context = BuildContext::new(command, &repo, &snapshot, &workspace, arguments.local)?;
@@ -141,12 +149,13 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         arguments.files.write(&run, &context.store(), &report)?;
         recorded?;
         written?;
-        if let (Some(file), Destination::Shared(_), None) =
-            (&arguments.imagedefinitions, &context.destination, report.kind())
-        {
-            let text = images::imagedefinitions(&report).to_string();
-            let failed = |source| Error::Write { path: file.clone(), source };
-            std::fs::write(file, text + "\n").map_err(failed)?;
+        if let (Destination::Shared(_), None) = (&context.destination, report.kind()) {
+            let definitions =
+                arguments.imagedefinitions.as_deref().map(|file| (file, images::imagedefinitions(&report)));
+            let detail = of_image_detail
+                .as_ref()
+                .and_then(|(file, project)| Some((*file, images::imagedetail(&report, project)?)));
+            build_outputs::write_documents(definitions.into_iter().chain(detail))?;
         }
         Ok(report.kind().map_or(Exit::Done, Exit::from))
     })

@@ -4,6 +4,8 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::CommandContext;
 use crate::error::Error;
 use crate::execute::BuildReport;
@@ -38,4 +40,16 @@ pub(super) fn write(
             .map_err(|source| Error::Write { path: path.to_owned(), source }),
         None => Ok(()),
     }
+}
+
+/// Writes documents that other programs read, each to its file.
+///
+/// # Errors
+/// [`Error::Write`] for the first that can't be written.
+pub(super) fn write_documents<'f>(documents: impl Iterator<Item = (&'f Path, Value)>) -> Result<(), Error> {
+    for (path, document) in documents {
+        let failed = |source| Error::Write { path: path.to_owned(), source };
+        fs::write(path, format!("{document}\n")).map_err(failed)?;
+    }
+    Ok(())
 }

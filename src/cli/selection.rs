@@ -19,6 +19,19 @@ pub(super) fn selected(workspace: &Workspace, names: &[String]) -> Result<BTreeS
     Ok(workspace.graph.with_needs(&named).into_iter().cloned().collect())
 }
 
+/// The one project that is named, or that there is.
+///
+/// # Errors
+/// [`Error::ImageDetail`] when there are others.
+pub(super) fn only(workspace: &Workspace, names: &[String]) -> Result<ProjectName, Error> {
+    match (names, workspace.projects.len()) {
+        ([name], _) => project(workspace, name),
+        ([], 1) => Ok(workspace.projects.keys().next().expect("it has one").clone()),
+        ([], projects) => Err(Error::ImageDetail { projects }),
+        (names, _) => Err(Error::ImageDetail { projects: names.len() }),
+    }
+}
+
 /// Finds a project by the name that a person typed.
 pub(super) fn project(workspace: &Workspace, name: &str) -> Result<ProjectName, Error> {
     let known = name.parse::<ProjectName>().ok().filter(|name| workspace.projects.contains_key(name));

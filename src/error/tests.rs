@@ -595,6 +595,7 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::Watch(WatchError::Bare) => Input,
         Error::Prune(PruneError::NotARegistry) => Input,
         Error::NothingToCheck => Input,
+        Error::ImageDetail { projects: 2 } => Input,
         Error::StarterExists { path: "a" } => Input,
         Error::Init(InitError::AlreadyThere { path: path() }) => Input,
         Error::Observe(ObserveError::Record(missing())) => Environment,

@@ -6,7 +6,8 @@
 use super::identifiers::{Rule, identifiers};
 use super::yaml::{Yaml, table, table_of};
 use super::{
-    Deployment, GATE, Pipeline, PipelineError, Rendered, Setup, System, Trusted, Work, script, unused,
+    Deployment, GATE, Pipeline, PipelineError, Rendered, Setup, System, Trusted, Work, script, untrusted_job,
+    unused,
 };
 use crate::config::CiJob;
 use crate::model::ProjectName;
@@ -23,7 +24,7 @@ pub(super) fn render(pipeline: &Pipeline) -> Result<Rendered, PipelineError> {
     let setup = &pipeline.setup;
     match &pipeline.work {
         Work::Untrusted => {
-            let step = step(setup, &CiJob::default(), (GATE, "gate"), "chinampa build", None, Vec::new());
+            let step = step(setup, &untrusted_job(), (GATE, "gate"), "chinampa build", None, Vec::new());
             Ok(Rendered { text: uploads(&[Yaml::Table(step)]), notes: Vec::new() })
         }
         Work::Trusted(trusted) => render_trusted(setup, trusted),

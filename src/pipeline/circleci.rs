@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use super::identifiers::{Rule, identifiers};
 use super::yaml::{Yaml, table, table_of};
-use super::{Deployment, GATE, Pipeline, Rendered, Setup, System, Trusted, Work, script, unused};
+use super::{
+    Deployment, GATE, Pipeline, Rendered, Setup, System, Trusted, Work, script, untrusted_job, unused,
+};
 use crate::config::CiJob;
 use crate::model::ProjectName;
 
@@ -20,7 +22,7 @@ pub(super) fn render(pipeline: &Pipeline) -> Rendered {
     let setup = &pipeline.setup;
     match &pipeline.work {
         Work::Untrusted => {
-            let job = job(setup, &CiJob::default(), "chinampa build", None);
+            let job = job(setup, &untrusted_job(), "chinampa build", None);
             let jobs = vec![(GATE.to_owned(), job)];
             Rendered { text: document(jobs, vec![GATE.into()]), notes: Vec::new() }
         }

@@ -5,7 +5,9 @@
 
 use super::identifiers::{Rule, identifiers};
 use super::yaml::{Yaml, table, table_of};
-use super::{Deployment, GATE, Pipeline, Rendered, Setup, System, Trusted, Work, script, unused};
+use super::{
+    Deployment, GATE, Pipeline, Rendered, Setup, System, Trusted, Work, script, untrusted_job, unused,
+};
 use crate::config::CiJob;
 use crate::model::ProjectName;
 
@@ -16,13 +18,13 @@ const WINDOW: usize = 45;
 const RULE: Rule = Rule { more: "", max_bytes: 120, reserved: &[] };
 
 /// The variable that tells a build of the graph what it is for.
-const ARGUMENTS: &str = "CHINAMPA_ARGUMENTS";
+pub(super) const ARGUMENTS: &str = "CHINAMPA_ARGUMENTS";
 
 pub(super) fn render(pipeline: &Pipeline) -> Rendered {
     let setup = &pipeline.setup;
     match &pipeline.work {
         Work::Untrusted => {
-            let graph = vec![build(GATE, &CiJob::default(), "build", Vec::new())];
+            let graph = vec![build(GATE, &untrusted_job(), "build", Vec::new())];
             Rendered { text: document(setup, graph), notes: Vec::new() }
         }
         Work::Trusted(trusted) => render_trusted(setup, trusted),

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::yaml::{Yaml, table, table_of};
 use super::{
-    Deployment, GATE, Job, Pipeline, PipelineError, Rendered, Setup, System, Trusted, Work, script, unused,
+    Deployment, GATE, Job, Pipeline, PipelineError, Rendered, Setup, System, Trusted, Work, script,
+    untrusted_job, unused,
 };
 use crate::config::CiJob;
 use crate::model::ProjectName;
@@ -27,7 +28,7 @@ pub(super) fn render(pipeline: &Pipeline) -> Result<Rendered, PipelineError> {
         Work::Untrusted => {
             let job = table([("extends", ".job".into()), ("script", vec!["chinampa build"].into())]);
             let entries =
-                vec![(".job".to_owned(), template(setup, &CiJob::default())), (GATE.to_owned(), job)];
+                vec![(".job".to_owned(), template(setup, &untrusted_job())), (GATE.to_owned(), job)];
             Rendered { text: document(&["test".to_owned()], entries), notes: Vec::new() }
         }
         Work::Trusted(trusted) => render_trusted(setup, trusted),

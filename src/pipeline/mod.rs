@@ -246,6 +246,12 @@ impl PipelineError {
 /// The name of the gate, and of the one job of an untrusted run: the check that a repository requires.
 const GATE: &str = "gate";
 
+/// On what the one job of an untrusted run runs. It says so itself: a CI that starts it from here may say less about the run.
+fn untrusted_job() -> CiJob {
+    let environment = [("CHINAMPA_TRUST".to_owned(), "untrusted".to_owned())].into();
+    CiJob { environment, ..CiJob::default() }
+}
+
 /// Which settings of jobs a CI has no word for: a sentence for each that is used.
 fn unused(system: System, trusted: &Trusted, keys: &[&str]) -> Vec<String> {
     let settings = || trusted.jobs.iter().map(|job| &job.settings).chain([&trusted.settings]);

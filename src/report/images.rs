@@ -108,15 +108,28 @@ pub fn kustomize(images: &Images) -> String {
 /// Images of projects that were not built or reused are left out.
 pub fn imagedefinitions(report: &BuildReport) -> Value {
     let definition = |(project, result): (&ProjectName, &ProjectReport)| {
-        let (Outcome::Built { image, digest, .. }
-        | Outcome::BuiltElsewhere { image, digest, .. }
-        | Outcome::Reused { image, digest }) = &result.outcome
-        else {
-            return None;
-        };
-        Some(json!({ "name": project, "imageUri": image.pinned(*digest).to_string() }))
+        Some(json!({ "name": project, "imageUri": pinned(result)?.to_string() }))
     };
     report.projects.iter().filter_map(definition).collect()
+}
+
+/// What CodePipeline's blue/green action for ECS reads: one image.
+///
+/// `None` if the project was not built or reused.
+pub fn imagedetail(report: &BuildReport, project: &ProjectName) -> Option<Value> {
+    let image = pinned(report.projects.get(project)?)?;
+    Some(json!({ "ImageURI": image.to_string() }))
+}
+
+/// The image of a project that was built or reused, by digest.
+fn pinned(result: &ProjectReport) -> Option<ImageRef> {
+    let (Outcome::Built { image, digest, .. }
+    | Outcome::BuiltElsewhere { image, digest, .. }
+    | Outcome::Reused { image, digest }) = &result.outcome
+    else {
+        return None;
+    };
+    Some(image.pinned(*digest))
 }
 
 /// Such as `API_V2_IMAGE` for `api.v2`.
@@ -188,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn definitions_for_ecs_name_images_by_digest_and_leave_out_what_is_not_there() {
+    fn documents_for_ecs_name_images_by_digest_and_leave_out_what_is_not_there() {
         let (image, digest) = images(&["api"]).into_values().next().unwrap();
         let reports = [("api", Outcome::Reused { image, digest }), ("web", Outcome::Cancelled)];
         let report = |(project, outcome): (&str, Outcome)| {
@@ -196,15 +209,20 @@ mod tests {
         };
         let projects = reports.map(report).into();
 
-        let definitions = imagedefinitions(&BuildReport {
+        let report = BuildReport {
             projects,
             is_interrupted: false,
             took: std::time::Duration::ZERO,
             saved: None,
             inline_cache_fault: None,
-        });
+        };
+
+        let definitions = imagedefinitions(&report);
 
         let image = format!("r.example:5000/shop/api@sha256:{}", "a".repeat(64));
         assert_eq!(definitions, json!([{ "name": "api", "imageUri": image }]));
+        let detail = |project: &str| imagedetail(&report, &project.parse().unwrap());
+        assert_eq!(detail("api"), Some(json!({ "ImageURI": image })));
+        assert_eq!(detail("web"), None);
     }
 }

@@ -94,7 +94,7 @@ fn is_there(name: &str) -> bool {
         _ => vec![root().join("tests/integration").join(program), root().join("tests").join(program)],
     };
     let test = format!(
-        r"#\[(?:tokio::)?test(?:\([^)]*\))?\]\s+(?:async )?fn {name}\(|on_each_engine!\([^)]*\b{name}\b"
+        r"#\[(?:tokio::)?test(?:\([^)]*\))?\]\s+(?:async )?fn {name}\(|(?:on_each_engine|in_each_ci)!\([^)]*\b{name}\b"
     );
     let test = Regex::new(&test).unwrap();
     let sources = folders.iter().flat_map(|folder| files(folder, "rs"));

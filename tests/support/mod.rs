@@ -3,11 +3,13 @@
 pub(crate) mod aws;
 pub(crate) mod bed;
 pub(crate) mod chromium;
+pub(crate) mod ci;
 pub(crate) mod ecr_limits;
 pub(crate) mod engines;
 pub(crate) mod iam;
 pub(crate) mod lfs;
 pub(crate) mod memory_registry;
+pub(crate) mod numbers;
 pub(crate) mod proxy;
 pub(crate) mod scripted;
 pub(crate) mod shop;

@@ -82,12 +82,20 @@ impl CiInputs {
     /// The files that a CI begins with.
     pub(super) fn starter(&self, system: System) -> Starter {
         let Workspace { settings, ci, cache, .. } = &self.workspace;
+        let of_default = |environment: &EnvironmentConfig| {
+            let branch = environment.rule.branch.as_ref();
+            environment.approval
+                && branch.is_some_and(|pattern| pattern.matches(settings.default_branch.as_str()))
+        };
+        let approvals = self.environments().filter(|(_, environment)| of_default(environment));
+        let approvals: Vec<EnvironmentName> = approvals.map(|(name, _)| name.clone()).collect();
         let request = starter::Request {
             workspace: settings.name.as_str(),
             default_branch: settings.default_branch.as_str(),
             cache_prefix: &cache.prefix,
             setup: &Setup::new(ci, self.history()),
             job: &ci.job,
+            approvals: &approvals,
         };
         Starter::new(system, request)
     }

@@ -5,7 +5,11 @@ use crate::pipeline::yaml::{Yaml, table, table_of};
 use crate::pipeline::{System, circleci};
 
 pub(super) fn starter(Request { setup, job, .. }: Request<'_>) -> Starter {
-    let commands = ["chinampa ci generate circleci > /tmp/next.yml", "chinampa ci continue /tmp/next.yml"];
+    let commands = [
+        "pipeline=$(mktemp)",
+        "chinampa ci generate circleci > \"$pipeline\"",
+        "chinampa ci continue \"$pipeline\"",
+    ];
     let lines = generate(setup, System::CircleCi, &commands).join("\n") + "\n";
     let run = table([("run", table([("name", "Generate the pipeline".into()), ("command", lines.into())]))]);
     let image = job.image.as_deref().unwrap_or(circleci::MACHINE);

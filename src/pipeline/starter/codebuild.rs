@@ -3,41 +3,26 @@
 //! A starter generates the build graph of a push and starts it as a batch of another project. Pull requests have a project of their
 //! own, with a role that only reads. The buildspecs of the starter and of pull requests are in the template: a commit can't change them.
 
-use super::{File, Request, Starter, generate, header};
+use super::cloudformation::{attribute, parameter, reference, resource, statement, substituted};
+use super::codebuild_project::{Grants, buildspec, environment, of_cache, role};
+use super::{File, Request, Starter, codepipeline, generate, header};
 use crate::pipeline::yaml::{Yaml, table, table_of};
 use crate::pipeline::{System, script};
 
-/// The image of builds: it has a Docker engine.
-const IMAGE: &str = "aws/codebuild/amazonlinux-x86_64-standard:5.0";
-
-const READ: [&str; 4] =
-    ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:ListImages"];
-
-const WRITE: [&str; 9] = [
-    "ecr:CompleteLayerUpload",
-    "ecr:CreateRepository",
-    "ecr:DescribeRepositories",
-    "ecr:GetLifecyclePolicy",
-    "ecr:InitiateLayerUpload",
-    "ecr:PutImage",
-    "ecr:PutLifecyclePolicy",
-    "ecr:UploadLayerPart",
-    "ecr:TagResource",
-];
-
 pub(super) fn starter(request: Request<'_>) -> Starter {
-    let Request { workspace, default_branch, cache_prefix, setup, .. } = request;
+    let Request { workspace, default_branch, setup, .. } = request;
     let name = |purpose: &str| format!("{workspace}-{purpose}");
     let start = format!(
         "aws codebuild start-build-batch --project-name {} --source-version \"$CODEBUILD_RESOLVED_SOURCE_VERSION\" \
-         --buildspec-override file:///tmp/images.yml --environment-variables-override \
+         --buildspec-override \"file://$pipeline\" --environment-variables-override \
          \"name=CHINAMPA_COMMIT,value=$CODEBUILD_RESOLVED_SOURCE_VERSION\" \"name=$CHINAMPA_REF,value=$CHINAMPA_NAME\"",
         script::quoted(&name("images"))
     );
     let commands = [
         "case $CODEBUILD_WEBHOOK_HEAD_REF in refs/tags/*) CHINAMPA_REF=CHINAMPA_TAG ;; *) CHINAMPA_REF=CHINAMPA_BRANCH ;; esac",
         "CHINAMPA_NAME=${CODEBUILD_WEBHOOK_HEAD_REF#refs/*/}",
-        "chinampa ci generate codebuild > /tmp/images.yml",
+        "pipeline=$(mktemp)",
+        "chinampa ci generate codebuild > \"$pipeline\"",
         &start,
     ];
     let of_starter = buildspec(generate(setup, System::CodeBuild, &commands));
@@ -57,21 +42,13 @@ pub(super) fn starter(request: Request<'_>) -> Starter {
         ("TimeoutInMins", 480.into()),
         ("Restrictions", table([("MaximumBuildsAllowed", reference("MaximumBuilds"))])),
     ]);
-    let ecr = |actions: &[&str]| {
-        let resource =
-            format!("arn:${{AWS::Partition}}:ecr:*:${{AWS::AccountId}}:repository/{cache_prefix}*");
-        statement(actions, substituted(&resource))
-    };
-    let token = statement(&["ecr:GetAuthorizationToken"], "*".into());
-    let writes: Vec<&str> = READ.into_iter().chain(WRITE).collect();
     let batch = |actions: &[&str]| statement(actions, arn_of_project(&name("images")));
+    let mut of_starter_role = of_cache(request, Grants::Read);
+    of_starter_role.push(batch(&["codebuild:StartBuildBatch"]));
     let resources = [
-        ("ImagesRole", role(&name("images"), vec![token.clone(), ecr(&writes)])),
-        (
-            "StarterRole",
-            role(&name("starter"), vec![token.clone(), ecr(&READ), batch(&["codebuild:StartBuildBatch"])]),
-        ),
-        ("PullRequestsRole", role(&name("pull-requests"), vec![token, ecr(&READ)])),
+        ("ImagesRole", role(&name("images"), of_cache(request, Grants::Write))),
+        ("StarterRole", role(&name("starter"), of_starter_role)),
+        ("PullRequestsRole", role(&name("pull-requests"), of_cache(request, Grants::Read))),
         (
             "BatchRole",
             role("", vec![batch(&["codebuild:StartBuild", "codebuild:StopBuild", "codebuild:RetryBuild"])]),
@@ -90,14 +67,7 @@ pub(super) fn starter(request: Request<'_>) -> Starter {
             ),
         ),
     ];
-    let parameter = |kind: &str, description: &str, default: Option<Yaml>| {
-        table_of([
-            ("Type", Some(kind.into())),
-            ("Description", Some(description.into())),
-            ("Default", default),
-        ])
-    };
-    let parameters = table([
+    let parameters = vec![
         (
             "Repository",
             parameter(
@@ -114,34 +84,34 @@ pub(super) fn starter(request: Request<'_>) -> Starter {
                 Some(100.into()),
             ),
         ),
+    ];
+    let pipeline = codepipeline::parts(request);
+    let named = |entries: Vec<(&str, Yaml)>, more: Vec<(&str, Yaml)>| {
+        let all = entries.into_iter().chain(more);
+        Yaml::Table(all.map(|(name, value)| (name.to_owned(), value)).collect())
+    };
+    let has_conditions = !pipeline.conditions.is_empty();
+    let document = table_of([
+        ("AWSTemplateFormatVersion", Some(Yaml::Text("2010-09-09".to_owned()))),
+        ("Description", Some(format!("Builds the images of {workspace}").into())),
+        ("Parameters", Some(named(parameters, pipeline.parameters))),
+        ("Conditions", Some(named(pipeline.conditions, Vec::new())).filter(|_| has_conditions)),
+        ("Resources", Some(named(resources.to_vec(), pipeline.resources))),
     ]);
-    let document = table([
-        ("AWSTemplateFormatVersion", Yaml::Text("2010-09-09".to_owned())),
-        ("Description", format!("Builds the images of {workspace}").into()),
-        ("Parameters", parameters),
-        ("Resources", table(resources)),
-    ]);
+    let notes = [
+        "create a stack: `aws cloudformation deploy --template-file codebuild.yml --stack-name <name> --capabilities CAPABILITY_IAM --parameter-overrides Repository=<URL>`",
+        "CodeBuild needs access to the repository first: a connection or a token (`aws codebuild import-source-credentials`)",
+        "superseded batches go on: CodeBuild has no setting that stops them",
+        "the role of the builds may write to the cache, and to nothing else: add what deployments need",
+    ];
     Starter {
         files: vec![File { path: "codebuild.yml", text: header(setup, "codebuild") + &document.document() }],
-        notes: vec![
-            "create a stack: `aws cloudformation deploy --template-file codebuild.yml --stack-name <name> --capabilities CAPABILITY_IAM --parameter-overrides Repository=<URL>`",
-            "CodeBuild needs access to the repository first: a connection or a token (`aws codebuild import-source-credentials`)",
-            "superseded batches go on: CodeBuild has no setting that stops them",
-            "the role of the builds may write to the cache, and to nothing else: add what deployments need",
-        ],
+        notes: notes.into_iter().chain(pipeline.notes).collect(),
     }
 }
 
-fn buildspec(commands: Vec<String>) -> Yaml {
-    let document = table([
-        ("version", Yaml::Decimal("0.2")),
-        ("phases", table([("build", table([("commands", commands.into())]))])),
-    ]);
-    document.document().into()
-}
-
 fn project(
-    Request { job, .. }: Request<'_>,
+    request: Request<'_>,
     name: &str,
     role: &str,
     buildspec: Yaml,
@@ -153,16 +123,11 @@ fn project(
         ("Location", Some(reference("Repository"))),
         // A build record moves to descendants only, which takes the history.
         ("GitCloneDepth", Some(0.into())),
-        ("ReportBuildStatus", webhook.is_some().then(|| true.into())),
+        ("ReportBuildStatus", Some(true.into())),
         ("BuildSpec", Some(buildspec)),
     ]);
-    let environment = table([
-        ("Type", "LINUX_CONTAINER".into()),
-        ("Image", job.image.as_deref().unwrap_or(IMAGE).into()),
-        ("ComputeType", job.machine.as_deref().unwrap_or("BUILD_GENERAL1_MEDIUM").into()),
-        // A Docker engine needs it; whoever starts a batch builds nothing.
-        ("PrivilegedMode", (!name.ends_with("-starter")).into()),
-    ]);
+    // Whoever starts a batch builds nothing.
+    let environment = environment(request, !name.ends_with("-starter"));
     let groups = |groups: &[Vec<Yaml>]| Yaml::List(groups.iter().cloned().map(Yaml::List).collect());
     let triggers =
         webhook.map(|filters| table([("Webhook", true.into()), ("FilterGroups", groups(filters))]));
@@ -175,35 +140,7 @@ fn project(
         ("Triggers", triggers),
         ("BuildBatchConfig", batch),
     ]);
-    table([("Type", "AWS::CodeBuild::Project".into()), ("Properties", properties)])
-}
-
-/// A role of CodeBuild; with a project's name, it may write that project's log.
-fn role(project: &str, mut statements: Vec<Yaml>) -> Yaml {
-    if !project.is_empty() {
-        let log = format!(
-            "arn:${{AWS::Partition}}:logs:${{AWS::Region}}:${{AWS::AccountId}}:log-group:/aws/codebuild/{project}"
-        );
-        let logs = Yaml::List(vec![substituted(&log), substituted(&format!("{log}:*"))]);
-        statements
-            .push(statement(&["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], logs));
-    }
-    let policy = |statements| {
-        table([("Version", Yaml::Text("2012-10-17".to_owned())), ("Statement", Yaml::List(statements))])
-    };
-    let trust = table([
-        ("Effect", "Allow".into()),
-        ("Principal", table([("Service", "codebuild.amazonaws.com".into())])),
-        ("Action", "sts:AssumeRole".into()),
-    ]);
-    let inline = table([("PolicyName", "chinampa".into()), ("PolicyDocument", policy(statements))]);
-    let properties =
-        table([("AssumeRolePolicyDocument", policy(vec![trust])), ("Policies", Yaml::List(vec![inline]))]);
-    table([("Type", "AWS::IAM::Role".into()), ("Properties", properties)])
-}
-
-fn statement(actions: &[&str], resource: Yaml) -> Yaml {
-    table([("Effect", "Allow".into()), ("Action", actions.to_vec().into()), ("Resource", resource)])
+    resource("AWS::CodeBuild::Project", properties)
 }
 
 fn arn_of_project(project: &str) -> Yaml {
@@ -214,18 +151,6 @@ fn arn_of_project(project: &str) -> Yaml {
 
 fn filter(kind: &str, pattern: &str) -> Yaml {
     table([("Type", kind.into()), ("Pattern", pattern.into())])
-}
-
-fn reference(name: &str) -> Yaml {
-    table([("Ref", name.into())])
-}
-
-fn attribute(resource: &str, name: &str) -> Yaml {
-    table([("Fn::GetAtt", vec![resource, name].into())])
-}
-
-fn substituted(text: &str) -> Yaml {
-    table([("Fn::Sub", text.into())])
 }
 
 /// A text as a regular expression.

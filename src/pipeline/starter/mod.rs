@@ -4,11 +4,14 @@
 
 mod buildkite;
 mod circleci;
+mod cloudformation;
 mod codebuild;
+mod codebuild_project;
+mod codepipeline;
 mod gitlab;
 
 use super::{Setup, System, script};
-use crate::config::CiJob;
+use crate::config::{CiJob, EnvironmentName};
 
 /// What starters are made from.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +22,8 @@ pub struct Request<'r> {
     pub cache_prefix: &'r str,
     pub setup: &'r Setup,
     pub job: &'r CiJob,
+    /// The environments to which commits of the default branch are deployed when a person agrees.
+    pub approvals: &'r [EnvironmentName],
 }
 
 /// A file, from the repository root.

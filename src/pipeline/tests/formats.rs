@@ -458,6 +458,7 @@ fn an_untrusted_run_is_one_job_that_has_the_gates_name_and_nothing_of_the_commit
     jobs:
       gate:
         machine: {image: "ubuntu-2404:current"}
+        environment: {CHINAMPA_TRUST: untrusted}
         steps:
           - checkout
           - run:
@@ -473,12 +474,15 @@ fn an_untrusted_run_is_one_job_that_has_the_gates_name_and_nothing_of_the_commit
     workflow:
       rules:
         - {when: always}
-    ".job": {interruptible: true}
+    ".job":
+      interruptible: true
+      variables:
+        CHINAMPA_TRUST: {value: untrusted, expand: false}
     gate:
       extends: ".job"
       script: ["chinampa build"]
     ---
-    {"steps":[{"command":"set -eu\nchinampa build","depends_on":null,"key":"gate","label":"gate"}]}
+    {"steps":[{"command":"set -eu\nchinampa build","depends_on":null,"env":{"CHINAMPA_TRUST":"untrusted"},"key":"gate","label":"gate"}]}
     ---
     version: 0.2
     batch:
@@ -487,7 +491,7 @@ fn an_untrusted_run_is_one_job_that_has_the_gates_name_and_nothing_of_the_commit
         - identifier: gate
           env:
             privileged-mode: true
-            variables: {CHINAMPA_ARGUMENTS: build}
+            variables: {CHINAMPA_TRUST: untrusted, CHINAMPA_ARGUMENTS: build}
     phases:
       build:
         commands: ["chinampa $CHINAMPA_ARGUMENTS"]

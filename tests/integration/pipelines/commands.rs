@@ -141,7 +141,7 @@ fn an_untrusted_run_gets_one_job_and_asks_nobody() {
         - identifier: gate
           env:
             privileged-mode: true
-            variables: {CHINAMPA_ARGUMENTS: build}
+            variables: {CHINAMPA_TRUST: untrusted, CHINAMPA_ARGUMENTS: build}
     phases:
       build:
         commands: ["chinampa $CHINAMPA_ARGUMENTS"]
@@ -203,19 +203,23 @@ fn the_files_that_a_ci_begins_with_are_valid_and_replace_nothing() {
         assert_eq!(written.exit, 0, "{written}");
         read::check(schema, &[world.file(path)]);
     }
+    // Then a pipeline of CodePipeline deploys to it.
+    world.write("projects.toml", MANIFEST.replace("tag = \"v*\"", "branch = \"main\""));
     let template = world.run(["ci", "init", "codebuild"]);
     let documents = read::documents(&[world.file("codebuild.yml")]);
-    world.commit();
+    world.write("projects.toml", MANIFEST).commit();
     assert_eq!(world.run(["ci", "generate", "github", "--check"]).exit, 0);
 
     assert_eq!(template.exit, 0, "{template}");
+    read::check("cloudformation", &[world.file("codebuild.yml")]);
     let resources = documents[0].value["Resources"].as_object().unwrap();
     let projects: Vec<&serde_json::Value> =
         resources.values().filter(|resource| resource["Type"] == "AWS::CodeBuild::Project").collect();
-    assert_eq!(projects.len(), 3);
+    // Those of the batches, and those of the pipeline.
+    assert_eq!(projects.len(), 5);
     for project in projects {
         world.write("buildspec.yml", project["Properties"]["Source"]["BuildSpec"].as_str().unwrap());
-        read::check("", &[world.file("buildspec.yml")]);
+        read::check("buildspec", &[world.file("buildspec.yml")]);
     }
     assert_snapshot!(world.shown(["ci", "init", "gitlab"]), @r"
     stderr: error: `.gitlab-ci.yml` is there already

@@ -9,45 +9,16 @@ use chinampa::internals::model::ProjectName;
 use chinampa::internals::pipeline::github::{Triggers, Workflow};
 use chinampa::internals::pipeline::{Deployment, Generated, History, Pipeline, Request};
 
+use crate::support::numbers::Numbers;
+
 /// The CIs, and the name of the schema that `check-jsonschema` has of each; CodeBuild's is ours.
 pub(super) const CIS: [(&str, &str); 5] = [
     ("circleci", "vendor.circle-ci"),
     ("github", "vendor.github-workflows"),
     ("gitlab", "vendor.gitlab-ci"),
     ("buildkite", "vendor.buildkite"),
-    ("codebuild", ""),
+    ("codebuild", "buildspec"),
 ];
-
-/// A generator of numbers that are the same in every run.
-#[derive(Clone, Debug)]
-pub(super) struct Numbers(u64);
-
-impl Numbers {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(1))
-    }
-
-    /// At least 0, less than 1.
-    pub(super) fn next(&mut self) -> f64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        #[expect(clippy::cast_precision_loss, reason = "32 bits are a number of 64 bits exactly")]
-        let number = (self.0 >> 32) as f64;
-        number / 4_294_967_296.0
-    }
-
-    pub(super) fn below(&mut self, limit: usize) -> usize {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_precision_loss,
-            clippy::cast_sign_loss,
-            reason = "small numbers"
-        )]
-        let number = (self.next() * limit as f64) as usize;
-        number
-    }
-}
 
 /// Projects in layers, each of which needs up to four of earlier layers; and how long each is built.
 pub(super) struct Monorepo {
@@ -77,14 +48,10 @@ impl Monorepo {
         monorepo
     }
 
-    /// The files of a CI, and how long they took.
-    pub(super) fn generate(&self, ci: &str) -> (Vec<String>, Duration) {
-        let start = Instant::now();
-        let deployment =
-            |environment: &str, approval| Deployment { environment: environment.parse().unwrap(), approval };
+    pub(super) fn pipeline(&self, ci: &str, deployments: &[Deployment]) -> Pipeline {
         let settings: BTreeMap<ProjectName, CiJob> = BTreeMap::new();
         let graph = ProjectGraph::new(&self.needs).unwrap();
-        let pipeline = Pipeline::trusted(Request {
+        Pipeline::trusted(Request {
             workspace: &"shop".parse().unwrap(),
             graph: &graph,
             builds: &self.needs.keys().cloned().collect(),
@@ -92,9 +59,17 @@ impl Monorepo {
             ci: &CiConfig::default(),
             settings: &settings,
             secrets: &BTreeMap::new(),
-            deployments: &[deployment("dev", false), deployment("prod", true)],
+            deployments,
             history: History::Commit,
-        });
+        })
+    }
+
+    /// The files of a CI, and how long they took.
+    pub(super) fn generate(&self, ci: &str) -> (Vec<String>, Duration) {
+        let start = Instant::now();
+        let deployment =
+            |environment: &str, approval| Deployment { environment: environment.parse().unwrap(), approval };
+        let pipeline = self.pipeline(ci, &[deployment("dev", false), deployment("prod", true)]);
         let render = |system| pipeline.render(system).unwrap().text;
         let files = match ci {
             "github" => vec![Workflow::new(&pipeline, &Triggers::default()).unwrap().rendered.text],

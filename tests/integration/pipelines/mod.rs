@@ -6,3 +6,4 @@ mod formats;
 mod limits;
 mod makespan;
 pub(crate) mod read;
+mod simulated;

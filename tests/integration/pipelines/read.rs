@@ -43,10 +43,11 @@ pub(crate) fn documents(paths: &[PathBuf]) -> Vec<Document> {
     text.lines().map(document).collect()
 }
 
-/// Checks files against a schema: the path of one, or the name of one that `check-jsonschema` has.
+/// Checks files against a schema: one that `check-jsonschema` has (`vendor.…`), or one of ours, which lies beside this file.
 pub(super) fn check(schema: &str, paths: &[PathBuf]) {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/integration/pipelines/buildspec.schema.json");
-    let schema = if schema.is_empty() { ["--schemafile", file] } else { ["--builtin-schema", schema] };
+    let file = format!("{}/tests/integration/pipelines/{schema}.schema.json", env!("CARGO_MANIFEST_DIR"));
+    let is_vendored = schema.starts_with("vendor.");
+    let schema = if is_vendored { ["--builtin-schema", schema] } else { ["--schemafile", &file] };
     let mut command = Command::new(bed::setting("PYTHON"));
     let command =
         command.args(["-m", "check_jsonschema", "--regex-variant", "python"]).args(schema).args(paths);
