@@ -248,7 +248,7 @@ impl<'r> Run<'r> {
         let mut machine = || {
             self.machines += 1;
             let engine = engine.unwrap_or_else(|| self.engines.choose(&job.name, needs, numbers));
-            (engine, self.machines % 2 == 0)
+            (engine, self.machines.is_multiple_of(2))
         };
         let machines = [machine(), machine()];
         let moment = Duration::from_millis(numbers.below(1_500).try_into().unwrap());

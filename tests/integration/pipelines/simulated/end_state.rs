@@ -148,7 +148,8 @@ impl Reader<'_> {
             // A folder that a step makes is as old as the step.
             let is_file = header.entry_type().is_file();
             let time = if is_file { header.mtime().unwrap() } else { 0 };
-            let (mode, owner) = (header.mode().unwrap(), header.uid().unwrap());
+            // Older engines write the kind of the file into its mode.
+            let (mode, owner) = (header.mode().unwrap() & 0o7777, header.uid().unwrap());
             files.push(format!("{path} {mode:o} {owner} {time} {}", content::digest_of(&content)));
         }
         files

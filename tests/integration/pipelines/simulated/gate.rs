@@ -1,12 +1,12 @@
 //! The gate, whatever the other jobs say.
 
 use super::in_each_ci;
-use super::monorepo::{Monorepo, job, planning, seed, site};
+use super::monorepo::{Monorepo, job, planning, seed, site, some_of};
 use crate::support::ci::{self, Check, Circumstances, Event, System, Trouble};
+use crate::support::is_soak;
 use crate::support::shop::Shop;
 
-const TROUBLES: [Option<Trouble>; 5] =
-    [None, Some(Trouble::Lost), Some(Trouble::Idle), Some(Trouble::Skipped), Some(Trouble::Cancels)];
+const TROUBLES: [Trouble; 4] = [Trouble::Lost, Trouble::Idle, Trouble::Skipped, Trouble::Cancels];
 
 /// The projects whose images are missing, and whether there is a build record of the commit.
 fn missing(shop: &Shop, monorepo: &Monorepo, commit: &str) -> (Vec<String>, bool) {
@@ -27,14 +27,16 @@ fn the_gate_is_red_while_an_image_is_missing(system: System) {
         ("bad", "FROM chinampa/base:1\nCOPY f /f\nRUN false\n"),
         ("api", "FROM lib\nCOPY f /api\n"),
         ("web", "FROM bad\nCOPY f /web\n"),
-    ]);
+    ])
+    .without_deployments();
     let (shop, commit) = monorepo.shop(system);
     let (site, event) = (site(&shop), Event::Push { commit: commit.clone() });
     let bad = job(system, "bad");
-    let troubles = TROUBLES.iter().map(|trouble| (bad.as_str(), *trouble));
+    let troubles = TROUBLES.map(|trouble| (bad.as_str(), Some(trouble))).into_iter();
     let of_planning = [Trouble::Lost, Trouble::Skipped].map(|trouble| (planning(system), Some(trouble)));
+    let all: Vec<_> = [(bad.as_str(), None)].into_iter().chain(troubles).chain(of_planning).collect();
 
-    for (job, trouble) in troubles.chain(of_planning) {
+    for (job, trouble) in some_of(system, all) {
         let circumstances = Circumstances::calm(seed);
         let circumstances = trouble.map_or(circumstances.clone(), |trouble| circumstances.with(job, trouble));
         let finished = ci::run(system, &site, &event, circumstances);
@@ -49,12 +51,13 @@ fn the_gate_is_red_while_an_image_is_missing(system: System) {
 fn a_green_gate_means_that_all_images_are_there(system: System) {
     let seed = seed();
     let monorepo =
-        Monorepo::of(&[("lib", "FROM scratch\nCOPY f /lib\n"), ("api", "FROM lib\nCOPY f /api\n")]);
-    let troubles = [Trouble::Lost, Trouble::Idle, Trouble::Skipped, Trouble::Cancels];
-    let of_planning = [(planning(system).to_owned(), Trouble::Lost)];
+        Monorepo::of(&[("lib", "FROM scratch\nCOPY f /lib\n"), ("api", "FROM lib\nCOPY f /api\n")])
+            .without_deployments();
+    let troubles = TROUBLES.map(|trouble| (job(system, "lib"), trouble)).into_iter();
+    let of_planning = (planning(system).to_owned(), Trouble::Lost);
+    let all: Vec<_> = troubles.chain([of_planning]).collect();
     let mut greens = 0;
-    for (job, trouble) in troubles.map(|trouble| (job(system, "lib"), trouble)).into_iter().chain(of_planning)
-    {
+    for (job, trouble) in some_of(system, all) {
         let (shop, commit) = monorepo.shop(system);
         let circumstances = Circumstances::calm(seed).with(&job, trouble);
         let event = Event::Push { commit: commit.clone() };
@@ -67,7 +70,7 @@ fn a_green_gate_means_that_all_images_are_there(system: System) {
             assert!(missing.is_empty() && is_recorded, "{job} {trouble:?}: {missing:?}\n{finished}");
         }
     }
-    assert!(greens > 0, "a job that did nothing is no reason to fail");
+    assert!(greens > 0 || !is_soak(), "a job that did nothing is no reason to fail");
 }
 
 in_each_ci!(the_gate_is_red_while_an_image_is_missing, a_green_gate_means_that_all_images_are_there);

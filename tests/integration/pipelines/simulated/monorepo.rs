@@ -6,10 +6,12 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use crate::support::bed::setting;
 use crate::support::ci::{POOL, Site, System};
 use crate::support::engines::BedEngine;
+use crate::support::is_soak;
 use crate::support::numbers::Numbers;
 use crate::support::shop::{Cache, Shop};
 
 /// A seed that differs from run to run, or the one that `CHINAMPA_SIMULATION_SEED` names; it is printed.
+#[expect(clippy::print_stdout, reason = "a test that fails shows it")]
 pub(super) fn seed() -> u64 {
     let given = std::env::var("CHINAMPA_SIMULATION_SEED").ok().map(|seed| seed.parse().unwrap());
     let seed = given.unwrap_or_else(|| RandomState::new().build_hasher().finish());
@@ -24,6 +26,7 @@ pub(super) struct Monorepo {
     pub(super) projects: Vec<(String, String)>,
     /// What differs from the contents of all other monorepos.
     salt: u64,
+    has_deployments: bool,
 }
 
 impl Monorepo {
@@ -56,7 +59,16 @@ impl Monorepo {
     pub(super) fn of(projects: &[(&str, &str)]) -> Self {
         let projects =
             projects.iter().map(|(name, dockerfile)| ((*name).to_owned(), (*dockerfile).to_owned()));
-        Self { projects: projects.collect(), salt: RandomState::new().build_hasher().finish() }
+        Self {
+            projects: projects.collect(),
+            salt: RandomState::new().build_hasher().finish(),
+            has_deployments: true,
+        }
+    }
+
+    /// The same without environments to deploy to.
+    pub(super) fn without_deployments(self) -> Self {
+        Self { has_deployments: false, ..self }
     }
 
     pub(super) fn names(&self) -> Vec<String> {
@@ -69,13 +81,18 @@ impl Monorepo {
         // So that what is left there is removed.
         POOL.into_iter().for_each(|engine| shop.use_engine(engine));
         shop.use_engine(BedEngine::Machine);
-        let mut manifest = format!(
-            "[workspace]\nname = \"shop\"\n\n{}\n[deploy]\nkind = \"oci\"\nhost = \"{}\"\nprefix = \"{}deployed/\"\n\n\
-             [environments.dev]\nbranch = \"main\"\n\n[environments.prod]\nbranch = \"main\"\napproval = true\n",
-            shop.cache_table(),
-            setting("REGISTRY_1"),
-            shop.prefix,
-        );
+        let mut manifest = format!("[workspace]\nname = \"shop\"\n\n{}", shop.cache_table());
+        if self.has_deployments {
+            write!(
+                manifest,
+                "\n[deploy]\nkind = \"oci\"\nhost = \"{}\"\nprefix = \"{}deployed/\"\n\n\
+                 [environments.dev]\nbranch = \"main\"\n\n\
+                 [environments.prod]\nbranch = \"main\"\napproval = true\n",
+                setting("REGISTRY_1"),
+                shop.prefix,
+            )
+            .unwrap();
+        }
         for (name, dockerfile) in &self.projects {
             writeln!(manifest, "\n[projects.{name}]\npath = \"{name}\"").unwrap();
             shop.world.write(&format!("{name}/Dockerfile"), dockerfile);
@@ -87,6 +104,14 @@ impl Monorepo {
         let commit = shop.world.commit();
         (shop, commit)
     }
+}
+
+/// Every second case, others in the next CI; in the soak, all of them.
+pub(super) fn some_of<T>(system: System, cases: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
+    let numbered = cases.into_iter().enumerate();
+    numbered
+        .filter(move |(number, _)| is_soak() || (number + system as usize).is_multiple_of(2))
+        .map(|(_, case)| case)
 }
 
 /// Where a CI runs for a shop.

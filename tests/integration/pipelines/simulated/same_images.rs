@@ -10,7 +10,7 @@ use crate::support::numbers::Numbers;
 /// Jobs are taken in random order, several at once, by machines with other engines and clones than those before them; some are
 /// switched off and run again.
 fn a_pipeline_ends_with_the_images_and_the_record_of_one_machine(system: System) {
-    let (projects, rounds) = if is_soak() { (30, 3) } else { (7, 1) };
+    let (projects, rounds) = if is_soak() { (30, 3) } else { (5, 1) };
     for _ in 0..rounds {
         let seed = seed();
         let mut numbers = Numbers::new(seed);

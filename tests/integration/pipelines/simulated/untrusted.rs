@@ -2,8 +2,8 @@
 
 use super::end_state::digests;
 use super::in_each_ci;
-use super::monorepo::{Monorepo, job, seed, site};
-use crate::support::ci::{self, Check, Circumstances, Event, System};
+use super::monorepo::{Monorepo, job, seed, site, some_of};
+use crate::support::ci::{self, Check, Circumstances, Event, Outcome, System};
 use crate::support::engines::BedEngine;
 use crate::support::shop::Shop;
 use crate::support::world::Answer;
@@ -73,10 +73,9 @@ fn a_pull_request_of_a_fork_changes_nothing_that_others_use(system: System) {
     assert_eq!(finished.gate(system), Check::Green, "{finished}");
     assert!(finished.log("gate").contains("this run is not trusted"), "{}", finished.log("gate"));
     assert!(finished.log("gate").contains("2 built, 0 reused"), "{}", finished.log("gate"));
-    assert!(
-        !finished.outcomes.keys().any(|name| *name == job(system, "lib") || name.contains("deploy")),
-        "{finished}"
-    );
+    // On GitHub, all jobs are in the workflow.
+    let mut run = finished.outcomes.iter().filter(|(_, outcome)| **outcome != Outcome::Skipped);
+    assert!(!run.any(|(name, _)| *name == job(system, "lib") || name.contains("deploy")), "{finished}");
     assert_eq!(digests(&shop), before);
 
     let again = ci::run(system, &site, &push(&commit), circumstances(seed));
@@ -96,7 +95,7 @@ fn a_pull_request_of_a_fork_changes_nothing_that_others_use(system: System) {
 fn a_pull_request_that_forges_the_variables_of_its_ci_is_refused(system: System) {
     let seed = seed();
     let (shop, commit) = monorepo().shop(system);
-    for variable in FORGED_VARIABLES {
+    for variable in some_of(system, FORGED_VARIABLES) {
         let forged = pull_request(&shop, system, || {
             let manifest = std::fs::read_to_string(shop.world.file("projects.toml")).unwrap();
             let forged = format!("\n[ci]\nenvironment = {{ {variable} = \"trusted\" }}\n");
