@@ -1,4 +1,5 @@
 mod formats;
+mod starter_of_codebuild;
 mod starters;
 
 use insta::assert_snapshot;

@@ -1,7 +1,9 @@
 //! `images`: what a commit's build record says, for deployers.
 
 use insta::assert_snapshot;
+use serde_json::{Value, json};
 
+use crate::support::bed::setting;
 use crate::support::shop::{Cache, Project, Shop};
 
 const PROJECTS: [Project; 2] =
@@ -69,4 +71,45 @@ fn a_commit_without_a_build_record_has_no_images() {
     ");
     assert_eq!(json.exit, 1, "{json}");
     assert_eq!((&json.json()["built"], &json.json()["images"]), (&false.into(), &serde_json::json!([])));
+}
+
+#[test]
+fn the_actions_of_codepipeline_get_the_images_by_digest_and_the_blue_green_one_that_of_one_project() {
+    let shop = Shop::new().cache(Cache::oci()).projects(&PROJECTS);
+    let folder = tempfile::tempdir().unwrap();
+    let [detail, definitions] = ["imageDetail.json", "imagedefinitions.json"]
+        .map(|name| folder.path().join(name).display().to_string());
+    let read = |file: &str| -> Value { serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap() };
+    let untrusted = shop
+        .world
+        .command(["build", "api", "-q", "--imagedetail", &detail])
+        .env("CHINAMPA_TRUST", "untrusted")
+        .output();
+    let all = shop.shown(["build", "--imagedetail", &detail]);
+    assert!(untrusted.unwrap().status.success() && !std::path::Path::new(&detail).exists());
+
+    let built = shop.world.run([
+        "build",
+        "web-v2",
+        "-q",
+        "--imagedetail",
+        &detail,
+        "--imagedefinitions",
+        &definitions,
+    ]);
+
+    assert_eq!(built.exit, 0, "{built}");
+    let image = |project: &str| {
+        let digest =
+            shop.world.run(["image_exists", project, "branch-main", "--json"]).json()["digest"].clone();
+        format!("{}/{}{project}@{}", setting("REGISTRY_1"), shop.prefix, digest.as_str().unwrap())
+    };
+    assert_eq!(read(&detail), json!({ "ImageURI": image("web-v2") }));
+    let expected = ["api", "web-v2"].map(|project| json!({ "name": project, "imageUri": image(project) }));
+    assert_eq!(read(&definitions), json!(expected));
+    assert_snapshot!(all, @r"
+    stderr: error: `--imagedetail` is about one project, and 2 are built
+    stderr:   hint: name the project whose service is deployed
+    [exit: 2]
+    ");
 }

@@ -15,7 +15,7 @@ const ACCEPTED: &str = "application/vnd.oci.image.index.v1+json, application/vnd
 /// The contents by `<repository>:<tag>`. Times are left out, and what differs between two commits of the same files.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct EndState {
-    pub(super) contents: BTreeMap<String, BTreeSet<String>>,
+    contents: BTreeMap<String, String>,
 }
 
 /// Reads from the bed's first registry what is below a shop's prefix.
@@ -31,20 +31,34 @@ impl EndState {
         rustls::crypto::ring::default_provider().install_default().ok();
         let reader = Reader { shop, client: reqwest::Client::new(), commit };
         let contents = wait_for(async {
-            let mut contents: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+            let mut contents = BTreeMap::new();
             for repository in projects.iter().map(String::as_str).chain(["shop-builds"]) {
-                for tag in reader.tags(repository).await {
+                for tag in reader.tags(repository).await.into_iter().filter(|tag| is_result(tag)) {
                     let content = reader.content(repository, &tag).await;
-                    contents
-                        .entry(format!("{repository}:{}", reader.named(&tag)))
-                        .or_default()
-                        .insert(content);
+                    contents.insert(format!("{repository}:{}", tag.replace(commit, "<commit>")), content);
                 }
             }
             contents
         });
         Self { contents }
     }
+
+    /// What isn't the same there: this, and the other.
+    pub(super) fn differences<'s>(
+        &'s self,
+        other: &'s Self,
+    ) -> Vec<(&'s str, Option<&'s String>, Option<&'s String>)> {
+        let names: BTreeSet<&String> = self.contents.keys().chain(other.contents.keys()).collect();
+        let sides =
+            names.into_iter().map(|name| (name.as_str(), self.contents.get(name), other.contents.get(name)));
+        sides.filter(|(_, one, other)| one != other).collect()
+    }
+}
+
+/// Not what an engine pushes on the way: its images have ids of their own, and old engines push no stages.
+fn is_result(tag: &str) -> bool {
+    let is_stage = tag.starts_with("branch-") && tag.contains('.');
+    !tag.starts_with("pushed-") && !is_stage
 }
 
 /// The digest of each tag below a shop's prefix, exactly as it is.
@@ -104,11 +118,6 @@ impl Reader<'_> {
         let answer = self.get(repository, &format!("manifests/{reference}")).await.unwrap();
         let digest = answer.headers()["docker-content-digest"].to_str().unwrap().to_owned();
         (serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap(), digest)
-    }
-
-    /// An image has an id of its own on each engine that builds it.
-    fn named(&self, tag: &str) -> String {
-        if tag.starts_with("pushed-") { "pushed".to_owned() } else { tag.replace(self.commit, "<commit>") }
     }
 
     async fn content(&self, repository: &str, tag: &str) -> String {
