@@ -3,7 +3,6 @@
 //! <https://docs.aws.amazon.com/codebuild/latest/userguide/build-spec-ref.html>,
 //! <https://docs.aws.amazon.com/codebuild/latest/userguide/batch-build-buildspec.html>
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -12,15 +11,13 @@ use serde_json::{Value, json};
 
 use super::keys::{self, Keys};
 use super::schedule::Run;
-use super::{Condition, Event, Finished, History, Job, Step, Steps, Work, yaml};
+use super::{Condition, Event, Finished, History, Job, Step, Steps, Work, buildspec, yaml};
 
 /// More builds of a graph than this must not become ready at once; about a hundred end in an internal error.
 const MAX_READY: usize = 50;
 
 /// Letters of an identifier.
 const MAX_IDENTIFIER: usize = 127;
-
-const PHASES: [&str; 4] = ["install", "pre_build", "build", "post_build"];
 
 pub(super) fn run(run: &mut Run<'_>) -> Finished {
     let template = yaml::read(&run.site.file(run.commit(), "codebuild.yml"));
@@ -181,7 +178,27 @@ fn project(id: &str, kind: &Value, properties: &Value) -> Option<Project> {
         triggers.end();
         groups
     });
-    let has_batches = properties.take("BuildBatchConfig").is_some();
+    let has_batches = properties.take("BuildBatchConfig").is_some_and(|batches| {
+        let mut batches = Keys::of("`BuildBatchConfig`", batches);
+        let (_role, _minutes) = (batches.take("ServiceRole"), batches.take("TimeoutInMins"));
+        let _limits = batches.take("Restrictions");
+        batches.end();
+        true
+    });
+    if let Some(environment) = properties.take("Environment") {
+        let mut environment = Keys::of("`Environment`", environment);
+        environment.only("Type", &json!("LINUX_CONTAINER"));
+        let (_image, _size) = (environment.required("Image"), environment.required("ComputeType"));
+        let is_privileged = environment.required("PrivilegedMode");
+        // Whatever builds needs an engine.
+        assert_eq!(*is_privileged, json!(!name.ends_with("-starter")), "{name}");
+        environment.end();
+    }
+    // Where its sources are, and what it may do.
+    let (_where, _reports) = (source.take("Location"), source.take("ReportBuildStatus"));
+    let (_role, _artifacts) = (properties.take("ServiceRole"), properties.take("Artifacts"));
+    source.end();
+    properties.end();
     let id = id.to_owned();
     Some(Project { id, name, buildspec, filters: filters.unwrap_or_default(), has_batches })
 }
@@ -223,7 +240,7 @@ struct Build {
 }
 
 fn build(name: &str, buildspec: &Value, Build { needs, variables, history }: Build) -> Job {
-    let run = Step::Run { id: None, condition: None, flags: &[], script: shell(buildspec) };
+    let run = Step::Run { id: None, condition: None, flags: &[], script: buildspec::shell(buildspec) };
     let steps = vec![Step::Checkout(history.unwrap_or(History::All)), run];
     let work = Work::Steps(Steps { variables, steps, ..Steps::default() });
     Job { name: name.to_owned(), needs, condition: Condition::NeedsSucceeded, group: None, work }
@@ -283,42 +300,4 @@ fn check_ready(jobs: &[Job]) {
         );
         done.extend(ready);
     }
-}
-
-/// The phases of a buildspec as a script: one shell runs all of it, and a command that fails ends its phase.
-///
-/// A phase is followed by its `finally`. If `install` or `pre_build` fail, only `finally` is run any more; `post_build` is run
-/// after a `build` that failed, and knows of it. `on-failure: CONTINUE` goes on in any case, and the build has failed.
-fn shell(buildspec: &Value) -> String {
-    let mut keys = Keys::of("the buildspec", buildspec);
-    keys.only("version", &json!(0.2));
-    let mut phases = Keys::of("`phases`", keys.required("phases"));
-    keys.end();
-    let mut script = "ended=0 failed=0\nexport CODEBUILD_BUILD_SUCCEEDING=1\n".to_owned();
-    for name in PHASES {
-        let Some(phase) = phases.take(name) else { continue };
-        let mut phase = Keys::of(name, phase);
-        let commands = phase.texts("commands").unwrap_or_else(|| panic!("`{name}` has no commands"));
-        let finally = phase.texts("finally").unwrap_or_default();
-        assert!(!commands.is_empty(), "an empty list is refused");
-        let goes_on = match phase.text("on-failure").as_deref() {
-            Some("CONTINUE") => true,
-            Some("ABORT") => false,
-            None => name == "build",
-            Some(other) => panic!("the runner does not know `on-failure: {other}`"),
-        };
-        phase.end();
-        script += "if [ $ended = 0 ]; then\nok=1\n";
-        for command in &commands {
-            writeln!(script, "if [ $ok = 1 ]; then\n{command}\n[ $? = 0 ] || ok=0\nfi").unwrap();
-        }
-        for command in &finally {
-            writeln!(script, "{command}\n[ $? = 0 ] || ok=0").unwrap();
-        }
-        let ended = u8::from(!goes_on);
-        writeln!(script, "[ $ok = 1 ] || {{ failed=1; ended={ended}; CODEBUILD_BUILD_SUCCEEDING=0; }}\nfi")
-            .unwrap();
-    }
-    phases.end();
-    script + "exit $failed\n"
 }

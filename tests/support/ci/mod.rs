@@ -3,7 +3,9 @@
 //! What a CI's module doesn't interpret is an error, so that nothing is skipped in silence. Approvals are given at once. No
 //! two jobs share anything but the registry: each has a clone, a home and an engine of its own.
 
+mod attempt;
 mod buildkite;
+mod buildspec;
 mod circleci;
 mod codebuild;
 mod engines;
@@ -20,8 +22,8 @@ mod yaml;
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub(crate) use self::attempt::Trouble;
 pub(crate) use self::engines::POOL;
-pub(crate) use self::schedule::Trouble;
 pub(crate) use self::site::Site;
 
 use super::engines::BedEngine;

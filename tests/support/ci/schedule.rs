@@ -7,26 +7,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::attempt::Attempt;
 use super::engines::Engines;
 use super::expression::{self, Scope, Status};
-use super::machine::{Cancellation, Ended, Machine};
+use super::machine::Cancellation;
 use super::{Circumstances, Condition, Event, Finished, Job, Outcome, Site, Steps, System, Work};
-use crate::support::engines::BedEngine;
-
-/// What happens to a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    /// Its machine is switched off at a random moment. It is run again.
-    Killed,
-    /// It has failed before it could do anything.
-    Lost,
-    /// It has succeeded without doing anything.
-    Idle,
-    /// It was skipped, by whomever.
-    Skipped,
-    /// While it runs, the whole run is cancelled.
-    Cancels,
-}
 
 /// A run of a CI: the jobs of a file, and those of the pipelines that they start.
 pub(super) struct Run<'r> {
@@ -274,55 +259,4 @@ fn ancestors<'n>(of: &'n [String], needs: &'n BTreeMap<String, Vec<String>>) -> 
         }
     }
     found
-}
-
-/// What was decided about a job before it starts.
-struct Attempt {
-    trouble: Option<Trouble>,
-    /// Its machine, and that on which it is run again: the engine, and whether a clone is shallow.
-    machines: [(BedEngine, bool); 2],
-    /// When something happens to it.
-    moment: Duration,
-    values: Value,
-}
-
-impl Attempt {
-    fn run(
-        self,
-        job: &Job,
-        (system, site, event): (System, &Site, &Event),
-        cancellation: &Cancellation,
-    ) -> Ended {
-        let nothing = |outcome| Ended {
-            outcome,
-            has_died: false,
-            log: String::new(),
-            artifacts: BTreeMap::new(),
-            outputs: serde_json::Map::new(),
-        };
-        let Work::Steps(steps) = &job.work else { return nothing(Outcome::Succeeded) };
-        let on = |(engine, is_shallow): (BedEngine, bool), dies_after| {
-            let (job, values) = (job.name.as_str(), self.values.clone());
-            let machine =
-                Machine { site, system, event, job, engine, is_shallow, dies_after, cancellation, values };
-            machine.perform(steps)
-        };
-        let [first, second] = self.machines;
-        match self.trouble {
-            None => on(first, None),
-            Some(Trouble::Lost) => nothing(Outcome::Failed),
-            Some(Trouble::Idle) => nothing(Outcome::Succeeded),
-            Some(Trouble::Skipped) => nothing(Outcome::Skipped),
-            Some(Trouble::Killed) => {
-                let ended = on(first, Some(self.moment));
-                if ended.has_died { on(second, None) } else { ended }
-            }
-            Some(Trouble::Cancels) => thread::scope(|scope| {
-                let running = scope.spawn(|| on(first, None));
-                thread::sleep(self.moment);
-                cancellation.request();
-                running.join().unwrap()
-            }),
-        }
-    }
 }
