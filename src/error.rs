@@ -19,6 +19,7 @@ use crate::model::{ErrorKind, ImageRef, InvalidImageRef, InvalidRegion, ProjectN
 use crate::observe::ObserveError;
 use crate::once::OnceError;
 use crate::permissions::PermissionsError;
+use crate::pins::PinError;
 use crate::pipeline::PipelineError;
 use crate::prune::PruneError;
 use crate::record::RecordError;
@@ -129,6 +130,10 @@ pub enum Error {
     #[error(transparent)]
     Permissions(#[from] PermissionsError),
     #[error(transparent)]
+    Pin(#[from] PinError),
+    #[error("`projects.lock` is written into the work tree, not into the commit `{revision}`")]
+    LockOfCommit { revision: String },
+    #[error(transparent)]
     Lint(#[from] LintError),
     #[error(transparent)]
     Fix(#[from] WriteError),
@@ -184,6 +189,7 @@ impl Error {
             Self::Prune(error) => error.kind(),
             Self::Watch(error) => error.kind(),
             Self::Permissions(error) => error.kind(),
+            Self::Pin(error) => error.kind(),
             Self::Lint(error) => error.kind(),
             Self::Fix(error) => error.kind(),
             Self::Simulate(error) => error.kind(),
@@ -215,6 +221,7 @@ impl Error {
             | Self::NoContinuationKey
             | Self::NothingToCheck
             | Self::ImageDetail { .. }
+            | Self::LockOfCommit { .. }
             | Self::StarterExists { .. } => ErrorKind::Input,
             Self::Untrusted { .. } => ErrorKind::Failed,
             // A name that a person typed.
@@ -253,6 +260,8 @@ impl Error {
             Self::Prune(error) => error.hint(),
             Self::Watch(error) => error.hint(),
             Self::Permissions(error) => error.hint(),
+            Self::Pin(error) => error.hint(),
+            Self::LockOfCommit { .. } => Some("leave out `--head`".to_owned()),
             Self::Lint(error) => error.hint(),
             Self::Fix(error) => error.hint(),
             Self::Simulate(error) => error.hint(),

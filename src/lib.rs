@@ -37,6 +37,7 @@ mod observe;
 mod once;
 mod patterns;
 mod permissions;
+mod pins;
 mod pipeline;
 mod plan;
 mod prune;
@@ -66,8 +67,8 @@ pub mod internals {
 
     pub mod config {
         pub use crate::config::{
-            CiConfig, CiJob, ContextSource, EnvironmentName, EnvironmentRule, Manifest, ManifestErrors,
-            SecretSource, Service, ServiceConfig, Strategy, parse,
+            CiConfig, CiJob, ContextSource, EnvironmentName, EnvironmentRule, LockFile, LockedImage,
+            Manifest, ManifestErrors, SecretSource, Service, ServiceConfig, Strategy, parse,
         };
     }
 
@@ -106,7 +107,7 @@ pub mod internals {
 
     pub mod execute {
         pub use crate::execute::{
-            BuildReport, Destination, Durations, Executor, Job, Outcome, Tags, Task, TaskVariant, Work,
+            BuildReport, Destination, Durations, Executor, Job, Outcome, Pins, Tags, Task, TaskVariant, Work,
         };
     }
 
@@ -149,7 +150,7 @@ pub mod internals {
         pub use crate::model::{
             BranchName, Change, ChangeKind, ChangedEntry, CommitId, Credentials, ErrorKind, FileMode,
             Fingerprint, Fingerprinter, Host, ImageRef, InputDigest, Login, ManifestDigest, ObjectFormat,
-            ObjectId, Platform, ProjectName, RepoPath, RepositoryName, Secret, Tag, Timestamp,
+            ObjectId, Platform, ProjectName, RepoPath, RepositoryName, Secret, Tag, TaggedImage, Timestamp,
         };
     }
 

@@ -14,9 +14,10 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::git::{self, Snapshot};
 use crate::model::RepositoryName;
+use crate::pins;
 use crate::registry::{Registry, RegistryError};
 use crate::report::doctor::{self, Check, DoctorJson};
-use crate::workspace::Workspace;
+use crate::workspace::{LOCK_FILE, Workspace};
 
 /// Below this, an engine has hardly room for a build.
 const MIN_FREE_BYTES: u64 = 5 << 30;
@@ -33,6 +34,7 @@ pub(super) fn run(command: &CommandContext) -> Result<Exit, Error> {
             match Workspace::read(&snapshot, &repo.source) {
                 Ok(workspace) => {
                     checks.push(manifest(&workspace));
+                    checks.extend(external_images(&workspace));
                     checks.extend(secrets(command, repo, &workspace));
                     checks.extend(wait_for(remote(command, &snapshot, &workspace))?);
                 }
@@ -104,6 +106,22 @@ fn manifest(workspace: &Workspace) -> Check {
             .fix("`chinampa init --update` adds them"),
         _ => Check::ok("manifest", format!("`{file}` is valid: {projects} projects")),
     }
+}
+
+/// Whether something pins external images; nothing where there are none.
+fn external_images(workspace: &Workspace) -> Option<Check> {
+    let images = match pins::used(workspace).len() {
+        0 => return None,
+        1 => "1 external image".to_owned(),
+        images => format!("{images} external images"),
+    };
+    Some(match workspace.lock {
+        Some(_) => Check::ok("images", format!("`{LOCK_FILE}` pins {images}")),
+        None => {
+            let says = format!("nothing pins {images}: what a tag stands for can be different in each build");
+            Check::warning("images", says).fix(format!("`chinampa lock` writes `{LOCK_FILE}`; commit it"))
+        }
+    })
 }
 
 /// Secrets that no build could get. They are not read.

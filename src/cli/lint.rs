@@ -58,7 +58,7 @@ fn look(
     then: impl FnOnce(&Workspace, Lint, &Snapshot<'_>) -> Result<(), Error>,
 ) -> Result<usize, Error> {
     let snapshot = repo.snapshot();
-    let workspace = Workspace::read(&snapshot, &repo.source)?;
+    let workspace = Workspace::read_unlocked(&snapshot, &repo.source)?;
     let selected: BTreeSet<ProjectName> = match names {
         [] => workspace.projects.keys().cloned().collect(),
         names => names.iter().map(|name| selection::project(&workspace, name)).collect::<Result<_, _>>()?,
@@ -80,6 +80,7 @@ fn print(
         output.json(&report::LintJson::new(head, is_dirty, count, lint, fixed));
     } else {
         lint.unchecked.iter().for_each(|unchecked| output.status(&report::unchecked(unchecked)));
+        report::floating(lint).iter().for_each(|floating| output.status(floating));
         output.stdout(&report::text(count, lint, fixed));
     }
 }

@@ -20,6 +20,7 @@ mod ensure_repo;
 mod ensure_terraform;
 mod environment;
 mod environment_records;
+mod external_registries;
 mod graph;
 mod image_exists;
 mod images;
@@ -28,6 +29,7 @@ mod inputs;
 mod last_successful_commit;
 mod lint;
 mod local;
+mod lock;
 mod logs;
 mod observations;
 mod options;
@@ -117,6 +119,10 @@ enum Command {
     Report(report::Arguments),
     /// Show which images would be built or reused, and why.
     Plan(plan::Arguments),
+    /// Pin the external images that `projects.lock` lacks.
+    Lock(lock::LockArguments),
+    /// Pin external images to what their tags stand for now, and show which projects that rebuilds.
+    Update(lock::UpdateArguments),
     /// Explain why a project is affected: changed files, matching pattern lines, paths through the graph.
     Why(why::Arguments),
     /// List the inputs of a project, each with the line that makes it one.
@@ -255,6 +261,8 @@ fn run(context: &CommandContext, signals: &Signals, command: &Command) -> Result
         Command::Logs(arguments) => logs::run(context, arguments),
         Command::Report(arguments) => report::run(context, arguments),
         Command::Plan(arguments) => plan::run(context, arguments),
+        Command::Lock(arguments) => lock::run(context, arguments),
+        Command::Update(arguments) => lock::update(context, arguments),
         Command::Why(arguments) => why::run(context, arguments),
         Command::Inputs(arguments) => inputs::run(context, arguments),
         Command::Changed(arguments) => changed::run(context, arguments),

@@ -1,14 +1,20 @@
+use std::collections::BTreeSet;
+
 use clap::Args;
 
+use super::external_registries::ExternalRegistries;
 use super::observations::CacheToRead;
 use super::repository_context::{RepositoryContext, Uncommitted};
 use super::selection;
 use super::{CommandContext, registries, wait_for};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::model::ProjectName;
 use crate::observe;
+use crate::pins::{self, TagState};
 use crate::plan::{self, Force};
 use crate::report::json::PlanJson;
+use crate::report::lock::{self, LockedJson};
 use crate::report::text;
 use crate::workspace::Workspace;
 
@@ -22,6 +28,9 @@ pub(super) struct Arguments {
     /// Include each project's input digest in an offline plan.
     #[arg(long, requires = "offline")]
     digests: bool,
+    /// Check whether locked external images are behind their tags; exit code 1 if any is.
+    #[arg(long, conflicts_with = "offline")]
+    check_locked: bool,
 }
 
 pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
@@ -30,6 +39,9 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
     let snapshot = repo.snapshot();
     let workspace = Workspace::read(&snapshot, &repo.source)?;
     let selected = selection::selected(&workspace, &arguments.projects)?;
+    if arguments.check_locked {
+        return check_locked(command, &repo, &workspace, &selected);
+    }
     if arguments.offline {
         let base = repo.base_by_git(command, &workspace.settings)?;
         let request = repo.request(&snapshot, &workspace);
@@ -49,4 +61,19 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
         command.print(|| PlanJson::of_plan(&plan, &workspace), || text::plan(&plan, &workspace));
     }
     Ok(Exit::Done)
+}
+
+/// Asks the registries of locked images what their tags stand for now.
+fn check_locked(
+    command: &CommandContext,
+    repo: &RepositoryContext,
+    workspace: &Workspace,
+    selected: &BTreeSet<ProjectName>,
+) -> Result<Exit, Error> {
+    let registries = ExternalRegistries::new(&command.environment, workspace, &repo.trust);
+    let connect = async |host: &_| registries.connect(host).await;
+    let states = wait_for(pins::tag_states(workspace, selected, connect))?;
+    command.print(|| LockedJson::new(&states), || lock::tag_states(&states));
+    let is_behind = states.iter().any(TagState::is_behind);
+    Ok(if is_behind { Exit::No } else { Exit::Done })
 }

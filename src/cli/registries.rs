@@ -42,7 +42,11 @@ pub(super) async fn registry_of(
     image: &ImageRef,
     environment: &Environment,
 ) -> Result<Box<dyn Registry>, Error> {
-    let host = image.host.as_ref().ok_or_else(|| Error::NoHost(image.clone()))?;
+    registry_at(image.host.as_ref().ok_or_else(|| Error::NoHost(image.clone()))?, environment).await
+}
+
+/// The registry at a host, without a manifest: ECR by the form of its host.
+pub(super) async fn registry_at(host: &Host, environment: &Environment) -> Result<Box<dyn Registry>, Error> {
     match Ecr::at(host) {
         Some(ecr) => self::ecr(&ecr, environment, RetryPolicy::default()).await,
         None => Ok(Box::new(oci(host, false, environment, RetryPolicy::default())?)),

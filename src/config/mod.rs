@@ -1,4 +1,4 @@
-//! Reads `projects.toml` (`docs/projects-toml.md`) and reports all of its problems at once.
+//! Reads `projects.toml` (`docs/projects-toml.md`) and `projects.lock` (`docs/projects-lock.md`), and reports all problems of a file at once.
 //!
 //! Only what the file alone can show is checked here. Folders and Dockerfiles that aren't
 //! there, bad patterns and cycles are found by those who know the tree and the graph: the
@@ -10,6 +10,7 @@ mod environment;
 mod fields;
 mod identity;
 mod lists;
+mod lock_file;
 mod manifest_scope;
 mod overrides;
 mod policy;
@@ -42,6 +43,7 @@ pub use environment::{
     EnvironmentConfig, EnvironmentName, EnvironmentRule, InvalidEnvironmentName, RefPattern,
 };
 pub use fields::Located;
+pub use lock_file::{LockFile, LockedImage};
 #[cfg(feature = "ecr")]
 pub use policy::Contents;
 pub use policy::{Lifecycle, Policy};

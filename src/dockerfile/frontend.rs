@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 const FRONTEND: &str = "docker/dockerfile";
 
 /// The build argument that names another one, whatever the text says.
-const ARGUMENT: &str = "BUILDKIT_SYNTAX";
+pub const ARGUMENT: &str = "BUILDKIT_SYNTAX";
 
 /// The image of another frontend that a Dockerfile asks for, if it does, and the line: a program of its author's choice.
 ///

@@ -1,5 +1,7 @@
 //! The lines of a file: where instructions begin, and which lines belong to one.
 
+use std::ops::Range;
+
 use super::error::DockerfileError;
 use super::source_text::is_space;
 
@@ -62,13 +64,29 @@ impl Line<'_> {
         Self { bytes: &self.bytes[indent..], start: self.start + indent, ..self }
     }
 
+    /// Where the value of a directive stands in the file.
+    fn span_of(self, value: &[u8]) -> Option<Range<usize>> {
+        let after_name = self.bytes.iter().position(|&byte| byte == b'=')? + 1;
+        let at = self.bytes[after_name..].windows(value.len()).position(|bytes| bytes == value)?;
+        let start = self.start + after_name + at;
+        Some(start..start + value.len())
+    }
+
     pub(super) fn is_comment_or_blank(self) -> bool {
         matches!(self.bytes, [] | [b'#', ..])
     }
 }
 
-/// The image that `# syntax=` names, and its line.
-pub(super) fn frontend(text: &[u8]) -> Option<(usize, String)> {
+/// What `# syntax=` names.
+pub(super) struct Frontend {
+    pub(super) line: usize,
+    pub(super) image: String,
+    /// The bytes of the file that are the image; `None` where they are not UTF-8.
+    pub(super) span: Option<Range<usize>>,
+}
+
+/// The image that `# syntax=` names.
+pub(super) fn frontend(text: &[u8]) -> Option<Frontend> {
     let (mut lines, mut directives) = (Lines::new(text), Directives::default());
     while let Some(line) = lines.next().filter(|_| !directives.are_over) {
         directives.read(&line.without_indent()).ok()?;
@@ -80,7 +98,7 @@ pub(super) fn frontend(text: &[u8]) -> Option<(usize, String)> {
 pub(super) struct Directives {
     pub(super) escape: u8,
     seen: Vec<String>,
-    frontend: Option<(usize, String)>,
+    frontend: Option<Frontend>,
     are_over: bool,
 }
 
@@ -111,8 +129,9 @@ impl Directives {
         match (name.as_str(), value) {
             ("escape", "\\" | "`") => self.escape = value.as_bytes()[0],
             ("syntax", _) => {
-                let image = value.split_whitespace().next().unwrap_or_default();
-                self.frontend = Some((line.number, image.to_owned()));
+                let image = value.split_whitespace().next().unwrap_or_default().to_owned();
+                let span = line.span_of(image.as_bytes());
+                self.frontend = Some(Frontend { line: line.number, image, span });
             }
             ("escape", _) => {
                 return Err(DockerfileError::BadEscape { line: line.number, value: value.to_owned() });

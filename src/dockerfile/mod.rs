@@ -26,7 +26,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 pub use error::DockerfileError;
-pub use frontend::foreign_frontend;
+pub use frontend::{ARGUMENT as FRONTEND_ARGUMENT, foreign_frontend};
 pub use instruction::Instruction;
 
 use crate::model::{ContextName, ImageRef, Platform, StageName};
@@ -121,6 +121,8 @@ pub struct Copy {
     pub has_parents: bool,
     /// Whether `--exclude` leaves out some of it.
     pub has_exclusions: bool,
+    /// Whether `--checksum` says what a URL has to hold.
+    pub has_checksum: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,7 +203,7 @@ impl Dockerfile {
 
     /// The image of the frontend that `# syntax=` names, and its line, from 1.
     pub fn frontend(&self) -> Option<(usize, String)> {
-        lines::frontend(&self.text)
+        lines::frontend(&self.text).map(|frontend| (frontend.line, frontend.image))
     }
 
     /// The frontend that reads the file instead of Docker's own, and the line that names it: what it makes of the file is not
@@ -289,8 +291,25 @@ impl Dockerfile {
 
     /// The text with each parent for which `pin` has one replaced; not a byte else differs.
     pub fn with_parents(&self, pin: impl Fn(&Parent) -> Option<ImageRef>) -> Vec<u8> {
+        self.with_images(pin, None)
+    }
+
+    /// The same, and the image of `# syntax=` replaced too, if there is one to replace it.
+    pub fn with_images(
+        &self,
+        pin: impl Fn(&Parent) -> Option<ImageRef>,
+        frontend: Option<&ImageRef>,
+    ) -> Vec<u8> {
         let mut text = Vec::with_capacity(self.text.len());
         let mut copied = 0;
+        // It stands before the first instruction.
+        if let Some(image) = frontend
+            && let Some(span) = lines::frontend(&self.text).and_then(|frontend| frontend.span)
+        {
+            text.extend_from_slice(&self.text[..span.start]);
+            text.extend_from_slice(image.to_string().as_bytes());
+            copied = span.end;
+        }
         for parent in &self.parents {
             let Some(image) = pin(parent) else { continue };
             for span in &parent.spans {

@@ -326,7 +326,8 @@ impl<'a> Reader<'a> {
         };
         let has_parents = statement.flags.iter().any(is_parents);
         let has_exclusions = statement.flag("exclude").is_some();
-        self.copies.push(Copy { kind, stage, line, sources, has_parents, has_exclusions });
+        let has_checksum = statement.flag("checksum").is_some_and(|checksum| !checksum.is_empty());
+        self.copies.push(Copy { kind, stage, line, sources, has_parents, has_exclusions, has_checksum });
     }
 
     fn source(&self, written: String, line: usize) -> Result<Source, DockerfileError> {

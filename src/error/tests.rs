@@ -634,6 +634,8 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::Untrusted { action: "deploy", why: String::new() } => Failed,
         Error::AllowedHosts("?".parse::<ImageRef>().unwrap_err()) => Input,
         Error::AwsRegion("?".parse::<Region>().unwrap_err()) => Input,
+        Error::Pin(PinError::NoLockFile) => Input,
+        Error::LockOfCommit { revision: String::new() } => Input,
         Error::Permissions(PermissionsError::NoTrust) => Input,
         Error::Lint(LintError::Git(no_git())) => Environment,
         Error::Fix(WriteError::Differs { file: path() }) => Input,

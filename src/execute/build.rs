@@ -12,6 +12,7 @@ use super::report::{Event, Needed, Outcome};
 use super::steps::{StepCount, Steps};
 use super::triggers::{self, UnreadCopy};
 use super::untrusted::{self, UntrustedRun};
+use crate::dockerfile::{FRONTEND_ARGUMENT, Parent};
 use crate::engine::{BuildRequest, Built, EngineError};
 use crate::model::{ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag};
 use crate::registry::{Registry, RegistryError, Storage};
@@ -238,8 +239,22 @@ impl<'b> ProjectBuild<'b, '_> {
                 })
             }
         };
-        let dockerfile = variant.dockerfile.with_parents(|parent| pin(&parent.reference));
+        let pins = &variant.pins;
+        let external = |parent: &Parent| {
+            let pins = if parent.in_trigger { &pins.triggers } else { &pins.parents };
+            pins.get(&parent.reference).cloned()
+        };
+        let frontend = variant.dockerfile.frontend().and_then(|(_, frontend)| pins.frontends.get(&frontend));
+        let pin = |parent: &Parent| pin(&parent.reference).or_else(|| external(parent));
+        let dockerfile = variant.dockerfile.with_images(pin, frontend);
+        let mut build_args = self.task.request.build_args.clone();
+        if let Some(frontend) = build_args.get_mut(FRONTEND_ARGUMENT)
+            && let Some(pinned) = pins.frontends.get(frontend)
+        {
+            *frontend = pinned.to_string();
+        }
         BuildRequest {
+            build_args,
             dockerfile: match self.task.destination {
                 Destination::Shared(_) | Destination::Local(_) => dockerfile,
                 Destination::Untrusted(_) => {

@@ -85,8 +85,20 @@ pub struct TaskVariant {
     pub parents: BTreeMap<String, ProjectName>,
     /// Which folder each reference stands for that is a named context. Each is in the task's `folders`.
     pub folders: BTreeMap<String, RepoPath>,
+    /// What each external image of the Dockerfile is pinned to, if anything.
+    pub pins: Pins,
     /// Named stages that prime later builds, in build order.
     pub stages: Vec<StageName>,
+}
+
+/// What external images of a Dockerfile are pinned to, by how it names them.
+#[derive(Clone, Debug, Default)]
+pub struct Pins {
+    pub parents: BTreeMap<String, ImageRef>,
+    /// Those that `ONBUILD` names.
+    pub triggers: BTreeMap<String, ImageRef>,
+    /// What reads the Dockerfile.
+    pub frontends: BTreeMap<String, ImageRef>,
 }
 
 /// Where a built image goes.

@@ -39,7 +39,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 
 pub use contents::{Contents, FoundContent, FoundFile};
 pub use forecast::Forecast;
-pub use job::{Destination, Job, Pull, Tags, Task, TaskVariant, Work};
+pub use job::{Destination, Job, Pins, Pull, Tags, Task, TaskVariant, Work};
 pub use names::LocalRun;
 pub use prepare::{Preparation, Secrets, prepare};
 pub use prepare_error::PrepareError;

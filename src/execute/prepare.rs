@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::build::pinned;
 use super::contents::{Contents, FoundContent, FoundFile};
-use super::job::{Destination, Job, Task, TaskVariant, Work};
+use super::job::{Destination, Job, Pins, Task, TaskVariant, Work};
 use super::labels;
 use super::local;
 use super::prepare_error::PrepareError;
@@ -24,7 +24,7 @@ use crate::model::{BranchName, CommitId, ImageRef, Login, ProjectName, RepoPath,
 use crate::observe::{Observations, Observed, Zone};
 use crate::plan::{Action, Build, Plan, Step};
 use crate::registry::{Registry, Storage};
-use crate::workspace::{FolderContext, Project, Variant, Workspace};
+use crate::workspace::{FolderContext, ImageRole, Project, Variant, Workspace};
 
 /// The values of each project's secrets, by their ids.
 pub type Secrets = BTreeMap<ProjectName, BTreeMap<String, Secret>>;
@@ -257,6 +257,7 @@ impl<'p> TaskBuilder<'p> {
             dockerfile: variant.dockerfile.clone(),
             parents: parents.collect(),
             folders: folders.collect(),
+            pins: pins(variant),
             stages,
         })
     }
@@ -339,6 +340,21 @@ impl<'p> TaskBuilder<'p> {
         });
         images.collect()
     }
+}
+
+/// What the lock file pins.
+fn pins(variant: &Variant) -> Pins {
+    let mut pins = Pins::default();
+    for image in &variant.external {
+        let Some(pinned) = image.pinned() else { continue };
+        let pins = match image.role {
+            ImageRole::Parent => &mut pins.parents,
+            ImageRole::Trigger => &mut pins.triggers,
+            ImageRole::Frontend => &mut pins.frontends,
+        };
+        pins.insert(image.reference.clone(), pinned);
+    }
+    pins
 }
 
 /// Whether a pattern file says what the inputs are, or they are the whole context.

@@ -293,6 +293,7 @@ fn variant(platform: Option<&str>, parent: Option<&ProjectName>) -> TaskVariant 
         dockerfile: Dockerfile::parse(text.as_bytes(), &BTreeMap::new(), None).unwrap(),
         parents: parent.map(|parent| (parent.to_string(), parent.clone())).into_iter().collect(),
         folders: BTreeMap::new(),
+        pins: Pins::default(),
         stages: Vec::new(),
     }
 }

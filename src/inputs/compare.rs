@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::definition::{Field, fields};
-use crate::model::ProjectName;
+use crate::model::{ManifestDigest, ProjectName, TaggedImage};
 use crate::workspace::{Base, BaseProject, ParentImage, Project, Variant, Workspace};
 
 /// How a project is defined otherwise than in the base.
@@ -17,6 +17,19 @@ pub enum Difference {
     Keys(Vec<String>),
     /// References of its Dockerfile stand for something else, or only one of the two has them. Never empty.
     Parents(Vec<ParentChange>),
+    /// Its lock file says otherwise which external images its Dockerfile means. Never empty.
+    Locked(Vec<LockedChange>),
+}
+
+/// An external image that a Dockerfile names before and now, and that isn't locked as it was.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LockedChange {
+    /// As the lock file names it.
+    pub image: TaggedImage,
+    /// What was used, by the manifests that input digests cover. Empty where no lock file said it.
+    pub before: BTreeSet<ManifestDigest>,
+    /// What is used. Empty where no lock file says it.
+    pub now: BTreeSet<ManifestDigest>,
 }
 
 /// One image reference of a Dockerfile that is not what it was.
@@ -48,25 +61,79 @@ pub fn differences<'w>(
     base.redefined.iter().filter_map(compare).collect()
 }
 
+/// The projects whose input digests differ between two readings of one tree that have other lock files: those with other images,
+/// and all that need them.
+pub fn relocked(before: &Workspace, now: &Workspace) -> BTreeSet<ProjectName> {
+    let is_relocked = |(name, project): &(&ProjectName, &Project)| {
+        before.projects.get(*name).is_none_or(|before| !between(before, project, true).is_empty())
+    };
+    let changed = now.projects.iter().filter(is_relocked).map(|(name, _)| name);
+    let affected = now.graph.set_with_dependents(&now.graph.set(changed));
+    let affected = now.graph.nodes().filter(|node| affected.contains(*node));
+    affected.map(|node| node.name().clone()).collect()
+}
+
 fn between(before: &Project, now: &Project, is_rebuild_all_same: bool) -> Vec<Difference> {
     let (old, new) = (fields(before), fields(now));
     let [old, new]: [BTreeSet<&Field<'_>>; 2] = [&old, &new].map(|fields| fields.iter().collect());
     let mut keys: BTreeSet<String> = now.config.differing_keys(&before.config).into_iter().collect();
-    let mut references = BTreeSet::new();
+    let (mut references, mut frontends) = (BTreeSet::new(), BTreeSet::new());
     for field in old.symmetric_difference(&new) {
         match field {
             Field::Parent { reference, .. } => drop(references.insert(*reference)),
+            Field::Frontend { reference, .. } => drop(frontends.insert(*reference)),
             // One that comes from the Dockerfile is told by its reference.
             Field::Need(_) => {}
             field => drop(keys.insert(key(field))),
         }
     }
     keys.extend((!is_rebuild_all_same).then(|| "rebuild_all".to_owned()));
-    let parents: BTreeSet<ParentChange> =
-        references.into_iter().flat_map(|reference| parent_changes(reference, before, now)).collect();
+    let (mut parents, mut locked) = (BTreeSet::new(), BTreeSet::new());
+    for change in references.into_iter().flat_map(|reference| parent_changes(reference, before, now)) {
+        match LockedChange::of_parent(&change, before, now) {
+            Some(change) => drop(locked.insert(change)),
+            None => drop(parents.insert(change)),
+        }
+    }
+    locked.extend(frontends.into_iter().filter_map(|reference| frontend_change(reference, before, now)));
     let keys = (!keys.is_empty()).then(|| Difference::Keys(keys.into_iter().collect()));
     let parents = (!parents.is_empty()).then(|| Difference::Parents(parents.into_iter().collect()));
-    keys.into_iter().chain(parents).collect()
+    let locked = (!locked.is_empty()).then(|| Difference::Locked(locked.into_iter().collect()));
+    keys.into_iter().chain(parents).chain(locked).collect()
+}
+
+impl LockedChange {
+    /// `None` where the reference stood or stands for something else than an external image, or is new, or is not used any more.
+    fn of_parent(change: &ParentChange, before: &Project, now: &Project) -> Option<Self> {
+        let manifests = |project: &Project, image: &Option<ParentImage>| match image {
+            // A trigger's image is a parent only where it is pinned.
+            None => names_external(project, &change.reference).then(BTreeSet::new),
+            Some(ParentImage::External) => Some(BTreeSet::new()),
+            Some(ParentImage::Locked(manifests)) => Some(manifests.clone()),
+            Some(ParentImage::Project(_) | ParentImage::Folder(_)) => None,
+        };
+        let (before, now) = (manifests(before, &change.before)?, manifests(now, &change.now)?);
+        Some(Self { image: change.reference.parse().ok()?, before, now })
+    }
+}
+
+/// Whether its Dockerfile names this image by a tag, whatever for.
+fn names_external(project: &Project, reference: &str) -> bool {
+    let mut external = project.variants.iter().flat_map(|variant| &variant.external);
+    external.any(|image| image.reference == reference)
+}
+
+/// How a frontend is locked otherwise. One that only one of the two Dockerfiles names is told by that file or the entry.
+fn frontend_change(reference: &str, before: &Project, now: &Project) -> Option<LockedChange> {
+    if !names_external(before, reference) || !names_external(now, reference) {
+        return None;
+    }
+    let manifests = |project: &Project| {
+        let frontends = project.variants.iter().flat_map(Variant::pinned_frontends);
+        let named = frontends.filter(|frontend| frontend.reference == reference);
+        named.filter_map(|frontend| Some(frontend.pin?.covered)).collect()
+    };
+    Some(LockedChange { image: reference.parse().ok()?, before: manifests(before), now: manifests(now) })
 }
 
 /// The key of the manifest that a field comes from.
@@ -81,6 +148,7 @@ fn key(field: &Field<'_>) -> String {
         Field::Secret { id, .. } => format!("secrets.{id}"),
         Field::Ssh(_) => "ssh".to_owned(),
         Field::Need(_) | Field::Parent { .. } => "needs".to_owned(),
+        Field::Frontend { .. } => "build_args".to_owned(),
     }
 }
 

@@ -3,7 +3,9 @@
 //! The digest hashes them, and a comparison with a base looks for those that only one of the two has: so there is
 //! nothing in the one that the other doesn't see.
 
-use crate::model::{Platform, ProjectName, RepoPath};
+use std::collections::BTreeSet;
+
+use crate::model::{ManifestDigest, Platform, ProjectName, RepoPath};
 use crate::workspace::{ParentImage, Project};
 
 /// One field of a project's definition.
@@ -33,6 +35,11 @@ pub(super) enum Field<'p> {
         platform: String,
         reference: &'p str,
         image: &'p ParentImage,
+    },
+    /// What reads the Dockerfile, where a lock file says which image that is.
+    Frontend {
+        reference: &'p str,
+        manifest: ManifestDigest,
     },
 }
 
@@ -64,5 +71,13 @@ pub(super) fn fields(project: &Project) -> Vec<Field<'_>> {
             image,
         }));
     }
+    let frontends = project.variants.iter().flat_map(|variant| variant.pinned_frontends());
+    let frontends: BTreeSet<_> = frontends
+        .filter_map(|frontend| {
+            let (reference, manifest) = (frontend.reference.as_str(), frontend.pin?.covered);
+            Some(Field::Frontend { reference, manifest })
+        })
+        .collect();
+    fields.extend(frontends);
     fields
 }

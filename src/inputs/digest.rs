@@ -74,6 +74,14 @@ fn digest(
             Field::Parent { platform, reference, image: ParentImage::External } => {
                 records.add(["parent", &platform, reference]);
             }
+            Field::Parent { platform, reference, image: ParentImage::Locked(manifests) } => {
+                for manifest in manifests {
+                    records.add(["locked-parent", &platform, reference, &manifest.to_string()]);
+                }
+            }
+            Field::Frontend { reference, manifest } => {
+                records.add(["locked-frontend", reference, &manifest.to_string()]);
+            }
         }
     }
     InputDigest::from_bytes(records.0.finalize().into())

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-pub use compare::{Difference, ParentChange, differences};
+pub use compare::{Difference, LockedChange, ParentChange, differences, relocked};
 pub use digest::digests;
 pub use filters::{LfsChange, filtered, lfs_changes};
 pub use index::{InputIndex, Projects};

@@ -7,6 +7,7 @@ mod build_args;
 mod edit;
 mod expression;
 mod filters;
+mod floating;
 mod mounts;
 mod parents;
 mod patterns;
@@ -30,7 +31,7 @@ use crate::deploy::TerraformError;
 use crate::git::{GitError, Snapshot};
 use crate::infer::{InferError, Resolution};
 use crate::inputs;
-use crate::model::{ErrorKind, ProjectName};
+use crate::model::{ErrorKind, ProjectName, TaggedImage};
 use crate::workspace::Workspace;
 
 /// What is wrong with some projects.
@@ -40,6 +41,8 @@ pub struct Lint {
     pub findings: Vec<Finding>,
     /// Sources that could not be compared with patterns, in the same order.
     pub unchecked: Vec<Unchecked>,
+    /// External images that the selected projects name by tags, where there is no lock file that could pin them.
+    pub floating: BTreeSet<TaggedImage>,
 }
 
 /// One thing that is wrong.
@@ -83,6 +86,7 @@ pub enum Code {
     AmbiguousExpression,
     ParentNotPinned,
     ParentFloats,
+    FloatingReference,
     LooksLikeProject,
     NeedNotUsed,
     ContextNotUsed,
@@ -111,6 +115,7 @@ impl Code {
             Self::AmbiguousExpression => "ambiguous-expression",
             Self::ParentNotPinned => "parent-not-pinned",
             Self::ParentFloats => "parent-floats",
+            Self::FloatingReference => "floating-reference",
             Self::LooksLikeProject => "looks-like-project",
             Self::NeedNotUsed => "need-not-used",
             Self::ContextNotUsed => "context-not-used",
@@ -191,6 +196,10 @@ pub fn check(
     for subject in subjects.iter().filter(|subject| selected.contains(subject.name)) {
         let from = lint.findings.len();
         parents::check(workspace, subject, &mut lint.findings);
+        match &workspace.lock {
+            Some(lock) => floating::check(lock, subject, &mut lint.findings),
+            None => lint.floating.extend(floating::images(subject)),
+        }
         mounts::check(subject, &mut lint.findings);
         submodules::check(subject, &unnamed, &mut lint.findings);
         build_args::check(&workspace.manifest_file, subject, &mut lint.findings);

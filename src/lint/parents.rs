@@ -6,7 +6,7 @@ use super::walk::Subject;
 use super::{Code, Edit, EditKind, Finding};
 use crate::dockerfile::Parent;
 use crate::model::{ImageRef, ProjectName, RepositoryName, TaggedImage};
-use crate::workspace::{ParentImage, Project, Workspace, is_called_like};
+use crate::workspace::{Project, Workspace, is_called_like};
 
 pub(super) fn check(workspace: &Workspace, subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let (name, project) = (subject.name, subject.project);
@@ -37,6 +37,10 @@ pub(super) fn check(workspace: &Workspace, subject: &Subject<'_>, findings: &mut
     // Whoever pins an image that was meant as a project's makes it stay what it is.
     let mut seen: BTreeSet<&str> =
         project.lookalikes.iter().map(|lookalike| lookalike.reference.as_str()).collect();
+    // Where there is a lock file, another finding is about those that it lacks.
+    let locked = project.variants.iter().filter(|_| workspace.lock.is_some());
+    let locked = locked.flat_map(|variant| &variant.external).map(|external| external.reference.as_str());
+    seen.extend(locked);
     let external = project.variants.iter().flat_map(|variant| {
         variant.external_parents().map(|reference| (variant.line_of(reference).unwrap_or(1), reference))
     });
@@ -113,7 +117,7 @@ fn may_be_taken_elsewhere(project: &Project, need: (&ProjectName, &RepositoryNam
     project.variants.iter().any(|variant| {
         let is_own = |parent: &&Parent| {
             let image = variant.parents.get(&parent.reference);
-            image.is_some_and(|image| *image != ParentImage::External)
+            image.is_some_and(|image| !image.is_external())
         };
         variant.dockerfile.parents().iter().any(|parent| !is_own(&parent) && may_be_need(parent))
     })

@@ -19,6 +19,11 @@ impl Host {
         &self.0
     }
 
+    /// The registry that references without a host mean.
+    pub fn docker_hub() -> Self {
+        Self("docker.io".to_owned())
+    }
+
     /// Whether it is the registry that references without a host mean.
     pub fn is_docker_hub(&self) -> bool {
         matches!(self.0.as_str(), "docker.io" | "index.docker.io")

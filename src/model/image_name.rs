@@ -24,8 +24,8 @@ impl fmt::Display for ImageName {
     }
 }
 
-/// What a reference without a digest names, normalised.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a reference without a digest names, normalised. Shown as `[host/]repository:tag`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaggedImage {
     /// `None` for Docker Hub, and for the engine's own store.
     pub host: Option<Host>,
@@ -51,6 +51,34 @@ impl TaggedImage {
             Some(host) => format!("{host}/{repository}").into(),
             None => repository.as_str().into(),
         })
+    }
+
+    /// How its registry names it, with a host: Docker Hub keeps its official images in `library/`.
+    pub fn in_registry(&self) -> ImageRef {
+        let Self { host, repository, tag } = self;
+        let (host, repository) = match host {
+            Some(host) => (host.clone(), repository.clone()),
+            None if repository.as_str().contains('/') => (Host::docker_hub(), repository.clone()),
+            None => (Host::docker_hub(), repository.with_prefix("library/").unwrap_or(repository.clone())),
+        };
+        ImageRef { host: Some(host), repository, tag: Some(tag.clone()), digest: None }
+    }
+}
+
+impl FromStr for TaggedImage {
+    type Err = InvalidImageRef;
+
+    fn from_str(text: &str) -> Result<Self, InvalidImageRef> {
+        let error =
+            || invalid(text, "an image: `[host/]repository[:tag]` without a digest, and not `scratch`");
+        let reference: ImageRef = text.parse().map_err(|_| error())?;
+        Self::new(reference).filter(|_| text != "scratch").ok_or_else(error)
+    }
+}
+
+impl fmt::Display for TaggedImage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.name(), self.tag)
     }
 }
 
@@ -151,6 +179,24 @@ mod tests {
             ("localhost:5000/node:1", "localhost:5000/node"),
         ] {
             assert_eq!(image(text).unwrap().name().as_str(), name, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_registry_is_asked_by_the_name_that_it_has_for_an_image() {
+        for (text, shown, asked) in [
+            ("node", "node:latest", "docker.io/library/node:latest"),
+            ("index.docker.io/acme/api:2", "acme/api:2", "docker.io/acme/api:2"),
+            ("localhost:5000/node:1", "localhost:5000/node:1", "localhost:5000/node:1"),
+        ] {
+            let image: TaggedImage = text.parse().unwrap();
+
+            assert_eq!(image.to_string(), shown);
+            assert_eq!(image.in_registry().to_string(), asked);
+            assert_eq!(shown.parse(), Ok(image));
+        }
+        for text in ["scratch", "Node", &format!("node@sha256:{}", "0".repeat(64))] {
+            assert!(text.parse::<TaggedImage>().is_err(), "{text}");
         }
     }
 

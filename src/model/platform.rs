@@ -30,6 +30,24 @@ impl Platform {
     pub fn variant(&self) -> Option<&str> {
         self.variant.as_deref()
     }
+
+    /// Whether the two are the same machine: a variant that is not written is the usual one of its architecture, as in containerd.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let parts = |platform: &Self| {
+            let usual = match platform.architecture() {
+                "amd64" => "v1",
+                "arm64" => "v8",
+                "arm" => "v7",
+                _ => "",
+            };
+            (
+                platform.os.clone(),
+                platform.architecture.clone(),
+                platform.variant().unwrap_or(usual).to_owned(),
+            )
+        };
+        parts(self) == parts(other)
+    }
 }
 
 impl FromStr for Platform {
@@ -64,5 +82,21 @@ impl fmt::Display for Platform {
             Some(variant) => write!(formatter, "/{variant}"),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variant_that_is_not_written_is_the_usual_one() {
+        let is_same = |one: &str, other: &str| {
+            one.parse::<Platform>().unwrap().is_same_as(&other.parse::<Platform>().unwrap())
+        };
+
+        assert!(is_same("linux/arm64", "linux/arm64/v8") && is_same("linux/arm/v7", "linux/arm"));
+        assert!(is_same("linux/amd64", "linux/amd64/v1") && is_same("linux/s390x", "linux/s390x"));
+        assert!(!is_same("linux/arm/v6", "linux/arm") && !is_same("linux/amd64", "linux/arm64"));
     }
 }

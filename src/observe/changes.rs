@@ -51,6 +51,7 @@ fn reason(name: &ProjectName, difference: Difference) -> Reason {
         Difference::Unreadable { why } => Reason::UnreadableInBase { why, project },
         Difference::Keys(keys) => Reason::Entry { keys, project },
         Difference::Parents(changes) => Reason::Parents { changes, project },
+        Difference::Locked(changes) => Reason::Locked { changes, project },
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::inputs::ParentChange;
+use crate::inputs::{LockedChange, ParentChange};
 use crate::model::{ChangeKind, ProjectName, RepoPath, printable};
-use crate::workspace::ParentImage;
+use crate::workspace::{LOCK_FILE, ParentImage};
 
 /// One reason to build a project. Its `Display` completes "… because".
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub enum Reason {
     Entry { keys: Vec<String>, project: ProjectName },
     /// Image references of its Dockerfile are not what they were. Never empty.
     Parents { changes: Vec<ParentChange>, project: ProjectName },
+    /// The lock file says otherwise which external images its Dockerfile means. Never empty.
+    Locked { changes: Vec<LockedChange>, project: ProjectName },
     /// The lines that name a project's inputs changed.
     Patterns { path: RepoPath, change: ChangeKind, project: ProjectName },
     /// Something that it needs itself is affected.
@@ -113,6 +115,10 @@ impl fmt::Display for Reason {
                 let changes: Vec<String> = changes.iter().map(parent_change).collect();
                 write!(formatter, "`{project}` is built from other images: {}", changes.join("; "))
             }
+            Self::Locked { changes, project } => {
+                let changes: Vec<String> = changes.iter().map(locked_change).collect();
+                write!(formatter, "{}, which `{project}` uses", changes.join("; "))
+            }
             Self::Patterns { path, change, project } => {
                 write!(formatter, "`{path}`, which names the inputs of `{project}`, was {change}")
             }
@@ -141,20 +147,31 @@ fn files_inside(inside: &[RepoPath]) -> String {
     }
 }
 
+/// Such as "`node:22` in `projects.lock` is another image now".
+fn locked_change(LockedChange { image, before, now }: &LockedChange) -> String {
+    match (before.is_empty(), now.is_empty()) {
+        (true, _) => format!("`{image}` is pinned by `{LOCK_FILE}` now"),
+        (false, true) => format!("`{image}` is not pinned by `{LOCK_FILE}` any more"),
+        (false, false) => format!("`{image}` in `{LOCK_FILE}` is another image now"),
+    }
+}
+
 /// Such as "`t/lib` (app/Dockerfile:1) was the project `lib`, now is an external image".
 fn parent_change(change: &ParentChange) -> String {
     let ParentChange { reference, source, before, now } = change;
     let image = |image: &ParentImage| match image {
         ParentImage::Project(project) => format!("the project `{project}`"),
         ParentImage::Folder(folder) => format!("the folder `{folder}`"),
-        ParentImage::External => "an external image".to_owned(),
+        ParentImage::External | ParentImage::Locked(_) => "an external image".to_owned(),
     };
     let named = format!("`{}` ({source})", printable(reference));
     match (before, now) {
         (Some(before), Some(now)) => format!("{named} was {}, now is {}", image(before), image(now)),
-        (Some(ParentImage::External), None) => format!("{named} is not used any more"),
+        (Some(ParentImage::External | ParentImage::Locked(_)), None) => {
+            format!("{named} is not used any more")
+        }
         (Some(before), None) => format!("{named}, {}, is not used any more", image(before)),
-        (None, Some(ParentImage::External)) => format!("{named} is new"),
+        (None, Some(ParentImage::External | ParentImage::Locked(_))) => format!("{named} is new"),
         (None, Some(now)) => format!("{named}, {}, is new", image(now)),
         (None, None) => named,
     }

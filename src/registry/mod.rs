@@ -29,6 +29,7 @@ mod pace;
 mod put_limiter;
 mod put_rate;
 mod referrers;
+mod resolve;
 mod tags;
 mod token;
 mod transport;
@@ -55,6 +56,7 @@ pub use engine_store::EngineStore;
 pub use error::RegistryError;
 pub use oci::OciRegistry;
 pub use put_limiter::Throttling;
+pub use resolve::{Named, ResolvedImage};
 pub use transport::RetryPolicy;
 
 /// The largest document that is stored as an artifact, and that is read back.

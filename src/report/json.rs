@@ -7,7 +7,7 @@ use super::Digests;
 use super::replaced::{self, ReplacedReference};
 use crate::engine::Progress;
 use crate::execute::{BuildReport, Event, Failure, Outcome};
-use crate::inputs::ParentChange;
+use crate::inputs::{LockedChange, ParentChange};
 use crate::model::{ImageRef, InputDigest, ProjectName};
 use crate::observe::{Base, Reason};
 use crate::plan::{Action, Impact, Plan, ProjectImpact, Step};
@@ -300,6 +300,12 @@ impl Serialize for ReasonJson<'_> {
                 map.serialize_entry("changes", &changes)?;
                 map.serialize_entry("project", project)?;
             }
+            Reason::Locked { changes, project } => {
+                kind("locked")?;
+                let changes: Vec<_> = changes.iter().map(locked_change).collect();
+                map.serialize_entry("images", &changes)?;
+                map.serialize_entry("project", project)?;
+            }
             Reason::Patterns { path, change, project } => {
                 kind("patterns")?;
                 map.serialize_entry("path", &path.to_string())?;
@@ -325,11 +331,15 @@ impl Serialize for ReasonJson<'_> {
     }
 }
 
+fn locked_change(LockedChange { image, before, now }: &LockedChange) -> serde_json::Value {
+    serde_json::json!({ "reference": image.to_string(), "before": before, "now": now })
+}
+
 fn parent_change(change: &ParentChange) -> serde_json::Value {
     let image = |image: &Option<ParentImage>| match image {
         Some(ParentImage::Project(project)) => serde_json::json!({ "project": project }),
         Some(ParentImage::Folder(folder)) => serde_json::json!({ "folder": folder.to_string() }),
-        Some(ParentImage::External) => serde_json::json!({ "external": true }),
+        Some(ParentImage::External | ParentImage::Locked(_)) => serde_json::json!({ "external": true }),
         None => serde_json::Value::Null,
     };
     serde_json::json!({

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::lint::{Edit, Finding, Lint, Unchecked};
 use crate::model::CommitId;
+use crate::workspace::LOCK_FILE;
 
 /// `chinampa.lint/1`
 #[derive(Debug, Serialize)]
@@ -18,6 +19,7 @@ pub struct LintJson<'l> {
     findings: &'l [Finding],
     unchecked: &'l [Unchecked],
     fixed: &'l [Edit],
+    floating: Vec<String>,
 }
 
 impl<'l> LintJson<'l> {
@@ -30,6 +32,7 @@ impl<'l> LintJson<'l> {
             findings: &lint.findings,
             unchecked: &lint.unchecked,
             fixed,
+            floating: lint.floating.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -81,4 +84,14 @@ fn summary(projects: usize, with_findings: usize, lint: &Lint) -> String {
 pub fn unchecked(Unchecked { file, line, source, .. }: &Unchecked) -> String {
     let source = crate::model::printable(source);
     format!("{file}:{line}: `{source}` depends on a variable that only the build knows, so it is not checked")
+}
+
+/// That nothing pins external images, if so; `None` where there is a lock file, or no external image.
+pub fn floating(lint: &Lint) -> Option<String> {
+    let first = lint.floating.first()?;
+    let images = match lint.floating.len() {
+        1 => format!("nothing pins the external image `{first}`"),
+        images => format!("nothing pins {images} external images, such as `{first}`"),
+    };
+    Some(format!("{images}: `chinampa lock` writes `{LOCK_FILE}`, which does"))
 }

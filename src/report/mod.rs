@@ -19,6 +19,7 @@ pub mod json;
 pub mod junit;
 pub mod lint;
 pub mod live;
+pub mod lock;
 pub mod permissions;
 pub mod plain;
 pub mod prune;

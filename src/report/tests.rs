@@ -29,7 +29,7 @@ use crate::dockerfile::Dockerfile;
 use crate::engine::{InlineCacheFault, Progress};
 use crate::execute::{BuildReport, DockerfileLine, Event, Failure, Outcome, ProjectReport};
 use crate::graph::ProjectGraph;
-use crate::inputs::{ListedInput, ParentChange};
+use crate::inputs::{ListedInput, LockedChange, ParentChange};
 use crate::lease::Claim;
 use crate::lint::{Code, Edit, EditKind, Finding, Lint, Unchecked};
 use crate::model::{
@@ -305,6 +305,14 @@ fn reasons() -> Vec<Reason> {
             ],
             project: project.clone(),
         },
+        Reason::Locked {
+            changes: vec![LockedChange {
+                image: "node:22".parse().unwrap(),
+                before: BTreeSet::new(),
+                now: [digest()].into(),
+            }],
+            project: project.clone(),
+        },
         Reason::UnreadableInBase { why: "a bad pattern".to_owned(), project: project.clone() },
         Reason::UnreadableBase { why: "no manifest".to_owned() },
         Reason::Need { project },
@@ -326,6 +334,7 @@ fn reasons() -> Vec<Reason> {
             | Reason::Entry { .. }
             | Reason::New { .. }
             | Reason::Parents { .. }
+            | Reason::Locked { .. }
             | Reason::UnreadableInBase { .. }
             | Reason::UnreadableBase { .. }
             | Reason::Need { .. }
@@ -499,7 +508,7 @@ pub(super) fn workspace() -> Workspace {
 fn variant() -> Variant {
     let dockerfile = Dockerfile::parse(b"FROM quay.io/acme/lib:1\n", &BTreeMap::new(), None).unwrap();
     let parents = [("quay.io/acme/lib:1".to_owned(), ParentImage::Project(name("lib")))];
-    Variant { platform: None, dockerfile, parents: parents.into() }
+    Variant { platform: None, dockerfile, parents: parents.into(), external: Box::default() }
 }
 
 fn events() -> Vec<Value> {

@@ -10,7 +10,9 @@ use crate::infer::{self, Resolution, Source};
 use crate::inputs::{self, InputIndex, Projects, TakenBy};
 use crate::model::{Change, ProjectName, RepoPath};
 use crate::patterns::{Index, Pattern, Patterns};
-use crate::workspace::{Base, InputRules, MANIFEST, ManifestSource, Project, Workspace, WorkspaceError};
+use crate::workspace::{
+    Base, InputRules, LOCK_FILE, MANIFEST, ManifestSource, Project, Workspace, WorkspaceError,
+};
 
 /// What each project's Dockerfile takes.
 pub(super) struct Inferred {
@@ -162,7 +164,8 @@ impl<'w> Lookup<'w> {
                 causes.inferred[project] |= self.is_in_context(project, path);
             });
             self.pattern_files.get(path).into_iter().flatten().for_each(|&project| causes.imply(project));
-            if path.as_bytes() == MANIFEST.as_bytes() && self.has_manifest {
+            let is_definition = [MANIFEST, LOCK_FILE].iter().any(|file| path.as_bytes() == file.as_bytes());
+            if is_definition && self.has_manifest {
                 self.redefined(changes, older, newer)?.into_iter().for_each(|project| causes.imply(project));
             }
         }
@@ -182,7 +185,7 @@ impl<'w> Lookup<'w> {
         newer: &Snapshot<'_>,
     ) -> Result<Vec<usize>, GitError> {
         let all = (0..self.projects.len()).collect();
-        let (Some(older), newer) = (older, Workspace::read(newer, &ManifestSource::Tree)) else {
+        let (Some(older), newer) = (older, Workspace::read_unlocked(newer, &ManifestSource::Tree)) else {
             return Ok(all);
         };
         let newer = match newer {

@@ -9,9 +9,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use super::folder_context::ignore_file;
 use super::images::Names;
 use super::input_rules::pattern_files;
-use super::read::{Found, files_of, read_all};
-use super::{MANIFEST, ManifestSource, Project, Variant, Workspace, WorkspaceError, ignore_files, manifest};
-use crate::config::{Located, Problem, ProjectConfig};
+use super::read::{Found, Locking, files_of, read_all};
+use super::{
+    LOCK_FILE, MANIFEST, ManifestSource, Project, Unlocked, Variant, Workspace, WorkspaceError, ignore_files,
+    lock, manifest,
+};
+use crate::config::{Located, LockFile, Problem, ProjectConfig};
 use crate::git::{GitError, Snapshot};
 use crate::infer::Source;
 use crate::model::{Change, ProjectName, RepoPath};
@@ -46,9 +49,9 @@ pub struct UnreadableBase(pub String);
 impl<'w> Base<'w> {
     /// Reads what the changes from `base` to the tree of `workspace` may have defined anew.
     ///
-    /// The definition of a project follows from the manifest, its pattern file, its Dockerfile and those of our own images that this one
-    /// starts from; what is inferred, from ignore files and from links too. So where the manifest is the same, only projects with
-    /// one of these among the changes are read.
+    /// The definition of a project follows from the manifest, the lock file, its pattern file, its Dockerfile and those of our own images
+    /// that this one starts from; what is inferred, from ignore files and from links too. So where the manifest is the same, only
+    /// projects with one of these among the changes are read.
     ///
     /// # Errors
     /// [`GitError`] when the object database fails.
@@ -58,23 +61,43 @@ impl<'w> Base<'w> {
         base: &Snapshot<'_>,
         changes: &[Change],
     ) -> Result<Result<Self, UnreadableBase>, GitError> {
-        let is_manifest = |change: &Change| change.path.as_bytes() == MANIFEST.as_bytes();
-        if matches!(source, ManifestSource::Tree) && changes.iter().any(is_manifest) {
-            Self::with_other_manifest(workspace, base)
+        let is_changed = |file: &str| changes.iter().any(|change| change.path.as_bytes() == file.as_bytes());
+        let lock = if is_changed(LOCK_FILE) {
+            match lock::read(base)? {
+                Ok(lock) => Cow::Owned(lock),
+                Err(errors) => {
+                    let why = format!("its `{LOCK_FILE}` can't be read: {}", in_one_line(&errors));
+                    return Ok(Err(UnreadableBase(why)));
+                }
+            }
         } else {
-            Self::with_same_manifest(workspace, base, changes).map(Ok)
+            Cow::Borrowed(&workspace.lock)
+        };
+        let lock = Option::as_ref(&lock);
+        if matches!(source, ManifestSource::Tree) && is_changed(MANIFEST) {
+            Self::with_other_manifest(workspace, base, lock)
+        } else {
+            Self::with_same_manifest(workspace, base, lock, changes).map(Ok)
         }
     }
 
     fn with_same_manifest(
         workspace: &'w Workspace,
         base: &Snapshot<'_>,
+        lock: Option<&LockFile>,
         changes: &[Change],
     ) -> Result<Self, GitError> {
         let changed = ChangedPaths::new(workspace, changes);
+        let is_relocked = |project: &Project| {
+            let mut external = project.variants.iter().flat_map(|variant| &variant.external);
+            let locked = |lock: Option<&'_ LockFile>, image| lock.and_then(|lock| lock.get(image)).cloned();
+            external.any(|external| {
+                locked(lock, &external.image) != locked(workspace.lock.as_ref(), &external.image)
+            })
+        };
         let projects = workspace.projects.iter();
         let configs: Vec<(&ProjectName, &ProjectConfig)> = projects
-            .filter(|(name, project)| changed.redefine(name, project))
+            .filter(|(name, project)| changed.redefine(name, project) || is_relocked(project))
             .map(|(name, project)| (name, &*project.config))
             .collect();
         let redefined = if configs.is_empty() {
@@ -82,7 +105,7 @@ impl<'w> Base<'w> {
         } else {
             let projects = workspace.projects.iter().map(|(name, project)| (name, &*project.config));
             let names = Names::of(projects, &workspace.settings, &workspace.cache, workspace.deploy.as_ref());
-            read(base, configs, &names)?
+            read(base, configs, &names, lock)?
         };
         let rebuild_all = Cow::Borrowed(&workspace.rebuild_all);
         Ok(Self { redefined, rebuild_all, is_rebuild_all_same: true })
@@ -91,6 +114,7 @@ impl<'w> Base<'w> {
     fn with_other_manifest(
         workspace: &'w Workspace,
         base: &Snapshot<'_>,
+        lock: Option<&LockFile>,
     ) -> Result<Result<Self, UnreadableBase>, GitError> {
         let old = match manifest(base, &ManifestSource::Tree) {
             Ok((old, _)) => old,
@@ -117,7 +141,7 @@ impl<'w> Base<'w> {
         };
         let is_rebuild_all_same = old.workspace.rebuild_all == workspace.settings.rebuild_all;
         let configs = workspace.projects.keys().filter_map(|name| Some((name, &**old.projects.get(name)?)));
-        let mut redefined = read(base, configs.collect(), &Names::new(&old))?;
+        let mut redefined = read(base, configs.collect(), &Names::new(&old), lock)?;
         for name in workspace.projects.keys() {
             redefined.entry(name).or_insert(BaseProject::New);
         }
@@ -129,9 +153,12 @@ fn read<'w>(
     base: &Snapshot<'_>,
     configs: Vec<(&'w ProjectName, &ProjectConfig)>,
     names: &Names<'_>,
+    lock: Option<&LockFile>,
 ) -> Result<BTreeMap<&'w ProjectName, BaseProject>, GitError> {
     base.fetch_from_promisor(configs.iter().flat_map(|(_, config)| files_of(config)))?;
-    let found = read_all(base, &configs, names, MANIFEST)?;
+    // What its lock file lacks, floated there.
+    let locking = Locking { lock, unlocked: Unlocked::Floats };
+    let found = read_all(base, &configs, names, locking, MANIFEST)?;
     let project =
         |((name, config), found): ((&'w ProjectName, &ProjectConfig), Result<Found, Vec<Problem>>)| {
             let project = match found {

@@ -1,11 +1,13 @@
-//! What one tree says of its projects: `projects.toml`, pattern files and Dockerfiles, read together.
+//! What one tree says of its projects: `projects.toml`, `projects.lock`, pattern files and Dockerfiles, read together.
 //!
 //! All problems of all files are reported at once, each with its file and line.
 
 mod base;
+mod external_image;
 mod folder_context;
 mod images;
 mod input_rules;
+mod lock;
 mod lookalike;
 mod read;
 mod variant;
@@ -13,8 +15,8 @@ mod variant;
 use std::collections::BTreeMap;
 
 use crate::config::{
-    self, CiConfig, EnvironmentConfig, EnvironmentName, Located, Manifest, ManifestErrors, ProjectConfig,
-    RegistryConfig, Trust, UNPROTECTED,
+    self, CiConfig, EnvironmentConfig, EnvironmentName, Located, LockFile, Manifest, ManifestErrors,
+    ProjectConfig, RegistryConfig, Trust, UNPROTECTED,
 };
 use crate::git::{GitError, Snapshot};
 use crate::graph::ProjectGraph;
@@ -25,6 +27,7 @@ use crate::model::{
 use crate::patterns::Patterns;
 
 pub use base::{Base, BaseProject, UnreadableBase};
+pub use external_image::{ExternalImage, ImageRole, NeededManifest};
 pub use folder_context::FolderContext;
 pub use input_rules::{InferredInputs, InputRules};
 pub use lookalike::{Lookalike, is_called_like};
@@ -54,6 +57,8 @@ pub struct Workspace {
     pub ci: CiConfig,
     /// How messages name the manifest.
     pub manifest_file: String,
+    /// What external images are pinned to; `None` where nobody has written that down.
+    pub lock: Option<LockFile>,
     pub projects: BTreeMap<ProjectName, Project>,
     pub graph: ProjectGraph,
     /// Inputs of every project.
@@ -86,6 +91,15 @@ pub struct Project {
     pub folders: Box<[FolderContext]>,
     /// Everything in these folders, and in the whole context.
     pub folder_patterns: Patterns,
+}
+
+/// What an external image is that the lock file lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unlocked {
+    /// A problem.
+    Refused,
+    /// Whatever its tag stands for.
+    Floats,
 }
 
 /// Where the manifest is taken from.
@@ -176,13 +190,35 @@ fn policy_file(
 }
 
 impl Workspace {
-    /// Reads the manifest and what it names.
+    /// Reads the manifest, the lock file, and what they name. Where there is a lock file, it has every external image.
     ///
     /// # Errors
     /// [`WorkspaceError`]; all problems that were found are in one [`ManifestErrors`].
     pub fn read(snapshot: &Snapshot<'_>, source: &ManifestSource) -> Result<Self, WorkspaceError> {
         let (manifest, file) = manifest(snapshot, source)?;
-        read::workspace(snapshot, manifest, file)
+        read::workspace(snapshot, manifest, file, lock::read(snapshot)?, Unlocked::Refused)
+    }
+
+    /// The same, where external images that the lock file lacks float. Nothing is built by this.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_unlocked(snapshot: &Snapshot<'_>, source: &ManifestSource) -> Result<Self, WorkspaceError> {
+        let (manifest, file) = manifest(snapshot, source)?;
+        read::workspace(snapshot, manifest, file, lock::read(snapshot)?, Unlocked::Floats)
+    }
+
+    /// The same as it is with this lock file, whichever the tree has.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_with_lock(
+        snapshot: &Snapshot<'_>,
+        source: &ManifestSource,
+        lock: LockFile,
+    ) -> Result<Self, WorkspaceError> {
+        let (manifest, file) = manifest(snapshot, source)?;
+        read::workspace(snapshot, manifest, file, Ok(Some(lock)), Unlocked::Floats)
     }
 
     /// Where a line of the manifest is, as messages say it.

@@ -10,9 +10,12 @@ use super::folder_context::ignore_file;
 use super::images::Names;
 use super::input_rules::pattern_files;
 use super::{
-    FolderContext, InputRules, Lookalike, Project, Variant, Workspace, WorkspaceError, ignore_files,
+    FolderContext, InputRules, Lookalike, Project, Unlocked, Variant, Workspace, WorkspaceError,
+    ignore_files, lock,
 };
-use crate::config::{ContextSource, Located, Manifest, ManifestErrors, Problem, ProjectConfig, UNPROTECTED};
+use crate::config::{
+    ContextSource, Located, LockFile, Manifest, ManifestErrors, Problem, ProjectConfig, UNPROTECTED,
+};
 use crate::dockerfile::Trigger;
 use crate::dockerignore::DockerIgnore;
 use crate::git::{Entry, EntryKind, GitError, Snapshot};
@@ -27,12 +30,19 @@ pub(super) fn workspace(
     snapshot: &Snapshot<'_>,
     manifest: Manifest,
     file: String,
+    lock: Result<Option<LockFile>, ManifestErrors>,
+    unlocked: Unlocked,
 ) -> Result<Workspace, WorkspaceError> {
+    let (lock, lock_problems) = match lock {
+        Ok(lock) => (lock, Vec::new()),
+        Err(ManifestErrors { problems, .. }) => (None, problems),
+    };
     let names = Names::new(&manifest);
+    let locking = Locking { lock: lock.as_ref(), unlocked };
     snapshot.fetch_from_promisor(manifest.projects.values().flat_map(|config| files_of(config)))?;
     let all: Vec<_> = manifest.projects.iter().map(|(name, config)| (name, &**config)).collect();
-    let found = read_all(snapshot, &all, &names, &file)?;
-    let mut reader = Reader::new(snapshot, &names, &file);
+    let found = read_all(snapshot, &all, &names, locking, &file)?;
+    let mut reader = Reader::new(snapshot, &names, locking, &file);
     let rebuild_all = reader.listed(&manifest.workspace.rebuild_all);
     let records = reader.repository(&manifest.workspace.name.builds_repository(), 1);
     let taints = reader.repository(&manifest.workspace.name.taints_repository(), 1);
@@ -41,6 +51,7 @@ pub(super) fn workspace(
         reader.check_unprotected(&manifest);
     }
     let mut problems = reader.problems;
+    problems.extend(lock_problems);
     problems.extend(found.iter().filter_map(|found| found.as_ref().err()).flatten().cloned());
     let graph = graph(&manifest, &found, &file).map_err(|cycles| problems.extend(cycles));
     let repositories = records.zip(taints).zip(claims);
@@ -63,6 +74,7 @@ pub(super) fn workspace(
         trust,
         ci,
         manifest_file,
+        lock,
         projects,
         graph,
         rebuild_all,
@@ -72,15 +84,23 @@ pub(super) fn workspace(
     })
 }
 
+/// What external images are pinned by.
+#[derive(Clone, Copy)]
+pub(super) struct Locking<'l> {
+    pub(super) lock: Option<&'l LockFile>,
+    pub(super) unlocked: Unlocked,
+}
+
 /// Reads these projects, in their order, each with its problems where it has some.
 pub(super) fn read_all(
     snapshot: &Snapshot<'_>,
     projects: &[(&ProjectName, &ProjectConfig)],
     names: &Names<'_>,
+    locking: Locking<'_>,
     file: &str,
 ) -> Result<Vec<Result<Found, Vec<Problem>>>, GitError> {
     let read = |snapshot: &Snapshot<'_>, projects: &[(&ProjectName, &ProjectConfig)]| {
-        let mut reader = Reader::new(snapshot, names, file);
+        let mut reader = Reader::new(snapshot, names, locking, file);
         let mut read = |(name, config): &(&ProjectName, &ProjectConfig)| {
             let found = reader.project(name, config)?;
             Ok(found.ok_or_else(|| std::mem::take(&mut reader.problems)))
@@ -133,6 +153,7 @@ pub(super) struct Found {
 struct Reader<'r, 'm> {
     snapshot: &'r Snapshot<'r>,
     names: &'r Names<'m>,
+    locking: Locking<'r>,
     file: &'r str,
     problems: Vec<Problem>,
     /// Of images of the workspace, which several projects may start from.
@@ -159,8 +180,8 @@ impl Found {
 }
 
 impl<'r, 'm> Reader<'r, 'm> {
-    fn new(snapshot: &'r Snapshot<'r>, names: &'r Names<'m>, file: &'r str) -> Self {
-        Self { snapshot, names, file, problems: Vec::new(), triggers: BTreeMap::new() }
+    fn new(snapshot: &'r Snapshot<'r>, names: &'r Names<'m>, locking: Locking<'r>, file: &'r str) -> Self {
+        Self { snapshot, names, locking, file, problems: Vec::new(), triggers: BTreeMap::new() }
     }
 
     fn problem(&mut self, file: &str, line: usize, message: String) {
@@ -195,6 +216,9 @@ impl<'r, 'm> Reader<'r, 'm> {
         let lookalikes = self.names.lookalikes(name, config, &variants);
         let stale = lookalikes.iter().filter_map(|lookalike| lookalike.problem(name, config, self.file));
         self.problems.extend(stale);
+        if let Locking { lock: Some(lock), unlocked: Unlocked::Refused } = self.locking {
+            self.problems.extend(lock::unlocked(config, lock, &variants));
+        }
         let folders = self.folders(config, &variants)?;
         let whole_context = if config.hermetic { None } else { self.context(config)? };
         let inputs = self.input_rules(name, config, &variants)?;
@@ -315,7 +339,7 @@ impl<'r, 'm> Reader<'r, 'm> {
                 }
             };
             let resolve = |reference: &str| self.names.resolve(name, config, reference);
-            match Variant::new(platform.cloned(), dockerfile, config.target.as_ref(), resolve) {
+            match Variant::new(platform.cloned(), dockerfile, config, self.locking.lock, resolve) {
                 Ok(variant) => variants.push(variant),
                 Err(error) => {
                     self.problem(self.file, config.line, format!("`target` of `{name}`: {error}"));

@@ -1,9 +1,11 @@
 //! What a project's Dockerfile is for one platform.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::external_image::{ExternalImage, ImageRole};
+use crate::config::{LockFile, ProjectConfig};
 use crate::dockerfile::{Dockerfile, DockerfileError};
-use crate::model::{Platform, ProjectName, RepoPath, StageName};
+use crate::model::{ManifestDigest, Platform, ProjectName, RepoPath};
 
 /// A Dockerfile, read for one platform.
 #[derive(Clone, Debug)]
@@ -13,6 +15,8 @@ pub struct Variant {
     pub dockerfile: Dockerfile,
     /// What each image reference that the target needs stands for, as it is written there.
     pub parents: BTreeMap<String, ParentImage>,
+    /// Where it names external images by tags, in the order of the Dockerfile, the frontends last.
+    pub external: Box<[ExternalImage]>,
 }
 
 /// What an image reference of a Dockerfile stands for.
@@ -23,6 +27,18 @@ pub enum ParentImage {
     Folder(RepoPath),
     /// An image that no project of the workspace is.
     External,
+    /// The same, where `projects.lock` says which: one of these manifests on each of the platforms that it is used for.
+    Locked(BTreeSet<ManifestDigest>),
+}
+
+impl ParentImage {
+    /// Whether no project and no folder is it.
+    pub fn is_external(&self) -> bool {
+        match self {
+            Self::External | Self::Locked(_) => true,
+            Self::Project(_) | Self::Folder(_) => false,
+        }
+    }
 }
 
 impl Variant {
@@ -34,25 +50,43 @@ impl Variant {
     pub(super) fn new(
         platform: Option<Platform>,
         dockerfile: Dockerfile,
-        target: Option<&StageName>,
+        config: &ProjectConfig,
+        lock: Option<&LockFile>,
         resolve: impl Fn(&str) -> ParentImage,
     ) -> Result<Self, DockerfileError> {
-        let mut parents = BTreeMap::new();
-        for parent in dockerfile.parents_needed_for(target)? {
+        let (mut parents, mut external) = (BTreeMap::new(), Vec::new());
+        for parent in dockerfile.parents_needed_for(config.target.as_ref())? {
             let image = resolve(&parent.reference);
+            if image == ParentImage::External {
+                external.extend(ExternalImage::of_parent(parent, platform.as_ref(), lock));
+            }
             // What a trigger names may be a stage of a later build. An external image among them is covered by the text.
             if !parent.in_trigger || image != ParentImage::External {
-                parents.insert(parent.reference.clone(), image);
+                parents.entry(parent.reference.clone()).or_insert(image);
             }
         }
-        Ok(Self { platform, dockerfile, parents })
+        for ExternalImage { reference, pin, .. } in &external {
+            let Some(pin) = pin else { continue };
+            // The text is sent with what it is pinned to, so it doesn't cover a trigger's image any more.
+            match parents.entry(reference.clone()).or_insert(ParentImage::External) {
+                ParentImage::Locked(manifests) => drop(manifests.insert(pin.covered)),
+                image => *image = ParentImage::Locked([pin.covered].into()),
+            }
+        }
+        external.extend(ExternalImage::frontends(&dockerfile, config, lock));
+        Ok(Self { platform, dockerfile, parents, external: external.into() })
+    }
+
+    /// The frontends that are pinned.
+    pub fn pinned_frontends(&self) -> impl Iterator<Item = &ExternalImage> {
+        self.external.iter().filter(|image| image.role == ImageRole::Frontend && image.pin.is_some())
     }
 
     /// References that stand for projects, in their order.
     pub fn own_parents(&self) -> impl Iterator<Item = (&str, &ProjectName)> {
         self.parents.iter().filter_map(|(reference, parent)| match parent {
             ParentImage::Project(project) => Some((reference.as_str(), project)),
-            ParentImage::Folder(_) | ParentImage::External => None,
+            ParentImage::Folder(_) | ParentImage::External | ParentImage::Locked(_) => None,
         })
     }
 
@@ -60,16 +94,14 @@ impl Variant {
     pub fn folders(&self) -> impl Iterator<Item = (&str, &RepoPath)> {
         self.parents.iter().filter_map(|(reference, parent)| match parent {
             ParentImage::Folder(folder) => Some((reference.as_str(), folder)),
-            ParentImage::Project(_) | ParentImage::External => None,
+            ParentImage::Project(_) | ParentImage::External | ParentImage::Locked(_) => None,
         })
     }
 
     /// References that stand for no project, in their order.
     pub fn external_parents(&self) -> impl Iterator<Item = &str> {
-        self.parents.iter().filter_map(|(reference, parent)| match parent {
-            ParentImage::External => Some(reference.as_str()),
-            ParentImage::Project(_) | ParentImage::Folder(_) => None,
-        })
+        let external = self.parents.iter().filter(|(_, parent)| parent.is_external());
+        external.map(|(reference, _)| reference.as_str())
     }
 
     /// The line of the Dockerfile that names a reference first.

@@ -143,6 +143,7 @@ fn project_of(reason: &Reason) -> Option<&ProjectName> {
         | Reason::UnreadableInBase { project, .. }
         | Reason::Entry { project, .. }
         | Reason::Parents { project, .. }
+        | Reason::Locked { project, .. }
         | Reason::Patterns { project, .. } => Some(project),
         Reason::Need { .. }
         | Reason::UnreadableBase { .. }

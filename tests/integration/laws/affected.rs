@@ -4,6 +4,7 @@
 //! commit: trees are written into the object database by this process, and no git is run.
 
 mod edits;
+mod locks;
 pub(super) mod repository;
 
 use std::collections::{BTreeMap, BTreeSet};

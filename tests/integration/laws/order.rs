@@ -11,7 +11,7 @@ use chinampa::internals::engine::{
     BuildRequest, Built, Context, ContextReuse, Engine, EngineError, InlineCacheFault, Logins, Progress,
 };
 use chinampa::internals::execute::{
-    BuildReport, Destination, Durations, Executor, Job, Outcome, Tags, Task, TaskVariant, Work,
+    BuildReport, Destination, Durations, Executor, Job, Outcome, Pins, Tags, Task, TaskVariant, Work,
 };
 use chinampa::internals::graph::ProjectGraph;
 use chinampa::internals::model::{
@@ -102,6 +102,7 @@ impl Case {
                 dockerfile: Dockerfile::parse(text.as_bytes(), &BTreeMap::new(), None).unwrap(),
                 parents: parents.iter().map(|parent| (parent.to_string(), parent.clone())).collect(),
                 folders: BTreeMap::new(),
+                pins: Pins::default(),
                 stages: Vec::new(),
             }],
             digest: InputDigest::from_bytes([1; 32]),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::locks::{Lock, LockEdit, lock_edit};
 use super::repository::Entry;
 
 /// The names that projects have or get. Two differ in what a platform's name fills in.
@@ -66,6 +67,7 @@ pub(super) struct Model {
     cache: Option<BTreeMap<&'static str, String>>,
     deploy: Option<BTreeMap<&'static str, String>>,
     projects: BTreeMap<&'static str, BTreeMap<&'static str, String>>,
+    lock: Option<Lock>,
 }
 
 impl Model {
@@ -84,6 +86,10 @@ impl Model {
         }
         let mut files = self.files.clone();
         files.insert("projects.toml".to_owned(), Entry::File { content: manifest, executable: false });
+        if let Some(lock) = &self.lock {
+            let content = lock.text();
+            files.insert("projects.lock".to_owned(), Entry::File { content, executable: false });
+        }
         files
     }
 
@@ -122,6 +128,7 @@ pub(super) enum Edit {
         key: &'static str,
         value: Option<&'static str>,
     },
+    Lock(LockEdit),
     Rename {
         from: &'static str,
         to: &'static str,
@@ -156,6 +163,7 @@ impl Edit {
                     set(keys, key, *value);
                 }
             }
+            Self::Lock(edit) => edit.apply(&mut model.lock),
             Self::Rename { from, to } => {
                 if !model.projects.contains_key(to)
                     && let Some(keys) = model.projects.remove(from)
@@ -202,6 +210,7 @@ pub(super) fn model() -> impl Strategy<Value = Model> {
                 .into(),
             ),
             deploy: None,
+            lock: None,
             projects: projects.map(|(name, folder)| (name, [("path", format!("'{folder}'"))].into())).into(),
         };
         for folder in FOLDERS {
@@ -209,7 +218,12 @@ pub(super) fn model() -> impl Strategy<Value = Model> {
             model.write(format!("{folder}/src/a.rs"), "a".to_owned());
         }
         // What can't be used together is left out one by one, which is for the law to see.
-        for edit in edits.iter().filter(|edit| !matches!(edit, Edit::Remove { .. } | Edit::Rename { .. })) {
+        let may_end_all = |edit: &&Edit| match edit {
+            Edit::Remove { .. } | Edit::Rename { .. } => true,
+            Edit::Lock(edit) => edit.may_refuse(),
+            _ => false,
+        };
+        for edit in edits.iter().filter(|edit| !may_end_all(edit)) {
             edit.apply(&mut model);
         }
         model
@@ -230,6 +244,7 @@ pub(super) fn edit() -> impl Strategy<Value = Edit> {
         3 => workspace_key().prop_map(|(key, value)| Edit::Workspace { key, value }),
         3 => (any::<bool>(), registry()).prop_map(|(is_deploy, keys)| Edit::Registry { is_deploy, keys }),
         9 => (project(), key()).prop_map(|(project, (key, value))| Edit::Key { project, key, value }),
+        6 => lock_edit().prop_map(Edit::Lock),
         1 => (project(), project()).prop_map(|(from, to)| Edit::Rename { from, to }),
         1 => project().prop_map(|project| Edit::Remove { project }),
         1 => (project(), folder()).prop_map(|(project, folder)| Edit::Add { project, folder }),
@@ -251,8 +266,7 @@ fn path() -> impl Strategy<Value = String> {
         "é",
         "link",
     ];
-    const ROOTS: [&str; 5] =
-        ["toolchain/version", "README.md", "projects.lock", "lib.rebuild_patterns", "src/a.rs"];
+    const ROOTS: [&str; 4] = ["toolchain/version", "README.md", "lib.rebuild_patterns", "src/a.rs"];
     prop_oneof![
         (select(&FOLDERS[..]), select(&NAMES[..])).prop_map(|(folder, name)| format!("{folder}/{name}")),
         select(&ROOTS[..]).prop_map(str::to_owned),
@@ -277,6 +291,12 @@ fn dockerfile() -> impl Strategy<Value = String> {
         literal().prop_map(|from| format!("ONBUILD COPY --from={from} / /\n")),
         literal().prop_map(|from| format!("RUN --mount=from={from},target=/m true\n")),
         Just("COPY projects.toml /\n".to_owned()),
+        Just("COPY projects.lock /\n".to_owned()),
+        Just("COPY --from=node:22 / /\nONBUILD COPY --from=node:22 / /\n".to_owned()),
+        Just(
+            "FROM --platform=linux/arm64 node:22 AS arm\nFROM --platform=$BUILDPLATFORM acme/base:1\n"
+                .to_owned()
+        ),
         Just("COPY src .rebuild_patterns /\n".to_owned()),
         select(&SOURCES[..]).prop_map(|source| format!("COPY {source} /x/\n")),
         (select(&SOURCES[..]), select(&SOURCES[..])).prop_map(|(one, two)| format!("ADD {one} {two} /x/\n")),
