@@ -193,6 +193,26 @@ fn a_parent_without_a_pin_stays() {
     assert_eq!(pinned, b"FROM a AS x\nFROM c\nCOPY --from=a x y\n");
 }
 
+#[test]
+fn the_frontend_is_replaced_where_it_stands_and_nothing_else_is() {
+    let pinned = |text: &str| {
+        let frontend: ImageRef = "f:1".parse().unwrap();
+        String::from_utf8(parse(text).with_images(|_| Some("b:1".parse().unwrap()), Some(&frontend))).unwrap()
+    };
+
+    for (text, expected) in [
+        ("# syntax=docker/dockerfile:1\nFROM a\n", "# syntax=f:1\nFROM b:1\n"),
+        ("\u{feff}#SYNTAX = x/y more \r\nFROM a", "\u{feff}#SYNTAX = f:1 more \r\nFROM b:1"),
+        ("# escape=`\n  # syntax=syntax\nFROM a", "# escape=`\n  # syntax=f:1\nFROM b:1"),
+        ("# a comment\n# syntax=x\nFROM a", "# a comment\n# syntax=x\nFROM b:1"),
+        ("FROM a\n# syntax=x\n", "FROM b:1\n# syntax=x\n"),
+    ] {
+        assert_eq!(pinned(text), expected);
+    }
+    let text = "# syntax=x\nFROM a\n";
+    assert_eq!(parse(text).with_images(|_| None, None), text.as_bytes());
+}
+
 fn parse_among(
     text: &str,
     contexts: &BTreeSet<&ContextName>,

@@ -583,6 +583,24 @@ fn each_variant_of_a_deployment_has_its_kind() {
 }
 
 #[test]
+fn each_variant_of_a_pinned_image_has_the_kind_of_what_went_wrong() {
+    let image = || "node:22".parse().unwrap();
+    let place = || "api/Dockerfile:1".to_owned();
+    check!("pins/error.rs", PinError, [
+        PinError::NoLockFile => Input,
+        PinError::NotUsed { image: "node".parse().unwrap() } => Input,
+        PinError::NotThere { image: image(), place: place() } => Input,
+        PinError::Gone { image: image() } => Environment,
+        PinError::NoPlatform {
+            image: image(),
+            platform: Box::new("linux/arm64".parse().unwrap()),
+            place: place(),
+        } => Input,
+        PinError::Registry { image: image(), source: missing() } => Environment,
+    ]);
+}
+
+#[test]
 fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
     let terraform = || TerraformError::NoFolder { folder: path() };
     check!("error.rs", Error, [

@@ -61,6 +61,9 @@ impl Engine for Recorder {
         let from = String::from_utf8_lossy(&request.dockerfile).lines().next().unwrap_or_default().to_owned();
         let target = request.target.as_ref().map(|target| format!(" target {target}")).unwrap_or_default();
         self.note(format!("build {project}: {from}{target}"));
+        if let Some(frontend) = request.build_args.get("BUILDKIT_SYNTAX") {
+            self.note(format!("frontend {frontend}"));
+        }
         let dockerfile = String::from_utf8_lossy(&request.dockerfile).into_owned();
         self.dockerfiles.lock().unwrap().push(dockerfile);
         {
@@ -542,6 +545,39 @@ async fn a_parent_is_pinned_to_the_image_of_this_very_plan() {
         world.recorder.built(),
         [format!("lib: FROM r.example/base@{base}"), format!("api: FROM r.example/lib@{lib}")]
     );
+}
+
+#[tokio::test]
+async fn an_external_image_is_pinned_for_what_it_is_and_keeps_its_tag() {
+    let mut world = World::new(&[("api", &[])], &[]);
+    let digest = |text: &str| ManifestDigest::of(text.as_bytes());
+    let pin = |name: &str| {
+        let pinned: ImageRef = format!("{name}@{}", digest(name)).parse().unwrap();
+        (name.to_owned(), pinned)
+    };
+    let text = "# syntax=docker/dockerfile:1\nFROM node:22 AS build\nFROM tools\nCOPY --from=node:22 / /\n\
+                ONBUILD COPY --from=node:22 / /\nONBUILD COPY --from=alpine:3 / /\n";
+    let task = world.task("api");
+    task.request.build_args = [("BUILDKIT_SYNTAX".to_owned(), "example/other".to_owned())].into();
+    let variant = &mut task.variants[0];
+    variant.dockerfile = Dockerfile::parse(text.as_bytes(), &BTreeMap::new(), None).unwrap();
+    variant.pins = Pins {
+        parents: [pin("node:22")].into(),
+        triggers: [pin("alpine:3")].into(),
+        frontends: [pin("docker/dockerfile:1"), pin("example/other")].into(),
+    };
+
+    world.run(1).await;
+
+    let frontend = format!("frontend example/other@{}", digest("example/other"));
+    assert!(world.recorder.asked().contains(&frontend), "{:?}", world.recorder.asked());
+    let sent = world.recorder.dockerfiles.lock().unwrap().pop().unwrap();
+    let expected = text.replace("FROM node:22", &format!("FROM node:22@{}", digest("node:22")));
+    let expected =
+        expected.replace("\nCOPY --from=node:22", &format!("\nCOPY --from=node:22@{}", digest("node:22")));
+    let expected = expected.replace("alpine:3", &format!("alpine:3@{}", digest("alpine:3")));
+    let frontend = "docker/dockerfile:1";
+    assert_eq!(sent, expected.replace(frontend, &format!("{frontend}@{}", digest(frontend))));
 }
 
 #[tokio::test]

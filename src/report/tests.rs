@@ -14,12 +14,13 @@ use super::environment::{HistoryJson, StatusJson, UnlockJson};
 use super::job::{JobJson, JobOutcome};
 use super::json::{BuildJson, PlanJson, event};
 use super::lint::LintJson;
+use super::lock::{LockJson, LockedJson};
 use super::prune::PruneJson;
 use super::runs::{LogsJson, ReportJson, RunsJson};
 use super::why::Explanation;
 use super::why_not::NearMisses;
 use super::{answers, graph, images, inputs, simulation};
-use crate::config;
+use crate::config::{self, LockFile, LockedImage};
 use crate::deploy::{
     ApplyReason, Backend, Creates, DeployError, DeployPlan, DeployReport, ImageChange,
     OwnedAttribute, ProjectDeployment, ProjectError, ProjectOutcome, ProjectResult, RestartReason,
@@ -39,6 +40,7 @@ use crate::model::{
 use crate::observe::{Base, Changes, Image, Reason};
 use crate::once::Ended;
 use crate::patterns::Patterns;
+use crate::pins::{PinChange, Relocked, TagState};
 use crate::plan::{Action, Build, Impact, Plan, ProjectImpact, Step};
 use crate::prune::{Removal, Removals};
 use crate::record::{
@@ -122,6 +124,7 @@ fn documents() -> Vec<Value> {
     all.extend(diagnoses());
     all.extend(prunings());
     all.extend(jobs());
+    all.extend(locks());
     all
 }
 
@@ -308,7 +311,7 @@ fn reasons() -> Vec<Reason> {
         Reason::Locked {
             changes: vec![LockedChange {
                 image: "node:22".parse().unwrap(),
-                before: BTreeSet::new(),
+                before: [ManifestDigest::of(b"before")].into(),
                 now: [digest()].into(),
             }],
             project: project.clone(),
@@ -602,8 +605,61 @@ fn lints() -> Vec<Value> {
         source: "$FILES".to_owned(),
     };
     let suggestions = edits.iter().cloned().chain([pin]).map(Some).chain([None]);
-    let lint = Lint { findings: suggestions.map(finding).collect(), unchecked: vec![unchecked] };
+    let floating = ["node:22".parse().unwrap()].into();
+    let lint = Lint { findings: suggestions.map(finding).collect(), unchecked: vec![unchecked], floating };
     vec![value(LintJson::new(commit(), false, 2, &lint, &edits))]
+}
+
+fn locks() -> Vec<Value> {
+    let (before, now) = (ManifestDigest::of(b"before"), digest());
+    let changes = [
+        ("a", PinChange::Added { now }),
+        ("b", PinChange::Moved { before, now }),
+        ("c", PinChange::Platforms { now }),
+        ("d", PinChange::Removed { before }),
+        ("e", PinChange::Unchanged { now }),
+    ];
+    let changes = changes.into_iter().map(|(image, change)| (image.parse().unwrap(), change)).collect();
+    let relocked = Relocked { lock: LockFile::default(), changes };
+    let projects: BTreeSet<ProjectName> = [name("api")].into();
+    let state = |now, created: Option<&str>| TagState {
+        image: "node:22".parse().unwrap(),
+        locked: before,
+        now,
+        created: created.map(str::to_owned),
+        projects: projects.clone(),
+    };
+    let states = [state(before, None), state(now, Some("2026-11-28T20:15:00Z"))];
+    vec![value(LockJson::new(&relocked, &projects, true)), value(LockedJson::new(&states))]
+}
+
+#[test]
+fn a_lock_file_is_reported_by_what_is_not_as_it_was() {
+    let (before, now) = (ManifestDigest::of(b"before"), digest());
+    let image = |image: &str| image.parse().unwrap();
+    let locked = LockedImage { digest: now, platforms: BTreeMap::new() };
+    let lock: LockFile = [(image("node:22"), locked)].into_iter().collect();
+    let changes = BTreeMap::from([
+        (image("node:22"), PinChange::Moved { before, now }),
+        (image("alpine"), PinChange::Removed { before }),
+        (image("debian"), PinChange::Added { now }),
+        (image("nginx"), PinChange::Unchanged { now }),
+    ]);
+    let relocked = Relocked { lock, changes };
+
+    insta::assert_snapshot!(super::lock::text(&relocked, &[name("api"), name("web")].into(), true), @"");
+    let unchanged = Relocked { changes: BTreeMap::new(), ..relocked };
+    insta::assert_snapshot!(super::lock::text(&unchanged, &BTreeSet::new(), false), @"");
+    let state = |now, created: &str| TagState {
+        image: image("node:22"),
+        locked: before,
+        now,
+        created: Some(created.to_owned()),
+        projects: [name("api"), name("web")].into(),
+    };
+    let states = [state(before, ""), state(now, "2026-11-28T20:15:00Z\u{1b}[2J")];
+    insta::assert_snapshot!(super::lock::tag_states(&states), @"");
+    insta::assert_snapshot!(super::lock::tag_states(&states[..1]), @"");
 }
 
 fn simulations() -> Vec<Value> {

@@ -27,6 +27,7 @@ mod inputs;
 mod lfs;
 mod lint;
 mod lint_projects;
+mod locked;
 mod logs;
 mod pages;
 mod promises;

@@ -10,6 +10,7 @@ mod jobs;
 mod lfs;
 mod lifecycle;
 mod local;
+mod locked;
 mod migrating;
 mod monorepo;
 mod named_contexts;
