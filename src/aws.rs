@@ -4,6 +4,7 @@
 //! roles, single sign-on and programs, a CI's web identity, the container, the machine. The SDK
 //! retries transient errors (three times in all, unless `AWS_MAX_ATTEMPTS` says otherwise).
 
+mod caller;
 #[cfg(feature = "_aws")]
 mod credentials;
 #[cfg(feature = "_aws")]
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+pub use self::caller::Caller;
 pub use self::hosts::AllowedHosts;
 #[cfg(feature = "_aws")]
 pub(crate) use self::json::{CallError, JsonClient, JsonService, Rpc};

@@ -28,7 +28,7 @@ use crate::runs::RunsError;
 use crate::secrets::SecretsError;
 use crate::simulate::SimulateError;
 use crate::watch::WatchError;
-use crate::workspace::WorkspaceError;
+use crate::workspace::{PlatformError, WorkspaceError};
 
 /// Any reason why a command could not do what it was asked.
 #[derive(Debug, Error)]
@@ -126,6 +126,8 @@ pub enum Error {
     #[error(transparent)]
     Prune(#[from] PruneError),
     #[error(transparent)]
+    Platform(#[from] PlatformError),
+    #[error(transparent)]
     Watch(#[from] WatchError),
     #[error(transparent)]
     Permissions(#[from] PermissionsError),
@@ -187,6 +189,7 @@ impl Error {
             Self::Deploy(error) => error.kind(),
             Self::Validate(error) => error.kind(),
             Self::Prune(error) => error.kind(),
+            Self::Platform(error) => error.kind(),
             Self::Watch(error) => error.kind(),
             Self::Permissions(error) => error.kind(),
             Self::Pin(error) => error.kind(),
@@ -258,6 +261,7 @@ impl Error {
             Self::Deploy(error) => error.hint(),
             Self::Validate(error) => error.hint(),
             Self::Prune(error) => error.hint(),
+            Self::Platform(error) => error.hint(),
             Self::Watch(error) => error.hint(),
             Self::Permissions(error) => error.hint(),
             Self::Pin(error) => error.hint(),

@@ -107,7 +107,8 @@ pub mod internals {
 
     pub mod execute {
         pub use crate::execute::{
-            BuildReport, Destination, Durations, Executor, Job, Outcome, Pins, Tags, Task, TaskVariant, Work,
+            BuildReport, Destination, Durations, Event, Executor, Forecast, Job, Outcome, Pins, Tags, Task,
+            TaskVariant, Work,
         };
     }
 
@@ -191,6 +192,10 @@ pub mod internals {
         pub mod copy {
             pub use crate::registry::copy::{Copied, Copies, Endpoint, image};
         }
+    }
+
+    pub mod report {
+        pub use crate::report::live::Live;
     }
 
     pub mod simulate {

@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
+use aws_credential_types::credential_feature::AwsCredentialFeature;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_types::service_config::ServiceConfigKey;
@@ -138,6 +139,24 @@ impl CachedCredentials {
         }
     }
 
+    /// Where the credentials come from, in words: of a role, those that it was assumed with.
+    ///
+    /// # Errors
+    /// [`AwsError`] when there are none.
+    pub(super) async fn source(&self) -> Result<String, AwsError> {
+        match &self.source {
+            Source::Chain { label, .. } => {
+                let credentials = self.load(MARGIN).await?;
+                let place = found_in(&credentials).map_or_else(|| label.clone(), str::to_owned);
+                Ok(format!("with credentials from {place}"))
+            }
+            Source::Role { base, .. } => {
+                let base = Box::pin(base.source()).await?;
+                Ok(format!("a role that is assumed {base}"))
+            }
+        }
+    }
+
     fn label(&self) -> String {
         match &self.source {
             Source::Chain { label, .. } => label.clone(),
@@ -184,6 +203,32 @@ fn label(config: &SdkConfig, profile: Option<&str>) -> String {
         (None, Some(_)) => name,
         (None, None) => "the sources where AWS's tools look for credentials".to_owned(),
     }
+}
+
+/// Which of the sources of a chain had the credentials; `None` where the SDK does not tell.
+fn found_in(credentials: &Credentials) -> Option<&'static str> {
+    let features = credentials.get_property::<Vec<AwsCredentialFeature>>()?;
+    features.iter().find_map(|feature| match feature {
+        AwsCredentialFeature::CredentialsEnvVars => Some("the variables `AWS_ACCESS_KEY_ID` and its like"),
+        AwsCredentialFeature::CredentialsEnvVarsStsWebIdToken => {
+            Some("the web identity of `AWS_WEB_IDENTITY_TOKEN_FILE`")
+        }
+        AwsCredentialFeature::CredentialsProfile
+        | AwsCredentialFeature::CredentialsProfileSourceProfile
+        | AwsCredentialFeature::CredentialsProfileNamedProvider => {
+            Some("a profile of AWS's configuration files")
+        }
+        AwsCredentialFeature::CredentialsProfileStsWebIdToken => Some("the web identity of a profile"),
+        AwsCredentialFeature::CredentialsProfileSso | AwsCredentialFeature::CredentialsSso => {
+            Some("single sign-on")
+        }
+        AwsCredentialFeature::CredentialsProfileProcess | AwsCredentialFeature::CredentialsProcess => {
+            Some("the `credential_process` of a profile")
+        }
+        AwsCredentialFeature::CredentialsHttp => Some("the container's endpoint"),
+        AwsCredentialFeature::CredentialsImds => Some("the instance metadata of the machine"),
+        _ => None,
+    })
 }
 
 fn not_found(error: CredentialsError) -> AwsError {

@@ -6,10 +6,8 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::config::http::HttpResponse;
 use aws_sdk_sts::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 
-#[cfg(feature = "ecr")]
-use super::Session;
-use super::{AwsError, Cause};
-use crate::model::excerpt;
+use super::{AwsError, Cause, Session};
+use crate::model::{excerpt, printable};
 
 /// Of what AWS says, no more characters than this are shown: a denial names who was denied, the action and the resource.
 const MAX_SHOWN: usize = 800;
@@ -100,12 +98,17 @@ pub(crate) fn answer(status: u16, code: Option<&str>, message: Option<&str>) -> 
 /// The account that the credentials are of: twelve digits.
 #[cfg(feature = "ecr")]
 pub(crate) async fn account(session: &Session) -> Result<String, AwsError> {
+    caller(session).await.map(|(account, _)| account)
+}
+
+/// The account that the credentials are of, twelve digits, and the ARN of whoever has them.
+pub(super) async fn caller(session: &Session) -> Result<(String, String), AwsError> {
     session.ready().await?;
     let client = aws_sdk_sts::Client::new(session.config());
     let identity = client.get_caller_identity().send().await.map_err(AwsError::new)?;
     let account = identity.account.unwrap_or_default();
     if account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()) {
-        Ok(account)
+        Ok((account, printable(&identity.arn.unwrap_or_default())))
     } else {
         Err(AwsError::Unexpected { answer: "it names no account".to_owned() })
     }

@@ -65,6 +65,14 @@ impl Session {
         Box::pin(self.credentials.load(lasting)).await
     }
 
+    /// Where the credentials come from, in words.
+    ///
+    /// # Errors
+    /// [`AwsError`] when there are none.
+    pub(super) async fn source(&self) -> Result<String, AwsError> {
+        Box::pin(self.credentials.source()).await
+    }
+
     /// With all that a test has made itself.
     #[cfg(test)]
     pub(crate) fn of(config: &SdkConfig) -> Self {

@@ -87,6 +87,9 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
     let force = selection::forced(&workspace, named, &repo.directives(&workspace)?)?;
     let context = BuildContext::new(command, &repo, &snapshot, &workspace, arguments.local)?;
     let shares = arguments.shard.then(|| context.shares(arguments.force)).transpose()?;
+    if !matches!(context.destination, Destination::Local(_)) {
+        workspace.check_platforms(&selected)?;
+    }
     if !arguments.allow_dirty {
         context.check_dirty_in_ci()?;
     }

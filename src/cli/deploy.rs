@@ -4,6 +4,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::CommandContext;
+use super::deploy_progress::DeployDisplay;
 use super::deployment::DeployContext;
 use super::repository_context::{RepositoryContext, Uncommitted};
 use super::selection;
@@ -56,7 +57,8 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
     })?;
     let is_dry_run = arguments.dry_run || repo.directives(&context.workspace)?.dry_deploy;
     let lock = context.lock_request(&request, arguments.wait)?;
-    let on_event = |event| output.status(&deployment::event(&event));
+    let display = DeployDisplay::new(output, is_dry_run);
+    let on_event = |event| display.on_event(&event);
     wait_for_copies(async {
         let registries = context.registries(&request.environment).await?;
         let operations = context.operations(&registries, &request, &on_event)?;
@@ -75,8 +77,8 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
             }
             return Ok(Exit::Done);
         }
-        let report =
-            deploy::deploy(&request, &lock, endpoints, &SystemClock, orderly.requested(), &on_event).await?;
+        let work = deploy::deploy(&request, &lock, endpoints, &SystemClock, orderly.requested(), &on_event);
+        let report = display.show_while(work).await?;
         command
             .print_summary(|| DeployJson::of_report(&report), |layout| summary::deployment(&report, layout));
         match (report.kind(), report.error) {

@@ -2,14 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rustix::fs::statvfs;
-
 use super::repository_context::{RepositoryContext, Uncommitted};
-use super::{CommandContext, ensure_terraform, local, registries, wait_for};
+use super::{CommandContext, aws_diagnosis, engine_diagnosis, ensure_terraform, local, registries, wait_for};
 use crate::ci::{Branch, Trust};
 use crate::config::{RegistryConfig, RegistryKind, SecretSource};
 use crate::deploy::{self, TerraformProgram};
-use crate::docker::{Docker, EngineInfo};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::git::{self, Snapshot};
@@ -18,9 +15,6 @@ use crate::pins;
 use crate::registry::{Registry, RegistryError};
 use crate::report::doctor::{self, Check, DoctorJson};
 use crate::workspace::{LOCK_FILE, Workspace};
-
-/// Below this, an engine has hardly room for a build.
-const MIN_FREE_BYTES: u64 = 5 << 30;
 
 /// Looks at everything, and answers [`Exit::No`] if something that commands need does not work.
 pub(super) fn run(command: &CommandContext) -> Result<Exit, Error> {
@@ -40,11 +34,11 @@ pub(super) fn run(command: &CommandContext) -> Result<Exit, Error> {
                 }
                 Err(error) => {
                     checks.push(of_error("manifest", error.into()));
-                    checks.extend(wait_for(async { Ok(engine(command, false).await) })?);
+                    checks.extend(wait_for(async { Ok(engine_diagnosis::engine(command, false).await) })?);
                 }
             }
         }
-        Err(_) => checks.extend(wait_for(async { Ok(engine(command, false).await) })?),
+        Err(_) => checks.extend(wait_for(async { Ok(engine_diagnosis::engine(command, false).await) })?),
     }
     if let Err(error) = repo {
         checks.insert(0, of_error("git", error));
@@ -157,7 +151,7 @@ async fn remote(
     workspace: &Workspace,
 ) -> Result<Vec<Check>, Error> {
     let is_store = matches!(workspace.cache.kind, RegistryKind::Engine);
-    let mut checks = engine(command, is_store).await;
+    let mut checks = engine_diagnosis::engine(command, is_store).await;
     if !is_store {
         checks.extend(registry(command, "cache", &workspace.cache, &workspace.records).await);
     }
@@ -174,43 +168,9 @@ async fn remote(
             Err(error) => checks.push(of_error(&subject, error.into())),
         }
     }
+    checks.extend(aws_diagnosis::aws(command, workspace).await);
     checks.extend(terraform(command, snapshot, workspace));
     Ok(checks)
-}
-
-/// Which engine it is, how it was found, and whether it has room.
-async fn engine(command: &CommandContext, is_cache: bool) -> Vec<Check> {
-    let address = match command.environment.engine() {
-        Ok(address) => address,
-        Err(error) => return vec![of_error("engine", error)],
-    };
-    let described = async { Docker::connect(&address).await?.describe().await };
-    let info = match described.await {
-        Ok(info) => info,
-        Err(error) => return vec![of_error("engine", error.into())],
-    };
-    let store =
-        if info.has_containerd_store { "containerd's image store" } else { info.storage_driver.as_str() };
-    let cache = if is_cache { "; it is the cache, so its images are this machine's alone" } else { "" };
-    let says = format!("Docker {} ({}, {store}) at {address}{cache}", info.version, info.platform);
-    let mut checks = vec![Check::ok("engine", says)];
-    checks.extend(disk(&info));
-    checks
-}
-
-/// The room that an engine on this machine has. One elsewhere does not tell.
-fn disk(info: &EngineInfo) -> Option<Check> {
-    let folder = info.data_folder.as_deref().filter(|folder| folder.exists())?;
-    let file_system = statvfs(folder).ok()?;
-    let bytes = |blocks: u64| blocks.saturating_mul(file_system.f_frsize);
-    let (free, all) = (bytes(file_system.f_bavail), bytes(file_system.f_blocks));
-    let says = format!("{} of {} are free in {}", gibibytes(free), gibibytes(all), folder.display());
-    Some(if free < MIN_FREE_BYTES {
-        Check::warning("disk", says)
-            .fix("`docker builder prune` and `docker image prune` remove what is not used")
-    } else {
-        Check::ok("disk", says)
-    })
 }
 
 /// Whether a registry can be read from and pushed to. Nothing is left there.
@@ -301,11 +261,6 @@ fn terraform(command: &CommandContext, snapshot: &Snapshot<'_>, workspace: &Work
     })
 }
 
-fn of_error(subject: &str, error: Error) -> Check {
+pub(super) fn of_error(subject: &str, error: Error) -> Check {
     Check::of_error(subject, &error, error.hint())
-}
-
-fn gibibytes(bytes: u64) -> String {
-    let tenths = bytes / ((1 << 30) / 10);
-    format!("{}.{} GiB", tenths / 10, tenths % 10)
 }

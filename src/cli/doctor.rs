@@ -37,8 +37,14 @@ enum AwsPolicy {
     Local,
     /// `taint` and `untaint`.
     Taint,
-    /// `status` and `history`.
+    /// `status`, with its preview of the next deployment, and `history`.
     Status,
+    /// `doctor`, without `--aws-policy`.
+    Doctor,
+    /// `prune`.
+    Prune,
+    /// `prune --deploy`.
+    PruneDeploy,
 }
 
 pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
@@ -78,6 +84,9 @@ impl AwsPolicy {
             Self::Local => Purpose::Local,
             Self::Taint => Purpose::Taint,
             Self::Status => Purpose::Status,
+            Self::Doctor => Purpose::Doctor,
+            Self::Prune => Purpose::Prune,
+            Self::PruneDeploy => Purpose::PruneDeploy,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use clap::Args;
 
 use super::CommandContext;
+use super::follow::follow;
 use super::repository_context::repository;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -23,11 +24,17 @@ pub(super) struct Arguments {
     /// Print the logs of this run [default: the newest one that built the project].
     #[arg(long, value_name = "N")]
     run: Option<u64>,
+    /// Print the log of the project's build while it grows, until the build ends.
+    #[arg(short, long, requires = "project", conflicts_with = "json")]
+    follow: bool,
 }
 
 pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
     let CommandContext { options, environment, output } = command;
     let store = Store::of(repository(options, environment)?.common_dir());
+    if let (true, Some(project)) = (arguments.follow, &arguments.project) {
+        return follow(command, &store, project, arguments.run);
+    }
     let Some((kept, projects)) = found(&store, arguments)? else {
         if let Some(project) = &arguments.project {
             output.status(&format!("no run that is kept here built `{project}`"));

@@ -2,6 +2,7 @@
 //!
 //! Standard output is the answer, standard error status messages.
 
+mod aws_diagnosis;
 mod build;
 mod build_context;
 mod build_outputs;
@@ -10,17 +11,20 @@ mod check_rebuild;
 mod ci;
 mod completions;
 mod deploy;
+mod deploy_progress;
 mod deployed_base;
 mod deployment;
 mod diagnosis;
 mod doctor;
 mod durations_file;
 mod ecr_logins;
+mod engine_diagnosis;
 mod ensure_repo;
 mod ensure_terraform;
 mod environment;
 mod environment_records;
 mod external_registries;
+mod follow;
 mod graph;
 mod image_exists;
 mod images;
@@ -107,7 +111,7 @@ enum Command {
     Run(run::Arguments),
     /// Promote the images of a commit, then apply Terraform and restart services, project by project.
     Deploy(deploy::Arguments),
-    /// Show what an environment runs and whether a deployment is in progress.
+    /// Show what an environment runs, and what a deployment of the current commit would change.
     Status(status::Arguments),
     /// List the last deployments to an environment.
     History(status::Arguments),
@@ -142,7 +146,7 @@ enum Command {
     EnsureRepo(ensure_repo::Arguments),
     /// Copy an image from one registry to another, byte for byte, without an engine.
     Promote(promote::Arguments),
-    /// Delete images and records of the cache that nothing needs any more.
+    /// Delete images and records that nothing needs any more: in the cache, in deploy registries or in the engine.
     Prune(prune::Arguments),
     /// Check the clone, the engine, registries, secrets and Terraform, and say what to do about what does not work.
     Doctor(doctor::Arguments),

@@ -42,6 +42,7 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
     if arguments.check_locked {
         return check_locked(command, &repo, &workspace, &selected);
     }
+    workspace.check_platforms(&selected)?;
     if arguments.offline {
         let base = repo.base_by_git(command, &workspace.settings)?;
         let request = repo.request(&snapshot, &workspace);

@@ -67,17 +67,7 @@ impl<'o> Display<'o> {
 
     /// Shows what happens while the work lasts, and takes away what was drawn when it is done.
     pub(super) async fn show_while<T>(&self, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
-        let mut ticks = tokio::time::interval(TICK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let done = loop {
-            match select(work.as_mut(), pin!(ticks.tick())).await {
-                Either::Left((done, _)) => break done,
-                Either::Right(_) => self.on_tick(),
-            }
-        };
-        terminal::clear();
-        done
+        show_while(work, || self.on_tick()).await
     }
 
     pub(super) fn on_event(&self, event: &Event) {
@@ -132,6 +122,21 @@ impl<'o> Display<'o> {
             }
         }
     }
+}
+
+/// Draws again and again while the work lasts, and takes away what was drawn when it is done.
+pub(super) async fn show_while<T>(work: impl Future<Output = T>, on_tick: impl Fn()) -> T {
+    let mut work = pin!(work);
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let done = loop {
+        match select(work.as_mut(), pin!(ticks.tick())).await {
+            Either::Left((done, _)) => break done,
+            Either::Right(_) => on_tick(),
+        }
+    };
+    terminal::clear();
+    done
 }
 
 /// What an event is to the reader if it is worth a line that stays above what is drawn.

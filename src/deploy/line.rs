@@ -80,6 +80,15 @@ async fn deploy_locked(
     }
 }
 
+/// Plans a deployment without a lock, and writes and runs nothing.
+///
+/// # Errors
+/// [`DeployError`] for all that a deployment would end with before it changes anything.
+pub async fn preview(request: &DeployRequest, endpoints: Endpoints<'_>) -> Result<DeployPlan, DeployError> {
+    gate::check_rule(&request.environment, &request.rule, &request.candidate)?;
+    Ok(plan(request, &observe(request, endpoints).await?)?)
+}
+
 /// Plans a deployment without a lock, and writes nothing. Terraform plans what would be applied.
 ///
 /// `on_plan` gets the plan before Terraform is run.
@@ -92,9 +101,8 @@ pub async fn dry_run(
     interrupted: impl Future<Output = ()>,
     on_plan: impl FnOnce(&DeployPlan),
 ) -> Result<DeployPlan, DeployError> {
-    gate::check_rule(&request.environment, &request.rule, &request.candidate)?;
     let work = async {
-        let plan = plan(request, &observe(request, endpoints).await?)?;
+        let plan = preview(request, endpoints).await?;
         on_plan(&plan);
         terraform_plans(&plan, endpoints).await?;
         Ok(plan)

@@ -39,7 +39,7 @@ mod validate;
 pub use ancestry::{History, candidate, relation};
 pub use checkout::{Checkout, CheckoutError};
 pub use error::{DeployError, ProjectError};
-pub use line::{deploy, dry_run};
+pub use line::{deploy, dry_run, preview};
 pub use live::{LiveOperations, TerraformRunner};
 pub use lock::{DEFAULT_LEASE, EnvironmentLock, LockClaims, LockRequest};
 pub use lock_error::LockError;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::plan::{DeployPlan, ProjectDeployment};
 use super::{DeployError, ProjectError, ServiceEvent, TerraformEvent};
+use crate::config::ServiceConfig;
 use crate::lease::Claim;
 use crate::model::{ErrorKind, ImageRef, ProjectName, RepositoryName};
 use crate::registry::RepositoryChange;
@@ -67,6 +68,16 @@ pub enum DeployEvent {
     Waiting {
         holder: Claim,
     },
+    /// What was decided under the lock, and is not nothing.
+    Planned {
+        /// The projects whose images are promoted: all.
+        images: usize,
+        /// Those that are changed, in the order of the plan.
+        changed: Vec<ProjectName>,
+    },
+    Promoting {
+        project: ProjectName,
+    },
     Repository {
         repository: RepositoryName,
         change: RepositoryChange,
@@ -76,13 +87,25 @@ pub enum DeployEvent {
         image: ImageRef,
         copied: Copied,
     },
+    /// Its steps begin: Terraform, then services.
+    Started {
+        project: ProjectName,
+    },
     Terraform {
         project: ProjectName,
         event: TerraformEvent,
     },
+    Restarting {
+        project: ProjectName,
+        service: ServiceConfig,
+    },
     Service {
         project: ProjectName,
         event: ServiceEvent,
+    },
+    /// Nothing more is done for a project that was to be changed.
+    Finished {
+        project: ProjectName,
     },
 }
 

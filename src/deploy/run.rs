@@ -60,6 +60,10 @@ impl Run<'_> {
         if plan.is_nothing() {
             return Ok(DeployReport::nothing(plan.clone(), |project| self.old_image(project)));
         }
+        (self.on_event)(DeployEvent::Planned {
+            images: plan.projects.len(),
+            changed: plan.projects.iter().filter(|it| !it.is_unchanged()).map(|it| it.name.clone()).collect(),
+        });
         if plan.projects.iter().flat_map(|project| &project.terraform).any(|it| it.applied().is_some()) {
             self.step()?;
             self.endpoints.operations.prepare_terraform().await?;
@@ -131,6 +135,7 @@ impl Run<'_> {
                 (self.on_event)(DeployEvent::Repository { repository: project.destination.clone(), change });
             }
             self.step()?;
+            (self.on_event)(DeployEvent::Promoting { project: project.name.clone() });
             let copied = operations.promote(project).await?;
             let image = self.image(project, project.image.new);
             (self.on_event)(DeployEvent::Promoted { project: project.name.clone(), image, copied });
@@ -181,6 +186,7 @@ impl Run<'_> {
             // Its tags are all that there is to it, and they were moved.
             if !project.is_unchanged() && !project.has_steps() {
                 self.succeed(project, result);
+                (self.on_event)(DeployEvent::Finished { project: project.name.clone() });
             }
         }
         for (project, result) in self.plan.projects.iter().zip(results) {
@@ -191,8 +197,10 @@ impl Run<'_> {
                 return Some(error.into());
             }
             let started = Instant::now();
+            (self.on_event)(DeployEvent::Started { project: project.name.clone() });
             let deployed = self.deploy(project).await;
             result.took = started.elapsed();
+            (self.on_event)(DeployEvent::Finished { project: project.name.clone() });
             match deployed {
                 Ok(()) => self.succeed(project, result),
                 Err(Halt::Failed(_)) if self.interruption.is_requested() => {
@@ -231,6 +239,8 @@ impl Run<'_> {
                 commit: self.plan.commit,
                 image: &image,
             };
+            let (name, config) = (project.name.clone(), service.clone());
+            (self.on_event)(DeployEvent::Restarting { project: name, service: config });
             let restart = operations.restart(project, service, &deployment);
             let restarted = self.interruption.unless_requested(restart).await;
             restarted.ok_or(Halt::Stopped(LockError::Interrupted))?.map_err(Halt::Failed)?;

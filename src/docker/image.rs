@@ -4,6 +4,7 @@
 //! store of Docker 28.5 has a `RootFS` without a `Type`.
 
 use std::collections::HashMap;
+use std::time::SystemTime;
 
 use http_body_util::BodyExt;
 use serde::Deserialize;
@@ -18,6 +19,10 @@ pub(crate) struct EngineImage {
     pub(crate) labels: HashMap<String, String>,
     /// Where its programs start; the root where it doesn't say.
     pub(crate) working_folder: Option<String>,
+    /// When it was built; `None` if it does not tell.
+    pub(crate) created: Option<SystemTime>,
+    /// When it got its newest name in this engine; `None` if the engine does not tell.
+    pub(crate) tagged: Option<SystemTime>,
 }
 
 /// `GET /images/{name}/json` (Docker Engine API, "Inspect an image").
@@ -27,6 +32,17 @@ struct Inspected {
     id: String,
     #[serde(rename = "Config")]
     config: Option<Config>,
+    #[serde(rename = "Created")]
+    created: Option<String>,
+    #[serde(rename = "Metadata")]
+    metadata: Option<Metadata>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    /// The year 1 where it got none.
+    #[serde(rename = "LastTagTime")]
+    last_tag_time: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -61,7 +77,15 @@ impl EngineImage {
         let id = inspected.id.parse().map_err(|error| unexpected(Box::new(error)))?;
         let (labels, working_folder) =
             inspected.config.map(|config| (config.labels, config.working_dir)).unwrap_or_default();
-        Ok(Self { id, labels: labels.unwrap_or_default(), working_folder })
+        let time = |text: Option<String>| humantime::parse_rfc3339_weak(&text?).ok();
+        let tagged = inspected.metadata.and_then(|metadata| metadata.last_tag_time);
+        Ok(Self {
+            id,
+            labels: labels.unwrap_or_default(),
+            working_folder,
+            created: time(inspected.created),
+            tagged: time(tagged),
+        })
     }
 }
 

@@ -13,7 +13,7 @@ const MAX_BUILDS: usize = 3;
 /// Cheap to clone; builds can run side by side.
 #[derive(Clone, Debug)]
 pub struct DockerEngine {
-    docker: Docker,
+    pub(super) docker: Docker,
     inline_cache_fault: Option<InlineCacheFault>,
     platform: Option<Platform>,
 }

@@ -29,6 +29,7 @@ use crate::registry::{Answer, CredentialsError};
 
 use crate::secrets::SecretError;
 use crate::tls::TlsError;
+use crate::workspace::PlatformError;
 use ErrorKind::{Environment, Failed, Input, Interrupted};
 
 /// Compares the rows with the kinds that the errors have, and with the variants in the source.
@@ -234,6 +235,8 @@ fn each_variant_of_each_error_has_its_kind() {
     check!("prune/observe.rs", PruneError, [
         PruneError::NotARegistry => Input,
         PruneError::Read { repository: repository(), source: missing().into() } => Environment,
+        PruneError::Record { tag: "deployed-dev".parse().unwrap(), source: RecordError::Schema("x".to_owned()) } => Environment,
+        PruneError::Deploying { environment: "dev".to_owned(), holder: "job".to_owned() } => Environment,
         PruneError::Delete { repository: repository(), digest: ManifestDigest::of(b""), source: missing().into() }
             => Environment,
     ]);
@@ -612,6 +615,10 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::NoContinuationKey => Input,
         Error::Watch(WatchError::Bare) => Input,
         Error::Prune(PruneError::NotARegistry) => Input,
+        Error::Platform(PlatformError {
+            at: "projects.toml:9".to_owned(), project: project(), platform: Box::new("linux/arm64".parse().unwrap()),
+            need: project(), need_at: "projects.toml:1".to_owned()
+        }) => Input,
         Error::NothingToCheck => Input,
         Error::ImageDetail { projects: 2 } => Input,
         Error::StarterExists { path: "a" } => Input,

@@ -1,9 +1,7 @@
 //! Names that images have in the engine for as long as something is built from them.
 
+use crate::engine::TEMPORARY_HOST;
 use crate::model::{Host, ImageRef, RepositoryName, Tag, random_bits};
-
-/// A name that nobody can own (RFC 2606), so an engine that has lost the image finds no other.
-const HOST: &str = "context.invalid";
 
 /// A local build, as the names of the images that it builds from have it: no other run has the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +27,7 @@ impl Default for LocalRun {
 
 /// The name of an image for a while; `tag` makes it one that nobody else gives or takes away.
 pub(super) fn temporary(repository: &RepositoryName, tag: Tag) -> ImageRef {
-    let host: Host = HOST.parse().expect("it is a host");
+    // Nobody can own such a name (RFC 2606), so an engine that has lost the image finds no other.
+    let host: Host = TEMPORARY_HOST.parse().expect("it is a host");
     ImageRef { host: Some(host), repository: repository.clone(), tag: Some(tag), digest: None }
 }

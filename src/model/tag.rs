@@ -60,6 +60,12 @@ impl Tag {
         Self(format!("untrusted-{}", slug(&format!("{run}{}", platform.unwrap_or_default()), 100)))
     }
 
+    /// Whether it is that of an image of an untrusted run: the run is sixteen digits.
+    pub fn is_of_untrusted_run(&self) -> bool {
+        let run = self.0.strip_prefix("untrusted-").unwrap_or_default().split('-').next().unwrap_or_default();
+        run.len() == 16 && run.bytes().all(|byte| byte.is_ascii_hexdigit())
+    }
+
     /// What a local build names its images, in the engine alone. It moves with each build.
     pub fn local() -> Self {
         Self("local".to_owned())
@@ -117,6 +123,16 @@ impl Tag {
     pub fn is_of_one_build(&self) -> bool {
         let is_hex = |text: &str| text.len() >= 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         ["cache-", "commit-", "pushed-"].iter().any(|kind| self.0.strip_prefix(kind).is_some_and(is_hex))
+    }
+
+    /// The commit that an image was deployed with; `None` for any other tag.
+    pub fn as_commit(&self) -> Option<CommitId> {
+        self.0.parse().ok()
+    }
+
+    /// Whether it is that of the record of an environment.
+    pub fn is_of_environment(&self) -> bool {
+        self.0.starts_with("deployed-")
     }
 
     /// Whether it says that a build record of the default branch names the image.

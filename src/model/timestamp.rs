@@ -26,7 +26,7 @@ impl Timestamp {
 
     /// What the machine's clock says; the beginning of 1970 for a clock before that.
     pub fn now() -> Self {
-        Self(0).after(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+        SystemTime::now().into()
     }
 
     /// The moment that comes this much later.
@@ -37,6 +37,13 @@ impl Timestamp {
     /// How long ago `earlier` was; nothing when it lies in the future.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// The beginning of 1970 for what is before that.
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        Self(0).after(time.duration_since(UNIX_EPOCH).unwrap_or_default())
     }
 }
 

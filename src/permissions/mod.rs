@@ -7,6 +7,7 @@ mod arn;
 mod collector;
 mod document;
 mod error;
+mod maintenance;
 mod registries;
 mod services;
 mod table;
@@ -38,8 +39,14 @@ pub enum Purpose {
     Local,
     /// `taint` and `untaint`.
     Taint,
-    /// `status` and `history`.
+    /// `status`, with its preview of the next deployment, and `history`.
     Status,
+    /// `doctor`.
+    Doctor,
+    /// `prune`.
+    Prune,
+    /// `prune --deploy`.
+    PruneDeploy,
 }
 
 impl Purpose {
@@ -129,7 +136,13 @@ pub fn policies(request: PolicyRequest<'_>) -> Result<AwsPolicies, PermissionsEr
             collector.restart_services(environment, &scope);
             collector.apply_terraform(environment, &scope)?;
         }
-        (Purpose::Status, Some(environment)) => collector.read_environment(environment)?,
+        (Purpose::Doctor, _) => collector.diagnose()?,
+        (Purpose::Prune, _) => collector.prune()?,
+        (Purpose::PruneDeploy, _) => collector.prune_deploy_registries()?,
+        (Purpose::Status, Some(environment)) => {
+            let scope = collector.read_environment(environment)?;
+            collector.look_at_services(environment, &scope);
+        }
         (Purpose::Deploy | Purpose::Status, None) => return Err(PermissionsError::NoEnvironment),
     }
     collector.finish()

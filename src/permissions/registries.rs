@@ -22,14 +22,14 @@ pub(super) struct DeployScope {
 /// What may be done with repositories that are written to.
 const READ_AND_WRITE: [Need; 2] = [Need::PullImages, Need::PushImages];
 
-fn ecr(registry: &RegistryConfig) -> Option<&Ecr> {
+pub(super) fn ecr(registry: &RegistryConfig) -> Option<&Ecr> {
     match &registry.kind {
         RegistryKind::Ecr(ecr) => Some(ecr),
         RegistryKind::Oci { .. } | RegistryKind::Engine => None,
     }
 }
 
-fn location(ecr: &Ecr) -> Location {
+pub(super) fn location(ecr: &Ecr) -> Location {
     Location::new(Some(&ecr.region), ecr.known_account())
 }
 
@@ -48,7 +48,7 @@ fn reconciliation(policy: &Policy) -> Vec<Need> {
 }
 
 /// The repositories with these names; where all have a prefix, whatever has it.
-fn repositories<'n>(prefix: &str, names: impl Iterator<Item = &'n RepositoryName>) -> Vec<String> {
+pub(super) fn repositories<'n>(prefix: &str, names: impl Iterator<Item = &'n RepositoryName>) -> Vec<String> {
     match prefix.is_empty() {
         true => names.map(ToString::to_string).collect(),
         false => vec![format!("{prefix}{ANY}")],
@@ -75,7 +75,7 @@ impl Collector<'_> {
         repositories(&cache.prefix, images.chain([records, taints, claims]))
     }
 
-    fn each_repository(
+    pub(super) fn each_repository(
         &mut self,
         ecr: &Ecr,
         sid: &str,
@@ -175,10 +175,7 @@ impl Collector<'_> {
             self.each_repository(ecr, "Cache", &[Need::PullImages, Need::TagImages], self.cached());
             self.keep_out_unprotected(ecr);
         }
-        let Some(ecr) = ecr(target) else {
-            let region = self.request.region.cloned();
-            return Ok(DeployScope { region, account: None, identity: AwsIdentity::default() });
-        };
+        let Some(ecr) = ecr(target) else { return Ok(self.deploy_scope(target)) };
         let records = self.deployed_records(target)?;
         let deployed = workspace.projects.values().filter(|project| project.config.is_deployed);
         let images = deployed.map(|project| project.config.repository.with_prefix(&target.prefix));
@@ -188,24 +185,46 @@ impl Collector<'_> {
         self.each_repository(ecr, "DeployRegistry", &needs, names);
         self.each_repository(ecr, "Locks", &[Need::ListTags, Need::DeleteImages], [records.as_str()]);
         self.use_key(ecr);
-        Ok(DeployScope {
-            region: Some(ecr.region.clone()),
-            account: ecr.known_account().map(str::to_owned),
-            identity: ecr.identity.clone(),
-        })
+        Ok(self.deploy_scope(target))
     }
 
-    /// Reads the deployed record and claims to the lock.
-    pub(super) fn read_environment(&mut self, environment: &EnvironmentName) -> Result<(), PermissionsError> {
-        let (target, _) = deploy::target(self.request.workspace, environment)?;
+    /// Reads the deployed record, claims to the lock, and whether the cache has the images of a commit.
+    pub(super) fn read_environment(
+        &mut self,
+        environment: &EnvironmentName,
+    ) -> Result<DeployScope, PermissionsError> {
+        let workspace = self.request.workspace;
+        let (target, _) = deploy::target(workspace, environment)?;
         if let Some(ecr) = ecr(target) {
             let records = self.deployed_records(target)?;
             self.each_repository(ecr, "Records", &[Need::PullImages, Need::ListTags], [records.as_str()]);
         }
-        Ok(())
+        if let Some(ecr) = ecr(&workspace.cache) {
+            self.each_repository(ecr, "Cache", &[Need::PullImages], self.cached());
+        }
+        Ok(self.deploy_scope(target))
     }
 
-    fn deployed_records(&self, target: &RegistryConfig) -> Result<RepositoryName, PermissionsError> {
+    /// Where the services of an environment are, and who asks for them.
+    fn deploy_scope(&self, target: &RegistryConfig) -> DeployScope {
+        match ecr(target) {
+            None => DeployScope {
+                region: self.request.region.cloned(),
+                account: None,
+                identity: AwsIdentity::default(),
+            },
+            Some(ecr) => DeployScope {
+                region: Some(ecr.region.clone()),
+                account: ecr.known_account().map(str::to_owned),
+                identity: ecr.identity.clone(),
+            },
+        }
+    }
+
+    pub(super) fn deployed_records(
+        &self,
+        target: &RegistryConfig,
+    ) -> Result<RepositoryName, PermissionsError> {
         let records = self.request.workspace.settings.name.builds_repository();
         Ok(records.with_prefix(&target.prefix).map_err(deploy::DeployError::from)?)
     }

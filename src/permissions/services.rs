@@ -19,6 +19,59 @@ struct At {
 }
 
 impl Collector<'_> {
+    /// Asks services what they run, for a plan.
+    pub(super) fn look_at_services(&mut self, environment: &EnvironmentName, scope: &DeployScope) {
+        let workspace = self.request.workspace;
+        for (name, project) in workspace.projects.iter().filter(|(_, it)| it.config.is_deployed) {
+            for config in &project.config.services {
+                if matches!(config.service, Service::Command { .. }) {
+                    continue;
+                }
+                let at = self.place(config, scope);
+                let fill = |template: &Template| self.fill(template, environment, name, project);
+                let filled = Filled::new(&config.service, fill);
+                self.look(&at, &filled);
+            }
+        }
+    }
+
+    fn look(&mut self, at: &At, service: &Filled) {
+        let mut allow = |needs: &[Need], names: &[(&str, &str)]| {
+            self.allow(&at.identity, None, needs, &at.location, names);
+        };
+        match service {
+            Filled::Ecs { cluster, name } => {
+                let names = [("cluster", &**cluster), ("name", name)];
+                allow(&[Need::DescribeEcsService, Need::DescribeTaskDefinition], &names);
+            }
+            Filled::EcsExpress { cluster, name, .. } => {
+                let names = [("cluster", &**cluster), ("name", name)];
+                allow(&[Need::DescribeEcsService, Need::DescribeExpressService], &names);
+            }
+            Filled::EcsTask { .. } | Filled::Family(_) => allow(&[Need::DescribeTaskDefinition], &[]),
+            Filled::Schedule { group, name } => {
+                let names = [("group", &**group), ("name", name)];
+                allow(&[Need::DescribeSchedule, Need::DescribeTaskDefinition], &names);
+            }
+            Filled::Rule { name } => {
+                allow(&[Need::DescribeRule, Need::DescribeTaskDefinition], &[("name", name)]);
+            }
+            Filled::Function { name, has_alias } => {
+                let arn = function_arn(at, name);
+                let resource = if *has_alias { format!("{arn}:{ANY}") } else { arn };
+                allow(&[Need::DescribeFunction], &[("function", &resource)]);
+            }
+            Filled::AppRunner { arn: Some(arn), .. } => {
+                allow(&[Need::DescribeAppRunnerService], &[("service", arn)]);
+            }
+            Filled::AppRunner { name, arn: None } => {
+                let arn = app_runner_arn(at, name);
+                allow(&[Need::ListAppRunnerServices, Need::DescribeAppRunnerService], &[("service", &arn)]);
+            }
+            Filled::Command => {}
+        }
+    }
+
     pub(super) fn restart_services(&mut self, environment: &EnvironmentName, scope: &DeployScope) {
         let workspace = self.request.workspace;
         for (name, project) in workspace.projects.iter().filter(|(_, it)| it.config.is_deployed) {
@@ -130,12 +183,7 @@ impl Collector<'_> {
                 allow(&needs, &[("family", &revisions)]);
             }
             Filled::Function { name, has_alias } => {
-                let arn = match name.starts_with("arn:") {
-                    true => name.clone(),
-                    false => at
-                        .location
-                        .fill("arn:{partition}:lambda:{region}:{account}:function:{name}", &[("name", name)]),
-                };
+                let arn = function_arn(at, name);
                 let names = [("function", &*arn)];
                 allow(&[Need::UpdateFunction], &names);
                 if *has_alias {
@@ -146,15 +194,27 @@ impl Collector<'_> {
                 allow(&[Need::UpdateAppRunnerService, Need::PassAppRunnerRole], &[("service", arn)]);
             }
             Filled::AppRunner { name, arn: None } => {
-                let arn = at
-                    .location
-                    .fill("arn:{partition}:apprunner:{region}:{account}:service/{name}/*", &[("name", name)]);
+                let arn = app_runner_arn(at, name);
                 allow(&[Need::ListAppRunnerServices], &[]);
                 allow(&[Need::UpdateAppRunnerService, Need::PassAppRunnerRole], &[("service", &arn)]);
             }
             Filled::Command => {}
         }
     }
+}
+
+fn function_arn(at: &At, name: &str) -> String {
+    match name.starts_with("arn:") {
+        true => name.to_owned(),
+        false => {
+            at.location.fill("arn:{partition}:lambda:{region}:{account}:function:{name}", &[("name", name)])
+        }
+    }
+}
+
+/// The ARN of a service ends in an id that App Runner chooses.
+fn app_runner_arn(at: &At, name: &str) -> String {
+    at.location.fill("arn:{partition}:apprunner:{region}:{account}:service/{name}/*", &[("name", name)])
 }
 
 /// A service whose names are known.

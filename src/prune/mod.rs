@@ -1,8 +1,9 @@
-//! Finds what the cache keeps and nobody needs any more, and deletes it.
+//! Finds what registries keep and nobody needs any more, and deletes it.
 //!
 //! The law: what is kept needs nothing that is deleted. An image stays while an environment, a build record that stays, or a
 //! tag that is still in use names it, and while it is young. What is not known to be old, or has a tag of somebody else, stays.
 
+mod deployed;
 mod observe;
 mod plan;
 #[cfg(test)]
@@ -11,8 +12,9 @@ mod tests;
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
+pub use deployed::{Named, named_by_builds, named_by_environments, observe_deployed};
 pub use observe::{PruneError, delete, observe};
-pub use plan::{Removal, Removals, plan};
+pub use plan::{Removal, Removals, plan, plan_deployed};
 
 use crate::model::{BranchName, CommitId, ManifestDigest, RepositoryName, Tag};
 use crate::record::BuildRecord;
@@ -26,6 +28,14 @@ pub struct Rules {
     pub branches: BTreeSet<BranchName>,
     /// What environments run, by their records.
     pub deployed: BTreeSet<ManifestDigest>,
+}
+
+/// What may be deleted from the registries that environments pull from.
+#[derive(Clone, Debug)]
+pub struct DeployRules {
+    /// What was made at this time or later stays.
+    pub before: SystemTime,
+    pub named: Named,
 }
 
 /// What the cache has.

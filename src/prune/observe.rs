@@ -8,11 +8,11 @@ use thiserror::Error;
 
 use super::{Image, Observed, Record, Removal, Removals};
 use crate::model::{CommitId, ErrorKind, ManifestDigest, RepositoryName, Tag};
-use crate::record::BuildRecord;
+use crate::record::{BuildRecord, RecordError};
 use crate::registry::{Registry, RegistryError};
 
 /// How many questions are under way at once.
-const AT_ONCE: usize = 32;
+pub(super) const AT_ONCE: usize = 32;
 
 /// Why nothing, or not all, was deleted.
 #[derive(Debug, Error)]
@@ -25,6 +25,15 @@ pub enum PruneError {
         #[source]
         source: Box<RegistryError>,
     },
+    /// It may be one of a newer version.
+    #[error("cannot read the record `{tag}` of an environment")]
+    Record {
+        tag: Tag,
+        #[source]
+        source: RecordError,
+    },
+    #[error("`{environment}` is being deployed: {holder}")]
+    Deploying { environment: String, holder: String },
     #[error("cannot delete `{digest}` of `{repository}`")]
     Delete {
         repository: RepositoryName,
@@ -39,6 +48,8 @@ impl PruneError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NotARegistry => ErrorKind::Input,
+            Self::Record { source, .. } => source.kind(),
+            Self::Deploying { .. } => ErrorKind::Environment,
             Self::Read { source, .. } | Self::Delete { source, .. } => source.kind(),
         }
     }
@@ -46,7 +57,14 @@ impl PruneError {
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NotARegistry => Some("`docker image prune` deletes what nobody uses there".to_owned()),
+            Self::NotARegistry => Some(
+                "`--local` deletes what builds left there, and `docker image prune` what nobody uses"
+                    .to_owned(),
+            ),
+            Self::Record { source, .. } => source.hint(),
+            Self::Deploying { environment, .. } => Some(format!(
+                "wait until it has ended; `chinampa unlock -e {environment}` removes the lock of one that died"
+            )),
             Self::Read { source, .. } | Self::Delete { source, .. } => source.hint(),
         }
     }
@@ -62,20 +80,7 @@ pub async fn observe(
     records: &BTreeSet<RepositoryName>,
     committed: &dyn Fn(CommitId) -> Option<SystemTime>,
 ) -> Result<Observed, PruneError> {
-    let oci = registry.oci().ok_or(PruneError::NotARegistry)?;
-    let mut observed = Observed::default();
-    for repository in images {
-        let read = |source| PruneError::Read { repository: repository.clone(), source: Box::new(source) };
-        let tagged = tagged(registry, repository).await.map_err(read)?;
-        let found = tagged.into_iter().map(|(digest, tags)| async move {
-            let described = oci.describe(repository, &digest).await?;
-            let created = described.created.and_then(|text| humantime::parse_rfc3339_weak(&text).ok());
-            let children = described.children.into_iter().collect();
-            Ok(Image { repository: repository.clone(), digest, tags, children, created })
-        });
-        let found = stream::iter(found).buffer_unordered(AT_ONCE).try_collect::<Vec<_>>().await;
-        observed.images.extend(found.map_err(read)?);
-    }
+    let mut observed = Observed { images: self::images(registry, images).await?, records: Vec::new() };
     for repository in records {
         let read = |source| PruneError::Read { repository: repository.clone(), source: Box::new(source) };
         for (digest, tags) in tagged(registry, repository).await.map_err(read)? {
@@ -87,10 +92,30 @@ pub async fn observe(
             observed.records.push(Record { repository: repository.clone(), digest, tags, record, committed });
         }
     }
-    observed
-        .images
-        .sort_by(|one, other| (&one.repository, &one.digest).cmp(&(&other.repository, &other.digest)));
     Ok(observed)
+}
+
+/// The images of these repositories that have tags, and when they were built; in the order of repositories and digests.
+pub(super) async fn images(
+    registry: &dyn Registry,
+    repositories: &BTreeSet<RepositoryName>,
+) -> Result<Vec<Image>, PruneError> {
+    let oci = registry.oci().ok_or(PruneError::NotARegistry)?;
+    let mut images = Vec::new();
+    for repository in repositories {
+        let read = |source| PruneError::Read { repository: repository.clone(), source: Box::new(source) };
+        let tagged = tagged(registry, repository).await.map_err(read)?;
+        let found = tagged.into_iter().map(|(digest, tags)| async move {
+            let described = oci.describe(repository, &digest).await?;
+            let created = described.created.and_then(|text| humantime::parse_rfc3339_weak(&text).ok());
+            let children = described.children.into_iter().collect();
+            Ok(Image { repository: repository.clone(), digest, tags, children, created })
+        });
+        let found = stream::iter(found).buffer_unordered(AT_ONCE).try_collect::<Vec<_>>().await;
+        images.extend(found.map_err(read)?);
+    }
+    images.sort_by(|one, other| (&one.repository, &one.digest).cmp(&(&other.repository, &other.digest)));
+    Ok(images)
 }
 
 /// Deletes what was decided, records first; returns what it deleted if that is not all.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
-use super::{Image, Observed, Record, Rules};
+use super::{DeployRules, Image, Observed, Record, Rules};
 use crate::model::{ManifestDigest, RepositoryName, Tag};
 
 /// Something that is deleted, with all its tags.
@@ -35,16 +35,7 @@ pub fn plan(observed: &Observed, rules: &Rules) -> Removals {
         .flat_map(|record| record.record.projects.values().map(|project| &project.image))
         .collect();
     let stays = |image: &&Image| needed.contains(&image.digest) || rules.keep_image(image);
-    let mut staying: BTreeSet<&ManifestDigest> =
-        observed.images.iter().filter(stays).map(|image| &image.digest).collect();
-    // The image of a platform has a tag of its own from its push, and goes with the last image that lists it.
-    let listed = |staying: &BTreeSet<&ManifestDigest>| {
-        let images = observed.images.iter().filter(|image| staying.contains(&image.digest));
-        images.flat_map(|image| &image.children).collect::<BTreeSet<_>>()
-    };
-    while !listed(&staying).is_subset(&staying) {
-        staying.extend(listed(&staying));
-    }
+    let staying = with_children(&observed.images, stays);
     let (images, unneeded): (Vec<&Image>, Vec<&Image>) =
         observed.images.iter().partition(|image| staying.contains(&image.digest));
     Removals {
@@ -56,16 +47,53 @@ pub fn plan(observed: &Observed, rules: &Rules) -> Removals {
                 tags: record.tags.clone(),
             })
             .collect(),
-        images: unneeded
-            .into_iter()
-            .map(|image| Removal {
-                repository: image.repository.clone(),
-                digest: image.digest,
-                tags: image.tags.clone(),
-            })
-            .collect(),
+        images: unneeded.into_iter().map(Removal::of).collect(),
         kept_records: kept.len(),
         kept_images: images.len(),
+    }
+}
+
+/// Decides what is deleted from registries that environments pull from: old images that no environment's record names,
+/// and whose tags are those of commits alone.
+pub fn plan_deployed(images: &[Image], rules: &DeployRules) -> Removals {
+    let staying = with_children(images, |image| rules.keeps(image));
+    let (kept, unneeded): (Vec<&Image>, Vec<&Image>) =
+        images.iter().partition(|image| staying.contains(&image.digest));
+    Removals {
+        images: unneeded.into_iter().map(Removal::of).collect(),
+        kept_images: kept.len(),
+        ..Removals::default()
+    }
+}
+
+/// The images that stay for their own sake, and those that they list: the image of a platform has a tag of its own from its
+/// push, and goes with the last image that lists it.
+fn with_children(images: &[Image], stays: impl Fn(&&Image) -> bool) -> BTreeSet<&ManifestDigest> {
+    let mut staying: BTreeSet<&ManifestDigest> =
+        images.iter().filter(stays).map(|image| &image.digest).collect();
+    loop {
+        let listed = images.iter().filter(|image| staying.contains(&image.digest));
+        let listed: BTreeSet<_> = listed.flat_map(|image| &image.children).collect();
+        if listed.is_subset(&staying) {
+            return staying;
+        }
+        staying.extend(listed);
+    }
+}
+
+impl Removal {
+    fn of(image: &Image) -> Self {
+        Self { repository: image.repository.clone(), digest: image.digest, tags: image.tags.clone() }
+    }
+}
+
+impl DeployRules {
+    fn keeps(&self, image: &Image) -> bool {
+        let is_young = image.created.is_none_or(|created| created >= self.before);
+        // A tag that is not a commit's is a version's, an environment's, or somebody else's.
+        let is_of_other_use =
+            |tag: &Tag| tag.as_commit().is_none_or(|commit| self.named.commits.contains(&commit));
+        is_young || self.named.images.contains(&image.digest) || image.tags.iter().any(is_of_other_use)
     }
 }
 

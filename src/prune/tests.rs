@@ -8,8 +8,10 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{InputDigest, ObjectId};
-use crate::record::RecordedImage;
+use crate::model::{InputDigest, ObjectId, Timestamp};
+use crate::record::{
+    DeployedProject, DeployedRecord, DeploymentOutcome, PastDeployment, ProjectState, RecordedImage,
+};
 
 /// The time before which things are old, in days since 1970.
 const BEFORE: u64 = 100;
@@ -86,7 +88,92 @@ prop_compose! {
     }
 }
 
+/// Tags as deployments and people write them.
+fn deployed_tag() -> impl Strategy<Value = Tag> {
+    (0..6_u8, 0..6_u8).prop_map(|(kind, number)| match kind {
+        0 => "shop-prod".parse().unwrap(),
+        1 => "v1.2".parse().unwrap(),
+        _ => commit(number).to_string().parse().unwrap(),
+    })
+}
+
+/// A record of an environment that runs some images, each of a commit, and ran commits before.
+fn deployed_record(images: &[(u8, u8)], history: &[u8]) -> DeployedRecord {
+    let project = |(image, of_commit): &(u8, u8)| {
+        let recorded = RecordedImage {
+            repository: "team/api".to_owned(),
+            inputs: InputDigest::from_bytes([*image; 32]),
+            image: digest(*image),
+        };
+        let project = DeployedProject {
+            image: recorded,
+            commit: commit(*of_commit),
+            at: None,
+            state: ProjectState::ImageOnly,
+        };
+        (format!("p{image}").parse().unwrap(), project)
+    };
+    let past = |number: &u8| PastDeployment {
+        commit: commit(*number),
+        began: Timestamp::from_millis(1),
+        ended: None,
+        by: "job".to_owned(),
+        outcome: DeploymentOutcome::Deployed,
+        changed: 1,
+        failed: None,
+    };
+    DeployedRecord {
+        projects: images.iter().map(project).collect(),
+        history: history.iter().map(past).collect(),
+        ..DeployedRecord::new("prod".parse().unwrap())
+    }
+}
+
 proptest! {
+    /// The same of the registries that environments pull from: no environment loses what its record or its history names.
+    #[test]
+    fn what_environments_run_and_ran_is_never_deleted(
+        images in vec((btree_set(deployed_tag(), 1..4), option::weighted(0.9, 0..200_u64), btree_set(0..12_u8, 0..2)), 0..12),
+        records in vec((vec((0..14_u8, 0..6_u8), 0..3), vec(0..6_u8, 0..3)), 0..3),
+    ) {
+        let images: Vec<Image> = images.into_iter().zip(0..).map(|((tags, created, children), number)| Image {
+            repository: repository(),
+            digest: digest(number),
+            tags,
+            children: children.into_iter().map(digest).collect(),
+            created: created.map(time),
+        }).collect();
+        let records: Vec<DeployedRecord> =
+            records.iter().map(|(images, history)| deployed_record(images, history)).collect();
+        let mut named = Named::default();
+        records.iter().for_each(|record| named.add(record));
+
+        let removals = plan_deployed(&images, &DeployRules { before: time(BEFORE), named });
+
+        let gone: BTreeSet<_> = removals.images.iter().map(|removal| removal.digest).collect();
+        prop_assert!(removals.records.is_empty());
+        prop_assert_eq!(removals.kept_images + gone.len(), images.len());
+        let runs: BTreeSet<_> =
+            records.iter().flat_map(|record| record.projects.values().map(|project| project.image.image)).collect();
+        prop_assert!(runs.is_disjoint(&gone), "{:?}", gone);
+        let ran: BTreeSet<Tag> = records.iter()
+            .flat_map(|record| record.history.iter().map(|past| past.commit)
+                .chain(record.projects.values().map(|project| project.commit)))
+            .map(|commit| commit.to_string().parse().unwrap())
+            .collect();
+        let stay = || images.iter().filter(|image| !gone.contains(&image.digest));
+        let listed: BTreeSet<_> = stay().flat_map(|image| image.children.clone()).collect();
+        prop_assert!(listed.is_disjoint(&gone));
+        for image in &images {
+            let is_old = image.created.is_some_and(|created| created < time(BEFORE));
+            let has_only_commits = image.tags.iter().all(|tag| tag.as_commit().is_some());
+            let ran_here = !image.tags.is_disjoint(&ran);
+            let is_needed = runs.contains(&image.digest) || ran_here || listed.contains(&image.digest);
+            let goes = is_old && has_only_commits && !is_needed;
+            prop_assert_eq!(gone.contains(&image.digest), goes, "{:?}", image);
+        }
+    }
+
     #[test]
     fn what_stays_needs_nothing_that_is_deleted(
         observed in observed(),

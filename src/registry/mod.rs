@@ -174,6 +174,34 @@ pub async fn ecr_registry(
     Err(RegistryError::NotBuiltIn { registry })
 }
 
+/// Whether ECR lets the repositories of the caller's account in this region share layers. The setting of another account cannot
+/// be read.
+///
+/// # Errors
+/// [`RegistryError`] when AWS can't be asked or doesn't say, and in a program without the feature `ecr`.
+#[cfg(feature = "ecr")]
+pub async fn ecr_has_blob_mounting(
+    ecr: &Ecr,
+    allowed: &AllowedHosts,
+    providers: &CredentialProviders,
+) -> Result<bool, RegistryError> {
+    let registry = EcrRegistry::connect(ecr, allowed, providers, RetryPolicy::default()).await?;
+    registry.has_blob_mounting().await
+}
+
+/// Whether ECR lets the repositories of the caller's account in this region share layers.
+///
+/// # Errors
+/// [`RegistryError::NotBuiltIn`], always: this program has no feature `ecr`.
+#[cfg(not(feature = "ecr"))]
+pub async fn ecr_has_blob_mounting(
+    ecr: &Ecr,
+    _: &AllowedHosts,
+    _: &CredentialProviders,
+) -> Result<bool, RegistryError> {
+    Err(RegistryError::NotBuiltIn { registry: format!("ECR in {}", ecr.region) })
+}
+
 /// Where a registry's images live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Storage {

@@ -157,7 +157,7 @@ fn failure(result: &ProjectResult) -> Option<(Vec<String>, Vec<String>)> {
 }
 
 /// What went wrong, then its causes.
-pub(super) fn causes(error: &dyn std::error::Error) -> Vec<String> {
+pub fn causes(error: &dyn std::error::Error) -> Vec<String> {
     let errors = std::iter::successors(Some(error), |error| error.source());
     errors.map(|error| printable(&error.to_string())).collect()
 }
@@ -202,15 +202,20 @@ pub fn plan(plan: &DeployPlan) -> String {
     text
 }
 
+/// What is done with a service, and what kind of thing it is.
+pub(super) fn service_action(service: &Service, is_missing: bool) -> (&'static str, &'static str) {
+    match service {
+        Service::EcsTask(_) => ("run", "task"),
+        Service::EcsScheduled(_) => ("update", "schedule"),
+        _ if is_missing => ("start", "service"),
+        _ => ("restart", "service"),
+    }
+}
+
 fn service_line(work: &ServiceWork) -> String {
     match work {
         ServiceWork::Restart { service, reason, is_missing } => {
-            let (verb, noun) = match &service.service {
-                Service::EcsTask(_) => ("run", "task"),
-                Service::EcsScheduled(_) => ("update", "schedule"),
-                _ if *is_missing => ("start", "service"),
-                _ => ("restart", "service"),
-            };
+            let (verb, noun) = service_action(&service.service, *is_missing);
             let created = match is_missing {
                 true => ", which is not there yet and has to be created before",
                 false => "",
@@ -225,9 +230,9 @@ fn service_line(work: &ServiceWork) -> String {
     }
 }
 
-/// One line for an event.
-pub fn event(event: &DeployEvent) -> String {
-    match event {
+/// One line for an event; `None` for what only a live display shows.
+pub fn event(event: &DeployEvent) -> Option<String> {
+    Some(match event {
         DeployEvent::Waiting { holder } => {
             format!("waiting for another deployment: {}", printable(&holder.to_string()))
         }
@@ -243,7 +248,12 @@ pub fn event(event: &DeployEvent) -> String {
         DeployEvent::Service { project, event: ServiceEvent::Note(note) } => {
             format!("{project}: {}", printable(note))
         }
-    }
+        DeployEvent::Planned { .. }
+        | DeployEvent::Promoting { .. }
+        | DeployEvent::Started { .. }
+        | DeployEvent::Restarting { .. }
+        | DeployEvent::Finished { .. } => return None,
+    })
 }
 
 fn promoted(project: &ProjectName, image: &ImageRef, copied: &Copied) -> String {

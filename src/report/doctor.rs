@@ -53,6 +53,11 @@ impl Check {
         Self { causes: causes.collect(), fix: hint, ..Self::error(subject, error.to_string()) }
     }
 
+    /// The same where nothing depends on it.
+    pub fn into_ok(self) -> Self {
+        Self { state: State::Ok, ..self }
+    }
+
     /// The same with what to do about it.
     pub fn fix(self, fix: impl Into<String>) -> Self {
         Self { fix: Some(fix.into()), ..self }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::next_deployment::{self, NextDeployment, NextJson};
 use crate::lease::Claim;
 use crate::model::{ProjectName, printable};
 use crate::record::{DeployedProject, DeployedRecord, DeploymentOutcome, PastDeployment, ProjectState};
@@ -15,6 +16,7 @@ pub struct StatusJson {
     in_progress: Option<InProgressJson>,
     locks: Vec<LockJson>,
     projects: Vec<ProjectJson>,
+    next: NextJson,
 }
 
 #[derive(Debug, Serialize)]
@@ -71,7 +73,7 @@ pub struct UnlockJson {
 }
 
 impl StatusJson {
-    pub fn new(record: &DeployedRecord, claims: &[Claim]) -> Self {
+    pub fn new(record: &DeployedRecord, claims: &[Claim], next: &NextDeployment) -> Self {
         let in_progress = record.in_progress.as_ref().map(|it| InProgressJson {
             commit: it.commit.to_string(),
             since: it.since.to_string(),
@@ -93,6 +95,7 @@ impl StatusJson {
             in_progress,
             locks: claims.iter().map(lock).collect(),
             projects: record.projects.iter().map(project).collect(),
+            next: NextJson::new(next),
         }
     }
 }
@@ -133,8 +136,8 @@ fn lock(claim: &Claim) -> LockJson {
     }
 }
 
-/// What an environment runs, a line for each project.
-pub fn status(record: &DeployedRecord, claims: &[Claim]) -> String {
+/// What an environment runs, a line for each project, and what a deployment of the current commit would change.
+pub fn status(record: &DeployedRecord, claims: &[Claim], next: &NextDeployment) -> String {
     let mut text = match record.commit {
         Some(commit) => format!("`{}` runs {}:\n", record.environment, commit.short()),
         None => format!("`{}`:\n", record.environment),
@@ -165,7 +168,7 @@ pub fn status(record: &DeployedRecord, claims: &[Claim]) -> String {
     for claim in claims {
         text.push_str(&format!("locked: {claim}\n"));
     }
-    text
+    text + &next_deployment::text(next)
 }
 
 /// The deployments of an environment, newest first.

@@ -12,10 +12,10 @@ use crate::execute::{self, Event, Forecast, Job, Outcome};
 use crate::model::{ProjectName, printable_log};
 
 /// Up to so many columns names are padded, so that what stands behind them begins in one column.
-const MAX_NAME_COLUMNS: usize = 24;
+pub(super) const MAX_NAME_COLUMNS: usize = 24;
 
 /// The columns of the time that a project has taken so far.
-const TIME_COLUMNS: usize = 7;
+pub(super) const TIME_COLUMNS: usize = 7;
 
 /// How much of the last line of an output is kept. No terminal shows more.
 const MAX_LINE_BYTES: usize = 1024;

@@ -20,6 +20,8 @@ pub mod junit;
 pub mod lint;
 pub mod live;
 pub mod lock;
+pub mod live_deployment;
+pub mod next_deployment;
 pub mod permissions;
 pub mod plain;
 pub mod prune;

@@ -15,7 +15,8 @@ use super::job::{JobJson, JobOutcome};
 use super::json::{BuildJson, PlanJson, event};
 use super::lint::LintJson;
 use super::lock::{LockJson, LockedJson};
-use super::prune::PruneJson;
+use super::next_deployment::{NextDeployment, Preview};
+use super::prune::{DeployRemovals, LocalRemovals, PruneJson, Pruned};
 use super::runs::{LogsJson, ReportJson, RunsJson};
 use super::why::Explanation;
 use super::why_not::NearMisses;
@@ -27,7 +28,7 @@ use crate::deploy::{
     ServiceError, ServiceWork, TerraformFolder, TerraformRoot, TerraformWork,
 };
 use crate::dockerfile::Dockerfile;
-use crate::engine::{InlineCacheFault, Progress};
+use crate::engine::{InlineCacheFault, Leftover, LeftoverKind, Progress};
 use crate::execute::{BuildReport, DockerfileLine, Event, Failure, Outcome, ProjectReport};
 use crate::graph::ProjectGraph;
 use crate::inputs::{ListedInput, LockedChange, ParentChange};
@@ -211,8 +212,27 @@ fn prunings() -> Vec<Value> {
         digest: digest(),
         tags: BTreeSet::from(["a".parse().unwrap()]),
     };
-    let removals = Removals { records: vec![removal.clone()], images: vec![removal], ..Removals::default() };
-    vec![value(PruneJson::new(&removals, true))]
+    let removals =
+        || Removals { records: vec![removal.clone()], images: vec![removal.clone()], ..Removals::default() };
+    let deploy = DeployRemovals {
+        registry: "registry.example".to_owned(),
+        environments: vec!["dev".to_owned()],
+        removals: removals(),
+    };
+    let leftover =
+        Leftover { image: image(), kind: LeftoverKind::Local, since: std::time::SystemTime::UNIX_EPOCH };
+    let local = LocalRemovals { leftovers: vec![leftover], kept: 1 };
+    let all = Pruned { cache: Some(removals()), deploy: vec![deploy], local: Some(local) };
+    insta::assert_snapshot!(super::prune::text(&all, false), @r"
+    shop/api 6105d6cc76af a
+    shop/api 6105d6cc76af a
+    1 images and 1 records to delete; 0 images and 0 records stay
+    shop/api 6105d6cc76af a
+    1 images of registry.example (dev) to delete; 0 images stay
+    localhost:5000/api:1 local, since 1970-01-01T00:00:00Z
+    1 names in the engine to delete; 1 names stay
+    ");
+    vec![value(PruneJson::new(&all, true))]
 }
 
 fn value(document: impl serde::Serialize) -> Value {
@@ -826,9 +846,12 @@ fn records() -> Vec<Value> {
     let stored = [build(Some("main")), build(None)].map(|record| record.to_bytes().unwrap());
     let stored = stored.into_iter().chain([&record, &new].map(|record| record.to_bytes().unwrap()));
     let stored = stored.map(|bytes| serde_json::from_slice(&bytes).unwrap());
+    let next = |outcome| NextDeployment { commit: commit(), outcome };
+    let planned = next(Preview::Planned(Box::new(deploy_plan())));
+    let refused = next(Preview::Refused(vec!["it was not built".to_owned()]));
     let shown = [
-        value(StatusJson::new(&record, std::slice::from_ref(&claim))),
-        value(StatusJson::new(&new, &[])),
+        value(StatusJson::new(&record, std::slice::from_ref(&claim), &planned)),
+        value(StatusJson::new(&new, &[], &refused)),
         value(HistoryJson::new(&record)),
         value(UnlockJson::new("dev", &[claim])),
     ];

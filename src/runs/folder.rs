@@ -86,9 +86,13 @@ impl RunFolder {
         &self.path
     }
 
-    /// Starts the log of a project.
+    /// Starts the log of a project. It is locked until it is closed, so that whoever follows it knows when it is whole.
     pub(super) fn open_log(&mut self, project: &str) -> io::Result<()> {
         let file = self.create(&log_name(project))?;
+        // Where a file system knows no locks, a log that grows can be taken for a whole one.
+        if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            tracing::debug!(%error, project, "cannot lock the log of the project");
+        }
         self.logs.insert(project.to_owned(), OpenLog { file, written: 0, is_full: false });
         Ok(())
     }
@@ -150,6 +154,15 @@ pub(super) fn numbers(runs: &Path) -> io::Result<Vec<u64>> {
     }
     numbers.sort_unstable();
     Ok(numbers)
+}
+
+/// Whether the build still goes on that this log is of.
+///
+/// # Errors
+/// As opening the file.
+pub fn is_growing(log: &Path) -> io::Result<bool> {
+    let file = File::open(log)?;
+    Ok(flock(&file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK))
 }
 
 /// Locks the folder of a run that is over; `None` while it goes on.

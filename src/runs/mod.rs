@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A run holds a lock on its folder as long as it lasts, so that no other run removes it, and so that a run that
-//! was killed is told from one that still runs. A folder that can't be written is one warning: it never fails a build.
+//! was killed is told from one that still runs. A log is locked as long as it grows. A folder that can't be written is one warning: it never fails a build.
 
 mod document;
 mod entry;
@@ -22,10 +22,9 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-#[cfg(test)]
-use document::RunState;
-pub use document::{Project, ProjectOutcome, ProjectStep, Run};
+pub use document::{Project, ProjectOutcome, ProjectStep, Run, RunState};
 pub use error::RunsError;
+pub use folder::is_growing;
 pub use log::read_tail;
 pub use recorder::Recorder;
 pub use start::Start;

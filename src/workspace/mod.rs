@@ -9,6 +9,7 @@ mod images;
 mod input_rules;
 mod lock;
 mod lookalike;
+mod platforms;
 mod read;
 mod variant;
 
@@ -31,6 +32,7 @@ pub use external_image::{ExternalImage, ImageRole, NeededManifest};
 pub use folder_context::FolderContext;
 pub use input_rules::{InferredInputs, InputRules};
 pub use lookalike::{Lookalike, is_called_like};
+pub use platforms::PlatformError;
 pub use variant::{ParentImage, Variant};
 
 /// The manifest's name in a repository.

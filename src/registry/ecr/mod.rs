@@ -20,6 +20,9 @@ use crate::aws::{self, AllowedHosts, AwsError, CredentialProviders};
 use crate::config::{Contents, Ecr};
 use crate::model::{ImageRef, Login, ManifestDigest, Platform, RepositoryName, Tag};
 
+/// The account setting that lets repositories share layers.
+const BLOB_MOUNTING: &str = "BLOB_MOUNTING";
+
 /// The registry of one account in one region.
 #[derive(Debug)]
 pub struct EcrRegistry {
@@ -67,6 +70,28 @@ impl EcrRegistry {
 }
 
 impl EcrRegistry {
+    /// Whether ECR lets the repositories of the caller's account in this region share layers.
+    ///
+    /// # Errors
+    /// [`RegistryError::Aws`] when AWS doesn't say.
+    pub async fn has_blob_mounting(&self) -> Result<bool, RegistryError> {
+        let failed = |source| RegistryError::Aws {
+            doing: format!("read the account setting `{BLOB_MOUNTING}`"),
+            source,
+        };
+        let client = self.reconciler.client.ready().await.map_err(failed)?;
+        let answer = client.get_account_setting().name(BLOB_MOUNTING).send().await;
+        let setting = answer.map_err(|error| failed(ecr_errors::error(error)))?;
+        match setting.value() {
+            Some("ENABLED") => Ok(true),
+            Some("DISABLED") => Ok(false),
+            other => {
+                let answer = format!("its value is {}", crate::model::printable(other.unwrap_or("absent")));
+                Err(failed(AwsError::Unexpected { answer }))
+            }
+        }
+    }
+
     /// Deletes a tag or an image. Nothing happens if it isn't there.
     async fn delete_image(
         &self,

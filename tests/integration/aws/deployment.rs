@@ -258,6 +258,72 @@ async fn a_dry_run_says_all_and_writes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn status_says_what_a_deployment_would_change_or_why_there_is_none() {
+    let it = Deployed::new("service = { kind = \"command\", run = [\"true\"] }").await;
+    let next = |it: &Deployed| {
+        let answer = it.shop.world.run(["status", "-e", "dev", "--json"]);
+        assert_eq!(answer.exit, 0, "{answer}");
+        answer.json()["next"].clone()
+    };
+    let said = |it: &Deployed| it.shop.world.run(["status", "-e", "dev"]).stdout;
+    it.build();
+    it.deployed();
+    let commit = it.shop.world.git(["rev-parse", "HEAD"]);
+
+    let nothing = (next(&it), said(&it));
+    let changed = it.change("api");
+    let not_built = (next(&it), said(&it));
+    it.build();
+    let built = (next(&it), said(&it));
+    it.deployed();
+    it.shop.world.git(["checkout", "-q", &commit]);
+    let older = (next(&it), said(&it));
+
+    assert_eq!((&nothing.0["state"], &nothing.0["commit"]), (&json!("planned"), &json!(commit)));
+    assert!(nothing.0["projects"].as_array().unwrap().iter().all(|it| it["steps"] == json!([])));
+    let short = |commit: &str| commit[..10].to_owned();
+    let line = format!("a deployment of {} would change nothing: all of it runs already\n", short(&commit));
+    assert!(nothing.1.ends_with(&line), "{}", nothing.1);
+    let was_not_built = format!("{} was not built completely: there is no image of `api`", short(&changed));
+    assert_eq!(not_built.0["state"], "refused");
+    assert_eq!(not_built.0["causes"], json!([was_not_built]));
+    let line = format!("a deployment of {} would be refused: {was_not_built}\n", short(&changed));
+    assert!(not_built.1.ends_with(&line), "{}", not_built.1);
+    let steps = |action: &str, target: &str| json!({ "action": action, "target": target, "reason": "its image changed" });
+    let repository = format!("{}api", it.shop.prefix);
+    assert_eq!(
+        built.0["projects"],
+        json!([
+            { "name": "lib", "steps": [] },
+            { "name": "api", "steps": [steps("promote", &repository), steps("restart", "command")] },
+        ])
+    );
+    let image = format!("{repository}@{}", it.built_digest("api"));
+    let lines = format!(
+        "a deployment of {} would change:\n  api:\n    promote {image}: its image changed\n    \
+         restart the service: its image changed\n  nothing, because it runs already: lib\n",
+        short(&changed)
+    );
+    assert!(built.1.ends_with(&lines), "{}", built.1);
+    assert_eq!(older.0["state"], "refused");
+    assert!(older.1.contains("which already has"), "{}", older.1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_says_what_runs_even_if_the_next_deployment_cannot_be_planned() {
+    let mut it = Deployed::new("").await;
+    it.build();
+    it.deployed();
+    it.shop.world.set("CHINAMPA_TRUST", "untrusted");
+
+    let answer = it.shop.world.run(["status", "-e", "dev"]);
+
+    assert_eq!(answer.exit, 0, "{answer}");
+    assert!(answer.stdout.contains("  api: ") && answer.stdout.contains("  lib: "), "{answer}");
+    assert!(answer.stdout.contains(" cannot be planned here: "), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_failed_half_way_is_told_and_taken_up_again() {
     let it = Deployed::new("service = { kind = \"command\", run = [\"test\", \"-e\", \"ready\"] }").await;
     it.build();

@@ -3,9 +3,12 @@
 use serde_json::Value;
 
 use crate::support::bed::setting;
+use crate::support::engines::{BedEngine, on_each_engine};
 use crate::support::proxy::{Fault, Proxy, Rule};
 use crate::support::shop::{Cache, Shop};
 use crate::support::world::{Answer, World};
+
+on_each_engine!(an_engine_says_whether_it_removes_build_cache);
 
 /// A shop with one project in the bed's first registry.
 fn shop() -> Shop {
@@ -46,9 +49,22 @@ fn where_all_is_well_each_thing_has_a_line() {
     let shown: Vec<&str> = shown.lines().filter(|line| !line.starts_with("ok       disk")).collect();
 
     let shown = shown.join("\n");
-    assert!(shown.contains("ok       cache     <registry> can be pushed to"), "{shown}");
+    let is_pushed =
+        |line: &str| line.starts_with("ok       cache ") && line.ends_with(" <registry> can be pushed to");
+    assert!(shown.lines().any(is_pushed), "{shown}");
     assert!(shown.contains("0 errors\n[exit: 0]"), "{shown}");
     assert_eq!(shop.tags("shop-builds"), Default::default(), "something was left there");
+}
+
+fn an_engine_says_whether_it_removes_build_cache(engine: BedEngine) {
+    let shop = Shop::new().on(engine).plain(["api"]);
+
+    let answer = shop.world.run(["doctor", "--json"]).json();
+
+    let checks = answer["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["subject"] == "build cache");
+    let check = check.unwrap_or_else(|| panic!("{answer}"));
+    assert!(check["says"].as_str().unwrap().starts_with("the engine removes "), "{check}");
 }
 
 #[test]

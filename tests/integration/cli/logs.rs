@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::cli::failures::until;
 use crate::support::shop::{Project, Shop};
+use crate::support::world::Answer;
 
 /// A project that prints what terminals and CIs obey and fails, one that needs it, and one that is built.
 const PROJECTS: &[Project] = &[
@@ -43,6 +44,51 @@ fn the_whole_log_of_a_failed_build_is_kept_and_printed_without_what_terminals_ob
     assert!(all.stdout.contains("==> good: built <==\n"), "{all}");
     let log = fs::read_to_string(json["logs"][0]["path"].as_str().unwrap()).unwrap();
     assert_eq!(json["logs"][0]["log"], log);
+}
+
+/// A step that goes on until a file is there, in a project that waits for another one.
+const SLOW: &[Project] = &[
+    ("lib", "FROM chinampa/base:1\nRUN echo first; sleep 3; echo last of lib\n", ""),
+    ("api", "FROM lib\nRUN echo of api; exit 3\n", ""),
+];
+
+#[test]
+fn a_log_is_followed_from_before_its_build_starts_to_its_end() {
+    let shop = Shop::new().projects(SLOW);
+    let follow = |project: &str| {
+        let mut command = shop.world.command(["logs", "--follow", project]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let mut build = shop.world.command(["build", "-q"]).stdout(Stdio::null()).spawn().unwrap();
+    let log = shop.world.file(".git/chinampa/runs/1/lib.log");
+    until(|| fs::read_to_string(&log).is_ok_and(|log| log.contains("| first")));
+
+    let (lib, api) = (follow("lib"), follow("api"));
+    let lib = Answer::from(lib.wait_with_output().unwrap());
+    let is_building = build.try_wait().unwrap().is_none();
+    let api = Answer::from(api.wait_with_output().unwrap());
+    let exit = build.wait().unwrap().code();
+
+    assert_eq!((exit, lib.exit, api.exit), (Some(4), 0, 0), "{lib}{api}");
+    assert!(is_building, "the log of lib was followed to the end of the run: {lib}");
+    assert_eq!(lib.stdout, fs::read_to_string(&log).unwrap());
+    assert!(lib.stdout.contains("| last of lib\n"), "{lib}");
+    assert!(api.stdout.contains("| of api\n") && api.stdout.contains("exit code: 3"), "{api}");
+    assert!(api.stderr.contains("run 1 has not started to build `api` yet"), "{api}");
+    let ended = shop.world.run(["logs", "-f", "lib"]);
+    assert_eq!((ended.exit, &ended.stdout), (0, &lib.stdout));
+}
+
+#[test]
+fn nothing_is_followed_where_nothing_was_built() {
+    let shop = Shop::new().projects(GOOD);
+    shop.build([]);
+
+    let unknown = shop.world.run(["logs", "-f", "nope"]);
+    let json = shop.world.run(["logs", "-f", "good", "--json"]);
+    let nobody = shop.world.run(["logs", "-f"]);
+
+    assert_eq!((unknown.exit, json.exit, nobody.exit), (1, 2, 2), "{unknown}{json}{nobody}");
 }
 
 #[test]

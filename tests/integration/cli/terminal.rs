@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
-use crate::support::shop::{Project, Shop};
+use crate::support::shop::{Cache, Project, Shop};
 
 /// A program, and the terminal that it runs in. Keys reach it as they do from a keyboard.
 struct Terminal {
@@ -173,4 +173,94 @@ fn without_colours_there_are_none_and_with_color_always_a_file_has_them() {
     assert!(always.stdout.contains("\u{1b}[32m1 built\u{1b}[0m, 0 reused"), "{always}");
     let written = String::from_utf8_lossy(&written);
     assert!(written.contains("1 built, 0 reused") && !written.contains("\u{1b}[3"), "{written:?}");
+}
+
+/// A step that prints for a while, much faster than anybody reads.
+const BUSY: &[Project] = &[(
+    "api",
+    "FROM chinampa/base:1\nRUN i=0; while [ $i -lt 600 ]; do echo line $i; i=$((i+1)); sleep 0.004; done\n",
+    "",
+)];
+
+#[test]
+fn a_terminal_is_drawn_at_most_ten_times_a_second() {
+    let shop = Shop::new().projects(BUSY);
+    let begun = Instant::now();
+    let terminal = Terminal::start(&shop.world.command(["build"]), 200, 24);
+
+    let (exit, screen, written) = terminal.ended();
+
+    assert_eq!(exit, Some(0), "{screen}");
+    // Each drawing erases what is below it, and so does each line that is written above.
+    let drawings = String::from_utf8_lossy(&written).matches("\u{1b}[J").count();
+    let most = begun.elapsed().as_secs_f64() * 10.0 + 10.0;
+    assert!(drawings > 5 && drawings as f64 <= most, "{drawings} drawings, and {most} are allowed");
+}
+
+/// A shop whose deployment waits for a file after a line of output.
+fn deployed_shop() -> Shop {
+    let shop = Shop::new().cache(Cache::oci()).plain(["api", "lib"]);
+    let manifest = std::fs::read_to_string(shop.world.file("projects.toml")).unwrap();
+    let deploy = shop.cache_table().replace("[cache]", "[deploy]");
+    let deploy = deploy.replace(&shop.prefix, &format!("{}deploy/", shop.prefix));
+    let tables = format!("{deploy}[environments.dev]\nbranch = \"*\"\n[projects.api]");
+    let wait = "echo rolling out; until [ -e go ]; do sleep 0.01; done; echo rolled out";
+    let manifest = manifest.replace("[projects.api]", &tables).replace(
+        "path = \"api\"",
+        &format!("path = \"api\"\nservice = {{ kind = \"command\", run = [\"sh\", \"-c\", \"{wait}\"] }}"),
+    );
+    shop.world.write("projects.toml", manifest).commit();
+    let built = shop.world.run(["build", "-q"]);
+    assert_eq!(built.exit, 0, "{built}");
+    shop
+}
+
+#[test]
+fn a_deployment_shows_what_it_does_now_and_leaves_its_summary() {
+    for columns in [80, 200] {
+        let shop = deployed_shop();
+        let mut terminal = Terminal::start(&shop.world.command(["deploy", "-e", "dev"]), columns, 24);
+
+        let running = terminal.until(|screen| screen.contains("      rolling out"));
+        shop.world.write("go", "");
+        let (exit, screen, written) = terminal.ended();
+
+        let lines: Vec<&str> = running.trim_end().lines().collect();
+        let [header, row, output] = lines[lines.len() - 3..] else { panic!("{running}") };
+        assert!(header.starts_with("[1/2] restarting the service of api, "), "{running}");
+        assert!(row.starts_with("  api  ") && row.ends_with("  restart the service (command)"), "{running}");
+        assert_eq!(output, "      rolling out", "{running}");
+        assert_eq!(exit, Some(0), "{screen}");
+        let left: Vec<&str> = screen.trim_end().lines().collect();
+        assert!(left.iter().all(|line| !line.contains("restart") && !line.contains("rolling")), "{screen}");
+        assert!(left[left.len() - 1].starts_with("2 deployed to `dev` at "), "{screen}");
+        assert!(String::from_utf8_lossy(&written).contains("promoting images, "), "{screen}");
+    }
+}
+
+#[test]
+fn an_interrupted_deployment_leaves_only_its_summary() {
+    let shop = deployed_shop();
+    let mut terminal = Terminal::start(&shop.world.command(["deploy", "-e", "dev"]), 80, 24);
+    terminal.until(|screen| screen.contains("      rolling out"));
+
+    terminal.keyboard.write_all(b"\x03").unwrap();
+    let (exit, screen, _) = terminal.ended();
+    shop.world.write("go", "");
+
+    assert_eq!(exit, Some(130), "{screen}");
+    assert!(!screen.contains("restart") && !screen.contains("rolling"), "{screen}");
+    assert!(screen.contains("interrupted api\n"), "{screen}");
+}
+
+#[test]
+fn without_a_terminal_a_deployment_has_plain_lines() {
+    let shop = deployed_shop();
+    shop.world.write("go", "");
+
+    let answer = shop.world.run(["deploy", "-e", "dev"]);
+
+    assert_eq!(answer.exit, 0, "{answer}");
+    assert!(answer.stderr.contains("\napi: | rolling out\napi: | rolled out\n"), "{answer}");
+    assert!(!answer.stderr.contains('\u{1b}') && !answer.stderr.contains("[1/2]"), "{answer}");
 }

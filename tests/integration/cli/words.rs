@@ -27,7 +27,8 @@ fn help_lists_the_commands() {
       run                     Run a command for a project, once for each content of what it can read
       deploy                  Promote the images of a commit, then apply Terraform and restart services,
                               project by project
-      status                  Show what an environment runs and whether a deployment is in progress
+      status                  Show what an environment runs, and what a deployment of the current commit
+                              would change
       history                 List the last deployments to an environment
       unlock                  Release the lock of an environment, whoever holds it
       logs                    List the last runs of `build`, or print the log of a project
@@ -45,7 +46,8 @@ fn help_lists_the_commands() {
       ensure_repo             Create an ECR repository, or reconcile its settings with `projects.toml`
       promote                 Copy an image from one registry to another, byte for byte, without an
                               engine
-      prune                   Delete images and records of the cache that nothing needs any more
+      prune                   Delete images and records that nothing needs any more: in the cache, in
+                              deploy registries or in the engine
       doctor                  Check the clone, the engine, registries, secrets and Terraform, and say
                               what to do about what does not work
       lint                    Report where patterns, Dockerfiles and dependencies disagree

@@ -16,6 +16,7 @@ mod monorepo;
 mod named_contexts;
 mod nowhere;
 mod own_images;
+mod page_blocks;
 mod platforms;
 mod prune;
 mod shards;

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::end_to_end::support::{names, project, with_outcome};
 use crate::support::engines::{BedEngine, on_each_engine};
 use crate::support::shop::{Cache, Shop};
+use crate::support::world::{Answer, World};
 
 on_each_engine!(
     several_platforms_become_one_index_of_one_image_each,
@@ -104,5 +105,54 @@ fn a_change_of_the_parent_of_either_platform_rebuilds_the_image(engine: BedEngin
         let report = shop.build([]);
 
         assert_eq!(with_outcome(&report, "built"), names([parent, "svc"]));
+    }
+}
+
+/// `api` for two platforms, with this Dockerfile, and `base` with these lines in its table.
+fn plan_of_two_platforms(dockerfile: &str, base: &str, command: &[&str]) -> Answer {
+    let world = World::new();
+    let manifest = format!(
+        "[workspace]\nname = \"shop\"\n[cache]\nkind = \"oci\"\nhost = \"localhost:1\"\n[projects.api]\npath = \"api\"\n\
+         platforms = [\"linux/amd64\", \"linux/arm64\"]\n[projects.base]\npath = \"base\"\n{base}\n"
+    );
+    world.write("projects.toml", manifest).write("base/Dockerfile", "FROM scratch\nCOPY f /f\n");
+    world.write("base/f", "f").write("api/Dockerfile", dockerfile).commit();
+    Answer::from(world.command_of(command).output().unwrap())
+}
+
+#[test]
+fn a_dependency_that_lacks_a_platform_of_its_dependent_is_refused() {
+    let of_one = "platforms = [\"linux/amd64\"]";
+    for (dockerfile, base) in [
+        ("FROM base\n", of_one),
+        ("FROM base\n", ""),
+        ("FROM scratch\nCOPY --from=base /f /f\n", of_one),
+        ("FROM base AS one\nFROM one AS two\n", of_one),
+    ] {
+        for command in [&["plan", "--offline"][..], &["plan"], &["build"]] {
+            let answer = plan_of_two_platforms(dockerfile, base, command);
+
+            assert_eq!(answer.exit, 2, "{command:?} {dockerfile}: {answer}");
+            let expected = "error: projects.toml:6: `api` is built for linux/arm64, but its dependency `base` is not \
+                            (projects.toml:9)\n";
+            assert!(answer.stderr.contains(expected), "{command:?} {dockerfile}: {answer}");
+            assert!(answer.stderr.contains("add `linux/arm64` to `platforms` of `base`"), "{answer}");
+        }
+    }
+}
+
+#[test]
+fn stages_of_another_platform_and_stages_that_are_not_built_need_no_image_for_each() {
+    let of_one = "platforms = [\"linux/amd64\"]";
+    let of_both = "platforms = [\"linux/amd64\", \"linux/arm64/v8\"]";
+    for (dockerfile, base) in [
+        ("FROM --platform=$BUILDPLATFORM base AS tools\nFROM scratch\nCOPY --from=tools /f /f\n", of_one),
+        ("FROM --platform=linux/amd64 base AS tools\nFROM scratch\nCOPY --from=tools /f /f\n", of_one),
+        ("FROM base AS unused\nFROM scratch\nCOPY --from=alpine /f /f\n", of_one),
+        ("FROM base\n", of_both),
+    ] {
+        let answer = plan_of_two_platforms(dockerfile, base, &["plan", "--offline"]);
+
+        assert_eq!(answer.exit, 0, "{dockerfile}: {answer}");
     }
 }

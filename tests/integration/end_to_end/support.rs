@@ -12,7 +12,11 @@ use crate::support::world::Answer;
 /// The example monorepo of this project, with the registry as its cache. It isn't committed, and no other build has its
 /// steps.
 pub(crate) fn examples() -> Shop {
-    let shop = Shop::new().cache(Cache::oci());
+    examples_in(Shop::new().cache(Cache::oci()))
+}
+
+/// The same in a shop that is empty.
+pub(crate) fn examples_in(shop: Shop) -> Shop {
     let root = env!("CARGO_MANIFEST_DIR");
     let copied = Command::new("cp").args(["-r", &format!("{root}/examples")]).arg(shop.world.path()).status();
     assert!(copied.unwrap().success());

@@ -138,7 +138,7 @@ impl Call {
     fn ecr(&self) -> Vec<Demand> {
         let action = format!("ecr:{}", self.operation);
         let repository = match self.operation.as_str() {
-            "GetAuthorizationToken" => return vec![Demand::new(action, "*")],
+            "GetAuthorizationToken" | "GetAccountSetting" => return vec![Demand::new(action, "*")],
             "DescribeRepositories" => {
                 let names = self.texts("repositoryNames");
                 return names.iter().map(|name| Demand::new(&*action, self.repository(name))).collect();

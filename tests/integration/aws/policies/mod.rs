@@ -103,6 +103,14 @@ impl Accounts {
         assert_eq!((answer.exit, &*denied), (0, &[][..]), "{arguments:?}: {answer}");
     }
 
+    /// Looks at an environment, and plans a deployment to it.
+    fn plans(&self, environment: &str) {
+        let answer = self.run(&["status", "-e", environment, "--json"]);
+        let denied = self.iam.denied();
+        assert_eq!((answer.exit, &*denied), (0, &[][..]), "{answer}");
+        assert_eq!(answer.json()["next"]["state"], "planned", "{answer}");
+    }
+
     /// Does something that nobody has to be allowed to.
     fn prepare(&self, arguments: &[&str]) {
         self.iam.opened(|| self.succeeds(arguments));

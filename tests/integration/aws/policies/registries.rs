@@ -148,7 +148,7 @@ async fn a_deployment_in_one_account_needs_what_the_policy_allows_and_nothing_el
     it.check_used();
 
     it.attach(&["status", "-e", "dev"]);
-    it.succeeds(&["status", "-e", "dev"]);
+    it.plans("dev");
     it.succeeds(&["history", "-e", "dev"]);
     it.check_used();
 }
@@ -184,7 +184,7 @@ async fn a_deployment_to_another_account_and_its_state_need_what_the_policies_al
 
     it.check_used();
     it.attach(&["status", "-e", "prod"]);
-    it.succeeds(&["status", "-e", "prod"]);
+    it.plans("prod");
     it.check_used();
 }
 
@@ -207,6 +207,106 @@ async fn a_state_that_a_table_locks_needs_what_the_policies_allow() {
     it.succeeds(&["deploy", "-e", "prod"]);
 
     it.check_used();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_diagnosis_needs_what_the_policy_allows_and_says_whose_credentials_it_has() {
+    let it = Accounts::new(Parts::default()).await;
+    it.attach(&["deploy", "-e", "prod"]);
+    for command in [&["build"][..], &["deploy", "-e", "dev"], &["deploy", "-e", "prod"]] {
+        it.prepare(command);
+    }
+    let setting = |value: &str| json!({ "name": "BLOB_MOUNTING", "value": value });
+    it.iam.answer("GetAccountSetting", &[setting("ENABLED"), setting("DISABLED")]);
+    it.attach(&["doctor"]);
+
+    let answer = it.run(&["doctor", "--json"]);
+
+    assert_eq!((answer.exit, &*it.iam.denied()), (0, &[][..]), "{answer}");
+    it.check_used();
+    let document = answer.json();
+    let of = |subject: &str| {
+        let checks = document["checks"].as_array().unwrap().iter();
+        let found = checks.filter(|check| check["subject"] == subject);
+        found.map(|check| check["says"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let from_variables = "with credentials from the variables `AWS_ACCESS_KEY_ID` and its like";
+    let [job, role] = &of("credentials")[..] else { panic!("{document}") };
+    assert!(job.starts_with("cache, deploy (dev): arn:aws:") && job.ends_with(from_variables), "{job}");
+    let assumed =
+        "deploy (prod): arn:aws:sts::222222222222:assumed-role/deploy/chinampa-ship, a role that is assumed ";
+    assert_eq!(*role, format!("{assumed}{from_variables}"));
+    assert_eq!(
+        of("cache, deploy (dev)"),
+        ["account 111111111111 in us-east-2: repositories share layers (blob mounting)"]
+    );
+    let off =
+        document["checks"].as_array().unwrap().iter().find(|check| check["state"] == "warning").unwrap();
+    assert_eq!(off["subject"], "deploy (prod)");
+    let command = "aws ecr put-account-setting --name BLOB_MOUNTING --value ENABLED --region eu-west-2";
+    assert!(off["fix"].as_str().unwrap().contains(command), "{off}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setting_that_cannot_be_read_is_no_trouble() {
+    let it = Accounts::new(Parts::default()).await;
+    it.prepare(&["build"]);
+    it.attach(&["doctor"]);
+    it.iam.remove(Some("ecr:GetAccountSetting"));
+
+    let answer = it.run(&["doctor"]);
+
+    assert_eq!(answer.exit, 0, "{answer}");
+    assert!(answer.stdout.contains("whether blob mounting is on is not known"), "{answer}");
+    assert!(answer.stdout.contains("ecr:GetAccountSetting"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pruning_needs_what_the_policies_allow_and_leaves_what_environments_run() {
+    let it = Accounts::new(Parts::default()).await;
+    let everywhere = [(BUILD, "dev"), (PROD, "prod")];
+    it.attach(&["deploy", "-e", "prod"]);
+    it.prepare(&["build"]);
+    for (_, environment) in everywhere {
+        it.prepare(&["deploy", "-e", environment]);
+    }
+    for _ in 0..2 {
+        it.change();
+        it.prepare(&["build"]);
+    }
+    // An image that no deployment brought.
+    let unknown = "0123456789abcdef0123456789abcdef01234567";
+    for (place, environment) in everywhere {
+        let name = format!("{environment}/api");
+        let tag = json!({ "imageIds": [{ "imageTag": format!("shop-{environment}") }] });
+        let image = it.ask(place, "BatchGetImage", &name, tag);
+        let manifest = format!("{}\n", image["images"][0]["imageManifest"].as_str().unwrap());
+        let put = json!({ "imageManifest": manifest, "imageTag": unknown,
+            "imageManifestMediaType": image["images"][0]["imageManifestMediaType"] });
+        it.ask(place, "PutImage", &name, put);
+    }
+    let tags = |place, name: &str| {
+        let images = it.ask(place, "ListImages", name, json!({}));
+        let tags = images["imageIds"].as_array().unwrap().iter();
+        tags.filter_map(|image| Some(image["imageTag"].as_str()?.to_owned())).collect::<Vec<_>>()
+    };
+
+    it.attach(&["prune"]);
+    let before = tags(BUILD, "cache/api").len();
+    it.succeeds(&["prune", "--older-than", "0s", "--delete"]);
+    it.check_used();
+    assert!(tags(BUILD, "cache/api").len() < before);
+
+    it.attach(&["prune-deploy"]);
+    it.succeeds(&["prune", "--deploy", "--older-than", "0s"]);
+    assert!(tags(PROD, "prod/api").iter().any(|tag| tag == unknown));
+    it.succeeds(&["prune", "--deploy", "--older-than", "0s", "--delete"]);
+    it.check_used();
+    for (place, environment) in everywhere {
+        let left = tags(place, &format!("{environment}/api"));
+        assert!(!left.iter().any(|tag| tag == unknown), "{left:?}");
+        assert!(left.contains(&format!("shop-{environment}")), "{left:?}");
+    }
 }
 
 fn create_bucket((account, region): (&str, &str), bucket: &str) {

@@ -52,7 +52,7 @@ fn register(family: &str) -> String {
         .to_owned()
 }
 
-/// Builds and deploys a project with these services as the printed policies allow it, and sees that all of them is used.
+/// Builds and deploys a project with these services as the printed policies allow it, and plans a deployment. Sees that all of them is used.
 async fn check(services: &str, prepare: impl FnOnce(&Accounts)) {
     let it = Accounts::new(Parts { project: &format!("service = [{services}]"), ..Parts::default() }).await;
     it.prepare(&["build"]);
@@ -61,6 +61,9 @@ async fn check(services: &str, prepare: impl FnOnce(&Accounts)) {
 
     it.succeeds(&["deploy", "-e", "dev"]);
 
+    it.check_used();
+    it.attach(&["status", "-e", "dev"]);
+    it.plans("dev");
     it.check_used();
 }
 
