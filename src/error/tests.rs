@@ -217,20 +217,20 @@ fn each_variant_of_each_error_has_its_kind() {
     ]);
     let in_container = |source| OnceError::StartContainer { program: "x".to_owned(), source };
     let refused = DockerError::Refused { request: "start a container", status: 404, message: String::new() };
-    let unexpected = || DockerError::Unexpected { about: "a container", source: "no".into() };
+    let in_vain = || DockerError::Unexpected { about: "a container", source: "no".into() };
     check!("once/error.rs", OnceError, [
         OnceError::NoImage { project: project() } => Failed,
         OnceError::Start { program: "x".to_owned(), source: io::ErrorKind::NotFound.into() } => Input,
         OnceError::Start { program: "x".to_owned(), source: io() } => Environment,
         in_container(refused) => Input,
-        in_container(unexpected()) => Environment,
+        in_container(in_vain()) => Environment,
         OnceError::Write { path: path(), source: io() } => Environment,
         OnceError::Wait(io()) => Environment,
         OnceError::Git(no_git()) => Environment,
         OnceError::Prepare(PrepareError::Git(no_git())) => Environment,
         OnceError::Content(ContentError::NotAFile { path: "/a".into() }) => Input,
-        OnceError::Docker(unexpected()) => Environment,
-        OnceError::Engine(EngineError::Docker(unexpected())) => Environment,
+        OnceError::Docker(in_vain()) => Environment,
+        OnceError::Engine(EngineError::Docker(in_vain())) => Environment,
     ]);
     check!("prune/observe.rs", PruneError, [
         PruneError::NotARegistry => Input,

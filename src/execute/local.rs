@@ -30,7 +30,7 @@ pub(super) fn parents(
 /// What a local build makes of a project: its image for the engine's own platform if it is listed, else for the first.
 fn variant<'p>(project: &'p Project, own: Option<&Platform>) -> &'p Variant {
     let is_own = |variant: &&Variant| match (&variant.platform, own) {
-        (Some(platform), Some(own)) => platform.is_same(own),
+        (Some(platform), Some(own)) => platform.is_same_as(own),
         _ => false,
     };
     project.variants.iter().find(is_own).unwrap_or(&project.variants[0])
@@ -49,7 +49,7 @@ pub(super) fn variant_to_build<'w>(
     let Some(platform) = &variant.platform else { return Ok(variant) };
     for (_, need) in variant.own_parents() {
         match &self::variant(&workspace.projects[need], own).platform {
-            Some(of_need) if !of_need.is_same(platform) => {
+            Some(of_need) if !of_need.is_same_as(platform) => {
                 return Err(PrepareError::LocalPlatform {
                     project: project.clone(),
                     platform: Box::new(platform.clone()),

@@ -2,12 +2,14 @@
 
 mod local;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::*;
+use crate::docker::DockerError;
 use crate::dockerfile::{Dockerfile, Parameters};
 use crate::engine::{
     BuildRequest, Built, Content, Context, ContextFile, ContextReuse, Engine, EngineError, InlineCacheFault,
@@ -30,6 +32,7 @@ struct Recorder {
     dockerfiles: Mutex<Vec<String>>,
     failing: Vec<&'static str>,
     hanging: Vec<&'static str>,
+    is_dead: bool,
     is_engine_store: bool,
     at_once: Mutex<(usize, usize)>,
 }
@@ -76,6 +79,10 @@ impl Engine for Recorder {
             std::future::pending::<()>().await;
         }
         self.at_once.lock().unwrap().0 -= 1;
+        if self.is_dead {
+            let source = DockerError::Unexpected { about: "a build", source: "it died".into() };
+            return Err(EngineError::Lost { step: None, source });
+        }
         if self.failing.contains(&project.as_str()) {
             let log_tail = vec!["make: ***".to_owned()];
             return Err(EngineError::BuildFailed { step: None, log_tail, message: "exit 2".to_owned() });

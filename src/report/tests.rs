@@ -522,6 +522,7 @@ pub(super) fn workspace() -> Workspace {
         trust: None,
         ci: config::CiConfig::default(),
         manifest_file: "projects.toml".to_owned(),
+        lock: None,
         projects: projects.collect(),
         graph: graph(),
         rebuild_all: Patterns::default(),

@@ -171,7 +171,7 @@ mod tests {
         let config = manifest.projects.values().next().unwrap();
         match Names::new(&manifest).resolve(&dependent, config, reference) {
             ParentImage::Project(project) => Some(project.to_string()),
-            ParentImage::Folder(_) | ParentImage::External => None,
+            ParentImage::Folder(_) | ParentImage::External | ParentImage::Locked(_) => None,
         }
     }
 
@@ -227,7 +227,7 @@ mod tests {
         let name: ProjectName = "app".parse().unwrap();
         match Names::new(&manifest).resolve(&name, &manifest.projects[&name], reference) {
             ParentImage::Project(project) => Some(project.to_string()),
-            ParentImage::Folder(_) | ParentImage::External => None,
+            ParentImage::Folder(_) | ParentImage::External | ParentImage::Locked(_) => None,
         }
     }
 

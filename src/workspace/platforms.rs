@@ -77,14 +77,14 @@ impl Workspace {
         let of_target = parents.into_iter().filter(|parent| parent.platform.is_none() && !parent.in_trigger);
         let mut needs = of_target.filter_map(|parent| match variant.parents.get(&parent.reference)? {
             ParentImage::Project(need) => Some(need),
-            ParentImage::Folder(_) | ParentImage::External => None,
+            ParentImage::Folder(_) | ParentImage::External | ParentImage::Locked(_) => None,
         });
         let has_several = project.variants.len() > 1;
         needs.find(|need| {
             let platforms = self.projects[*need].variants.iter().map(|variant| variant.platform.as_ref());
             // One image for the engine's own platform can be for one of several alone.
             !platforms.into_iter().any(|of_need| match of_need {
-                Some(of_need) => of_need.is_same(platform),
+                Some(of_need) => of_need.is_same_as(platform),
                 None => !has_several,
             })
         })
