@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::buildkit::BuildKitError;
+use crate::config::InvalidBuilder;
 use crate::continuation::ContinueError;
 use crate::deploy::{DeployError, InstallError, InvalidMirror, ValidateError};
 use crate::docker::{AddressError, DockerError};
@@ -119,6 +121,12 @@ pub enum Error {
     DirectiveRepository(String),
     #[error("cannot use `CHINAMPA_ALLOWED_HOSTS`")]
     AllowedHosts(#[source] InvalidImageRef),
+    #[error("cannot use `CHINAMPA_BUILDERS`")]
+    Builders(#[source] InvalidBuilder),
+    #[error(transparent)]
+    BuildKit(#[from] BuildKitError),
+    #[error("none of the builders answers: {}", .reasons.join("; "))]
+    NoBuilder { reasons: Vec<String> },
     #[error("`AWS_REGION` does not name a region")]
     AwsRegion(#[source] InvalidRegion),
     #[error("the projects `{}` and `{}` would both have the variable `{variable}`", .projects[0], .projects[1])]
@@ -200,6 +208,7 @@ impl Error {
             Self::Pipeline(error) => error.kind(),
             Self::Continue(error) => error.kind(),
             Self::Once(error) => error.kind(),
+            Self::BuildKit(error) => error.kind(),
             Self::Pattern { .. }
             | Self::Image(_)
             | Self::UnknownProject { .. }
@@ -221,6 +230,7 @@ impl Error {
             | Self::DirectiveRepository(_)
             | Self::AllowedHosts(_)
             | Self::AwsRegion(_)
+            | Self::Builders(_)
             | Self::NoContinuationKey
             | Self::NothingToCheck
             | Self::ImageDetail { .. }
@@ -229,9 +239,11 @@ impl Error {
             Self::Untrusted { .. } => ErrorKind::Failed,
             // A name that a person typed.
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => ErrorKind::Input,
-            Self::Read { .. } | Self::Write { .. } | Self::Start(_) | Self::Answer(_) => {
-                ErrorKind::Environment
-            }
+            Self::Read { .. }
+            | Self::Write { .. }
+            | Self::NoBuilder { .. }
+            | Self::Start(_)
+            | Self::Answer(_) => ErrorKind::Environment,
         }
     }
 
@@ -273,6 +285,8 @@ impl Error {
             Self::Pipeline(error) => error.hint(),
             Self::Continue(error) => error.hint(),
             Self::Once(error) => error.hint(),
+            Self::BuildKit(error) => error.hint(),
+            Self::NoBuilder { .. } => Some("`chinampa doctor` checks every builder".to_owned()),
             Self::NoContinuationKey => {
                 Some("CircleCI sets it in the jobs of a configuration with `setup: true`".to_owned())
             }
@@ -316,6 +330,7 @@ impl Error {
             | Self::DirectiveRepository(_)
             | Self::AllowedHosts(_)
             | Self::AwsRegion(_)
+            | Self::Builders(_)
             | Self::Start(_)
             | Self::Answer(_) => None,
         }

@@ -11,6 +11,7 @@
 //! holds the table.
 
 mod aws;
+mod buildkit;
 mod ci;
 mod cli;
 mod config;
@@ -74,12 +75,12 @@ pub mod internals {
 
     pub mod deploy {
         pub use crate::deploy::{
-            Apply, Backend, BuiltProject, Checkout, CheckoutError, Creates, DEFAULT_LEASE,
-            DeployError, DeployReport, DeployRequest, Deployment, Endpoints, EnvironmentLock, History,
-            LockClaims, LockError, LockRequest, Operations, ProjectDeployment, ProjectError, ProjectRequest,
-            ServiceError, ServiceState, Terraform, TerraformError, TerraformEvent,
-            TerraformFolder, TerraformProgram, TerraformRoot, ValidateError, Validated, Validation,
-            candidate, deploy, relation, terraform_folders, validate_terraform,
+            Apply, Backend, BuiltProject, Checkout, CheckoutError, Creates, DEFAULT_LEASE, DeployError,
+            DeployReport, DeployRequest, Deployment, Endpoints, EnvironmentLock, History, LockClaims,
+            LockError, LockRequest, Operations, ProjectDeployment, ProjectError, ProjectRequest,
+            ServiceError, ServiceState, Terraform, TerraformError, TerraformEvent, TerraformFolder,
+            TerraformProgram, TerraformRoot, ValidateError, Validated, Validation, candidate, deploy,
+            relation, terraform_folders, validate_terraform,
         };
 
         pub mod gate {
@@ -107,8 +108,8 @@ pub mod internals {
 
     pub mod execute {
         pub use crate::execute::{
-            BuildReport, Destination, Durations, Event, Executor, Forecast, Job, Outcome, Pins, Tags, Task,
-            TaskVariant, Work,
+            Backend, BuildReport, Destination, Durations, Event, Executor, Forecast, Job, LayerCache,
+            Outcome, Pins, Tags, Task, TaskVariant, Work,
         };
     }
 

@@ -63,6 +63,19 @@ pub(crate) struct ClientTls(Arc<ClientConfig>);
 
 impl ClientTls {
     pub(crate) fn new(trusted: Trusted<'_>, identity: Option<Identity<'_>>) -> Result<Self, TlsError> {
+        Self::speaking(&[], trusted, identity)
+    }
+
+    /// The same for HTTP/2, which gRPC servers expect to be agreed on.
+    pub(crate) fn for_http2(trusted: Trusted<'_>, identity: Option<Identity<'_>>) -> Result<Self, TlsError> {
+        Self::speaking(&[b"h2"], trusted, identity)
+    }
+
+    fn speaking(
+        protocols: &[&[u8]],
+        trusted: Trusted<'_>,
+        identity: Option<Identity<'_>>,
+    ) -> Result<Self, TlsError> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -74,7 +87,7 @@ impl ClientTls {
                 builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAny(provider)))
             }
         };
-        let config = match identity {
+        let mut config = match identity {
             None => builder.with_no_client_auth(),
             Some(Identity { certificates, key }) => {
                 let certificates = self::certificates(certificates).ok_or(TlsError::BadCertificate)?;
@@ -82,6 +95,7 @@ impl ClientTls {
                 builder.with_client_auth_cert(certificates, key).map_err(TlsError::BadIdentity)?
             }
         };
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         Ok(Self(Arc::new(config)))
     }
 

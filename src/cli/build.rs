@@ -1,9 +1,11 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
-use super::build_context::{BuildContext, Schedule, processors};
+use super::build_context::{BuildContext, BuilderLimits, Schedule, processors};
+use super::builders::DEFAULT_STALL_TIMEOUT;
 use super::repository_context::{RepositoryContext, Uncommitted};
 use super::run_files::RunFiles;
 use super::selection;
@@ -11,7 +13,7 @@ use super::signals::Signals;
 use super::{CommandContext, build_outputs, registries, wait_for};
 use crate::deploy::Validated;
 use crate::error::Error;
-use crate::execute::{BuildReport, Destination};
+use crate::execute::{self, BuildReport, BuilderPool, Destination};
 use crate::exit::Exit;
 use crate::git::{Snapshot, SubmoduleFetch};
 use crate::lint;
@@ -28,6 +30,9 @@ pub(super) struct Arguments {
     /// Maximum number of projects built in parallel [default: the number of processors].
     #[arg(short, long, value_name = "N", value_parser = at_least_one)]
     jobs: Option<NonZeroUsize>,
+    /// How long a builder may make no progress before another one does its work [default: 10m].
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    stall_timeout: Option<Duration>,
     /// Start no further build after the first failure.
     #[arg(long)]
     fail_fast: bool,
@@ -119,13 +124,18 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
             }
         }
         let fetch = if arguments.fetch { SubmoduleFetch::Allowed } else { SubmoduleFetch::NotAsked };
-        let jobs = context.prepare(cache, &plan, &observed, arguments.pull, fetch).await?;
+        let limits = BuilderLimits {
+            stall_timeout: arguments.stall_timeout.unwrap_or(DEFAULT_STALL_TIMEOUT),
+            jobs: arguments.jobs,
+        };
+        let jobs = context.prepare(cache, &plan, &observed, arguments.pull, fetch, limits).await?;
         if let Destination::Local(_) = context.destination {
             context.say_platforms(&jobs);
         }
         let orderly = signals.orderly().map_err(Error::Start)?;
         let mut durations = context.durations(&observed);
-        let parallelism = arguments.jobs.unwrap_or_else(processors);
+        let slots = || execute::builders(&jobs).map(BuilderPool::limit);
+        let parallelism = arguments.jobs.or_else(slots).unwrap_or_else(processors);
         let schedule = Schedule { parallelism, fail_fast: arguments.fail_fast };
         let recorder = context.recorder(&plan, parallelism, arguments.files.logs.as_deref())?;
         let mut shard = shares.as_ref().map(|shares| context.shard(shares, cache, &plan, &observed));

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::durations_file::DurationsFile;
 use super::ecr_logins::EcrLogins;
@@ -10,23 +11,23 @@ use super::observations::CacheToRead;
 use super::progress::Display;
 use super::repository_context::RepositoryContext;
 use super::signals::Signals;
-use super::{CommandContext, ensure_terraform, registries};
+use super::{CommandContext, builders, ensure_terraform, registries};
 use crate::ci::{Branch, Trust};
 use crate::config::{RegistryKind, SecretSource};
 use crate::deploy::{self, Validated, Validation};
 use crate::docker::{AddressError, DockerConfig};
-use crate::engine::{Engine, Logins, SshAgent};
+use crate::engine::{Logins, SshAgent};
 use crate::error::Error;
 use crate::execute::{
-    self, BuildReport, Destination, Durations, Executor, Forecast, Job, LocalRun, Preparation, Recording,
-    Secrets, Shard, Tags, UntrustedRun,
+    self, Backend, BuildReport, Destination, Durations, Executor, Forecast, Job, LocalRun, Preparation,
+    Recording, Secrets, Shard, Tags, UntrustedRun,
 };
 use crate::git::{Snapshot, SubmoduleFetch};
 use crate::interruption::Interruption;
 use crate::model::{CommitId, ImageRef, ProjectName, RepoPath, Secret, Tag};
 use crate::observe::{BuildRecords, LocalRequest, Observations, Zone};
 use crate::plan::Plan;
-use crate::registry::Registry;
+use crate::registry::{Registry, Storage};
 use crate::runs::Recorder;
 use crate::secrets::{AwsSecrets, SecretReader};
 use crate::workspace::Workspace;
@@ -39,6 +40,15 @@ pub(super) struct BuildContext<'c> {
     pub(super) workspace: &'c Workspace,
     pub(super) zone: Zone,
     pub(super) destination: Destination,
+}
+
+/// What limits the use of builders.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BuilderLimits {
+    /// How long a build may be without progress.
+    pub(super) stall_timeout: Duration,
+    /// Maximum number of builds at a time, else that of all slots.
+    pub(super) jobs: Option<NonZeroUsize>,
 }
 
 /// How builds run beside each other.
@@ -143,6 +153,7 @@ impl<'c> BuildContext<'c> {
         observed: &Observations,
         pull: bool,
         fetch_submodules: SubmoduleFetch,
+        limits: BuilderLimits,
     ) -> Result<Vec<Job>, Error> {
         let ssh_agent = self.ssh_agent(plan)?;
         let preparation = Preparation {
@@ -161,8 +172,20 @@ impl<'c> BuildContext<'c> {
             proxies: &self.proxies(plan)?,
         };
         let connect = async || {
-            let engine = registries::engine(&self.command.environment).await?;
-            Ok::<_, Error>(Arc::new(engine) as Arc<dyn Engine>)
+            let is_pushed =
+                matches!(self.destination, Destination::Shared(_)) && cache.storage() == Storage::Remote;
+            let configs = match is_pushed {
+                true => builders::configured(self.command, self.repo, self.workspace)?,
+                // An engine keeps what is not pushed.
+                false => Vec::new(),
+            };
+            if configs.is_empty() {
+                let engine = registries::engine(&self.command.environment).await?;
+                return Ok::<_, Error>(Backend::Engine(Arc::new(engine)));
+            }
+            let folder = self.repo.repository.work_dir();
+            let pool = builders::connect(&configs, folder, limits.stall_timeout, limits.jobs).await?;
+            Ok(Backend::Builders(pool))
         };
         execute::prepare(plan, observed, preparation, connect).await
     }

@@ -2,18 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::join_all;
+
+use super::engine_diagnosis::gibibytes;
 use super::repository_context::{RepositoryContext, Uncommitted};
-use super::{CommandContext, aws_diagnosis, engine_diagnosis, ensure_terraform, local, registries, wait_for};
+use super::{
+    CommandContext, aws_diagnosis, builders, engine_diagnosis, ensure_terraform, local, registries, wait_for,
+};
+use crate::buildkit::{BuildKit, BuildKitError};
 use crate::ci::{Branch, Trust};
-use crate::config::{RegistryConfig, RegistryKind, SecretSource};
+use crate::config::{BuilderConfig, RegistryConfig, RegistryKind, SecretSource};
 use crate::deploy::{self, TerraformProgram};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::git::{self, Snapshot};
-use crate::model::RepositoryName;
+use crate::model::{Platform, RepositoryName};
 use crate::pins;
 use crate::registry::{Registry, RegistryError};
-use crate::report::doctor::{self, Check, DoctorJson};
+use crate::report::doctor::{self, Check, DoctorJson, State};
 use crate::workspace::{LOCK_FILE, Workspace};
 
 /// Looks at everything, and answers [`Exit::No`] if something that commands need does not work.
@@ -30,7 +36,7 @@ pub(super) fn run(command: &CommandContext) -> Result<Exit, Error> {
                     checks.push(manifest(&workspace));
                     checks.extend(external_images(&workspace));
                     checks.extend(secrets(command, repo, &workspace));
-                    checks.extend(wait_for(remote(command, &snapshot, &workspace))?);
+                    checks.extend(wait_for(remote(command, repo, &snapshot, &workspace))?);
                 }
                 Err(error) => {
                     checks.push(of_error("manifest", error.into()));
@@ -147,11 +153,21 @@ fn secrets(command: &CommandContext, repo: &RepositoryContext, workspace: &Works
 /// The engine, the registries and Terraform.
 async fn remote(
     command: &CommandContext,
+    repo: &RepositoryContext,
     snapshot: &Snapshot<'_>,
     workspace: &Workspace,
 ) -> Result<Vec<Check>, Error> {
     let is_store = matches!(workspace.cache.kind, RegistryKind::Engine);
+    let configs = builders::configured(command, repo, workspace)?;
     let mut checks = engine_diagnosis::engine(command, is_store).await;
+    if !configs.is_empty() && !is_store {
+        // Builders do its work; only local builds and untrusted runs need it.
+        checks
+            .iter_mut()
+            .filter(|check| check.state == State::Error)
+            .for_each(|check| check.state = State::Warning);
+    }
+    checks.extend(join_all(configs.iter().map(|config| builder(repo, config))).await);
     if !is_store {
         checks.extend(registry(command, "cache", &workspace.cache, &workspace.records).await);
     }
@@ -171,6 +187,41 @@ async fn remote(
     checks.extend(aws_diagnosis::aws(command, workspace).await);
     checks.extend(terraform(command, snapshot, workspace));
     Ok(checks)
+}
+
+/// Which version a builder has, for which platforms it builds, and how many layers it keeps.
+async fn builder(repo: &RepositoryContext, config: &BuilderConfig) -> Check {
+    let subject = "builder";
+    let described = async {
+        let address = builders::address(config, repo.repository.work_dir())?;
+        let buildkit = BuildKit::connect(&address).await?;
+        Ok::<_, BuildKitError>((buildkit.describe().await?, buildkit.used_bytes().await?))
+    };
+    let (info, used) = match described.await {
+        Ok(described) => described,
+        Err(error) => return of_error(subject, error.into()),
+    };
+    let listed =
+        |platforms: &[Platform]| platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let (native, emulated) = builders::platforms(config, &info);
+    let emulated = match listed(&emulated) {
+        none if none.is_empty() => none,
+        platforms => format!("; emulates {platforms}"),
+    };
+    let limit = info.garbage_collection.iter().filter_map(|policy| policy.max_used_bytes).max();
+    let limit = limit.map(|bytes| format!(" of at most {}", gibibytes(bytes))).unwrap_or_default();
+    let version = if info.version.is_empty() { "BuildKit" } else { info.version.as_str() };
+    let says = format!(
+        "{version} at {} builds for {}{emulated}; {} slots; it keeps {}{limit} of layers",
+        config.endpoint,
+        listed(&native),
+        config.slots,
+        gibibytes(used)
+    );
+    match native.is_empty() {
+        true => Check::warning(subject, says).fix("list its `platforms`: it tells none"),
+        false => Check::ok(subject, says),
+    }
 }
 
 /// Whether a registry can be read from and pushed to. Nothing is left there.

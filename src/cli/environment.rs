@@ -94,6 +94,11 @@ impl Environment {
         env::var("CHINAMPA_ALLOWED_HOSTS").unwrap_or_default().parse().map_err(Error::AllowedHosts)
     }
 
+    /// The builders that are used instead of those of the manifest: `CHINAMPA_BUILDERS`.
+    pub(super) fn builders(&self) -> Option<String> {
+        env::var("CHINAMPA_BUILDERS").ok().filter(|builders| !builders.trim().is_empty())
+    }
+
     /// Docker's configuration file: in `DOCKER_CONFIG`, else in `~/.docker`.
     pub(super) fn docker_config(&self) -> Option<PathBuf> {
         let folder = match env::var_os("DOCKER_CONFIG") {

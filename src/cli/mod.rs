@@ -6,6 +6,7 @@ mod aws_diagnosis;
 mod build;
 mod build_context;
 mod build_outputs;
+mod builders;
 mod changed;
 mod check_rebuild;
 mod ci;

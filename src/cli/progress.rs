@@ -150,8 +150,6 @@ fn role_above(event: &Event) -> Option<Role> {
         | Event::Started { .. }
         | Event::Progress { .. }
         | Event::Pulling { .. }
-        | Event::Pushing { .. } => {
-            None
-        }
+        | Event::Pushing { .. } => None,
     }
 }

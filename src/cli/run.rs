@@ -319,9 +319,10 @@ impl<'r> RunContext<'r> {
         };
         let path = work_tree.join(self.folder().to_os_path()).join(junit.to_os_path());
         let folder = path.parent().expect("a file is in a folder");
-        let written = std::fs::create_dir_all(folder)
-            .and_then(|()| tempfile::NamedTempFile::new_in(folder))
-            .and_then(|mut file| file.write_all(content).and_then(|()| file.persist(&path).map_err(|it| it.error)));
+        let written =
+            std::fs::create_dir_all(folder).and_then(|()| tempfile::NamedTempFile::new_in(folder)).and_then(
+                |mut file| file.write_all(content).and_then(|()| file.persist(&path).map_err(|it| it.error)),
+            );
         written.map(drop).map_err(|source| Error::Write { path, source })
     }
 

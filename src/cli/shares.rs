@@ -35,7 +35,9 @@ impl BuildContext<'_> {
             Destination::Shared(_) => {}
         }
         if is_forced {
-            return refused("with `--force`: what other jobs have built already would not be told from what is to be built anew");
+            return refused(
+                "with `--force`: what other jobs have built already would not be told from what is to be built anew",
+            );
         }
         if self.workspace.settings.strategy == Strategy::Diff {
             return refused("with `strategy = \"diff\"`: jobs agree by input digests");

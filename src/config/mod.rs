@@ -4,6 +4,7 @@
 //! there, bad patterns and cycles are found by those who know the tree and the graph: the
 //! lines that they need for it are kept.
 
+mod builder;
 mod ci;
 mod ecs_tasks;
 mod environment;
@@ -37,6 +38,7 @@ use toml::de::DeTable;
 
 use crate::model::{AwsIdentity, ProjectName, RepoPath};
 
+pub use builder::{BuilderConfig, InvalidBuilder};
 pub use ci::{CiConfig, CiJob, Install};
 pub use ecs_tasks::{EcsScheduled, EcsTask, TaskSettings};
 pub use environment::{
@@ -72,7 +74,7 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 const MAX_BYTES_TO_RECOVER: usize = 1024 * 1024;
 
 const KEYS: &[&str] =
-    &["workspace", "cache", "deploy", "environments", "terraform", "trust", "ci", "projects"];
+    &["workspace", "cache", "deploy", "environments", "terraform", "trust", "builders", "ci", "projects"];
 
 /// Everything that `projects.toml` says.
 #[derive(Clone, Debug)]
@@ -86,6 +88,8 @@ pub struct Manifest {
     /// Who applies Terraform, where that is not who promotes images.
     pub terraform: AwsIdentity,
     pub trust: Option<Trust>,
+    /// BuildKit daemons that build the images; an engine does where there are none.
+    pub builders: Vec<BuilderConfig>,
     /// How generated pipelines run.
     pub ci: CiConfig,
     /// Boxed: an entry is large.
@@ -198,6 +202,7 @@ struct Common {
     environments: BTreeMap<EnvironmentName, EnvironmentConfig>,
     terraform: AwsIdentity,
     trust: Option<Trust>,
+    builders: Vec<BuilderConfig>,
     ci: CiConfig,
 }
 
@@ -225,8 +230,9 @@ impl Common {
         let environments = environments.unwrap_or_default().into_iter().collect();
         let terraform = fields.item("terraform").and_then(terraform::read).unwrap_or_default();
         let trust = fields.item("trust").and_then(trust::read);
+        let builders = fields.item("builders").map(builder::read).unwrap_or_default();
         let ci = fields.item("ci").and_then(ci::read).unwrap_or_default();
-        Self { workspace, cache, deploy, environments, terraform, trust, ci }
+        Self { workspace, cache, deploy, environments, terraform, trust, builders, ci }
     }
 
     /// All registries that are named.
@@ -240,7 +246,8 @@ impl Common {
         projects: BTreeMap<ProjectName, Box<ProjectConfig>>,
         fields: &Fields<'_>,
     ) -> Option<Manifest> {
-        let Self { workspace, mut cache, mut deploy, mut environments, terraform, trust, ci } = self;
+        let Self { workspace, mut cache, mut deploy, mut environments, terraform, trust, builders, ci } =
+            self;
         let workspace = workspace?;
         if let Some(RegistryKind::Ecr(ecr)) = cache.as_mut().map(|cache| &mut cache.kind) {
             policy::add_cache_tags(&mut ecr.policy, &workspace.default_branch);
@@ -263,7 +270,8 @@ impl Common {
         for registry in promoted_to.into_iter().chain(&mut cache) {
             keep_records(registry, &workspace.name);
         }
-        Some(Manifest { workspace, cache: cache?, deploy, environments, terraform, trust, ci, projects })
+        let cache = cache?;
+        Some(Manifest { workspace, cache, deploy, environments, terraform, trust, builders, ci, projects })
     }
 }
 

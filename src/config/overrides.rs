@@ -138,13 +138,16 @@ mod tests {
         assert_eq!((role.arn.as_str(), role.external_id), ("arn:aws:iam::222222222222:role/p", None));
         assert_eq!(prefix, "team/");
         let records: Vec<&str> = ecr.policy.records.iter().map(RepositoryName::as_str).collect();
-        assert_eq!(records, [
-            "team/shop-builds",
-            "team/unprotected/shop-builds",
-            "team/shop-taints",
-            "team/shop-claims",
-            "team/unprotected/shop-claims",
-        ]);
+        assert_eq!(
+            records,
+            [
+                "team/shop-builds",
+                "team/unprotected/shop-builds",
+                "team/shop-taints",
+                "team/shop-claims",
+                "team/unprotected/shop-claims",
+            ]
+        );
         assert_eq!(ecr.policy.moving_tags, ["shop-*"]);
         assert_eq!(ecr.policy.lasting_tags, ["shop-*"]);
     }

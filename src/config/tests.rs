@@ -226,6 +226,7 @@ fn exactly_the_keys_that_are_read_are_documented() {
         ("`[environments.<name>]`", environment::KEYS),
         ("`[terraform]`", terraform::KEYS),
         ("`[trust]`", trust::KEYS),
+        ("`[[builders]]`", builder::KEYS),
         ("`[ci]`", ci::KEYS),
         ("`install`", ci::INSTALL_KEYS),
         ("`[projects.<name>]`", read_project::KEYS),

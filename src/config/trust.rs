@@ -77,12 +77,15 @@ mod tests {
 
         let records: Vec<String> = ecr.policy.records.iter().map(ToString::to_string).collect();
 
-        assert_eq!(records, [
-            "team/shop-builds",
-            "team/unprotected/shop-builds",
-            "team/shop-taints",
-            "team/shop-claims",
-            "team/unprotected/shop-claims",
-        ]);
+        assert_eq!(
+            records,
+            [
+                "team/shop-builds",
+                "team/unprotected/shop-builds",
+                "team/shop-taints",
+                "team/shop-claims",
+                "team/unprotected/shop-claims",
+            ]
+        );
     }
 }

@@ -2,13 +2,13 @@
 
 use std::io::Read as _;
 
+use bollard::container::LogOutput;
+use bollard::errors::Error;
 use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig};
 use bollard::query_parameters::{
     CreateContainerOptions, DownloadFromContainerOptionsBuilder, KillContainerOptionsBuilder,
     LogsOptionsBuilder, RemoveContainerOptionsBuilder, StartContainerOptions, WaitContainerOptions,
 };
-use bollard::container::LogOutput;
-use bollard::errors::Error;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 
@@ -146,7 +146,8 @@ impl Docker {
                 return Ok(ContainerFile::Unusable);
             }
         }
-        only_file(&archive, max_bytes).map_err(|error| DockerError::unexpected("a file of a container", error))
+        only_file(&archive, max_bytes)
+            .map_err(|error| DockerError::unexpected("a file of a container", error))
     }
 }
 

@@ -33,11 +33,12 @@ use crate::model::ErrorKind;
 pub use address::{EngineAddress, EngineSettings};
 pub use address_error::AddressError;
 pub use config::{DockerConfig, DockerConfigError};
-pub use host::{DockerHost, InvalidDockerHost};
 pub(crate) use container::{ContainerFile, ContainerStream, NewContainer};
+pub use host::{DockerHost, InvalidDockerHost};
 pub(crate) use image::EngineImage;
 pub use info::EngineInfo;
 pub(crate) use json_lines::JsonLines;
+pub(crate) use stream::{Duplex, piped};
 
 /// The API of Docker 20.10, the oldest engine that this is tried with.
 const OLDEST_API: ClientVersion = ClientVersion { major_version: 1, minor_version: 41 };

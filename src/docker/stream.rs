@@ -18,7 +18,7 @@ use tower_service::Service;
 use super::{DockerHost, EngineAddress};
 
 /// Bytes both ways, whatever carries them.
-pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
@@ -76,6 +76,20 @@ fn dial_over_ssh(destination: &str, port: Option<u16>) -> io::Result<Box<dyn Dup
         command.arg("-p").arg(port.to_string());
     }
     command.args(["-T", "--", destination, "docker", "system", "dial-stdio"]);
+    join(command)
+}
+
+/// Joins the standard streams of a program, which ends with the stream. What it has to say goes to standard error, past us.
+///
+/// # Errors
+/// When the program can't be started.
+pub(crate) fn piped(program: &str, arguments: &[&str]) -> io::Result<Box<dyn Duplex>> {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    join(command).map_err(|error| io::Error::new(error.kind(), format!("cannot run `{program}`: {error}")))
+}
+
+fn join(mut command: Command) -> io::Result<Box<dyn Duplex>> {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
     let input = child.stdin.take().expect("standard input was asked for");
     let output = child.stdout.take().expect("standard output was asked for");

@@ -74,7 +74,7 @@ pub(super) async fn run(
 }
 
 /// Whether some line looks like a `FROM`.
-fn has_stage(dockerfile: &[u8]) -> bool {
+pub(super) fn has_stage(dockerfile: &[u8]) -> bool {
     const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
     let text = dockerfile.strip_prefix(BYTE_ORDER_MARK).unwrap_or(dockerfile);
     text.split(|&byte| byte == b'\n')

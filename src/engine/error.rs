@@ -1,8 +1,11 @@
 //! What can go wrong in the engine.
 
+use std::time::Duration;
+
 use thiserror::Error;
 
 use super::{ContentError, StepLabel};
+use crate::buildkit::BuildKitError;
 use crate::docker::{DockerConfigError, DockerError};
 use crate::model::{ErrorKind, ImageRef, RepoPath};
 
@@ -39,6 +42,20 @@ pub enum EngineError {
         #[source]
         source: DockerError,
     },
+    #[error(transparent)]
+    BuildKit(#[from] BuildKitError),
+    /// A BuildKit daemon died in mid-build, or the connection to it broke, which looks the same from here.
+    #[error("the builder at {builder} died, or the connection to it broke, {}", during(.step.as_deref()))]
+    BuilderLost {
+        builder: String,
+        /// The step that was running.
+        step: Option<String>,
+        #[source]
+        source: Box<BuildKitError>,
+    },
+    /// A BuildKit daemon answers, and builds nothing.
+    #[error("the builder at {builder} made no progress for {} s", .after.as_secs())]
+    Stalled { builder: String, after: Duration },
     /// Docker 20.10 dies of a Dockerfile that has only `ARG`s, so none such is sent.
     #[error("the Dockerfile has no `FROM`")]
     NoStage,
@@ -178,7 +195,12 @@ impl EngineError {
         matches!(
             self,
             Self::NoBuildKit { .. } | Self::Lost { .. } | Self::Docker(Unreachable { .. } | Broken { .. })
-        )
+        ) || self.is_builder_lost()
+    }
+
+    /// Whether a BuildKit daemon is gone, so that the build has to be done by another one.
+    pub fn is_builder_lost(&self) -> bool {
+        matches!(self, Self::BuildKit(_) | Self::BuilderLost { .. } | Self::Stalled { .. })
     }
 
     /// Whether all steps are done and the engine could not store the image. In the containerd image store this happens to
@@ -226,7 +248,10 @@ impl EngineError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Docker(error) => error.kind(),
-            Self::NoBuildKit { .. } | Self::Lost { .. } => ErrorKind::Environment,
+            Self::BuildKit(error) => error.kind(),
+            Self::NoBuildKit { .. } | Self::Lost { .. } | Self::BuilderLost { .. } | Self::Stalled { .. } => {
+                ErrorKind::Environment
+            }
             Self::NoStage => ErrorKind::Input,
             Self::BuildFailed { .. }
             | Self::BasePlatform { .. }
@@ -242,6 +267,13 @@ impl EngineError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Docker(error) => error.hint(),
+            Self::BuildKit(error) => error.hint(),
+            Self::BuilderLost { .. } => {
+                Some("see whether `buildkitd` is running there, and its log for why it ended".to_owned())
+            }
+            Self::Stalled { .. } => {
+                Some("see the log of `buildkitd` there; `--stall-timeout` sets how long is waited".to_owned())
+            }
             Self::Lost { .. } => Some(
                 "see whether the engine is running, and its log for why it ended; then build again"
                     .to_owned(),

@@ -1,4 +1,4 @@
-//! What builds images: a Docker engine with BuildKit (`docs/engine.md`).
+//! What builds images: a Docker engine with BuildKit (`docs/engine.md`), or BuildKit alone (`docs/builders.md`).
 //!
 //! A build is one request to the engine, and one session beside it: a connection over which the
 //! engine asks back for the files, credentials and secrets that it needs.
@@ -17,6 +17,7 @@ mod progress;
 mod pull;
 mod push;
 mod session;
+mod solve;
 mod ssh_agent;
 mod stamps;
 mod step;
@@ -40,6 +41,7 @@ pub use inline_cache::InlineCacheFault;
 pub use leftovers::LeftoverKind;
 pub use leftovers::{Leftover, TEMPORARY_HOST};
 pub use logins::{LoginSource, Logins};
+pub use solve::{CONTEXT_SECONDS, Daemon, Export};
 pub use ssh_agent::{SshAgent, SshAgentError};
 pub use stamps::{Assignment, BuildFiles, FileIdentity, FileVersion, Stamp, Table, seal};
 pub use step::{Step, StepLabel};

@@ -100,6 +100,12 @@ impl Trace {
         self.other_platform.take()
     }
 
+    /// Why the layers could not be kept in a registry, for which no build fails.
+    pub(super) fn failed_cache_export(&self) -> Option<&str> {
+        let exports = self.vertices.values().filter(|seen| is_cache_export(&seen.name));
+        exports.filter_map(|seen| Some(seen.failed.as_ref()?.message.as_str())).next()
+    }
+
     /// The step that started last of those that are not done.
     pub(super) fn running(&self) -> Option<String> {
         let is_running = |seen: &&Seen| !seen.done && seen.failed.is_none() && !is_internal(&seen.name);
@@ -125,7 +131,7 @@ impl Trace {
         let failed = self
             .vertices
             .into_values()
-            .filter(|seen| !is_cache_import(&seen.name))
+            .filter(|seen| !is_cache_import(&seen.name) && !is_cache_export(&seen.name))
             .filter_map(|mut seen| Some((seen.failed.take()?, seen)));
         let order = |(failure, seen): &(Failure, Seen)| {
             let is_repeated = message.contains(&failure.message);
@@ -179,6 +185,11 @@ impl Tail {
 /// Whether a vertex reads a cache source. The engine builds without a source that cannot be read.
 fn is_cache_import(name: &str) -> bool {
     name.starts_with("importing cache manifest from ")
+}
+
+/// Whether a vertex writes the layers of all stages to a registry.
+fn is_cache_export(name: &str) -> bool {
+    name.starts_with("exporting cache to ")
 }
 
 fn is_internal(name: &str) -> bool {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::aws::AwsError;
-use crate::config::{AwsSecret, AwsSecretService, EnvironmentName};
+use crate::config::{AwsSecret, AwsSecretService, BuilderConfig, EnvironmentName};
 use crate::deploy::gate::GateError;
 use crate::deploy::{
     CheckoutError, LockError, ProgramError, ProjectError, Rejection, ServiceError, TerraformError,
@@ -23,7 +23,7 @@ use crate::engine::{ContentError, ContextError};
 use crate::git::{LfsError, NeedsGit, RepositoryFormat, SubmoduleError, SubmoduleFetch};
 use crate::infer::InferError;
 use crate::lease::Claim;
-use crate::model::{CommitId, ErrorKind, Host, ManifestDigest, RepoPath, RepositoryName};
+use crate::model::{BuilderEndpoint, CommitId, ErrorKind, Host, ManifestDigest, RepoPath, RepositoryName};
 use crate::pipeline::System;
 use crate::registry::{Answer, CredentialsError};
 
@@ -343,6 +343,19 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
         AddressError::NoCertificates => Input,
         AddressError::Config(DockerConfigError::NotAConfig { path: "/a".into() }) => Environment,
     ]);
+    let endpoint = || "unix:///a".parse::<BuilderEndpoint>().unwrap();
+    let no_builder = || BuildKitError::Unreachable { endpoint: endpoint(), source: "no".into() };
+    check!("buildkit/error.rs", BuildKitError, [
+        BuildKitError::NotEncrypted { endpoint: endpoint() } => Input,
+        BuildKitError::TlsWithoutTcp { endpoint: endpoint() } => Input,
+        BuildKitError::Read { path: "/a".into(), source: io() } => Environment,
+        BuildKitError::Read { path: "/a".into(), source: io::ErrorKind::NotFound.into() } => Input,
+        BuildKitError::Tls { endpoint: endpoint(), source: TlsError::BadKey } => Input,
+        no_builder() => Environment,
+        BuildKitError::NotBuildKit { endpoint: endpoint(), message: text() } => Environment,
+        BuildKitError::Silent { endpoint: endpoint(), seconds: 1 } => Environment,
+        BuildKitError::Unexpected { endpoint: endpoint(), about: "x", source: "no".into() } => Environment,
+    ]);
     check!("docker/mod.rs", DockerError, [
         DockerError::Unreachable { engine: address(), source: "no".into() } => Environment,
         DockerError::NotAnEngine { engine: address(), source: "no".into() } => Environment,
@@ -354,6 +367,9 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
     check!("engine/error.rs", EngineError, [
         EngineError::Docker(refused()) => Environment,
         EngineError::NoBuildKit { source: refused() } => Environment,
+        EngineError::BuildKit(no_builder()) => Environment,
+        EngineError::BuilderLost { builder: text(), step: None, source: no_builder().into() } => Environment,
+        EngineError::Stalled { builder: text(), after: Duration::ZERO } => Environment,
         EngineError::NoStage => Input,
         EngineError::Lost { step: None, source: refused() } => Environment,
         EngineError::BasePlatform { message: String::new() } => Failed,
@@ -627,6 +643,9 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::Prepare(PrepareError::Link { path: "/a".into(), source: io() }) => Environment,
         Error::Registry(missing()) => Environment,
         Error::Engine(EngineError::NoStage) => Input,
+        Error::Builders(BuilderConfig::list("x").unwrap_err()) => Input,
+        Error::BuildKit(BuildKitError::NotEncrypted { endpoint: "tcp://a:1".parse().unwrap() }) => Input,
+        Error::NoBuilder { reasons: Vec::new() } => Environment,
         Error::Docker(DockerError::Unexpected { about: "itself", source: "no".into() }) => Environment,
         Error::EngineAddress(AddressError::NoCertificates) => Input,
         Error::Pattern { pattern: "[".to_owned(), source: "no".into() } => Input,

@@ -2,18 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::try_join_all;
+
 use super::Executor;
+use super::builder::{Builder, Publication, PublishEvent};
 use super::error::{ExecuteError, MAX_BUILDS};
-use super::folders::FolderImages;
-use super::job::{Destination, Tags, Task, TaskVariant};
+use super::folders::{FolderImages, FolderStore};
+use super::job::{Backend, Destination, Tags, Task, TaskVariant};
 use super::local;
-use super::push::Push;
+use super::push::EngineBuilder;
 use super::report::{Event, Needed, Outcome};
 use super::steps::{StepCount, Steps};
 use super::triggers::{self, UnreadCopy};
 use super::untrusted::{self, UntrustedRun};
 use crate::dockerfile::{FRONTEND_ARGUMENT, Parent};
-use crate::engine::{BuildRequest, Built, EngineError};
+use crate::engine::{BuildRequest, Built, EngineError, Progress, Step};
 use crate::model::{ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag};
 use crate::registry::{Registry, RegistryError, Storage};
 
@@ -23,8 +26,7 @@ pub(super) async fn build(
     task: &Task,
     needs: &BTreeMap<ProjectName, Needed>,
 ) -> Result<Outcome, ExecuteError> {
-    let push = Push { executor, project, task };
-    let build = ProjectBuild { executor, project, task, needs, push };
+    let build = ProjectBuild { executor, project, task, needs };
     let tags = match &task.destination {
         Destination::Shared(tags) => tags,
         Destination::Local(_) => return build.keep_local().await,
@@ -66,7 +68,14 @@ struct ProjectBuild<'b, 'e> {
     project: &'b ProjectName,
     task: &'b Task,
     needs: &'b BTreeMap<ProjectName, Needed>,
-    push: Push<'b, 'e>,
+}
+
+/// What is in the registry of one platform.
+struct PublishedVariant<'b> {
+    variant: &'b TaskVariant,
+    image: ManifestDigest,
+    stages: Vec<(&'b StageName, ManifestDigest)>,
+    count: StepCount,
 }
 
 /// Images of one target, one for each platform that has it.
@@ -78,7 +87,8 @@ impl<'b> ProjectBuild<'b, '_> {
         let variant = self.task.variants.first().expect("a task has a variant");
         let mut steps = Steps::default();
         let build = async |folders: &FolderImages<'_>| self.image(variant, folders, &mut steps).await;
-        let built = FolderImages::with(self.task, variant, build).await?;
+        let built =
+            FolderImages::with(self.task, variant, FolderStore::Engine(self.task.engine()), build).await?;
         let tags: Vec<Tag> = branch_tag(tags).into_iter().chain([self.cache_tag()]).collect();
         self.tag(&built.image, &tags).await?;
         Ok(self.built(built.image, steps.count()))
@@ -105,14 +115,15 @@ impl<'b> ProjectBuild<'b, '_> {
             let built = self.image(variant, folders, &mut steps).await?;
             self.name(&built.image, &name).await.map(|()| built)
         };
-        let built = FolderImages::with(self.task, variant, build).await?;
+        let built =
+            FolderImages::with(self.task, variant, FolderStore::Engine(self.task.engine()), build).await?;
         let StepCount { all, cached } = steps.count();
         let (digest, of_platforms) = (built.image, BTreeMap::new());
         Ok(Outcome::Built { image: name, of_platforms, digest, steps: all, cached_steps: cached })
     }
 
     async fn name(&self, id: &ManifestDigest, name: &ImageRef) -> Result<(), ExecuteError> {
-        let named = self.task.engine.tag(id, name).await;
+        let named = self.task.engine().tag(id, name).await;
         named.map_err(|source| ExecuteError::Name { image: name.clone(), source: Box::new(source) })
     }
 
@@ -123,7 +134,9 @@ impl<'b> ProjectBuild<'b, '_> {
         for variant in &self.task.variants {
             let mut steps = Steps::default();
             let build = async |folders: &FolderImages<'_>| self.image(variant, folders, &mut steps).await;
-            let built = FolderImages::with(self.task, variant, build).await?;
+            let built =
+                FolderImages::with(self.task, variant, FolderStore::Engine(self.task.engine()), build)
+                    .await?;
             let name = run.image(&self.task.repository, variant.platform.as_ref());
             self.name(&built.image, &name).await?;
             of_platforms.extend(variant.platform.clone().map(|platform| (platform, name.clone())));
@@ -136,26 +149,36 @@ impl<'b> ProjectBuild<'b, '_> {
 
     /// Builds and pushes stages and images of all platforms, then writes the tags.
     async fn push_to_registry(&self, named: &Tags) -> Result<Outcome, ExecuteError> {
-        let (mut stages, mut images, mut counts) =
-            (Vec::<(&StageName, Images<'_>)>::new(), Vec::new(), Vec::new());
-        for variant in &self.task.variants {
-            let mut steps = Steps::default();
-            let build = async |folders: &FolderImages<'_>| {
-                for stage in &variant.stages {
-                    let digest = self
-                        .push
-                        .publish(async || self.stage(variant, folders, stage, &mut steps).await)
-                        .await?;
-                    match stages.iter_mut().find(|(name, _)| *name == stage) {
-                        Some((_, images)) => images.push((variant, digest)),
-                        None => stages.push((stage, vec![(variant, digest)])),
-                    }
+        let of_variants = match &self.task.backend {
+            Backend::Engine(engine) => {
+                let builder = EngineBuilder { engine: &**engine };
+                let mut of_variants = Vec::new();
+                for variant in &self.task.variants {
+                    let store = FolderStore::Engine(&**engine);
+                    of_variants.push(self.publish_variant(&builder, store, variant).await?);
                 }
-                self.push.publish(async || self.image(variant, folders, &mut steps).await).await
-            };
-            let digest = FolderImages::with(self.task, variant, build).await?;
-            images.push((variant, digest));
-            counts.push(steps.count());
+                of_variants
+            }
+            Backend::Builders(builders) => {
+                let publish = |variant| {
+                    let registry = self.executor.registry;
+                    let store = FolderStore::Registry { builder: &**builders, registry };
+                    self.publish_variant(&**builders, store, variant)
+                };
+                try_join_all(self.task.variants.iter().map(publish)).await?
+            }
+        };
+        let (mut stages, mut images) = (Vec::<(&StageName, Images<'_>)>::new(), Vec::new());
+        let mut counts = Vec::new();
+        for PublishedVariant { variant, image, stages: of_variant, count } in of_variants {
+            for (stage, digest) in of_variant {
+                match stages.iter_mut().find(|(name, _)| *name == stage) {
+                    Some((_, images)) => images.push((variant, digest)),
+                    None => stages.push((stage, vec![(variant, digest)])),
+                }
+            }
+            images.push((variant, image));
+            counts.push(count);
         }
         for (stage, images) in stages {
             let digest = self.index(images).await?;
@@ -167,6 +190,25 @@ impl<'b> ProjectBuild<'b, '_> {
         let tags: Vec<Tag> = commit.into_iter().chain(branch_tag(named)).chain([self.cache_tag()]).collect();
         self.tag(&digest, &tags).await?;
         Ok(self.built(digest, counts.into_iter().sum()))
+    }
+
+    /// Builds and pushes the stages and the image of one platform.
+    async fn publish_variant(
+        &self,
+        builder: &dyn Builder,
+        store: FolderStore<'_>,
+        variant: &'b TaskVariant,
+    ) -> Result<PublishedVariant<'b>, ExecuteError> {
+        let (mut stages, mut steps) = (Vec::new(), Steps::default());
+        let build = async |folders: &FolderImages<'_>| {
+            for stage in &variant.stages {
+                let digest = self.publish_stage(builder, variant, folders, stage, &mut steps).await?;
+                stages.push((stage, digest));
+            }
+            self.publish_image(builder, variant, folders, &mut steps).await
+        };
+        let image = FolderImages::with(self.task, variant, store, build).await?;
+        Ok(PublishedVariant { variant, image, stages, count: steps.count() })
     }
 
     /// One image as it is, several as an index of them.
@@ -181,6 +223,7 @@ impl<'b> ProjectBuild<'b, '_> {
         index.map_err(|source| self.tag_failed(source))
     }
 
+    /// Builds an image that stays in the engine.
     async fn image(
         &self,
         variant: &TaskVariant,
@@ -188,27 +231,101 @@ impl<'b> ProjectBuild<'b, '_> {
         steps: &mut Steps,
     ) -> Result<Built, ExecuteError> {
         let request = self.request(variant, folders);
-        let failed = |source| self.failed(variant, Box::new(source), ExecuteError::Build);
-        let built = self.run(&request, steps).await.map_err(failed)?;
-        match triggers::unread_copy(self.task, variant, &built) {
-            None => Ok(built),
+        let target = request.target.as_ref();
+        let on_progress = |progress| self.on_progress(steps, target, progress);
+        let built = self.task.engine().build(&request, &on_progress).await;
+        let built = built.map_err(|source| self.failed(variant, Box::new(source), ExecuteError::Build))?;
+        steps.add(target, &built.steps);
+        self.check_triggers(variant, &built.steps)?;
+        Ok(built)
+    }
+
+    /// Builds and pushes the image of one platform.
+    async fn publish_image(
+        &self,
+        builder: &dyn Builder,
+        variant: &TaskVariant,
+        folders: &FolderImages<'_>,
+        steps: &mut Steps,
+    ) -> Result<ManifestDigest, ExecuteError> {
+        let request = self.request(variant, folders);
+        let check = |steps: &[Step]| self.check_triggers(variant, steps);
+        let cache_to = variant.layers.to.as_ref();
+        let published = self.publish(builder, &request, cache_to, steps, &check).await;
+        published.map_err(|error| self.explain(variant, error, ExecuteError::Build))
+    }
+
+    /// The same for a named stage, from which later builds are primed.
+    async fn publish_stage(
+        &self,
+        builder: &dyn Builder,
+        variant: &TaskVariant,
+        folders: &FolderImages<'_>,
+        stage: &StageName,
+        steps: &mut Steps,
+    ) -> Result<ManifestDigest, ExecuteError> {
+        let request = BuildRequest { target: Some(stage.clone()), ..self.request(variant, folders) };
+        let published = self.publish(builder, &request, None, steps, &|_| Ok(())).await;
+        let of_stage = |source| ExecuteError::BuildStage { stage: stage.clone(), source };
+        published.map_err(|error| self.explain(variant, error, of_stage))
+    }
+
+    async fn publish(
+        &self,
+        builder: &dyn Builder,
+        request: &BuildRequest,
+        cache_to: Option<&ImageRef>,
+        steps: &mut Steps,
+        check: &(dyn Fn(&[Step]) -> Result<(), ExecuteError> + Send + Sync),
+    ) -> Result<ManifestDigest, ExecuteError> {
+        let target = request.target.as_ref();
+        let reported = &*steps;
+        let on_event = |event| match event {
+            PublishEvent::Build(progress) => self.on_progress(reported, target, progress),
+            PublishEvent::Pushing { image } => {
+                (self.executor.on_event)(Event::Pushing { project: self.project.clone(), image });
+            }
+            PublishEvent::RetryingPush { image, error, delay } => {
+                let project = self.project.clone();
+                (self.executor.on_event)(Event::RetryingPush { project, image, error, delay });
+            }
+        };
+        let Self {
+            executor: Executor { registry, .. }, task: Task { repository, commit_seconds, .. }, ..
+        } = self;
+        let publication = Publication {
+            registry: *registry,
+            repository,
+            check,
+            created_seconds: *commit_seconds,
+            cache_to,
+        };
+        let published = builder.publish(request, &publication, &on_event).await?;
+        steps.add(target, &published.steps);
+        Ok(published.digest)
+    }
+
+    /// Refuses an image in which files may be missing that a base image's triggers copy.
+    fn check_triggers(&self, variant: &TaskVariant, steps: &[Step]) -> Result<(), ExecuteError> {
+        match triggers::unread_copy(self.task, variant, steps) {
+            None => Ok(()),
             Some(UnreadCopy { step, line }) => {
                 Err(ExecuteError::UnreadCopy { step, file: self.task.dockerfile.clone(), line })
             }
         }
     }
 
-    async fn stage(
+    /// The error of a builder, in terms of what was built.
+    fn explain(
         &self,
         variant: &TaskVariant,
-        folders: &FolderImages<'_>,
-        stage: &StageName,
-        steps: &mut Steps,
-    ) -> Result<Built, ExecuteError> {
-        let request = BuildRequest { target: Some(stage.clone()), ..self.request(variant, folders) };
-        let of_stage = |source| ExecuteError::BuildStage { stage: stage.clone(), source };
-        let failed = |source| self.failed(variant, Box::new(source), of_stage);
-        self.run(&request, steps).await.map_err(failed)
+        error: ExecuteError,
+        in_dockerfile: impl FnOnce(Box<EngineError>) -> ExecuteError,
+    ) -> ExecuteError {
+        match error {
+            ExecuteError::Build(source) => self.failed(variant, source, in_dockerfile),
+            other => other,
+        }
     }
 
     /// What a failed build is about: the frontend of the Dockerfile, or something in it.
@@ -262,20 +379,15 @@ impl<'b> ProjectBuild<'b, '_> {
                 }
             },
             platform: variant.platform.clone(),
+            cache_from: variant.layers.from.iter().chain(&self.task.request.cache_from).cloned().collect(),
             ..self.task.request.clone()
         }
     }
 
-    async fn run(&self, request: &BuildRequest, steps: &mut Steps) -> Result<Built, EngineError> {
-        let target = request.target.as_ref();
-        let on_progress = |progress| {
-            if steps.is_news(target, &progress) {
-                (self.executor.on_event)(Event::Progress { project: self.project.clone(), progress });
-            }
-        };
-        let built = self.task.engine.build(request, &on_progress).await?;
-        steps.add(target, &built);
-        Ok(built)
+    fn on_progress(&self, steps: &Steps, target: Option<&StageName>, progress: Progress) {
+        if steps.is_news(target, &progress) {
+            (self.executor.on_event)(Event::Progress { project: self.project.clone(), progress });
+        }
     }
 
     async fn tag(&self, digest: &ManifestDigest, tags: &[Tag]) -> Result<(), ExecuteError> {

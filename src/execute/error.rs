@@ -4,9 +4,10 @@ use std::error::Error as _;
 
 use thiserror::Error;
 
+use super::pool::LostBuilder;
 use super::report::Failure;
 use crate::engine::EngineError;
-use crate::model::{ErrorKind, ImageRef, RepoPath, RepositoryName, StageName, Tag};
+use crate::model::{ErrorKind, ImageRef, Platform, RepoPath, RepositoryName, StageName, Tag};
 use crate::registry::RegistryError;
 
 /// How often an image is built that other builds remove before it is pushed.
@@ -77,6 +78,8 @@ pub enum ExecuteError {
         #[source]
         source: RegistryError,
     },
+    #[error("no builder is left{}{}", for_platform(.platform.as_ref()), reasons(.lost))]
+    NoBuilder { platform: Option<Platform>, lost: Vec<LostBuilder> },
     #[error("cannot see whether the registry has what was pushed to `{repository}`")]
     Verify {
         repository: RepositoryName,
@@ -85,9 +88,20 @@ pub enum ExecuteError {
     },
 }
 
+fn for_platform(platform: Option<&Platform>) -> String {
+    platform.map(|platform| format!(" for {platform}")).unwrap_or_default()
+}
+
+fn reasons(lost: &[LostBuilder]) -> String {
+    lost.iter().map(|builder| format!("; {}", builder.reason)).collect()
+}
+
 impl ExecuteError {
     /// Whether the environment failed: a build that failed is no such error.
     pub fn kind(&self) -> ErrorKind {
+        if let Self::NoBuilder { .. } = self {
+            return ErrorKind::Environment;
+        }
         let is_unusable = self.engine_error().is_some_and(EngineError::is_unusable);
         if is_unusable { ErrorKind::Environment } else { ErrorKind::Failed }
     }
@@ -130,6 +144,9 @@ impl ExecuteError {
                 "the engine pulls it before it reads the Dockerfile: let it reach that registry, name a copy that it reaches, or remove the line to use the engine's own frontend"
                     .to_owned(),
             ),
+            Self::NoBuilder { .. } => Some(
+                "see whether the builders are running, then build again: images that were pushed are reused".to_owned(),
+            ),
             Self::UnreadCopy { .. } => Some(
                 "write a `.rebuild_patterns` that takes them: without one, only the files in the project's folder are in the context"
                     .to_owned(),
@@ -151,6 +168,7 @@ impl ExecuteError {
             Self::Repository { .. }
             | Self::Tag { .. }
             | Self::Taint { .. }
+            | Self::NoBuilder { .. }
             | Self::Verify { .. }
             | Self::UnreadCopy { .. } => None,
         }

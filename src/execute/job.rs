@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::names::LocalRun;
+use super::pool::BuilderPool;
 use super::untrusted::UntrustedRun;
 use crate::dockerfile::Dockerfile;
 use crate::engine::{BuildRequest, Context, Engine};
@@ -56,7 +57,7 @@ pub enum PullSource {
 /// All that a build takes; only the images of its dependencies are missing.
 #[derive(Clone)]
 pub struct Task {
-    pub engine: Arc<dyn Engine>,
+    pub backend: Backend,
     pub repository: RepositoryName,
     /// Everything but the Dockerfile's text, the platform, and the target of stages.
     pub request: BuildRequest,
@@ -69,6 +70,8 @@ pub struct Task {
     /// One for each platform, at least one; more than one make an index.
     pub variants: Vec<TaskVariant>,
     pub digest: InputDigest,
+    /// The time of the commit, in seconds since 1970.
+    pub commit_seconds: u64,
     pub destination: Destination,
     /// The taints that the build ends, and their repository.
     pub taints: Vec<Tag>,
@@ -87,8 +90,56 @@ pub struct TaskVariant {
     pub folders: BTreeMap<String, RepoPath>,
     /// What each external image of the Dockerfile is pinned to, if anything.
     pub pins: Pins,
-    /// Named stages that prime later builds, in build order.
+    /// Named stages that prime later builds, in build order. None where the layers of all stages are kept.
     pub stages: Vec<StageName>,
+    /// The layers of all stages, as builders keep them in the registry.
+    pub layers: LayerCache,
+}
+
+/// Where builders keep the layers of all stages of one platform.
+#[derive(Clone, Debug, Default)]
+pub struct LayerCache {
+    /// Of the branches that are read. Those that are not there are passed over.
+    pub from: Vec<ImageRef>,
+    /// Of the branch that is built.
+    pub to: Option<ImageRef>,
+}
+
+/// What builds the images of a run.
+#[derive(Clone)]
+pub enum Backend {
+    /// A Docker engine.
+    Engine(Arc<dyn Engine>),
+    /// BuildKit daemons, for images that are pushed.
+    Builders(Arc<BuilderPool>),
+}
+
+impl Backend {
+    /// The engine; `None` where there is none.
+    pub fn engine(&self) -> Option<&Arc<dyn Engine>> {
+        match self {
+            Self::Engine(engine) => Some(engine),
+            Self::Builders(_) => None,
+        }
+    }
+
+    /// The builders; `None` where an engine builds.
+    pub fn builders(&self) -> Option<&Arc<BuilderPool>> {
+        match self {
+            Self::Engine(_) => None,
+            Self::Builders(builders) => Some(builders),
+        }
+    }
+}
+
+impl Task {
+    /// The engine that keeps the image.
+    ///
+    /// # Panics
+    /// Where builders build, whose images go to a registry and stay nowhere else.
+    pub(super) fn engine(&self) -> &dyn Engine {
+        &**self.backend.engine().expect("only an engine builds what isn't pushed")
+    }
 }
 
 /// What external images of a Dockerfile are pinned to, by how it names them.
@@ -128,6 +179,15 @@ impl Job {
             Work::Reuse { .. } => None,
             Work::Pull(pull) => pull.platform.as_ref(),
             Work::Build(task) => task.variants.first()?.platform.as_ref(),
+        }
+    }
+}
+
+impl fmt::Debug for Backend {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Engine(_) => formatter.write_str("Engine"),
+            Self::Builders(builders) => formatter.debug_tuple("Builders").field(builders).finish(),
         }
     }
 }

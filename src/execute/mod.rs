@@ -5,7 +5,9 @@
 //! goes on.
 
 mod build;
+mod builder;
 mod contents;
+mod daemon;
 mod ended;
 mod error;
 mod failed_line;
@@ -17,6 +19,7 @@ mod lasting;
 mod local;
 mod names;
 mod others;
+mod pool;
 mod prepare;
 mod prepare_error;
 mod progress;
@@ -39,8 +42,9 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 
 pub use contents::{Contents, FoundContent, FoundFile};
 pub use forecast::Forecast;
-pub use job::{Destination, Job, Pins, Pull, Tags, Task, TaskVariant, Work};
+pub use job::{Backend, Destination, Job, LayerCache, Pins, Pull, Tags, Task, TaskVariant, Work};
 pub use names::LocalRun;
+pub use pool::{BuilderPool, LostBuilder, PoolMember};
 pub use prepare::{Preparation, Secrets, prepare};
 pub use prepare_error::PrepareError;
 pub use record::{Recording, RecordingError, record};
@@ -149,7 +153,7 @@ impl Executor<'_> {
                 biased;
                 Some(step) = running.next() => match step {
                     Step::Finished { project, outcome, took } => {
-                        stops_starting |= self.stops_after(&outcome);
+                        stops_starting |= self.stops_after(&outcome, jobs);
                         self.finish(&mut progress, &project, outcome, took);
                     }
                     Step::Taken { project, subject, claim } => {
@@ -163,7 +167,7 @@ impl Executor<'_> {
                     look = None;
                     let Some(others) = &mut others else { continue };
                     for (project, outcome) in others.on_look(seen, &progress, self) {
-                        stops_starting |= self.stops_after(&outcome);
+                        stops_starting |= self.stops_after(&outcome, jobs);
                         self.finish(&mut progress, &project, outcome, Duration::ZERO);
                     }
                 }
@@ -185,22 +189,25 @@ impl Executor<'_> {
             self.finish(&mut progress, &project, Outcome::Cancelled, Duration::ZERO);
         }
         let projects = progress.done;
-        let built: Vec<(&ProjectName, &Task)> = jobs.iter().filter_map(|job| built_by(job, &projects)).collect();
+        let built: Vec<(&ProjectName, &Task)> =
+            jobs.iter().filter_map(|job| built_by(job, &projects)).collect();
         if let Some(shard) = self.shard {
             shard.leave(built.iter().copied()).await;
         }
         let inline_cache_fault = inline_cache_fault(built.iter().map(|(_, task)| *task));
         let took = started.elapsed();
         let saved = self.saved(&projects, took);
-        BuildReport { projects, is_interrupted, took, saved, inline_cache_fault }
+        let lost_builders = builders(jobs).map(|builders| builders.lost()).unwrap_or_default();
+        BuildReport { projects, is_interrupted, took, saved, inline_cache_fault, lost_builders }
     }
 
-    /// Whether nothing more is started after an outcome. Where jobs share the builds, one whose engine can't be used leaves the rest to
+    /// Whether nothing more is started after an outcome. Without a builder nothing can be. Where jobs share the builds, one whose engine can't be used leaves the rest to
     /// the others.
-    fn stops_after(&self, outcome: &Outcome) -> bool {
+    fn stops_after(&self, outcome: &Outcome, jobs: &[Job]) -> bool {
         let is_unusable =
             matches!(outcome, Outcome::Failed(failure) if failure.kind == ErrorKind::Environment);
-        outcome.is_failure() && self.fail_fast || is_unusable && self.shard.is_some()
+        let stops = self.fail_fast || has_no_builder(jobs);
+        outcome.is_failure() && stops || is_unusable && self.shard.is_some()
     }
 
     /// How much longer it would have taken to build every image.
@@ -283,6 +290,19 @@ impl Executor<'_> {
     }
 }
 
+/// The builders of a run, which all of its tasks share; `None` where an engine builds.
+pub fn builders(jobs: &[Job]) -> Option<&BuilderPool> {
+    jobs.iter().find_map(|job| match &job.work {
+        Work::Build(task) => task.backend.builders().map(|builders| &**builders),
+        Work::Reuse { .. } | Work::Pull(_) => None,
+    })
+}
+
+/// Whether all builders are lost, so that nothing more can be built.
+fn has_no_builder(jobs: &[Job]) -> bool {
+    builders(jobs).is_some_and(BuilderPool::is_exhausted)
+}
+
 /// The task of a job that built something.
 fn built_by<'j>(
     job: &'j Job,
@@ -298,7 +318,9 @@ fn built_by<'j>(
 
 /// Why images are built without inline cache that should have it.
 fn inline_cache_fault<'j>(mut built: impl Iterator<Item = &'j Task>) -> Option<InlineCacheFault> {
-    built.find_map(|task| task.engine.inline_cache_fault().filter(|_| task.request.inline_cache).cloned())
+    built.find_map(|task| {
+        task.backend.engine()?.inline_cache_fault().filter(|_| task.request.inline_cache).cloned()
+    })
 }
 
 /// The names that images have for this build, and for as long as the run lasts.
@@ -306,7 +328,8 @@ fn temporary_names<'t>(
     task: &'t Task,
     needs: &BTreeMap<ProjectName, Needed>,
 ) -> impl Iterator<Item = (ImageRef, &'t dyn Engine)> {
-    local::parents(task, needs).into_keys().map(|name| (name, &*task.engine))
+    let engine = task.backend.engine().map(|engine| &**engine);
+    local::parents(task, needs).into_keys().filter_map(move |name| Some((name, engine?)))
 }
 
 #[cfg(test)]

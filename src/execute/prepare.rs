@@ -4,11 +4,10 @@
 //! `.dockerignore` leaves, and nothing else.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::build::pinned;
 use super::contents::{Contents, FoundContent, FoundFile};
-use super::job::{Destination, Job, Pins, Task, TaskVariant, Work};
+use super::job::{Backend, Destination, Job, LayerCache, Pins, Task, TaskVariant, Work};
 use super::labels;
 use super::local;
 use super::prepare_error::PrepareError;
@@ -16,7 +15,7 @@ use super::untrusted;
 use crate::dockerfile::foreign_frontend;
 use crate::dockerignore::DockerIgnore;
 use crate::engine::{
-    BuildRequest, Content, Context, ContextFile, ContextReuse, Engine, Logins, SshAgent, check_link,
+    BuildRequest, Content, Context, ContextFile, ContextReuse, Logins, SshAgent, check_link,
 };
 use crate::git::{Download, Fetching, Repository, Snapshot, SubmoduleFetch};
 use crate::inputs::InputFile;
@@ -60,7 +59,7 @@ impl std::fmt::Debug for Preparation<'_> {
     }
 }
 
-/// Makes a job of each step. `connect` is asked for the engine, and the registry for credentials, only where something is
+/// Makes a job of each step. `connect` is asked for what builds, and the registry for credentials, only where something is
 /// built.
 ///
 /// # Errors
@@ -69,7 +68,7 @@ pub async fn prepare<E: From<PrepareError>>(
     plan: &Plan,
     observed: &Observations,
     preparation: Preparation<'_>,
-    connect: impl AsyncFnOnce() -> Result<Arc<dyn Engine>, E>,
+    connect: impl AsyncFnOnce() -> Result<Backend, E>,
 ) -> Result<Vec<Job>, E> {
     let is_local = matches!(preparation.destination, Destination::Local(_));
     let needs_engine = |step: &Step| match step.action {
@@ -90,7 +89,8 @@ pub async fn prepare<E: From<PrepareError>>(
                 Work::Reuse { image: ImageRef::local(repository), digest: *id }
             }
             Action::Reuse(image) if is_local => {
-                let TaskBuilder { engine, login, .. } = builder();
+                let TaskBuilder { backend, login, .. } = builder();
+                let engine = backend.engine().expect("the engine makes local builds");
                 let project = &preparation.workspace.projects[project];
                 let registry = preparation.registry;
                 Work::Pull(Box::new(local::pull_of(project, image, registry, engine, login.as_ref())))
@@ -115,7 +115,8 @@ pub async fn prepare<E: From<PrepareError>>(
 struct TaskBuilder<'p> {
     preparation: Preparation<'p>,
     commit: CommitId,
-    engine: Arc<dyn Engine>,
+    commit_seconds: u64,
+    backend: Backend,
     /// The cache's.
     login: Option<Login>,
     logins: Logins,
@@ -126,7 +127,7 @@ impl<'p> TaskBuilder<'p> {
     async fn new(
         commit: CommitId,
         preparation: Preparation<'p>,
-        engine: Arc<dyn Engine>,
+        backend: Backend,
     ) -> Result<Self, PrepareError> {
         let Preparation { registry, workspace, .. } = preparation;
         let host = registry.image(&workspace.records, &Tag::latest()).host;
@@ -149,7 +150,8 @@ impl<'p> TaskBuilder<'p> {
             }
         };
         let contents = Contents::new(preparation.snapshot, fetching)?;
-        Ok(Self { preparation, commit, engine, login, logins, contents })
+        let commit_seconds = preparation.repository.commit_time(commit)?.try_into().unwrap_or_default();
+        Ok(Self { preparation, commit, commit_seconds, backend, login, logins, contents })
     }
 
     /// The platforms that are built.
@@ -159,7 +161,8 @@ impl<'p> TaskBuilder<'p> {
         match self.preparation.destination {
             Destination::Shared(_) | Destination::Untrusted(_) => Ok(&project.variants),
             Destination::Local(_) => {
-                local::variant_to_build(workspace, name, self.engine.platform()).map(std::slice::from_ref)
+                let own = self.backend.engine().and_then(|engine| engine.platform());
+                local::variant_to_build(workspace, name, own).map(std::slice::from_ref)
             }
         }
     }
@@ -190,10 +193,15 @@ impl<'p> TaskBuilder<'p> {
             })
             .collect::<Result<_, PrepareError>>()?;
         let has_folders = !folders.is_empty();
-        let inline_cache = !stays_in_engine && workspace.cache.inline_cache;
+        let has_builders = self.backend.builders().is_some();
+        // Builders keep the layers of all stages instead.
+        let inline_cache = !stays_in_engine && workspace.cache.inline_cache && !has_builders;
         let cache_from = self.cache_from(name, &variants);
+        if has_builders && workspace.cache.inline_cache {
+            variants.iter_mut().for_each(|variant| variant.layers = self.layers(name, variant));
+        }
         let is_on_branch = matches!(destination, Destination::Shared(tags) if tags.branch.is_some());
-        if !inline_cache || !is_on_branch || self.engine.inline_cache_fault().is_some() {
+        if !inline_cache || !is_on_branch || self.has_inline_cache_fault() {
             // Without inline cache, stages prime nothing, and they are found by the name of their branch alone.
             variants.iter_mut().for_each(|variant| variant.stages.clear());
         }
@@ -222,7 +230,7 @@ impl<'p> TaskBuilder<'p> {
         };
         let request = if is_untrusted { untrusted::without_privileges(request) } else { request };
         Ok(Task {
-            engine: self.engine.clone(),
+            backend: self.backend.clone(),
             // A local image has one name, wherever the cache would keep it.
             repository: if is_local { project.repository.clone() } else { zone.repository(workspace, name) },
             request,
@@ -231,6 +239,7 @@ impl<'p> TaskBuilder<'p> {
             folders,
             variants,
             digest: observed.digest,
+            commit_seconds: self.commit_seconds,
             destination: destination.clone(),
             // A taint is of the images that protected branches read.
             taints: if zone == Zone::Protected && !is_local { build.taints.clone() } else { Vec::new() },
@@ -259,6 +268,7 @@ impl<'p> TaskBuilder<'p> {
             folders: folders.collect(),
             pins: pins(variant),
             stages,
+            layers: LayerCache::default(),
         })
     }
 
@@ -314,18 +324,46 @@ impl<'p> TaskBuilder<'p> {
         Ok(None)
     }
 
-    /// The newest images of the branch and of the default branch, with their stages.
-    fn cache_from(&self, project: &ProjectName, variants: &[TaskVariant]) -> Vec<ImageRef> {
-        let Preparation { registry, workspace, branch_to_read, zone, .. } = self.preparation;
-        if registry.storage() == Storage::Engine {
-            return Vec::new();
-        }
+    fn has_inline_cache_fault(&self) -> bool {
+        self.backend.engine().is_some_and(|engine| engine.inline_cache_fault().is_some())
+    }
+
+    /// The branches whose newest images prime a build, and where those are.
+    fn branches_to_read(&self) -> Vec<(Zone, &'p BranchName)> {
+        let Preparation { workspace, branch_to_read, zone, .. } = self.preparation;
         let mut branches: Vec<(Zone, &BranchName)> =
             branch_to_read.into_iter().map(|branch| (zone, branch)).collect();
         let default_branch = (Zone::Protected, &workspace.settings.default_branch);
         if !branches.contains(&default_branch) {
             branches.push(default_branch);
         }
+        branches
+    }
+
+    /// Where builders keep the layers of one platform, for this branch and for those that are read.
+    fn layers(&self, project: &ProjectName, variant: &TaskVariant) -> LayerCache {
+        let Preparation { registry, workspace, zone, destination, .. } = self.preparation;
+        let image = |zone: Zone, branch: &BranchName| {
+            let tag = Tag::branch_layers(branch, variant.platform.as_ref());
+            registry.image(&zone.repository(workspace, project), &tag)
+        };
+        let own = match destination {
+            Destination::Shared(tags) => tags.branch.as_ref(),
+            Destination::Local(_) | Destination::Untrusted(_) => None,
+        };
+        LayerCache {
+            from: self.branches_to_read().into_iter().map(|(zone, branch)| image(zone, branch)).collect(),
+            to: own.map(|branch| image(zone, branch)),
+        }
+    }
+
+    /// The newest images of the branch and of the default branch, with their stages.
+    fn cache_from(&self, project: &ProjectName, variants: &[TaskVariant]) -> Vec<ImageRef> {
+        let Preparation { registry, workspace, .. } = self.preparation;
+        if registry.storage() == Storage::Engine {
+            return Vec::new();
+        }
+        let branches = self.branches_to_read();
         let mut stages: Vec<&StageName> = Vec::new();
         for stage in variants.iter().flat_map(|variant| &variant.stages) {
             if !stages.contains(&stage) {

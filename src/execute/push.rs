@@ -1,15 +1,15 @@
-//! Pushes what was built, under a name that stays in no engine.
+//! A Docker engine as a builder: it builds, then pushes under a name that stays in no engine.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use backon::{ExponentialBuilder, Retryable as _};
 
-use super::Executor;
+use super::builder::{Builder, Publication, PublishEvent, Published};
 use super::error::{ExecuteError, MAX_BUILDS};
-use super::job::Task;
-use super::report::Event;
-use crate::engine::{Built, EngineError};
-use crate::model::{ImageRef, Login, ManifestDigest, ProjectName, Tag};
+use crate::engine::{BuildRequest, Built, Engine, EngineError, Step};
+use crate::model::{ImageRef, Login, ManifestDigest, Tag};
 use crate::registry::{OciRegistry, Throttling};
 
 /// How often an image is pushed, the first attempt included.
@@ -18,36 +18,63 @@ const MAX_PUSHES: usize = 5;
 /// Before the second push; each further delay is twice as long, and up to as much again is added at random.
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(500);
 
-/// Pushes of one project's images.
-pub(super) struct Push<'b, 'e> {
-    pub(super) executor: &'b Executor<'e>,
-    pub(super) project: &'b ProjectName,
-    pub(super) task: &'b Task,
+type OnEvent<'e> = &'e (dyn Fn(PublishEvent) + Send + Sync);
+
+/// Builds and pushes with a Docker engine.
+pub(super) struct EngineBuilder<'e> {
+    pub(super) engine: &'e dyn Engine,
 }
 
-impl Push<'_, '_> {
-    /// Builds and pushes. Where an equal build has removed its image between the two, it is built again, from the layer cache.
-    pub(super) async fn publish(
+#[async_trait]
+impl Builder for EngineBuilder<'_> {
+    /// Where an equal build has removed the image before it was pushed, it is built again, from the layer cache.
+    async fn publish(
         &self,
-        mut build: impl AsyncFnMut() -> Result<Built, ExecuteError>,
-    ) -> Result<ManifestDigest, ExecuteError> {
+        request: &BuildRequest,
+        publication: &Publication<'_>,
+        on_event: OnEvent<'_>,
+    ) -> Result<Published, ExecuteError> {
+        let mut steps = Steps::default();
         for _ in 1..MAX_BUILDS {
-            match self.push(&build().await?).await {
+            match self.publish_once(request, publication, on_event, &mut steps).await {
                 Err(error) if error.engine_error().is_some_and(EngineError::is_image_missing) => {
                     tracing::debug!(%error, "the image is not in the engine any more");
                 }
-                pushed => return pushed,
+                published => return Ok(Published { digest: published?, steps: steps.into() }),
             }
         }
-        self.push(&build().await?).await
+        let digest = self.publish_once(request, publication, on_event, &mut steps).await?;
+        Ok(Published { digest, steps: steps.into() })
+    }
+}
+
+impl EngineBuilder<'_> {
+    async fn publish_once(
+        &self,
+        request: &BuildRequest,
+        publication: &Publication<'_>,
+        on_event: OnEvent<'_>,
+        steps: &mut Steps,
+    ) -> Result<ManifestDigest, ExecuteError> {
+        let on_progress = |progress| on_event(PublishEvent::Build(progress));
+        let built = self.engine.build(request, &on_progress).await;
+        let built = built.map_err(|source| ExecuteError::Build(Box::new(source)))?;
+        steps.add(&built);
+        (publication.check)(&built.steps)?;
+        self.push(&built, publication, on_event).await
     }
 
     /// Pushes what was built and leaves no name of it in the engine, unless the run is interrupted.
-    async fn push(&self, built: &Built) -> Result<ManifestDigest, ExecuteError> {
-        let image = self.executor.registry.image(&self.task.repository, &Tag::pushed(&built.image));
-        let pushed = self.push_as(&image, built).await;
+    async fn push(
+        &self,
+        built: &Built,
+        publication: &Publication<'_>,
+        on_event: OnEvent<'_>,
+    ) -> Result<ManifestDigest, ExecuteError> {
+        let image = publication.registry.image(publication.repository, &Tag::pushed(&built.image));
+        let pushed = self.push_as(&image, built, publication, on_event).await;
         // An image that a container uses, for example, can't be removed. It is pushed all the same.
-        if let Err(error) = self.task.engine.untag(&image).await {
+        if let Err(error) = self.engine.untag(&image).await {
             tracing::warn!(%image, "the image stays in the engine: {error}");
         }
         pushed
@@ -55,22 +82,27 @@ impl Push<'_, '_> {
 
     /// Pushes what was built, under a name that no other image can have, when it is its turn: what moves between the engine and the registry
     /// is known by its id, and checked to have it when it is there.
-    async fn push_as(&self, image: &ImageRef, built: &Built) -> Result<ManifestDigest, ExecuteError> {
-        let Task { engine, repository, .. } = self.task;
-        let registry = self.executor.registry;
+    async fn push_as(
+        &self,
+        image: &ImageRef,
+        built: &Built,
+        publication: &Publication<'_>,
+        on_event: OnEvent<'_>,
+    ) -> Result<ManifestDigest, ExecuteError> {
+        let Publication { registry, repository, .. } = *publication;
         let failed = |source| ExecuteError::Push { image: image.clone(), source: Box::new(source) };
         // Asked only now: what was known before the build may have expired since.
         let login = registry
             .login()
             .await
             .map_err(|source| ExecuteError::Repository { repository: repository.clone(), source })?;
-        engine.tag(&built.image, image).await.map_err(failed)?;
-        (self.executor.on_event)(Event::Pushing { project: self.project.clone(), image: image.clone() });
+        self.engine.tag(&built.image, image).await.map_err(failed)?;
+        on_event(PublishEvent::Pushing { image: image.clone() });
         let pushed = match registry.oci().map(OciRegistry::put_limiter) {
-            None => self.push_with_retries(image, login.as_ref()).await,
+            None => self.push_with_retries(image, login.as_ref(), on_event).await,
             Some(limiter) => {
                 let throttling = |error: &EngineError| error.is_throttled().then(Throttling::default);
-                limiter.put(throttling, || self.push_with_retries(image, login.as_ref())).await
+                limiter.put(throttling, || self.push_with_retries(image, login.as_ref(), on_event)).await
             }
         };
         let digest = pushed.map_err(failed)?;
@@ -84,19 +116,40 @@ impl Push<'_, '_> {
         &self,
         image: &ImageRef,
         login: Option<&Login>,
+        on_event: OnEvent<'_>,
     ) -> Result<ManifestDigest, EngineError> {
         let delays = ExponentialBuilder::new()
             .with_min_delay(FIRST_RETRY_DELAY)
             .with_max_times(MAX_PUSHES - 1)
             .with_jitter();
-        (|| self.task.engine.push(image, login))
+        (|| self.engine.push(image, login))
             .retry(delays)
             .when(|error| error.is_temporary() && !error.is_throttled())
             .notify(|error, delay| {
-                let (project, image) = (self.project.clone(), image.clone());
-                let error = error.to_string();
-                (self.executor.on_event)(Event::RetryingPush { project, image, error, delay });
+                on_event(PublishEvent::RetryingPush {
+                    image: image.clone(),
+                    error: error.to_string(),
+                    delay,
+                });
             })
             .await
+    }
+}
+
+/// The steps of several builds of one image: a step is cached only if no build had to run it.
+#[derive(Default)]
+struct Steps(BTreeMap<String, bool>);
+
+impl Steps {
+    fn add(&mut self, built: &Built) {
+        for step in &built.steps {
+            *self.0.entry(step.name.clone()).or_insert(true) &= step.cached;
+        }
+    }
+}
+
+impl From<Steps> for Vec<Step> {
+    fn from(steps: Steps) -> Self {
+        steps.0.into_iter().map(|(name, cached)| Step { name, cached }).collect()
     }
 }

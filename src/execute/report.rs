@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::pool::LostBuilder;
 use crate::engine::{InlineCacheFault, Progress};
 use crate::model::{
     ErrorKind, ImageRef, ManifestDigest, Platform, ProjectName, RepoPath, printable, printable_log,
@@ -222,6 +223,8 @@ pub struct BuildReport {
     pub saved: Option<Duration>,
     /// Why images were built without inline cache that should have it.
     pub inline_cache_fault: Option<InlineCacheFault>,
+    /// The builders that could not be reached, or were lost during the run.
+    pub lost_builders: Vec<LostBuilder>,
 }
 
 impl BuildReport {

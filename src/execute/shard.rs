@@ -153,7 +153,8 @@ impl<'s> Shard<'s> {
         if self.attempts_share_name {
             let job = Fingerprinter::new("job/1").field(&self.by).finish();
             let job = Subject(format!("{}{job}.", Tag::claims_of_run(&self.run)));
-            let before = tags.iter().filter(|tag| job.rest(tag).is_some_and(|rest| rest.ends_with(".joined")));
+            let before =
+                tags.iter().filter(|tag| job.rest(tag).is_some_and(|rest| rest.ends_with(".joined")));
             let attempt = before.count() + 1;
             let note = format!("{}{:013}.joined", job.0, now.as_millis());
             let tag: Tag = note.parse().expect("a run and a fingerprint leave room in a tag");
@@ -166,7 +167,8 @@ impl<'s> Shard<'s> {
     }
 
     pub(super) fn subject(&self, task: &Task) -> Subject {
-        let what = Fingerprinter::new("claim/1").field(task.repository.as_str()).field(task.digest.to_string());
+        let what =
+            Fingerprinter::new("claim/1").field(task.repository.as_str()).field(task.digest.to_string());
         Subject(format!("{}{}.", Tag::claims_of_run(&self.run), what.finish()))
     }
 
@@ -194,7 +196,9 @@ impl<'s> Shard<'s> {
         let mut seen = Seen::default();
         let (mut claims, mut ends) = (Vec::new(), Vec::new());
         for tag in tags {
-            let Some(subject) = subject_of(&tag).filter(|subject| subjects.contains(subject)) else { continue };
+            let Some(subject) = subject_of(&tag).filter(|subject| subjects.contains(subject)) else {
+                continue;
+            };
             if subject.has_end(&tag) {
                 match before.ends.get(&tag) {
                     Some(ended) => drop(seen.ends.insert(tag, ended.clone())),
@@ -207,7 +211,8 @@ impl<'s> Shard<'s> {
                 }
             }
         }
-        let read_end = async |tag: Tag| Ok::<_, RegistryError>(self.read_end(&tag).await?.map(|ended| (tag, ended)));
+        let read_end =
+            async |tag: Tag| Ok::<_, RegistryError>(self.read_end(&tag).await?.map(|ended| (tag, ended)));
         let read: Vec<Option<(Tag, Ended)>> =
             stream::iter(ends.into_iter().map(read_end)).buffer_unordered(AT_ONCE).try_collect().await?;
         seen.ends.extend(read.into_iter().flatten());
@@ -248,11 +253,7 @@ impl<'s> Shard<'s> {
     }
 
     /// `None` when the claim is the only one and nothing has ended.
-    async fn contend(
-        &self,
-        subject: &Subject,
-        lease: &Lease<'_>,
-    ) -> Result<Option<Turn<'s>>, RegistryError> {
+    async fn contend(&self, subject: &Subject, lease: &Lease<'_>) -> Result<Option<Turn<'s>>, RegistryError> {
         for look in 1.. {
             let tags = self.registry.tags(self.repository).await?;
             if let Some(tag) = tags.iter().find(|tag| subject.has_end(tag))

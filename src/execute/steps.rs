@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::{Mutex, PoisonError};
 
-use crate::engine::{Built, Progress, StepLabel};
+use crate::engine::{Progress, Step, StepLabel};
 use crate::model::StageName;
 
 /// The stage, and the rest of the name.
@@ -49,8 +49,8 @@ impl Steps {
         }
     }
 
-    pub(super) fn add(&mut self, target: Option<&StageName>, built: &Built) {
-        for step in &built.steps {
+    pub(super) fn add(&mut self, target: Option<&StageName>, steps: &[Step]) {
+        for step in steps {
             *self.built.entry(key(&step.name, target)).or_insert(true) &= step.cached;
         }
     }
@@ -85,12 +85,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::engine::Step;
-    use crate::model::ManifestDigest;
 
-    fn built(steps: &[(&str, bool)]) -> Built {
+    fn built(steps: &[(&str, bool)]) -> Vec<Step> {
         let step = |&(name, cached): &(&str, bool)| Step { name: name.to_owned(), cached };
-        Built { image: ManifestDigest::of(b"image"), steps: steps.iter().map(step).collect() }
+        steps.iter().map(step).collect()
     }
 
     // issue 14: E9

@@ -1,6 +1,7 @@
 //! What is asked of registry and engine, and in which order, with recorders in their place.
 
 mod local;
+mod pool;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -305,12 +306,13 @@ fn variant(platform: Option<&str>, parent: Option<&ProjectName>) -> TaskVariant 
         folders: BTreeMap::new(),
         pins: Pins::default(),
         stages: Vec::new(),
+        layers: LayerCache::default(),
     }
 }
 
 fn task(recorder: Arc<Recorder>, project: &ProjectName, needs: &[ProjectName]) -> Task {
     Task {
-        engine: recorder,
+        backend: Backend::Engine(recorder),
         repository: project.as_str().parse().unwrap(),
         request: BuildRequest {
             context: Context::default(),
@@ -333,6 +335,7 @@ fn task(recorder: Arc<Recorder>, project: &ProjectName, needs: &[ProjectName]) -
         folders: BTreeMap::new(),
         variants: vec![variant(None, needs.first())],
         digest: digest(project.as_str()),
+        commit_seconds: 0,
         destination: Destination::Shared(Tags {
             commit: Some(commit()),
             branch: Some(BranchName::new("main")),

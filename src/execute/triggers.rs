@@ -8,7 +8,7 @@
 
 use super::job::{Task, TaskVariant};
 use crate::dockerfile::Stage;
-use crate::engine::{Built, Step, StepLabel};
+use crate::engine::{Step, StepLabel};
 
 /// A step that copies, and that is not in the Dockerfile.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(super) struct UnreadCopy {
 }
 
 /// The first copy of a trigger, where nobody has written down what it may copy.
-pub(super) fn unread_copy(task: &Task, variant: &TaskVariant, built: &Built) -> Option<UnreadCopy> {
+pub(super) fn unread_copy(task: &Task, variant: &TaskVariant, steps: &[Step]) -> Option<UnreadCopy> {
     let TaskVariant { dockerfile, parents, folders, .. } = variant;
     if task.has_written_inputs {
         return None;
@@ -28,7 +28,7 @@ pub(super) fn unread_copy(task: &Task, variant: &TaskVariant, built: &Built) -> 
     let is_external = |reference: &str| !parents.contains_key(reference) && !folders.contains_key(reference);
     let stages = dockerfile.stages().iter();
     stages.filter(|stage| dockerfile.base(stage).is_some_and(is_external)).find_map(|stage| {
-        let step = triggered_copy(stage, &built.steps)?;
+        let step = triggered_copy(stage, steps)?;
         Some(UnreadCopy { step: step.to_owned(), line: stage.line })
     })
 }

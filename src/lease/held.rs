@@ -57,7 +57,9 @@ pub enum RenewalError {
 /// What one look at the other claims showed. What processes that died have left doesn't count.
 #[derive(Clone, Debug)]
 pub enum Contest {
-    Alone { expired: Vec<Tag> },
+    Alone {
+        expired: Vec<Tag>,
+    },
     /// An older one goes first.
     Behind(Claim),
     /// Younger ones will withdraw.

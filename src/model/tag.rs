@@ -4,7 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::image_error::{InvalidImageRef, invalid};
-use super::{BranchName, CommitId, Fingerprint, InputDigest, ManifestDigest, Platform, ProjectName, StageName};
+use super::{
+    BranchName, CommitId, Fingerprint, InputDigest, ManifestDigest, Platform, ProjectName, StageName,
+};
 
 /// A tag: 1 to 128 of `A-Z a-z 0-9 _ . -`, the first not `.` or `-`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +27,12 @@ impl Tag {
     /// part, so the stage `b` of the branch `a` is never the branch `a-b`.
     pub fn branch_stage(branch: &BranchName, stage: &StageName) -> Self {
         Self(format!("branch-{}.{}", slug(branch.as_str(), 60), slug(stage.as_str(), 60)))
+    }
+
+    /// The layers of all stages of the newest image of a branch, for one platform. No stage's name begins with a `.`.
+    pub fn branch_layers(branch: &BranchName, platform: Option<&Platform>) -> Self {
+        let platform = platform.map_or_else(|| "default".to_owned(), ToString::to_string).replace('/', "-");
+        Self(format!("branch-{}..{}", slug(branch.as_str(), 60), slug(&platform, 50)))
     }
 
     /// The image that the newest build record of the default branch names.

@@ -60,7 +60,8 @@ impl Checkout {
                         let opened =
                             OpenOptions::new().write(true).create_new(true).mode(permissions).open(place);
                         let mut opened = opened.map_err(failed)?;
-                        reader.read::<OnceError>(&content, |chunk| opened.write_all(&chunk).map_err(failed))?;
+                        reader
+                            .read::<OnceError>(&content, |chunk| opened.write_all(&chunk).map_err(failed))?;
                     }
                 }
             }

@@ -129,9 +129,8 @@ mod tests {
 
     fn input() -> impl Strategy<Value = InputFile> {
         let mode = prop_oneof![Just(FileMode::Regular), Just(FileMode::Executable), Just(FileMode::Symlink)];
-        let id = prop_oneof![Just("1"), Just("2")].prop_map(|digit| -> ObjectId {
-            digit.repeat(40).parse().unwrap()
-        });
+        let id = prop_oneof![Just("1"), Just("2")]
+            .prop_map(|digit| -> ObjectId { digit.repeat(40).parse().unwrap() });
         let content = prop_oneof![
             id.clone().prop_map(InputContent::Committed),
             id.prop_map(InputContent::Lfs),
@@ -144,7 +143,8 @@ mod tests {
     fn subject() -> impl Strategy<Value = Subject> {
         let digest = any::<bool>().prop_map(|bit| InputDigest::from_bytes([u8::from(bit); 32]));
         prop_oneof![
-            any::<bool>().prop_map(|bit| Subject::Image(Fingerprinter::new(if bit { "a" } else { "b" }).finish())),
+            any::<bool>()
+                .prop_map(|bit| Subject::Image(Fingerprinter::new(if bit { "a" } else { "b" }).finish())),
             digest.prop_map(Subject::Checkout),
         ]
     }

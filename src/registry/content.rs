@@ -58,7 +58,8 @@ fn kept(config: &[u8]) -> Option<Vec<u8>> {
     config.get("rootfs")?.get("diff_ids")?.as_array()?;
     let kept = config.iter().filter(|(key, _)| KEPT.contains(&key.as_str()));
     let mut kept: Map<String, Value> = kept.map(|(key, value)| (key.clone(), value.clone())).collect();
-    if let Some(labels) = kept.get_mut("config").and_then(|config| config.get_mut("Labels")?.as_object_mut()) {
+    if let Some(labels) = kept.get_mut("config").and_then(|config| config.get_mut("Labels")?.as_object_mut())
+    {
         labels.retain(|label, _| !COMMIT_LABELS.contains(&label.as_str()));
     }
     serde_json::to_vec(&sorted(Value::Object(kept))).ok()

@@ -51,6 +51,11 @@ impl OciRegistry {
         &self.host
     }
 
+    /// Whether plain HTTP is spoken.
+    pub fn is_plain_http(&self) -> bool {
+        self.transport.is_plain_http()
+    }
+
     /// What an image is made of, and when it was built, as its configuration says (OCI image specification, § Image
     /// Configuration, `created`), or that of the first image of an index.
     ///

@@ -91,6 +91,11 @@ pub(super) struct Transport {
 }
 
 impl Transport {
+    /// Whether plain HTTP is spoken.
+    pub(super) fn is_plain_http(&self) -> bool {
+        self.base.scheme() == "http"
+    }
+
     /// Sends nothing yet.
     ///
     /// # Errors

@@ -215,6 +215,7 @@ mod tests {
             took: std::time::Duration::ZERO,
             saved: None,
             inline_cache_fault: None,
+            lost_builders: Vec::new(),
         };
 
         let definitions = imagedefinitions(&report);

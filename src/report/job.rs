@@ -99,7 +99,10 @@ pub fn text(project: &ProjectName, name: &str, outcome: &JobOutcome<'_>) -> Stri
     let job = format!("`{}` of `{project}`", printable(name));
     match outcome {
         JobOutcome::Skipped(JobRecord { commit, by, at, .. }) => {
-            format!("{job} is skipped: it passed for the same content at {at}, for commit {} by {by}", commit.short())
+            format!(
+                "{job} is skipped: it passed for the same content at {at}, for commit {} by {by}",
+                commit.short()
+            )
         }
         JobOutcome::Ran { ended, took, not_recorded } => {
             let took = time::measured(*took);

@@ -6,7 +6,7 @@ use serde::ser::{SerializeMap as _, Serializer};
 use super::Digests;
 use super::replaced::{self, ReplacedReference};
 use crate::engine::Progress;
-use crate::execute::{BuildReport, Event, Failure, Outcome};
+use crate::execute::{BuildReport, Event, Failure, LostBuilder, Outcome};
 use crate::inputs::{LockedChange, ParentChange};
 use crate::model::{ImageRef, InputDigest, ProjectName};
 use crate::observe::{Base, Reason};
@@ -89,7 +89,21 @@ pub struct BuildJson<'p> {
     seconds: f64,
     seconds_saved: Option<f64>,
     inline_cache_fault: Option<String>,
+    lost_builders: Vec<LostBuilderJson<'p>>,
     record: Option<&'p ImageRef>,
+}
+
+/// A builder that is not used any more.
+#[derive(Debug, Serialize)]
+struct LostBuilderJson<'p> {
+    name: &'p str,
+    reason: &'p str,
+}
+
+impl<'p> LostBuilderJson<'p> {
+    fn new(builder: &'p LostBuilder) -> Self {
+        Self { name: &builder.name, reason: &builder.reason }
+    }
 }
 
 /// An object with `kind` and what that kind of reason holds.
@@ -237,6 +251,7 @@ impl<'p> BuildJson<'p> {
             seconds: report.took.as_secs_f64(),
             seconds_saved: report.saved.map(|saved| saved.as_secs_f64()),
             inline_cache_fault: report.inline_cache_fault.as_ref().map(ToString::to_string),
+            lost_builders: report.lost_builders.iter().map(LostBuilderJson::new).collect(),
             record,
         }
     }

@@ -23,13 +23,13 @@ use super::why_not::NearMisses;
 use super::{answers, graph, images, inputs, simulation};
 use crate::config::{self, LockFile, LockedImage};
 use crate::deploy::{
-    ApplyReason, Backend, Creates, DeployError, DeployPlan, DeployReport, ImageChange,
-    OwnedAttribute, ProjectDeployment, ProjectError, ProjectOutcome, ProjectResult, RestartReason,
-    ServiceError, ServiceWork, TerraformFolder, TerraformRoot, TerraformWork,
+    ApplyReason, Backend, Creates, DeployError, DeployPlan, DeployReport, ImageChange, OwnedAttribute,
+    ProjectDeployment, ProjectError, ProjectOutcome, ProjectResult, RestartReason, ServiceError, ServiceWork,
+    TerraformFolder, TerraformRoot, TerraformWork,
 };
 use crate::dockerfile::Dockerfile;
 use crate::engine::{InlineCacheFault, Leftover, LeftoverKind, Progress};
-use crate::execute::{BuildReport, DockerfileLine, Event, Failure, Outcome, ProjectReport};
+use crate::execute::{BuildReport, DockerfileLine, Event, Failure, LostBuilder, Outcome, ProjectReport};
 use crate::graph::ProjectGraph;
 use crate::inputs::{ListedInput, LockedChange, ParentChange};
 use crate::lease::Claim;
@@ -449,6 +449,7 @@ fn plans() -> Vec<Value> {
         took: Duration::from_millis(20),
         saved: Some(Duration::from_secs(20)),
         inline_cache_fault: InlineCacheFault::of("20.10.24", (1, 41)),
+        lost_builders: vec![LostBuilder { name: "tcp://a.example:1".to_owned(), reason: "gone".to_owned() }],
     };
     let without_fault = BuildReport { inline_cache_fault: None, saved: None, ..report.clone() };
     let (plan, without_base, workspace) = (plan(known()), plan(unknown()), workspace());
@@ -514,6 +515,7 @@ pub(super) fn workspace() -> Workspace {
         records: manifest.workspace.name.builds_repository(),
         taints: "shop-taints".parse().unwrap(),
         claims: "shop-claims".parse().unwrap(),
+        builders: Vec::new(),
         settings: manifest.workspace,
         cache: manifest.cache,
         deploy: None,

@@ -110,9 +110,7 @@ fn detail(outcome: &Outcome, took: Duration) -> String {
         Outcome::Built { steps, cached_steps, .. } => {
             format!(" in {}, {cached_steps} of {steps} steps cached", seconds(took))
         }
-        Outcome::BuiltElsewhere { by, .. } => {
-            by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default()
-        }
+        Outcome::BuiltElsewhere { by, .. } => by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default(),
         Outcome::Pulled { .. } => format!(" in {}", seconds(took)),
         Outcome::Blocked { by } => format!(": `{by}` failed, which it needs"),
         Outcome::Failed { .. } => format!(" after {}", seconds(took)),

@@ -74,6 +74,7 @@ fn report(projects: &[(&str, Outcome)]) -> BuildReport {
         took: Duration::from_secs(1),
         saved: None,
         inline_cache_fault: None,
+        lost_builders: Vec::new(),
     }
 }
 

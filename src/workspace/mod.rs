@@ -16,8 +16,8 @@ mod variant;
 use std::collections::BTreeMap;
 
 use crate::config::{
-    self, CiConfig, EnvironmentConfig, EnvironmentName, Located, LockFile, Manifest, ManifestErrors,
-    ProjectConfig, RegistryConfig, Trust, UNPROTECTED,
+    self, BuilderConfig, CiConfig, EnvironmentConfig, EnvironmentName, Located, LockFile, Manifest,
+    ManifestErrors, ProjectConfig, RegistryConfig, Trust, UNPROTECTED,
 };
 use crate::git::{GitError, Snapshot};
 use crate::graph::ProjectGraph;
@@ -55,6 +55,8 @@ pub struct Workspace {
     /// Who applies Terraform, where that is not who promotes images.
     pub terraform: AwsIdentity,
     pub trust: Option<Trust>,
+    /// BuildKit daemons that build the images; an engine does where there are none.
+    pub builders: Vec<BuilderConfig>,
     /// How generated pipelines run.
     pub ci: CiConfig,
     /// How messages name the manifest.

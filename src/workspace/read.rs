@@ -55,12 +55,22 @@ pub(super) fn workspace(
     problems.extend(found.iter().filter_map(|found| found.as_ref().err()).flatten().cloned());
     let graph = graph(&manifest, &found, &file).map_err(|cycles| problems.extend(cycles));
     let repositories = records.zip(taints).zip(claims);
-    let (Ok(graph), Some(((records, taints), claims)), true) = (graph, repositories, problems.is_empty()) else {
+    let (Ok(graph), Some(((records, taints), claims)), true) = (graph, repositories, problems.is_empty())
+    else {
         problems.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
         return Err(WorkspaceError::Invalid(ManifestErrors { problems, more: 0 }));
     };
-    let Manifest { workspace: settings, cache, deploy, environments, terraform, trust, ci, projects } =
-        manifest;
+    let Manifest {
+        workspace: settings,
+        cache,
+        deploy,
+        environments,
+        terraform,
+        trust,
+        builders,
+        ci,
+        projects,
+    } = manifest;
     let found = found.into_iter().map(|found| found.expect("there is no problem"));
     let projects = projects.into_iter().zip(found);
     let projects = projects.map(|((name, config), found)| (name, found.with(config))).collect();
@@ -72,6 +82,7 @@ pub(super) fn workspace(
         environments,
         terraform,
         trust,
+        builders,
         ci,
         manifest_file,
         lock,

@@ -33,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("continuation", &["tls"]),
     ("docker", &["tls"]),
+    ("buildkit", &["docker", "tls"]),
     ("dockerfile", &[]),
     ("dockerignore", &[]),
     ("git", &[]),
@@ -44,7 +45,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("registry", &["aws", "config", "docker", "tls"]),
     ("prune", &["record", "registry"]),
     ("lease", &["registry"]),
-    ("engine", &["docker", "git"]),
+    ("engine", &["buildkit", "docker", "git"]),
     ("infer", &["dockerfile", "dockerignore", "git", "patterns"]),
     ("workspace", &["config", "dockerfile", "dockerignore", "git", "graph", "infer", "patterns"]),
     ("pins", &["config", "registry", "workspace"]),
@@ -52,7 +53,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("inputs", &["dockerfile", "git", "infer", "patterns", "workspace"]),
     (
         "deploy",
-        &["aws", "ci", "config", "engine", "git", "interruption", "lease", "record", "registry", "tls", "workspace"],
+        &[
+            "aws",
+            "ci",
+            "config",
+            "engine",
+            "git",
+            "interruption",
+            "lease",
+            "record",
+            "registry",
+            "tls",
+            "workspace",
+        ],
     ),
     ("permissions", &["config", "deploy", "git", "workspace"]),
     (
@@ -121,6 +134,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "error",
         &[
+            "buildkit",
+            "config",
             "continuation",
             "deploy",
             "docker",
@@ -149,6 +164,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "aws",
+            "buildkit",
             "ci",
             "config",
             "continuation",
@@ -194,7 +210,7 @@ const PRIVATE: &[(&str, &[&str], &str)] = &[
     (r"\bpetgraph::", &["graph"], "`graph` has the only graph"),
     (r"\baws_\w+::", &["aws", "deploy", "registry", "secrets"], "these talk to AWS"),
     (r"\brustls::", &["tls"], "`tls` chooses the cryptography of all clients"),
-    (r"\bbollard\w*::", &["docker", "engine", "registry"], "these talk to the engine"),
+    (r"\bbollard\w*::", &["buildkit", "docker", "engine", "registry"], "these talk to the engine"),
     (
         r"\bCommand::new\b",
         &["deploy", "docker", "git", "once", "watch"],
@@ -214,6 +230,7 @@ const PRIVATE: &[(&str, &[&str], &str)] = &[
         r"\basync\b|\.await\b",
         &[
             "aws",
+            "buildkit",
             "cli",
             "continuation",
             "deploy",

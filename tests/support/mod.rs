@@ -2,6 +2,7 @@
 
 pub(crate) mod aws;
 pub(crate) mod bed;
+pub(crate) mod buildkit;
 pub(crate) mod chromium;
 pub(crate) mod ci;
 pub(crate) mod ecr_limits;

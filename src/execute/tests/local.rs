@@ -19,7 +19,12 @@ fn local(world: &mut World, run: &LocalRun, pulled: &[&str]) {
                 let name = ImageRef::local(&task.repository);
                 let source = PullSource::Registry { image, login: None };
                 job.needs = Vec::new();
-                Work::Pull(Box::new(Pull { engine: task.engine.clone(), source, platform: None, name }))
+                Work::Pull(Box::new(Pull {
+                    engine: task.backend.engine().unwrap().clone(),
+                    source,
+                    platform: None,
+                    name,
+                }))
             }
             Work::Build(task) => {
                 let destination = Destination::Local(run.clone());

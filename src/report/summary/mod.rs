@@ -17,8 +17,8 @@ use std::time::Duration;
 use super::replaced;
 use super::styled::{Role, StyledLine, StyledText, columns_of};
 use super::time;
-use crate::execute::{BuildReport, Outcome};
-use crate::model::{ImageRef, ProjectName};
+use crate::execute::{BuildReport, LostBuilder, Outcome};
+use crate::model::{ImageRef, ProjectName, printable};
 use crate::plan::Plan;
 use crate::workspace::Workspace;
 
@@ -113,6 +113,10 @@ pub fn build(
         let warning = format!(
             "the images have no inline cache, so other machines run all of their steps again: {fault}"
         );
+        text.push(StyledLine::new().text(Role::Warning, "warning:").plain(" ").plain(&warning));
+    }
+    for LostBuilder { reason, .. } in &report.lost_builders {
+        let warning = format!("a builder was not used any more: {}", printable(reason));
         text.push(StyledLine::new().text(Role::Warning, "warning:").plain(" ").plain(&warning));
     }
     failures::rows(&mut text, plan, report, layout);

@@ -49,6 +49,7 @@ impl Run {
             took: Duration::from_millis(44_100),
             saved: None,
             inline_cache_fault: None,
+            lost_builders: Vec::new(),
         };
         Self { plan, report }
     }

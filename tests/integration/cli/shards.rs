@@ -6,9 +6,11 @@ use crate::support::world::{Answer, World};
 
 fn world(manifest: &str) -> World {
     let world = World::new();
-    let manifest =
-        format!("[workspace]\nname = \"shop\"\n{manifest}\n[projects.api]\npath = \"api\"\n");
-    world.write("projects.toml", manifest).write("api/Dockerfile", "FROM scratch\nCOPY f /f\n").write("api/f", "");
+    let manifest = format!("[workspace]\nname = \"shop\"\n{manifest}\n[projects.api]\npath = \"api\"\n");
+    world
+        .write("projects.toml", manifest)
+        .write("api/Dockerfile", "FROM scratch\nCOPY f /f\n")
+        .write("api/f", "");
     world.commit();
     world
 }

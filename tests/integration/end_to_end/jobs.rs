@@ -97,7 +97,10 @@ fn a_job_is_run_again_for_whatever_it_can_read_and_however_it_is_called() {
     shop.world.set("FLAG", "1");
     is_run(&shop, &declared, "true", "the value of a variable");
     shop.world.write("other", "1").commit();
-    assert!(passes(&shop, &declared, "true").stderr.contains("is skipped"), "what it can't read is no matter");
+    assert!(
+        passes(&shop, &declared, "true").stderr.contains("is skipped"),
+        "what it can't read is no matter"
+    );
 }
 
 #[test]
@@ -137,7 +140,8 @@ fn what_is_not_declared_can_not_be_read() {
 
     let other = run(&shop, &[], "cat ../other");
     let fixture = run(&shop, &[], "cat ../fixtures/a");
-    let declared = passes(&shop, &["--input", "fixtures/a", "--env", "TOKEN"], "cat ../fixtures/a; echo $TOKEN");
+    let declared =
+        passes(&shop, &["--input", "fixtures/a", "--env", "TOKEN"], "cat ../fixtures/a; echo $TOKEN");
     let environment = passes(&shop, &[], "test -z \"$TOKEN\" && test -z \"$DOCKER_HOST\" && test ! -e .git");
     let outside = shop.world.run(["run", "api", "--name", "test", "--input", "no/such", "--", "true"]);
 

@@ -163,7 +163,8 @@ fn what_a_killed_job_was_building_is_built_by_another() {
 
         let pushes = pushes(&mut shop);
         assert_eq!(pushes.keys().collect::<Vec<_>>(), sorted(&names), "run {run}");
-        let twice: Vec<&String> = pushes.iter().filter(|(_, count)| **count > 1).map(|(name, _)| name).collect();
+        let twice: Vec<&String> =
+            pushes.iter().filter(|(_, count)| **count > 1).map(|(name, _)| name).collect();
         assert!(twice.len() <= 1 && pushes.values().all(|count| *count <= 2), "run {run}: {pushes:?}");
         println!("run {run}: built twice: {twice:?}");
     }
@@ -249,7 +250,9 @@ fn a_job_of_a_pipeline_of_gitlab_that_is_retried_tries_again_what_failed() {
     shop.world.write("lib/f", shop.prefix.clone());
     shop = shop.projects(&[("lib", "FROM chinampa/base:1\nCOPY f /f\nRUN echo this failed; exit 7\n", "")]);
     let head = shop.world.git(["rev-parse", "HEAD"]);
-    for (name, value) in [("CI", "true"), ("GITLAB_CI", "true"), ("CI_PIPELINE_ID", "7"), ("CI_COMMIT_SHA", &head)] {
+    for (name, value) in
+        [("CI", "true"), ("GITLAB_CI", "true"), ("CI_PIPELINE_ID", "7"), ("CI_COMMIT_SHA", &head)]
+    {
         shop.world.set(name, value);
     }
     shop.world.set("CI_COMMIT_BRANCH", "main");

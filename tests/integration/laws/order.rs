@@ -11,7 +11,8 @@ use chinampa::internals::engine::{
     BuildRequest, Built, Context, ContextReuse, Engine, EngineError, InlineCacheFault, Logins, Progress,
 };
 use chinampa::internals::execute::{
-    BuildReport, Destination, Durations, Executor, Job, Outcome, Pins, Tags, Task, TaskVariant, Work,
+    Backend, BuildReport, Destination, Durations, Executor, Job, LayerCache, Outcome, Pins, Tags, Task,
+    TaskVariant, Work,
 };
 use chinampa::internals::graph::ProjectGraph;
 use chinampa::internals::model::{
@@ -76,7 +77,7 @@ impl Case {
         let from: String = parents.iter().map(|parent| format!("FROM {parent}\n")).collect();
         let text = format!("{from}FROM scratch\n");
         Task {
-            engine: recorder.clone(),
+            backend: Backend::Engine(recorder.clone()),
             repository: project.as_str().parse().unwrap(),
             request: BuildRequest {
                 context: Context::default(),
@@ -104,8 +105,10 @@ impl Case {
                 folders: BTreeMap::new(),
                 pins: Pins::default(),
                 stages: Vec::new(),
+                layers: LayerCache::default(),
             }],
             digest: InputDigest::from_bytes([1; 32]),
+            commit_seconds: 0,
             destination: Destination::Shared(Tags::default()),
             taints: Vec::new(),
             taints_repository: "taints".parse().unwrap(),

@@ -4,9 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chinampa::internals::config::EnvironmentName;
-use chinampa::internals::deploy::{
-    DEFAULT_LEASE, EnvironmentLock, LockClaims, LockError, LockRequest,
-};
+use chinampa::internals::deploy::{DEFAULT_LEASE, EnvironmentLock, LockClaims, LockError, LockRequest};
 use chinampa::internals::interruption::Interruption;
 use chinampa::internals::lease::{ClaimId, SystemClock};
 use chinampa::internals::model::CommitId;

@@ -11,8 +11,8 @@ use std::time::Duration;
 use chinampa::internals::config::{EnvironmentRule, Service, ServiceConfig};
 use chinampa::internals::deploy::gate::{Candidate, Relation, Rollback};
 use chinampa::internals::deploy::{
-    self, Apply, Backend, BuiltProject, Creates, DEFAULT_LEASE, DeployError, DeployReport,
-    DeployRequest, Endpoints, LockRequest, ProjectRequest, TerraformFolder, TerraformRoot,
+    self, Apply, Backend, BuiltProject, Creates, DEFAULT_LEASE, DeployError, DeployReport, DeployRequest,
+    Endpoints, LockRequest, ProjectRequest, TerraformFolder, TerraformRoot,
 };
 use chinampa::internals::lease::ClaimId;
 use chinampa::internals::model::{

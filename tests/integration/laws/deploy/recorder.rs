@@ -14,8 +14,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chinampa::internals::config::ServiceConfig;
 use chinampa::internals::deploy::{
-    Deployment, Operations, ProjectDeployment, ProjectError, ServiceError, ServiceState,
-    TerraformError, TerraformRoot,
+    Deployment, Operations, ProjectDeployment, ProjectError, ServiceError, ServiceState, TerraformError,
+    TerraformRoot,
 };
 use chinampa::internals::interruption::Interruption;
 use chinampa::internals::lease::Clock;

@@ -1,0 +1,331 @@
+//! One build by a BuildKit daemon: it builds, pushes, and keeps the layers of every stage in the registry.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use bollard_buildkit_proto::moby::buildkit::v1::{
+    CacheOptions, CacheOptionsEntry, Exporter, SolveRequest, SolveResponse, StatusRequest, StatusResponse,
+};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use tokio::time::{Instant, sleep_until};
+use tonic::Status;
+
+use super::progress::Trace;
+use super::session::{self, Session};
+use super::{BuildRequest, ContextReuse, EngineError, Progress, Step, build, file_names, logins, stamps};
+use crate::buildkit::{BuildKit, BuildKitError};
+use crate::model::{ImageRef, ManifestDigest};
+
+/// How long the last of the progress may come after the answer.
+const LAST_PROGRESS: Duration = Duration::from_secs(5);
+
+/// The time of all files of a context, and of an image whose files have no other.
+pub const CONTEXT_SECONDS: u64 = 315_532_800;
+
+/// A daemon that builds and pushes.
+#[derive(Clone, Debug)]
+pub struct Daemon {
+    pub buildkit: BuildKit,
+    /// How long a build may be without progress while no step runs, or the daemon does not answer.
+    pub stall_timeout: Duration,
+}
+
+/// Where an image goes, and how.
+#[derive(Clone, Debug)]
+pub struct Export {
+    /// Host and repository, without a tag.
+    pub repository: ImageRef,
+    /// Whether the registry is spoken to over plain HTTP.
+    pub insecure: bool,
+    /// When the image was created: seconds since 1970.
+    pub created_seconds: u64,
+    /// Where the layers of all stages are kept for other daemons, if anywhere.
+    pub cache_to: Option<ImageRef>,
+}
+
+/// An image that a daemon has pushed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exported {
+    pub digest: ManifestDigest,
+    /// Of the image's configuration, where the daemon tells.
+    pub config: Option<ManifestDigest>,
+    /// Steps that run or copy something, each of them once.
+    pub steps: Vec<Step>,
+}
+
+impl Daemon {
+    /// Builds and pushes by digest alone. Dropping it cancels the build.
+    ///
+    /// # Errors
+    /// As those of a build by an engine; [`EngineError::BuilderLost`] and [`EngineError::Stalled`] when the daemon is gone.
+    pub async fn publish(
+        &self,
+        request: &BuildRequest,
+        export: &Export,
+        on_progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<Exported, EngineError> {
+        if !build::has_stage(&request.dockerfile) {
+            return Err(EngineError::NoStage);
+        }
+        let Session { id, served, mut failures, mut offers } =
+            session::open_stream(&self.buildkit, request).await?;
+        let given = Mutex::new(Vec::new());
+        let give = async {
+            while let Some(offer) = offers.recv().await {
+                match offer {
+                    Ok(offer) => given.lock().expect("nobody panics while adding to a list").push(offer),
+                    Err(error) => return error,
+                }
+            }
+            std::future::pending().await
+        };
+        let serve = async {
+            // A session that ends is no failure in itself: the build says what it means to it.
+            if let Err(error) = served.await {
+                tracing::debug!(%error, "the session ended");
+            }
+            std::future::pending::<std::convert::Infallible>().await
+        };
+        let solved = tokio::select! {
+            biased;
+            // Our own failure is why the build fails, and the daemon doesn't know it: it wins.
+            Some(error) = failures.recv() => return Err(error.into()),
+            error = give => return Err(error),
+            solved = self.solve(request, export, &id, on_progress) => solved,
+            never = serve => match never {},
+        };
+        if let (
+            Err(EngineError::BuilderLost { .. } | EngineError::Stalled { .. }),
+            ContextReuse::Project { stamps: folder },
+        ) = (&solved, &request.reuse)
+        {
+            // A daemon that died while it received files may keep digests of the ones that they replaced.
+            if let Err(error) = stamps::forget(folder) {
+                tracing::debug!(%error, folder = %folder.display(), "the stamps of lost files stay");
+            }
+        }
+        let given = given.into_inner().expect("nobody panics while adding to a list");
+        solved.map_err(|error| file_names::explain(logins::explain(error, &given), &request.context))
+    }
+
+    async fn solve(
+        &self,
+        request: &BuildRequest,
+        export: &Export,
+        session: &str,
+        on_progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<Exported, EngineError> {
+        let solve = solve_request(request, export, session);
+        let status = StatusRequest { r#ref: solve.r#ref.clone() };
+        let (mut solving, mut watching) = (self.buildkit.control(), self.buildkit.control());
+        let solving = solving.solve(solve);
+        tokio::pin!(solving);
+        let progress =
+            stream::once(async move { watching.status(status).await.map(tonic::Response::into_inner) });
+        let mut progress = Box::pin(progress.try_flatten());
+        let mut trace = Trace::default();
+        let (mut answer, mut is_progress_over) = (None, false);
+        let mut deadline = Instant::now() + self.stall_timeout;
+        let answer: Result<SolveResponse, Status> = loop {
+            tokio::select! {
+                biased;
+                update = progress.next(), if !is_progress_over => match update {
+                    Some(Ok(update)) => {
+                        self.take_in(&mut trace, update, on_progress)?;
+                        if answer.is_none() {
+                            deadline = Instant::now() + self.stall_timeout;
+                        }
+                    }
+                    Some(Err(_)) | None => is_progress_over = true,
+                },
+                solved = &mut solving, if answer.is_none() => {
+                    answer = Some(solved.map(tonic::Response::into_inner));
+                    deadline = Instant::now() + LAST_PROGRESS;
+                }
+                () = sleep_until(deadline) => match answer.take() {
+                    Some(answer) => break answer,
+                    None => {
+                        self.check_stalled(&trace).await?;
+                        deadline = Instant::now() + self.stall_timeout;
+                    }
+                },
+            }
+            if is_progress_over && let Some(answer) = answer.take() {
+                break answer;
+            }
+        };
+        if let Some(message) = trace.failed_cache_export() {
+            let text = format!("the layers were not kept in the registry for other builders: {message}");
+            on_progress(Progress::Warning { text, url: None });
+        }
+        match answer {
+            Ok(response) => self.exported(&response, trace),
+            Err(status) => Err(self.failure(trace, &status, export).await),
+        }
+    }
+
+    fn take_in(
+        &self,
+        trace: &mut Trace,
+        update: StatusResponse,
+        on_progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<(), EngineError> {
+        trace.update(update, on_progress);
+        match trace.other_platform() {
+            Some(message) => Err(EngineError::BasePlatform { message }),
+            None => Ok(()),
+        }
+    }
+
+    /// A step may be silent for as long as it likes if the daemon answers.
+    async fn check_stalled(&self, trace: &Trace) -> Result<(), EngineError> {
+        let step = trace.running();
+        if let Err(source) = self.buildkit.ping().await {
+            return Err(self.lost(step, source));
+        }
+        match step {
+            Some(_) => Ok(()),
+            None => {
+                let (builder, after) = (self.name(), self.stall_timeout);
+                Err(EngineError::Stalled { builder, after })
+            }
+        }
+    }
+
+    /// Why a build failed. A daemon that doesn't answer any more is the reason for all else.
+    async fn failure(&self, trace: Trace, status: &Status, export: &Export) -> EngineError {
+        if let Err(source) = self.buildkit.ping().await {
+            return self.lost(trace.running(), source);
+        }
+        match trace.failure(status.message().to_owned()) {
+            EngineError::BuildFailed { step: Some(step), message, .. } if is_push(&step) => {
+                let image = Box::new(export.repository.clone());
+                EngineError::PushFailed { image, message, is_final: false }
+            }
+            other => other,
+        }
+    }
+
+    fn exported(&self, response: &SolveResponse, trace: Trace) -> Result<Exported, EngineError> {
+        let answer = &response.exporter_response;
+        let unexpected = |source| BuildKitError::Unexpected {
+            endpoint: self.buildkit.address().endpoint().clone(),
+            about: "the image",
+            source,
+        };
+        let digest = answer.get("containerimage.digest").map(String::as_str).unwrap_or_default();
+        let digest = digest.parse::<ManifestDigest>().map_err(|error| unexpected(Box::new(error)))?;
+        let config = answer.get("containerimage.config.digest").map(|digest| digest.parse());
+        let config = config
+            .transpose()
+            .map_err(|error: <ManifestDigest as std::str::FromStr>::Err| unexpected(Box::new(error)))?;
+        Ok(Exported { digest, config, steps: trace.steps() })
+    }
+
+    fn lost(&self, step: Option<String>, source: BuildKitError) -> EngineError {
+        EngineError::BuilderLost { builder: self.name(), step, source: Box::new(source) }
+    }
+
+    /// The daemon's address.
+    pub fn name(&self) -> String {
+        self.buildkit.address().to_string()
+    }
+}
+
+/// Whether a step is the daemon's own work after all steps of the Dockerfile: it stores and pushes the image.
+fn is_push(step: &str) -> bool {
+    step == "exporting to image" || step.starts_with("pushing ")
+}
+
+fn solve_request(request: &BuildRequest, export: &Export, session: &str) -> SolveRequest {
+    let exporter = Exporter { r#type: "image".to_owned(), attrs: exporter_attributes(request, export) };
+    let cache =
+        CacheOptions { exports: cache_export(export).into_iter().collect(), ..CacheOptions::default() };
+    SolveRequest {
+        r#ref: session::new_id(),
+        // Before v0.13, there is but one exporter.
+        exporter_deprecated: exporter.r#type.clone(),
+        exporter_attrs_deprecated: exporter.attrs.clone(),
+        exporters: vec![exporter],
+        session: session.to_owned(),
+        frontend: "dockerfile.v0".to_owned(),
+        frontend_attrs: frontend_attributes(request, export),
+        cache: Some(cache),
+        ..SolveRequest::default()
+    }
+}
+
+/// The image is pushed by its digest alone, and no name of it stays in the daemon.
+fn exporter_attributes(request: &BuildRequest, export: &Export) -> HashMap<String, String> {
+    let name = export.repository.name();
+    let created = export.created_seconds.to_string();
+    let mut attributes = vec![
+        ("name", name.as_str()),
+        ("push", "true"),
+        ("push-by-digest", "true"),
+        ("name-canonical", "true"),
+        ("store", "false"),
+        // In the exporter only: as a build argument, steps could read it.
+        ("source-date-epoch", created.as_str()),
+    ];
+    if let Some(epoch) = request.build_args.get("SOURCE_DATE_EPOCH") {
+        // Whoever says it wants the files to have it, too.
+        attributes.extend([("source-date-epoch", epoch.as_str()), ("rewrite-timestamp", "true")]);
+    }
+    if export.insecure {
+        attributes.push(("registry.insecure", "true"));
+    }
+    owned(attributes)
+}
+
+fn frontend_attributes(request: &BuildRequest, export: &Export) -> HashMap<String, String> {
+    let mut attributes = HashMap::from([("filename".to_owned(), "Dockerfile".to_owned())]);
+    if let Some(target) = &request.target {
+        attributes.insert("target".to_owned(), target.to_string());
+    }
+    if let Some(platform) = &request.platform {
+        attributes.insert("platform".to_owned(), platform.to_string());
+    }
+    if request.pull {
+        attributes.insert("image-resolve-mode".to_owned(), "pull".to_owned());
+    }
+    let proxies = request.proxies.iter().map(|(name, value)| (name, value.reveal()));
+    let mut build_args: BTreeMap<&String, &str> = proxies.collect();
+    build_args.extend(request.build_args.iter().map(|(name, value)| (name, value.as_str())));
+    attributes
+        .extend(build_args.into_iter().map(|(name, value)| (format!("build-arg:{name}"), value.to_owned())));
+    attributes.extend(request.labels.iter().map(|(name, value)| (format!("label:{name}"), value.clone())));
+    if !request.cache_from.is_empty() {
+        let import = |image: &ImageRef| {
+            let mut of_cache = serde_json::json!({ "ref": image.to_string() });
+            if export.insecure {
+                of_cache["registry.insecure"] = "true".into();
+            }
+            serde_json::json!({ "Type": "registry", "Attrs": of_cache })
+        };
+        let imports: Vec<_> = request.cache_from.iter().map(import).collect();
+        attributes.insert("cache-imports".to_owned(), serde_json::json!(imports).to_string());
+    }
+    attributes
+}
+
+/// The layers of all stages. An image does not depend on whether they can be kept.
+fn cache_export(export: &Export) -> Option<CacheOptionsEntry> {
+    let reference = export.cache_to.as_ref()?.to_string();
+    let mut attributes = vec![
+        ("ref", reference.as_str()),
+        ("mode", "max"),
+        ("image-manifest", "true"),
+        ("oci-mediatypes", "true"),
+        ("ignore-error", "true"),
+    ];
+    if export.insecure {
+        attributes.push(("registry.insecure", "true"));
+    }
+    Some(CacheOptionsEntry { r#type: "registry".to_owned(), attrs: owned(attributes) })
+}
+
+fn owned(attributes: Vec<(&str, &str)>) -> HashMap<String, String> {
+    attributes.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}

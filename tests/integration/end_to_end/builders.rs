@@ -1,0 +1,379 @@
+//! Builds by BuildKit daemons, without a Docker engine of one's own.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::end_to_end::support::{examples, names, project, with_outcome};
+use crate::support::buildkit::{BuildKitBridge, forget_layers};
+use crate::support::engines::BedEngine;
+use crate::support::shop::{Cache, Shop};
+use crate::support::world::Answer;
+
+const ALL: [&str; 5] = ["api", "base", "lib", "site", "worker"];
+
+/// No engine listens there: what is built is built by builders.
+const NO_ENGINE: &str = "unix:///nonexistent/docker.sock";
+
+fn use_builders(shop: &mut Shop, builders: &[String]) {
+    shop.world.set("DOCKER_HOST", NO_ENGINE).set("CHINAMPA_BUILDERS", &builders.join(","));
+}
+
+fn bridge() -> BuildKitBridge {
+    BuildKitBridge::new(BedEngine::Containerd)
+}
+
+fn count(report: &Value, name: &str, key: &str) -> u64 {
+    project(report, name)[key].as_u64().unwrap_or_else(|| panic!("{report:#}"))
+}
+
+/// A project whose image has one layer of a step that no other build has.
+fn one_project() -> Shop {
+    Shop::new().cache(Cache::oci()).projects(&[("api", "FROM scratch\nCOPY Dockerfile /d\n", "")])
+}
+
+#[test]
+fn the_example_shop_has_the_same_life_with_a_daemon_as_with_an_engine() {
+    let bridge = bridge();
+    let mut shop = examples();
+    use_builders(&mut shop, &[bridge.endpoint()]);
+    shop.world.commit();
+
+    let first = shop.build([]);
+    assert_eq!(with_outcome(&first, "built"), names(ALL));
+    assert_eq!(first["lost_builders"], Value::Array(Vec::new()));
+    let again = shop.build([]);
+    assert_eq!(with_outcome(&again, "reused"), names(ALL));
+
+    shop.world.write("examples/lib/src/log.sh", "log() { echo \"changed: $*\"; }\n").commit();
+    let changed = shop.build([]);
+    assert_eq!(with_outcome(&changed, "built"), names(["api", "lib", "worker"]));
+    assert_eq!(with_outcome(&changed, "reused"), names(["base", "site"]));
+
+    // An engine reuses what builders have built, so both find the same input digests.
+    let mut by_engine = shop;
+    by_engine.world.set("CHINAMPA_BUILDERS", "");
+    by_engine.use_engine(BedEngine::Containerd);
+    let reused = by_engine.build([]);
+    assert_eq!(with_outcome(&reused, "reused"), names(ALL));
+}
+
+#[test]
+fn a_daemon_behind_tls_is_reached_with_a_client_certificate_and_not_without() {
+    let bridge = BuildKitBridge::with_tls(BedEngine::Containerd);
+    let mut shop = one_project();
+
+    use_builders(&mut shop, &[bridge.endpoint()]);
+    let plain = shop.world.run(["build"]);
+    use_builders(&mut shop, &[format!("{};{}", bridge.endpoint(), BuildKitBridge::client_files())]);
+    let report = shop.build([]);
+
+    assert_eq!(plain.exit, 3, "{plain}");
+    assert!(plain.stderr.contains("none of the builders answers"), "{plain}");
+    assert_eq!(with_outcome(&report, "built"), names(["api"]));
+}
+
+#[test]
+fn a_failed_step_is_reported_as_by_an_engine() {
+    let bridge = bridge();
+    let failing = &[("api", "FROM chinampa/base:1\nRUN echo before; exit 7\n", "")];
+    let mut shop = Shop::new().cache(Cache::oci()).projects(failing).on(BedEngine::Containerd);
+    let failure = |shop: &Shop| {
+        let answer = shop.world.run(["build", "--json"]);
+        let report = answer.json();
+        let api = project(&report, "api").clone();
+        let keys = ["outcome", "failed_step", "failed_line", "exit_code", "log_tail"];
+        (answer.exit, keys.map(|key| api[key].clone()))
+    };
+
+    let by_engine = failure(&shop);
+    use_builders(&mut shop, &[bridge.endpoint()]);
+    let by_builder = failure(&shop);
+
+    assert_eq!(by_engine, by_builder);
+    assert_eq!((by_builder.0, &by_builder.1[3]), (4, &Value::from(7)));
+}
+
+#[test]
+fn a_builder_that_never_built_a_project_has_all_of_its_stages_cached() {
+    let bridge = bridge();
+    let shop = Shop::new().cache(Cache::oci());
+    let own = shop.prefix.trim_end_matches('/').to_owned();
+    let dockerfile = format!(
+        "FROM chinampa/base:1 AS build\nRUN echo one-{own} >/one\nRUN echo two-{own} >/two\n\
+         FROM chinampa/base:1\nCOPY --from=build /two /{own}\n"
+    );
+    let manifest =
+        format!("[workspace]\nname = \"shop\"\n\n{}\n[projects.api]\npath = \"api\"\n", shop.cache_table());
+    let mut shop = shop;
+    shop.world.write("projects.toml", manifest).write("api/Dockerfile", dockerfile).commit();
+    use_builders(&mut shop, &[bridge.endpoint()]);
+
+    let first = shop.build([]);
+    assert_eq!(count(&first, "api", "cached_steps"), 0, "{first:#}");
+    forget_layers(BedEngine::Containerd, &own);
+    let again = shop.build(["--force"]);
+
+    assert_eq!(count(&again, "api", "steps"), 3, "{again:#}");
+    assert_eq!(count(&again, "api", "cached_steps"), 3, "{again:#}");
+}
+
+#[test]
+fn images_of_two_platforms_from_two_builders_become_one_index() {
+    let (amd, arm) = (bridge(), bridge());
+    let both = "platforms = [\"linux/amd64\", \"linux/arm64\"]";
+    let mut shop =
+        Shop::new().cache(Cache::oci()).projects(&[("api", "FROM scratch\nCOPY Dockerfile /d\n", both)]);
+    let of_platforms = [
+        format!("{};platforms=linux/amd64", amd.endpoint()),
+        format!("{};platforms=linux/arm64", arm.endpoint()),
+    ];
+    use_builders(&mut shop, &of_platforms);
+    let before = (amd.received_bytes(), arm.received_bytes());
+
+    let report = shop.build([]);
+
+    let index = shop.manifest(project(&report, "api")["image"].as_str().unwrap());
+    let platforms: Vec<&str> = index["manifests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|child| child["platform"]["architecture"].as_str().unwrap())
+        .collect();
+    assert_eq!(platforms, ["amd64", "arm64"]);
+    assert!(amd.received_bytes() > before.0 && arm.received_bytes() > before.1);
+}
+
+/// Twenty projects that differ in one file each.
+fn twenty() -> Shop {
+    let names: Vec<String> = (0..20).map(|number| format!("p{number:02}")).collect();
+    let shop = Shop::new().cache(Cache::oci());
+    let mut manifest = format!("[workspace]\nname = \"shop\"\n\n{}", shop.cache_table());
+    for name in &names {
+        manifest += &format!("\n[projects.{name}]\npath = \"{name}\"\n");
+        shop.world
+            .write(&format!("{name}/Dockerfile"), "FROM chinampa/base:1\nCOPY f /f\nRUN sleep 0.3; cat /f\n");
+        shop.world.write(&format!("{name}/f"), format!("{}{name}", shop.prefix));
+    }
+    shop.world.write("projects.toml", manifest).commit();
+    shop
+}
+
+/// How many builds each builder was given, as `-v` tells.
+fn given(answer: &Answer, bridge: &BuildKitBridge) -> usize {
+    let told = |line: &&str| line.contains("builds") && line.contains(&bridge.endpoint());
+    answer.stderr.lines().filter(told).count()
+}
+
+#[test]
+fn twenty_projects_are_shared_in_proportion_to_slots() {
+    let (small, large) = (bridge(), bridge());
+    let mut shop = twenty();
+    use_builders(
+        &mut shop,
+        &[format!("{};slots=1", small.endpoint()), format!("{};slots=3", large.endpoint())],
+    );
+
+    let answer = shop.world.run(["build", "-v"]);
+
+    assert_eq!(answer.exit, 0, "{answer}");
+    let (of_small, of_large) = (given(&answer, &small), given(&answer, &large));
+    assert_eq!(of_small + of_large, 20, "{answer}");
+    assert!((2..=8).contains(&of_small), "{of_small}, {of_large}: {answer}");
+}
+
+/// Starts a build, does something to a builder once it has work, and waits for the end.
+fn build_while(shop: &Shop, arguments: &[&str], bridge: &BuildKitBridge, act: impl FnOnce()) -> Answer {
+    let mut command = shop.world.command_of(arguments);
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let before = bridge.received_bytes();
+    let child = command.spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    // A question about itself takes some hundred bytes, and a build some thousand.
+    while bridge.received_bytes() < before + 8_000 {
+        assert!(Instant::now() < deadline, "the builder got no build");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    act();
+    child.wait_with_output().unwrap().into()
+}
+
+fn check_lost(answer: &Answer, lost: &BuildKitBridge) {
+    assert_eq!(answer.exit, 0, "{answer}");
+    let report = answer.json();
+    assert_eq!(with_outcome(&report, "built").len(), 20, "{report:#}");
+    let builders = report["lost_builders"].as_array().unwrap();
+    assert_eq!(builders.len(), 1, "{report:#}");
+    assert_eq!(builders[0]["name"], lost.endpoint());
+}
+
+fn digests(report: &Value) -> Vec<Value> {
+    report["projects"].as_array().unwrap().iter().map(|project| project["digest"].clone()).collect()
+}
+
+#[test]
+fn the_work_of_a_builder_that_dies_is_done_by_another() {
+    let (dying, other) = (bridge(), bridge());
+    let mut shop = twenty();
+    use_builders(&mut shop, &[dying.endpoint(), other.endpoint()]);
+
+    let answer = build_while(&shop, &["build", "--json"], &dying, || dying.close());
+
+    check_lost(&answer, &dying);
+    let again = shop.build([]);
+    assert_eq!(with_outcome(&again, "reused").len(), 20, "{again:#}");
+    assert_eq!(digests(&again), digests(&answer.json()));
+}
+
+#[test]
+fn the_work_of_a_builder_that_hangs_is_done_by_another() {
+    let (hanging, other) = (bridge(), bridge());
+    let mut shop = twenty();
+    use_builders(&mut shop, &[hanging.endpoint(), other.endpoint()]);
+
+    let arguments = ["build", "--json", "--stall-timeout", "2s"];
+    let answer = build_while(&shop, &arguments, &hanging, || hanging.hang());
+
+    check_lost(&answer, &hanging);
+}
+
+#[test]
+fn without_a_builder_the_environment_has_failed() {
+    let only = bridge();
+    let mut shop = twenty();
+    use_builders(&mut shop, &[only.endpoint()]);
+
+    let answer = build_while(&shop, &["build", "--json"], &only, || only.close());
+
+    assert_eq!(answer.exit, 3, "{answer}");
+    let report = answer.json();
+    assert_eq!(report["lost_builders"].as_array().unwrap().len(), 1, "{report:#}");
+    assert!(!with_outcome(&report, "cancelled").is_empty(), "{report:#}");
+}
+
+/// Stands for `docker` or `kubectl`: notes its arguments, and joins its standard streams to a builder.
+fn write_dialer(folder: &std::path::Path, name: &str, bridge: &BuildKitBridge) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let port = bridge.endpoint().rsplit_once(':').unwrap().1.to_owned();
+    let log = folder.join(format!("{name}.log"));
+    let script = format!(
+        "#!/usr/bin/env python3\n\
+         import os, socket, sys, threading\n\
+         open({log:?}, 'a').write(' '.join(sys.argv[1:]) + '\\n')\n\
+         stream = socket.create_connection(('127.0.0.1', {port}))\n\
+         def send():\n\
+         \x20   while data := os.read(0, 65536): stream.sendall(data)\n\
+         \x20   stream.shutdown(socket.SHUT_WR)\n\
+         threading.Thread(target=send, daemon=True).start()\n\
+         while data := stream.recv(65536): os.write(1, data)\n"
+    );
+    let program = folder.join(name);
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_daemon_in_a_container_or_a_pod_is_reached_through_a_program() {
+    let bridge = bridge();
+    let folder = tempfile::tempdir().unwrap();
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    for (endpoint, program, arguments) in [
+        ("docker-container://buildkitd", "docker", "exec -i buildkitd buildctl dial-stdio"),
+        (
+            "kube-pod://b-0?namespace=ci&container=d",
+            "kubectl",
+            "exec -i b-0 --namespace ci --container d -- buildctl dial-stdio",
+        ),
+    ] {
+        let mut shop = one_project();
+        write_dialer(folder.path(), program, &bridge);
+        use_builders(&mut shop, &[endpoint.to_owned()]);
+        shop.world.set("PATH", &path);
+
+        let report = shop.build([]);
+
+        assert_eq!(with_outcome(&report, "built"), names(["api"]), "{endpoint}");
+        let log = std::fs::read_to_string(folder.path().join(format!("{program}.log"))).unwrap();
+        assert!(log.lines().all(|line| line == arguments), "{log}");
+    }
+}
+
+/// Whether a program that a step started is running: the bed's engines run on this machine.
+fn is_running(command: &str) -> bool {
+    std::process::Command::new("pgrep").args(["-f", command]).output().unwrap().status.success()
+}
+
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn an_interruption_ends_the_step_that_a_daemon_runs() {
+    let bridge = bridge();
+    let shop = Shop::new().cache(Cache::oci());
+    let own: String = shop.prefix.chars().filter(char::is_ascii_digit).take(18).collect();
+    let step = format!("sleep 600.{own}");
+    let manifest =
+        format!("[workspace]\nname = \"shop\"\n\n{}\n[projects.api]\npath = \"api\"\n", shop.cache_table());
+    let mut shop = shop;
+    shop.world
+        .write("projects.toml", manifest)
+        .write("api/Dockerfile", format!("FROM chinampa/base:1\nRUN {step}\n"))
+        .commit();
+    use_builders(&mut shop, &[bridge.endpoint()]);
+    let mut command = shop.world.command(["build"]);
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let child = command.spawn().unwrap();
+    wait_until("the step does not begin", || is_running(&step));
+
+    let process = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
+    let answer = Answer::from(child.wait_with_output().unwrap());
+
+    assert_eq!(answer.exit, 130, "{answer}");
+    wait_until("the step goes on", || !is_running(&step));
+}
+
+#[test]
+fn a_branch_cannot_name_builders_that_the_default_branch_does_not() {
+    let bridge = bridge();
+    let thief = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    thief.set_nonblocking(true).unwrap();
+    let stolen = format!("tcp://{}", thief.local_addr().unwrap());
+    let origin = Shop::new().cache(Cache::oci());
+    let manifest = |endpoint: &str| {
+        format!(
+            "[workspace]\nname = \"shop\"\n\n{}\n[[builders]]\nendpoint = \"{endpoint}\"\n\n[projects.api]\npath = \"api\"\n",
+            origin.cache_table()
+        )
+    };
+    origin
+        .world
+        .write("projects.toml", manifest(&bridge.endpoint()))
+        .write("api/Dockerfile", format!("FROM scratch\nLABEL own={}\nCOPY Dockerfile /d\n", origin.prefix))
+        .commit();
+    let mut clone = crate::support::world::World::clone_of(origin.world.path());
+    clone.set_all_of(&origin.world);
+    clone.set("DOCKER_HOST", NO_ENGINE);
+    clone.git(["checkout", "-q", "-b", "topic"]);
+    clone.write("projects.toml", manifest(&stolen)).commit();
+
+    let answer = clone.run(["build"]);
+    clone.git(["remote", "set-head", "origin", "-d"]);
+    let without_default = clone.run(["build", "--force"]);
+    clone.set("CHINAMPA_TRUST", "untrusted");
+    clone.set("CHINAMPA_BUILDERS", &bridge.endpoint());
+    let untrusted = clone.run(["build", "--force"]);
+
+    assert_eq!(answer.exit, 0, "{answer}");
+    assert!(answer.stderr.contains("this branch names others, which are not used"), "{answer}");
+    for without_engine in [without_default, untrusted] {
+        assert_eq!(without_engine.exit, 3, "{without_engine}");
+        assert!(without_engine.stderr.contains("cannot reach the Docker engine"), "{without_engine}");
+    }
+    assert!(thief.accept().is_err(), "somebody has connected");
+}
