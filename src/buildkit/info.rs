@@ -1,11 +1,13 @@
 //! What a daemon says of itself.
 
+use std::time::Duration;
+
 use bollard_buildkit_proto::moby::buildkit::v1::{
     DiskUsageRequest, InfoRequest, ListWorkersRequest, ListWorkersResponse,
 };
 use tonic::Code;
 
-use super::{BuildKit, BuildKitError};
+use super::{ANSWER, BuildKit, BuildKitError};
 use crate::model::Platform;
 
 /// What a daemon says of itself.
@@ -46,14 +48,14 @@ impl BuildKit {
         Ok(BuildKitInfo { version, ..BuildKitInfo::of(workers) })
     }
 
-    /// Sees that the daemon answers.
+    /// Sees that the daemon answers, within `patience` and the usual time.
     ///
     /// # Errors
     /// [`BuildKitError`] when it does not.
-    pub async fn ping(&self) -> Result<(), BuildKitError> {
+    pub async fn ping(&self, patience: Duration) -> Result<(), BuildKitError> {
         let mut control = self.control();
         let request = ListWorkersRequest { filter: Vec::new() };
-        let answer = self.in_time(control.list_workers(request)).await?;
+        let answer = self.within(patience.min(ANSWER), control.list_workers(request)).await?;
         answer.map(|_| ()).map_err(|status| self.error(&status))
     }
 

@@ -55,7 +55,7 @@ impl BuildKit {
                 let source = last_cause(&error).into();
                 Err(BuildKitError::Unreachable { endpoint: address.endpoint.clone(), source })
             }
-            Err(_) => Err(silent(&address)),
+            Err(_) => Err(silent(&address, ANSWER)),
         }
     }
 
@@ -82,15 +82,23 @@ impl BuildKit {
         &self,
         answer: impl Future<Output = Result<tonic::Response<T>, Status>>,
     ) -> Result<Result<T, Status>, BuildKitError> {
-        match tokio::time::timeout(ANSWER, answer).await {
+        self.within(ANSWER, answer).await
+    }
+
+    async fn within<T>(
+        &self,
+        time: Duration,
+        answer: impl Future<Output = Result<tonic::Response<T>, Status>>,
+    ) -> Result<Result<T, Status>, BuildKitError> {
+        match tokio::time::timeout(time, answer).await {
             Ok(answer) => Ok(answer.map(tonic::Response::into_inner)),
-            Err(_) => Err(silent(&self.address)),
+            Err(_) => Err(silent(&self.address, time)),
         }
     }
 }
 
-fn silent(address: &BuildKitAddress) -> BuildKitError {
-    BuildKitError::Silent { endpoint: address.endpoint.clone(), seconds: ANSWER.as_secs() }
+fn silent(address: &BuildKitAddress, time: Duration) -> BuildKitError {
+    BuildKitError::Silent { endpoint: address.endpoint.clone(), seconds: time.as_secs() }
 }
 
 /// The innermost cause: the client's own messages say no more than "transport error".

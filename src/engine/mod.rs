@@ -18,6 +18,7 @@ mod pull;
 mod push;
 mod session;
 mod solve;
+mod solve_request;
 mod ssh_agent;
 mod stamps;
 mod step;

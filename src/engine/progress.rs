@@ -106,6 +106,11 @@ impl Trace {
         exports.filter_map(|seen| Some(seen.failed.as_ref()?.message.as_str())).next()
     }
 
+    /// Whether the engine does anything, its own work included.
+    pub(super) fn is_busy(&self) -> bool {
+        self.vertices.values().any(|seen| seen.started.is_some() && !seen.done && seen.failed.is_none())
+    }
+
     /// The step that started last of those that are not done.
     pub(super) fn running(&self) -> Option<String> {
         let is_running = |seen: &&Seen| !seen.done && seen.failed.is_none() && !is_internal(&seen.name);

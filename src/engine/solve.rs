@@ -1,18 +1,16 @@
 //! One build by a BuildKit daemon: it builds, pushes, and keeps the layers of every stage in the registry.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use bollard_buildkit_proto::moby::buildkit::v1::{
-    CacheOptions, CacheOptionsEntry, Exporter, SolveRequest, SolveResponse, StatusRequest, StatusResponse,
-};
+use bollard_buildkit_proto::moby::buildkit::v1::{SolveResponse, StatusRequest, StatusResponse};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::time::{Instant, sleep_until};
 use tonic::Status;
 
 use super::progress::Trace;
 use super::session::{self, Session};
+use super::solve_request::solve_request;
 use super::{BuildRequest, ContextReuse, EngineError, Progress, Step, build, file_names, logins, stamps};
 use crate::buildkit::{BuildKit, BuildKitError};
 use crate::model::{ImageRef, ManifestDigest};
@@ -27,7 +25,7 @@ pub const CONTEXT_SECONDS: u64 = 315_532_800;
 #[derive(Clone, Debug)]
 pub struct Daemon {
     pub buildkit: BuildKit,
-    /// How long a build may be without progress while no step runs, or the daemon does not answer.
+    /// How long a build may be without progress while the daemon does nothing, or does not answer.
     pub stall_timeout: Duration,
 }
 
@@ -178,24 +176,20 @@ impl Daemon {
         }
     }
 
-    /// A step may be silent for as long as it likes if the daemon answers.
+    /// What the daemon does may take as long as it likes if the daemon answers.
     async fn check_stalled(&self, trace: &Trace) -> Result<(), EngineError> {
-        let step = trace.running();
-        if let Err(source) = self.buildkit.ping().await {
-            return Err(self.lost(step, source));
+        if let Err(source) = self.buildkit.ping(self.stall_timeout).await {
+            return Err(self.lost(trace.running(), source));
         }
-        match step {
-            Some(_) => Ok(()),
-            None => {
-                let (builder, after) = (self.name(), self.stall_timeout);
-                Err(EngineError::Stalled { builder, after })
-            }
+        match trace.is_busy() {
+            true => Ok(()),
+            false => Err(EngineError::Stalled { builder: self.name(), after: self.stall_timeout }),
         }
     }
 
     /// Why a build failed. A daemon that doesn't answer any more is the reason for all else.
     async fn failure(&self, trace: Trace, status: &Status, export: &Export) -> EngineError {
-        if let Err(source) = self.buildkit.ping().await {
+        if let Err(source) = self.buildkit.ping(self.stall_timeout).await {
             return self.lost(trace.running(), source);
         }
         match trace.failure(status.message().to_owned()) {
@@ -236,96 +230,4 @@ impl Daemon {
 /// Whether a step is the daemon's own work after all steps of the Dockerfile: it stores and pushes the image.
 fn is_push(step: &str) -> bool {
     step == "exporting to image" || step.starts_with("pushing ")
-}
-
-fn solve_request(request: &BuildRequest, export: &Export, session: &str) -> SolveRequest {
-    let exporter = Exporter { r#type: "image".to_owned(), attrs: exporter_attributes(request, export) };
-    let cache =
-        CacheOptions { exports: cache_export(export).into_iter().collect(), ..CacheOptions::default() };
-    SolveRequest {
-        r#ref: session::new_id(),
-        // Before v0.13, there is but one exporter.
-        exporter_deprecated: exporter.r#type.clone(),
-        exporter_attrs_deprecated: exporter.attrs.clone(),
-        exporters: vec![exporter],
-        session: session.to_owned(),
-        frontend: "dockerfile.v0".to_owned(),
-        frontend_attrs: frontend_attributes(request, export),
-        cache: Some(cache),
-        ..SolveRequest::default()
-    }
-}
-
-/// The image is pushed by its digest alone, and no name of it stays in the daemon.
-fn exporter_attributes(request: &BuildRequest, export: &Export) -> HashMap<String, String> {
-    let name = export.repository.name();
-    let created = export.created_seconds.to_string();
-    let mut attributes = vec![
-        ("name", name.as_str()),
-        ("push", "true"),
-        ("push-by-digest", "true"),
-        ("name-canonical", "true"),
-        ("store", "false"),
-        // In the exporter only: as a build argument, steps could read it.
-        ("source-date-epoch", created.as_str()),
-    ];
-    if let Some(epoch) = request.build_args.get("SOURCE_DATE_EPOCH") {
-        // Whoever says it wants the files to have it, too.
-        attributes.extend([("source-date-epoch", epoch.as_str()), ("rewrite-timestamp", "true")]);
-    }
-    if export.insecure {
-        attributes.push(("registry.insecure", "true"));
-    }
-    owned(attributes)
-}
-
-fn frontend_attributes(request: &BuildRequest, export: &Export) -> HashMap<String, String> {
-    let mut attributes = HashMap::from([("filename".to_owned(), "Dockerfile".to_owned())]);
-    if let Some(target) = &request.target {
-        attributes.insert("target".to_owned(), target.to_string());
-    }
-    if let Some(platform) = &request.platform {
-        attributes.insert("platform".to_owned(), platform.to_string());
-    }
-    if request.pull {
-        attributes.insert("image-resolve-mode".to_owned(), "pull".to_owned());
-    }
-    let proxies = request.proxies.iter().map(|(name, value)| (name, value.reveal()));
-    let mut build_args: BTreeMap<&String, &str> = proxies.collect();
-    build_args.extend(request.build_args.iter().map(|(name, value)| (name, value.as_str())));
-    attributes
-        .extend(build_args.into_iter().map(|(name, value)| (format!("build-arg:{name}"), value.to_owned())));
-    attributes.extend(request.labels.iter().map(|(name, value)| (format!("label:{name}"), value.clone())));
-    if !request.cache_from.is_empty() {
-        let import = |image: &ImageRef| {
-            let mut of_cache = serde_json::json!({ "ref": image.to_string() });
-            if export.insecure {
-                of_cache["registry.insecure"] = "true".into();
-            }
-            serde_json::json!({ "Type": "registry", "Attrs": of_cache })
-        };
-        let imports: Vec<_> = request.cache_from.iter().map(import).collect();
-        attributes.insert("cache-imports".to_owned(), serde_json::json!(imports).to_string());
-    }
-    attributes
-}
-
-/// The layers of all stages. An image does not depend on whether they can be kept.
-fn cache_export(export: &Export) -> Option<CacheOptionsEntry> {
-    let reference = export.cache_to.as_ref()?.to_string();
-    let mut attributes = vec![
-        ("ref", reference.as_str()),
-        ("mode", "max"),
-        ("image-manifest", "true"),
-        ("oci-mediatypes", "true"),
-        ("ignore-error", "true"),
-    ];
-    if export.insecure {
-        attributes.push(("registry.insecure", "true"));
-    }
-    Some(CacheOptionsEntry { r#type: "registry".to_owned(), attrs: owned(attributes) })
-}
-
-fn owned(attributes: Vec<(&str, &str)>) -> HashMap<String, String> {
-    attributes.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }

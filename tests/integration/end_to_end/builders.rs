@@ -144,8 +144,14 @@ fn images_of_two_platforms_from_two_builders_become_one_index() {
     assert!(amd.received_bytes() > before.0 && arm.received_bytes() > before.1);
 }
 
+/// A step that takes a while.
+const SLOW: &str = "FROM chinampa/base:1\nCOPY f /f\nRUN sleep 0.3; cat /f\n";
+
+/// Nothing that builds of other projects have in common with it: a daemon does that once, in whichever session it began.
+const APART: &str = "FROM scratch\nCOPY f /f\n";
+
 /// Twenty projects that differ in one file each.
-fn twenty() -> Shop {
+fn twenty(dockerfile: &str) -> Shop {
     let names: Vec<String> = (0..20).map(|number| format!("p{number:02}")).collect();
     let shop = Shop::new().cache(Cache::oci());
     let mut manifest = format!("[workspace]\nname = \"shop\"\n\n{}", shop.cache_table());
@@ -168,7 +174,7 @@ fn given(answer: &Answer, bridge: &BuildKitBridge) -> usize {
 #[test]
 fn twenty_projects_are_shared_in_proportion_to_slots() {
     let (small, large) = (bridge(), bridge());
-    let mut shop = twenty();
+    let mut shop = twenty(SLOW);
     use_builders(
         &mut shop,
         &[format!("{};slots=1", small.endpoint()), format!("{};slots=3", large.endpoint())],
@@ -214,7 +220,7 @@ fn digests(report: &Value) -> Vec<Value> {
 #[test]
 fn the_work_of_a_builder_that_dies_is_done_by_another() {
     let (dying, other) = (bridge(), bridge());
-    let mut shop = twenty();
+    let mut shop = twenty(SLOW);
     use_builders(&mut shop, &[dying.endpoint(), other.endpoint()]);
 
     let answer = build_while(&shop, &["build", "--json"], &dying, || dying.close());
@@ -228,10 +234,10 @@ fn the_work_of_a_builder_that_dies_is_done_by_another() {
 #[test]
 fn the_work_of_a_builder_that_hangs_is_done_by_another() {
     let (hanging, other) = (bridge(), bridge());
-    let mut shop = twenty();
+    let mut shop = twenty(APART);
     use_builders(&mut shop, &[hanging.endpoint(), other.endpoint()]);
 
-    let arguments = ["build", "--json", "--stall-timeout", "2s"];
+    let arguments = ["build", "--json", "--stall-timeout", "5s"];
     let answer = build_while(&shop, &arguments, &hanging, || hanging.hang());
 
     check_lost(&answer, &hanging);
@@ -240,7 +246,7 @@ fn the_work_of_a_builder_that_hangs_is_done_by_another() {
 #[test]
 fn without_a_builder_the_environment_has_failed() {
     let only = bridge();
-    let mut shop = twenty();
+    let mut shop = twenty(SLOW);
     use_builders(&mut shop, &[only.endpoint()]);
 
     let answer = build_while(&shop, &["build", "--json"], &only, || only.close());
