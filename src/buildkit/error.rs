@@ -17,7 +17,7 @@ pub enum BuildKitError {
     /// What is sent could be read on the way, secrets and logins too.
     #[error("the connection to the builder at {endpoint} is not encrypted")]
     NotEncrypted { endpoint: BuilderEndpoint },
-    #[error("the builder at {endpoint} is not reached over TCP, so it has no TLS")]
+    #[error("TLS is for TCP only, and the builder at {endpoint} is reached in another way")]
     TlsWithoutTcp { endpoint: BuilderEndpoint },
     #[error("cannot read `{}`", .path.display())]
     Read { path: PathBuf, source: io::Error },

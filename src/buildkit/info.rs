@@ -48,14 +48,14 @@ impl BuildKit {
         Ok(BuildKitInfo { version, ..BuildKitInfo::of(workers) })
     }
 
-    /// Sees that the daemon answers, within `patience` and the usual time.
+    /// Sees that the daemon answers, within `at_most` and the usual time.
     ///
     /// # Errors
     /// [`BuildKitError`] when it does not.
-    pub async fn ping(&self, patience: Duration) -> Result<(), BuildKitError> {
+    pub async fn ping(&self, at_most: Duration) -> Result<(), BuildKitError> {
         let mut control = self.control();
         let request = ListWorkersRequest { filter: Vec::new() };
-        let answer = self.within(patience.min(ANSWER), control.list_workers(request)).await?;
+        let answer = self.within(at_most.min(ANSWER), control.list_workers(request)).await?;
         answer.map(|_| ()).map_err(|status| self.error(&status))
     }
 

@@ -3,6 +3,7 @@
 //! A builder gets the files, secrets and registry logins of what it builds, so only the environment and the default branch
 //! decide which there are: no other branch can have them sent elsewhere.
 
+use std::error::Error as StdError;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +12,6 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::CommandContext;
-use super::local::causes;
 use super::repository_context::RepositoryContext;
 use crate::buildkit::{BuildKit, BuildKitAddress, BuildKitError, BuildKitInfo};
 use crate::config::BuilderConfig;
@@ -89,7 +89,7 @@ pub(super) async fn connect(
                 members.push(PoolMember { name, builder, native, emulated, slots: config.slots });
             }
             Err(error) => {
-                let reason = causes(&error.into()).join(": ");
+                let reason = in_one_line(&error);
                 lost.push(LostBuilder { name, reason });
             }
         }
@@ -98,6 +98,12 @@ pub(super) async fn connect(
         return Err(Error::NoBuilder { reasons: lost.into_iter().map(|builder| builder.reason).collect() });
     }
     Ok(Arc::new(BuilderPool::new(members, lost, jobs)))
+}
+
+/// An error and what led to it.
+fn in_one_line(error: &BuildKitError) -> String {
+    let causes = std::iter::successors(Some(error as &dyn StdError), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// The address of a builder; relative files are in `folder`, the work tree.
@@ -145,9 +151,9 @@ mod tests {
 
     #[test]
     fn what_is_configured_is_native_and_else_the_daemons_first_architecture() {
-        let told = ["linux/amd64", "linux/amd64/v2", "linux/arm64", "linux/riscv64"];
-        let platforms_told = told.iter().map(|platform| platform.parse().unwrap()).collect();
-        let info = BuildKitInfo { platforms: platforms_told, ..BuildKitInfo::default() };
+        let listed = ["linux/amd64", "linux/amd64/v2", "linux/arm64", "linux/riscv64"];
+        let all = listed.iter().map(|platform| platform.parse().unwrap()).collect();
+        let info = BuildKitInfo { platforms: all, ..BuildKitInfo::default() };
         let config = |text: &str| text.parse::<BuilderConfig>().unwrap();
 
         let (native, emulated) = platforms(&config("unix:///a"), &info);

@@ -158,14 +158,20 @@ async fn remote(
     workspace: &Workspace,
 ) -> Result<Vec<Check>, Error> {
     let is_store = matches!(workspace.cache.kind, RegistryKind::Engine);
-    let configs = builders::configured(command, repo, workspace)?;
     let mut checks = engine_diagnosis::engine(command, is_store).await;
+    let configs = match builders::configured(command, repo, workspace) {
+        // An untrusted run uses none.
+        Ok(_) if !repo.trust.is_trusted() => Vec::new(),
+        Ok(configs) => configs,
+        Err(error) => {
+            checks.push(of_error("builder", error));
+            Vec::new()
+        }
+    };
     if !configs.is_empty() && !is_store {
         // Builders do its work; only local builds and untrusted runs need it.
-        checks
-            .iter_mut()
-            .filter(|check| check.state == State::Error)
-            .for_each(|check| check.state = State::Warning);
+        let failed = checks.iter_mut().filter(|check| check.state == State::Error);
+        failed.for_each(|check| check.state = State::Warning);
     }
     checks.extend(join_all(configs.iter().map(|config| builder(repo, config))).await);
     if !is_store {

@@ -71,7 +71,7 @@ impl BuildContext<'_> {
 }
 
 /// The error and what led to it.
-pub(super) fn causes(error: &Error) -> Vec<String> {
+fn causes(error: &Error) -> Vec<String> {
     let mut causes = vec![error.to_string()];
     let mut source = error.source();
     while let Some(cause) = source {

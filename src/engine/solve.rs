@@ -10,10 +10,10 @@ use tonic::Status;
 
 use super::progress::Trace;
 use super::session::{self, Session};
-use super::solve_request::solve_request;
+use super::solve_request::{Export, solve_request};
 use super::{BuildRequest, ContextReuse, EngineError, Progress, Step, build, file_names, logins, stamps};
 use crate::buildkit::{BuildKit, BuildKitError};
-use crate::model::{ImageRef, ManifestDigest};
+use crate::model::ManifestDigest;
 
 /// How long the last of the progress may come after the answer.
 const LAST_PROGRESS: Duration = Duration::from_secs(5);
@@ -27,19 +27,6 @@ pub struct Daemon {
     pub buildkit: BuildKit,
     /// How long a build may be without progress while the daemon does nothing, or does not answer.
     pub stall_timeout: Duration,
-}
-
-/// Where an image goes, and how.
-#[derive(Clone, Debug)]
-pub struct Export {
-    /// Host and repository, without a tag.
-    pub repository: ImageRef,
-    /// Whether the registry is spoken to over plain HTTP.
-    pub insecure: bool,
-    /// When the image was created: seconds since 1970.
-    pub created_seconds: u64,
-    /// Where the layers of all stages are kept for other daemons, if anywhere.
-    pub cache_to: Option<ImageRef>,
 }
 
 /// An image that a daemon has pushed.

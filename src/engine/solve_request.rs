@@ -4,9 +4,22 @@ use std::collections::{BTreeMap, HashMap};
 
 use bollard_buildkit_proto::moby::buildkit::v1::{CacheOptions, CacheOptionsEntry, Exporter, SolveRequest};
 
+use super::BuildRequest;
 use super::session;
-use super::{BuildRequest, Export};
 use crate::model::ImageRef;
+
+/// Where an image goes, and how.
+#[derive(Clone, Debug)]
+pub struct Export {
+    /// Host and repository, without a tag.
+    pub repository: ImageRef,
+    /// Whether the registry is spoken to over plain HTTP.
+    pub insecure: bool,
+    /// When the image was created: seconds since 1970.
+    pub created_seconds: u64,
+    /// Where the layers of all stages are kept for other daemons, if anywhere.
+    pub cache_to: Option<ImageRef>,
+}
 
 pub(super) fn solve_request(request: &BuildRequest, export: &Export, session: &str) -> SolveRequest {
     let exporter = Exporter { r#type: "image".to_owned(), attrs: exporter_attributes(request, export) };

@@ -2,22 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::future::try_join_all;
-
 use super::Executor;
-use super::builder::{Builder, Publication, PublishEvent};
 use super::error::{ExecuteError, MAX_BUILDS};
 use super::folders::{FolderImages, FolderStore};
-use super::job::{Backend, Destination, Tags, Task, TaskVariant};
+use super::job::{Destination, Tags, Task, TaskVariant};
 use super::local;
-use super::push::EngineBuilder;
 use super::report::{Event, Needed, Outcome};
 use super::steps::{StepCount, Steps};
 use super::triggers::{self, UnreadCopy};
 use super::untrusted::{self, UntrustedRun};
 use crate::dockerfile::{FRONTEND_ARGUMENT, Parent};
 use crate::engine::{BuildRequest, Built, EngineError, Progress, Step};
-use crate::model::{ImageRef, ManifestDigest, Platform, ProjectName, RepositoryName, StageName, Tag};
+use crate::model::{ImageRef, ManifestDigest, ProjectName, RepositoryName, StageName, Tag};
 use crate::registry::{Registry, RegistryError, Storage};
 
 pub(super) async fn build(
@@ -63,25 +59,14 @@ pub(super) fn pinned(
     }
 }
 
-struct ProjectBuild<'b, 'e> {
-    executor: &'b Executor<'e>,
-    project: &'b ProjectName,
-    task: &'b Task,
+pub(super) struct ProjectBuild<'b, 'e> {
+    pub(super) executor: &'b Executor<'e>,
+    pub(super) project: &'b ProjectName,
+    pub(super) task: &'b Task,
     needs: &'b BTreeMap<ProjectName, Needed>,
 }
 
-/// What is in the registry of one platform.
-struct PublishedVariant<'b> {
-    variant: &'b TaskVariant,
-    image: ManifestDigest,
-    stages: Vec<(&'b StageName, ManifestDigest)>,
-    count: StepCount,
-}
-
-/// Images of one target, one for each platform that has it.
-type Images<'b> = Vec<(&'b TaskVariant, ManifestDigest)>;
-
-impl<'b> ProjectBuild<'b, '_> {
+impl ProjectBuild<'_, '_> {
     /// Builds and tags where the image already is. The engine's own cache primes the next build.
     async fn keep_in_engine(&self, tags: &Tags) -> Result<Outcome, ExecuteError> {
         let variant = self.task.variants.first().expect("a task has a variant");
@@ -147,82 +132,6 @@ impl<'b> ProjectBuild<'b, '_> {
         Ok(Outcome::Built { image, of_platforms, digest, steps: all, cached_steps: cached })
     }
 
-    /// Builds and pushes stages and images of all platforms, then writes the tags.
-    async fn push_to_registry(&self, named: &Tags) -> Result<Outcome, ExecuteError> {
-        let of_variants = match &self.task.backend {
-            Backend::Engine(engine) => {
-                let builder = EngineBuilder { engine: &**engine };
-                let mut of_variants = Vec::new();
-                for variant in &self.task.variants {
-                    let store = FolderStore::Engine(&**engine);
-                    of_variants.push(self.publish_variant(&builder, store, variant).await?);
-                }
-                of_variants
-            }
-            Backend::Builders(builders) => {
-                let publish = |variant| {
-                    let registry = self.executor.registry;
-                    let store = FolderStore::Registry { builder: &**builders, registry };
-                    self.publish_variant(&**builders, store, variant)
-                };
-                try_join_all(self.task.variants.iter().map(publish)).await?
-            }
-        };
-        let (mut stages, mut images) = (Vec::<(&StageName, Images<'_>)>::new(), Vec::new());
-        let mut counts = Vec::new();
-        for PublishedVariant { variant, image, stages: of_variant, count } in of_variants {
-            for (stage, digest) in of_variant {
-                match stages.iter_mut().find(|(name, _)| *name == stage) {
-                    Some((_, images)) => images.push((variant, digest)),
-                    None => stages.push((stage, vec![(variant, digest)])),
-                }
-            }
-            images.push((variant, image));
-            counts.push(count);
-        }
-        for (stage, images) in stages {
-            let digest = self.index(images).await?;
-            let tag = named.branch.as_ref().map(|branch| Tag::branch_stage(branch, stage));
-            self.tag(&digest, tag.as_slice()).await?;
-        }
-        let digest = self.index(images).await?;
-        let commit = named.commit.as_ref().map(Tag::commit);
-        let tags: Vec<Tag> = commit.into_iter().chain(branch_tag(named)).chain([self.cache_tag()]).collect();
-        self.tag(&digest, &tags).await?;
-        Ok(self.built(digest, counts.into_iter().sum()))
-    }
-
-    /// Builds and pushes the stages and the image of one platform.
-    async fn publish_variant(
-        &self,
-        builder: &dyn Builder,
-        store: FolderStore<'_>,
-        variant: &'b TaskVariant,
-    ) -> Result<PublishedVariant<'b>, ExecuteError> {
-        let (mut stages, mut steps) = (Vec::new(), Steps::default());
-        let build = async |folders: &FolderImages<'_>| {
-            for stage in &variant.stages {
-                let digest = self.publish_stage(builder, variant, folders, stage, &mut steps).await?;
-                stages.push((stage, digest));
-            }
-            self.publish_image(builder, variant, folders, &mut steps).await
-        };
-        let image = FolderImages::with(self.task, variant, store, build).await?;
-        Ok(PublishedVariant { variant, image, stages, count: steps.count() })
-    }
-
-    /// One image as it is, several as an index of them.
-    async fn index(&self, images: Images<'b>) -> Result<ManifestDigest, ExecuteError> {
-        if let [(_, digest)] = images[..] {
-            return Ok(digest);
-        }
-        let of_platforms =
-            images.into_iter().filter_map(|(variant, digest)| Some((variant.platform.clone()?, digest)));
-        let of_platforms: Vec<(Platform, ManifestDigest)> = of_platforms.collect();
-        let index = self.executor.registry.put_index(&self.task.repository, &of_platforms).await;
-        index.map_err(|source| self.tag_failed(source))
-    }
-
     /// Builds an image that stays in the engine.
     async fn image(
         &self,
@@ -240,73 +149,8 @@ impl<'b> ProjectBuild<'b, '_> {
         Ok(built)
     }
 
-    /// Builds and pushes the image of one platform.
-    async fn publish_image(
-        &self,
-        builder: &dyn Builder,
-        variant: &TaskVariant,
-        folders: &FolderImages<'_>,
-        steps: &mut Steps,
-    ) -> Result<ManifestDigest, ExecuteError> {
-        let request = self.request(variant, folders);
-        let check = |steps: &[Step]| self.check_triggers(variant, steps);
-        let cache_to = variant.layers.to.as_ref();
-        let published = self.publish(builder, &request, cache_to, steps, &check).await;
-        published.map_err(|error| self.explain(variant, error, ExecuteError::Build))
-    }
-
-    /// The same for a named stage, from which later builds are primed.
-    async fn publish_stage(
-        &self,
-        builder: &dyn Builder,
-        variant: &TaskVariant,
-        folders: &FolderImages<'_>,
-        stage: &StageName,
-        steps: &mut Steps,
-    ) -> Result<ManifestDigest, ExecuteError> {
-        let request = BuildRequest { target: Some(stage.clone()), ..self.request(variant, folders) };
-        let published = self.publish(builder, &request, None, steps, &|_| Ok(())).await;
-        let of_stage = |source| ExecuteError::BuildStage { stage: stage.clone(), source };
-        published.map_err(|error| self.explain(variant, error, of_stage))
-    }
-
-    async fn publish(
-        &self,
-        builder: &dyn Builder,
-        request: &BuildRequest,
-        cache_to: Option<&ImageRef>,
-        steps: &mut Steps,
-        check: &(dyn Fn(&[Step]) -> Result<(), ExecuteError> + Send + Sync),
-    ) -> Result<ManifestDigest, ExecuteError> {
-        let target = request.target.as_ref();
-        let reported = &*steps;
-        let on_event = |event| match event {
-            PublishEvent::Build(progress) => self.on_progress(reported, target, progress),
-            PublishEvent::Pushing { image } => {
-                (self.executor.on_event)(Event::Pushing { project: self.project.clone(), image });
-            }
-            PublishEvent::RetryingPush { image, error, delay } => {
-                let project = self.project.clone();
-                (self.executor.on_event)(Event::RetryingPush { project, image, error, delay });
-            }
-        };
-        let Self {
-            executor: Executor { registry, .. }, task: Task { repository, commit_seconds, .. }, ..
-        } = self;
-        let publication = Publication {
-            registry: *registry,
-            repository,
-            check,
-            created_seconds: *commit_seconds,
-            cache_to,
-        };
-        let published = builder.publish(request, &publication, &on_event).await?;
-        steps.add(target, &published.steps);
-        Ok(published.digest)
-    }
-
     /// Refuses an image in which files may be missing that a base image's triggers copy.
-    fn check_triggers(&self, variant: &TaskVariant, steps: &[Step]) -> Result<(), ExecuteError> {
+    pub(super) fn check_triggers(&self, variant: &TaskVariant, steps: &[Step]) -> Result<(), ExecuteError> {
         match triggers::unread_copy(self.task, variant, steps) {
             None => Ok(()),
             Some(UnreadCopy { step, line }) => {
@@ -316,7 +160,7 @@ impl<'b> ProjectBuild<'b, '_> {
     }
 
     /// The error of a builder, in terms of what was built.
-    fn explain(
+    pub(super) fn explain(
         &self,
         variant: &TaskVariant,
         error: ExecuteError,
@@ -344,7 +188,7 @@ impl<'b> ProjectBuild<'b, '_> {
     }
 
     /// The task's request for one platform, with every parent of ours pinned to its image of this very plan, and every folder to its.
-    fn request(&self, variant: &TaskVariant, folders: &FolderImages<'_>) -> BuildRequest {
+    pub(super) fn request(&self, variant: &TaskVariant, folders: &FolderImages<'_>) -> BuildRequest {
         let platform = variant.platform.as_ref();
         let pin = |reference: &str| match variant.folders.get(reference) {
             Some(folder) => folders.get(folder).cloned(),
@@ -384,26 +228,26 @@ impl<'b> ProjectBuild<'b, '_> {
         }
     }
 
-    fn on_progress(&self, steps: &Steps, target: Option<&StageName>, progress: Progress) {
+    pub(super) fn on_progress(&self, steps: &Steps, target: Option<&StageName>, progress: Progress) {
         if steps.is_news(target, &progress) {
             (self.executor.on_event)(Event::Progress { project: self.project.clone(), progress });
         }
     }
 
-    async fn tag(&self, digest: &ManifestDigest, tags: &[Tag]) -> Result<(), ExecuteError> {
+    pub(super) async fn tag(&self, digest: &ManifestDigest, tags: &[Tag]) -> Result<(), ExecuteError> {
         let tagged = self.executor.registry.tag(&self.task.repository, digest, tags).await;
         tagged.map_err(|source| self.tag_failed(source))
     }
 
-    fn tag_failed(&self, source: RegistryError) -> ExecuteError {
+    pub(super) fn tag_failed(&self, source: RegistryError) -> ExecuteError {
         ExecuteError::Tag { repository: self.task.repository.clone(), source }
     }
 
-    fn cache_tag(&self) -> Tag {
+    pub(super) fn cache_tag(&self) -> Tag {
         Tag::cache(&self.task.digest)
     }
 
-    fn built(&self, digest: ManifestDigest, count: StepCount) -> Outcome {
+    pub(super) fn built(&self, digest: ManifestDigest, count: StepCount) -> Outcome {
         let image = pinned(self.executor.registry, &self.task.repository, &self.cache_tag(), digest);
         let StepCount { all, cached } = count;
         Outcome::Built { image, of_platforms: BTreeMap::new(), digest, steps: all, cached_steps: cached }

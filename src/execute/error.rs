@@ -4,8 +4,7 @@ use std::error::Error as _;
 
 use thiserror::Error;
 
-use super::pool::LostBuilder;
-use super::report::Failure;
+use super::report::{Failure, LostBuilder};
 use crate::engine::EngineError;
 use crate::model::{ErrorKind, ImageRef, Platform, RepoPath, RepositoryName, StageName, Tag};
 use crate::registry::RegistryError;

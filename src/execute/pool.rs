@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use super::builder::{Builder, Publication, PublishEvent, Published};
 use super::error::ExecuteError;
+use super::report::LostBuilder;
 use crate::engine::{BuildRequest, EngineError, Progress};
 use crate::model::Platform;
 
@@ -47,13 +48,6 @@ struct State {
     running: usize,
     /// Why it is not used any more.
     lost: Option<String>,
-}
-
-/// A builder that is not used any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LostBuilder {
-    pub name: String,
-    pub reason: String,
 }
 
 /// A place at a builder, for as long as it is held.

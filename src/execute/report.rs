@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::pool::LostBuilder;
 use crate::engine::{InlineCacheFault, Progress};
 use crate::model::{
     ErrorKind, ImageRef, ManifestDigest, Platform, ProjectName, RepoPath, printable, printable_log,
@@ -210,6 +209,13 @@ impl Needed {
     pub(super) fn on(&self, platform: Option<&Platform>) -> &ImageRef {
         platform.and_then(|platform| self.of_platforms.get(platform)).unwrap_or(&self.image)
     }
+}
+
+/// A builder that is not used any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostBuilder {
+    pub name: String,
+    pub reason: String,
 }
 
 /// How it went with all jobs.

@@ -172,6 +172,7 @@ fn build_as_json_says_what_became_of_each_project() {
       "seconds": <time>,
       "seconds_saved": null,
       "inline_cache_fault": null,
+      "lost_builders": [],
       "record": "<prefix>/shop-builds:commit-<40 hex>"
     }
     [exit: 0]

@@ -74,6 +74,31 @@ fn a_daemon_behind_tls_is_reached_with_a_client_certificate_and_not_without() {
 }
 
 #[test]
+fn doctor_looks_at_each_builder() {
+    let (open, closed) = (bridge(), bridge());
+    closed.close();
+    let mut shop = one_project();
+    use_builders(&mut shop, &[format!("{};slots=2", open.endpoint()), closed.endpoint()]);
+
+    let answer = shop.world.run(["doctor", "--json"]);
+
+    assert_eq!(answer.exit, 1, "{answer}");
+    let report = answer.json();
+    let checks = report["checks"].as_array().unwrap();
+    let of = |subject: &str| -> Vec<(&str, &str)> {
+        let checks = checks.iter().filter(|check| check["subject"] == subject);
+        checks.map(|it| (it["state"].as_str().unwrap(), it["says"].as_str().unwrap())).collect()
+    };
+    let builders = of("builder");
+    assert_eq!((builders[0].0, builders[1].0), ("ok", "error"), "{report:#}");
+    assert!(
+        builders[0].1.contains("builds for linux/amd64") && builders[0].1.contains("2 slots"),
+        "{report:#}"
+    );
+    assert_eq!(of("engine")[0].0, "warning", "{report:#}");
+}
+
+#[test]
 fn a_failed_step_is_reported_as_by_an_engine() {
     let bridge = bridge();
     let failing = &[("api", "FROM chinampa/base:1\nRUN echo before; exit 7\n", "")];
