@@ -31,7 +31,7 @@ pub(super) struct Arguments {
     #[arg(short, long, value_name = "N", value_parser = at_least_one)]
     jobs: Option<NonZeroUsize>,
     /// How long a builder may make no progress before another one does its work [default: 10m].
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = at_least_a_second)]
     stall_timeout: Option<Duration>,
     /// Start no further build after the first failure.
     #[arg(long)]
@@ -188,6 +188,11 @@ fn add_hints(workspace: &Workspace, snapshot: &Snapshot<'_>, report: &mut BuildR
         ),
     };
     failure_hints::add(workspace, &findings, report);
+}
+
+fn at_least_a_second(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if duration < Duration::from_secs(1) { Err("at least `1s` is expected".to_owned()) } else { Ok(duration) }
 }
 
 pub(super) fn at_least_one(number: &str) -> Result<NonZeroUsize, &'static str> {

@@ -102,7 +102,7 @@ pub(super) async fn connect(
 
 /// An error and what led to it.
 fn in_one_line(error: &BuildKitError) -> String {
-    let causes = std::iter::successors(Some(error as &dyn StdError), |error| error.source());
+    let causes = std::iter::successors(Some(error as &dyn StdError), |error| StdError::source(*error));
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 

@@ -522,7 +522,6 @@ pub(super) fn workspace() -> Workspace {
         environments: BTreeMap::new(),
         terraform: AwsIdentity::default(),
         trust: None,
-        builders: Vec::new(),
         ci: config::CiConfig::default(),
         manifest_file: "projects.toml".to_owned(),
         lock: None,
