@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 
+use super::check::of_error;
 use super::engine_diagnosis::gibibytes;
 use super::repository_context::{RepositoryContext, Uncommitted};
 use super::{
-    CommandContext, aws_diagnosis, builders, engine_diagnosis, ensure_terraform, local, registries, wait_for,
+    CommandContext, account_diagnosis, builders, engine_diagnosis, ensure_terraform, local, registries, wait_for,
 };
 use crate::buildkit::{BuildKit, BuildKitError};
 use crate::ci::{Branch, Trust};
@@ -190,7 +191,7 @@ async fn remote(
             Err(error) => checks.push(of_error(&subject, error.into())),
         }
     }
-    checks.extend(aws_diagnosis::aws(command, workspace).await);
+    checks.extend(account_diagnosis::aws(command, workspace).await);
     checks.extend(terraform(command, snapshot, workspace));
     Ok(checks)
 }
@@ -316,8 +317,4 @@ fn terraform(command: &CommandContext, snapshot: &Snapshot<'_>, workspace: &Work
         }
         Err(error) => of_error("terraform", error),
     })
-}
-
-pub(super) fn of_error(subject: &str, error: Error) -> Check {
-    Check::of_error(subject, &error, error.hint())
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rustix::fs::statvfs;
 
 use super::CommandContext;
-use super::diagnosis::of_error;
+use super::check::of_error;
 use crate::docker::{Docker, DockerError, EngineInfo};
 use crate::engine::GarbageCollection;
 use crate::report::doctor::Check;

@@ -2,12 +2,13 @@
 //!
 //! Standard output is the answer, standard error status messages.
 
-mod aws_diagnosis;
+mod account_diagnosis;
 mod build;
 mod build_context;
 mod build_outputs;
 mod builders;
 mod changed;
+mod check;
 mod check_rebuild;
 mod ci;
 mod completions;

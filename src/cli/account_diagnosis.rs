@@ -1,7 +1,7 @@
 //! What `doctor` says of AWS: whose credentials each part of the manifest uses, and settings of accounts that cost time.
 
 use super::CommandContext;
-use super::diagnosis::of_error;
+use super::check::of_error;
 use crate::aws::{AwsError, Caller};
 use crate::config::{Ecr, RegistryKind};
 use crate::deploy;
