@@ -8,7 +8,8 @@ use super::check::of_error;
 use super::engine_diagnosis::gibibytes;
 use super::repository_context::{RepositoryContext, Uncommitted};
 use super::{
-    CommandContext, account_diagnosis, builders, engine_diagnosis, ensure_terraform, local, registries, wait_for,
+    CommandContext, account_diagnosis, builders, engine_diagnosis, ensure_terraform, local, registries,
+    wait_for,
 };
 use crate::buildkit::{BuildKit, BuildKitError};
 use crate::ci::{Branch, Trust};
