@@ -136,14 +136,13 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         let mut durations = context.durations(&observed);
         let slots = || execute::builders(&jobs).map(BuilderPool::limit);
         let parallelism = arguments.jobs.or_else(slots).unwrap_or_else(processors);
-        let schedule = Schedule { parallelism, fail_fast: arguments.fail_fast };
         let recorder = context.recorder(&plan, parallelism, arguments.files.logs.as_deref())?;
         let mut shard = shares.as_ref().map(|shares| context.shard(shares, cache, &plan, &observed));
         if let Some(shard) = &mut shard {
             shard.join().await?;
         }
-        let shard = shard.as_ref();
-        let execution = context.execute(cache, &jobs, schedule, &mut durations, &recorder, shard, &orderly);
+        let schedule = Schedule { parallelism, fail_fast: arguments.fail_fast, shard: shard.as_ref() };
+        let execution = context.execute(cache, &jobs, schedule, &mut durations, &recorder, &orderly);
         let mut report = execution.await;
         // What was built is there, whether that can be recorded or not: it is reported first.
         let recording = context.record(cache, &plan, &report, &observed.records, &durations.durations);

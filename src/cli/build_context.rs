@@ -53,9 +53,11 @@ pub(super) struct BuilderLimits {
 
 /// How builds run beside each other.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Schedule {
+pub(super) struct Schedule<'s> {
     pub(super) parallelism: NonZeroUsize,
     pub(super) fail_fast: bool,
+    /// What other jobs share the builds.
+    pub(super) shard: Option<&'s Shard<'s>>,
 }
 
 impl<'c> BuildContext<'c> {
@@ -194,10 +196,9 @@ impl<'c> BuildContext<'c> {
         &self,
         cache: &dyn Registry,
         jobs: &[Job],
-        schedule: Schedule,
+        schedule: Schedule<'_>,
         durations: &mut DurationsFile,
         recorder: &Recorder,
-        shard: Option<&Shard<'_>>,
         interruption: &Interruption,
     ) -> BuildReport {
         let CommandContext { output, environment, .. } = self.command;
@@ -211,7 +212,7 @@ impl<'c> BuildContext<'c> {
             parallelism: schedule.parallelism,
             fail_fast: schedule.fail_fast,
             durations: &durations_before,
-            shard,
+            shard: schedule.shard,
             on_event: &|event| {
                 recorder.on_event(&event);
                 display.on_event(&event);

@@ -50,6 +50,7 @@ mod repository_context;
 mod run;
 mod run_files;
 mod run_image;
+mod run_records;
 mod selection;
 mod setenv;
 mod shares;

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use super::repository_context::{RepositoryContext, Uncommitted};
-use super::run_image::FoundImage;
+use super::run_image::{self, FoundImage};
+use super::run_records::JobRecords;
 use super::signals::Signals;
 use super::{CommandContext, selection, wait_for};
 use crate::error::Error;
@@ -17,11 +18,11 @@ use crate::exit::Exit;
 use crate::git::{Download, Fetching, Snapshot, SubmoduleFetch};
 use crate::inputs::{self, InputFile};
 use crate::interruption::Interruption;
-use crate::model::{Fingerprint, InputDigest, ProjectName, RepoPath, Secret, Tag, Timestamp};
+use crate::model::{Fingerprint, InputDigest, ProjectName, RepoPath, Secret, Timestamp};
 use crate::observe::Zone;
 use crate::once::key::{Job, Subject};
 use crate::once::{self, Checkout, Ended, MAX_JUNIT_BYTES, Process};
-use crate::record::{JOB_ARTIFACT_TYPE, JobRecord};
+use crate::record::JobRecord;
 use crate::registry::Registry;
 use crate::report::job::{self as report, JobJson, JobOutcome};
 use crate::workspace::Workspace;
@@ -63,20 +64,20 @@ fn relative_file(path: &str) -> Result<RepoPath, &'static str> {
 }
 
 /// What a command is run for, and with what.
-pub(super) struct RunContext<'r> {
-    pub(super) command: &'r CommandContext,
-    pub(super) repo: &'r RepositoryContext,
-    pub(super) workspace: &'r Workspace,
-    pub(super) zone: Zone,
-    pub(super) project: &'r ProjectName,
+struct RunContext<'r> {
+    command: &'r CommandContext,
+    repo: &'r RepositoryContext,
+    workspace: &'r Workspace,
+    zone: Zone,
+    project: &'r ProjectName,
     /// The project's.
-    pub(super) digest: InputDigest,
+    digest: InputDigest,
     snapshot: &'r Snapshot<'r>,
     arguments: &'r Arguments,
     /// The project's inputs, and all declared files.
     files: Vec<InputFile>,
     declared: Vec<InputFile>,
-    pub(super) variables: BTreeMap<String, Option<Secret>>,
+    variables: BTreeMap<String, Option<Secret>>,
 }
 
 /// What a command that was run has left.
@@ -113,7 +114,7 @@ impl<'r> RunContext<'r> {
         let needed: BTreeSet<ProjectName> = needed.into_iter().cloned().collect();
         let mut files = inputs::files(workspace, &needed, snapshot, repo.repository.work_dir())?;
         let digest = inputs::digests(workspace, &files)[project];
-        let declared = declared(snapshot, &arguments.inputs)?;
+        let declared = selection::files(snapshot, &arguments.inputs)?;
         let mut files = files.remove(project).expect("it was asked for");
         files.extend(declared.iter().cloned());
         files.sort_by(|one, other| one.path.cmp(&other.path));
@@ -140,7 +141,11 @@ impl<'r> RunContext<'r> {
         let is_trusted = self.repo.trust.is_trusted();
         let cache = self.cache().await?;
         let image = match (arguments.in_image, &cache) {
-            (true, Some(cache)) => Some(self.image(&**cache).await?),
+            (true, Some(cache)) => {
+                let environment = &self.command.environment;
+                let of = (self.project, &self.digest);
+                Some(run_image::find(environment, &**cache, self.workspace, self.zone, of).await?)
+            }
             _ => None,
         };
         let subject = match &image {
@@ -149,7 +154,7 @@ impl<'r> RunContext<'r> {
         };
         let key = subject.map(|subject| self.key(subject));
         if let (Some(key), Some(cache), true) = (key, &cache, is_trusted)
-            && let Some(record) = self.find(&**cache, key).await
+            && let Some(record) = self.records(&**cache).find(key).await
         {
             if let Some(junit) = &record.junit {
                 self.write_junit(junit)?;
@@ -209,22 +214,8 @@ impl<'r> RunContext<'r> {
         &self.workspace.projects[self.project].config.path.value
     }
 
-    /// The record of the same job; a look-up that fails finds none.
-    async fn find(&self, cache: &dyn Registry, key: Fingerprint) -> Option<JobRecord> {
-        for zone in self.zone.readable() {
-            match cache.artifact(&zone.records(self.workspace), &Tag::run(&key)).await {
-                Ok(document) => {
-                    let record = document.and_then(|document| JobRecord::from_bytes(&document, key));
-                    if record.is_some() {
-                        return record;
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!("the command is run, as its record cannot be read: {error}");
-                }
-            }
-        }
-        None
+    fn records<'c>(&'c self, cache: &'c dyn Registry) -> JobRecords<'c> {
+        JobRecords { cache, workspace: self.workspace, zone: self.zone }
     }
 
     /// Records what passed, unless that must not be; returns why not.
@@ -252,14 +243,8 @@ impl<'r> RunContext<'r> {
             took: ran.took,
             junit: ran.junit.clone(),
         };
-        let repository = self.zone.records(self.workspace);
-        let written = async {
-            cache.ensure_repository(&repository).await?;
-            cache
-                .put_artifact(&repository, JOB_ARTIFACT_TYPE, record.to_bytes().into(), &[Tag::run(&key)])
-                .await
-        };
-        written.await.err().map(|error| format!("the cache cannot be written to: {error}"))
+        let written = self.records(cache).write(&record).await;
+        written.err().map(|error| format!("the cache cannot be written to: {error}"))
     }
 
     async fn run_in_image(&self, image: &FoundImage, interruption: &Interruption) -> Result<Ran, Error> {
@@ -334,21 +319,5 @@ impl<'r> RunContext<'r> {
         } else {
             output.status(&report::text(self.project, name, outcome));
         }
-    }
-}
-
-/// The files that patterns name, each of which has to name some.
-fn declared(snapshot: &Snapshot<'_>, patterns: &[String]) -> Result<Vec<InputFile>, Error> {
-    if patterns.is_empty() {
-        return Ok(Vec::new());
-    }
-    let patterns = selection::patterns(patterns)?;
-    let files = inputs::matching(snapshot, &patterns)?;
-    let names_none = |pattern: &&crate::patterns::Pattern| {
-        !pattern.is_negated() && !files.iter().any(|file| pattern.matches(&file.path))
-    };
-    match patterns.lines().iter().find(names_none) {
-        Some(pattern) => Err(Error::NoInput { pattern: pattern.text().to_owned() }),
-        None => Ok(files),
     }
 }

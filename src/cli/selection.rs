@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::ci::Directives;
 use crate::error::Error;
+use crate::git::Snapshot;
+use crate::inputs::{self, InputFile};
 use crate::model::ProjectName;
-use crate::patterns::{Patterns, PatternsError};
+use crate::patterns::{Pattern, Patterns, PatternsError};
 use crate::plan::Force;
 use crate::workspace::{Project, Workspace};
 
@@ -81,4 +83,19 @@ pub(super) fn patterns(patterns: &[String]) -> Result<Patterns, Error> {
         };
         Error::Pattern { pattern, source }
     })
+}
+
+/// The files that patterns name, each of which has to name some.
+pub(super) fn files(snapshot: &Snapshot<'_>, patterns: &[String]) -> Result<Vec<InputFile>, Error> {
+    if patterns.is_empty() {
+        return Ok(Vec::new());
+    }
+    let patterns = self::patterns(patterns)?;
+    let files = inputs::matching(snapshot, &patterns)?;
+    let names_none =
+        |pattern: &&Pattern| !pattern.is_negated() && !files.iter().any(|file| pattern.matches(&file.path));
+    match patterns.lines().iter().find(names_none) {
+        Some(pattern) => Err(Error::NoInput { pattern: pattern.text().to_owned() }),
+        None => Ok(files),
+    }
 }

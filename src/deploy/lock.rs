@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::lock_error::LockError;
 use crate::config::EnvironmentName;
 use crate::interruption::Interruption;
-use crate::lease::{Claim, ClaimId, Claims, Clock, Contest, Lease, RenewalError, Terms};
+use crate::lease::{Claim, ClaimId, Claims, Clock, Contest, Lapse, Lease, RenewalError, Terms};
 use crate::model::{CommitId, RepositoryName, Tag, Timestamp};
 use crate::registry::{Registry, RegistryError};
 
@@ -119,6 +119,7 @@ impl<'l> EnvironmentLock<'l> {
             id: request.id.clone(),
             lease: request.lease,
             renewal: request.lease / 15,
+            lapse: Lapse::Final,
         };
         let begun = clock.now();
         let mut is_told = false;

@@ -147,6 +147,9 @@ impl Executor<'_> {
             {
                 look = others.look(&progress);
             }
+            if stops_starting {
+                look = None;
+            }
             if running.is_empty() && look.is_none() {
                 break;
             }

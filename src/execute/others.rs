@@ -132,20 +132,24 @@ impl Executor<'_> {
                     None
                 }
             };
-            let (outcome, took) = match self.built_since(shard, project, task).await {
-                Some(digest) => (self.built_elsewhere(task, digest, None), Duration::ZERO),
-                None => match &lease {
-                    Some(lease) => lease.keep(self.outcome(project, task, &needs)).await,
+            let build = async {
+                let (outcome, took) = match self.built_since(shard, project, task).await {
+                    Some(digest) => (self.built_elsewhere(task, digest, None), Duration::ZERO),
                     None => self.outcome(project, task, &needs).await,
-                },
+                };
+                if let Some(ended) = Ended::of(&shard.by, &outcome) {
+                    shard.end(&subject, &ended).await;
+                }
+                finished(outcome, took)
             };
-            if let Some(ended) = Ended::of(&shard.by, &outcome) {
-                shard.end(&subject, &ended).await;
+            match lease {
+                None => build.await,
+                Some(lease) => {
+                    let step = lease.keep(build).await;
+                    shard.release(lease).await;
+                    step
+                }
             }
-            if let Some(lease) = lease {
-                shard.release(lease).await;
-            }
-            finished(outcome, took)
         })
     }
 

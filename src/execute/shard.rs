@@ -16,7 +16,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::ended::{Ended, How};
 use super::job::Task;
-use crate::lease::{Claim, ClaimId, Claims, Clock, Contest, Lease, Terms};
+use crate::lease::{Claim, ClaimId, Claims, Clock, Contest, Lapse, Lease, Terms};
 use crate::model::{Fingerprinter, ProjectName, RepositoryName, Tag, Timestamp, random_bits};
 use crate::registry::{Registry, RegistryError};
 
@@ -140,7 +140,7 @@ impl<'s> Shard<'s> {
     /// Makes sure that there is a place for claims, and removes what runs have left there that are long over.
     ///
     /// Where attempts share a name, each job notes that it has started. One that finds a note of its own is started again, and from then on
-    /// its run is the attempt of that number: what failed before is tried again.
+    /// its run is the attempt of that number: what failed before is retried.
     ///
     /// # Errors
     /// [`RegistryError`] when the repository can't be made or listed.
@@ -226,17 +226,31 @@ impl<'s> Shard<'s> {
         Ok(seen)
     }
 
-    /// Claims a subject. However it ends, a claim that isn't the only one is taken away.
+    /// Claims a subject. However it ends, a claim that isn't the only one is taken away. What goes wrong is tried once more, as documents
+    /// of others come and go.
     ///
     /// # Errors
     /// [`RegistryError`] when the registry can't be asked or written to.
     pub(super) async fn claim(&self, subject: &Subject) -> Result<Turn<'s>, RegistryError> {
+        match self.claim_once(subject).await {
+            Err(error) => {
+                tracing::debug!(%error, "a claim is made once more");
+                self.clock.sleep(jittered(CONTEST_PAUSE)).await;
+                self.claim_once(subject).await
+            }
+            turn => turn,
+        }
+    }
+
+    async fn claim_once(&self, subject: &Subject) -> Result<Turn<'s>, RegistryError> {
         let terms = Terms {
             commit: self.commit.clone(),
             by: self.by.clone(),
             id: self.id.clone(),
             lease: self.lease,
             renewal: self.lease / 5,
+            // At worst, two jobs build the same.
+            lapse: Lapse::Renewable,
         };
         let lease = Lease::announce(self.claims(subject), self.clock, &terms, self.clock.now()).await?;
         match self.contend(subject, &lease).await {
@@ -310,9 +324,16 @@ impl<'s> Shard<'s> {
 
     /// Removes documents, as long as the registry lets that be done.
     async fn remove(&self, tags: impl Iterator<Item = Tag>) {
-        let remove = async |tag: Tag| match self.registry.find(self.repository, &tag).await? {
-            Some(document) => self.registry.delete(self.repository, &document).await,
-            None => Ok(()),
+        let remove = async |tag: Tag| {
+            let document = match self.registry.find(self.repository, &tag).await? {
+                Some(document) => document,
+                // Some registries go on to list a tag whose document was deleted while others were.
+                None => {
+                    let (text, tags) = (tag.to_string().into(), std::slice::from_ref(&tag));
+                    self.registry.put_artifact(self.repository, JOINED_TYPE, text, tags).await?
+                }
+            };
+            self.registry.delete(self.repository, &document).await
         };
         let removed = stream::iter(tags.map(remove)).buffer_unordered(AT_ONCE).try_collect::<()>().await;
         if let Err(error) = removed {

@@ -2,6 +2,7 @@
 
 mod local;
 mod pool;
+mod shards;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};

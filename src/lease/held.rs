@@ -23,6 +23,16 @@ pub struct Terms {
     pub lease: Duration,
     /// How long after the last renewal the next one is due; at most half of the lease.
     pub renewal: Duration,
+    pub lapse: Lapse,
+}
+
+/// What it means that a claim was not renewed for half of its lease, as far as its holder is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lapse {
+    /// It is lost: somebody else may believe that it is.
+    Final,
+    /// It is renewed late, if it is still there.
+    Renewable,
 }
 
 /// Why a claim is held no longer, as far as is known here.
@@ -73,6 +83,7 @@ pub struct Lease<'l> {
     tag: Tag,
     claim: Claim,
     renewal: Duration,
+    lapse: Lapse,
     /// In milliseconds, by the clock.
     renewed: AtomicU64,
     /// What the claim's tag stands for. `None` until it was written.
@@ -111,6 +122,7 @@ impl<'l> Lease<'l> {
             clock,
             claim,
             renewal: terms.renewal,
+            lapse: terms.lapse,
             renewed: AtomicU64::new(now.as_millis()),
             document: Mutex::new(None),
             is_taken_away: AtomicBool::new(false),
@@ -170,6 +182,14 @@ impl<'l> Lease<'l> {
         Ok(())
     }
 
+    /// Whether it makes sense to renew the claim.
+    fn ensure_renewable(&self) -> Result<(), Loss> {
+        match (self.ensure_held(), self.lapse) {
+            (Err(Loss::Expired { .. }), Lapse::Renewable) => Ok(()),
+            (held, _) => held,
+        }
+    }
+
     /// Does the work and renews the claim meanwhile, as long as that can be done; work that depends on the claim asks
     /// [`Lease::ensure_held`] before each of its steps. No renewal is under way at the end.
     pub async fn keep<T>(&self, work: impl Future<Output = T>) -> T {
@@ -180,7 +200,7 @@ impl<'l> Lease<'l> {
                 value = &mut work => return value,
                 () = self.clock.sleep(self.renewal) => {}
             }
-            if self.ensure_held().is_err() {
+            if self.ensure_renewable().is_err() {
                 return work.await;
             }
             let mut renewal = std::pin::pin!(self.renew());
@@ -223,7 +243,7 @@ impl<'l> Lease<'l> {
     }
 
     async fn renew(&self) -> Result<(), RenewalError> {
-        self.ensure_held().map_err(RenewalError::Lost)?;
+        self.ensure_renewable().map_err(RenewalError::Lost)?;
         if self.claims.read(&self.tag).await?.is_none() {
             self.is_taken_away.store(true, Ordering::Relaxed);
             return Err(RenewalError::Lost(Loss::TakenAway));

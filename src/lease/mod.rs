@@ -17,4 +17,4 @@ mod held;
 pub use claim::{Claim, ClaimId, MIN_LEASE};
 pub use claims::Claims;
 pub use clock::{Clock, SystemClock};
-pub use held::{Contest, Lease, Loss, RenewalError, Terms};
+pub use held::{Contest, Lapse, Lease, Loss, RenewalError, Terms};

@@ -398,6 +398,7 @@ fn plan(base: Base) -> Plan {
             step(project_impact("pulled", &[], Vec::new()), Action::Reuse(reuse)),
             step(project_impact("api", &["lib"], reasons()), build(vec![Reason::NoImage])),
             step(project_impact("failed", &[], Vec::new()), build(vec![Reason::Forced])),
+            step(project_impact("elsewhere", &[], Vec::new()), build(vec![Reason::NoImage])),
             step(project_impact("blocked", &["failed"], Vec::new()), build(vec![Reason::NoImage])),
         ],
     }

@@ -62,6 +62,20 @@ impl Shop {
         self.get(name, &format!("blobs/{digest}"))
     }
 
+    /// Whether the registry has what a tag stands for: it may list one of which it has nothing any more.
+    pub(crate) fn has(&self, repository: &str, tag: &str) -> bool {
+        let (user, password) = (setting("REGISTRY_1_USER"), setting("REGISTRY_1_PASSWORD"));
+        self.world.write(".git/curl", format!("user = \"{user}:{password}\"\n"));
+        let login = self.world.file(".git/curl").display().to_string();
+        let url = format!("http://{}/v2/{}{repository}/manifests/{tag}", setting("REGISTRY_1"), self.prefix);
+        let accept = "Accept: application/vnd.oci.image.manifest.v1+json";
+        let status = ["-s", "-o", "/dev/null", "-w", "%{http_code}", "-H", accept, "--config", &login, &url];
+        let answer = Command::new("curl").args(status).output().unwrap();
+        let status = String::from_utf8_lossy(&answer.stdout).into_owned();
+        assert!(["200", "404"].contains(&&*status), "{url}: {status}");
+        status == "200"
+    }
+
     fn get(&self, name: &str, path: &str) -> Value {
         let repository = name.split_once('/').unwrap().1;
         let (user, password) = (setting("REGISTRY_1_USER"), setting("REGISTRY_1_PASSWORD"));

@@ -12,14 +12,16 @@ use crate::support::ecr_limits::EcrLimits;
 // issue 17
 #[tokio::test(flavor = "multi_thread")]
 async fn builds_need_what_the_policy_allows_and_nothing_else() {
-    let it = Accounts::new(Parts::default()).await;
+    let mut it = Accounts::new(Parts::default()).await;
+    it.shop.world.set("CHINAMPA_RUN", "7");
     it.attach(&["build"]);
 
     it.succeeds(&["build"]);
     it.succeeds(&["build"]);
     it.change();
     it.prepare(&["taint", "api"]);
-    it.succeeds(&["build"]);
+    it.succeeds(&["build", "--shard"]);
+    it.succeeds(&["run", "api", "--name", "test", "--", "true"]);
 
     it.check_used();
 }
@@ -102,8 +104,9 @@ async fn unprotected_and_untrusted_builds_need_what_their_policies_allow() {
     it.shop.world.git(["checkout", "-q", "-b", "topic"]);
     it.change();
 
+    it.shop.world.set("CHINAMPA_RUN", "7");
     it.attach(&["unprotected"]);
-    it.succeeds(&["build"]);
+    it.succeeds(&["build", "--shard"]);
     it.check_used();
     it.change();
     it.shop.world.set("CHINAMPA_TRUST", "untrusted");
