@@ -45,6 +45,12 @@ fn pull_request(shop: &Shop, system: System, change: impl FnOnce()) -> Event {
     Event::ForkPullRequest { head, merge }
 }
 
+/// Lets the Dockerfile of `lib` leave something in its cache mount.
+fn poison(shop: &Shop) {
+    let dockerfile = std::fs::read_to_string(shop.world.file("lib/Dockerfile")).unwrap();
+    shop.world.write("lib/Dockerfile", dockerfile.replace("test ! -e /c/f", "echo poison > /c/f"));
+}
+
 /// All machines have one engine, where the pull request may leave what it likes.
 fn circumstances(seed: u64) -> Circumstances {
     Circumstances { engine: Some(BedEngine::Current), ..Circumstances::calm(seed) }
@@ -60,8 +66,7 @@ fn a_pull_request_of_a_fork_changes_nothing_that_others_use(system: System) {
     assert_eq!(pushed.gate(system), Check::Green, "{pushed}");
     let before = digests(&shop);
     let poisoned = pull_request(&shop, system, || {
-        let dockerfile = std::fs::read_to_string(shop.world.file("lib/Dockerfile")).unwrap();
-        shop.world.write("lib/Dockerfile", dockerfile.replace("test ! -e /c/f", "echo poison > /c/f"));
+        poison(&shop);
         shop.world.write("api/Dockerfile", "FROM lib\nCOPY f /api\nRUN echo poison > /poison\n");
         let manifest = std::fs::read_to_string(shop.world.file("projects.toml")).unwrap();
         shop.world.write("projects.toml", manifest.replace("branch = \"main\"", "branch = \"**\"") + FORGED);
@@ -114,3 +119,22 @@ in_each_ci!(
     a_pull_request_of_a_fork_changes_nothing_that_others_use,
     a_pull_request_that_forges_the_variables_of_its_ci_is_refused
 );
+
+/// Otherwise the test above would show nothing.
+#[test]
+fn what_a_push_leaves_in_the_engine_reaches_later_builds() {
+    let (seed, system) = (seed(), System::GitLab);
+    let (shop, _) = monorepo().without_deployments().shop(system);
+    let site = site(&shop);
+    let push = |commit: String| {
+        site.update();
+        ci::run(system, &site, &Event::Push { commit }, circumstances(seed)).gate(system)
+    };
+    let harmless = std::fs::read_to_string(shop.world.file("lib/Dockerfile")).unwrap();
+    poison(&shop);
+    let poisoned = push(shop.world.commit());
+
+    let later = push(shop.world.write("lib/Dockerfile", harmless).commit());
+
+    assert_eq!((poisoned, later), (Check::Green, Check::Red));
+}
