@@ -53,6 +53,8 @@ pub struct ProjectConfig {
     pub tags: Vec<Tag>,
     /// Whether the image is ever promoted: base, test and tool images needn't be.
     pub is_deployed: bool,
+    /// Projects that are deployed before this one, besides those that it needs. Sorted by name, each once.
+    pub deploy_after: Vec<Located<ProjectName>>,
     pub terraform: TerraformSetting,
     /// What runs the image. Tasks that run once are first.
     pub services: Vec<ServiceConfig>,
@@ -125,6 +127,7 @@ impl ProjectConfig {
             hermetic,
             tags: _,
             is_deployed: _,
+            deploy_after: _,
             terraform: _,
             services: _,
             ci: _,

@@ -34,6 +34,7 @@ pub(super) const KEYS: &[&str] = &[
     "extra_inputs",
     "hermetic",
     "deploy",
+    "deploy_after",
     "tags",
     "terraform",
     "service",
@@ -64,7 +65,8 @@ pub(super) fn read(
     let repository = repository(&item, &fields, name.as_ref(), scope);
     let images = fields.item("images").map(|images| self::images(images, item.key(), scope));
     let external = fields.item("external").map(self::external);
-    let needs = fields.item("needs").map(|needs| self::needs(needs, item.key(), scope)).unwrap_or_default();
+    let listed_needs =
+        fields.item("needs").map(|listed| needs(listed, item.key(), scope)).unwrap_or_default();
     let platforms = match fields.item("platforms") {
         Some(item) => platforms(item, scope.cache),
         None => default_platforms(scope.cache),
@@ -78,6 +80,7 @@ pub(super) fn read(
     let hermetic = fields.item("hermetic").and_then(|item| item.flag()).unwrap_or(true);
     let tags = fields.item("tags").map(|item| sorted_once(item, tag)).unwrap_or_default();
     let is_deployed = fields.item("deploy").and_then(|item| item.flag()).unwrap_or(true);
+    let deploy_after = fields.item("deploy_after").map(|projects| needs(projects, item.key(), scope));
     let terraform = match fields.item("terraform") {
         None => Some(TerraformSetting::Default),
         Some(setting) => terraform(setting, &item, &folder.value, scope),
@@ -96,7 +99,7 @@ pub(super) fn read(
             repository: repository?,
             images: images.unwrap_or_default(),
             external: external.unwrap_or_default(),
-            needs,
+            needs: listed_needs,
             platforms,
             build_args: build_args.into_iter().map(|arg| arg.value).collect(),
             build_arg_lines,
@@ -107,6 +110,7 @@ pub(super) fn read(
             hermetic,
             tags,
             is_deployed,
+            deploy_after: deploy_after.unwrap_or_default(),
             terraform: terraform?,
             services,
             ci,

@@ -163,6 +163,7 @@ fn the_documented_example_is_read_whole() {
             ),
         ],
         is_deployed: true,
+        deploy_after: [],
         terraform: Folder(
             Located {
                 value: RepoPath(services/api/terraform),

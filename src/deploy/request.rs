@@ -92,7 +92,7 @@ impl DeployRequest {
         let deploy_tag = deploy_tag(name, choice.environment);
         let mut folders = terraform_folders(snapshot, workspace)?;
         let (mut built, mut projects) = (Vec::new(), Vec::new());
-        for (project, inputs) in workspace.graph.order().filter_map(|it| digests.get_key_value(it)) {
+        for (project, inputs) in workspace.deploy_order.iter().filter_map(|it| digests.get_key_value(it)) {
             if choice.named.is_some_and(|named| !named.contains(project)) {
                 continue;
             }

@@ -237,7 +237,7 @@ pub fn event(event: &DeployEvent) -> Option<String> {
             format!("waiting for another deployment: {}", printable(&holder.to_string()))
         }
         DeployEvent::Repository { repository, change } => format!("{repository}: {change}"),
-        DeployEvent::Promoted { project, image, copied } => promoted(project, image, copied),
+        DeployEvent::Promoted { project, image, copied } => return promoted(project, image, copied),
         DeployEvent::Terraform { project, event: TerraformEvent::Started { folder, step } } => {
             format!("{project}: terraform {step} in {folder}")
         }
@@ -248,18 +248,24 @@ pub fn event(event: &DeployEvent) -> Option<String> {
         DeployEvent::Service { project, event: ServiceEvent::Note(note) } => {
             format!("{project}: {}", printable(note))
         }
+        DeployEvent::Restarting { project, service } => {
+            let (verb, noun) = service_action(&service.service, false);
+            format!("{project}: {verb} the {noun}")
+        }
         DeployEvent::Planned { .. }
         | DeployEvent::Promoting { .. }
         | DeployEvent::Started { .. }
-        | DeployEvent::Restarting { .. }
         | DeployEvent::Finished { .. } => return None,
     })
 }
 
-fn promoted(project: &ProjectName, image: &ImageRef, copied: &Copied) -> String {
-    let Copied { blobs_sent, blobs_skipped, blobs_mounted, bytes_sent, .. } = copied;
-    format!(
-        "{project}: promoted {image}: {blobs_sent} blobs sent ({bytes_sent} bytes), {blobs_mounted} mounted, \
-         {blobs_skipped} there before"
-    )
+/// `None` for an image that was there.
+fn promoted(project: &ProjectName, image: &ImageRef, copied: &Copied) -> Option<String> {
+    let Copied { blobs_sent, blobs_skipped, blobs_mounted, bytes_sent, manifests_sent } = copied;
+    (*manifests_sent > 0).then(|| {
+        format!(
+            "{project}: promoted {image}: {blobs_sent} blobs sent ({bytes_sent} bytes), {blobs_mounted} mounted, \
+             {blobs_skipped} there before"
+        )
+    })
 }

@@ -528,6 +528,7 @@ pub(super) fn workspace() -> Workspace {
         lock: None,
         projects: projects.collect(),
         graph: graph(),
+        deploy_order: graph().order().cloned().collect(),
         rebuild_all: Patterns::default(),
     }
 }

@@ -65,6 +65,8 @@ pub struct Workspace {
     pub lock: Option<LockFile>,
     pub projects: BTreeMap<ProjectName, Project>,
     pub graph: ProjectGraph,
+    /// All projects in the order in which they are deployed: that of the graph, and that of `deploy_after`.
+    pub deploy_order: Vec<ProjectName>,
     /// Inputs of every project.
     pub rebuild_all: Patterns,
     /// Where build records are kept.

@@ -19,7 +19,7 @@ use crate::config::{
 use crate::dockerfile::Trigger;
 use crate::dockerignore::DockerIgnore;
 use crate::git::{Entry, EntryKind, GitError, Snapshot};
-use crate::graph::ProjectGraph;
+use crate::graph::{Cycle, ProjectGraph};
 use crate::model::{FileMode, ProjectName, RepoPath, RepositoryName};
 use crate::patterns::{Pattern, Patterns, PatternsError};
 
@@ -53,9 +53,14 @@ pub(super) fn workspace(
     let mut problems = reader.problems;
     problems.extend(lock_problems);
     problems.extend(found.iter().filter_map(|found| found.as_ref().err()).flatten().cloned());
-    let graph = graph(&manifest, &found, &file).map_err(|cycles| problems.extend(cycles));
+    let graph = graph(&manifest, &found, &file).and_then(|graph| {
+        let deploy_order = deploy_order(&manifest, &graph, &file)?;
+        Ok((graph, deploy_order))
+    });
+    let graph = graph.map_err(|cycles| problems.extend(cycles));
     let repositories = records.zip(taints).zip(claims);
-    let (Ok(graph), Some(((records, taints), claims)), true) = (graph, repositories, problems.is_empty())
+    let (Ok((graph, deploy_order)), Some(((records, taints), claims)), true) =
+        (graph, repositories, problems.is_empty())
     else {
         problems.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
         return Err(WorkspaceError::Invalid(ManifestErrors { problems, more: 0 }));
@@ -88,6 +93,7 @@ pub(super) fn workspace(
         lock,
         projects,
         graph,
+        deploy_order,
         rebuild_all,
         records,
         taints,
@@ -139,15 +145,36 @@ fn graph(
         let parents = found.as_ref().ok()?.variants.iter().flat_map(Variant::own_parents);
         Some((name, parents.map(|(_, project)| project).chain(listed)))
     });
-    ProjectGraph::new(needs).map_err(|cycles| {
-        let problem = |cycle: &crate::graph::Cycle| Problem {
-            file: file.to_owned(),
-            line: manifest.projects[&cycle.path[0]].line,
-            message: cycle.to_string(),
-            hint: None,
-        };
-        cycles.iter().map(problem).collect()
-    })
+    ProjectGraph::new(needs).map_err(|cycles| problems_of(cycles, manifest, file, ""))
+}
+
+/// All projects, each after what it needs and what `deploy_after` lists.
+fn deploy_order(
+    manifest: &Manifest,
+    graph: &ProjectGraph,
+    file: &str,
+) -> Result<Vec<ProjectName>, Vec<Problem>> {
+    if manifest.projects.values().all(|config| config.deploy_after.is_empty()) {
+        return Ok(graph.order().cloned().collect());
+    }
+    let earlier = manifest.projects.iter().map(|(name, config)| {
+        let listed = config.deploy_after.iter().map(|earlier| &earlier.value);
+        (name, graph.needs(name).into_iter().chain(listed).collect::<Vec<_>>())
+    });
+    let earlier: Vec<(&ProjectName, Vec<&ProjectName>)> = earlier.collect();
+    let graph = ProjectGraph::new(earlier.iter().map(|(name, earlier)| (*name, earlier.iter().copied())));
+    let graph = graph.map_err(|cycles| problems_of(cycles, manifest, file, "with `deploy_after`, "))?;
+    Ok(graph.order().cloned().collect())
+}
+
+fn problems_of(cycles: Vec<Cycle>, manifest: &Manifest, file: &str, before: &str) -> Vec<Problem> {
+    let problem = |cycle: Cycle| Problem {
+        file: file.to_owned(),
+        line: manifest.projects[&cycle.path[0]].line,
+        message: format!("{before}{cycle}"),
+        hint: None,
+    };
+    cycles.into_iter().map(problem).collect()
 }
 
 /// What a project's entry names; the entry itself is added when all are read.

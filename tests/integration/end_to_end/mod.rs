@@ -4,6 +4,7 @@ mod adoption;
 mod builders;
 mod commands;
 mod contexts;
+mod deploy_order;
 mod dockerfiles;
 mod engine_store;
 mod identity;

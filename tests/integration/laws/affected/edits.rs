@@ -453,6 +453,7 @@ fn key() -> impl Strategy<Value = (&'static str, Option<&'static str>)> {
         ("hermetic", &["false"]),
         ("patterns", &["'named.patterns'", "'Dockerfile.rebuild_patterns'", "'src/a.rs'"]),
         ("tags", &["['latest']"]),
+        ("deploy_after", &["['p1']"]),
         ("terraform", &["'tf'"]),
         ("service", &["{ kind = 'lambda', name = 'f' }"]),
     ];
