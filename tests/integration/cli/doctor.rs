@@ -227,10 +227,12 @@ fn what_the_document_says_is_what_the_text_says() {
     let shop = shop();
     shop.log_in("wrong");
 
-    let (text, document) = (shop.world.run(["doctor"]), checked(&shop.world));
+    let (text, document) = (shop.world.run(["doctor"]), checked(&shop.world).json());
 
-    assert_eq!(document.json()["schema"], "chinampa.doctor/1");
-    for check in document.json()["checks"].as_array().unwrap() {
+    assert_eq!(document["schema"], "chinampa.doctor/1");
+    let checks = document["checks"].as_array().unwrap().iter();
+    // How much is free changes from one run to the next.
+    for check in checks.filter(|check| check["subject"] != "disk") {
         assert!(text.stdout.contains(check["says"].as_str().unwrap()), "{check}");
     }
     assert!(text.stdout.contains("1 errors"), "{text}");
