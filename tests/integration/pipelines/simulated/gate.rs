@@ -3,7 +3,6 @@
 use super::in_each_ci;
 use super::monorepo::{Monorepo, job, planning, seed, site, some_of};
 use crate::support::ci::{self, Check, Circumstances, Event, System, Trouble};
-use crate::support::is_soak;
 use crate::support::shop::Shop;
 
 const TROUBLES: [Trouble; 4] = [Trouble::Lost, Trouble::Idle, Trouble::Skipped, Trouble::Cancels];
@@ -53,13 +52,13 @@ fn a_green_gate_means_that_all_images_are_there(system: System) {
     let monorepo =
         Monorepo::of(&[("lib", "FROM scratch\nCOPY f /lib\n"), ("api", "FROM lib\nCOPY f /api\n")])
             .without_deployments();
-    let troubles = TROUBLES.map(|trouble| (job(system, "lib"), trouble)).into_iter();
-    let of_planning = (planning(system).to_owned(), Trouble::Lost);
-    let all: Vec<_> = troubles.chain([of_planning]).collect();
+    let lib = job(system, "lib");
+    let others = [Trouble::Lost, Trouble::Skipped, Trouble::Cancels].map(|trouble| (lib.as_str(), trouble));
+    let others = others.into_iter().chain([(planning(system), Trouble::Lost)]);
     let mut greens = 0;
-    for (job, trouble) in some_of(system, all) {
+    for (job, trouble) in [(lib.as_str(), Trouble::Idle)].into_iter().chain(some_of(system, others)) {
         let (shop, commit) = monorepo.shop(system);
-        let circumstances = Circumstances::calm(seed).with(&job, trouble);
+        let circumstances = Circumstances::calm(seed).with(job, trouble);
         let event = Event::Push { commit: commit.clone() };
 
         let finished = ci::run(system, &site(&shop), &event, circumstances);
@@ -70,7 +69,7 @@ fn a_green_gate_means_that_all_images_are_there(system: System) {
             assert!(missing.is_empty() && is_recorded, "{job} {trouble:?}: {missing:?}\n{finished}");
         }
     }
-    assert!(greens > 0 || !is_soak(), "a job that did nothing is no reason to fail");
+    assert!(greens > 0, "a job that did nothing is no reason to fail");
 }
 
 in_each_ci!(the_gate_is_red_while_an_image_is_missing, a_green_gate_means_that_all_images_are_there);
