@@ -5,7 +5,6 @@ use std::time::Duration;
 use clap::Args;
 
 use super::build_context::{BuildContext, BuilderLimits, Schedule, processors};
-use super::builders::DEFAULT_STALL_TIMEOUT;
 use super::repository_context::{RepositoryContext, Uncommitted};
 use super::run_files::RunFiles;
 use super::selection;
@@ -30,9 +29,9 @@ pub(super) struct Arguments {
     /// Maximum number of projects built in parallel [default: the number of processors].
     #[arg(short, long, value_name = "N", value_parser = at_least_one)]
     jobs: Option<NonZeroUsize>,
-    /// How long a builder may make no progress before another one does its work [default: 10m].
-    #[arg(long, value_name = "DURATION", value_parser = at_least_a_second)]
-    stall_timeout: Option<Duration>,
+    /// How long a builder may make no progress before another one does its work.
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = at_least_a_second)]
+    stall_timeout: Duration,
     /// Start no further build after the first failure.
     #[arg(long)]
     fail_fast: bool,
@@ -124,10 +123,7 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
             }
         }
         let fetch = if arguments.fetch { SubmoduleFetch::Allowed } else { SubmoduleFetch::NotAsked };
-        let limits = BuilderLimits {
-            stall_timeout: arguments.stall_timeout.unwrap_or(DEFAULT_STALL_TIMEOUT),
-            jobs: arguments.jobs,
-        };
+        let limits = BuilderLimits { stall_timeout: arguments.stall_timeout, jobs: arguments.jobs };
         let jobs = context.prepare(cache, &plan, &observed, arguments.pull, fetch, limits).await?;
         if let Destination::Local(_) = context.destination {
             context.say_platforms(&jobs);

@@ -21,9 +21,6 @@ use crate::execute::{BuilderPool, LostBuilder, PoolMember};
 use crate::model::{Platform, TlsFiles};
 use crate::workspace::{self, ManifestSource, Workspace};
 
-/// How long a build may be without progress where nobody says.
-pub(super) const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(600);
-
 /// The builders that a trusted run uses; none where an engine builds.
 ///
 /// # Errors
