@@ -187,7 +187,7 @@ pub mod internals {
     pub mod registry {
         pub use crate::registry::{
             CredentialsSource, EngineStore, OciRegistry, Registry, RegistryError, RepositoryChange,
-            RetryPolicy, Storage,
+            RetryPolicy, Storage, UsedLogin,
         };
 
         pub mod copy {

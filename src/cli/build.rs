@@ -9,7 +9,7 @@ use super::repository_context::{RepositoryContext, Uncommitted};
 use super::run_files::RunFiles;
 use super::selection;
 use super::signals::Signals;
-use super::{CommandContext, build_outputs, registries, wait_for};
+use super::{CommandContext, build_outputs, registries, untracked, wait_for};
 use crate::deploy::Validated;
 use crate::error::Error;
 use crate::execute::{self, BuildReport, BuilderPool, Destination};
@@ -81,14 +81,14 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
     let repo = RepositoryContext::new(options, environment, Uncommitted::Included)?;
     let snapshot = repo.snapshot();
     let workspace = Workspace::read(&snapshot, &repo.source)?;
-    let selected = selection::selected(&workspace, &arguments.projects)?;
+    let selected = selection::selected(&repo, &workspace, &arguments.projects)?;
     let of_image_detail = arguments.imagedetail.as_deref().map(|file| {
-        let project = selection::only(&workspace, &arguments.projects)?;
+        let project = selection::only(&repo, &workspace, &arguments.projects)?;
         Ok::<_, Error>((file, project))
     });
     let of_image_detail = of_image_detail.transpose()?;
     let named = arguments.force.then_some(&*arguments.projects);
-    let force = selection::forced(&workspace, named, &repo.directives(&workspace)?)?;
+    let force = selection::forced(&repo, &workspace, named, &repo.directives(&workspace)?)?;
     let context = BuildContext::new(command, &repo, &snapshot, &workspace, arguments.local)?;
     let shares = arguments.shard.then(|| context.shares(arguments.force)).transpose()?;
     if !matches!(context.destination, Destination::Local(_)) {
@@ -108,10 +108,13 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         };
         let cache = &*cache;
         let plan = plan::make(&workspace.graph, &observed, workspace.settings.strategy, &force);
+        let untracked = untracked::find(command, &repo, &snapshot, &workspace, &selected)?;
         if arguments.dry_run {
+            untracked::say(command, &untracked);
             command.print(|| PlanJson::of_plan(&plan, &workspace), || text::plan(&plan, &workspace));
             return Ok(Exit::Done);
         }
+        untracked::say(command, &untracked);
         output.status(&text::base(plan.head, plan.is_dirty, &plan.base));
         context.say_what_is_not_written();
         if let Destination::Shared(_) = context.destination {

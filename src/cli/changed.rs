@@ -25,7 +25,7 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
         Some(base) => base,
         None => {
             let (manifest, _) = workspace::manifest(&snapshot, &repo.source)?;
-            repo.base_by_git(command, &manifest.workspace)?
+            repo.base_by_git(command, &manifest.workspace, &manifest.cache)?
         }
     };
 

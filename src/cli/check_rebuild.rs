@@ -2,14 +2,11 @@ use clap::Args;
 
 use super::CommandContext;
 use super::observations;
-use super::options::Options;
 use super::repository_context::{RepositoryContext, Uncommitted};
 use super::selection;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::model::{ProjectName, RepoPath};
 use crate::report::json::PlanJson;
-use crate::workspace::Workspace;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -22,8 +19,8 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
     let repo = RepositoryContext::new(options, environment, Uncommitted::Included)?;
     let mut offline = observations::offline(&repo, command)?;
     let project = match &arguments.project {
-        Some(name) => selection::project(&offline.workspace, name)?,
-        None => project_here(&repo, options, &offline.workspace)?,
+        Some(name) => selection::project(&repo, &offline.workspace, name)?,
+        None => selection::project_here(&repo, &offline.workspace)?,
     };
 
     offline.impact.projects.retain(|impact| impact.project == project);
@@ -39,24 +36,4 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
         output.stdout(&format!("{answer} {project}: {why}\n"));
     }
     Ok(if impact.is_affected { Exit::Done } else { Exit::No })
-}
-
-/// The project in whose folder the command was called.
-fn project_here(
-    repo: &RepositoryContext,
-    options: &Options,
-    workspace: &Workspace,
-) -> Result<ProjectName, Error> {
-    let read = |source| Error::Read { path: options.directory.clone(), source };
-    let here = options.directory.canonicalize().map_err(read)?;
-    let no_project = || Error::NoProjectHere { folder: here.display().to_string() };
-    let root = repo.repository.work_dir().ok_or_else(no_project)?.canonicalize().map_err(read)?;
-    let relative = here.strip_prefix(&root).map_err(|_| no_project())?;
-    let folder = RepoPath::new(relative.as_os_str().as_encoded_bytes()).map_err(|_| no_project())?;
-    let deepest = workspace
-        .projects
-        .iter()
-        .filter(|(_, project)| folder.is_within(&project.config.path.value))
-        .max_by_key(|(_, project)| project.config.path.value.components().count());
-    deepest.map(|(name, _)| name.clone()).ok_or_else(no_project)
 }

@@ -47,7 +47,7 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
     let repo = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
     let snapshot = repo.snapshot();
     let context = DeployContext::new(command, &repo, &snapshot)?;
-    let named = arguments.projects.iter().map(|name| selection::project(&context.workspace, name));
+    let named = arguments.projects.iter().map(|name| selection::project(&repo, &context.workspace, name));
     let named = named.collect::<Result<BTreeSet<ProjectName>, _>>()?;
     let request = context.request(&DeployChoice {
         environment: &arguments.environment,

@@ -7,7 +7,7 @@ use rustix::fs::statvfs;
 use super::CommandContext;
 use super::check::of_error;
 use crate::docker::{Docker, DockerError, EngineInfo};
-use crate::engine::GarbageCollection;
+use crate::engine::{GarbageCollection, InlineCacheFault};
 use crate::report::doctor::Check;
 
 /// Below this, an engine has hardly room for a build.
@@ -36,6 +36,7 @@ pub(super) async fn engine(command: &CommandContext, is_cache: bool) -> Vec<Chec
     let cache = if is_cache { "; it is the cache, so its images are this machine's alone" } else { "" };
     let says = format!("Docker {} ({}, {store}) at {address}{cache}", info.version, info.platform);
     let mut checks = vec![Check::ok("engine", says)];
+    checks.extend(inline_cache(&info, is_cache));
     let room = Room::of(&info);
     checks.extend(room.as_ref().map(Room::check));
     match GarbageCollection::of(&docker).await {
@@ -43,6 +44,13 @@ pub(super) async fn engine(command: &CommandContext, is_cache: bool) -> Vec<Chec
         Err(error) => tracing::debug!(%error, "the engine does not tell its garbage collection"),
     }
     checks
+}
+
+/// Whether the engine leaves inline cache out of images, where other machines would read it.
+fn inline_cache(info: &EngineInfo, is_cache: bool) -> Option<Check> {
+    let fault = InlineCacheFault::of(&info.version, info.api).filter(|_| !is_cache)?;
+    let says = format!("images get no inline cache, so other machines run all of their steps again: {fault}");
+    Some(Check::warning("layer cache", says).fix("build with Docker 23.0.1 or newer"))
 }
 
 /// Whether the engine keeps its build cache small.

@@ -5,12 +5,12 @@ use super::repository_context::{RepositoryContext, Uncommitted};
 use super::{registries, wait_for};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::model::{CommitId, ProjectName, Tag};
+use crate::model::{CommitId, ImageRef, ProjectName, Tag};
 use crate::observe::Zone;
 use crate::record::{BuildRecord, RecordError, RecordedImage};
 use crate::registry::Registry;
 use crate::report::images::{self, Images};
-use crate::workspace::Workspace;
+use crate::workspace::{Project, Workspace};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -19,6 +19,9 @@ pub(super) struct Arguments {
     commit: Option<String>,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Print the names that `build --local` and `watch` give to images in the engine; asks neither engine nor cache.
+    #[arg(long, conflicts_with = "commit")]
+    local: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -43,12 +46,17 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
     };
     let snapshot = repo.repository.snapshot(commit)?;
     let workspace = Workspace::read(&snapshot, &repo.source)?;
-    let zone = repo.zone(&snapshot, &workspace)?;
-    let found = wait_for(async {
-        let registry = registries::registry(&workspace.cache, environment).await?;
-        let record = record(&*registry, &workspace, zone, commit).await?;
-        Ok(record.map(|record| images(&*registry, &record)).transpose()?)
-    })?;
+    let found = match arguments.local {
+        true => Some(local(&workspace)),
+        false => {
+            let zone = repo.zone(&snapshot, &workspace)?;
+            wait_for(async {
+                let registry = registries::registry(&workspace.cache, environment).await?;
+                let record = record(&*registry, &workspace, zone, commit).await?;
+                Ok(record.map(|record| images(&*registry, &record)).transpose()?)
+            })?
+        }
+    };
 
     let format = if options.json { Format::Json } else { arguments.format };
     let exit = if found.is_some() { Exit::Done } else { Exit::No };
@@ -67,6 +75,14 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
         (Some(images), Format::Kustomize) => output.stdout(&images::kustomize(images)),
     }
     Ok(exit)
+}
+
+/// The names of local builds.
+fn local(workspace: &Workspace) -> Images {
+    let image = |(name, project): (&ProjectName, &Project)| {
+        (name.clone(), (ImageRef::local(&project.repository), None))
+    };
+    workspace.projects.iter().map(image).collect()
 }
 
 /// The commit's build record, from where this run reads them.
@@ -90,7 +106,7 @@ async fn record(
 fn images(registry: &dyn Registry, record: &BuildRecord) -> Result<Images, RecordError> {
     let image = |(project, recorded): (&ProjectName, &RecordedImage)| {
         let image = registry.image(&recorded.repository()?, &Tag::commit(&record.commit));
-        Ok((project.clone(), (image, recorded.image)))
+        Ok((project.clone(), (image, Some(recorded.image))))
     };
     record.projects.iter().map(image).collect()
 }

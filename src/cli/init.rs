@@ -57,7 +57,7 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
     let proposal = proposed?;
     let written = proposal.files();
     let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Write };
-    if mode == Mode::Write {
+    if mode == Mode::Write && !written.is_empty() {
         init::write(root, &written)?;
     }
 
@@ -68,7 +68,7 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
     } else {
         output.stdout(&initialised.to_string());
     }
-    if mode == Mode::Write {
+    if mode == Mode::Write && !written.is_empty() {
         output.status("read what was written, commit it, then `chinampa plan`");
     }
     Ok(Exit::Done)

@@ -21,7 +21,7 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
     let repo = RepositoryContext::new(options, environment, Uncommitted::Included)?;
     let snapshot = repo.snapshot();
     let workspace = Workspace::read(&snapshot, &repo.source)?;
-    let project = selection::project(&workspace, &arguments.project)?;
+    let project = selection::project(&repo, &workspace, &arguments.project)?;
     let inputs = inputs::list(&workspace, &project, &snapshot, repo.repository.work_dir())
         .map_err(ObserveError::from)?;
 

@@ -61,7 +61,10 @@ fn look(
     let workspace = Workspace::read_unlocked(&snapshot, &repo.source)?;
     let selected: BTreeSet<ProjectName> = match names {
         [] => workspace.projects.keys().cloned().collect(),
-        names => names.iter().map(|name| selection::project(&workspace, name)).collect::<Result<_, _>>()?,
+        names => {
+            let projects = names.iter().map(|name| selection::project(repo, &workspace, name));
+            projects.collect::<Result<_, _>>()?
+        }
     };
     let found = lint::check(&workspace, &selected, &snapshot)?;
     then(&workspace, found, &snapshot)?;

@@ -63,6 +63,7 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 mod unlock;
+mod untracked;
 mod watch;
 mod why;
 

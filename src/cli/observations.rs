@@ -6,7 +6,7 @@ use super::CommandContext;
 use super::environment::Environment;
 use super::options::Options;
 use super::repository_context::RepositoryContext;
-use crate::config::Workspace as Settings;
+use crate::config::{RegistryConfig, RegistryKind, Workspace as Settings};
 use crate::error::Error;
 use crate::git::Snapshot;
 use crate::model::{CommitId, ProjectName};
@@ -62,10 +62,16 @@ impl RepositoryContext {
         Ok(observe::base(&self.repository, request)?)
     }
 
-    /// Finds the base without asking a registry, and says so where a build record would have come first.
-    pub(super) fn base_by_git(&self, command: &CommandContext, settings: &Settings) -> Result<Base, Error> {
-        let found = self.base(&command.options, &command.environment, settings, &Records::NotAsked)?;
-        if found.records_might_say_more {
+    /// Finds the base without asking a registry, and says so where a build record of one would have come first.
+    pub(super) fn base_by_git(
+        &self,
+        command: &CommandContext,
+        settings: &Settings,
+        cache: &RegistryConfig,
+    ) -> Result<Base, Error> {
+        let CommandContext { options, environment, .. } = command;
+        let found = self.base(options, environment, settings, &Records::NotAsked)?;
+        if found.records_might_say_more && cache.kind != RegistryKind::Engine {
             command.output.status(
                 "no registry is asked here: a build record, which `plan` looks for, might name a nearer base",
             );
@@ -112,7 +118,7 @@ pub(super) struct Offline {
 
 /// Looks at all projects by git alone and says on which base.
 pub(super) fn offline(repo: &RepositoryContext, command: &CommandContext) -> Result<Offline, Error> {
-    offline_since(repo, command, |workspace| repo.base_by_git(command, &workspace.settings))
+    offline_since(repo, command, |workspace| repo.base_by_git(command, &workspace.settings, &workspace.cache))
 }
 
 /// The same since the base that `base` finds.

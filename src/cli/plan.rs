@@ -6,7 +6,7 @@ use super::external_registries::ExternalRegistries;
 use super::observations::CacheToRead;
 use super::repository_context::{RepositoryContext, Uncommitted};
 use super::selection;
-use super::{CommandContext, registries, wait_for};
+use super::{CommandContext, registries, untracked, wait_for};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::ProjectName;
@@ -38,13 +38,14 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
     let repo = RepositoryContext::new(options, environment, Uncommitted::Included)?;
     let snapshot = repo.snapshot();
     let workspace = Workspace::read(&snapshot, &repo.source)?;
-    let selected = selection::selected(&workspace, &arguments.projects)?;
+    let selected = selection::selected(&repo, &workspace, &arguments.projects)?;
     if arguments.check_locked {
         return check_locked(command, &repo, &workspace, &selected);
     }
     workspace.check_platforms(&selected)?;
+    untracked::say(command, &untracked::find(command, &repo, &snapshot, &workspace, &selected)?);
     if arguments.offline {
-        let base = repo.base_by_git(command, &workspace.settings)?;
+        let base = repo.base_by_git(command, &workspace.settings, &workspace.cache)?;
         let request = repo.request(&snapshot, &workspace);
         let changes = observe::changes(request, base)?;
         let digests = if arguments.digests { Some(observe::digests(request, &selected)?) } else { None };

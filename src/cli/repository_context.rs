@@ -1,6 +1,7 @@
 //! The repository, the tree that is looked at, and where its manifest comes from.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::deployed_base::DeployedBase;
 use super::environment::Environment;
@@ -9,13 +10,17 @@ use crate::ci::{Branch, CheckedOut, CommitContext, Directives, Trust};
 use crate::config::Directive;
 use crate::error::Error;
 use crate::git::{Filters, GitError, Head, Repository, Snapshot};
-use crate::model::ObjectId;
+use crate::model::{ObjectId, RepoPath};
 use crate::observe::{self, Missing, Zone};
 use crate::workspace::{ManifestSource, Workspace};
 
 /// What a command looks at.
 pub(super) struct RepositoryContext {
     pub(super) repository: Repository,
+    /// The folder that the command runs in.
+    pub(super) directory: PathBuf,
+    /// The same from the root of the work tree; `None` outside of it.
+    pub(super) folder: Option<RepoPath>,
     pub(super) head: Head,
     /// What the environment says about the head.
     pub(super) context: CommitContext,
@@ -23,6 +28,8 @@ pub(super) struct RepositoryContext {
     /// The tree of the head, or of the work tree.
     pub(super) tree: ObjectId,
     pub(super) is_dirty: bool,
+    /// Whether the tree is that of the work tree.
+    pub(super) is_of_work_tree: bool,
     pub(super) source: ManifestSource,
     /// Where `--base` names what an environment runs.
     pub(super) deployed_base: Option<DeployedBase>,
@@ -46,6 +53,12 @@ pub(super) fn repository(options: &Options, environment: &Environment) -> Result
     })
 }
 
+/// A folder from the root of the work tree that it is in.
+fn folder(directory: &Path, repository: &Repository) -> Option<RepoPath> {
+    let root = repository.work_dir()?.canonicalize().ok()?;
+    RepoPath::new(directory.strip_prefix(root).ok()?.as_os_str().as_encoded_bytes()).ok()
+}
+
 impl RepositoryContext {
     pub(super) fn new(
         options: &Options,
@@ -53,6 +66,9 @@ impl RepositoryContext {
         uncommitted: Uncommitted,
     ) -> Result<Self, Error> {
         let repository = repository(options, environment)?;
+        let read = |source| Error::Read { path: options.directory.clone(), source };
+        let directory = options.directory.canonicalize().map_err(read)?;
+        let folder = folder(&directory, &repository);
         let mut head = match &options.head {
             Some(revision) => Head { commit: repository.commit(revision)?, branch: None },
             None => repository.head()?,
@@ -63,7 +79,8 @@ impl RepositoryContext {
         let mut tree = repository.snapshot(head.commit)?.tree();
         let mut is_dirty = false;
         let has_work_tree = options.head.is_none() && repository.work_dir().is_some();
-        if uncommitted == Uncommitted::Included && has_work_tree {
+        let is_of_work_tree = uncommitted == Uncommitted::Included && has_work_tree;
+        if is_of_work_tree {
             let filters = if trust.is_trusted() { Filters::Run } else { Filters::NotRun };
             let work_tree = repository.snapshot_of_work_tree(head.commit, filters)?;
             (tree, is_dirty) = (work_tree.tree, work_tree.is_dirty);
@@ -75,7 +92,19 @@ impl RepositoryContext {
                 text: fs::read(path).map_err(|source| Error::Read { path: path.clone(), source })?,
             },
         };
-        let mut repo = Self { repository, head, context, trust, tree, is_dirty, source, deployed_base: None };
+        let mut repo = Self {
+            repository,
+            directory,
+            folder,
+            head,
+            context,
+            trust,
+            tree,
+            is_dirty,
+            is_of_work_tree,
+            source,
+            deployed_base: None,
+        };
         if let Some(revision) = &options.base {
             let workspace = || Ok(Workspace::read(&repo.snapshot(), &repo.source)?);
             repo.deployed_base = DeployedBase::read(revision, workspace, environment)?;

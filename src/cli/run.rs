@@ -92,7 +92,7 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
     let repo = RepositoryContext::new(options, environment, Uncommitted::Included)?;
     let snapshot = repo.snapshot();
     let workspace = Workspace::read(&snapshot, &repo.source)?;
-    let project = selection::project(&workspace, &arguments.project)?;
+    let project = selection::project(&repo, &workspace, &arguments.project)?;
     let context = RunContext::new(command, &repo, &snapshot, &workspace, &project, arguments)?;
     if arguments.junit.is_some() && repo.repository.work_dir().is_none() {
         return Err(Error::NoWorkTree);

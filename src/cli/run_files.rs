@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::build_context::BuildContext;
 use crate::error::Error;
-use crate::execute::BuildReport;
+use crate::execute::{BuildReport, Destination};
 use crate::plan::Plan;
 use crate::report::{html, trace};
 use crate::runs::{Project, Recorder, Run, Start, Store, read_tail};
@@ -56,6 +56,7 @@ impl BuildContext<'_> {
             workspace: self.workspace.settings.name.as_str(),
             branch: self.repo.context.branch_name(),
             is_trusted: self.repo.trust.is_trusted(),
+            is_local: matches!(self.destination, Destination::Local(_)),
             slots: parallelism.get(),
         };
         Ok(Recorder::new(&start, &self.store(), named)?)
@@ -67,15 +68,14 @@ impl BuildContext<'_> {
     }
 }
 
-/// The page of a run, compared with the one before it; `log` names the file with the log of a project.
+/// The page of a run, compared with the one before it of the same kind and projects; `log` names the file with the log of a project.
 pub(super) fn page(
     run: &Run,
     store: &Store,
     log: &dyn Fn(&Project) -> Option<PathBuf>,
 ) -> Result<String, Error> {
     // An untrusted run says nothing about others.
-    let is_comparable =
-        |other: &Run| other.seconds.is_some() && other.trusted && other.workspace == run.workspace;
+    let is_comparable = |other: &Run| other.seconds.is_some() && other.trusted && other.is_alike(run);
     let before = match run.number {
         Some(number) => store.newest(Some(number), |kept| is_comparable(&kept.run))?,
         None => None,

@@ -1,23 +1,29 @@
 //! The projects, and the patterns, that a command is asked about.
 
 use std::collections::BTreeSet;
+use std::path::{Component, Path};
 
+use super::repository_context::RepositoryContext;
 use crate::ci::Directives;
 use crate::error::Error;
 use crate::git::Snapshot;
 use crate::inputs::{self, InputFile};
-use crate::model::ProjectName;
+use crate::model::{ProjectName, RepoPath};
 use crate::patterns::{Pattern, Patterns, PatternsError};
 use crate::plan::Force;
 use crate::workspace::{Project, Workspace};
 
 /// The named projects and what they need; all when none is named.
-pub(super) fn selected(workspace: &Workspace, names: &[String]) -> Result<BTreeSet<ProjectName>, Error> {
+pub(super) fn selected(
+    repo: &RepositoryContext,
+    workspace: &Workspace,
+    names: &[String],
+) -> Result<BTreeSet<ProjectName>, Error> {
     if names.is_empty() {
         return Ok(workspace.projects.keys().cloned().collect());
     }
     let named: Vec<ProjectName> =
-        names.iter().map(|name| project(workspace, name)).collect::<Result<_, _>>()?;
+        names.iter().map(|name| project(repo, workspace, name)).collect::<Result<_, _>>()?;
     Ok(workspace.graph.with_needs(&named).into_iter().cloned().collect())
 }
 
@@ -25,19 +31,34 @@ pub(super) fn selected(workspace: &Workspace, names: &[String]) -> Result<BTreeS
 ///
 /// # Errors
 /// [`Error::ImageDetail`] when there are others.
-pub(super) fn only(workspace: &Workspace, names: &[String]) -> Result<ProjectName, Error> {
+pub(super) fn only(
+    repo: &RepositoryContext,
+    workspace: &Workspace,
+    names: &[String],
+) -> Result<ProjectName, Error> {
     match (names, workspace.projects.len()) {
-        ([name], _) => project(workspace, name),
+        ([name], _) => project(repo, workspace, name),
         ([], 1) => Ok(workspace.projects.keys().next().expect("it has one").clone()),
         ([], projects) => Err(Error::ImageDetail { projects }),
         (names, _) => Err(Error::ImageDetail { projects: names.len() }),
     }
 }
 
-/// Finds a project by the name that a person typed.
-pub(super) fn project(workspace: &Workspace, name: &str) -> Result<ProjectName, Error> {
-    let known = name.parse::<ProjectName>().ok().filter(|name| workspace.projects.contains_key(name));
-    known.ok_or_else(|| Error::UnknownProject {
+/// Finds a project by the name that a person typed, or by the path of its folder from where the command runs: `.` is the
+/// project whose folder that is in.
+pub(super) fn project(
+    repo: &RepositoryContext,
+    workspace: &Workspace,
+    name: &str,
+) -> Result<ProjectName, Error> {
+    let named = name.parse::<ProjectName>().ok().filter(|name| workspace.projects.contains_key(name));
+    if let Some(name) = named {
+        return Ok(name);
+    }
+    if name == "." {
+        return project_here(repo, workspace);
+    }
+    of_folder(repo, workspace, name).ok_or_else(|| Error::UnknownProject {
         name: name.to_owned(),
         similar: workspace
             .projects
@@ -49,9 +70,47 @@ pub(super) fn project(workspace: &Workspace, name: &str) -> Result<ProjectName, 
     })
 }
 
+/// The project whose folder the command runs in, or in a folder of it.
+///
+/// # Errors
+/// [`Error::NoProjectHere`] when there is none.
+pub(super) fn project_here(repo: &RepositoryContext, workspace: &Workspace) -> Result<ProjectName, Error> {
+    let around = |folder: &RepoPath| {
+        let projects = workspace.projects.iter();
+        let deepest = projects
+            .filter(|(_, project)| folder.is_within(&project.config.path.value))
+            .max_by_key(|(_, project)| project.config.path.value.components().count());
+        deepest.map(|(name, _)| name.clone())
+    };
+    let no_project = || Error::NoProjectHere { folder: repo.directory.display().to_string() };
+    repo.folder.as_ref().and_then(around).ok_or_else(no_project)
+}
+
+/// The only project in this folder.
+fn of_folder(repo: &RepositoryContext, workspace: &Workspace, folder: &str) -> Option<ProjectName> {
+    let mut path = repo.folder.as_ref()?.to_os_path();
+    for component in Path::new(folder).components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                if !path.pop() {
+                    return None;
+                }
+            }
+            Component::Normal(name) => path.push(name),
+            Component::RootDir | Component::Prefix(_) => return None,
+        }
+    }
+    let folder = RepoPath::new(path.as_os_str().as_encoded_bytes()).ok()?;
+    let mut projects = workspace.projects.iter().filter(|(_, project)| project.config.path.value == folder);
+    let (name, _) = projects.next()?;
+    projects.next().is_none().then(|| name.clone())
+}
+
 /// The projects that are built whatever the cache has: with `--force` the named ones without their dependencies, all when none is
 /// named. A commit's message can ask for the same.
 pub(super) fn forced(
+    repo: &RepositoryContext,
     workspace: &Workspace,
     names: Option<&[String]>,
     directives: &Directives,
@@ -59,7 +118,7 @@ pub(super) fn forced(
     if directives.rebuild_all || names.is_some_and(<[String]>::is_empty) {
         return Ok(Force::Only(workspace.projects.keys().cloned().collect()));
     }
-    let named = names.unwrap_or_default().iter().map(|name| project(workspace, name));
+    let named = names.unwrap_or_default().iter().map(|name| project(repo, workspace, name));
     let mut forced = named.collect::<Result<BTreeSet<ProjectName>, _>>()?;
     for repository in &directives.rebuild {
         let built_to = |project: &Project| project.config.repository.as_str() == repository;

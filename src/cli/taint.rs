@@ -35,7 +35,7 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments, taint: Taint)
     environment.check_trust("write to the cache")?;
     let repo = RepositoryContext::new(options, environment, Uncommitted::LeftOut)?;
     let workspace = Workspace::read(&repo.snapshot(), &repo.source)?;
-    let projects = arguments.projects.iter().map(|name| selection::project(&workspace, name));
+    let projects = arguments.projects.iter().map(|name| selection::project(&repo, &workspace, name));
     let projects = projects.collect::<Result<Vec<_>, _>>()?;
     wait_for(async {
         let registry = registries::registry(&workspace.cache, environment).await?;
@@ -57,10 +57,12 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments, taint: Taint)
                     output.status(&format!("`{name}` is tainted: the next build builds it"));
                 }
                 Taint::TakeAway => {
-                    for tag in there.iter().filter(|tag| tag.is_taint_of(name)) {
+                    let taints: Vec<&Tag> = there.iter().filter(|tag| tag.is_taint_of(name)).collect();
+                    for tag in &taints {
                         registry.untag(repository, tag).await?;
                     }
-                    output.status(&format!("`{name}` is not tainted"));
+                    let state = if taints.is_empty() { "was not" } else { "is no longer" };
+                    output.status(&format!("`{name}` {state} tainted"));
                 }
             }
         }

@@ -9,9 +9,10 @@ use clap::Args;
 
 use super::repository_context::{RepositoryContext, Uncommitted};
 use super::signals::Signals;
-use super::{CommandContext, build, selection, wait_for};
+use super::{CommandContext, build, selection, untracked, wait_for};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::inputs::UntrackedInput;
 use crate::model::{ImageRef, InputDigest, ProjectName};
 use crate::observe;
 use crate::report::images;
@@ -33,9 +34,16 @@ pub(super) struct Arguments {
     program: Vec<OsString>,
 }
 
-/// What the images of a work tree are made of, and what they are called.
-#[derive(PartialEq, Eq)]
+/// What matters of a work tree.
 struct State {
+    built: Built,
+    /// Files that are not built because git does not track them.
+    untracked: Vec<UntrackedInput>,
+}
+
+/// What is built of a state, and what its images are called.
+#[derive(PartialEq, Eq)]
+struct Built {
     digests: BTreeMap<ProjectName, InputDigest>,
     /// By the variable that names it to the program.
     images: BTreeMap<String, ImageRef>,
@@ -58,13 +66,13 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
     loop {
         let mut program = None;
         match build::run(command, signals, &build) {
-            Ok(Exit::Done) => program = start(command, arguments, &state.images)?,
+            Ok(Exit::Done) => program = start(command, arguments, &state.built.images)?,
             Ok(Exit::Interrupted) => return Ok(Exit::Interrupted),
             // Its report is complete.
             Ok(_) => {}
             Err(error) => output.error(&error),
         }
-        let next = wait_for(wait(command, signals, arguments, &mut files, program.as_mut(), &state))?;
+        let next = wait_for(wait(command, signals, arguments, &mut files, program.as_mut(), &mut state))?;
         if let Some(program) = program {
             program.end()?;
         }
@@ -82,7 +90,7 @@ async fn wait(
     arguments: &Arguments,
     files: &mut WatchedFiles,
     mut program: Option<&mut Program>,
-    known: &State,
+    known: &mut State,
 ) -> Result<Next, Error> {
     let output = &command.output;
     let orderly = signals.orderly().map_err(Error::Start)?;
@@ -103,7 +111,13 @@ async fn wait(
             changed = files.changed() => changed?,
         };
         match State::read(command, &arguments.projects) {
-            Ok(state) if state == *known => {}
+            Ok(state) if state.built == known.built => {
+                // Whoever saved a new file waits for it to be built.
+                if state.untracked != known.untracked {
+                    untracked::say(command, &state.untracked);
+                }
+                *known = state;
+            }
             Ok(state) => {
                 output.status(&format!("changed: {}", named(&changed)));
                 return Ok(Next::Build(state));
@@ -119,14 +133,15 @@ impl State {
         let repo = RepositoryContext::new(&command.options, &command.environment, Uncommitted::Included)?;
         let snapshot = repo.snapshot();
         let workspace = Workspace::read(&snapshot, &repo.source)?;
-        let selected = selection::selected(&workspace, projects)?;
+        let selected = selection::selected(&repo, &workspace, projects)?;
         let digests = observe::digests(repo.request(&snapshot, &workspace), &selected)?;
         let digests: BTreeMap<_, _> =
             digests.into_iter().map(|(project, (digest, _))| (project, digest)).collect();
         let local = |project: &ProjectName| ImageRef::local(&workspace.projects[project].repository);
         let images = images::variables(digests.keys().map(|project| (project, local(project))))
             .map_err(|same| Error::SameVariable { variable: same.variable, projects: same.projects })?;
-        Ok(Self { digests, images })
+        let untracked = untracked::find(command, &repo, &snapshot, &workspace, &selected)?;
+        Ok(Self { built: Built { digests, images }, untracked })
     }
 }
 

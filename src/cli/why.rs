@@ -31,7 +31,7 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
         None => observations::offline(&repo, command)?,
         Some(against) => offline_against(&repo, command, against, &arguments.project)?,
     };
-    let project = selection::project(&offline.workspace, &arguments.project)?;
+    let project = selection::project(&repo, &offline.workspace, &arguments.project)?;
     let is_affected = offline.impact.project(&project).is_some_and(|project| project.is_affected);
     if arguments.not && !is_affected {
         let near_misses = NearMisses::new(&offline.workspace, &offline.changes.files, &project);
@@ -64,7 +64,7 @@ fn offline_against(
         let read = || Ok(Workspace::read(&repo.snapshot(), &repo.source)?);
         match DeployedBase::read(against, read, &command.environment)? {
             Some(deployed) => {
-                let project = selection::project(workspace, project)?;
+                let project = selection::project(repo, workspace, project)?;
                 deployed.base(&repo.repository, Some(&project), missing)
             }
             None if command.options.base.is_some() => {

@@ -78,7 +78,7 @@ impl WorkspaceName {
     /// all repositories of a machine.
     ///
     /// A name that Docker would take for that of a host gets another one before it.
-    pub(super) fn engine_prefix(&self) -> String {
+    pub(crate) fn engine_prefix(&self) -> String {
         let is_host = self.0.contains('.') || self.0 == "localhost";
         if is_host { format!("chinampa/{}/", self.0) } else { format!("{}/", self.0) }
     }

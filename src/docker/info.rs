@@ -9,6 +9,8 @@ use super::{Docker, DockerError};
 pub struct EngineInfo {
     /// Such as `20.10.24`.
     pub version: String,
+    /// The API that is spoken with it, such as 1.41.
+    pub api: (usize, usize),
     /// Such as `linux/amd64`.
     pub platform: String,
     /// Such as `overlay2`.
@@ -33,6 +35,7 @@ impl Docker {
             |pair: &Vec<String>| pair.iter().any(|text| text.starts_with(CONTAINERD_DRIVER_TYPE));
         Ok(EngineInfo {
             version: version.engine,
+            api: self.api(),
             platform: version.platform,
             storage_driver: info.driver.unwrap_or_default(),
             has_containerd_store: status.iter().any(is_containerd),

@@ -439,7 +439,7 @@ fn each_variant_of_a_registry_has_its_kind() {
         CredentialsError::Aws(unexpected()) => Environment,
     ]);
     check!("registry/error.rs", RegistryError, [
-        RegistryError::Denied { image: image(), answer: answer() } => Environment,
+        RegistryError::Denied { image: image(), answer: answer(), login: crate::registry::UsedLogin::Other } => Environment,
         RegistryError::Throttled { image: image(), answer: answer(), retry_after: None } => Environment,
         RegistryError::Limit { image: image(), answer: answer() } => Environment,
         RegistryError::ImmutableTag { image: image(), answer: answer() } => Environment,

@@ -76,6 +76,11 @@ impl Handle {
         index.write_tree_to(&self.0)
     }
 
+    /// Whether a file is ignored, by the files of the work tree, the repository and the user.
+    pub(super) fn is_path_ignored(&self, path: &Path) -> Result<bool, Error> {
+        self.0.is_path_ignored(path)
+    }
+
     /// Whether a file has an attribute, by the files of the work tree, the user and the system.
     pub(super) fn has_attribute(&self, path: &Path, name: &str) -> Result<bool, Error> {
         Ok(self.0.get_attr_bytes(path, name, AttrCheckFlags::FILE_THEN_INDEX)?.is_some())

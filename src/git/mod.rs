@@ -30,6 +30,7 @@ mod submodule_files;
 mod submodules;
 mod tree;
 mod uncommitted;
+mod untracked;
 mod work_tree;
 
 use std::path::Path;

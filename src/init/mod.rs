@@ -221,8 +221,16 @@ pub fn propose(snapshot: &Snapshot<'_>, request: Request) -> Result<Proposal, In
 }
 
 impl Proposal {
+    /// How many projects the manifest has, where it builds all that was found already: then nothing is written.
+    pub fn known_projects(&self) -> Option<usize> {
+        self.known.as_ref().filter(|_| self.projects.is_empty()).map(|known| known.names.len())
+    }
+
     /// What would be written, the manifest last.
     pub fn files(&self) -> Vec<NewFile> {
+        if self.known_projects().is_some() {
+            return Vec::new();
+        }
         let is_update = self.known.is_some();
         let files = self.contents(manifest::Empty::Kept).into_iter();
         let file = |(path, content): (RepoPath, Vec<u8>)| {

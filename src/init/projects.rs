@@ -58,6 +58,7 @@ pub(super) fn fill(
     inline_dockerfiles(proposal, snapshot, candidates)?;
     roles::assign(proposal, candidates, &names, &mut projects);
     notes(proposal, candidates, &names);
+    note_image_names(proposal, candidates);
     proposal.projects.extend(names.into_iter().zip(projects));
     Ok(paths)
 }
@@ -240,6 +241,13 @@ fn fill_ins(proposal: &mut Proposal, candidate: &Candidate, project: &ProjectNam
         let says = format!("`build_args` of `{project}`: give `{argument}` a value");
         proposal.to_fill_in.push(FillIn { at, says });
     }
+    for (argument, variable) in &build.defaulted_args {
+        let Some(value) = reading.build_args.get(argument) else { continue };
+        let says = format!(
+            "`build_args` of `{project}`: `{argument}` is `{value}`, the default of the variable `{variable}`, which no file sets"
+        );
+        proposal.to_fill_in.push(FillIn { at: build.found.clone(), says });
+    }
     if let [_, _, ..] = reading.platforms[..]
         && !proposal.holds_platforms()
     {
@@ -265,6 +273,32 @@ fn fill_ins(proposal: &mut Proposal, candidate: &Candidate, project: &ProjectNam
         let at = SourceLocation::new(&build.dockerfile, mount.line);
         proposal.to_fill_in.push(FillIn { at, says });
     }
+}
+
+/// Says how local builds can be called as Compose and others call the images, where all these names begin alike.
+fn note_image_names(proposal: &mut Proposal, candidates: &[Candidate]) {
+    if proposal.known.is_some() {
+        return;
+    }
+    let mut prefixes: BTreeMap<String, &SourceLocation> = BTreeMap::new();
+    for Candidate { build, .. } in candidates {
+        for image in build.images.iter().filter_map(|image| image.parse::<ImageRef>().ok()) {
+            // With a host, it is a registry's name for it.
+            let prefix = image.repository.as_str().rsplit_once('/').filter(|_| image.host.is_none());
+            let prefix = prefix.map(|(prefix, _)| format!("{prefix}/")).unwrap_or_default();
+            prefixes.entry(prefix).or_insert(&build.found);
+        }
+    }
+    let mut prefixes = prefixes.into_iter();
+    let (Some((prefix, at)), None) = (prefixes.next(), prefixes.next()) else { return };
+    if prefix.is_empty() || prefix == proposal.workspace.engine_prefix() {
+        return;
+    }
+    let says = format!(
+        "images are called `{prefix}…`, and local builds `{}…:local`: to call them alike, write `[cache]` with `kind = \"engine\"` and `prefix = \"{prefix}\"`",
+        proposal.workspace.engine_prefix()
+    );
+    proposal.guesses.push(Guess { at: at.clone(), says });
 }
 
 /// Says what was concluded of each candidate, where it is not what everybody would expect.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::definition::{Field, fields};
-use crate::model::{ManifestDigest, ProjectName, TaggedImage};
+use crate::model::{ManifestDigest, Platform, ProjectName, TaggedImage};
 use crate::workspace::{Base, BaseProject, ParentImage, Project, Variant, Workspace};
 
 /// How a project is defined otherwise than in the base.
@@ -15,6 +15,11 @@ pub enum Difference {
     Unreadable { why: String },
     /// Its entry differs in these keys. Sorted, never empty.
     Keys(Vec<String>),
+    /// It is built for the default platform, which is another since `[cache]` became a registry, or none any more.
+    DefaultPlatform {
+        /// `None` for the engine's own.
+        now: Option<Platform>,
+    },
     /// References of its Dockerfile stand for something else, or only one of the two has them. Never empty.
     Parents(Vec<ParentChange>),
     /// Its lock file says otherwise which external images its Dockerfile means. Never empty.
@@ -54,7 +59,13 @@ pub fn differences<'w>(
         let differences = match before {
             BaseProject::New => vec![Difference::New],
             BaseProject::Unreadable(why) => vec![Difference::Unreadable { why: why.clone() }],
-            BaseProject::Read(before) => between(before, project, base.is_rebuild_all_same),
+            BaseProject::Read(before) => {
+                let differences = between(before, project, base.is_rebuild_all_same);
+                match base.is_default_platform_other {
+                    true => with_default_platform(differences, before, project),
+                    false => differences,
+                }
+            }
         };
         (!differences.is_empty()).then_some((*name, differences))
     };
@@ -71,6 +82,27 @@ pub fn relocked(before: &Workspace, now: &Workspace) -> BTreeSet<ProjectName> {
     let affected = now.graph.set_with_dependents(&now.graph.set(changed));
     let affected = now.graph.nodes().filter(|node| affected.contains(*node));
     affected.map(|node| node.name().clone()).collect()
+}
+
+/// Tells a default of `platforms` that follows from `[cache]` from one that somebody wrote.
+fn with_default_platform(differences: Vec<Difference>, before: &Project, now: &Project) -> Vec<Difference> {
+    let now = match (&before.config.platforms[..], &now.config.platforms[..]) {
+        ([], [one]) => Some(one.clone()),
+        ([_], []) => None,
+        _ => return differences,
+    };
+    let mut told = Vec::new();
+    for difference in differences {
+        match difference {
+            Difference::Keys(mut keys) if keys.iter().any(|key| key == "platforms") => {
+                keys.retain(|key| key != "platforms");
+                told.push(Difference::DefaultPlatform { now: now.clone() });
+                told.extend((!keys.is_empty()).then_some(Difference::Keys(keys)));
+            }
+            other => told.push(other),
+        }
+    }
+    told
 }
 
 fn between(before: &Project, now: &Project, is_rebuild_all_same: bool) -> Vec<Difference> {
@@ -222,6 +254,20 @@ mod tests {
 
             assert_eq!(between(&project(""), &project(entry), true), [keys], "{entry}");
         }
+    }
+
+    #[test]
+    fn a_platform_that_follows_from_the_cache_is_not_a_key_that_somebody_changed() {
+        let (engine, registry) = (project(""), project("platforms = ['linux/amd64']"));
+        let both = project("platforms = ['linux/amd64']\ntarget = 'x'");
+        let told =
+            |before: &Project, now: &Project| with_default_platform(between(before, now, true), before, now);
+        let amd64 = || Difference::DefaultPlatform { now: Some("linux/amd64".parse().unwrap()) };
+
+        assert_eq!(told(&engine, &registry), [amd64()]);
+        assert_eq!(told(&registry, &engine), [Difference::DefaultPlatform { now: None }]);
+        assert_eq!(told(&engine, &both), [amd64(), Difference::Keys(vec!["target".to_owned()])]);
+        assert_eq!(told(&registry, &both), [Difference::Keys(vec!["target".to_owned()])]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod index;
 mod list;
 mod matching;
 mod taken_by;
+mod untracked;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,7 @@ pub use index::{InputIndex, Projects};
 pub use list::{ListedInput, list};
 pub use matching::matching;
 pub use taken_by::TakenBy;
+pub use untracked::{UntrackedInput, untracked};
 
 use crate::git::{EntryKind, GitError, Snapshot, WalkedFile, is_attributes_file};
 use crate::model::{ErrorKind, FileMode, ObjectId, ProjectName, RepoPath};

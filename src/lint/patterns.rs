@@ -16,7 +16,7 @@ pub(super) fn check(subject: &Subject<'_>, siblings: &[&Subject<'_>], findings: 
 
 fn of_source(subject: &Subject<'_>, source: &Source, taken: &Taken) -> Option<Finding> {
     let written = printable(&source.written);
-    let Taken { files, covered, excluded, ignored, submodules: _, uncovered } = taken;
+    let Taken { files, covered, excluded, ignored, submodules: _, uncovered, untracked } = taken;
     let is_literal = matches!(source.takes.last(), Some(CopiedPath::File(_) | CopiedPath::Folder(_)));
     let (code, message, suggestion) = match source.resolution {
         Resolution::UnknownVariable | Resolution::ForeignFrontend | Resolution::MatchesNothing => {
@@ -28,11 +28,13 @@ fn of_source(subject: &Subject<'_>, source: &Source, taken: &Taken) -> Option<Fi
         // It is a path in a submodule, which the tree does not tell of.
         Resolution::Missing if *files > 0 => return None,
         Resolution::Missing if has_extra_input(subject, source) => return None,
-        Resolution::Missing => (
-            Code::SourceMissing,
-            format!("`{written}` is not committed, nor named by `extra_inputs`, so the build can't find it"),
-            None,
-        ),
+        Resolution::Missing => {
+            let add = untracked.as_ref().map(|path| format!(": `git add {path}`")).unwrap_or_default();
+            let message = format!(
+                "`{written}` is not committed, nor named by `extra_inputs`, so the build can't find it{add}"
+            );
+            (Code::SourceMissing, message, None)
+        }
         Resolution::There if *files == 0 && *ignored > 0 && is_literal => (
             Code::SourceIgnored,
             format!("`.dockerignore` leaves `{written}` out of the context, so the build can't find it"),

@@ -7,7 +7,7 @@ use super::expression::{self, Ambiguous};
 use crate::config::TerraformSetting;
 use crate::dockerignore::DockerIgnore;
 use crate::git::{Snapshot, WalkedFile};
-use crate::infer::{self, Source};
+use crate::infer::{self, CopiedPath, Resolution, Source};
 use crate::model::{FileMode, ProjectName, RepoPath};
 use crate::patterns::{FolderCandidates, Index, Pattern, Patterns};
 use crate::workspace::{PATTERN_FILE, Project, Workspace};
@@ -64,6 +64,8 @@ pub(super) struct Taken {
     pub(super) submodules: Vec<RepoPath>,
     /// The first that no line says anything of.
     pub(super) uncovered: Vec<RepoPath>,
+    /// What the work tree has in place of a source that is not committed, and git does not track.
+    pub(super) untracked: Option<RepoPath>,
 }
 
 /// Something that paths are looked up for: a number for the subject, and what of it.
@@ -192,7 +194,14 @@ impl<'w> Subject<'w> {
     fn read(name: &'w ProjectName, project: &'w Project, snapshot: &Snapshot<'_>) -> Result<Self, LintError> {
         let failed = |source| LintError::Infer { project: name.clone(), source };
         let sources = project.sources(snapshot).map_err(failed)?;
-        let taken = sources.iter().map(|_| Taken::default()).collect();
+        let untracked = |source: &Source| {
+            let missing = source.takes.first().filter(|_| source.resolution == Resolution::Missing)?;
+            let (CopiedPath::File(path) | CopiedPath::Folder(path) | CopiedPath::Glob { folder: path, .. }) =
+                missing;
+            snapshot.repository().is_untracked(path).then(|| path.clone())
+        };
+        let taken = sources.iter().map(|source| Taken { untracked: untracked(source), ..Taken::default() });
+        let taken = taken.collect();
         let lines = project.inputs.patterns().into_iter().flat_map(Patterns::lines).map(Line::new).collect();
         Ok(Self {
             name,

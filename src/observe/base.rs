@@ -95,7 +95,8 @@ pub fn named(repository: &Repository, revision: &str, missing: Missing) -> Resul
 pub fn resolve(repository: &Repository, request: BaseRequest<'_>) -> Result<FoundBase, GitError> {
     let mut search = Search::new(repository, request.context.commit(), request.missing);
     let first_parent = repository.parents(request.context.commit())?.first().copied();
-    let mut passed_over = Vec::new();
+    let mut passed_over: Vec<String> = Vec::new();
+    let mut missing_record = None;
     let not_asked = *request.records == Records::NotAsked;
     for candidate in candidates(request, first_parent) {
         if !search.is_applicable(&candidate.relation)? {
@@ -103,7 +104,7 @@ pub fn resolve(repository: &Repository, request: BaseRequest<'_>) -> Result<Foun
         }
         let found = match request.refuses(&candidate, repository) {
             Some(why) => Err(why),
-            None => search.resolve(&candidate.revision, candidate.relation)?,
+            None => search.resolve(&candidate.revision, candidate.relation.clone())?,
         };
         match found {
             Ok(commit) => {
@@ -113,16 +114,28 @@ pub fn resolve(repository: &Repository, request: BaseRequest<'_>) -> Result<Foun
             }
             Err(why) => {
                 tracing::info!(candidate = candidate.from, why, "no base");
+                if let (Rank::Record, Revision::Commit(commit)) = (candidate.rank, &candidate.revision) {
+                    missing_record
+                        .get_or_insert_with(|| format!("{}, `{}`,", candidate.from, commit.short()));
+                }
                 if !passed_over.contains(&why) {
                     passed_over.push(why);
                 }
             }
         }
     }
-    if request.missing == Missing::LeftOut && repository.is_shallow() {
-        passed_over.push("this clone is shallow, and `--fetch-base` fetches what it lacks".to_owned());
-    }
-    let base = Base::Unknown { why: passed_over.join("; ") };
+    let why = match request.missing == Missing::LeftOut && repository.is_shallow() {
+        // What else was tried failed for the same reason.
+        true => match (missing_record, passed_over.first()) {
+            (Some(record), _) => format!("{record} is not in this shallow clone (`--fetch-base` fetches it)"),
+            (None, Some(first)) => {
+                format!("{first}: this clone is shallow (`--fetch-base` fetches what it lacks)")
+            }
+            (None, None) => "this clone is shallow (`--fetch-base` fetches what it lacks)".to_owned(),
+        },
+        false => passed_over.join("; "),
+    };
+    let base = Base::Unknown { why };
     Ok(FoundBase { base, records_might_say_more: not_asked })
 }
 

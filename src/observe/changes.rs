@@ -49,6 +49,7 @@ fn reason(name: &ProjectName, difference: Difference) -> Reason {
     match difference {
         Difference::New => Reason::New { project },
         Difference::Unreadable { why } => Reason::UnreadableInBase { why, project },
+        Difference::DefaultPlatform { now } => Reason::DefaultPlatform { now, project },
         Difference::Keys(keys) => Reason::Entry { keys, project },
         Difference::Parents(changes) => Reason::Parents { changes, project },
         Difference::Locked(changes) => Reason::Locked { changes, project },

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::inputs::{LockedChange, ParentChange};
-use crate::model::{ChangeKind, ProjectName, RepoPath, printable};
+use crate::model::{ChangeKind, Platform, ProjectName, RepoPath, printable};
 use crate::workspace::{LOCK_FILE, ParentImage};
 
 /// One reason to build a project. Its `Display` completes "… because".
@@ -55,6 +55,12 @@ pub enum Reason {
     UnreadableBase { why: String },
     /// The project's entry in `projects.toml` differs in these keys. Never empty.
     Entry { keys: Vec<String>, project: ProjectName },
+    /// `platforms` is not written, and `[cache]`, on which its default depends, became a registry or the engine's own store.
+    DefaultPlatform {
+        /// `None` for the engine's own.
+        now: Option<Platform>,
+        project: ProjectName,
+    },
     /// Image references of its Dockerfile are not what they were. Never empty.
     Parents { changes: Vec<ParentChange>, project: ProjectName },
     /// The lock file says otherwise which external images its Dockerfile means. Never empty.
@@ -105,12 +111,18 @@ impl fmt::Display for Reason {
                 write!(formatter, "the base's `{project}` can't be read: {}", printable(why))
             }
             Self::UnreadableBase { why } => {
-                write!(formatter, "nothing of the base can be compared: {}", printable(why))
+                write!(formatter, "nothing of the base commit can be compared: {}", printable(why))
             }
             Self::Entry { keys, project } => {
                 let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
                 write!(formatter, "the manifest's entry of `{project}` differs in {}", keys.join(", "))
             }
+            Self::DefaultPlatform { now: Some(platform), .. } => write!(
+                formatter,
+                "`[cache]` is a registry now, so the platform is {platform} instead of the engine's"
+            ),
+            Self::DefaultPlatform { now: None, .. } => formatter
+                .write_str("`[cache]` is the engine's own store now, so the platform is the engine's"),
             Self::Parents { changes, project } => {
                 let changes: Vec<String> = changes.iter().map(parent_change).collect();
                 write!(formatter, "`{project}` is built from other images: {}", changes.join("; "))

@@ -15,6 +15,7 @@ use tokio::sync::OnceCell;
 
 use super::answer::clean;
 use super::authorization::{Authorization, Scope};
+use super::credentials::UsedLogin;
 use super::http::{execute, read_body, refuse};
 use super::token::{TokenQuestion, is_safe, read_token};
 use super::{CredentialsSource, RegistryError};
@@ -70,6 +71,11 @@ impl Auth {
             false => self.login.get_or_try_init(ask).await.cloned(),
         };
         login.map_err(|source| RegistryError::Credentials { host: self.host.clone(), source })
+    }
+
+    /// The login, as far as it was asked for.
+    pub(super) fn used_login(&self) -> UsedLogin {
+        self.login.get().map(|login| self.source.used(login.as_ref())).unwrap_or_default()
     }
 
     /// What to send along with a request; `None` when the registry has not asked for anything.
@@ -147,7 +153,8 @@ impl Auth {
     }
 
     async fn fetch_token(&self, request: RequestBuilder, image: &ImageRef) -> Result<Secret, RegistryError> {
-        let response = execute(image, request, self.idle).await?;
+        let mut response = execute(image, request, self.idle).await?;
+        response.login = self.used_login();
         if !response.status().is_success() {
             return Err(refuse(image, response).await?);
         }

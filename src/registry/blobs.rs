@@ -6,6 +6,7 @@ use reqwest::{StatusCode, Url};
 
 use super::answer::Answer;
 use super::authorization::Scope;
+use super::credentials::UsedLogin;
 use super::distribution::{check_stored, verify};
 use super::error::RegistryError;
 use super::http::{Reply, read_answer, read_body, refusal, refuse};
@@ -93,7 +94,7 @@ impl Transport {
         size_bytes: u64,
     ) -> Result<bool, RegistryError> {
         let found = match self.ask_for_push(blob, self.client().head(self.blob_url(blob, digest))).await {
-            Err(RegistryError::Denied { image, answer }) if answer.says_nothing() => {
+            Err(RegistryError::Denied { image, answer, .. }) if answer.says_nothing() => {
                 return Err(self.why_denied(blob, digest, image, answer).await);
             }
             found => found?,
@@ -114,7 +115,8 @@ impl Transport {
             Ok(_) | Err(_) => {
                 let message = "it may not be asked whether the layer is there; in ECR, that is not authorized to perform: \
                                ecr:BatchCheckLayerAvailability";
-                RegistryError::Denied { image, answer: Answer { message: message.to_owned(), ..answer } }
+                let answer = Answer { message: message.to_owned(), ..answer };
+                RegistryError::Denied { image, answer, login: UsedLogin::Other }
             }
         }
     }

@@ -21,7 +21,32 @@ pub enum CredentialsSource {
     Ecr(EcrLogin),
 }
 
+/// The login that a registry was asked with, as far as a person can change it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum UsedLogin {
+    /// None was looked for in a file.
+    #[default]
+    Other,
+    /// This configuration of Docker has none.
+    Missing { config: PathBuf },
+    /// That of a user, or an identity token, from this configuration of Docker.
+    Found { user: Option<String>, config: PathBuf },
+}
+
 impl CredentialsSource {
+    /// How the result of [`Self::login`] is told.
+    pub(super) fn used(&self, login: Option<&Login>) -> UsedLogin {
+        let Self::DockerConfig(config) = self else { return UsedLogin::Other };
+        let config = config.clone();
+        match login {
+            None => UsedLogin::Missing { config },
+            Some(Login::Password(credentials)) => {
+                UsedLogin::Found { user: Some(credentials.username.clone()), config }
+            }
+            Some(Login::IdentityToken(_)) => UsedLogin::Found { user: None, config },
+        }
+    }
+
     /// Asks for the login for `host`; `None` when nobody knows any.
     ///
     /// # Errors

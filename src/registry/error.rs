@@ -5,6 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::answer::Answer;
+use super::credentials::UsedLogin;
 use super::credentials_error::CredentialsError;
 use crate::aws::AwsError;
 use crate::model::{ErrorKind, Host, ImageRef, InvalidImageRef, ManifestDigest, RepositoryName};
@@ -16,7 +17,7 @@ pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, Error)]
 pub enum RegistryError {
     #[error("access to `{image}` denied: {answer}")]
-    Denied { image: Box<ImageRef>, answer: Answer },
+    Denied { image: Box<ImageRef>, answer: Answer, login: UsedLogin },
     /// Still so after the last retry.
     #[error("`{image}`: asked too often: {answer}")]
     Throttled { image: Box<ImageRef>, answer: Answer, retry_after: Option<Duration> },
@@ -135,15 +136,8 @@ impl RegistryError {
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Denied { image, answer } | Self::Renewed { image, answer } => {
-                image.host.as_ref().and_then(|host| match host.as_str() {
-                    // ECR says so of far more than missing permissions.
-                    host if host.contains(".dkr.ecr.") => answer
-                        .is_about_permissions()
-                        .then(|| "allow the action in the IAM policy of the principal that is denied".to_owned()),
-                    host => Some(format!("log in with `docker login {host}`")),
-                })
-            }
+            Self::Denied { image, answer, login } => denied_hint(image, answer, login),
+            Self::Renewed { image, answer } => denied_hint(image, answer, &UsedLogin::Other),
             Self::Limit { answer, .. } => Some(
                 match answer.message.contains("tags per image") {
                     true => "take tags of that image away: ECR allows 1,000, and raises that for nobody",
@@ -210,6 +204,30 @@ impl RegistryError {
     }
 }
 
+/// What a person can do who is not let in.
+fn denied_hint(image: &ImageRef, answer: &Answer, login: &UsedLogin) -> Option<String> {
+    let host = image.host.as_ref()?.as_str();
+    // ECR says so of far more than missing permissions.
+    if host.contains(".dkr.ecr.") {
+        let hint = "allow the action in the IAM policy of the principal that is denied";
+        return answer.is_about_permissions().then(|| hint.to_owned());
+    }
+    let again = format!("log in with `docker login {host}`");
+    Some(match login {
+        UsedLogin::Other => again,
+        UsedLogin::Missing { config } => format!("`{}` has no login for `{host}`: {again}", config.display()),
+        UsedLogin::Found { user, config } => {
+            let whose =
+                user.as_ref().map_or_else(|| "the login".to_owned(), |user| format!("the login of `{user}`"));
+            let config = config.display();
+            match answer.status {
+                403 => format!("{whose} in `{config}` does not allow it: {again} as a user that may do it"),
+                _ => format!("{whose} in `{config}` was refused: {again}"),
+            }
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,9 +244,33 @@ mod tests {
         ] {
             let answer = Answer { status: 403, code: Some("DENIED".to_owned()), message: message.to_owned() };
 
-            let hint = RegistryError::Denied { image: Box::new(image.clone()), answer }.hint();
+            let login = UsedLogin::Other;
+            let hint = RegistryError::Denied { image: Box::new(image.clone()), answer, login }.hint();
 
             assert_eq!(hint.is_some_and(|hint| hint.contains("IAM policy")), expected, "{message}");
+        }
+    }
+
+    #[test]
+    fn a_refused_login_is_told_from_a_missing_one() {
+        let image: ImageRef = "r.example/api:v1".parse().unwrap();
+        let config = || std::path::PathBuf::from("/home/u/.docker/config.json");
+        let found = || UsedLogin::Found { user: Some("ci".to_owned()), config: config() };
+        for (status, login, expected) in [
+            (
+                401,
+                UsedLogin::Missing { config: config() },
+                "`/home/u/.docker/config.json` has no login for `r.example`",
+            ),
+            (401, found(), "the login of `ci` in `/home/u/.docker/config.json` was refused"),
+            (403, found(), "the login of `ci` in `/home/u/.docker/config.json` does not allow it"),
+        ] {
+            let answer = Answer { status, code: None, message: String::new() };
+
+            let hint =
+                RegistryError::Denied { image: Box::new(image.clone()), answer, login }.hint().unwrap();
+
+            assert!(hint.starts_with(&format!("{expected}: log in with `docker login r.example`")), "{hint}");
         }
     }
 }

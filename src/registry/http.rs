@@ -7,6 +7,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 
 use super::answer::Answer;
+use super::credentials::UsedLogin;
 use super::error::RegistryError;
 use super::pace::{Pace, TooSlow};
 use crate::model::ImageRef;
@@ -19,6 +20,8 @@ const MAX_ERROR_BYTES: usize = 64 << 10;
 pub(super) struct Reply {
     response: Response,
     pace: Pace,
+    /// What the registry was asked with.
+    pub(super) login: UsedLogin,
 }
 
 impl Reply {
@@ -58,7 +61,7 @@ pub(super) async fn execute(
 ) -> Result<Reply, RegistryError> {
     let response = request.send().await.map_err(|error| unreachable(image, error))?;
     tracing::debug!(%image, path = response.url().path(), status = response.status().as_u16(), "answered");
-    Ok(Reply { response, pace: Pace::new(period) })
+    Ok(Reply { response, pace: Pace::new(period), login: UsedLogin::default() })
 }
 
 /// Keeps the innermost cause: what the library says around it is no more than that there is one,
@@ -93,9 +96,12 @@ pub(super) async fn read_body(
 /// # Errors
 /// [`RegistryError::Unreachable`] when even that answer doesn't come whole.
 pub(super) async fn refuse(image: &ImageRef, reply: Reply) -> Result<RegistryError, RegistryError> {
-    let (status, headers) = (reply.status(), reply.headers().clone());
+    let (status, headers, used) = (reply.status(), reply.headers().clone(), reply.login.clone());
     let answer = read_answer(image, reply).await?;
-    Ok(refusal(image, status, &headers, answer))
+    Ok(match refusal(image, status, &headers, answer) {
+        RegistryError::Denied { image, answer, .. } => RegistryError::Denied { image, answer, login: used },
+        other => other,
+    })
 }
 
 /// Reads what an error says, as far as it is of a sane size.
@@ -121,7 +127,7 @@ pub(super) fn refusal(
     let retry_after = retry_after(headers, SystemTime::now());
     match status.as_u16() {
         401 | 403 if answer.is_about_limit() => RegistryError::Limit { image, answer },
-        401 | 403 => RegistryError::Denied { image, answer },
+        401 | 403 => RegistryError::Denied { image, answer, login: UsedLogin::default() },
         429 => RegistryError::Throttled { image, answer, retry_after },
         408 | 500 | 502 | 503 | 504 => RegistryError::Unavailable { image, answer, retry_after },
         _ => RegistryError::Unexpected { image, answer },

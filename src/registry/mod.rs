@@ -47,7 +47,7 @@ use crate::model::{ImageRef, Login, ManifestDigest, Platform, RepositoryName, Ta
 
 #[cfg(test)]
 pub use answer::Answer;
-pub use credentials::CredentialsSource;
+pub use credentials::{CredentialsSource, UsedLogin};
 #[cfg(test)]
 pub use credentials_error::CredentialsError;
 #[cfg(feature = "ecr")]

@@ -23,8 +23,8 @@ use super::put_limiter::{PutLimiter, Throttling};
 use crate::model::{Host, ImageRef, Login, random_bits};
 use crate::tls::http_client;
 
-/// Between two warnings of retries.
-const WARNING_PAUSE: Duration = Duration::from_millis(300);
+/// After so long without one, a registry's trouble is a new one, and its first retry is warned of again.
+const SAME_TROUBLE: Duration = Duration::from_secs(30);
 
 /// How long and how often a registry is asked before it counts as unreachable.
 #[derive(Clone, Copy, Debug)]
@@ -86,8 +86,8 @@ pub(super) struct Transport {
     put_limiter: Arc<PutLimiter>,
     /// Whether anything was asked there.
     was_asked: OnceCell<()>,
-    /// When a retry was last warned of.
-    warned: Mutex<Option<Instant>>,
+    /// Which attempt was warned of last, from 2, and when.
+    warned: Mutex<Option<(usize, Instant)>>,
 }
 
 impl Transport {
@@ -188,22 +188,32 @@ impl Transport {
         Asked: Future<Output = Result<T, RegistryError>>,
     {
         let longest = self.retry_policy.longest_retry_after;
+        let mut attempt = 1;
         ask.retry(self.retry_policy.delays())
             .when(RegistryError::is_temporary)
             .adjust(|error, delay| Some(delay? + error.retry_after().unwrap_or_default().min(longest)))
-            .notify(|error, delay| self.warn(error, delay))
+            .notify(move |error, delay| {
+                attempt += 1;
+                self.warn(error, delay, attempt);
+            })
             .await
     }
 
-    /// Warns of a retry. Many requests that fail together are one warning, and `-v` shows the others.
-    fn warn(&self, error: &RegistryError, delay: Duration) {
+    /// Warns of a retry. Requests that fail together are one warning for each round of attempts; `-v` shows the others.
+    fn warn(&self, error: &RegistryError, delay: Duration, attempt: usize) {
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-        let text = format!("`{}`: {error}{cause}. Next attempt in {delay:.1?}", self.host);
+        let trouble = match error {
+            RegistryError::Unreachable { .. } => format!("cannot reach `{}`{cause}", self.host),
+            error => format!("`{}`: {error}{cause}", self.host),
+        };
+        let (delay, all) = (delay.as_secs_f64(), self.retry_policy.tries);
+        let text = format!("{trouble}; trying again in {delay:.1} s ({attempt} of {all})");
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        if warned.is_some_and(|warned| warned.elapsed() < WARNING_PAUSE) {
+        let is_told = |(round, at): (usize, Instant)| attempt <= round && at.elapsed() < SAME_TROUBLE;
+        if warned.is_some_and(is_told) {
             tracing::info!("{text}");
         } else {
-            *warned = Some(Instant::now());
+            *warned = Some((attempt, Instant::now()));
             tracing::warn!("{text}");
         }
     }
@@ -280,11 +290,13 @@ impl Transport {
         shown: Option<Authorization>,
         may_renew: bool,
     ) -> Result<Exchange, RegistryError> {
-        let reply = execute(image, with(shown.as_ref(), request), self.idle()).await?;
+        let mut reply = execute(image, with(shown.as_ref(), request), self.idle()).await?;
         let better = match self.auth.may_change(reply.status()) && self.is_ours(reply.url()) {
             true if may_renew => self.auth.renewed(image, scope, reply.headers(), shown.as_ref()).await?,
             _ => None,
         };
+        // What was asked for it first tells whether there is one.
+        reply.login = self.auth.used_login();
         Ok(Exchange { reply, better })
     }
 

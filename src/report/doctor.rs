@@ -102,7 +102,9 @@ pub fn text(checks: &[Check]) -> String {
     }
     let count = |state| checks.iter().filter(|check| check.state == state).count();
     let (warnings, errors) = (count(State::Warning), count(State::Error));
-    line(format_args!("{} checks, {warnings} warnings, {errors} errors", checks.len()));
+    let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let (checks, warnings) = (counted(checks.len(), "check"), counted(warnings, "warning"));
+    line(format_args!("{checks}, {warnings}, {}", counted(errors, "error")));
     text
 }
 

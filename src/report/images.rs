@@ -11,8 +11,13 @@ use serde_json::{Value, json};
 use crate::execute::{BuildReport, Outcome, ProjectReport};
 use crate::model::{CommitId, ImageRef, ManifestDigest, ProjectName};
 
-/// Each project's image, by digest.
-pub type Images = BTreeMap<ProjectName, (ImageRef, ManifestDigest)>;
+/// Each project's image: by digest, or by its tag alone where there is no digest.
+pub type Images = BTreeMap<ProjectName, (ImageRef, Option<ManifestDigest>)>;
+
+/// How the image of a project is named to others.
+fn reference((image, digest): &(ImageRef, Option<ManifestDigest>)) -> ImageRef {
+    digest.map_or_else(|| image.clone(), |digest| image.pinned(digest))
+}
 
 /// Two projects that would have one variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,13 +30,12 @@ pub struct SameVariable {
 ///
 /// `None` for a commit without a build record.
 pub fn json(commit: CommitId, images: Option<&Images>) -> Value {
-    let image = |(project, (image, digest)): (&ProjectName, &(ImageRef, ManifestDigest))| {
-        json!({
-            "project": project,
-            "image": image.pinned(*digest),
-            "name": image.name(),
-            "digest": digest,
-        })
+    let image = |(project, image): (&ProjectName, &(ImageRef, Option<ManifestDigest>))| {
+        let mut object = json!({ "project": project, "image": reference(image), "name": image.0.name() });
+        if let Some(digest) = image.1 {
+            object["digest"] = json!(digest);
+        }
+        object
     };
     json!({
         "schema": "chinampa.images/1",
@@ -43,9 +47,9 @@ pub fn json(commit: CommitId, images: Option<&Images>) -> Value {
 
 /// One line per project.
 pub fn text(images: &Images) -> String {
-    images.iter().fold(String::new(), |text, (project, (image, digest))| {
-        text + &format!("{project} {}\n", image.pinned(*digest))
-    })
+    images
+        .iter()
+        .fold(String::new(), |text, (project, image)| text + &format!("{project} {}\n", reference(image)))
 }
 
 /// Assignments, one per line, for shells and for files of variables.
@@ -53,7 +57,7 @@ pub fn text(images: &Images) -> String {
 /// # Errors
 /// [`SameVariable`] for names that differ only in what a variable's name can't have.
 pub fn env(images: &Images) -> Result<String, SameVariable> {
-    let pinned = images.iter().map(|(project, (image, digest))| (project, image.pinned(*digest)));
+    let pinned = images.iter().map(|(project, image)| (project, reference(image)));
     // Without quotes, which files of variables would keep: no shell sees anything else in a reference.
     Ok(variables(pinned)?.iter().map(|(variable, image)| format!("{variable}={image}\n")).collect())
 }
@@ -83,8 +87,8 @@ pub fn compose(images: &Images) -> String {
         return "services: {}\n".to_owned();
     }
     let mut text = "services:\n".to_owned();
-    for (project, (image, digest)) in images {
-        let (project, image) = (quoted(project.as_str()), quoted(&image.pinned(*digest).to_string()));
+    for (project, image) in images {
+        let (project, image) = (quoted(project.as_str()), quoted(&reference(image).to_string()));
         writeln!(text, "  {project}:\n    image: {image}").expect("a string can be written to");
     }
     text
@@ -96,8 +100,12 @@ pub fn kustomize(images: &Images) -> String {
     text += if images.is_empty() { "images: []\n" } else { "images:\n" };
     for (project, (image, digest)) in images {
         let (project, name) = (quoted(project.as_str()), quoted(&image.name()));
-        let digest = quoted(&digest.to_string());
-        writeln!(text, "- name: {project}\n  newName: {name}\n  digest: {digest}")
+        let (key, value) = match (digest, &image.tag) {
+            (None, Some(tag)) => ("newTag", tag.to_string()),
+            (digest, _) => ("digest", digest.as_ref().map(ToString::to_string).unwrap_or_default()),
+        };
+        let value = quoted(&value);
+        writeln!(text, "- name: {project}\n  newName: {name}\n  {key}: {value}")
             .expect("a string can be written to");
     }
     text
@@ -156,7 +164,7 @@ mod tests {
         let image = |project: &&str| {
             let repository = project.to_ascii_lowercase();
             let image = format!("r.example:5000/shop/{repository}:commit").parse().unwrap();
-            (project.parse().unwrap(), (image, digest))
+            (project.parse().unwrap(), (image, Some(digest)))
         };
         projects.iter().map(image).collect()
     }
@@ -188,6 +196,17 @@ mod tests {
     }
 
     #[test]
+    fn local_images_are_named_by_their_tag() {
+        let local = ("api".parse().unwrap(), ("shop/api:local".parse().unwrap(), None));
+        let images = Images::from([local]);
+
+        assert_eq!(text(&images), "api shop/api:local\n");
+        assert_eq!(env(&images).unwrap(), "API_IMAGE=shop/api:local\n");
+        assert_eq!(compose(&images), "services:\n  \"api\":\n    image: \"shop/api:local\"\n");
+        assert!(kustomize(&images).ends_with("newName: \"shop/api\"\n  newTag: \"local\"\n"));
+    }
+
+    #[test]
     fn each_project_has_a_variable_of_its_own() {
         let shown = env(&images(&["2fa", "api-v1", "Api.v2"])).unwrap();
         let same = env(&images(&["api-v1", "api.v1", "web"]));
@@ -203,6 +222,7 @@ mod tests {
     #[test]
     fn documents_for_ecs_name_images_by_digest_and_leave_out_what_is_not_there() {
         let (image, digest) = images(&["api"]).into_values().next().unwrap();
+        let digest = digest.unwrap();
         let reports = [("api", Outcome::Reused { image, digest }), ("web", Outcome::Cancelled)];
         let report = |(project, outcome): (&str, Outcome)| {
             (project.parse().unwrap(), ProjectReport::new(outcome, std::time::Duration::ZERO))

@@ -141,6 +141,15 @@ impl fmt::Display for Initialised<'_> {
         }
         let kept = kept.iter().map(ToString::to_string);
         self.section(formatter, "kept as they are", kept, MAX_LINES)?;
+        match (self.proposal.known_projects(), excluded) {
+            (Some(projects), 0) => {
+                writeln!(formatter, "nothing to add: all {projects} images have a project")?;
+            }
+            (Some(_), _) => {
+                writeln!(formatter, "nothing to add: all images but those excluded have a project")?
+            }
+            (None, _) => {}
+        }
         let heading = if self.is_dry_run { "would be written" } else { "written" };
         self.section(formatter, heading, self.written.iter().cloned(), MAX_LINES)
     }

@@ -309,6 +309,11 @@ impl Serialize for ReasonJson<'_> {
                 map.serialize_entry("keys", keys)?;
                 map.serialize_entry("project", project)?;
             }
+            Reason::DefaultPlatform { now, project } => {
+                kind("default-platform")?;
+                map.serialize_entry("platform", &now.as_ref().map(ToString::to_string))?;
+                map.serialize_entry("project", project)?;
+            }
             Reason::Parents { changes, project } => {
                 kind("parents")?;
                 let changes: Vec<_> = changes.iter().map(parent_change).collect();

@@ -93,6 +93,9 @@ impl<'f> Live<'f> {
             Event::Pushing { project, image } => {
                 if let Some(running) = self.running(project) {
                     running.doing = vec![format!("pushing {image}")];
+                    // It is of the last step, which is over.
+                    running.last_line.clear();
+                    running.open_line.clear();
                 }
             }
             Event::RetryingPush { .. } | Event::Claimed { .. } => {}

@@ -36,6 +36,7 @@ mod tests;
 pub mod text;
 pub mod time;
 pub mod trace;
+pub mod untracked;
 pub mod why;
 pub mod why_not;
 

@@ -319,6 +319,7 @@ fn reasons() -> Vec<Reason> {
             project: project.clone(),
         },
         Reason::Entry { keys: vec!["target".to_owned()], project: project.clone() },
+        Reason::DefaultPlatform { now: Some("linux/amd64".parse().unwrap()), project: project.clone() },
         Reason::New { project: project.clone() },
         Reason::Parents {
             changes: vec![
@@ -355,6 +356,7 @@ fn reasons() -> Vec<Reason> {
             | Reason::Lfs { .. }
             | Reason::Patterns { .. }
             | Reason::Entry { .. }
+            | Reason::DefaultPlatform { .. }
             | Reason::New { .. }
             | Reason::Parents { .. }
             | Reason::Locked { .. }
@@ -593,7 +595,7 @@ fn small_answers() -> Vec<Value> {
         answers::changed(&unknown(), &[]),
         answers::image_exists(&image(), Some(&digest())),
         answers::image_exists(&image(), None),
-        images::json(commit(), Some(&[(name("api"), (image(), digest()))].into())),
+        images::json(commit(), Some(&[(name("api"), (image(), Some(digest())))].into())),
         images::json(commit(), None),
         answers::promote(&image(), &image(), &digest(), &copied, 0.5),
         answers::ensure_repo(&[("localhost/api".to_owned(), changes)]),

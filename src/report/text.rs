@@ -22,6 +22,7 @@ const USUAL_STEP_BYTES: usize = 128;
 pub fn plan(plan: &Plan, workspace: &Workspace) -> String {
     let mut text = String::with_capacity(plan.steps.len() * USUAL_STEP_BYTES);
     line(&mut text, base(plan.head, plan.is_dirty, &plan.base));
+    unreadable_base(&mut text, plan.steps.iter().flat_map(Step::reasons));
     for step in &plan.steps {
         let action = match &step.action {
             Action::Build(_) => "build",
@@ -40,6 +41,7 @@ pub fn plan(plan: &Plan, workspace: &Workspace) -> String {
 pub fn impact(impact: &Impact, digests: Option<&Digests>) -> String {
     let mut text = String::with_capacity(impact.projects.len() * USUAL_STEP_BYTES);
     line(&mut text, base(impact.head, impact.is_dirty, &impact.base));
+    unreadable_base(&mut text, impact.projects.iter().flat_map(|project| &project.reasons));
     for ProjectImpact { project, is_affected, reasons, .. } in &impact.projects {
         let label = if *is_affected { "affected" } else { "unaffected" };
         let digest = digests.and_then(|digests| digests.get(project));
@@ -118,9 +120,18 @@ fn detail(outcome: &Outcome, took: Duration) -> String {
     }
 }
 
+/// Says once what is so for all projects.
+fn unreadable_base<'r>(text: &mut String, mut reasons: impl Iterator<Item = &'r Reason>) {
+    if let Some(reason) = reasons.find(|reason| matches!(reason, Reason::UnreadableBase { .. })) {
+        line(text, format_args!("all are affected: {reason}"));
+    }
+}
+
 fn reasons<'r>(text: &mut String, reasons: impl Iterator<Item = &'r Reason>) {
-    // An unknown base is the same reason for all, and stands in the first line.
-    let own: Vec<&Reason> = reasons.filter(|reason| !matches!(reason, Reason::BaseUnknown { .. })).collect();
+    // A base that is unknown or can't be read is the same reason for all, and stands in the first lines.
+    let is_own =
+        |reason: &&Reason| !matches!(reason, Reason::BaseUnknown { .. } | Reason::UnreadableBase { .. });
+    let own: Vec<&Reason> = reasons.filter(is_own).collect();
     // A line that says there is one more is no shorter than that one.
     let shown = if own.len() == MAX_REASONS + 1 { own.len() } else { MAX_REASONS };
     for reason in own.iter().take(shown) {

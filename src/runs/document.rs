@@ -1,5 +1,7 @@
 //! What is kept of a run: `chinampa.run/1`.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::start::Start;
@@ -30,6 +32,9 @@ pub struct Run {
     pub trusted: bool,
     /// Maximum number of projects that were built in parallel.
     pub slots: usize,
+    /// Whether it built into the engine alone, as `build --local` does.
+    #[serde(default)]
+    pub local: bool,
     /// Dependencies first.
     pub projects: Vec<Project>,
 }
@@ -138,6 +143,9 @@ pub struct ProjectFailure {
     /// What went wrong, then its causes.
     pub causes: Vec<String>,
     pub step: Option<String>,
+    /// The line of the Dockerfile: `file:line`.
+    #[serde(default)]
+    pub line: Option<String>,
     pub exit_code: Option<u32>,
     pub hint: Option<String>,
     /// The last lines of the failed step.
@@ -172,12 +180,21 @@ impl Run {
             base_unknown,
             trusted: start.is_trusted,
             slots: start.slots,
+            local: start.is_local,
             projects,
         }
     }
 
     pub fn project(&self, name: &str) -> Option<&Project> {
         self.projects.iter().find(|project| project.name == name)
+    }
+
+    /// Whether the other is a run of the same projects that built into the same kind of place.
+    pub fn is_alike(&self, other: &Self) -> bool {
+        let names = |run: &Self| -> BTreeSet<String> {
+            run.projects.iter().map(|project| project.name.clone()).collect()
+        };
+        self.workspace == other.workspace && self.local == other.local && names(self) == names(other)
     }
 
     /// How many projects had this outcome.

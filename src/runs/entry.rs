@@ -55,6 +55,7 @@ pub(super) fn end(project: &mut Project, outcome: &Outcome) {
             project.failure = Some(ProjectFailure {
                 causes: failure.causes.clone(),
                 step: failure.step.clone(),
+                line: failure.at.as_ref().map(ToString::to_string),
                 exit_code: failure.exit_code,
                 hint: failure.hint.clone(),
                 log_tail: failure.log_tail.clone(),

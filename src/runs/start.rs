@@ -10,6 +10,8 @@ pub struct Start<'s> {
     pub workspace: &'s str,
     pub branch: Option<&'s BranchName>,
     pub is_trusted: bool,
+    /// Whether it builds into the engine alone, as `build --local` does.
+    pub is_local: bool,
     /// Maximum number of projects that are built in parallel.
     pub slots: usize,
 }

@@ -40,7 +40,7 @@ fn plan(projects: &[&str]) -> Plan {
 }
 
 fn start(plan: &Plan) -> Start<'_> {
-    Start { plan, workspace: "shop", branch: None, is_trusted: true, slots: 2 }
+    Start { plan, workspace: "shop", branch: None, is_trusted: true, is_local: false, slots: 2 }
 }
 
 fn progress(project: &str, progress: Progress) -> Event {

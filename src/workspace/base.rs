@@ -14,7 +14,7 @@ use super::{
     LOCK_FILE, MANIFEST, ManifestSource, Project, Unlocked, Variant, Workspace, WorkspaceError, ignore_files,
     lock, manifest,
 };
-use crate::config::{Located, LockFile, Problem, ProjectConfig};
+use crate::config::{Located, LockFile, Problem, ProjectConfig, RegistryConfig, RegistryKind};
 use crate::git::{GitError, Snapshot};
 use crate::infer::Source;
 use crate::model::{Change, ProjectName, RepoPath};
@@ -30,6 +30,8 @@ pub struct Base<'w> {
     pub rebuild_all: Cow<'w, Patterns>,
     /// Whether that is written as it is now.
     pub is_rebuild_all_same: bool,
+    /// Whether `[cache]` is a registry in only one of the two trees, which changes the default of `platforms`.
+    pub is_default_platform_other: bool,
 }
 
 /// One project of a base.
@@ -108,7 +110,7 @@ impl<'w> Base<'w> {
             read(base, configs, &names, lock)?
         };
         let rebuild_all = Cow::Borrowed(&workspace.rebuild_all);
-        Ok(Self { redefined, rebuild_all, is_rebuild_all_same: true })
+        Ok(Self { redefined, rebuild_all, is_rebuild_all_same: true, is_default_platform_other: false })
     }
 
     fn with_other_manifest(
@@ -145,7 +147,9 @@ impl<'w> Base<'w> {
         for name in workspace.projects.keys() {
             redefined.entry(name).or_insert(BaseProject::New);
         }
-        Ok(Ok(Self { redefined, rebuild_all, is_rebuild_all_same }))
+        let is_engine = |cache: &RegistryConfig| cache.kind == RegistryKind::Engine;
+        let is_default_platform_other = is_engine(&old.cache) != is_engine(&workspace.cache);
+        Ok(Ok(Self { redefined, rebuild_all, is_rebuild_all_same, is_default_platform_other }))
     }
 }
 

@@ -226,6 +226,13 @@ impl<'r, 'm> Reader<'r, 'm> {
         self.problems.push(Problem { file: file.to_owned(), line, message, hint: None });
     }
 
+    /// Notes that the tree lacks `path`, which the manifest names.
+    fn missing(&mut self, line: usize, message: String, path: &RepoPath) {
+        let is_untracked = self.snapshot.repository().is_untracked(path);
+        let hint = is_untracked.then(|| format!("git does not track it: `git add {path}`"));
+        self.problems.push(Problem { file: self.file.to_owned(), line, message, hint });
+    }
+
     /// Reads what a project's entry names; `None` where a problem was noted.
     fn project(&mut self, name: &ProjectName, config: &ProjectConfig) -> Result<Option<Found>, GitError> {
         let before = self.problems.len();
@@ -240,7 +247,7 @@ impl<'r, 'm> Reader<'r, 'm> {
         for (key, folder, line) in folders.chain(contexts) {
             if !self.snapshot.has_folder(folder)? {
                 let message = format!("`{key}` of `{name}`: there is no folder `{folder}` in this commit");
-                self.problem(self.file, line, message);
+                self.missing(line, message, folder);
             }
         }
         if self.problems.len() > before {
@@ -362,7 +369,7 @@ impl<'r, 'm> Reader<'r, 'm> {
         let path = &config.dockerfile.value;
         let Some(text) = text else {
             let message = format!("`{name}` has no Dockerfile: there is no file `{path}` in this commit");
-            self.problem(self.file, config.dockerfile.line, message);
+            self.missing(config.dockerfile.line, message, path);
             return Ok(Box::default());
         };
         let engine_platform = config.platforms.is_empty().then_some(None);

@@ -40,6 +40,8 @@ pub struct Build {
     pub target: Option<String>,
     /// `None` is a value that the environment gives.
     pub build_args: BTreeMap<String, Option<String>>,
+    /// Those of them whose values are defaults of variables that no file sets, with these variables.
+    pub defaulted_args: BTreeMap<String, String>,
     pub contexts: BTreeMap<String, NamedContext>,
     /// By their ids.
     pub secrets: BTreeMap<String, SecretFrom>,
@@ -100,6 +102,7 @@ impl Build {
             path: None,
             target: None,
             build_args: BTreeMap::new(),
+            defaulted_args: BTreeMap::new(),
             contexts: BTreeMap::new(),
             secrets: BTreeMap::new(),
             ssh: Vec::new(),

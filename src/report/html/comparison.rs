@@ -26,7 +26,8 @@ pub(super) struct Difference<'r> {
     what: String,
 }
 
-/// The projects that took noticeably longer or shorter, missed a cache, or ended otherwise; the one that lost most time first.
+/// The projects that took noticeably longer or shorter, missed a cache, or ended otherwise: first those that have no image any
+/// more, then the one that lost most time.
 pub(super) fn differences<'r>(run: &'r Run, before: &'r Run) -> Vec<Difference<'r>> {
     let earlier: BTreeMap<&str, &Project> =
         before.projects.iter().map(|project| (project.name.as_str(), project)).collect();
@@ -38,8 +39,23 @@ pub(super) fn differences<'r>(run: &'r Run, before: &'r Run) -> Vec<Difference<'
             differences.push(Difference { position, project, before, seconds, what });
         }
     }
-    differences.sort_by(|one, other| other.seconds.total_cmp(&one.seconds));
+    differences.sort_by(|one, other| {
+        let order = other.is_lost().cmp(&one.is_lost());
+        order.then(other.seconds.total_cmp(&one.seconds))
+    });
     differences
+}
+
+impl Difference<'_> {
+    /// Whether it had an image before, and has none now.
+    fn is_lost(&self) -> bool {
+        !has_image(self.project.outcome) && has_image(self.before.outcome)
+    }
+}
+
+fn has_image(outcome: ProjectOutcome) -> bool {
+    use ProjectOutcome::{Built, BuiltElsewhere, Pulled, Reused};
+    matches!(outcome, Built | BuiltElsewhere | Pulled | Reused)
 }
 
 fn what(project: &Project, before: &Project, seconds: f64) -> Option<String> {
@@ -106,7 +122,7 @@ pub(super) fn section(page: &mut String, run: &Run, before: &Run, differences: &
     write!(
         page,
         "<section id=\"comparison\" aria-labelledby=\"comparison-h\"><h2 id=\"comparison-h\">Compared with the run before</h2>\
-         <p>Run{number} of {} on <code>{}</code>: {}.",
+         <p>The last run of the same projects: run{number} of {} on <code>{}</code>: {}.",
         Text(&before.started),
         Text(short(&before.head)),
         before.state.label(),

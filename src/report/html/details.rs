@@ -89,6 +89,9 @@ fn failure(text: &mut String, project: &Project) {
     }
     let Some(failure) = &project.failure else { return };
     text.push_str("<div class=\"error\"><h3>Error</h3>");
+    if let Some(line) = &failure.line {
+        write!(text, "<p>at <code>{}</code></p>", Text(line)).expect("a string takes any text");
+    }
     for cause in &failure.causes {
         write!(text, "<p>{}</p>", Text(cause)).expect("a string takes any text");
     }

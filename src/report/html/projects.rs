@@ -101,11 +101,20 @@ fn why(project: &Project) -> String {
     if let Some(failure) = &project.failure {
         let step = failure.step.as_deref().unwrap_or_default();
         let cause = failure.causes.last().map(String::as_str).unwrap_or_default();
-        return match failure.exit_code {
+        let failed = match failure.exit_code {
             Some(code) => format!("exit code {code} in {step}"),
             None => format!("{cause} {step}"),
         };
+        return match reasons(project) {
+            reasons if reasons.is_empty() => failed,
+            reasons => format!("{}; to be built because {reasons}", failed.trim_end()),
+        };
     }
+    reasons(project)
+}
+
+/// Why it was to be built, in one line; empty where nothing was.
+fn reasons(project: &Project) -> String {
     // That the cache has no image is so for all that is built: what changed says more.
     let says_more = project.reasons.iter().find(|reason| !reason.starts_with("the cache has no image"));
     let first = says_more.or(project.reasons.first()).cloned().unwrap_or_default();

@@ -101,6 +101,7 @@ fn a_comparison_says_what_got_slower_and_what_missed_the_cache() {
         with_steps("same", 2.0, vec![step("[1/2] RUN a", 2.0, false)]),
         with_steps("changed", 2.0, vec![step("[1/2] RUN a", 2.0, false)]),
         reused("rebuilt"),
+        reused("broken"),
     ]);
     let now = run_of(&[
         with_steps("slower", 9.0, vec![step("[1/2] RUN a", 1.1, false), step("[2/2] RUN b", 7.9, false)]),
@@ -109,6 +110,7 @@ fn a_comparison_says_what_got_slower_and_what_missed_the_cache() {
         with_steps("changed", 5.0, vec![step("[1/2] RUN c", 5.0, false)]),
         json!({ "name": "rebuilt", "outcome": "built", "start": 0.0, "seconds": 1.0, "slot": 0,
                 "reasons": ["the cache has no image of these inputs", "`a` was modified"] }),
+        json!({ "name": "broken", "outcome": "failed", "start": 0.0, "seconds": 1.0, "slot": 0 }),
     ]);
 
     let page = run_page(&now, Some(&before), NO_LOG);
@@ -117,6 +119,7 @@ fn a_comparison_says_what_got_slower_and_what_missed_the_cache() {
         page.split("<section id=\"comparison\"").nth(1).unwrap().split("</section>").next().unwrap();
     let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("<tr>")).collect();
     let expected = [
+        ("broken", "was reused, now failed"),
         ("slower", "this step took 7.9 s, and 1.0 s before: [2/2] RUN b"),
         ("changed", "this step is new and took 5.0 s: [1/2] RUN c"),
         ("missed", "the layer cache was missed from this step on: [1/2] RUN a"),
@@ -135,4 +138,22 @@ fn the_page_of_a_run_that_built_nothing_has_no_timeline() {
     let page = run_page(&run, None, NO_LOG);
 
     assert!(!page.contains("id=\"timeline\"") && page.contains("= reused"), "{page}");
+}
+
+#[test]
+fn a_failed_project_has_the_line_of_its_dockerfile_the_failure_and_why_it_was_to_be_built() {
+    let failure = json!({
+        "causes": ["cannot build the image"], "step": "[2/3] RUN make", "line": "api/Dockerfile:5", "exit_code": 2, "hint": null,
+        "log_tail": [],
+    });
+    let reasons = ["the cache has no image of these inputs", "`api/a.c` was modified"];
+    let run = run_of(&[json!({
+        "name": "api", "outcome": "failed", "start": 0.0, "seconds": 1.0, "slot": 0, "failure": failure, "reasons": reasons,
+    })]);
+
+    let page = run_page(&run, None, NO_LOG);
+
+    let why = "exit code 2 in [2/3] RUN make; to be built because `api/a.c` was modified (+1)";
+    assert!(page.contains(why), "{page}");
+    assert!(page.contains("<h3>Error</h3><p>at <code>api/Dockerfile:5</code></p>"), "{page}");
 }

@@ -142,6 +142,7 @@ fn project_of(reason: &Reason) -> Option<&ProjectName> {
         | Reason::New { project }
         | Reason::UnreadableInBase { project, .. }
         | Reason::Entry { project, .. }
+        | Reason::DefaultPlatform { project, .. }
         | Reason::Parents { project, .. }
         | Reason::Locked { project, .. }
         | Reason::Patterns { project, .. } => Some(project),

@@ -108,7 +108,10 @@ pub fn build(
     let mut text = StyledText::default();
     outcomes::rows(&mut text, plan, report, layout);
     replaced_rows(&mut text, plan, workspace, report, layout);
-    causes::rows(&mut text, plan, report, layout);
+    // Who interrupts a run knows why it was started.
+    if !report.is_interrupted {
+        causes::rows(&mut text, plan, report, layout);
+    }
     if let Some(fault) = &report.inline_cache_fault {
         let warning = format!(
             "the images have no inline cache, so other machines run all of their steps again: {fault}"
@@ -135,6 +138,10 @@ fn replaced_rows(
     report: &BuildReport,
     layout: Layout,
 ) {
+    // What `own_images` and names of projects were written for is worth a line only to who asks for it.
+    if layout.detail == Detail::Brief {
+        return;
+    }
     let is_tried = |project: &ProjectName| {
         let outcome = report.projects.get(project).map(|project| &project.outcome);
         matches!(outcome, Some(Outcome::Built { .. } | Outcome::Failed(_)))

@@ -195,7 +195,6 @@ fn thirty_projects_with_a_failure_fit_25_lines_and_the_failure_is_in_the_last_te
     built     catalog      41.2 s  3 of 12 steps cached
     built     orders        9.0 s  3 of 12 steps cached
     built     common        3.1 s  3 of 12 steps cached
-    note      replaces `quay.io/acme/lib:1` (api/Dockerfile:1) with the image of `l…
     because   common                      libs/common/src/log.sh, libs/common/src/t…
     because   catalog, orders and 3 more  need common
     because   web                         needs api
@@ -216,7 +215,6 @@ fn thirty_projects_with_a_failure_fit_25_lines_and_the_failure_is_in_the_last_te
     built     catalog      41.2 s  3 of 12 steps cached
     built     orders        9.0 s  3 of 12 steps cached
     built     common        3.1 s  3 of 12 steps cached
-    note      replaces `quay.io/acme/lib:1` (api/Dockerfile:1) with the image of `lib`
     because   common                             libs/common/src/log.sh, libs/common/src/trace.sh (added)
     because   catalog, orders, worker, api, web  need common
     because   web                                needs api
@@ -237,7 +235,6 @@ fn thirty_projects_with_a_failure_fit_25_lines_and_the_failure_is_in_the_last_te
     ^[32mbuilt     ^[0mcatalog      41.2 s^[2m  3 of 12 steps cached^[0m
     ^[32mbuilt     ^[0morders        9.0 s^[2m  3 of 12 steps cached^[0m
     ^[32mbuilt     ^[0mcommon        3.1 s^[2m  3 of 12 steps cached^[0m
-    ^[2mnote      ^[0mreplaces `quay.io/acme/lib:1` (api/Dockerfile:1) with the image of `l^[2m…^[0m
     ^[2mbecause   ^[0mcommon                      libs/common/src/log.sh, libs/common/src/t^[2m…^[0m
     ^[2mbecause   ^[0mcatalog, orders and 3 more  need common
     ^[2mbecause   ^[0mweb                         needs api
@@ -285,7 +282,6 @@ fn every_project_built_for_reasons_of_its_own_fits_25_lines_too() {
     built     service-24  24.0 s  3 of 12 steps cached
     built     service-23  23.0 s  3 of 12 steps cached
     built     22 more in at most 22.0 s each
-    note      replaces `quay.io/acme/lib:1` (api/Dockerfile:1) with the image of `l…
     because   service-1  services/service-1/src/main.rs
     because   service-2  services/service-2/src/main.rs
     because   service-3  services/service-3/src/main.rs
@@ -417,7 +413,6 @@ fn a_failure_outside_of_any_step_shows_the_chain_of_errors() {
     };
 
     assert_snapshot!(Run::new().failed("api", failure).text(NARROW), @"
-    note      replaces `quay.io/acme/lib:1` (api/Dockerfile:1) with the image of `l…
     because   api  needs common
     failed    api after 12.3 s
               error: cannot push `registry.example.com/shop/api`

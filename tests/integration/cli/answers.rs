@@ -79,7 +79,6 @@ fn an_unknown_base_counts_as_changed_and_says_why() {
     let check = world.shown(["check_rebuild", "site", "--head", &base]);
 
     assert_snapshot!(changed, @"
-    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     stderr: the base is unknown, so everything counts as changed: this commit is on `main` itself, and nothing says what was built before
     [exit: 0]
     ");
@@ -91,13 +90,11 @@ fn an_unknown_base_counts_as_changed_and_says_why() {
       "paths": [],
       "schema": "chinampa.changed/1"
     }
-    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     stderr: the base is unknown, so everything counts as changed: this commit is on `main` itself, and nothing says what was built before
     [exit: 0]
     "#);
     assert_snapshot!(check, @"
     rebuild site: the base is unknown: this commit is on `main` itself, and nothing says what was built before
-    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     stderr: changes of <10 hex> since an unknown base: this commit is on `main` itself, and nothing says what was built before
     [exit: 0]
     ");
@@ -125,6 +122,52 @@ fn check_rebuild_answers_for_a_project_and_what_it_needs() {
     keep site: none of its inputs, nor of what it needs, differs from the base
     stderr: changes of <10 hex> since <10 hex> (--base)
     [exit: 1]
+    ");
+}
+
+#[test]
+fn what_is_said_of_build_records_is_said_only_where_a_registry_may_have_some() {
+    let (world, base) = world();
+    let cache = "\n[cache]\nkind = \"oci\"\nhost = \"registry.example\"\n";
+    world.write("projects.toml", MANIFEST.to_owned() + cache).commit();
+
+    let without = world.run(["graph", "--head", &base]);
+    let with = world.run(["graph"]);
+
+    let said = "no registry is asked here: a build record, which `plan` looks for, might name a nearer base";
+    assert!(!without.stderr.contains(said), "{without}");
+    assert!(with.stderr.contains(said), "{with}");
+}
+
+#[test]
+fn a_project_can_be_named_by_its_folder() {
+    let (world, base) = world();
+    let run_in = |folder: &str, arguments: &[&str]| {
+        let mut command = world.command_of(arguments);
+        let output = command.args(["-q", "--base", &base]).current_dir(world.file(folder)).output();
+        world.mask(&output.unwrap().into())
+    };
+
+    assert_snapshot!(run_in("services/api/src", &["inputs", "."]), @"
+    services/api/Dockerfile  projects.toml:7
+    services/api/src/main  services/api/Dockerfile:2
+    [exit: 0]
+    ");
+    assert_snapshot!(run_in("services", &["check_rebuild", "../lib/"]), @"
+    rebuild lib: `lib/a.txt` was modified and matches `lib/*.txt` (lib/.rebuild_patterns:2) of `lib`
+    [exit: 0]
+    ");
+    assert_snapshot!(run_in(".", &["check_rebuild", "services/api"]), @"
+    rebuild api: `lib/a.txt` was modified and matches `lib/*.txt` (lib/.rebuild_patterns:2) of `lib`
+    [exit: 0]
+    ");
+    assert_snapshot!(run_in(".", &["check_rebuild", "services"]), @"
+    stderr: error: there is no project `services`
+    [exit: 2]
+    ");
+    assert_snapshot!(run_in(".", &["inputs", "../lib"]), @"
+    stderr: error: there is no project `../lib`
+    [exit: 2]
     ");
 }
 
@@ -403,7 +446,6 @@ fn an_unknown_base_is_null_in_json() {
         }
       ]
     }
-    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     [exit: 0]
     "#);
 }
@@ -500,13 +542,11 @@ fn on_the_default_branch_the_base_of_last_resort_is_the_first_parent() {
 
     assert_snapshot!(merged, @"
     site/t
-    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     stderr: changes of <10 hex> since <10 hex> (its first parent; nothing says what was built before on `main`)
     [exit: 0]
     ");
     assert_snapshot!(checked, @"
     keep site: none of its inputs, nor of what it needs, differs from the base
-    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     stderr: changes of <10 hex> since <10 hex> (its first parent; nothing says what was built before on `main`)
     [exit: 1]
     ");

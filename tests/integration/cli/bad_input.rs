@@ -120,6 +120,36 @@ dockerfile = \"Containerfile\"
 }
 
 #[test]
+fn a_folder_and_a_dockerfile_that_git_does_not_track_are_to_be_added() {
+    let manifest = "\
+workspace.name = \"shop\"
+
+[projects.api]
+path = \"services/api\"
+
+[projects.lib]
+path = \"lib\"
+
+[projects.out]
+path = \"out\"
+";
+    let world = World::of(&[("projects.toml", manifest), ("lib/f", ""), (".gitignore", "out/\n")]);
+    for folder in ["services/api", "lib", "out"] {
+        world.write(&format!("{folder}/Dockerfile"), "FROM chinampa/base:1\n");
+    }
+
+    let answer = world.shown(["plan", "--offline"]);
+
+    assert_snapshot!(answer, @"
+    stderr: error: the projects can't be used as they are described
+    stderr:   projects.toml:4: `path` of `api`: there is no folder `services/api` in this commit; git does not track it: `git add services/api`
+    stderr:   projects.toml:7: `lib` has no Dockerfile: there is no file `lib/Dockerfile` in this commit; git does not track it: `git add lib/Dockerfile`
+    stderr:   projects.toml:10: `path` of `out`: there is no folder `out` in this commit
+    [exit: 2]
+    ");
+}
+
+#[test]
 fn a_cycle_is_shown_whole() {
     let manifest = "\
 workspace.name = \"shop\"

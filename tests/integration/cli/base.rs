@@ -301,13 +301,13 @@ fn every_ci_in_every_situation() {
       Jenkins   older    its first parent; nothing says what was built before on `main`
       none      older    its first parent; nothing says what was built before on `main`
     Shallow
-      CircleCI  unknown  there is no branch `main` here to compare with; `first` is not here; this clone is shallow, and `--fetch-base` fetches what it lacks
-      GitHub    unknown  there is no branch `main` here to compare with; `first` is not here; this clone is shallow, and `--fetch-base` fetches what it lacks
-      GitLab    unknown  there is no branch `main` here to compare with; `first` is not here; this clone is shallow, and `--fetch-base` fetches what it lacks
-      Buildkite unknown  there is no branch `main` here to compare with; this clone is shallow, and `--fetch-base` fetches what it lacks
-      CodeBuild unknown  there is no branch `main` here to compare with; `first` is not here; this clone is shallow, and `--fetch-base` fetches what it lacks
-      Jenkins   unknown  there is no branch `main` here to compare with; `first` is not here; this clone is shallow, and `--fetch-base` fetches what it lacks
-      none      unknown  there is no branch `main` here to compare with; this clone is shallow, and `--fetch-base` fetches what it lacks
+      CircleCI  unknown  there is no branch `main` here to compare with: this clone is shallow (`--fetch-base` fetches what it lacks)
+      GitHub    unknown  there is no branch `main` here to compare with: this clone is shallow (`--fetch-base` fetches what it lacks)
+      GitLab    unknown  there is no branch `main` here to compare with: this clone is shallow (`--fetch-base` fetches what it lacks)
+      Buildkite unknown  there is no branch `main` here to compare with: this clone is shallow (`--fetch-base` fetches what it lacks)
+      CodeBuild unknown  there is no branch `main` here to compare with: this clone is shallow (`--fetch-base` fetches what it lacks)
+      Jenkins   unknown  there is no branch `main` here to compare with: this clone is shallow (`--fetch-base` fetches what it lacks)
+      none      unknown  there is no branch `main` here to compare with: this clone is shallow (`--fetch-base` fetches what it lacks)
     ShallowFetched
       CircleCI  fork     the merge-base with `main`
       GitHub    fork     the merge-base with `main`

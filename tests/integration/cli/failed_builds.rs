@@ -84,6 +84,7 @@ fn a_build_that_lacks_a_file_or_names_an_image_like_a_project_says_what_lint_kno
         ("pattern", "FROM scratch\nCOPY conf /\n", ""),
         ("ignored", "FROM scratch\nCOPY conf /\n", ""),
         ("missing", "FROM scratch\nCOPY Dockerfile /\nCOPY conf /\n", ""),
+        ("untracked", "FROM scratch\nCOPY Dockerfile /\nCOPY conf /\n", ""),
         ("lookalike", "FROM localhost:1/acme/missing:1\n", ""),
         ("program", "FROM chinampa/base:1\nRUN echo conf not found; exit 1\n", ""),
     ]);
@@ -92,6 +93,8 @@ fn a_build_that_lacks_a_file_or_names_an_image_like_a_project_says_what_lint_kno
         .write("pattern/other", "")
         .write("pattern/.rebuild_patterns", "./other\n");
     shop.world.write("ignored/conf", "").write("ignored/.dockerignore", "conf\n").commit();
+
+    shop.world.write("untracked/conf", "");
 
     let json = shop.world.run(["build", "-q", "--json"]).json();
 
@@ -107,6 +110,10 @@ fn a_build_that_lacks_a_file_or_names_an_image_like_a_project_says_what_lint_kno
     assert_eq!(
         hint("missing"),
         "missing/Dockerfile:4: `conf` is not committed, nor named by `extra_inputs`, so the build can't find it"
+    );
+    assert_eq!(
+        hint("untracked"),
+        "untracked/Dockerfile:4: `conf` is not committed, nor named by `extra_inputs`, so the build can't find it: `git add untracked/conf`"
     );
     let looks =
         "lookalike/Dockerfile:1: `localhost:1/acme/missing:1` looks like the project `missing`: `own_images";

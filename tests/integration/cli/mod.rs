@@ -40,5 +40,6 @@ mod signals;
 mod simulate;
 mod submodules;
 mod terminal;
+mod untracked;
 mod untrusted;
 mod words;

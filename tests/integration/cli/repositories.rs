@@ -60,7 +60,6 @@ fn a_repository_of_another_user_is_taken_once_it_is_called_safe() {
     changes of <10 hex> since an unknown base: this commit is on `main` itself, and nothing says what was built before
     affected `api`
     1 affected, 0 not
-    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     [exit: 0]
     ");
 }
@@ -196,11 +195,9 @@ fn a_bare_repository_can_be_planned() {
     changes of <10 hex> since an unknown base: this commit is on `main` itself, and nothing says what was built before
     affected `api`
     1 affected, 0 not
-    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     [exit: 0]
     ");
     assert_snapshot!(here, @"
-    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     stderr: changes of <10 hex> since an unknown base: this commit is on `main` itself, and nothing says what was built before
     stderr: error: `<bare>` is no project's folder, so a project must be named
     [exit: 2]
@@ -219,7 +216,6 @@ fn a_bare_repository_has_no_extra_inputs() {
     let answer = world.shown(["-C", folder, "plan", "--offline", "--digests"]);
 
     assert_snapshot!(answer, @"
-    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     stderr: error: `api` has `extra_inputs`, which are files of the work tree, and there is none
     stderr:   hint: run it in a clone that has a work tree
     [exit: 2]

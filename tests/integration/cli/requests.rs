@@ -164,8 +164,23 @@ async fn each_retry_is_told_with_host_cause_and_delay() {
     let warning =
         told.stderr.lines().find(|line| line.starts_with("warning: ")).unwrap_or_else(|| panic!("{told}"));
     assert!(warning.starts_with(&format!("warning: `{}`: ", shop.cache.host)), "{told}");
-    assert!(warning.contains("status 503") && warning.contains(". Next attempt in "), "{told}");
+    assert!(warning.contains("status 503") && warning.contains("; trying again in "), "{told}");
     assert_eq!((told.exit, quiet.exit, quiet.stderr.as_str()), (0, 0, ""));
+}
+
+#[tokio::test]
+async fn requests_that_fail_together_are_one_warning_for_each_round_of_attempts() {
+    let shop = Cached::new(6, Nature::default(), "").await;
+    shop.cache.trouble(Kind::FindManifest, Trouble::Status(503), 12);
+
+    let told = shop.run(&["plan"]).await;
+
+    let warnings: Vec<&str> = told.stderr.lines().filter(|line| line.starts_with("warning: ")).collect();
+    assert_eq!(told.exit, 0, "{told}");
+    for (number, warning) in (2..).zip(&warnings) {
+        assert!(warning.ends_with(&format!(" s ({number} of 5)")), "{told}");
+    }
+    assert!((2..=4).contains(&warnings.len()), "{told}");
 }
 
 // issue 18: R6

@@ -1,8 +1,9 @@
 //! YAML of a Compose file to what this reader merges: only what tells how images are built, in the longest of its forms.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::interpolation::{Environment, Text, interpolate};
+use super::interpolation::{Environment, Text, defaulted, interpolate};
 use super::number;
 use super::value::{Kind, Map, Origin, SourceFile, Value};
 use crate::init::evidence::Ignored;
@@ -133,13 +134,44 @@ impl Converter<'_> {
         for (key, node) in members {
             let value = match key {
                 key if WITHOUT_EFFECT.contains(&key) => continue,
-                "args" | "additional_contexts" => self.pairs(node),
+                "args" => self.args(node),
+                "additional_contexts" => self.pairs(node),
                 "ssh" => self.ssh(node),
                 _ => self.value(node),
             };
             build.insert(key.to_owned(), value);
         }
         self.tagged(node, Kind::Map(build))
+    }
+
+    /// Pairs, of which those whose values are defaults of variables are known.
+    fn args(&mut self, node: &Node) -> Value {
+        let mut value = self.pairs(node);
+        let Kind::Map(pairs) = &mut value.kind else { return value };
+        let written = |element: &Node| {
+            let text = element.text()?;
+            let variable = defaulted(text, |name| self.environment.value(name).is_some())?;
+            Some((text.to_owned(), variable.to_owned()))
+        };
+        let mut variables: BTreeMap<String, String> = BTreeMap::new();
+        if let Some(members) = node.map() {
+            let named =
+                members.iter().filter_map(|(name, node)| Some(((*name).to_owned(), written(node)?.1)));
+            variables.extend(named);
+        } else if let Some(list) = node.list() {
+            let named = list
+                .iter()
+                .filter_map(|node| written(node))
+                .filter_map(|(text, variable)| Some((text.split_once('=')?.0.to_owned(), variable)));
+            variables.extend(named);
+        }
+        for (name, variable) in variables {
+            let Some(pair) = pairs.get_mut(&name) else { continue };
+            if let Kind::Text(text @ Text::Known(_)) = &pair.kind {
+                pair.kind = Kind::Default { text: text.clone(), variable };
+            }
+        }
+        value
     }
 
     /// A map, or a list of `NAME=value`.

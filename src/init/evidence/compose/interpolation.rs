@@ -66,6 +66,23 @@ pub(super) fn interpolate<'e>(written: &str, lookup: impl Fn(&str) -> Option<&'e
     }
 }
 
+/// The first variable that `written` names with a default and that `is_set` doesn't know.
+pub(super) fn defaulted(written: &str, is_set: impl Fn(&str) -> bool) -> Option<&str> {
+    let mut rest = written;
+    while let Some((_, after)) = rest.split_once('$') {
+        // `$$` is a dollar sign.
+        rest = after.strip_prefix('$').unwrap_or(after);
+        let Some(inner) = after.strip_prefix('{') else { continue };
+        let name = name_at_start(inner);
+        let operation = &inner[name.len()..];
+        let has_default = operation.starts_with('-') || operation.starts_with(":-");
+        if !name.is_empty() && has_default && !is_set(name) {
+            return Some(name);
+        }
+    }
+    None
+}
+
 /// The name of a variable that `text` begins with.
 fn name_at_start(text: &str) -> &str {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
@@ -236,6 +253,24 @@ mod tests {
             ("${SET:}", None),
         ] {
             assert_eq!(interpolated(text).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_default_counts_where_no_file_sets_the_variable() {
+        let environment = environment();
+        for (text, expected) in [
+            ("${NONE:-}", Some("NONE")),
+            ("a${SET:-x}${ALSO-b}", Some("ALSO")),
+            ("$${NONE:-}", None),
+            ("${SET:-x}", None),
+            ("${NONE}", None),
+            ("$NONE", None),
+            ("${NONE:+x}", None),
+        ] {
+            let found = defaulted(text, |name| environment.value(name).is_some());
+
+            assert_eq!(found, expected, "{text}");
         }
     }
 

@@ -62,6 +62,7 @@ impl<'r> Reader<'r> {
             context: Some(context),
             target: target.map(str::to_owned),
             build_args: self.args(),
+            defaulted_args: self.defaulted_args(),
             contexts: self.contexts(),
             secrets: self.secrets(),
             ssh: self.ssh(),
@@ -148,7 +149,7 @@ impl<'r> Reader<'r> {
         for (name, value) in self.members("args") {
             let inherited = self.loaded.environment.value(name);
             let text = match &value.kind {
-                Kind::Text(text) => Some(text),
+                Kind::Text(text) | Kind::Default { text, .. } => Some(text),
                 Kind::Inherited => inherited,
                 _ => None,
             };
@@ -165,6 +166,15 @@ impl<'r> Reader<'r> {
             args.insert(name.to_owned(), None);
         }
         args
+    }
+
+    /// The arguments whose values are defaults, with the variables that no file sets.
+    fn defaulted_args(&self) -> BTreeMap<String, String> {
+        let variable = |(name, value): (&str, &Value)| match &value.kind {
+            Kind::Default { variable, .. } => Some((name.to_owned(), variable.clone())),
+            _ => None,
+        };
+        self.members("args").into_iter().filter_map(variable).collect()
     }
 
     fn contexts(&mut self) -> BTreeMap<String, NamedContext> {

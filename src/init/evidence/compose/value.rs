@@ -40,6 +40,11 @@ pub(super) enum Kind {
     /// A name without a value, which the environment gives.
     Inherited,
     Text(Text),
+    /// A text whose value is the default of a variable that no file sets.
+    Default {
+        text: Text,
+        variable: String,
+    },
     List(Vec<Value>),
     Map(Map),
 }
@@ -61,7 +66,9 @@ impl Value {
             return later;
         }
         match (self.kind, later.kind) {
-            (kind @ (Kind::Text(_) | Kind::List(_) | Kind::Map(_)), Kind::Null) => Self { kind, ..self },
+            (kind @ (Kind::Text(_) | Kind::Default { .. } | Kind::List(_) | Kind::Map(_)), Kind::Null) => {
+                Self { kind, ..self }
+            }
             (Kind::Map(mut map), Kind::Map(more)) => {
                 merge(&mut map, more);
                 Self { kind: Kind::Map(map), ..self }
@@ -92,7 +99,7 @@ impl Value {
     }
 
     pub(super) fn text(&self) -> Option<&Text> {
-        if let Kind::Text(text) = &self.kind { Some(text) } else { None }
+        if let Kind::Text(text) | Kind::Default { text, .. } = &self.kind { Some(text) } else { None }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -100,6 +107,7 @@ impl Value {
             + match &self.kind {
                 Kind::Reset | Kind::Null | Kind::Inherited => 0,
                 Kind::Text(text) => text.bytes(),
+                Kind::Default { text, variable } => text.bytes() + variable.len(),
                 Kind::List(list) => list.iter().map(Self::bytes).sum(),
                 Kind::Map(map) => map.iter().map(|(name, value)| name.len() + value.bytes()).sum(),
             }
