@@ -243,8 +243,9 @@ fn fill_ins(proposal: &mut Proposal, candidate: &Candidate, project: &ProjectNam
     }
     for (argument, variable) in &build.defaulted_args {
         let Some(value) = reading.build_args.get(argument) else { continue };
+        let value = if value.is_empty() { "empty".to_owned() } else { format!("`{value}`") };
         let says = format!(
-            "`build_args` of `{project}`: `{argument}` is `{value}`, the default of the variable `{variable}`, which no file sets"
+            "`build_args` of `{project}`: `{argument}` is {value}, the default of the variable `{variable}`, which no file sets"
         );
         proposal.to_fill_in.push(FillIn { at: build.found.clone(), says });
     }

@@ -91,18 +91,18 @@ fn with_default_platform(differences: Vec<Difference>, before: &Project, now: &P
         ([_], []) => None,
         _ => return differences,
     };
-    let mut told = Vec::new();
+    let mut compared = Vec::new();
     for difference in differences {
         match difference {
             Difference::Keys(mut keys) if keys.iter().any(|key| key == "platforms") => {
                 keys.retain(|key| key != "platforms");
-                told.push(Difference::DefaultPlatform { now: now.clone() });
-                told.extend((!keys.is_empty()).then_some(Difference::Keys(keys)));
+                compared.push(Difference::DefaultPlatform { now: now.clone() });
+                compared.extend((!keys.is_empty()).then_some(Difference::Keys(keys)));
             }
-            other => told.push(other),
+            other => compared.push(other),
         }
     }
-    told
+    compared
 }
 
 fn between(before: &Project, now: &Project, is_rebuild_all_same: bool) -> Vec<Difference> {
@@ -114,7 +114,7 @@ fn between(before: &Project, now: &Project, is_rebuild_all_same: bool) -> Vec<Di
         match field {
             Field::Parent { reference, .. } => drop(references.insert(*reference)),
             Field::Frontend { reference, .. } => drop(frontends.insert(*reference)),
-            // One that comes from the Dockerfile is told by its reference.
+            // One that comes from the Dockerfile is compared by its reference.
             Field::Need(_) => {}
             field => drop(keys.insert(key(field))),
         }
@@ -186,7 +186,7 @@ fn key(field: &Field<'_>) -> String {
 
 /// What a reference stands for before and now, once for each way in which platforms differ.
 ///
-/// A platform that only one of the two has is a difference by itself. It is not told again by a reference that stands for
+/// A platform that only one of the two has is a difference by itself. It is not compared again by a reference that stands for
 /// the same image on a platform of the other.
 fn parent_changes(reference: &str, before: &Project, now: &Project) -> BTreeSet<ParentChange> {
     let platforms = before.variants.iter().chain(&now.variants).map(|variant| &variant.platform);
@@ -260,14 +260,14 @@ mod tests {
     fn a_platform_that_follows_from_the_cache_is_not_a_key_that_somebody_changed() {
         let (engine, registry) = (project(""), project("platforms = ['linux/amd64']"));
         let both = project("platforms = ['linux/amd64']\ntarget = 'x'");
-        let told =
+        let compared =
             |before: &Project, now: &Project| with_default_platform(between(before, now, true), before, now);
         let amd64 = || Difference::DefaultPlatform { now: Some("linux/amd64".parse().unwrap()) };
 
-        assert_eq!(told(&engine, &registry), [amd64()]);
-        assert_eq!(told(&registry, &engine), [Difference::DefaultPlatform { now: None }]);
-        assert_eq!(told(&engine, &both), [amd64(), Difference::Keys(vec!["target".to_owned()])]);
-        assert_eq!(told(&registry, &both), [Difference::Keys(vec!["target".to_owned()])]);
+        assert_eq!(compared(&engine, &registry), [amd64()]);
+        assert_eq!(compared(&registry, &engine), [Difference::DefaultPlatform { now: None }]);
+        assert_eq!(compared(&engine, &both), [amd64(), Difference::Keys(vec!["target".to_owned()])]);
+        assert_eq!(compared(&registry, &both), [Difference::Keys(vec!["target".to_owned()])]);
     }
 
     #[test]

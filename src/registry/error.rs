@@ -204,7 +204,7 @@ impl RegistryError {
     }
 }
 
-/// What a person can do who is not let in.
+/// What a person can do whose access is denied.
 fn denied_hint(image: &ImageRef, answer: &Answer, login: &UsedLogin) -> Option<String> {
     let host = image.host.as_ref()?.as_str();
     // ECR says so of far more than missing permissions.

@@ -207,7 +207,7 @@ impl Transport {
             error => format!("`{}`: {error}{cause}", self.host),
         };
         let (delay, all) = (delay.as_secs_f64(), self.retry_policy.tries);
-        let text = format!("{trouble}; trying again in {delay:.1} s ({attempt} of {all})");
+        let text = format!("{trouble}; retrying in {delay:.1} s ({attempt} of {all})");
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
         let is_told = |(round, at): (usize, Instant)| attempt <= round && at.elapsed() < SAME_TROUBLE;
         if warned.is_some_and(is_told) {

@@ -179,7 +179,9 @@ impl Shop {
 
     /// An answer with placeholders for what differs from run to run.
     pub(crate) fn mask(&self, answer: &Answer) -> String {
+        let docker_config = self.docker_config.path().display().to_string();
         let text = self.world.mask(answer).replace(&self.prefix, "<prefix>/");
+        let text = text.replace(&docker_config, "<docker>");
         match &self.cache {
             Cache::Engine => text,
             Cache::Oci(host) | Cache::Ecr(host) => text.replace(host, "<registry>"),

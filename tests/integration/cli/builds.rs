@@ -278,7 +278,7 @@ fn image_exists_answers_yes_no_or_that_it_cant_be_told() {
     "#);
     assert_snapshot!(untold, @"
     stderr: error: access to `<registry>/<prefix>/lib:branch-main` denied: status 401
-    stderr:   hint: log in with `docker login <registry>`
+    stderr:   hint: `/nonexistent/config.json` has no login for `<registry>`: log in with `docker login <registry>`
     [exit: 3]
     ");
 }

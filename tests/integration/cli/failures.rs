@@ -67,7 +67,7 @@ fn a_refused_password_is_told_and_never_shown() {
     assert_snapshot!(quiet, @"
     stderr: error: cannot ask the cache for the image of `api`
     stderr:   because: access to `<registry>/<prefix>/api:cache-<64 hex>` denied: status 401
-    stderr:   hint: log in with `docker login <registry>`
+    stderr:   hint: the login of `chinampa` in `<docker>/config.json` was refused: log in with `docker login <registry>`
     [exit: 3]
     ");
 }

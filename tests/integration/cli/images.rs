@@ -113,3 +113,19 @@ fn the_actions_of_codepipeline_get_the_images_by_digest_and_the_blue_green_one_t
     [exit: 2]
     ");
 }
+
+#[test]
+fn local_names_are_printed_without_an_engine_and_without_a_record() {
+    let mut shop = Shop::new().plain(["api", "web"]);
+    shop.world.set("DOCKER_HOST", "unix:///nonexistent/docker.sock");
+
+    let compose = shop.shown(["images", "--local", "--format", "compose"]);
+    let json = shop.world.run(["images", "--local", "--json"]).json();
+
+    assert_eq!(
+        compose,
+        "services:\n  \"api\":\n    image: \"<prefix>/api:local\"\n  \"web\":\n    image: \"<prefix>/web:local\"\n[exit: 0]"
+    );
+    assert_eq!(json["images"][0]["image"], format!("{}api:local", shop.prefix), "{json:#}");
+    assert_eq!(json["images"][0].get("digest"), None, "{json:#}");
+}

@@ -622,6 +622,44 @@ fn an_update_replaces_no_file_but_the_manifest() {
 }
 
 #[test]
+fn an_update_without_anything_to_add_says_so_and_writes_nothing() {
+    let world = with(&[("api/Dockerfile", "FROM scratch\n"), ("web/Dockerfile", "FROM scratch\n")]);
+    assert_eq!(world.run(["init"]).exit, 0);
+    let manifest = world.read("projects.toml");
+
+    let answer = world.shown(["init", "--update"]);
+
+    assert_snapshot!(answer, @"
+    nothing to add: all 2 images have a project
+    [exit: 0]
+    ");
+    assert_eq!(world.read("projects.toml"), manifest);
+}
+
+#[test]
+fn a_build_argument_that_is_the_default_of_a_variable_is_to_be_looked_at() {
+    let services = "services:
+  api: {build: {context: api, args: {GIT_SHA: '${GIT_SHA:-}', MODE: '${MODE:-fast}', FIXED: '1'}}}
+  web: {build: {context: web, args: ['PORT=${PORT:-80}']}}
+";
+    let world = with(&[
+        ("compose.yaml", services),
+        (".env", "MODE=slow\n"),
+        ("api/Dockerfile", "FROM scratch\nARG GIT_SHA MODE FIXED\n"),
+        ("web/Dockerfile", "FROM scratch\nARG PORT\n"),
+    ]);
+
+    let answer = world.run(["init"]).stdout;
+
+    let filled: Vec<&str> = answer.lines().take(3).collect();
+    assert_snapshot!(filled.join("\n"), @"
+    to fill in: 2
+      compose.yaml:2: `build_args` of `api`: `GIT_SHA` is empty, the default of the variable `GIT_SHA`, which no file sets
+      compose.yaml:3: `build_args` of `web`: `PORT` is `80`, the default of the variable `PORT`, which no file sets
+    ");
+}
+
+#[test]
 fn an_image_of_each_platform_is_a_project() {
     let bases = ["amd64", "arm64"]
         .map(|name| format!("  base-{name}: {{build: base-{name}, image: 'acme/base:{name}'}}\n"));
@@ -643,10 +681,11 @@ fn an_image_of_each_platform_is_a_project() {
       app  app  compose.yaml:4: service `app` builds it
       base-amd64  base-amd64  compose.yaml:2: service `base-amd64` builds it
       base-arm64  base-arm64  compose.yaml:3: service `base-arm64` builds it
-    concluded: 3
+    concluded: 4
       projects.toml: the workspace is called `shop`, after the repository
       compose.yaml:2: `deploy` of `base-amd64` is `false`: only others are built from it
       compose.yaml:3: `deploy` of `base-arm64` is `false`: only others are built from it
+      compose.yaml:2: images are called `acme/…`, and local builds `shop/…:local`: to call them alike, write `[cache]` with `kind = "engine"` and `prefix = "acme/"`
     not used: 1
       compose.yaml:4: `dos` is no platform
     written: 1

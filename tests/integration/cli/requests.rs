@@ -164,7 +164,7 @@ async fn each_retry_is_told_with_host_cause_and_delay() {
     let warning =
         told.stderr.lines().find(|line| line.starts_with("warning: ")).unwrap_or_else(|| panic!("{told}"));
     assert!(warning.starts_with(&format!("warning: `{}`: ", shop.cache.host)), "{told}");
-    assert!(warning.contains("status 503") && warning.contains("; trying again in "), "{told}");
+    assert!(warning.contains("status 503") && warning.contains("; retrying in "), "{told}");
     assert_eq!((told.exit, quiet.exit, quiet.stderr.as_str()), (0, 0, ""));
 }
 

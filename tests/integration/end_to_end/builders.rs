@@ -182,8 +182,7 @@ fn twenty(dockerfile: &str) -> Shop {
     let mut manifest = format!("[workspace]\nname = \"shop\"\n\n{}", shop.cache_table());
     for name in &names {
         manifest += &format!("\n[projects.{name}]\npath = \"{name}\"\n");
-        shop.world
-            .write(&format!("{name}/Dockerfile"), "FROM chinampa/base:1\nCOPY f /f\nRUN sleep 0.3; cat /f\n");
+        shop.world.write(&format!("{name}/Dockerfile"), dockerfile);
         shop.world.write(&format!("{name}/f"), format!("{}{name}", shop.prefix));
     }
     shop.world.write("projects.toml", manifest).commit();
