@@ -674,7 +674,7 @@ fn an_image_of_each_platform_is_a_project() {
 
     let answer = world.shown(["init"]);
 
-    assert_snapshot!(answer, @"
+    assert_snapshot!(answer, @r#"
     to fill in: 1
       compose.yaml:4: `platforms` of `app`: several need a registry as `[cache]`, so they are a comment
     projects: 3
@@ -692,7 +692,7 @@ fn an_image_of_each_platform_is_a_project() {
       projects.toml
     stderr: read what was written, commit it, then `chinampa plan`
     [exit: 0]
-    ");
+    "#);
     assert_snapshot!(world.read("projects.toml"), @r#"
     [workspace]
     name = "shop"

@@ -80,7 +80,8 @@ fn of_many_untracked_files_a_few_are_named() {
 #[test]
 fn a_ci_builds_what_is_committed_and_says_nothing_of_other_files() {
     let mut world = world();
-    world.write("libs/common/new.py", "").set("CI", "true");
+    world.write("libs/common/new.py", "");
+    world.set("CI", "true");
 
     let told = world.run(["plan", "--offline"]).stderr;
 
