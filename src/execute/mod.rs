@@ -30,6 +30,7 @@ mod report;
 mod schedule;
 mod shard;
 mod steps;
+mod subject;
 mod triggers;
 mod untrusted;
 
@@ -59,7 +60,8 @@ use job::PullSource;
 use others::Others;
 use progress::{Pending, Progress};
 use report::Needed;
-use shard::{Seen, Subject};
+use shard::Seen;
+use subject::Subject;
 
 use crate::engine::{Engine, InlineCacheFault};
 use crate::graph::ProjectGraph;

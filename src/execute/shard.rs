@@ -4,9 +4,7 @@
 //! claim, and sees no end and no image afterwards, is the only one who builds it: [`crate::lease`]. Claims save work and do no more: what
 //! two jobs build of the same inputs is the same, so a job that can't claim builds all the same.
 //!
-//! All is in one repository, so that one request tells what all other jobs do. Tags are
-//! `claim-<run>-<what>.<milliseconds>-<id>` for a claim and `claim-<run>-<what>.<milliseconds>.built` or `.failed` for an end, where
-//! `<what>` stands for a repository and an input digest.
+//! All is in one repository, so that one request tells what all other jobs do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,8 +12,9 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use super::ended::{Ended, How};
+use super::ended::Ended;
 use super::job::Task;
+use super::subject::{Subject, subject_of, written};
 use crate::lease::{Claim, ClaimId, Claims, Clock, Contest, Lapse, Lease, Terms};
 use crate::model::{Fingerprinter, ProjectName, RepositoryName, Tag, Timestamp, random_bits};
 use crate::registry::{Registry, RegistryError};
@@ -73,10 +72,6 @@ impl fmt::Debug for Shard<'_> {
     }
 }
 
-/// What is claimed: what begins the tags that are about one project's image.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Subject(String);
-
 /// What other jobs did when this one looked last.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
@@ -113,29 +108,6 @@ impl Seen {
     }
 }
 
-impl Subject {
-    fn rest<'t>(&self, tag: &'t Tag) -> Option<&'t str> {
-        tag.as_str().strip_prefix(&self.0)
-    }
-
-    fn has_claim(&self, tag: &Tag) -> bool {
-        self.rest(tag).is_some_and(|rest| !rest.contains('.'))
-    }
-
-    fn has_end(&self, tag: &Tag) -> bool {
-        self.rest(tag).is_some_and(|rest| rest.ends_with(".built") || rest.ends_with(".failed"))
-    }
-
-    fn end_tag(&self, at: Timestamp, how: &How) -> Tag {
-        let how = match how {
-            How::Built(_) => "built",
-            How::Failed(_) => "failed",
-        };
-        let name = format!("{}{:013}.{how}", self.0, at.as_millis());
-        name.parse().expect("a run and a fingerprint leave room in a tag")
-    }
-}
-
 impl<'s> Shard<'s> {
     /// Makes sure that there is a place for claims, and removes what runs have left there that are long over.
     ///
@@ -152,13 +124,11 @@ impl<'s> Shard<'s> {
         self.remove(tags.iter().filter(|tag| is_old(tag)).take(MAX_REMOVED).cloned()).await;
         if self.attempts_share_name {
             let job = Fingerprinter::new("job/1").field(&self.by).finish();
-            let job = Subject(format!("{}{job}.", Tag::claims_of_run(&self.run)));
-            let before =
-                tags.iter().filter(|tag| job.rest(tag).is_some_and(|rest| rest.ends_with(".joined")));
-            let attempt = before.count() + 1;
-            let note = format!("{}{:013}.joined", job.0, now.as_millis());
-            let tag: Tag = note.parse().expect("a run and a fingerprint leave room in a tag");
-            self.registry.put_artifact(self.repository, JOINED_TYPE, note.into(), &[tag]).await?;
+            let job = Subject::new(&self.run, job);
+            let attempt = tags.iter().filter(|tag| job.has_start(tag)).count() + 1;
+            let tag = job.start_tag(now);
+            let note = tag.to_string().into();
+            self.registry.put_artifact(self.repository, JOINED_TYPE, note, &[tag]).await?;
             if attempt > 1 {
                 self.run = format!("{}-attempt-{attempt}", self.run);
             }
@@ -169,7 +139,7 @@ impl<'s> Shard<'s> {
     pub(super) fn subject(&self, task: &Task) -> Subject {
         let what =
             Fingerprinter::new("claim/1").field(task.repository.as_str()).field(task.digest.to_string());
-        Subject(format!("{}{}.", Tag::claims_of_run(&self.run), what.finish()))
+        Subject::new(&self.run, what.finish())
     }
 
     /// How long this job waits before it looks again.
@@ -351,74 +321,13 @@ impl<'s> Shard<'s> {
             registry: self.registry,
             repository: self.repository,
             artifact_type: CLAIM_TYPE,
-            prefix: subject.0.clone(),
+            prefix: subject.prefix().to_owned(),
         }
     }
-}
-
-/// What a tag is about: up to the dot behind the fingerprint, which is followed by the time.
-fn subject_of(tag: &Tag) -> Option<Subject> {
-    let (at, _) = time_in(tag)?;
-    Some(Subject(tag.as_str()[..at].to_owned()))
-}
-
-/// When what the tag stands for was written.
-fn written(tag: &Tag) -> Option<Timestamp> {
-    Some(time_in(tag)?.1)
-}
-
-/// Where the time is in a tag, and which.
-fn time_in(tag: &Tag) -> Option<(usize, Timestamp)> {
-    const DIGITS: usize = 13;
-    let text = tag.as_str();
-    let text = [".built", ".failed", ".joined"].iter().find_map(|end| text.strip_suffix(end)).unwrap_or(text);
-    let at = text.starts_with("claim-").then(|| text.rfind('.'))?? + 1;
-    let digits = text.get(at..at + DIGITS)?;
-    let millis = digits.bytes().all(|digit| digit.is_ascii_digit()).then(|| digits.parse().ok())??;
-    Some((at, Timestamp::from_millis(millis)))
 }
 
 /// From `least` to twice that.
 fn jittered(least: Duration) -> Duration {
     let millis = u64::try_from(least.as_millis()).unwrap_or(u64::MAX);
     least + Duration::from_millis(random_bits() % millis.max(1))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tag(text: &str) -> Tag {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn a_tag_tells_what_it_is_about_and_when_it_was_written() {
-        let what = "a".repeat(64);
-        let subject = Subject(format!("{}{what}.", Tag::claims_of_run("7-1")));
-        let claim = tag(&format!("claim-7-1-{what}.1700000000000-00112233445566ff"));
-        let end = subject.end_tag(Timestamp::from_millis(1_700_000_000_000), &How::Built(digest()));
-
-        assert_eq!((subject_of(&claim), subject_of(&end)), (Some(subject.clone()), Some(subject.clone())));
-        assert_eq!(written(&end), Some(Timestamp::from_millis(1_700_000_000_000)));
-        assert!(subject.has_claim(&claim) && !subject.has_end(&claim));
-        assert!(subject.has_end(&end) && !subject.has_claim(&end));
-        for other in ["claim-7-1", "claim-7-1-a.17", "commit-aa.1700000000000-1", "claim-.x700000000000"] {
-            assert_eq!(subject_of(&tag(other)), None, "{other}");
-        }
-    }
-
-    #[test]
-    fn the_longest_run_leaves_room_for_a_claim() {
-        let run = "3f2a9c1b-77aa-4c2e-9b1d-0123456789ab".repeat(3);
-        let prefix = format!("{}{}.", Tag::claims_of_run(&run), "a".repeat(64));
-
-        let name = format!("{prefix}{:013}-{}", 1_700_000_000_000_u64, ClaimId::from_bits(u64::MAX));
-
-        assert!(name.parse::<Tag>().is_ok(), "{} bytes", name.len());
-    }
-
-    fn digest() -> crate::model::ManifestDigest {
-        crate::model::ManifestDigest::of(b"image")
-    }
 }
