@@ -147,6 +147,7 @@ fn a_command_has_a_documented_json_answer_or_says_that_it_has_none() {
         let file = match name.as_str() {
             "history" => "status",
             "untaint" => "taint",
+            "update" => "lock",
             "ci continue" => "ci/continuation",
             name => &name.replace(' ', "/"),
         };

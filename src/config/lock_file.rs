@@ -167,7 +167,20 @@ mod tests {
             .into_iter()
             .collect();
 
-        insta::assert_snapshot!(lock, @"");
+        insta::assert_snapshot!(lock, @r#"
+        # Written by `chinampa lock` and `chinampa update`. Commit it, and do not edit it.
+        version = 1
+
+        [images."alpine:3"]
+        digest = "sha256:4bf5122f344554c53bde2ebb8cd2b7e3d1600ad631c385a5d7cce23c7785459a"
+        platforms."linux/amd64" = "sha256:084fed08b978af4d7d196a7446a86b58009e636b611db16211b65a9aadff29c5"
+        platforms."linux/arm64" = "sha256:dbc1b4c900ffe48d575b5da5c638040125f65db0fe3e24494b76ea986457d986"
+
+        [images."node:22"]
+        digest = "sha256:4bf5122f344554c53bde2ebb8cd2b7e3d1600ad631c385a5d7cce23c7785459a"
+        platforms."linux/amd64" = "sha256:084fed08b978af4d7d196a7446a86b58009e636b611db16211b65a9aadff29c5"
+        platforms."linux/arm64" = "sha256:dbc1b4c900ffe48d575b5da5c638040125f65db0fe3e24494b76ea986457d986"
+        "#);
     }
 
     #[test]
@@ -180,7 +193,17 @@ mod tests {
              platforms.\"linux\" = \"sha256:{hash}\"\n[images.\"scratch\"]\n[images.\"a:1@sha256:{hash}\"]\ndigest = 1\n"
         ));
 
-        insta::assert_snapshot!(found.replace(&hash, "<hash>"), @"");
+        insta::assert_snapshot!(found.replace(&hash, "<hash>"), @"
+        projects.lock:2: unknown key `locked`
+        projects.lock:3: `docker.io/library/node:22` in `[images]`: it is written as `node:22` here
+        projects.lock:6: `digest` in `[images.alpine:3]`: `sha256:12` is not a manifest digest: `sha256:` and 64 hexadecimal digits
+        projects.lock:7: unknown key `since` in `[images.alpine:3]`
+        projects.lock:8: `linux` in `[images.alpine:3.platforms]`: `linux` is not a platform: `<os>/<architecture>[/<variant>]` is expected, such as `linux/amd64`
+        projects.lock:9: `scratch` in `[images]`: `scratch` is not an image: `[host/]repository[:tag]` without a digest, and not `scratch`
+        projects.lock:9: `[images.scratch]`: `digest` is missing
+        projects.lock:10: `a:1@sha256:<hash>` in `[images]`: `a:1@sha256:<hash>` is not an image: `[host/]repository[:tag]` without a digest, and not `scratch`
+        projects.lock:11: `digest` in `[images.a:1@sha256:<hash>]`: a string is expected, not an integer; write it in quotes
+        ");
     }
 
     #[test]
@@ -188,7 +211,9 @@ mod tests {
         let twice = problems("version = 1\n[images.\"a:1\"]\n[images.\"b:1\"]\n[images.\"a:1\"]\n");
 
         assert!(twice.starts_with("projects.lock:4: ") && twice.contains("duplicate key"), "{twice}");
-        insta::assert_snapshot!(problems("version = 2\nimages = 1\n"), @"");
-        insta::assert_snapshot!(problems(""), @"");
+        insta::assert_snapshot!(problems("version = 2\nimages = 1\n"), @"
+        projects.lock:1: `version`: version 2 is not known, only 1; use a newer `chinampa`
+        ");
+        insta::assert_snapshot!(problems(""), @"projects.lock:1: `version` is missing");
     }
 }

@@ -120,21 +120,36 @@ fn between(before: &Project, now: &Project, is_rebuild_all_same: bool) -> Vec<Di
         }
     }
     keys.extend((!is_rebuild_all_same).then(|| "rebuild_all".to_owned()));
-    let (mut parents, mut locked) = (BTreeSet::new(), BTreeSet::new());
+    let (mut parents, mut locked) = (BTreeSet::new(), Vec::new());
     for change in references.into_iter().flat_map(|reference| parent_changes(reference, before, now)) {
         match LockedChange::of_parent(&change, before, now) {
-            Some(change) => drop(locked.insert(change)),
+            Some(change) => locked.push(change),
             None => drop(parents.insert(change)),
         }
     }
     locked.extend(frontends.into_iter().filter_map(|reference| frontend_change(reference, before, now)));
     let keys = (!keys.is_empty()).then(|| Difference::Keys(keys.into_iter().collect()));
     let parents = (!parents.is_empty()).then(|| Difference::Parents(parents.into_iter().collect()));
-    let locked = (!locked.is_empty()).then(|| Difference::Locked(locked.into_iter().collect()));
+    let locked = (!locked.is_empty()).then(|| Difference::Locked(LockedChange::once_an_image(locked)));
     keys.into_iter().chain(parents).chain(locked).collect()
 }
 
 impl LockedChange {
+    /// One change for each image, in their order: an image may differ on several platforms, and in several places.
+    fn once_an_image(changes: Vec<Self>) -> Vec<Self> {
+        let mut all: BTreeMap<TaggedImage, Self> = BTreeMap::new();
+        for change in changes {
+            let of_image = all.entry(change.image.clone()).or_insert_with(|| Self {
+                image: change.image.clone(),
+                before: BTreeSet::new(),
+                now: BTreeSet::new(),
+            });
+            of_image.before.extend(change.before);
+            of_image.now.extend(change.now);
+        }
+        all.into_values().collect()
+    }
+
     /// `None` where the reference stood or stands for something else than an external image, or is new, or is not used any more.
     fn of_parent(change: &ParentChange, before: &Project, now: &Project) -> Option<Self> {
         let manifests = |project: &Project, image: &Option<ParentImage>| match image {

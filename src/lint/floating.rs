@@ -15,9 +15,9 @@ const COMMIT_DIGITS: [usize; 2] = [40, 64];
 /// A finding for each image that the lock file lacks, and each URL that nothing pins.
 pub(super) fn check(lock: &LockFile, subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let config = &subject.project.config;
-    let mut told = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     let mut finding = |line, message: String| {
-        if told.insert((line, message.clone())) {
+        if reported.insert((line, message.clone())) {
             findings.push(Finding {
                 project: Some(subject.name.clone()),
                 file: config.dockerfile.value.to_string(),

@@ -105,15 +105,12 @@ pub async fn lock<E: From<PinError>>(
     connect: impl AsyncFn(&Host) -> Result<Arc<dyn Registry>, E>,
 ) -> Result<Relocked, E> {
     let before = workspace.lock.as_ref();
-    let questions = used(workspace).into_iter().map(|(image, used)| {
-        let old = before.and_then(|before| before.get(&image)).cloned();
-        (image, used, old)
-    });
+    let questions = questions(used(workspace), before);
     let lock = resolve(questions, &connect, Moving::Stays).await?;
     Ok(Relocked::new(before, lock))
 }
 
-/// The same, and what the tags stand for now is taken: of the chosen references, and then nothing is said of others; of all
+/// The same, and what the tags stand for now is taken: of the chosen references, and then all others stay as they are; of all
 /// where none is chosen.
 ///
 /// # Errors
@@ -132,19 +129,13 @@ pub async fn update<E: From<PinError>>(
             return Err(PinError::NotUsed { image: unknown.clone() }.into());
         }
         used.retain(|image, _| chosen.iter().any(|chosen| chosen.matches(image)));
-        let questions = used.into_iter().map(|(image, used)| {
-            let old = before.get(&image).cloned();
-            (image, used, old)
-        });
+        let questions = questions(used, Some(before));
         let updated = resolve(questions, &connect, Moving::Follows).await?;
         let all = before.images().chain(updated.images());
         let all: LockFile = all.map(|(image, locked)| (image.clone(), locked.clone())).collect();
         return Ok(Relocked::new(Some(before), all));
     }
-    let questions = used.into_iter().map(|(image, used)| {
-        let old = before.and_then(|before| before.get(&image)).cloned();
-        (image, used, old)
-    });
+    let questions = questions(used, before);
     let lock = resolve(questions, &connect, Moving::Follows).await?;
     Ok(Relocked::new(before, lock))
 }
@@ -188,7 +179,18 @@ enum Moving {
     Follows,
 }
 
+/// An image, how it is used, and what is locked of it.
 type Question = (TaggedImage, UsedImage, Option<LockedImage>);
+
+fn questions(
+    used: BTreeMap<TaggedImage, UsedImage>,
+    before: Option<&LockFile>,
+) -> impl Iterator<Item = Question> {
+    used.into_iter().map(move |(image, used)| {
+        let old = before.and_then(|before| before.get(&image)).cloned();
+        (image, used, old)
+    })
+}
 
 async fn resolve<E: From<PinError>>(
     questions: impl Iterator<Item = Question>,

@@ -118,7 +118,7 @@ pub fn tag_states(states: &[TagState]) -> String {
     };
     let behind: Vec<&TagState> = states.iter().filter(|state| state.is_behind()).collect();
     for TagState { image, locked, now, created, projects } in &behind {
-        let created = created.as_deref().map(|created| format!(" of {}", printable(created)));
+        let created = created.as_deref().map(|created| format!(", made {}", printable(created)));
         let projects: Vec<&str> = projects.iter().map(ProjectName::as_str).collect();
         line(format_args!(
             "{image} is behind its tag: locked is {}, and the tag is {}{}; used by {}",

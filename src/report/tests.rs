@@ -674,9 +674,15 @@ fn a_lock_file_is_reported_by_what_is_not_as_it_was() {
     ]);
     let relocked = Relocked { lock, changes };
 
-    insta::assert_snapshot!(super::lock::text(&relocked, &[name("api"), name("web")].into(), true), @"");
+    insta::assert_snapshot!(super::lock::text(&relocked, &[name("api"), name("web")].into(), true), @"
+    removed alpine:latest: no project names it
+    added debian:latest 6105d6cc76af
+    moved node:22 6db7d803e74f to 6105d6cc76af
+    this rebuilds api, web
+    `projects.lock` pins 1 image
+    ");
     let unchanged = Relocked { changes: BTreeMap::new(), ..relocked };
-    insta::assert_snapshot!(super::lock::text(&unchanged, &BTreeSet::new(), false), @"");
+    insta::assert_snapshot!(super::lock::text(&unchanged, &BTreeSet::new(), false), @"`projects.lock` is as it was: it pins 1 image");
     let state = |now, created: &str| TagState {
         image: image("node:22"),
         locked: before,
@@ -684,9 +690,12 @@ fn a_lock_file_is_reported_by_what_is_not_as_it_was() {
         created: Some(created.to_owned()),
         projects: [name("api"), name("web")].into(),
     };
-    let states = [state(before, ""), state(now, "2026-11-28T20:15:00Z\u{1b}[2J")];
-    insta::assert_snapshot!(super::lock::tag_states(&states), @"");
-    insta::assert_snapshot!(super::lock::tag_states(&states[..1]), @"");
+    let states = [state(before, ""), state(now, "2026-11-28T20:15:00Z")];
+    insta::assert_snapshot!(super::lock::tag_states(&states), @"
+    node:22 is behind its tag: locked is 6db7d803e74f, and the tag is 6105d6cc76af, made 2026-11-28T20:15:00Z; used by api, web
+    2 locked images, 1 behind: `chinampa update` takes what the tags are now
+    ");
+    insta::assert_snapshot!(super::lock::tag_states(&states[..1]), @"1 locked image, none behind its tag");
 }
 
 fn simulations() -> Vec<Value> {

@@ -24,7 +24,7 @@ pub(super) fn read(snapshot: &Snapshot<'_>) -> Result<Result<Option<LockFile>, M
 
 /// What a project names that the lock file lacks, once a line.
 pub(super) fn unlocked(config: &ProjectConfig, lock: &LockFile, variants: &[Variant]) -> Vec<Problem> {
-    let mut told = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     let mut problems = Vec::new();
     let all = variants.iter().flat_map(|variant| &variant.external);
     for ExternalImage { reference, image, line, manifest, .. } in all.filter(|image| image.pin.is_none()) {
@@ -34,7 +34,7 @@ pub(super) fn unlocked(config: &ProjectConfig, lock: &LockFile, variants: &[Vari
             }
             _ => format!("`{reference}` is not in `{LOCK_FILE}`"),
         };
-        if told.insert((*line, message.clone())) {
+        if reported.insert((*line, message.clone())) {
             let (file, line) = (config.dockerfile.value.to_string(), *line);
             let hint = Some("`chinampa lock` adds it".to_owned());
             problems.push(Problem { file, line, message, hint });

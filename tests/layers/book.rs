@@ -155,7 +155,10 @@ fn texts(code: &str) -> Vec<String> {
     let line_break = Regex::new(r"\\\n\s*").unwrap();
     let found = literal.captures_iter(code).filter_map(|found| found.get(1));
     let whole = found.map(|text| line_break.replace_all(text.as_str(), "").into_owned());
-    whole.map(|text| text.replace("\\\"", "\"").replace("{MANIFEST}", "projects.toml")).collect()
+    whole
+        .map(|text| text.replace("\\\"", "\"").replace("{MANIFEST}", "projects.toml"))
+        .map(|text| text.replace("{LOCK_FILE}", "projects.lock"))
+        .collect()
 }
 
 /// Who has the binary alone has no pages.

@@ -72,6 +72,7 @@ fn each_finding_says_where_it_is_and_what_would_fix_it() {
         write `debian@sha256:…`
     11 findings in 2 of 2 projects; `--fix` fixes 5 of them
     stderr: api/Dockerfile:6: `lib-$WHICH` depends on a variable that only the build knows, so it is not checked
+    stderr: nothing pins 2 external images, such as `debian:latest`: `chinampa lock` writes `projects.lock`, which does
     [exit: 1]
     ");
 }
@@ -148,7 +149,10 @@ fn findings_in_json_are_for_other_programs() {
         }
       ],
       "unchecked": [],
-      "fixed": []
+      "fixed": [],
+      "floating": [
+        "debian:latest"
+      ]
     }
     [exit: 1]
     "#);
@@ -179,6 +183,7 @@ fn what_was_fixed_is_not_found_again_and_all_else_is_as_it_was() {
       api/Dockerfile:10: `[z` has wildcards that engines refuse (source-bad-wildcard)
     5 findings in 1 of 1 project
     stderr: api/Dockerfile:6: `lib-$WHICH` depends on a variable that only the build knows, so it is not checked
+    stderr: nothing pins the external image `node:22`: `chinampa lock` writes `projects.lock`, which does
     [exit: 1]
     ");
     assert_eq!(patterns, "# inputs\r\n./src/\r\n^api/conf/[a-z][a-z]*$\r\n./package.json\r\n!**/*.md\r\n");
@@ -256,6 +261,7 @@ fn an_image_that_looks_like_a_project_is_a_finding_that_says_what_to_write() {
         write `quay.io/api@sha256:…`
       api/Dockerfile:8: `r.example/base` is an external image, but looks like the project `base`: `own_images = ["r.example/"]` in `[workspace]` makes it the project `base`; `external = ["r.example/base"]` in `[projects.api]` says that it is another image (looks-like-project)
     6 findings in 1 of 1 project
+    stderr: nothing pins 6 external images, such as `node:22`: `chinampa lock` writes `projects.lock`, which does
     [exit: 1]
     "#);
 }
@@ -277,6 +283,7 @@ fn what_is_external_by_the_manifest_looks_like_no_project() {
       node/Dockerfile:1: `node:22` can become another image: it has no digest (parent-not-pinned)
         write `node:22@sha256:…`
     2 findings in 2 of 2 projects
+    stderr: nothing pins 2 external images, such as `node:22`: `chinampa lock` writes `projects.lock`, which does
     [exit: 1]
     ");
 }

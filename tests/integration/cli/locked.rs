@@ -138,17 +138,34 @@ fn a_change_of_a_locked_image_is_a_reason_of_its_own() {
     changed[3] = entry("node:22", '9', &[("amd64", '9'), ("arm64", '2')]);
     world.write("projects.lock", lock(&changed)).commit();
 
-    assert_snapshot!(world.shown(["plan", "--offline", "--base", "HEAD~1"]), @"");
-    assert_snapshot!(world.shown(["why", "web", "--base", "HEAD~1"]), @"");
+    assert_snapshot!(world.shown(["plan", "--offline", "--base", "HEAD~1"]), @"
+    changes of <10 hex> since <10 hex> (--base)
+    affected `api`
+      because `docker/dockerfile:1` in `projects.lock` is another image now; `node:22` in `projects.lock` is another image now, which `api` uses
+    unaffected `plain`
+    affected `tool`
+      because `node:22` in `projects.lock` is another image now, which `tool` uses
+    affected `web`
+      because `docker/dockerfile:1` in `projects.lock` is another image now; `node:22` in `projects.lock` is another image now, which `api` uses
+      because it needs `api`, which is affected
+    3 affected, 1 not
+    [exit: 0]
+    ");
+    assert_snapshot!(world.shown(["why", "web", "--base", "HEAD~1"]), @"
+    `web` is affected:
+      `web` needs `api`, and
+        `docker/dockerfile:1` in `projects.lock` is another image now; `node:22` in `projects.lock` is another image now, which `api` uses
+    stderr: changes of <10 hex> since <10 hex> (--base)
+    [exit: 0]
+    ");
     let json = world.run(["plan", "tool", "--offline", "--base", "HEAD~1", "--json"]).json();
-    let images = serde_json::json!([{ "reference": "node:22", "before": [digest('1'), digest('2')], "now": [digest('2'), digest('9')] }]);
+    let images = serde_json::json!([{
+        "reference": "node:22",
+        "before": [digest('1')],
+        "now": [digest('9')],
+    }]);
     let reason = &json["projects"][0]["reasons"][0];
-    assert_eq!(
-        (&reason["kind"], &reason["images"].as_array().unwrap().len()),
-        (&"locked".into(), &2),
-        "{json}"
-    );
-    assert_eq!(reason["images"][0]["reference"], images[0]["reference"]);
+    assert_eq!((&reason["kind"], &reason["images"]), (&"locked".into(), &images), "{json}");
 }
 
 #[test]
@@ -156,9 +173,23 @@ fn the_first_lock_file_is_a_reason_and_its_removal_too() {
     let world = world();
     world.remove("projects.lock").commit();
 
-    assert_snapshot!(world.shown(["plan", "tool", "plain", "--offline", "--base", "HEAD~1"]), @"");
+    assert_snapshot!(world.shown(["plan", "tool", "plain", "--offline", "--base", "HEAD~1"]), @"
+    changes of <10 hex> since <10 hex> (--base)
+    unaffected `plain`
+    affected `tool`
+      because `node:22` is not pinned by `projects.lock` any more, which `tool` uses
+    1 affected, 1 not
+    [exit: 0]
+    ");
     world.write("projects.lock", lock(&entries())).commit();
-    assert_snapshot!(world.shown(["plan", "tool", "plain", "--offline", "--base", "HEAD~1"]), @"");
+    assert_snapshot!(world.shown(["plan", "tool", "plain", "--offline", "--base", "HEAD~1"]), @"
+    changes of <10 hex> since <10 hex> (--base)
+    unaffected `plain`
+    affected `tool`
+      because `node:22` is pinned by `projects.lock` now, which `tool` uses
+    1 affected, 1 not
+    [exit: 0]
+    ");
 }
 
 #[test]
@@ -179,7 +210,15 @@ fn what_the_lock_file_lacks_is_refused_line_by_line() {
     let only = entry("node:22", 'd', &[("amd64", '1')]);
     world.write("projects.lock", lock(&[only])).commit();
 
-    assert_snapshot!(world.shown(["plan", "--offline"]), @"");
+    assert_snapshot!(world.shown(["plan", "--offline"]), @"
+    stderr: error: the projects can't be used as they are described
+    stderr:   api/Dockerfile:1: `docker/dockerfile:1` is not in `projects.lock`; `chinampa lock` adds it
+    stderr:   api/Dockerfile:2: `docker.io/library/golang:1` is not in `projects.lock`; `chinampa lock` adds it
+    stderr:   api/Dockerfile:5: `quay.io/acme/tools:v2` is not in `projects.lock`; `chinampa lock` adds it
+    stderr:   api/Dockerfile:6: `alpine:3` is not in `projects.lock`; `chinampa lock` adds it
+    stderr:   tool/Dockerfile:1: `projects.lock` has no manifest of `node:22` for linux/arm64; `chinampa lock` adds it
+    [exit: 2]
+    ");
     assert_eq!(world.run(["check_rebuild", "api"]).exit, 2);
     assert_eq!(world.run(["build", "--dry-run"]).exit, 2);
 }
@@ -192,7 +231,13 @@ fn a_lock_file_that_cannot_be_read_is_refused_line_by_line() {
         "version = 1\nsince = 1\n[images.\"docker.io/node:22\"]\ndigest = \"sha256:1\"\n",
     );
 
-    assert_snapshot!(world.shown(["plan", "--offline"]), @"");
+    assert_snapshot!(world.shown(["plan", "--offline"]), @"
+    stderr: error: the projects can't be used as they are described
+    stderr:   projects.lock:2: unknown key `since`
+    stderr:   projects.lock:3: `docker.io/node:22` in `[images]`: it is written as `node:22` here
+    stderr:   projects.lock:4: `digest` in `[images.docker.io/node:22]`: `sha256:1` is not a manifest digest: `sha256:` and 64 hexadecimal digits
+    [exit: 2]
+    ");
 
     world.commit();
     world.write("projects.lock", lock(&entries())).commit();
@@ -218,9 +263,25 @@ fn without_a_lock_file_lint_says_that_images_float_and_with_one_what_still_does(
     );
     world.write("tool/Dockerfile", dockerfile).commit();
 
-    assert_snapshot!(world.shown(["lint", "tool"]), @"");
+    assert_snapshot!(world.shown(["lint", "tool"]), @"
+    `tool`
+      tool/Dockerfile:3: `https://example.com/1.tar` has no `--checksum`, so it can be another file in the next build (floating-reference)
+      tool/Dockerfile:5: `https://example.com/c.git#main` names no whole commit, so it can be another one in the next build (floating-reference)
+      tool/Dockerfile:6: `nginx` is not in `projects.lock`: `chinampa lock` adds it (floating-reference)
+    3 findings in 1 of 1 project
+    [exit: 1]
+    ");
     world.remove("projects.lock").commit();
-    assert_snapshot!(world.shown(["lint", "tool"]), @"");
+    assert_snapshot!(world.shown(["lint", "tool"]), @"
+    `tool`
+      tool/Dockerfile:1: `node:22` can become another image: it has no digest (parent-not-pinned)
+        write `node:22@sha256:…`
+      tool/Dockerfile:6: `nginx` has neither tag nor digest, so it is whatever was pushed last: two builds of one commit can be made from different images (parent-floats)
+        write `nginx@sha256:…`
+    2 findings in 1 of 1 project
+    stderr: nothing pins 2 external images, such as `nginx:latest`: `chinampa lock` writes `projects.lock`, which does
+    [exit: 1]
+    ");
     assert_eq!(
         world.run(["lint", "tool", "--json"]).json()["floating"],
         serde_json::json!(["nginx:latest", "node:22"])
@@ -232,16 +293,32 @@ fn without_a_lock_file_there_is_nothing_to_check_or_to_update() {
     let world = world();
     world.remove("projects.lock").commit();
 
-    assert_snapshot!(world.shown(["plan", "--check-locked"]), @"");
-    assert_snapshot!(world.shown(["update", "node"]), @"");
+    assert_snapshot!(world.shown(["plan", "--check-locked"]), @"
+    stderr: error: there is no `projects.lock`, so no external image is pinned
+    stderr:   hint: `chinampa lock` writes it; commit it
+    [exit: 2]
+    ");
+    assert_snapshot!(world.shown(["update", "node"]), @"
+    stderr: error: there is no `projects.lock`, so no external image is pinned
+    stderr:   hint: `chinampa lock` writes it; commit it
+    [exit: 2]
+    ");
 }
 
 #[test]
 fn only_what_dockerfiles_name_can_be_updated_and_only_in_a_work_tree() {
     let mut world = world();
 
-    assert_snapshot!(world.shown(["update", "postgres"]), @"");
-    assert_snapshot!(world.shown(["lock", "--head", "HEAD"]), @"");
+    assert_snapshot!(world.shown(["update", "postgres"]), @"
+    stderr: error: no Dockerfile names `postgres` as an external image
+    stderr:   hint: `chinampa update` without a reference updates all
+    [exit: 2]
+    ");
+    assert_snapshot!(world.shown(["lock", "--head", "HEAD"]), @"
+    stderr: error: `projects.lock` is written into the work tree, not into the commit `HEAD`
+    stderr:   hint: leave out `--head`
+    [exit: 2]
+    ");
     let bare = world.file(".git").display().to_string();
     assert_eq!(World::new().run(["-C", &bare, "lock"]).exit, 2);
     world.set("CHINAMPA_TRUST", "untrusted");
@@ -254,12 +331,19 @@ fn only_what_dockerfiles_name_can_be_updated_and_only_in_a_work_tree() {
 #[test]
 fn a_lock_file_that_is_complete_stays_as_it_is_but_for_what_nobody_names() {
     let world = world();
-    assert_snapshot!(world.shown(["lock"]), @"");
+    assert_snapshot!(world.shown(["lock"]), @"
+    `projects.lock` is as it was: it pins 5 images
+    [exit: 0]
+    ");
     let before = std::fs::read_to_string(world.file("projects.lock")).unwrap();
     assert_eq!(before, lock(&entries()));
 
     world.write("tool/Dockerfile", "FROM scratch\nCOPY . /\n");
-    assert_snapshot!(world.shown(["lock"]), @"");
+    assert_snapshot!(world.shown(["lock"]), @"
+    changed the platforms of node:22
+    `projects.lock` pins 5 images
+    [exit: 0]
+    ");
 
     let after = std::fs::read_to_string(world.file("projects.lock")).unwrap();
     assert!(!after.contains("linux/arm64") && after.contains("node:22"), "{after}");

@@ -35,6 +35,9 @@ fn help_lists_the_commands() {
       report                  Write a page about a run of `build`: graph, timeline, reasons, steps and
                               logs
       plan                    Show which images would be built or reused, and why
+      lock                    Pin the external images that `projects.lock` lacks
+      update                  Pin external images to what their tags stand for now, and show which
+                              projects that rebuilds
       why                     Explain why a project is affected: changed files, matching pattern lines,
                               paths through the graph
       inputs                  List the inputs of a project, each with the line that makes it one
