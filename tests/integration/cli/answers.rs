@@ -163,10 +163,12 @@ fn a_project_can_be_named_by_its_folder() {
     ");
     assert_snapshot!(run_in(".", &["check_rebuild", "services"]), @"
     stderr: error: there is no project `services`
+    stderr:   hint: `chinampa graph` lists all projects
     [exit: 2]
     ");
     assert_snapshot!(run_in(".", &["inputs", "../lib"]), @"
     stderr: error: there is no project `../lib`
+    stderr:   hint: `chinampa graph` lists all projects
     [exit: 2]
     ");
 }

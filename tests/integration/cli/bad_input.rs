@@ -221,7 +221,6 @@ fn an_unknown_project_is_answered_with_the_one_that_was_meant() {
     let not_a_name = world.shown(["check_rebuild", "../api"]);
 
     assert_snapshot!(typo, @"
-    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     stderr: changes of <10 hex> since an unknown base: this commit is on `main` itself, and nothing says what was built before
     stderr: error: there is no project `apo`
     stderr:   hint: did you mean `api`?
@@ -233,7 +232,6 @@ fn an_unknown_project_is_answered_with_the_one_that_was_meant() {
     [exit: 2]
     ");
     assert_snapshot!(not_a_name, @"
-    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     stderr: changes of <10 hex> since an unknown base: this commit is on `main` itself, and nothing says what was built before
     stderr: error: there is no project `../api`
     stderr:   hint: `chinampa graph` lists all projects
