@@ -58,7 +58,7 @@ fn client(files: &TlsFiles, endpoint: &BuilderEndpoint) -> Result<ClientTls, Bui
     let trusted = ca.as_deref().map_or(Trusted::System, Trusted::Authorities);
     let identity = identity.as_ref().map(|(certificates, key)| Identity { certificates, key });
     ClientTls::for_http2(trusted, identity)
-        .map_err(|source| BuildKitError::Tls { endpoint: endpoint.clone(), source })
+        .map_err(|source| BuildKitError::Tls { endpoint: endpoint.clone(), source: Box::new(source) })
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub enum BuildKitError {
     #[error("cannot read `{}`", .path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("cannot use the certificates of the builder at {endpoint}")]
-    Tls { endpoint: BuilderEndpoint, source: TlsError },
+    Tls { endpoint: BuilderEndpoint, source: Box<TlsError> },
     /// Nobody listens there, or nobody lets us in.
     #[error("cannot reach the builder at {endpoint}")]
     Unreachable { endpoint: BuilderEndpoint, source: AnyError },

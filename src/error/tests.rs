@@ -350,7 +350,7 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
         BuildKitError::TlsWithoutTcp { endpoint: endpoint() } => Input,
         BuildKitError::Read { path: "/a".into(), source: io() } => Environment,
         BuildKitError::Read { path: "/a".into(), source: io::ErrorKind::NotFound.into() } => Input,
-        BuildKitError::Tls { endpoint: endpoint(), source: TlsError::BadKey } => Input,
+        BuildKitError::Tls { endpoint: endpoint(), source: Box::new(TlsError::BadKey) } => Input,
         no_builder() => Environment,
         BuildKitError::NotBuildKit { endpoint: endpoint(), message: text() } => Environment,
         BuildKitError::Silent { endpoint: endpoint(), seconds: 1 } => Environment,
@@ -439,7 +439,7 @@ fn each_variant_of_a_registry_has_its_kind() {
         CredentialsError::Aws(unexpected()) => Environment,
     ]);
     check!("registry/error.rs", RegistryError, [
-        RegistryError::Denied { image: image(), answer: answer(), login: crate::registry::UsedLogin::Other } => Environment,
+        RegistryError::Denied { image: image(), answer: answer(), login: Box::default() } => Environment,
         RegistryError::Throttled { image: image(), answer: answer(), retry_after: None } => Environment,
         RegistryError::Limit { image: image(), answer: answer() } => Environment,
         RegistryError::ImmutableTag { image: image(), answer: answer() } => Environment,

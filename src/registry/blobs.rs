@@ -116,7 +116,7 @@ impl Transport {
                 let message = "it may not be asked whether the layer is there; in ECR, that is not authorized to perform: \
                                ecr:BatchCheckLayerAvailability";
                 let answer = Answer { message: message.to_owned(), ..answer };
-                RegistryError::Denied { image, answer, login: UsedLogin::Other }
+                RegistryError::Denied { image, answer, login: Box::new(UsedLogin::Other) }
             }
         }
     }

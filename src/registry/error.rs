@@ -17,7 +17,7 @@ pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, Error)]
 pub enum RegistryError {
     #[error("access to `{image}` denied: {answer}")]
-    Denied { image: Box<ImageRef>, answer: Answer, login: UsedLogin },
+    Denied { image: Box<ImageRef>, answer: Answer, login: Box<UsedLogin> },
     /// Still so after the last retry.
     #[error("`{image}`: asked too often: {answer}")]
     Throttled { image: Box<ImageRef>, answer: Answer, retry_after: Option<Duration> },
@@ -245,7 +245,9 @@ mod tests {
             let answer = Answer { status: 403, code: Some("DENIED".to_owned()), message: message.to_owned() };
 
             let login = UsedLogin::Other;
-            let hint = RegistryError::Denied { image: Box::new(image.clone()), answer, login }.hint();
+            let hint =
+                RegistryError::Denied { image: Box::new(image.clone()), answer, login: Box::new(login) }
+                    .hint();
 
             assert_eq!(hint.is_some_and(|hint| hint.contains("IAM policy")), expected, "{message}");
         }
@@ -268,7 +270,9 @@ mod tests {
             let answer = Answer { status, code: None, message: String::new() };
 
             let hint =
-                RegistryError::Denied { image: Box::new(image.clone()), answer, login }.hint().unwrap();
+                RegistryError::Denied { image: Box::new(image.clone()), answer, login: Box::new(login) }
+                    .hint()
+                    .unwrap();
 
             assert!(hint.starts_with(&format!("{expected}: log in with `docker login r.example`")), "{hint}");
         }

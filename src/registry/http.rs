@@ -99,7 +99,9 @@ pub(super) async fn refuse(image: &ImageRef, reply: Reply) -> Result<RegistryErr
     let (status, headers, used) = (reply.status(), reply.headers().clone(), reply.login.clone());
     let answer = read_answer(image, reply).await?;
     Ok(match refusal(image, status, &headers, answer) {
-        RegistryError::Denied { image, answer, .. } => RegistryError::Denied { image, answer, login: used },
+        RegistryError::Denied { image, answer, .. } => {
+            RegistryError::Denied { image, answer, login: Box::new(used) }
+        }
         other => other,
     })
 }
@@ -127,7 +129,7 @@ pub(super) fn refusal(
     let retry_after = retry_after(headers, SystemTime::now());
     match status.as_u16() {
         401 | 403 if answer.is_about_limit() => RegistryError::Limit { image, answer },
-        401 | 403 => RegistryError::Denied { image, answer, login: UsedLogin::default() },
+        401 | 403 => RegistryError::Denied { image, answer, login: Box::default() },
         429 => RegistryError::Throttled { image, answer, retry_after },
         408 | 500 | 502 | 503 | 504 => RegistryError::Unavailable { image, answer, retry_after },
         _ => RegistryError::Unexpected { image, answer },

@@ -137,7 +137,7 @@ fn kept_runs() -> Vec<Kept> {
         project.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         kept_project(project)
     };
-    let failure = |hint: Value| json!({ "causes": ["it failed"], "step": hint, "exit_code": null, "hint": hint, "log_tail": ["a"] });
+    let failure = |hint: Value| json!({ "causes": ["it failed"], "step": hint, "line": hint, "exit_code": null, "hint": hint, "log_tail": ["a"] });
     let built = json!({
         "image": "api:1", "manifest": "sha256:1", "start": 0.0, "seconds": 1.0, "slot": 0, "log": "api.log",
         "steps": [{ "name": "[2/2] RUN make", "start": 0.0, "seconds": 1.0, "cached": false, "failed": false }],
@@ -320,6 +320,7 @@ fn reasons() -> Vec<Reason> {
         },
         Reason::Entry { keys: vec!["target".to_owned()], project: project.clone() },
         Reason::DefaultPlatform { now: Some("linux/amd64".parse().unwrap()), project: project.clone() },
+        Reason::DefaultPlatform { now: None, project: project.clone() },
         Reason::New { project: project.clone() },
         Reason::Parents {
             changes: vec![

@@ -322,22 +322,16 @@ fn an_interruption_says_what_was_not_built() {
 
     assert_snapshot!(run.text(NARROW), @"
     built     common  3.1 s  3 of 12 steps cached
-    because   common                      libs/common/src/log.sh (deleted)
-    because   catalog, orders and 4 more  need common
     cancelled catalog, orders and 4 more
     1 built, 0 reused, 6 cancelled in 44.1 s; interrupted
     ");
     assert_snapshot!(run.text(WIDE), @"
     built     common  3.1 s  3 of 12 steps cached
-    because   common                              libs/common/src/log.sh (deleted)
-    because   catalog, orders, worker and 3 more  need common
     cancelled catalog, orders, worker and 3 more
     1 built, 0 reused, 6 cancelled in 44.1 s; interrupted
     ");
     assert_snapshot!(run.colours(NARROW), @"
     ^[32mbuilt     ^[0mcommon  3.1 s^[2m  3 of 12 steps cached^[0m
-    ^[2mbecause   ^[0mcommon                      libs/common/src/log.sh (deleted)
-    ^[2mbecause   ^[0mcatalog, orders and 4 more  need common
     ^[33mcancelled ^[0mcatalog, orders and 4 more
     ^[32m1 built^[0m, 0 reused, ^[33m6 cancelled^[0m in 44.1 s^[33m; interrupted^[0m
     ");
