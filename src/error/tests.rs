@@ -603,7 +603,7 @@ fn each_variant_of_a_deployment_has_its_kind() {
 
 #[test]
 fn each_variant_of_a_pinned_image_has_the_kind_of_what_went_wrong() {
-    let image = || "node:22".parse().unwrap();
+    let image = || Box::new("node:22".parse().unwrap());
     let place = || "api/Dockerfile:1".to_owned();
     check!("pins/error.rs", PinError, [
         PinError::NoLockFile => Input,

@@ -15,15 +15,15 @@ pub enum PinError {
     NotUsed { image: ImagePattern },
     /// Where it is named: `file:line`.
     #[error("there is no image `{image}`, which {place} names")]
-    NotThere { image: TaggedImage, place: String },
+    NotThere { image: Box<TaggedImage>, place: String },
     /// It was there when it was locked.
     #[error("`{image}` is locked, and its registry does not have the tag any more")]
-    Gone { image: TaggedImage },
+    Gone { image: Box<TaggedImage> },
     #[error("`{image}` has no image for {platform}, which {place} needs")]
-    NoPlatform { image: TaggedImage, platform: Box<Platform>, place: String },
+    NoPlatform { image: Box<TaggedImage>, platform: Box<Platform>, place: String },
     #[error("cannot resolve `{image}`")]
     Registry {
-        image: TaggedImage,
+        image: Box<TaggedImage>,
         #[source]
         source: RegistryError,
     },

@@ -159,10 +159,10 @@ pub async fn tag_states<E: From<PinError>>(
     in_order(used, async |(image, locked, projects)| {
         let reference = image.in_registry();
         let registry = connect(host_of(&reference)).await?;
-        let failed = |source| PinError::Registry { image: image.clone(), source };
+        let failed = |source| PinError::Registry { image: Box::new(image.clone()), source };
         let tag = &image.tag;
         let found = registry.find(&reference.repository, tag).await.map_err(failed)?;
-        let now = found.ok_or_else(|| PinError::Gone { image: image.clone() })?;
+        let now = found.ok_or_else(|| PinError::Gone { image: Box::new(image.clone()) })?;
         let created = match registry.oci().filter(|_| now != locked) {
             Some(oci) => oci.describe(&reference.repository, &now).await.map_err(failed)?.created,
             None => None,
@@ -251,7 +251,7 @@ impl Resolving<'_> {
             self.used.platforms.iter().map(|(platform, place)| match resolved.manifest(platform) {
                 Some(manifest) => Ok((platform.clone(), manifest)),
                 None => Err(PinError::NoPlatform {
-                    image: self.image.clone(),
+                    image: Box::new(self.image.clone()),
                     platform: Box::new(platform.clone()),
                     place: place.clone(),
                 }),
@@ -260,11 +260,11 @@ impl Resolving<'_> {
     }
 
     fn not_there(&self) -> PinError {
-        PinError::NotThere { image: self.image.clone(), place: self.used.place.clone() }
+        PinError::NotThere { image: Box::new(self.image.clone()), place: self.used.place.clone() }
     }
 
     fn failed(&self, source: RegistryError) -> PinError {
-        PinError::Registry { image: self.image.clone(), source }
+        PinError::Registry { image: Box::new(self.image.clone()), source }
     }
 }
 
