@@ -17,7 +17,9 @@ use crate::init::InitError;
 use crate::inputs::InputsError;
 use crate::lint::LintError;
 use crate::lint::write::WriteError;
-use crate::model::{ErrorKind, ImageRef, InvalidImageRef, InvalidRegion, ProjectName, Region};
+use crate::model::{
+    ErrorKind, Host, ImageRef, InvalidImageRef, InvalidLogins, InvalidRegion, ProjectName, Region,
+};
 use crate::observe::ObserveError;
 use crate::once::OnceError;
 use crate::permissions::PermissionsError;
@@ -121,6 +123,10 @@ pub enum Error {
     DirectiveRepository(String),
     #[error("cannot use `CHINAMPA_ALLOWED_HOSTS`")]
     AllowedHosts(#[source] InvalidImageRef),
+    #[error("cannot use `CHINAMPA_REGISTRY_LOGINS`")]
+    RegistryLogins(#[source] InvalidLogins),
+    #[error("`{variable}` is not set, and it should have the login for `{host}`")]
+    NoLogin { host: Host, variable: String },
     #[error("cannot use `CHINAMPA_BUILDERS`")]
     Builders(#[source] InvalidBuilder),
     #[error(transparent)]
@@ -229,6 +235,8 @@ impl Error {
             | Self::NoWorkTree
             | Self::DirectiveRepository(_)
             | Self::AllowedHosts(_)
+            | Self::RegistryLogins(_)
+            | Self::NoLogin { .. }
             | Self::AwsRegion(_)
             | Self::Builders(_)
             | Self::NoContinuationKey
@@ -313,6 +321,9 @@ impl Error {
                 "set `CHINAMPA_RUN` to what the CI calls the run and its attempt, the same in all of its jobs"
                     .to_owned(),
             ),
+            Self::NoLogin { .. } => Some(
+                "set it as a secret of the CI; `CHINAMPA_REGISTRY_LOGINS`, which `login` in `[ci]` sets, names it".to_owned(),
+            ),
             Self::NoHost(_) => Some("put its host before it, as in `docker.io/library/nginx`".to_owned()),
             Self::Pattern { .. }
             | Self::Image(_)
@@ -328,6 +339,7 @@ impl Error {
             | Self::NoInput { .. }
             | Self::NoWorkTree
             | Self::DirectiveRepository(_)
+            | Self::RegistryLogins(_)
             | Self::AllowedHosts(_)
             | Self::AwsRegion(_)
             | Self::Builders(_)

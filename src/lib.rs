@@ -168,7 +168,8 @@ pub mod internals {
 
     pub mod pipeline {
         pub use crate::pipeline::{
-            Deployment, Generated, History, Pipeline, PipelineError, Rendered, Request, Setup, Trusted, Work,
+            Deployment, Generated, History, Pipeline, PipelineError, Reference, Rendered, Request, Setup,
+            Trusted, Work,
         };
 
         pub mod github {

@@ -271,13 +271,21 @@ impl<'c> BuildContext<'c> {
         Ok(moves.is_ok())
     }
 
-    /// What the user has logged in to with the docker CLI, and the registries of ECR.
+    /// The logins that variables have, what the user has logged in to with the docker CLI, and the registries of ECR.
     fn logins(&self) -> Result<Logins, Error> {
         let environment = &self.command.environment;
-        let logins = match environment.docker_config() {
+        let mut logins = match environment.docker_config() {
             Some(path) => Logins::of(DockerConfig::new(path)),
             None => Logins::none(),
         };
+        for (host, _) in environment.registry_logins()?.iter() {
+            // A build may need other registries only, of which this is none.
+            match environment.login(host) {
+                Ok(Some(login)) => logins = logins.with_variables(host, login),
+                Ok(None) => {}
+                Err(error) => tracing::info!(%error, "a login is left out"),
+            }
+        }
         let registries = [Some(&self.workspace.cache), self.workspace.deploy.as_ref()];
         let named = registries.into_iter().flatten().filter_map(|registry| match &registry.kind {
             RegistryKind::Ecr(ecr) => Some((**ecr).clone()),

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::execute::CLAIM_LEASE;
 use crate::git::{Configuration, GitError};
 use crate::lease::MIN_LEASE;
-use crate::model::{Region, Secret};
+use crate::model::{Credentials, Host, LoginVariables, Region, RegistryLogins, Secret};
 use crate::report::ci_log::CiLog;
 use crate::secrets::SecretAccess;
 
@@ -106,6 +106,34 @@ impl Environment {
             _ => Path::new(&env::var_os("HOME")?).join(".docker"),
         };
         Some(folder.join("config.json"))
+    }
+
+    /// Which variables have the logins for registries: `CHINAMPA_REGISTRY_LOGINS`.
+    ///
+    /// # Errors
+    /// [`Error::RegistryLogins`] when it says something else.
+    pub(super) fn registry_logins(&self) -> Result<RegistryLogins, Error> {
+        env::var("CHINAMPA_REGISTRY_LOGINS").unwrap_or_default().parse().map_err(Error::RegistryLogins)
+    }
+
+    /// The login for a registry that variables have; `None` where none are named, and in an untrusted run that does not get them.
+    ///
+    /// # Errors
+    /// [`Error::RegistryLogins`], and [`Error::NoLogin`] when a variable that is named is not set, or empty.
+    pub(super) fn login(&self, host: &Host) -> Result<Option<Credentials>, Error> {
+        let logins = self.registry_logins()?;
+        let Some(LoginVariables { user, password }) = logins.get(host) else { return Ok(None) };
+        let set = |name: &String| {
+            let value = env::var(name).ok().filter(|value| !value.is_empty());
+            value.ok_or_else(|| Error::NoLogin { host: host.clone(), variable: name.clone() })
+        };
+        match (set(user), set(password)) {
+            (Ok(username), Ok(password)) => {
+                Ok(Some(Credentials { username, password: Secret::new(password) }))
+            }
+            (Err(_), _) | (_, Err(_)) if !self.ci.trust().is_trusted() => Ok(None),
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        }
     }
 
     /// The file that `BASH_ENV` names: a CI's shells read it before each step.

@@ -67,9 +67,10 @@ fn oci(
     environment: &Environment,
     retry_policy: RetryPolicy,
 ) -> Result<OciRegistry, Error> {
-    let credentials = match environment.docker_config() {
-        Some(path) => CredentialsSource::DockerConfig(path),
-        None => CredentialsSource::Nobody,
+    let credentials = match (environment.login(host)?, environment.docker_config()) {
+        (Some(login), _) => CredentialsSource::Known(login),
+        (None, Some(path)) => CredentialsSource::DockerConfig(path),
+        (None, None) => CredentialsSource::Nobody,
     };
     Ok(OciRegistry::new(host.clone(), insecure, credentials, retry_policy)?)
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use toml::de::DeValue;
 
 use super::fields::Item;
-use super::variable_name::is_variable_name;
-use crate::model::RoleArn;
+use crate::model::{Host, LoginVariables, RegistryLogins, RoleArn, is_variable_name};
 
-pub(super) const KEYS: &[&str] = &["install", "role_arn", "image", "machine", "runner", "environment"];
+pub(super) const KEYS: &[&str] =
+    &["install", "role_arn", "login", "image", "machine", "runner", "environment"];
 pub(super) const JOB_KEYS: &[&str] = &["image", "machine", "runner", "environment"];
+pub(super) const LOGIN_KEYS: &[&str] = &["user", "password"];
 pub(super) const INSTALL_KEYS: &[&str] = &["version", "url", "sha256"];
 
 /// The longest name of an image, a machine or a runner.
@@ -22,6 +23,8 @@ pub struct CiConfig {
     pub install: Option<Install>,
     /// The role that jobs assume with the CI's own identity token; `None` where they have credentials, or need none.
     pub role: Option<RoleArn>,
+    /// The variables that have the logins for registries in trusted runs.
+    pub logins: RegistryLogins,
     pub job: CiJob,
 }
 
@@ -65,8 +68,10 @@ pub(super) fn read(item: Item<'_>) -> Option<CiConfig> {
     let fields = item.fields(KEYS)?;
     let install = fields.item("install").map(install);
     let role = fields.item("role_arn").and_then(|item| item.parse());
+    let logins = fields.item("login").map(|item| item.members(login)).unwrap_or_default();
+    let logins = logins.into_iter().collect();
     let job = |key| fields.item(key);
-    Some(CiConfig { install: install.flatten(), role, job: job_of(job) })
+    Some(CiConfig { install: install.flatten(), role, logins, job: job_of(job) })
 }
 
 pub(super) fn read_job(item: Item<'_>) -> Option<CiJob> {
@@ -86,6 +91,27 @@ fn job_of<'f>(item: impl Fn(&'static str) -> Option<Item<'f>>) -> CiJob {
             .filter_map(plain_name)
             .collect(),
         environment: environment.into_iter().collect(),
+    }
+}
+
+/// The variables for a registry, whose host is the key.
+fn login(item: Item<'_>) -> Option<(Host, LoginVariables)> {
+    let host: Option<Host> = item.key().parse().ok();
+    if host.is_none() {
+        item.wrong("the host of a registry is expected, such as `ghcr.io` or `localhost:5000`");
+    }
+    let fields = item.fields(LOGIN_KEYS)?;
+    let user = fields.required("user").and_then(|item| item.read(login_variable));
+    let password = fields.required("password").and_then(|item| item.read(login_variable));
+    Some((host?, LoginVariables { user: user?, password: password? }))
+}
+
+/// The text is not part of the error: it may be a password.
+fn login_variable(text: &str) -> Result<String, &'static str> {
+    if is_variable_name(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("the name of a variable is expected, and not its value")
     }
 }
 
@@ -191,6 +217,19 @@ mod tests {
 
         let install = manifest.unwrap().ci.install.unwrap();
         assert_eq!(install.url, "https://example.com/c-1.2.3.tar.gz");
+    }
+
+    #[test]
+    fn a_login_names_variables_and_an_error_shows_no_value() {
+        let manifest = read("[ci.login]\n\"ghcr.io\" = { user = \"USER\", password = \"TOKEN\" }\n").unwrap();
+        let problems = read("[ci.login]\n\"a b\" = { user = \"bob@x\", password = \"hunter-2\" }\n");
+
+        assert_eq!(manifest.ci.logins.to_string(), "ghcr.io=USER:TOKEN");
+        assert_snapshot!(problems.unwrap_err(), @r#"
+        projects.toml:3: `a b` in `[ci.login]`: the host of a registry is expected, such as `ghcr.io` or `localhost:5000`
+        projects.toml:3: `user` in `[ci.login."a b"]`: the name of a variable is expected, and not its value
+        projects.toml:3: `password` in `[ci.login."a b"]`: the name of a variable is expected, and not its value
+        "#);
     }
 
     #[test]

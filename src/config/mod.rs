@@ -29,7 +29,6 @@ mod terraform;
 #[cfg(test)]
 mod tests;
 mod trust;
-mod variable_name;
 mod workspace;
 
 use std::collections::BTreeMap;

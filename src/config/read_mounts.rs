@@ -6,8 +6,7 @@ use super::fields::{Item, Located};
 use super::manifest_scope::ManifestScope;
 use super::project::ContextSource;
 use super::secret_source::{AwsSecret, AwsSecretService, SecretSource};
-use super::variable_name::is_variable_name;
-use crate::model::{ContextName, InvalidName};
+use crate::model::{ContextName, InvalidName, is_variable_name};
 
 pub(super) const SECRET_KEYS: &[&str] = &["env", "file", "aws-secrets-manager", "aws-ssm"];
 

@@ -13,8 +13,7 @@ use super::read_images::{check_repository, external, images};
 use super::read_mounts::{contexts, secret, ssh_id};
 use super::registry::{RegistryConfig, RegistryKind};
 use super::service;
-use super::variable_name::is_variable_name;
-use crate::model::{InvalidName, Platform, ProjectName, RepoPath, RepositoryName, Tag};
+use crate::model::{InvalidName, Platform, ProjectName, RepoPath, RepositoryName, Tag, is_variable_name};
 
 pub(super) const KEYS: &[&str] = &[
     "path",

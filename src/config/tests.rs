@@ -230,6 +230,7 @@ fn exactly_the_keys_that_are_read_are_documented() {
         ("`[[builders]]`", builder::KEYS),
         ("`[ci]`", ci::KEYS),
         ("`install`", ci::INSTALL_KEYS),
+        ("`login`", ci::LOGIN_KEYS),
         ("`[projects.<name>]`", read_project::KEYS),
         ("`secrets.<id>`", read_mounts::SECRET_KEYS),
         ("`service`", service::KEYS),

@@ -16,6 +16,8 @@ use crate::model::{Host, Login, Secret};
 pub struct Logins {
     /// The cache's; by the name that the engine asks for.
     cache: BTreeMap<String, Login>,
+    /// Those that variables of the environment have; by the name that the engine asks for.
+    variables: BTreeMap<String, Login>,
     /// For all other hosts.
     config: Option<DockerConfig>,
     /// For those that the configuration has no login for.
@@ -47,6 +49,13 @@ impl Logins {
         self
     }
 
+    /// Adds a login that variables of the environment have. It comes before the configuration's.
+    #[must_use]
+    pub fn with_variables(mut self, host: &Host, login: impl Into<Login>) -> Self {
+        self.variables.insert(asked_name(host.as_str()).to_owned(), login.into());
+        self
+    }
+
     /// Adds the login for the cache, which comes before any other for this host.
     #[must_use]
     pub fn with_cache(mut self, host: &Host, login: impl Into<Login>) -> Self {
@@ -62,6 +71,9 @@ impl Logins {
         let offer = |login, origin| Offer { host: host.to_owned(), login, origin };
         if let Some(login) = self.cache.get(asked_name(host)) {
             return Ok(offer(Some(login.clone()), Origin::Cache));
+        }
+        if let Some(login) = self.variables.get(asked_name(host)) {
+            return Ok(offer(Some(login.clone()), Origin::Variables));
         }
         let (login, origin) = match &self.config {
             None => (None, Origin::Nowhere),
@@ -104,6 +116,8 @@ pub(super) struct Offer {
 #[derive(Debug)]
 enum Origin {
     Cache,
+    /// Variables of the environment.
+    Variables,
     Config(String),
     /// A source besides the configuration, or why that has none.
     Source(Option<String>),
@@ -133,11 +147,14 @@ impl Offer {
         };
         match (&self.login, &self.origin) {
             (Some(_), Origin::Cache) => format!("{login}, with the login of the cache"),
+            (Some(_), Origin::Variables) => {
+                format!("{login}, with the login that `CHINAMPA_REGISTRY_LOGINS` names")
+            }
             (Some(_), Origin::Config(path)) => format!("{login}, with the login from `{path}`"),
             (None, Origin::Source(Some(why))) => format!("{login}: {why}"),
             (None, Origin::Config(path)) => format!("{login}: `{path}` has none for it"),
             (_, Origin::Nowhere) => format!("{login}: only the cache's is used here"),
-            (_, Origin::Source(_)) | (None, Origin::Cache) => login,
+            (_, Origin::Source(_)) | (None, Origin::Cache | Origin::Variables) => login,
         }
     }
 
@@ -198,6 +215,18 @@ mod tests {
         assert_eq!(user(&logins, "a.example").await, "cache");
         assert_eq!(user(&logins, "b.example").await, "b");
         assert_eq!(user(&logins, "c.example").await, "");
+    }
+
+    #[tokio::test]
+    async fn a_login_that_variables_have_comes_before_the_configurations() {
+        let (_folder, config) = config(r#"{"auths": {"a.example": {"auth": "YTpw"}}}"#);
+        let logins =
+            Logins::of(config).with_variables(&"a.example".parse().unwrap(), credentials("variable"));
+
+        let offer = logins.find("a.example").await.unwrap();
+
+        let described = "as `variable`, with the login that `CHINAMPA_REGISTRY_LOGINS` names";
+        assert_eq!(offer.describe(), described);
     }
 
     /// Knows `b.example`, and fails at `c.example`.

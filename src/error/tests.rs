@@ -23,7 +23,9 @@ use crate::engine::{ContentError, ContextError};
 use crate::git::{LfsError, NeedsGit, RepositoryFormat, SubmoduleError, SubmoduleFetch};
 use crate::infer::InferError;
 use crate::lease::Claim;
-use crate::model::{BuilderEndpoint, CommitId, ErrorKind, Host, ManifestDigest, RepoPath, RepositoryName};
+use crate::model::{
+    BuilderEndpoint, CommitId, ErrorKind, Host, InvalidLogins, ManifestDigest, RepoPath, RepositoryName,
+};
 use crate::pipeline::System;
 use crate::registry::{Answer, CredentialsError};
 
@@ -677,6 +679,8 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::DirectiveRepository("x".to_owned()) => Input,
         Error::Untrusted { action: "deploy", why: String::new() } => Failed,
         Error::AllowedHosts("?".parse::<ImageRef>().unwrap_err()) => Input,
+        Error::RegistryLogins(InvalidLogins::Entry(1)) => Input,
+        Error::NoLogin { host: host(), variable: "X".to_owned() } => Input,
         Error::AwsRegion("?".parse::<Region>().unwrap_err()) => Input,
         Error::Pin(PinError::NoLockFile) => Input,
         Error::LockOfCommit { revision: String::new() } => Input,

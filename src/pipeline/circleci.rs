@@ -2,13 +2,16 @@
 //!
 //! A parametrised job for each kind of machine, and a workflow that invokes it for each project. CircleCI replaces `<< … >>` in
 //! every text, so a `<<` of a variable's value is escaped.
+//!
+//! A job without a filter for tags, and every job that waits for it, is left out of the pipeline of a tag.
 
 use std::collections::BTreeMap;
 
 use super::identifiers::{Rule, identifiers};
 use super::yaml::{Yaml, table, table_of};
 use super::{
-    Deployment, GATE, Pipeline, Rendered, Setup, System, Trusted, Work, script, untrusted_job, unused,
+    Deployment, GATE, Pipeline, Reference, Rendered, Setup, System, Trusted, Work, script, untrusted_job,
+    unused,
 };
 use crate::config::CiJob;
 use crate::model::ProjectName;
@@ -24,13 +27,14 @@ pub(super) fn render(pipeline: &Pipeline) -> Rendered {
         Work::Untrusted => {
             let job = job(setup, &untrusted_job(), "chinampa build", None);
             let jobs = vec![(GATE.to_owned(), job)];
-            Rendered { text: document(jobs, vec![GATE.into()]), notes: Vec::new() }
+            let workflow = vec![invocation(GATE, Vec::new(), pipeline.reference)];
+            Rendered { text: document(jobs, workflow), notes: Vec::new() }
         }
-        Work::Trusted(trusted) => render_trusted(setup, trusted),
+        Work::Trusted(trusted) => render_trusted(setup, trusted, pipeline.reference),
     }
 }
 
-fn render_trusted(setup: &Setup, trusted: &Trusted) -> Rendered {
+fn render_trusted(setup: &Setup, trusted: &Trusted, reference: Reference) -> Rendered {
     let names = identifiers(trusted.jobs.iter().map(|job| &job.project), RULE);
     let name = |project: &ProjectName| format!("build-{}", names[project]);
     let mut kinds: BTreeMap<&CiJob, String> = BTreeMap::new();
@@ -46,45 +50,52 @@ fn render_trusted(setup: &Setup, trusted: &Trusted) -> Rendered {
             kind
         });
         let needs: Vec<String> = it.needs.iter().map(name).collect();
-        let invocation = table_of([
-            ("name", Some(name(&it.project).into())),
-            ("project", Some(it.project.as_str().into())),
-            ("requires", Some(needs.into()).filter(|_| !it.needs.is_empty())),
-        ]);
-        workflow.push(Yaml::Table(vec![(kind, invocation)]));
+        let mut keys = vec![("name", name(&it.project).into()), ("project", it.project.as_str().into())];
+        keys.extend((!needs.is_empty()).then(|| ("requires", needs.into())));
+        workflow.push(invocation(&kind, keys, reference));
     }
     jobs.push((GATE.to_owned(), job(setup, &trusted.settings, "chinampa build", None)));
     let last: Vec<String> = trusted.last().map(|job| name(&job.project)).collect();
-    workflow.push(if last.is_empty() {
-        GATE.into()
-    } else {
-        table([(GATE, table([("requires", last.into())]))])
-    });
+    let requires = (!last.is_empty()).then(|| ("requires", last.into()));
+    workflow.push(invocation(GATE, requires.into_iter().collect(), reference));
     if !trusted.deployments.is_empty() {
         let command = script::deploy("<< parameters.environment >>");
         jobs.push(("deploy".to_owned(), job(setup, &trusted.settings, &command, Some("environment"))));
     }
-    workflow.extend(trusted.deployments.iter().flat_map(deployment));
+    workflow.extend(trusted.deployments.iter().flat_map(|it| deployment(it, reference)));
     Rendered { text: document(jobs, workflow), notes: unused(System::CircleCi, trusted, &["runner"]) }
 }
 
-fn deployment(Deployment { environment, approval }: &Deployment) -> Vec<Yaml> {
+/// The filter with which a job also runs for tags.
+pub(super) fn all_tags() -> Yaml {
+    table([("tags", table([("only", "/.*/".into())]))])
+}
+
+/// A job in the workflow.
+fn invocation(job: &str, mut keys: Vec<(&str, Yaml)>, reference: Reference) -> Yaml {
+    keys.extend((reference == Reference::Tag).then(|| ("filters", all_tags())));
+    if keys.is_empty() {
+        return job.into();
+    }
+    let keys = keys.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    Yaml::Table(vec![(job.to_owned(), Yaml::Table(keys))])
+}
+
+fn deployment(Deployment { environment, approval }: &Deployment, reference: Reference) -> Vec<Yaml> {
     let approve = format!("approve-{environment}");
     let mut jobs = Vec::new();
     if *approval {
-        let invocation = table([("type", "approval".into()), ("requires", vec![GATE].into())]);
-        jobs.push(Yaml::Table(vec![(approve.clone(), invocation)]));
+        let keys = vec![("type", "approval".into()), ("requires", vec![GATE].into())];
+        jobs.push(invocation(&approve, keys, reference));
     }
     let requires = if *approval { approve } else { GATE.to_owned() };
-    jobs.push(table([(
-        "deploy",
-        table([
-            ("name", format!("deploy-{environment}").into()),
-            ("environment", environment.as_str().into()),
-            ("serial-group", format!("<< pipeline.project.slug >>/{environment}").into()),
-            ("requires", vec![requires].into()),
-        ]),
-    )]));
+    let keys = vec![
+        ("name", format!("deploy-{environment}").into()),
+        ("environment", environment.as_str().into()),
+        ("serial-group", format!("<< pipeline.project.slug >>/{environment}").into()),
+        ("requires", vec![requires].into()),
+    ];
+    jobs.push(invocation("deploy", keys, reference));
     jobs
 }
 

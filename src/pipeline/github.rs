@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::github_job::{IS_TRUSTED, from_secrets, runs_on, setup_steps, steps};
+use super::github_job::{
+    IS_TRUSTED, from_secrets, has_own_token, login_variables, permissions, runs_on, setup_steps, steps,
+};
 use super::github_levels::{self, Level};
 use super::identifiers::{Rule, identifiers};
 use super::yaml::{Yaml, table, table_of};
@@ -138,16 +140,14 @@ fn document(setup: &Setup, trusted: &Trusted, triggers: &Triggers, layout: &Layo
         ("group", "${{ github.workflow }}-${{ github.ref }}".into()),
         ("cancel-in-progress", "${{ github.event_name == 'pull_request' }}".into()),
     ]);
-    let permissions = table_of([
-        ("contents", Some("read".into())),
-        ("id-token", setup.role.is_some().then(|| "write".into())),
-    ]);
+    let mut environment = login_variables(setup, &trusted.settings);
+    environment.extend(variables(&trusted.settings, &CiJob::default()));
     let workflow = table_of([
         ("name", Some("images".into())),
         ("on", Some(table(events))),
-        ("permissions", Some(permissions)),
+        ("permissions", Some(permissions(setup, "write"))),
         ("concurrency", Some(concurrency)),
-        ("env", variables(&trusted.settings, &CiJob::default())),
+        ("env", (!environment.is_empty()).then_some(Yaml::Table(environment))),
         ("jobs", Some(Yaml::Table(jobs))),
     ]);
     let mut text = "# Written by `chinampa ci generate github`; the gate fails if it is not what `projects.toml` says.\n".to_owned();
@@ -165,9 +165,7 @@ fn project_jobs(setup: &Setup, trusted: &Trusted, jobs: &mut Vec<(String, Yaml)>
         let Job { project, needs, settings, secrets } = job;
         let needs = std::iter::once("plan".to_owned()).chain(needs.iter().map(name)).collect::<Vec<_>>();
         let mut environment = vec![("CHINAMPA_PROJECT".to_owned(), project.as_str().into())];
-        if let Some(Yaml::Table(own)) = variables(settings, &trusted.settings) {
-            environment.extend(own);
-        }
+        environment.extend(variables(settings, &trusted.settings));
         environment.extend(from_secrets(secrets, settings));
         let steps = if number == 0 {
             Yaml::Anchor(
@@ -210,6 +208,8 @@ fn plan(setup: &Setup, trusted: &Trusted, outputs: Vec<String>) -> Yaml {
     ]));
     table_of([
         ("if", Some(IS_TRUSTED.into())),
+        // It only reads.
+        ("permissions", has_own_token(setup).then(|| permissions(setup, "read"))),
         ("runs-on", Some(runs_on(&trusted.settings))),
         ("container", trusted.settings.image.as_ref().map(Into::into)),
         ("outputs", Some(Yaml::Table(outputs))),
@@ -264,9 +264,7 @@ fn deployment(setup: &Setup, trusted: &Trusted, deployment: &Deployment) -> (Str
 }
 
 /// The variables of a job that are not those of all jobs.
-fn variables(settings: &CiJob, all: &CiJob) -> Option<Yaml> {
+fn variables(settings: &CiJob, all: &CiJob) -> Vec<(String, Yaml)> {
     let own = settings.environment.iter().filter(|(name, value)| all.environment.get(*name) != Some(*value));
-    let own: Vec<(String, Yaml)> =
-        own.map(|(name, value)| (name.clone(), value.replace("${{", "${{ '${{' }}").into())).collect();
-    (!own.is_empty()).then_some(Yaml::Table(own))
+    own.map(|(name, value)| (name.clone(), value.replace("${{", "${{ '${{' }}").into())).collect()
 }

@@ -1,5 +1,7 @@
 //! What jobs of GitHub Actions are made of. Each step is a shell of its own, so what one sets up is passed on in files.
 
+use std::collections::BTreeMap;
+
 use super::yaml::{Yaml, table, table_of};
 use super::{History, Setup, script};
 use crate::config::CiJob;
@@ -64,4 +66,39 @@ pub(super) fn from_secrets<'s>(
 ) -> Vec<(String, Yaml)> {
     let names = names.into_iter().filter(|name| !settings.environment.contains_key(*name));
     names.map(|name| (name.clone(), format!("${{{{ secrets.{name} }}}}").into())).collect()
+}
+
+/// The token of a job, which is a secret that every repository has.
+const OWN_TOKEN: &str = "GITHUB_TOKEN";
+
+/// Whether jobs log in to GitHub's registry with their own token.
+pub(super) fn has_own_token(setup: &Setup) -> bool {
+    setup.logins.passwords().any(|variable| variable == OWN_TOKEN)
+}
+
+/// What the token of a job may do; `packages` is what it may do in GitHub's registry, if it is used there. GitHub lets the token of a
+/// pull request from a fork read, whatever stands here.
+pub(super) fn permissions(setup: &Setup, packages: &str) -> Yaml {
+    table_of([
+        ("contents", Some("read".into())),
+        ("id-token", setup.role.is_some().then(|| "write".into())),
+        ("packages", has_own_token(setup).then(|| packages.into())),
+    ])
+}
+
+/// The variables with the logins for registries. GitHub sets those that begin with `GITHUB_` itself, all but the token. A run of a
+/// fork has no other secret than the token.
+pub(super) fn login_variables(setup: &Setup, settings: &CiJob) -> Vec<(String, Yaml)> {
+    let logins = &setup.logins;
+    if logins.is_empty() {
+        return Vec::new();
+    }
+    let users = logins.users().map(|name| (name, format!("${{{{ vars.{name} || secrets.{name} }}}}")));
+    let passwords = logins.passwords().map(|name| (name, format!("${{{{ secrets.{name} }}}}")));
+    let is_set = |name: &str| name.starts_with("GITHUB_") && name != OWN_TOKEN;
+    let values = users.chain(passwords).filter(|(name, _)| !is_set(name));
+    let values: BTreeMap<&str, String> =
+        values.filter(|(name, _)| !settings.environment.contains_key(*name)).collect();
+    let named = [(script::LOGINS.to_owned(), logins.to_string().into())];
+    named.into_iter().chain(values.into_iter().map(|(name, value)| (name.to_owned(), value.into()))).collect()
 }

@@ -30,7 +30,7 @@ use thiserror::Error;
 
 use crate::config::{CiConfig, CiJob, EnvironmentName, Install, WorkspaceName};
 use crate::graph::ProjectGraph;
-use crate::model::{ErrorKind, ProjectName, RoleArn};
+use crate::model::{ErrorKind, ProjectName, RegistryLogins, RoleArn};
 
 /// A CI that pipelines are written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,7 +58,17 @@ impl fmt::Display for System {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pipeline {
     pub setup: Setup,
+    pub reference: Reference,
     pub work: Work,
+}
+
+/// What a run is for, where a CI tells jobs for the one from jobs for the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reference {
+    /// A branch or a pull request.
+    #[default]
+    Branch,
+    Tag,
 }
 
 /// What every job begins with.
@@ -68,6 +78,8 @@ pub struct Setup {
     pub install: Option<Install>,
     /// The role that the job assumes with the CI's identity token.
     pub role: Option<RoleArn>,
+    /// The variables that have the logins for registries.
+    pub logins: RegistryLogins,
     pub history: History,
 }
 
@@ -135,6 +147,7 @@ pub struct Request<'r> {
     pub secrets: &'r BTreeMap<ProjectName, BTreeSet<String>>,
     pub deployments: &'r [Deployment],
     pub history: History,
+    pub reference: Reference,
 }
 
 impl Pipeline {
@@ -157,13 +170,15 @@ impl Pipeline {
             deployments: request.deployments.to_vec(),
             settings: all.clone(),
         };
-        Self { setup: Setup::new(request.ci, request.history), work: Work::Trusted(trusted) }
+        let (setup, reference) = (Setup::new(request.ci, request.history), request.reference);
+        Self { setup, reference, work: Work::Trusted(trusted) }
     }
 
-    /// The pipeline of a run that may not. What the commit says of machines and variables is left out of it, and so is the role.
-    pub fn untrusted(ci: &CiConfig, history: History) -> Self {
-        let setup = Setup { role: None, ..Setup::new(ci, history) };
-        Self { setup, work: Work::Untrusted }
+    /// The pipeline of a run that may not. What the commit says of machines and variables is left out of it, and so are the role
+    /// and the logins.
+    pub fn untrusted(ci: &CiConfig, history: History, reference: Reference) -> Self {
+        let setup = Setup::new(ci, history).untrusted();
+        Self { setup, reference, work: Work::Untrusted }
     }
 
     /// Writes the pipeline for a CI that takes one for each commit; GitHub takes a committed file, which [`github`] writes.
@@ -182,7 +197,12 @@ impl Pipeline {
 
 impl Setup {
     pub fn new(ci: &CiConfig, history: History) -> Self {
-        Self { install: ci.install.clone(), role: ci.role.clone(), history }
+        Self { install: ci.install.clone(), role: ci.role.clone(), logins: ci.logins.clone(), history }
+    }
+
+    /// The same without anything that gives access.
+    fn untrusted(self) -> Self {
+        Self { role: None, logins: RegistryLogins::default(), ..self }
     }
 }
 

@@ -3,6 +3,9 @@
 use super::{Setup, System};
 use crate::config::Install;
 
+/// The variable that says which variables have the logins for registries.
+pub(super) const LOGINS: &str = "CHINAMPA_REGISTRY_LOGINS";
+
 /// Downloads a release into `$tools`, which is made, and checks it.
 pub(super) fn install(install: &Install) -> Vec<String> {
     let Install { version: _, url, sha256 } = install;
@@ -34,6 +37,9 @@ pub(super) fn prelude(setup: &Setup, system: System) -> Vec<String> {
     if let Some(release) = &setup.install {
         lines.extend(install(release));
         lines.push("export PATH=\"$tools:$PATH\"".to_owned());
+    }
+    if !setup.logins.is_empty() {
+        lines.push(format!("export {LOGINS}={}", quoted(&setup.logins.to_string())));
     }
     // CodeBuild's jobs have a role of their own.
     if let Some(role) = &setup.role

@@ -44,6 +44,7 @@ fn everything(builds: &[&str]) -> Pipeline {
     let ci = CiConfig {
         install: Some(install),
         role: Some("arn:aws:iam::123456789012:role/ci".parse().unwrap()),
+        logins: RegistryLogins::default(),
         job: CiJob { image: Some("acme/ci:1".to_owned()), ..CiJob::default() },
     };
     let settings = BTreeMap::from([(name("site"), hostile())]);
@@ -59,6 +60,7 @@ fn everything(builds: &[&str]) -> Pipeline {
         secrets: &BTreeMap::from([(name("site"), BTreeSet::from(["NPM_TOKEN".to_owned()]))]),
         deployments: &[deployment("dev", false), deployment("prod", true)],
         history: History::Commit,
+        reference: Reference::Branch,
     })
 }
 
@@ -101,6 +103,7 @@ fn star(leaves: usize) -> Pipeline {
         secrets: &BTreeMap::new(),
         deployments: &[],
         history: History::Commit,
+        reference: Reference::Branch,
     })
 }
 

@@ -7,12 +7,12 @@ use crate::cli::CommandContext;
 use crate::cli::observations::CacheToRead;
 use crate::cli::repository_context::{RepositoryContext, Uncommitted};
 use crate::cli::{registries, wait_for};
-use crate::config::{CiJob, EnvironmentConfig, EnvironmentName, SecretSource, Strategy};
+use crate::config::{CiJob, EnvironmentConfig, EnvironmentName, RegistryKind, SecretSource, Strategy};
 use crate::error::Error;
 use crate::model::ProjectName;
 use crate::pipeline::github::{Triggers, Workflow};
 use crate::pipeline::starter::{self, Starter};
-use crate::pipeline::{Deployment, History, Pipeline, Request, Setup, System};
+use crate::pipeline::{Deployment, History, Pipeline, Reference, Request, Setup, System};
 use crate::plan::{self, Force};
 use crate::workspace::Workspace;
 
@@ -48,7 +48,7 @@ impl CiInputs {
 
     /// The pipeline of an untrusted run.
     pub(super) fn untrusted(&self) -> Pipeline {
-        Pipeline::untrusted(&self.workspace.ci, self.history())
+        Pipeline::untrusted(&self.workspace.ci, self.history(), self.reference())
     }
 
     pub(super) fn trusted(&self, builds: &Builds, deployments: &[Deployment]) -> Pipeline {
@@ -62,6 +62,7 @@ impl CiInputs {
             secrets: &self.secrets,
             deployments,
             history: self.history(),
+            reference: self.reference(),
         })
     }
 
@@ -96,8 +97,20 @@ impl CiInputs {
             setup: &Setup::new(ci, self.history()),
             job: &ci.job,
             approvals: &approvals,
+            has_tag_rules: self.environments().any(|(_, environment)| environment.rule.tag.is_some()),
         };
         Starter::new(system, request)
+    }
+
+    /// What is to be set up so that jobs can log in to the registries of the manifest.
+    pub(super) fn login_notes(&self, system: System) -> Vec<String> {
+        let registries = self.environments().filter_map(|(_, environment)| environment.registry.as_ref());
+        let registries = registries.chain([&self.workspace.cache]);
+        let hosts = registries.filter_map(|registry| match &registry.kind {
+            RegistryKind::Oci { host, .. } => Some(host.clone()),
+            RegistryKind::Ecr(_) | RegistryKind::Engine => None,
+        });
+        starter::login_notes(system, &self.workspace.ci.logins, &hosts.collect())
     }
 
     pub(super) fn all(&self) -> Builds {
@@ -140,6 +153,10 @@ impl CiInputs {
     /// Those that something can be deployed to.
     fn environments(&self) -> impl Iterator<Item = (&EnvironmentName, &EnvironmentConfig)> {
         self.workspace.environments.iter().filter(|(_, environment)| environment.registry.is_some())
+    }
+
+    fn reference(&self) -> Reference {
+        if self.repo.context.tag().is_some() { Reference::Tag } else { Reference::Branch }
     }
 
     fn history(&self) -> History {

@@ -1,6 +1,7 @@
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::context::CiInputs;
+use super::system::System;
 use crate::ci::Trust;
 use crate::cli::CommandContext;
 use crate::error::Error;
@@ -20,19 +21,6 @@ pub(super) struct Arguments {
     /// Check that the committed workflow is the generated one; for `github` only.
     #[arg(long)]
     check: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum System {
-    #[value(name = "circleci")]
-    CircleCi,
-    #[value(name = "github")]
-    GitHub,
-    #[value(name = "gitlab")]
-    GitLab,
-    Buildkite,
-    #[value(name = "codebuild")]
-    CodeBuild,
 }
 
 pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {

@@ -1,13 +1,13 @@
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::context::CiInputs;
+use super::system::System;
 use crate::cli::CommandContext;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::git::GitError;
 use crate::init::{self, Existing, NewFile};
 use crate::model::RepoPath;
-use crate::pipeline::System;
 use crate::pipeline::github::WORKFLOW;
 use crate::pipeline::starter::{File, Starter};
 
@@ -15,41 +15,23 @@ use crate::pipeline::starter::{File, Starter};
 pub(super) struct Arguments {
     /// CI that the files are for.
     #[arg(value_enum)]
-    system: Name,
+    system: System,
     /// Overwrite existing files.
     #[arg(long)]
     force: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Name {
-    #[value(name = "circleci")]
-    CircleCi,
-    #[value(name = "github")]
-    GitHub,
-    #[value(name = "gitlab")]
-    GitLab,
-    Buildkite,
-    #[value(name = "codebuild")]
-    CodeBuild,
-}
-
 pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
     let inputs = CiInputs::read(command)?;
     let root = inputs.repo.repository.work_dir().ok_or(GitError::Bare)?;
-    let mut starter = inputs.starter(match arguments.system {
-        Name::CircleCi => System::CircleCi,
-        Name::GitHub => System::GitHub,
-        Name::GitLab => System::GitLab,
-        Name::Buildkite => System::Buildkite,
-        Name::CodeBuild => System::CodeBuild,
-    });
+    let mut starter = inputs.starter(arguments.system.into());
     let mut notes: Vec<String> = starter.notes.iter().map(|&note| note.to_owned()).collect();
-    if arguments.system == Name::GitHub {
+    if arguments.system == System::GitHub {
         let rendered = inputs.workflow()?.rendered;
         starter.files.push(File { path: WORKFLOW, text: rendered.text });
         notes.extend(rendered.notes);
     }
+    notes.extend(inputs.login_notes(arguments.system.into()));
     let Starter { files, .. } = starter;
     let mut new = Vec::new();
     for File { path, text } in &files {

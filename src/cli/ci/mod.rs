@@ -5,6 +5,7 @@ mod continuation;
 mod generate;
 mod init;
 mod plan;
+mod system;
 
 use clap::{Args, Subcommand};
 

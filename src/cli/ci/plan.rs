@@ -38,7 +38,7 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
     let environments: Vec<_> = deployments.into_iter().map(|deployment| deployment.environment).collect();
     let outputs = workflow.outputs(&builds.projects, &environments);
     let all = inputs.workspace.projects.len();
-    output.status(&format!("{} of {all} projects are built", builds.projects.len()));
+    output.status(&format!("{} of {all} projects have to be built", builds.projects.len()));
     match environment.github_output() {
         Some(file) => append(&file, &outputs).map_err(|source| Error::Write { path: file, source })?,
         None => output.script(&outputs),

@@ -4,7 +4,7 @@ use super::{File, Request, Starter, generate, header};
 use crate::pipeline::System;
 use crate::pipeline::yaml::{Yaml, table, table_of};
 
-pub(super) fn starter(Request { setup, job, .. }: Request<'_>) -> Starter {
+pub(super) fn starter(Request { setup, job, has_tag_rules, .. }: Request<'_>) -> Starter {
     let step = table_of([
         ("label", Some("generate".into())),
         ("command", Some("sh .buildkite/generate.sh".into())),
@@ -20,6 +20,13 @@ pub(super) fn starter(Request { setup, job, .. }: Request<'_>) -> Starter {
         "  printf '%s' \"$upload\" | buildkite-agent pipeline upload --no-interpolation",
         "done < \"$pipeline\"",
     ];
+    let mut notes = vec![
+        "pipeline settings, Builds: turn \"Cancel Intermediate Builds\" on, except for the default branch",
+        "pipeline settings, GitHub: builds of pull requests from forks are off by default; agents for them need an engine and credentials of their own",
+    ];
+    if has_tag_rules {
+        notes.push("pipeline settings, GitHub: turn \"Build tags\" on, or nothing is deployed for a tag");
+    }
     let script = generate(setup, System::Buildkite, &commands).join("\n") + "\n";
     let header = header(setup, "buildkite");
     Starter {
@@ -27,9 +34,6 @@ pub(super) fn starter(Request { setup, job, .. }: Request<'_>) -> Starter {
             File { path: ".buildkite/pipeline.yml", text: header.clone() + &pipeline.document() },
             File { path: ".buildkite/generate.sh", text: format!("#!/bin/sh\n{header}{script}") },
         ],
-        notes: vec![
-            "pipeline settings, Builds: turn \"Cancel Intermediate Builds\" on, except for the default branch",
-            "pipeline settings, GitHub: builds of pull requests from forks are off by default; agents for them need an engine and credentials of their own",
-        ],
+        notes,
     }
 }

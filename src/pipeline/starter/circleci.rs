@@ -4,7 +4,7 @@ use super::{File, Request, Starter, generate, header};
 use crate::pipeline::yaml::{Yaml, table, table_of};
 use crate::pipeline::{System, circleci};
 
-pub(super) fn starter(Request { setup, job, .. }: Request<'_>) -> Starter {
+pub(super) fn starter(Request { setup, job, has_tag_rules, .. }: Request<'_>) -> Starter {
     let commands = [
         "pipeline=$(mktemp)",
         "chinampa ci generate circleci > \"$pipeline\"",
@@ -18,11 +18,13 @@ pub(super) fn starter(Request { setup, job, .. }: Request<'_>) -> Starter {
         ("resource_class", job.machine.as_ref().map(Into::into)),
         ("steps", Some(Yaml::List(vec!["checkout".into(), run]))),
     ]);
+    let with_tags = || table([("generate", table([("filters", circleci::all_tags())]))]);
+    let generate = if has_tag_rules { with_tags() } else { "generate".into() };
     let document = table([
         ("version", Yaml::Decimal("2.1")),
         ("setup", true.into()),
         ("jobs", table([("generate", job)])),
-        ("workflows", table([("setup", table([("jobs", vec!["generate"].into())]))])),
+        ("workflows", table([("setup", table([("jobs", Yaml::List(vec![generate]))]))])),
     ]);
     let text = header(setup, "circleci") + &document.document();
     Starter {

@@ -27,7 +27,8 @@ pub(super) fn starter(request: Request<'_>) -> Starter {
     ];
     let of_starter = buildspec(generate(setup, System::CodeBuild, &commands));
     let of_images = buildspec(vec!["echo 'start a batch with a generated buildspec' && false".to_owned()]);
-    let of_pull_requests = buildspec(generate(setup, System::CodeBuild, &["chinampa build"]));
+    let untrusted = setup.clone().untrusted();
+    let of_pull_requests = buildspec(generate(&untrusted, System::CodeBuild, &["chinampa build"]));
     let branch = format!("^refs/heads/{}$", escaped(default_branch));
     let pushes = [
         vec![filter("EVENT", "PUSH"), filter("HEAD_REF", &branch)],

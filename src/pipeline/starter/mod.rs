@@ -9,6 +9,9 @@ mod codebuild;
 mod codebuild_project;
 mod codepipeline;
 mod gitlab;
+mod logins;
+
+pub use self::logins::notes as login_notes;
 
 use super::{Setup, System, script};
 use crate::config::{CiJob, EnvironmentName};
@@ -24,6 +27,8 @@ pub struct Request<'r> {
     pub job: &'r CiJob,
     /// The environments to which commits of the default branch are deployed when a person agrees.
     pub approvals: &'r [EnvironmentName],
+    /// Whether commits with some tag are deployed somewhere.
+    pub has_tag_rules: bool,
 }
 
 /// A file, from the repository root.

@@ -444,10 +444,11 @@ fn github_gets_a_workflow_of_all_projects() {
 fn an_untrusted_run_is_one_job_that_has_the_gates_name_and_nothing_of_the_commits() {
     let ci = CiConfig {
         role: Some("arn:aws:iam::123456789012:role/ci".parse().unwrap()),
+        logins: "ghcr.io=USER:TOKEN".parse().unwrap(),
         job: hostile(),
         install: None,
     };
-    let untrusted = Pipeline::untrusted(&ci, History::Commit);
+    let untrusted = Pipeline::untrusted(&ci, History::Commit, Reference::Branch);
 
     let shown = [Generated::CircleCi, Generated::GitLab, Generated::Buildkite, Generated::CodeBuild]
         .map(|system| shown(&untrusted.render(system).unwrap()))
@@ -495,5 +496,106 @@ fn an_untrusted_run_is_one_job_that_has_the_gates_name_and_nothing_of_the_commit
     phases:
       build:
         commands: ["chinampa $CHINAMPA_ARGUMENTS"]
+    "#);
+}
+
+/// Else CircleCI would leave a job out, and every job that waits for it.
+#[test]
+fn each_job_of_circleci_has_a_filter_in_the_pipeline_of_a_tag() {
+    let pipeline = Pipeline { reference: Reference::Tag, ..everything(&["base", "site"]) };
+    let untrusted = Pipeline::untrusted(&CiConfig::default(), History::Commit, Reference::Tag);
+    let workflow = |pipeline: &Pipeline| {
+        let text = pipeline.render(Generated::CircleCi).unwrap().text;
+        text.split_once("\nworkflows:\n").unwrap().1.to_owned()
+    };
+
+    assert_snapshot!(workflow(&pipeline), @r#"
+      images:
+        jobs:
+          - build:
+              name: build-base
+              project: base
+              filters:
+                tags: {only: "/.*/"}
+          - build-2:
+              name: build-site
+              project: site
+              requires: [build-base]
+              filters:
+                tags: {only: "/.*/"}
+          - gate:
+              requires: [build-site]
+              filters:
+                tags: {only: "/.*/"}
+          - deploy:
+              name: deploy-dev
+              environment: dev
+              serial-group: "<< pipeline.project.slug >>/dev"
+              requires: [gate]
+              filters:
+                tags: {only: "/.*/"}
+          - approve-prod:
+              type: approval
+              requires: [gate]
+              filters:
+                tags: {only: "/.*/"}
+          - deploy:
+              name: deploy-prod
+              environment: prod
+              serial-group: "<< pipeline.project.slug >>/prod"
+              requires: [approve-prod]
+              filters:
+                tags: {only: "/.*/"}
+    "#);
+    assert_snapshot!(workflow(&untrusted), @r#"
+      images:
+        jobs:
+          - gate:
+              filters:
+                tags: {only: "/.*/"}
+    "#);
+}
+
+/// A pipeline of one project whose jobs log in to two registries.
+fn with_logins() -> Pipeline {
+    let logins = "ghcr.io=GITHUB_ACTOR:GITHUB_TOKEN,r.example:5000=REGISTRY_USER:REGISTRY_PASSWORD";
+    let mut pipeline = everything(&["base"]);
+    pipeline.setup = Setup { logins: logins.parse().unwrap(), ..Setup::default() };
+    pipeline
+}
+
+#[test]
+fn jobs_are_told_which_variables_have_the_logins_for_registries() {
+    let pipeline = with_logins();
+    let export = "export CHINAMPA_REGISTRY_LOGINS='ghcr.io=GITHUB_ACTOR:GITHUB_TOKEN,r.example:5000=REGISTRY_USER:REGISTRY_PASSWORD'";
+
+    for system in [Generated::CircleCi, Generated::GitLab, Generated::Buildkite, Generated::CodeBuild] {
+        let text = pipeline.render(system).unwrap().text;
+        // A job for a project, the gate and two deployments; of GitLab and CodeBuild, all jobs are made of one.
+        let count = match system {
+            Generated::CircleCi => 3,
+            Generated::Buildkite => 4,
+            Generated::GitLab | Generated::CodeBuild => 1,
+        };
+        assert_eq!(text.matches(export).count(), count, "{system:?}: {text}");
+    }
+}
+
+#[test]
+fn a_workflow_of_github_has_the_logins_from_secrets_and_its_token_may_write_packages() {
+    let text = Workflow::new(&with_logins(), &Triggers::default()).unwrap().rendered.text;
+
+    let (_, after) = text.split_once("permissions:").unwrap();
+    let (permissions, after) = after.split_once("\nconcurrency:").unwrap();
+    let (_, after) = after.split_once("\nenv:\n").unwrap();
+    let (environment, jobs) = after.split_once("\njobs:\n").unwrap();
+    let (_, plan) = jobs.split_once("permissions:").unwrap();
+    assert_snapshot!(permissions.trim(), @"{contents: read, packages: write}");
+    assert_snapshot!(plan.lines().next().unwrap().trim(), @"{contents: read, packages: read}");
+    assert_snapshot!(environment, @r#"
+      CHINAMPA_REGISTRY_LOGINS: "ghcr.io=GITHUB_ACTOR:GITHUB_TOKEN,r.example:5000=REGISTRY_USER:REGISTRY_PASSWORD"
+      GITHUB_TOKEN: "${{ secrets.GITHUB_TOKEN }}"
+      REGISTRY_PASSWORD: "${{ secrets.REGISTRY_PASSWORD }}"
+      REGISTRY_USER: "${{ vars.REGISTRY_USER || secrets.REGISTRY_USER }}"
     "#);
 }

@@ -3,6 +3,10 @@ use insta::assert_snapshot;
 use super::*;
 
 pub(super) fn starter(system: System, job: &CiJob, install: Option<Install>) -> String {
+    starter_for(system, job, install, false)
+}
+
+fn starter_for(system: System, job: &CiJob, install: Option<Install>, has_tag_rules: bool) -> String {
     let setup = Setup { install, ..Setup::default() };
     let request = starter::Request {
         workspace: "shop",
@@ -11,6 +15,7 @@ pub(super) fn starter(system: System, job: &CiJob, install: Option<Install>) -> 
         setup: &setup,
         job,
         approvals: &["prod".parse().unwrap()],
+        has_tag_rules,
     };
     let starter = starter::Starter::new(system, request);
     let files = starter.files.iter().map(|file| format!("--- {}\n{}", file.path, file.text));
@@ -106,4 +111,20 @@ fn each_ci_has_files_to_begin_with() {
     note: pipeline settings, Builds: turn "Cancel Intermediate Builds" on, except for the default branch
     note: pipeline settings, GitHub: builds of pull requests from forks are off by default; agents for them need an engine and credentials of their own
     "#);
+}
+
+#[test]
+fn with_a_rule_for_tags_the_first_job_of_circleci_runs_for_tags_and_buildkite_has_to_be_told() {
+    let of = |system| starter_for(system, &CiJob::default(), None, true);
+
+    let circleci = of(System::CircleCi);
+    let (_, workflow) = circleci.split_once("workflows:\n").unwrap();
+    assert_snapshot!(workflow.split("note:").next().unwrap(), @r#"
+      setup:
+        jobs:
+          - generate:
+              filters:
+                tags: {only: "/.*/"}
+    "#);
+    assert!(of(System::Buildkite).contains("turn \"Build tags\" on"));
 }

@@ -152,7 +152,7 @@ fn an_untrusted_run_gets_one_job_and_asks_nobody() {
     build=[]
     deploy=[]
     stderr: this run is not trusted: `CHINAMPA_TRUST` says so. Only the gate's job builds
-    stderr: 0 of 2 projects are built
+    stderr: 0 of 2 projects have to be built
     [exit: 0]
     ");
 }
@@ -180,7 +180,7 @@ fn the_plan_of_a_workflow_is_written_to_the_file_of_outputs() {
     let answer = world.run(["ci", "plan", "github"]);
 
     assert_snapshot!(answer, @r"
-    stderr: 2 of 2 projects are built
+    stderr: 2 of 2 projects have to be built
     [exit: 0]
     ");
     assert_snapshot!(std::fs::read_to_string(outputs).unwrap(), @r#"

@@ -7,7 +7,7 @@ use chinampa::internals::config::{CiConfig, CiJob};
 use chinampa::internals::graph::ProjectGraph;
 use chinampa::internals::model::ProjectName;
 use chinampa::internals::pipeline::github::{Triggers, Workflow};
-use chinampa::internals::pipeline::{Deployment, Generated, History, Pipeline, Request};
+use chinampa::internals::pipeline::{Deployment, Generated, History, Pipeline, Reference, Request};
 
 use crate::support::numbers::Numbers;
 
@@ -48,7 +48,7 @@ impl Monorepo {
         monorepo
     }
 
-    pub(super) fn pipeline(&self, ci: &str, deployments: &[Deployment]) -> Pipeline {
+    pub(super) fn pipeline(&self, ci: &str, deployments: &[Deployment], reference: Reference) -> Pipeline {
         let settings: BTreeMap<ProjectName, CiJob> = BTreeMap::new();
         let graph = ProjectGraph::new(&self.needs).unwrap();
         Pipeline::trusted(Request {
@@ -61,15 +61,16 @@ impl Monorepo {
             secrets: &BTreeMap::new(),
             deployments,
             history: History::Commit,
+            reference,
         })
     }
 
     /// The files of a CI, and how long they took.
-    pub(super) fn generate(&self, ci: &str) -> (Vec<String>, Duration) {
+    pub(super) fn generate(&self, ci: &str, reference: Reference) -> (Vec<String>, Duration) {
         let start = Instant::now();
         let deployment =
             |environment: &str, approval| Deployment { environment: environment.parse().unwrap(), approval };
-        let pipeline = self.pipeline(ci, &[deployment("dev", false), deployment("prod", true)]);
+        let pipeline = self.pipeline(ci, &[deployment("dev", false), deployment("prod", true)], reference);
         let render = |system| pipeline.render(system).unwrap().text;
         let files = match ci {
             "github" => vec![Workflow::new(&pipeline, &Triggers::default()).unwrap().rendered.text],

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chinampa::internals::pipeline::Reference;
+
 use super::formats::{CIS, Monorepo};
 use super::read::{self, Document, ReadJob};
 
@@ -10,13 +12,19 @@ fn every_pipeline_is_valid_and_within_the_limits_of_its_ci() {
     let folder = tempfile::tempdir().unwrap();
     for (ci, schema) in CIS {
         let mut all = Vec::new();
-        for projects in [1, 30, 300, 3_000] {
+        // The others have the same pipeline for tags.
+        let of_tags = (ci == "circleci").then_some((3_000, Reference::Tag));
+        let of_branches = [1, 30, 300, 3_000].map(|projects| (projects, Reference::Branch));
+        for (projects, reference) in of_branches.into_iter().chain(of_tags) {
             let monorepo = Monorepo::random(projects, 7);
-            let (files, took) = monorepo.generate(ci);
+            let (files, took) = monorepo.generate(ci, reference);
             let bytes: usize = files.iter().map(String::len).sum();
-            println!("{ci}: {projects} projects: {} files, {bytes} bytes, {took:?}", files.len());
+            println!(
+                "{ci}: {projects} projects, {reference:?}: {} files, {bytes} bytes, {took:?}",
+                files.len()
+            );
 
-            let paths = read::write(folder.path(), &format!("{ci}-{projects}"), &files);
+            let paths = read::write(folder.path(), &format!("{ci}-{projects}-{reference:?}"), &files);
             let documents = read::documents(&paths);
 
             check_limits(ci, &files, &documents);

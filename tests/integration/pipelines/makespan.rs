@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
+use chinampa::internals::pipeline::Reference;
+
 use super::formats::{CIS, Monorepo};
 use super::read::{self, ReadJob};
 use crate::support::is_soak;
@@ -29,7 +31,7 @@ fn runners_that_take_jobs_in_their_order_are_nearly_as_fast_as_possible() {
         let (mut ratios, mut of_readiness) = (Vec::new(), Vec::new());
         for (projects, seed) in [(30, 1), (30, 2), (100, 3), (300, 4), (300, 5), (1_000, 6)] {
             let monorepo = Monorepo::random(projects, seed);
-            let (files, _) = monorepo.generate(ci);
+            let (files, _) = monorepo.generate(ci, Reference::Branch);
             let paths = read::write(folder.path(), &format!("{ci}-{projects}-{seed}"), &files);
             let jobs = read::jobs(ci, &read::documents(&paths));
             ratios.extend((0..RUNS).map(|run| ratio(&jobs, &monorepo, run, Order::File)));

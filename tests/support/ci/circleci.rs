@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::keys::{self, Keys};
 use super::schedule::Run;
-use super::{Condition, Finished, History, Job, Step, Steps, Work, yaml};
+use super::{Condition, Event, Finished, History, Job, Step, Steps, Work, yaml};
 use crate::support::scripted::{Scripted, Server};
 
 const CONTINUED: &str = "POST /api/v2/pipeline/continue";
@@ -25,12 +25,14 @@ pub(super) fn run(run: &mut Run<'_>) -> Finished {
     );
     run.site.install("chinampa", &script);
 
-    let setup = run.jobs(jobs(&config, Kind::Setup));
+    let setup = run.jobs(jobs(&config, Kind::Setup, run.event));
     let mut continued = server.bodies(CONTINUED);
     let Some(body) = continued.pop() else { return setup };
     assert!(continued.is_empty(), "a pipeline is continued once");
     let body: Value = serde_json::from_str(&body).unwrap();
-    let more = run.jobs(jobs(body["configuration"].as_str().unwrap(), Kind::Continued));
+    let continued = jobs(body["configuration"].as_str().unwrap(), Kind::Continued, run.event);
+    assert!(!continued.is_empty(), "all jobs of the continued pipeline are filtered out");
+    let more = run.jobs(continued);
     setup.and(more)
 }
 
@@ -40,8 +42,8 @@ enum Kind {
     Continued,
 }
 
-/// The jobs of the only workflow.
-fn jobs(text: &str, kind: Kind) -> Vec<Job> {
+/// The jobs of the only workflow that the event lets run.
+fn jobs(text: &str, kind: Kind, event: &Event) -> Vec<Job> {
     let document = yaml::read(text);
     let mut config = Keys::of("the configuration", &document);
     config.only("version", &json!(2.1));
@@ -67,12 +69,38 @@ fn jobs(text: &str, kind: Kind) -> Vec<Job> {
             job(&name, definition.unwrap_or_else(|| panic!("no job is called `{name}`")), invocation)
         }
     };
-    invocations.iter().map(job).collect()
+    let jobs: Vec<Job> = invocations.iter().map(job).collect();
+    match event {
+        Event::Push { .. } | Event::ForkPullRequest { .. } => jobs,
+        Event::Tag { .. } => of_tags(jobs, invocations),
+    }
+}
+
+/// What runs for a tag: no job without a filter for tags, nor one that waits for such a job.
+fn of_tags(mut jobs: Vec<Job>, invocations: &[Value]) -> Vec<Job> {
+    let has_filter = |invocation: &Value| {
+        invocation.as_object().is_some_and(|job| job.values().any(|keys| keys.get("filters").is_some()))
+    };
+    let mut filters = invocations.iter().map(has_filter);
+    jobs.retain(|_| filters.next().unwrap());
+    loop {
+        let known: Vec<String> = jobs.iter().map(|job| job.name.clone()).collect();
+        jobs.retain(|job| job.needs.iter().all(|need| known.contains(need)));
+        if jobs.len() == known.len() {
+            return jobs;
+        }
+    }
+}
+
+/// The only filter that the runner knows: all tags, besides all branches.
+fn take_filters(keys: &mut Keys<'_>) {
+    keys.only("filters", &json!({ "tags": { "only": "/.*/" } }));
 }
 
 fn approval(name: String, invocation: &Value) -> Job {
     let mut keys = Keys::of(&name, invocation);
     keys.only("type", &json!("approval"));
+    take_filters(&mut keys);
     let needs = keys.texts("requires").unwrap_or_default();
     keys.end();
     Job { name, needs, condition: Condition::NeedsSucceeded, group: None, work: Work::Approval }
@@ -83,6 +111,7 @@ fn job(definition: &str, value: &Value, invocation: &Value) -> Job {
     let name = invocation.text("name").unwrap_or_else(|| definition.to_owned());
     let needs = invocation.texts("requires").unwrap_or_default();
     let group = invocation.text("serial-group");
+    take_filters(&mut invocation);
     let arguments: BTreeMap<String, String> =
         invocation.rest().into_iter().map(|(name, value)| (name, keys::text("an argument", value))).collect();
     let mut keys = Keys::of(definition, value);

@@ -45,7 +45,7 @@ pub(super) fn run(run: &mut Run<'_>) -> Finished {
     let finished = run.jobs(jobs.collect());
     let batch = run_batch(run, &projects, (&arguments, &batch));
     let finished = finished.and(batch);
-    // Pull requests start no pipeline.
+    // The pipeline is started by the default branch only.
     match (resources.get("Pipeline"), run.event) {
         (Some(pipeline), Event::Push { .. }) => {
             let actions = actions(&pipeline["Properties"], &projects, run.event);
@@ -212,8 +212,8 @@ impl Project {
     /// Whether all filters of a group let the event pass.
     fn is_started_by(&self, event: &Event) -> bool {
         let (kind, head, base) = match event {
-            Event::Push { .. } => ("PUSH", "refs/heads/main", ""),
-            Event::ForkPullRequest { .. } => ("PULL_REQUEST_CREATED", "refs/heads/main", "refs/heads/main"),
+            Event::Push { .. } | Event::Tag { .. } => ("PUSH", event.head(), ""),
+            Event::ForkPullRequest { .. } => ("PULL_REQUEST_CREATED", event.head(), "refs/heads/main"),
         };
         let passes = |filter: &Value| {
             let mut filter = Keys::of("a filter", filter);
@@ -222,7 +222,7 @@ impl Project {
             let matches = |text: &str| Regex::new(&pattern).unwrap().is_match(text);
             match &*of {
                 "EVENT" => pattern.split(',').any(|name| name.trim() == kind),
-                "HEAD_REF" => matches(head),
+                "HEAD_REF" => matches(&head),
                 "BASE_REF" => matches(base),
                 other => panic!("the runner does not know the filter {other}"),
             }

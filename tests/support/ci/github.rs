@@ -32,10 +32,9 @@ fn read(document: &Value, event: &Event) -> Vec<Job> {
     let mut triggers = Keys::of("`on`", workflow.required("on"));
     let push = triggers.take("push").map(|push| {
         let mut push = Keys::of("`push`", push);
-        let branches = push.texts("branches").unwrap_or_default();
-        let _tags = push.texts("tags");
+        let filters = ["branches", "tags"].map(|filter| push.texts(filter).unwrap_or_default());
         push.end();
-        branches
+        filters
     });
     triggers.only("merge_group", &json!({}));
     triggers.only("workflow_dispatch", &json!({}));
@@ -45,14 +44,27 @@ fn read(document: &Value, event: &Event) -> Vec<Job> {
     workflow.end();
     let is_started = match event {
         Event::Push { .. } => {
-            push.is_some_and(|branches| branches.iter().any(|it| it == "main" || it == "**"))
+            push.is_some_and(|[branches, _]| branches.iter().any(|it| it == "main" || it == "**"))
         }
+        Event::Tag { tag, .. } => push.is_some_and(|[_, tags]| tags.iter().any(|it| is_match(it, tag))),
         Event::ForkPullRequest { .. } => pull_request == Some(&json!({})),
     };
     if !is_started {
         return Vec::new();
     }
     jobs.into_iter().map(|(name, value)| job(name, value, &variables)).collect()
+}
+
+/// Whether a filter lets a name pass: `*` stands for anything but a slash at its end, and `**` for anything.
+fn is_match(filter: &str, name: &str) -> bool {
+    match filter.strip_suffix('*') {
+        None => filter == name,
+        Some("*") => true,
+        Some(before) => {
+            assert!(!before.contains('*'), "the runner does not know the filter `{filter}`");
+            name.strip_prefix(before).is_some_and(|rest| !rest.contains('/'))
+        }
+    }
 }
 
 fn job(name: String, value: &Value, of_workflow: &[(String, String)]) -> Job {

@@ -108,8 +108,8 @@ fn is_met(rule: &Value, event: &Event) -> bool {
     match condition.as_deref() {
         None => true,
         Some("$CI_PIPELINE_SOURCE == \"merge_request_event\"") => is_pull_request,
-        Some("$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH") => !is_pull_request,
-        Some("$CI_COMMIT_TAG") => false,
+        Some("$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH") => matches!(event, Event::Push { .. }),
+        Some("$CI_COMMIT_TAG") => matches!(event, Event::Tag { .. }),
         Some(other) => panic!("the runner does not know the rule `{other}`"),
     }
 }

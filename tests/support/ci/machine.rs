@@ -108,6 +108,10 @@ impl Machine<'_> {
             System::GitHub => expression::expand(text, Scope { values, status }),
             _ => text.to_owned(),
         };
+        // At GitHub, a job has those that its workflow names.
+        if self.system != System::GitHub {
+            shells.variables.extend(self.site.secrets(self.event));
+        }
         for (name, value) in &steps.variables {
             shells.variables.insert(name.clone(), expanded(value, &values, status));
         }

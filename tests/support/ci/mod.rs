@@ -57,6 +57,8 @@ impl System {
 pub(crate) enum Event {
     /// This commit was pushed to `main`.
     Push { commit: String },
+    /// This tag was pushed, for this commit.
+    Tag { commit: String, tag: String },
     /// The pull request 7, from the branch `main` of a fork.
     ForkPullRequest { head: String, merge: String },
 }

@@ -188,7 +188,9 @@ impl<'r> Run<'r> {
 
     /// The contexts of GitHub's expressions.
     fn values(&self, job: &Job, finished: &Finished) -> Value {
-        let mut values = json!({ "github": self.event.github(), "needs": {}, "matrix": {}, "secrets": {} });
+        let mut values = json!({ "github": self.event.github(), "needs": {}, "matrix": {}, "vars": {} });
+        let secrets = self.site.secrets(self.event).into_iter().map(|(name, value)| (name, value.into()));
+        values["secrets"] = Value::Object(secrets.collect());
         for need in &job.needs {
             let result = match finished.outcomes[need] {
                 Outcome::Succeeded => "success",

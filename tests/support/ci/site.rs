@@ -6,19 +6,24 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::Event;
+
 /// What all runs of a repository's pipelines have in common. Removed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Site {
     folder: tempfile::TempDir,
     docker_config: PathBuf,
     folders: AtomicUsize,
+    /// What the CI keeps for jobs, by name.
+    secrets: Vec<(String, String)>,
 }
 
 impl Site {
     /// Serves a copy of this repository; its machines have logged in as this configuration of Docker says.
     pub(crate) fn new(repository: &Path, docker_config: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let site = Self { folder, docker_config: docker_config.to_owned(), folders: AtomicUsize::new(0) };
+        let (docker_config, folders) = (docker_config.to_owned(), AtomicUsize::new(0));
+        let site = Self { folder, docker_config, folders, secrets: Vec::new() };
         let (source, bare) = (repository.display().to_string(), site.bare().display().to_string());
         git(site.folder.path(), &["clone", "-q", "--mirror", "--template=", &source, &bare]);
         // As the services that host repositories do.
@@ -29,6 +34,20 @@ impl Site {
         fs::create_dir_all(site.outbox()).unwrap();
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_chinampa"), site.tools().join("chinampa")).unwrap();
         site
+    }
+
+    /// Keeps these secrets for the jobs.
+    pub(crate) fn with_secrets<const N: usize>(mut self, secrets: [(&str, String); N]) -> Self {
+        self.secrets = secrets.map(|(name, value)| (name.to_owned(), value)).into();
+        self
+    }
+
+    /// The secrets that a job of this run may have. A run of a fork has none.
+    pub(super) fn secrets(&self, event: &Event) -> Vec<(String, String)> {
+        match event {
+            Event::Push { .. } | Event::Tag { .. } => self.secrets.clone(),
+            Event::ForkPullRequest { .. } => Vec::new(),
+        }
     }
 
     /// Takes over what is new in the repository.

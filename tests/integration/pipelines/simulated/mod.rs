@@ -2,9 +2,11 @@
 
 mod end_state;
 mod gate;
+mod logins;
 mod monorepo;
 mod runner;
 mod same_images;
+mod tags;
 mod untrusted;
 
 /// Makes a test for each CI of a function that takes one.

@@ -27,6 +27,10 @@ pub(super) struct Monorepo {
     /// What differs from the contents of all other monorepos.
     salt: u64,
     has_deployments: bool,
+    /// Whether there is an environment for tags.
+    has_releases: bool,
+    /// Whether jobs log in with `REGISTRY_USER` and `REGISTRY_PASSWORD`.
+    has_login: bool,
 }
 
 impl Monorepo {
@@ -63,12 +67,24 @@ impl Monorepo {
             projects: projects.collect(),
             salt: RandomState::new().build_hasher().finish(),
             has_deployments: true,
+            has_releases: false,
+            has_login: false,
         }
     }
 
     /// The same without environments to deploy to.
     pub(super) fn without_deployments(self) -> Self {
         Self { has_deployments: false, ..self }
+    }
+
+    /// The same with the environment `release`, to which the tags `v*` are deployed.
+    pub(super) fn with_releases(self) -> Self {
+        Self { has_releases: true, ..self }
+    }
+
+    /// The same with the names of the variables that have the login for the registry.
+    pub(super) fn with_login(self) -> Self {
+        Self { has_login: true, ..self }
     }
 
     pub(super) fn names(&self) -> Vec<String> {
@@ -92,6 +108,14 @@ impl Monorepo {
                 shop.prefix,
             )
             .unwrap();
+        }
+        if self.has_login {
+            let host = setting("REGISTRY_1");
+            let login = "{ user = \"REGISTRY_USER\", password = \"REGISTRY_PASSWORD\" }";
+            write!(manifest, "\n[ci.login]\n\"{host}\" = {login}\n").unwrap();
+        }
+        if self.has_releases {
+            manifest += "\n[environments.release]\ntag = \"v*\"\n";
         }
         for (name, dockerfile) in &self.projects {
             writeln!(manifest, "\n[projects.{name}]\npath = \"{name}\"").unwrap();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chinampa::internals::pipeline::Reference;
 use chinampa::internals::pipeline::github::{Triggers, Workflow};
 
 use crate::pipelines::formats::Monorepo;
@@ -99,7 +100,7 @@ fn a_graph_that_codebuild_would_end_in_an_internal_error_is_refused() {
 fn a_workflow_of_matrices_builds_what_the_plan_names_level_by_level() {
     let monorepo = Monorepo::random(2_500, 7);
     let workflow = Workflow::new(
-        &monorepo.pipeline("github", &[]),
+        &monorepo.pipeline("github", &[], Reference::Branch),
         &Triggers { branches: ["main".to_owned()].into(), ..Triggers::default() },
     );
     let workflow = workflow.unwrap();
