@@ -203,7 +203,7 @@ impl Executor<'_> {
         let inline_cache_fault = inline_cache_fault(built.iter().map(|(_, task)| *task));
         let took = started.elapsed();
         let saved = self.saved(&projects, took);
-        let lost_builders = builders(jobs).map(|builders| builders.lost()).unwrap_or_default();
+        let lost_builders = builders(jobs).map(BuilderPool::lost).unwrap_or_default();
         BuildReport { projects, is_interrupted, took, saved, inline_cache_fault, lost_builders }
     }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::{ManifestDigest, Platform, ProjectName, RepoPath};
-use crate::workspace::{ParentImage, Project};
+use crate::workspace::{ParentImage, Project, Variant};
 
 /// One field of a project's definition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,7 +71,7 @@ pub(super) fn fields(project: &Project) -> Vec<Field<'_>> {
             image,
         }));
     }
-    let frontends = project.variants.iter().flat_map(|variant| variant.pinned_frontends());
+    let frontends = project.variants.iter().flat_map(Variant::pinned_frontends);
     let frontends: BTreeSet<_> = frontends
         .filter_map(|frontend| {
             let (reference, manifest) = (frontend.reference.as_str(), frontend.pin?.covered);

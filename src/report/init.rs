@@ -146,7 +146,7 @@ impl fmt::Display for Initialised<'_> {
                 writeln!(formatter, "nothing to add: all {projects} images have a project")?;
             }
             (Some(_), _) => {
-                writeln!(formatter, "nothing to add: all images but those excluded have a project")?
+                writeln!(formatter, "nothing to add: all images but those excluded have a project")?;
             }
             (None, _) => {}
         }
