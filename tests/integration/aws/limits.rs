@@ -43,6 +43,7 @@ fn shop(cache: &Proxy, deploy: &Proxy, projects: usize) -> Shop {
 }
 
 /// Sees that what was written took at most 1.3 times as long as the quota asks for.
+#[expect(clippy::print_stdout, reason = "the soak shows the pace that held, too")]
 fn check_pace(what: &str, limits: &EcrLimits, per_second: f64) {
     let (puts, refused) = limits.taken();
     let span = *puts.last().unwrap() - puts[0];

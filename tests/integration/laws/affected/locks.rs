@@ -64,7 +64,9 @@ impl Lock {
         let images = IMAGES.iter().zip(all).enumerate().filter(|(number, _)| Some(*number) != left_out);
         let lock: LockFile = images
             .map(|(number, (image, [index, of_platforms @ ..]))| {
-                let digest = |place: u8, content: u8| ManifestDigest::of(&[u8::try_from(number).unwrap(), place, content]);
+                let digest = |place: u8, content: u8| {
+                    ManifestDigest::of(&[u8::try_from(number).unwrap(), place, content])
+                };
                 let platforms = PLATFORMS.iter().zip(of_platforms).zip(1..);
                 let platforms = platforms
                     .map(|((platform, content), place)| (platform.parse().unwrap(), digest(place, *content)));
