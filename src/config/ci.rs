@@ -225,11 +225,11 @@ mod tests {
         let problems = read("[ci.login]\n\"a b\" = { user = \"bob@x\", password = \"hunter-2\" }\n");
 
         assert_eq!(manifest.ci.logins.to_string(), "ghcr.io=USER:TOKEN");
-        assert_snapshot!(problems.unwrap_err(), @r#"
+        assert_snapshot!(problems.unwrap_err(), @r"
         projects.toml:3: `a b` in `[ci.login]`: the host of a registry is expected, such as `ghcr.io` or `localhost:5000`
-        projects.toml:3: `user` in `[ci.login."a b"]`: the name of a variable is expected, and not its value
-        projects.toml:3: `password` in `[ci.login."a b"]`: the name of a variable is expected, and not its value
-        "#);
+        projects.toml:3: `user` in `[ci.login.a b]`: the name of a variable is expected, and not its value
+        projects.toml:3: `password` in `[ci.login.a b]`: the name of a variable is expected, and not its value
+        ");
     }
 
     #[test]
