@@ -5,6 +5,7 @@
 //! never cut off where that could leave something half-written.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -15,7 +16,7 @@ use super::result::{DeployEvent, DeployReport, OnDeployEvent, ProjectOutcome, Pr
 use super::{DeployError, Deployment, EnvironmentLock, LockError, ProjectError};
 use crate::interruption::Interruption;
 use crate::lease::Clock;
-use crate::model::{ImageRef, ManifestDigest, RepositoryName, Tag};
+use crate::model::{ImageRef, ManifestDigest, ProjectName, RepositoryName, Tag};
 use crate::record::{
     DEPLOYED_ARTIFACT_TYPE, DeployedProject, DeployedRecord, DeploymentOutcome, InProgress, ProjectEnd,
     ProjectState, RecordedImage,
@@ -88,8 +89,8 @@ impl Run<'_> {
             self.tag_all(|project| project.tags.clone()).await?;
             self.move_environment_tags().await
         };
-        let stopped = match moved.await {
-            Ok(()) => self.deploy_all(&mut results).await,
+        let (stopped, kept) = match moved.await {
+            Ok(kept) => (self.deploy_all(&mut results).await, kept),
             Err(error) => {
                 // Of what consists of its tags alone, some may have moved.
                 for (project, result) in plan.projects.iter().zip(&mut results) {
@@ -97,11 +98,11 @@ impl Run<'_> {
                         result.outcome = ProjectOutcome::Interrupted;
                     }
                 }
-                Some(error)
+                (Some(error), BTreeSet::new())
             }
         };
         let mut report = DeployReport::new(plan.clone(), results, stopped);
-        if let Err(error) = self.conclude(&record, &report).await {
+        if let Err(error) = self.conclude(&record, &report, &kept).await {
             report.error.get_or_insert(error);
         }
         report.took = started.elapsed();
@@ -109,13 +110,18 @@ impl Run<'_> {
     }
 
     /// Writes what runs now, unless the lock is lost: then it is somebody else's to say.
-    async fn conclude(&self, record: &DeployedRecord, report: &DeployReport) -> Result<(), DeployError> {
+    async fn conclude(
+        &self,
+        record: &DeployedRecord,
+        report: &DeployReport,
+        kept: &BTreeSet<ProjectName>,
+    ) -> Result<(), DeployError> {
         self.lock.ensure_held()?;
         let ends = self.plan.projects.iter().zip(&report.results);
         let ends = ends.map(|(project, result)| (project.name.clone(), self.end(project, result)));
         let record = record.clone().end(report.recorded_outcome(), self.clock.now(), ends);
         self.write(&record).await?;
-        self.keep_in_cache(report).await
+        self.keep_in_cache(report, kept).await
     }
 
     /// Whether the next step may be begun.
@@ -160,23 +166,21 @@ impl Run<'_> {
     }
 
     /// Lets the environment's tag stand for all images. What consists of its tags alone runs then, and is kept in the cache
-    /// meanwhile: the two registries have a quota each, and one need not wait for the other.
-    async fn move_environment_tags(&self) -> Result<(), DeployError> {
+    /// meanwhile: the two registries have a quota each, and one need not wait for the other. Returns what is kept there.
+    async fn move_environment_tags(&self) -> Result<BTreeSet<ProjectName>, DeployError> {
         let tag = self.plan.environment_tag();
         let moved = self.plan.projects.iter().map(|project| async {
             let step = || self.step();
             tag_if_needed(self.endpoints.target, &project.destination, &project.image.new, &tag, step)
                 .await?;
-            if !project.has_steps() {
-                // What fails here is done again at the end, and reported then: it must keep no service from its restart.
-                let _ = self.keep_one_in_cache(project).await;
-            }
-            Ok(())
+            // What fails here is done again at the end, and reported then: it must keep no service from its restart.
+            let is_kept = !project.has_steps() && self.keep_one_in_cache(project).await.is_ok();
+            Ok(is_kept.then(|| project.name.clone()))
         });
         // One that fails must not cut off the others: their tags might be written all the same.
-        let moved: Vec<Result<(), DeployError>> =
+        let moved: Vec<Result<Option<ProjectName>, DeployError>> =
             stream::iter(moved).buffer_unordered(MAX_CONCURRENT_TAGS).collect().await;
-        moved.into_iter().collect()
+        moved.into_iter().filter_map(Result::transpose).collect()
     }
 
     /// Deploys project after project and stops at the first that fails. Returns why it was stopped
@@ -299,11 +303,16 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Gives what runs now a tag in the cache, which keeps it from being cleaned up there.
-    async fn keep_in_cache(&self, report: &DeployReport) -> Result<(), DeployError> {
+    /// Gives what runs now, and is not `kept` yet, a tag in the cache, which keeps it from being cleaned up there.
+    async fn keep_in_cache(
+        &self,
+        report: &DeployReport,
+        kept: &BTreeSet<ProjectName>,
+    ) -> Result<(), DeployError> {
         let running = self.plan.projects.iter().zip(&report.results);
-        let running = running.filter(|(_, result)| {
+        let running = running.filter(|(project, result)| {
             matches!(result.outcome, ProjectOutcome::Deployed | ProjectOutcome::Unchanged)
+                && !kept.contains(&project.name)
         });
         let tagged = running.map(|(project, _)| self.keep_one_in_cache(project));
         stream::iter(tagged).buffer_unordered(MAX_CONCURRENT_TAGS).try_collect().await

@@ -143,7 +143,7 @@ path = \"out\"
     assert_snapshot!(answer, @"
     stderr: error: the projects can't be used as they are described
     stderr:   projects.toml:4: `path` of `api`: there is no folder `services/api` in this commit; git does not track it: `git add services/api`
-    stderr:   projects.toml:7: `lib` has no Dockerfile: there is no file `lib/Dockerfile` in this commit; git does not track it: `git add lib/Dockerfile`
+    stderr:   projects.toml:6: `lib` has no Dockerfile: there is no file `lib/Dockerfile` in this commit; git does not track it: `git add lib/Dockerfile`
     stderr:   projects.toml:10: `path` of `out`: there is no folder `out` in this commit
     [exit: 2]
     ");

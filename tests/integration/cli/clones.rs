@@ -140,11 +140,10 @@ fn a_work_tree_of_a_shallow_clone_is_as_shallow() {
 
     assert_eq!(of_work_tree, of_clone);
     assert_snapshot!(of_clone, @"
-    changes of <10 hex> since an unknown base: the history here has no merge-base with `main`; this clone is shallow, and `--fetch-base` fetches what it lacks
+    changes of <10 hex> since an unknown base: the history here has no merge-base with `main`: this clone is shallow (`--fetch-base` fetches what it lacks)
     affected `api`
     affected `web`
     2 affected, 0 not
-    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     [exit: 0]
     ");
     assert_snapshot!(fetched, @"

@@ -235,5 +235,5 @@ fn what_the_document_says_is_what_the_text_says() {
     for check in checks.filter(|check| check["subject"] != "disk") {
         assert!(text.stdout.contains(check["says"].as_str().unwrap()), "{check}");
     }
-    assert!(text.stdout.contains("1 errors"), "{text}");
+    assert!(text.stdout.contains("1 error\n"), "{text}");
 }

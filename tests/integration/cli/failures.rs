@@ -217,7 +217,6 @@ fn extra_inputs_are_files_and_links_inside_the_repository() {
 #[test]
 fn an_interruption_stops_the_build_and_is_reported() {
     assert_snapshot!(interrupted_by("INT"), @"
-    because   api  api/Dockerfile
     cancelled api
     0 built, 0 reused, 1 cancelled in <time> ; interrupted
     stderr:  <time> api: cancelled
@@ -228,7 +227,6 @@ fn an_interruption_stops_the_build_and_is_reported() {
 #[test]
 fn an_order_to_end_is_an_interruption_too() {
     assert_snapshot!(interrupted_by("TERM"), @"
-    because   api  api/Dockerfile
     cancelled api
     0 built, 0 reused, 1 cancelled in <time> ; interrupted
     stderr:  <time> api: cancelled

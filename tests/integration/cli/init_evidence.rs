@@ -36,12 +36,13 @@ fn targets_of_bake_files_are_projects() {
 
     let answer = world.shown(["init"]);
 
-    assert_snapshot!(answer, @"
+    assert_snapshot!(answer, @r#"
     projects: 2
       api  services/api  ops/docker-bake.hcl:5: target `api` builds it
       web  services/web  ops/docker-bake.hcl:5: target `web` builds it
-    concluded: 1
+    concluded: 2
       projects.toml: the workspace is called `shop`, after the repository
+      ops/docker-bake.hcl:5: images are called `acme/…`, and local builds `shop/…:local`: to call them alike, write `[cache]` with `kind = "engine"` and `prefix = "acme/"`
     not used: 2
       ops/docker-bake.hcl:12: target `test` makes no image: its output is `type=cacheonly`
       ops/docker-bake.hcl:16: `context` of target `tagged` is not known: the variable `TAG` has no default; write it out, or add the project by hand
@@ -49,7 +50,7 @@ fn targets_of_bake_files_are_projects() {
       projects.toml
     stderr: read what was written, commit it, then `chinampa plan`
     [exit: 0]
-    ");
+    "#);
     assert_snapshot!(std::fs::read_to_string(world.file("projects.toml")).unwrap(), @r#"
     [workspace]
     name = "shop"

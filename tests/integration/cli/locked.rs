@@ -319,7 +319,9 @@ fn only_what_dockerfiles_name_can_be_updated_and_only_in_a_work_tree() {
     stderr:   hint: leave out `--head`
     [exit: 2]
     ");
-    let bare = world.file(".git").display().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let bare = folder.path().join("bare.git").display().to_string();
+    world.git(["clone", "-q", "--bare", ".", &bare]);
     assert_eq!(World::new().run(["-C", &bare, "lock"]).exit, 2);
     world.set("CHINAMPA_TRUST", "untrusted");
     let untrusted = world.run(["update"]);

@@ -33,7 +33,7 @@ fn the_page_of_a_failed_build_asks_for_nothing_and_can_be_searched_filtered_and_
     assert_eq!(page.value("document.title"), "shop: run 2");
     assert_eq!(
         page.value("[...document.querySelectorAll('h2')].map(it => it.textContent)"),
-        json!(["Failures", "Timeline", "Dependencies", "Compared with the run before", "Projects"])
+        json!(["Failures", "Timeline", "Dependencies", "Projects"])
     );
     let visible = "[...document.querySelectorAll('tbody[data-name]')].filter(it => !it.hidden).map(it => it.dataset.name)";
     assert_eq!(page.value(visible), json!(["api", "web", "docs", "lib"]));

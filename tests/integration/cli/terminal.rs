@@ -132,11 +132,7 @@ fn after_an_interruption_only_the_summary_is_left() {
     let lines: Vec<&str> = screen.trim_end().lines().collect();
     assert_eq!(exit, Some(130), "{screen}");
     assert!(lines[0].starts_with("changes of "), "{screen}");
-    assert_eq!(
-        lines[1..lines.len() - 1],
-        ["because   api  the cache has no image of these inputs", "cancelled api",],
-        "{screen}"
-    );
+    assert_eq!(lines[1..lines.len() - 1], ["cancelled api"], "{screen}");
     assert!(lines[lines.len() - 1].starts_with("0 built, 0 reused, 1 cancelled in "), "{screen}");
 }
 
@@ -223,7 +219,7 @@ fn a_deployment_shows_what_it_does_now_and_leaves_its_summary() {
 
         let running = terminal.until(|screen| screen.contains("      rolling out"));
         shop.world.write("go", "");
-        let (exit, screen, written) = terminal.ended();
+        let (exit, screen, _) = terminal.ended();
 
         let lines: Vec<&str> = running.trim_end().lines().collect();
         let [header, row, output] = lines[lines.len() - 3..] else { panic!("{running}") };
@@ -234,7 +230,6 @@ fn a_deployment_shows_what_it_does_now_and_leaves_its_summary() {
         let left: Vec<&str> = screen.trim_end().lines().collect();
         assert!(left.iter().all(|line| !line.contains("restart") && !line.contains("rolling")), "{screen}");
         assert!(left[left.len() - 1].starts_with("2 deployed to `dev` at "), "{screen}");
-        assert!(String::from_utf8_lossy(&written).contains("promoting images, "), "{screen}");
     }
 }
 
