@@ -152,7 +152,6 @@ fn a_work_tree_of_a_shallow_clone_is_as_shallow() {
     affected `web`
       because `web/f` was modified and matches `COPY f` (web/Dockerfile:2) of `web`
     1 affected, 1 not
-    stderr: no registry is asked here: a build record, which `plan` looks for, might name a nearer base
     [exit: 0]
     ");
 }

@@ -157,6 +157,7 @@ fn lint_names_a_context_that_is_not_used_and_takes_patterns_of_used_ones_for_use
         write `chinampa/base:1@sha256:…`
       projects.toml:14: the Dockerfile takes nothing from the context `unused` (context-not-used)
     2 findings in 1 of 1 project
+    stderr: nothing pins the external image `chinampa/base:1`: `chinampa lock` writes `projects.lock`, which does
     [exit: 1]
     ");
 }
