@@ -36,6 +36,27 @@ pub(crate) enum ContainerStream {
     Stderr,
 }
 
+/// How many bytes of each stream were handed on, and how many are not to be, as they were before.
+#[derive(Debug, Default)]
+struct Seen {
+    handed_on: [usize; 2],
+    skipped: [usize; 2],
+}
+
+impl Seen {
+    /// What of the next part is new.
+    fn new_part<'p>(&mut self, stream: ContainerStream, part: &'p [u8]) -> &'p [u8] {
+        let stream = match stream {
+            ContainerStream::Stdout => 0,
+            ContainerStream::Stderr => 1,
+        };
+        let (old, new) = part.split_at(self.skipped[stream].min(part.len()));
+        self.skipped[stream] -= old.len();
+        self.handed_on[stream] += new.len();
+        new
+    }
+}
+
 /// A file that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ContainerFile {
@@ -76,17 +97,41 @@ impl Docker {
     ) -> Result<i64, DockerError> {
         let started = self.bollard().start_container(id, None::<StartContainerOptions>).await;
         started.map_err(|error| self.error("start a container", error))?;
-        let options = LogsOptionsBuilder::new().follow(true).stdout(true).stderr(true).build();
+        let mut seen = Seen::default();
+        self.output(id, true, &mut seen, on_output).await?;
+        let code = self.exit_code(id).await?;
+        // Engines may end what is followed before the last of it was written. It is whole when the exit code is told.
+        self.output(id, false, &mut Seen { skipped: seen.handed_on, ..Seen::default() }, on_output).await?;
+        Ok(code)
+    }
+
+    /// Hands on what a container has written, but for what is skipped.
+    async fn output(
+        &self,
+        id: &str,
+        follows: bool,
+        seen: &mut Seen,
+        on_output: &dyn Fn(ContainerStream, &[u8]),
+    ) -> Result<(), DockerError> {
+        let options = LogsOptionsBuilder::new().follow(follows).stdout(true).stderr(true).build();
         let mut output = std::pin::pin!(self.bollard().logs(id, Some(options)));
         while let Some(part) = output.next().await {
-            match part.map_err(|error| self.error("follow a container", error))? {
-                LogOutput::StdErr { message } => on_output(ContainerStream::Stderr, &message),
+            let (stream, message) = match part.map_err(|error| self.error("follow a container", error))? {
+                LogOutput::StdErr { message } => (ContainerStream::Stderr, message),
                 LogOutput::StdOut { message } | LogOutput::Console { message } => {
-                    on_output(ContainerStream::Stdout, &message);
+                    (ContainerStream::Stdout, message)
                 }
-                LogOutput::StdIn { .. } => {}
+                LogOutput::StdIn { .. } => continue,
+            };
+            let new = seen.new_part(stream, &message);
+            if !new.is_empty() {
+                on_output(stream, new);
             }
         }
+        Ok(())
+    }
+
+    async fn exit_code(&self, id: &str) -> Result<i64, DockerError> {
         let mut ended = std::pin::pin!(self.bollard().wait_container(id, None::<WaitContainerOptions>));
         match ended.next().await {
             Some(Ok(answer)) => Ok(answer.status_code),
@@ -176,6 +221,17 @@ mod tests {
         let mut builder = tar::Builder::new(Vec::new());
         builder.append_data(&mut header, "junit.xml", content).unwrap();
         builder.into_inner().unwrap()
+    }
+
+    #[test]
+    fn what_was_handed_on_is_not_handed_on_again() {
+        let mut seen = Seen { skipped: [3, 0], ..Seen::default() };
+
+        let new = [&b"ab"[..], b"cd", b"e"].map(|part| seen.new_part(ContainerStream::Stdout, part));
+        let other = seen.new_part(ContainerStream::Stderr, b"x");
+
+        assert_eq!((new, other), ([&b""[..], b"d", b"e"], &b"x"[..]));
+        assert_eq!(seen.handed_on, [2, 1]);
     }
 
     #[test]
