@@ -14,7 +14,7 @@ use bollard_buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 
-use self::stream::Connector;
+use self::stream::connector;
 pub use address::BuildKitAddress;
 pub use error::BuildKitError;
 pub use info::BuildKitInfo;
@@ -44,11 +44,11 @@ impl BuildKit {
     /// [`BuildKitError::Unreachable`] when nobody answers there in time.
     pub async fn connect(address: &BuildKitAddress) -> Result<Self, BuildKitError> {
         let address = Arc::new(address.clone());
-        let connector = Connector { address: Arc::clone(&address) };
         let endpoint = Endpoint::from_static("http://buildkit")
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .initial_stream_window_size(STREAM_WINDOW_BYTES);
-        let connected = tokio::time::timeout(ANSWER, endpoint.connect_with_connector(connector)).await;
+        let connected =
+            tokio::time::timeout(ANSWER, endpoint.connect_with_connector(connector(&address))).await;
         match connected {
             Ok(Ok(channel)) => Ok(Self { address, channel }),
             Ok(Err(error)) => {

@@ -2,41 +2,23 @@
 
 use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use futures_util::future::BoxFuture;
-use hyper::Uri;
-use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, UnixStream};
-use tower_service::Service;
 
 use super::BuildKitAddress;
-use crate::docker::{Duplex, piped};
+use crate::docker::{Connector, Duplex, piped};
 use crate::model::BuilderEndpoint;
 
 /// What connects its standard streams to the daemon of a container.
 const DIAL: [&str; 2] = ["buildctl", "dial-stdio"];
 
-/// Opens a stream for each connection that the gRPC client wants.
-#[derive(Clone, Debug)]
-pub(super) struct Connector {
-    pub(super) address: Arc<BuildKitAddress>,
-}
-
-impl Service<Uri> for Connector {
-    type Response = TokioIo<Box<dyn Duplex>>;
-    type Error = io::Error;
-    type Future = BoxFuture<'static, Result<Self::Response, io::Error>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), io::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    /// The request's own address is not looked at: there is one daemon.
-    fn call(&mut self, _: Uri) -> Self::Future {
-        let address = Arc::clone(&self.address);
-        Box::pin(async move { open(&address).await.map(TokioIo::new) })
-    }
+/// Opens a stream to the daemon for each connection that the gRPC client wants.
+pub(super) fn connector(address: &Arc<BuildKitAddress>) -> Connector {
+    let address = Arc::clone(address);
+    Connector::new(move || {
+        let address = Arc::clone(&address);
+        Box::pin(async move { open(&address).await })
+    })
 }
 
 async fn open(address: &BuildKitAddress) -> io::Result<Box<dyn Duplex>> {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::options::ProgressKind;
 use super::output::Output;
 use super::progress;
-use super::terminal::{self, Size};
+use super::terminal::Drawn;
 use crate::deploy::DeployEvent;
 use crate::report::deployment;
 use crate::report::live_deployment::LiveDeployment;
@@ -21,15 +21,14 @@ pub(super) struct DeployDisplay<'o> {
 /// What is drawn, and when it was.
 struct Drawing {
     live: LiveDeployment,
-    is_changed: bool,
-    drawn: Option<(u64, Size)>,
+    drawn: Drawn,
 }
 
 impl<'o> DeployDisplay<'o> {
     /// Of a deployment that changes something: a dry run has lines that are read afterwards.
     pub(super) fn new(output: &'o Output, is_dry_run: bool) -> Self {
         let drawing = (output.progress == ProgressKind::Tty && !is_dry_run)
-            .then(|| Mutex::new(Drawing { live: LiveDeployment::new(), is_changed: true, drawn: None }));
+            .then(|| Mutex::new(Drawing { live: LiveDeployment::new(), drawn: Drawn::default() }));
         Self { output, started: Instant::now(), drawing }
     }
 
@@ -46,7 +45,7 @@ impl<'o> DeployDisplay<'o> {
             Some(drawing) => {
                 let mut drawing = drawing.lock().unwrap_or_else(PoisonError::into_inner);
                 drawing.live.on_event(event, self.started.elapsed());
-                drawing.is_changed = true;
+                drawing.drawn.outdate();
             }
             None => {
                 if let Some(line) = deployment::event(event) {
@@ -59,14 +58,7 @@ impl<'o> DeployDisplay<'o> {
     fn draw(&self, drawing: &Mutex<Drawing>) {
         let now = self.started.elapsed();
         let mut drawing = drawing.lock().unwrap_or_else(PoisonError::into_inner);
-        let size = Size::of_stderr();
-        let state = Some((now.as_secs(), size));
-        if drawing.is_changed || drawing.drawn != state {
-            // In the last column, some terminals take "erase to the end of the line" for the character before.
-            let frame = drawing.live.frame(now, size.columns.saturating_sub(1), size.lines);
-            terminal::draw(&frame, self.output.stderr_styles(), size);
-            drawing.is_changed = false;
-            drawing.drawn = state;
-        }
+        let Drawing { live, drawn } = &mut *drawing;
+        drawn.redraw(now, self.output.stderr_styles(), |columns, lines| live.frame(now, columns, lines));
     }
 }

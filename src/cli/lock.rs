@@ -35,7 +35,7 @@ pub(super) fn update(command: &CommandContext, arguments: &UpdateArguments) -> R
     relock(command, Some(&arguments.references))
 }
 
-/// Resolves what is missing, or also what is there, and writes the file if it differs.
+/// Resolves the missing entries, or those to `update`, and writes the file if it differs.
 fn relock(command: &CommandContext, update: Option<&[ImagePattern]>) -> Result<Exit, Error> {
     let CommandContext { options, environment, .. } = command;
     environment.check_trust("write `projects.lock`")?;

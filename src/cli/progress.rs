@@ -9,7 +9,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::options::ProgressKind;
 use super::output::Output;
-use super::terminal::{self, Size};
+use super::terminal::{self, Drawn, Size};
 use crate::engine::Progress;
 use crate::execute::{Event, Forecast, Job, Work};
 use crate::report::ci_log::{CiLog, Line};
@@ -38,8 +38,7 @@ enum Kind<'o> {
 /// What is drawn, and when it was.
 struct Drawing<'o> {
     live: Live<'o>,
-    is_changed: bool,
-    drawn: Option<(u64, Size)>,
+    drawn: Drawn,
 }
 
 impl<'o> Display<'o> {
@@ -53,7 +52,7 @@ impl<'o> Display<'o> {
         let kind = match output.progress {
             ProgressKind::Tty => {
                 let live = Live::new(jobs, forecast);
-                Kind::Tty(Box::new(Mutex::new(Drawing { live, is_changed: true, drawn: None })))
+                Kind::Tty(Box::new(Mutex::new(Drawing { live, drawn: Drawn::default() })))
             }
             ProgressKind::Json => Kind::Json,
             ProgressKind::Auto | ProgressKind::Plain => {
@@ -82,7 +81,7 @@ impl<'o> Display<'o> {
             Kind::Tty(drawing) => {
                 let mut drawing = drawing.lock().unwrap_or_else(PoisonError::into_inner);
                 drawing.live.on_event(event, now);
-                drawing.is_changed = true;
+                drawing.drawn.outdate();
                 if let (Some(role), Some(line)) = (role_above(event), text::event(event)) {
                     let line = StyledLine::new().text(role, &line).fit(Size::of_stderr().columns);
                     terminal::write_line_above(&line, self.output.stderr_styles());
@@ -101,15 +100,10 @@ impl<'o> Display<'o> {
             }
             Kind::Tty(drawing) => {
                 let mut drawing = drawing.lock().unwrap_or_else(PoisonError::into_inner);
-                let size = Size::of_stderr();
-                let state = Some((now.as_secs(), size));
-                if drawing.is_changed || drawing.drawn != state {
-                    // In the last column, some terminals take "erase to the end of the line" for the character before.
-                    let frame = drawing.live.frame(now, size.columns.saturating_sub(1), size.lines);
-                    terminal::draw(&frame, self.output.stderr_styles(), size);
-                    drawing.is_changed = false;
-                    drawing.drawn = state;
-                }
+                let Drawing { live, drawn } = &mut *drawing;
+                drawn.redraw(now, self.output.stderr_styles(), |columns, lines| {
+                    live.frame(now, columns, lines)
+                });
             }
         }
     }

@@ -5,6 +5,7 @@
 use std::io::{self, Write as _};
 use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::report::styled::{StyledLine, StyledText};
 
@@ -64,8 +65,38 @@ impl Region {
     }
 }
 
+/// Whether what is drawn is out of date, and when it was drawn.
+#[derive(Debug, Default)]
+pub(super) struct Drawn {
+    /// In seconds, and for which terminal; `None` where nothing is drawn, or where it shows what was before.
+    last: Option<(u64, Size)>,
+}
+
+impl Drawn {
+    /// Notes that there is something new to be shown.
+    pub(super) fn outdate(&mut self) {
+        self.last = None;
+    }
+
+    /// Draws what `frame` makes for this many columns and lines, if there is something new, another second, or another terminal.
+    pub(super) fn redraw(
+        &mut self,
+        now: Duration,
+        styles: Styles,
+        frame: impl FnOnce(usize, usize) -> StyledText,
+    ) {
+        let size = Size::of_stderr();
+        let state = Some((now.as_secs(), size));
+        if self.last != state {
+            // In the last column, some terminals take "erase to the end of the line" for the character before.
+            draw(&frame(size.columns.saturating_sub(1), size.lines), styles, size);
+            self.last = state;
+        }
+    }
+}
+
 /// Draws lines in place of those that were drawn before. They must not be wider than the terminal.
-pub(super) fn draw(text: &StyledText, styles: Styles, size: Size) {
+fn draw(text: &StyledText, styles: Styles, size: Size) {
     let mut region = Region::lock();
     let begin = region.to_beginning(size.columns);
     region.lines = text.lines().iter().map(|line| (shown(line, styles), line.columns())).collect();

@@ -27,8 +27,6 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use thiserror::Error;
 
-use self::stream::Connector;
-
 use crate::model::ErrorKind;
 pub use address::{EngineAddress, EngineSettings};
 pub use address_error::AddressError;
@@ -38,7 +36,7 @@ pub use host::{DockerHost, InvalidDockerHost};
 pub(crate) use image::EngineImage;
 pub use info::EngineInfo;
 pub(crate) use json_lines::JsonLines;
-pub(crate) use stream::{Duplex, piped};
+pub(crate) use stream::{Connector, Duplex, piped};
 
 /// The API of Docker 20.10, the oldest engine that this is tried with.
 const OLDEST_API: ClientVersion = ClientVersion { major_version: 1, minor_version: 41 };
@@ -144,7 +142,7 @@ impl Docker {
     /// An engine that nobody has asked yet.
     fn new(engine: &EngineAddress) -> Result<Self, DockerError> {
         let engine = Arc::new(engine.clone());
-        let connector = Connector { engine: Arc::clone(&engine) };
+        let connector = Connector::to(&engine);
         let client = Client::builder(TokioExecutor::new()).build::<_, Body>(connector);
         let transport = Arc::new(client.clone());
         let send = move |request: bollard::BollardRequest| {

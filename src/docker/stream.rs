@@ -29,9 +29,28 @@ impl Connection for Box<dyn Duplex> {
 }
 
 /// Opens a stream for each connection that the HTTP client wants.
-#[derive(Clone, Debug)]
-pub(super) struct Connector {
-    pub(super) engine: Arc<EngineAddress>,
+#[derive(Clone)]
+pub(crate) struct Connector {
+    open: Arc<dyn Fn() -> Opening + Send + Sync>,
+}
+
+/// A stream that is being opened.
+pub(crate) type Opening = BoxFuture<'static, io::Result<Box<dyn Duplex>>>;
+
+impl Connector {
+    /// One that opens streams so.
+    pub(crate) fn new(open: impl Fn() -> Opening + Send + Sync + 'static) -> Self {
+        Self { open: Arc::new(open) }
+    }
+
+    /// One that opens streams to an engine.
+    pub(super) fn to(engine: &Arc<EngineAddress>) -> Self {
+        let engine = Arc::clone(engine);
+        Self::new(move || {
+            let engine = Arc::clone(&engine);
+            Box::pin(async move { open(&engine).await })
+        })
+    }
 }
 
 impl Service<Uri> for Connector {
@@ -43,10 +62,10 @@ impl Service<Uri> for Connector {
         Poll::Ready(Ok(()))
     }
 
-    /// The request's own address is not looked at: there is one engine.
+    /// The request's own address is not looked at: there is one server.
     fn call(&mut self, _: Uri) -> Self::Future {
-        let engine = Arc::clone(&self.engine);
-        Box::pin(async move { open(&engine).await.map(TokioIo::new) })
+        let stream = (self.open)();
+        Box::pin(async move { stream.await.map(TokioIo::new) })
     }
 }
 
