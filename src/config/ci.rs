@@ -8,8 +8,8 @@ use super::fields::Item;
 use crate::model::{Host, LoginVariables, RegistryLogins, RoleArn, is_variable_name};
 
 pub(super) const KEYS: &[&str] =
-    &["install", "role_arn", "login", "image", "machine", "runner", "environment"];
-pub(super) const JOB_KEYS: &[&str] = &["image", "machine", "runner", "environment"];
+    &["install", "role_arn", "login", "image", "machine", "runner", "contexts", "environment"];
+pub(super) const JOB_KEYS: &[&str] = &["image", "machine", "runner", "contexts", "environment"];
 pub(super) const LOGIN_KEYS: &[&str] = &["user", "password"];
 pub(super) const INSTALL_KEYS: &[&str] = &["version", "url", "sha256"];
 
@@ -37,6 +37,8 @@ pub struct CiJob {
     pub machine: Option<String>,
     /// Labels of the runners, in the CI's own words.
     pub runner: Vec<String>,
+    /// Contexts of CircleCI, whose variables the job gets.
+    pub contexts: Vec<String>,
     pub environment: BTreeMap<String, String>,
 }
 
@@ -59,6 +61,7 @@ impl CiJob {
             image: self.image.clone().or_else(|| all.image.clone()),
             machine: self.machine.clone().or_else(|| all.machine.clone()),
             runner: if self.runner.is_empty() { all.runner.clone() } else { self.runner.clone() },
+            contexts: if self.contexts.is_empty() { all.contexts.clone() } else { self.contexts.clone() },
             environment,
         }
     }
@@ -84,12 +87,8 @@ fn job_of<'f>(item: impl Fn(&'static str) -> Option<Item<'f>>) -> CiJob {
     CiJob {
         image: item("image").and_then(|item| plain_name(&item)),
         machine: item("machine").and_then(|item| plain_name(&item)),
-        runner: item("runner")
-            .map(|item| item.list())
-            .unwrap_or_default()
-            .iter()
-            .filter_map(plain_name)
-            .collect(),
+        runner: item("runner").map(|item| plain_names(&item)).unwrap_or_default(),
+        contexts: item("contexts").map(|item| plain_names(&item)).unwrap_or_default(),
         environment: environment.into_iter().collect(),
     }
 }
@@ -147,6 +146,10 @@ fn url(text: &str) -> Result<String, &'static str> {
 fn sha256(text: &str) -> Result<String, &'static str> {
     let is_digest = text.len() == 64 && text.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
     if is_digest { Ok(text.to_owned()) } else { Err("64 lower-case hexadecimal digits are expected") }
+}
+
+pub(super) fn plain_names(list: &Item<'_>) -> Vec<String> {
+    list.list().iter().filter_map(plain_name).collect()
 }
 
 /// A name in which no CI finds a variable or an expression.

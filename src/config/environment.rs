@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
+use super::ci;
 use super::fields::Item;
 use super::overrides::{self, Deploy};
 use super::registry::RegistryConfig;
@@ -21,6 +22,7 @@ pub(super) const KEYS: &[&str] = &[
     "external_id",
     "prefix",
     "approval",
+    "contexts",
 ];
 
 /// Which commits may be deployed to an environment, and where its images are promoted to.
@@ -31,6 +33,8 @@ pub struct EnvironmentConfig {
     pub registry: Option<RegistryConfig>,
     /// Whether a generated pipeline waits for a person before it deploys there.
     pub approval: bool,
+    /// Contexts of CircleCI that the job which deploys there gets besides those of `[ci]`.
+    pub contexts: Vec<String>,
 }
 
 /// Which commits may be deployed to an environment: those that either pattern allows. One is there at least.
@@ -152,5 +156,6 @@ pub(super) fn read(item: Item<'_>, deploy: Deploy<'_>) -> Option<(EnvironmentNam
     let registry = overrides::read(&fields, deploy);
     let approval = fields.item("approval").and_then(|item| item.flag()).unwrap_or(false);
     let rule = EnvironmentRule { line: item.line(), branch, tag };
-    Some((name?, EnvironmentConfig { rule, registry, approval }))
+    let contexts = fields.item("contexts").map(|item| ci::plain_names(&item)).unwrap_or_default();
+    Some((name?, EnvironmentConfig { rule, registry, approval, contexts }))
 }

@@ -202,6 +202,7 @@ fn the_documented_example_is_read_whole() {
                 "large",
             ),
             runner: [],
+            contexts: [],
             environment: {},
         },
     }

@@ -51,7 +51,7 @@ fn render_trusted(setup: &Setup, trusted: &Trusted) -> Result<Rendered, Pipeline
     let last = trusted.last().map(|job| key(&job.project)).collect();
     steps.push(Yaml::Table(step(setup, &trusted.settings, (GATE, GATE), "chinampa build", None, last)));
     steps.extend(trusted.deployments.iter().flat_map(|it| deployment(setup, trusted, it)));
-    let mut notes = unused(System::Buildkite, trusted, &["machine"]);
+    let mut notes = unused(System::Buildkite, trusted, &["machine", "contexts"]);
     if is_split {
         let count = steps.len().div_ceil(MAX_JOBS_OF_UPLOAD);
         notes.push(format!(
@@ -102,7 +102,7 @@ fn step(
 }
 
 fn deployment(setup: &Setup, trusted: &Trusted, deployment: &Deployment) -> Vec<Yaml> {
-    let Deployment { environment, approval } = deployment;
+    let Deployment { environment, approval, .. } = deployment;
     // A key has no dots, and no other environment has this one.
     let name = environment.as_str().replace('.', "_dot_");
     let mut steps = Vec::new();

@@ -52,23 +52,30 @@ fn render_trusted(setup: &Setup, trusted: &Trusted, reference: Reference) -> Ren
         let needs: Vec<String> = it.needs.iter().map(name).collect();
         let mut keys = vec![("name", name(&it.project).into()), ("project", it.project.as_str().into())];
         keys.extend((!needs.is_empty()).then(|| ("requires", needs.into())));
+        keys.extend(contexts(&it.settings.contexts));
         workflow.push(invocation(&kind, keys, reference));
     }
     jobs.push((GATE.to_owned(), job(setup, &trusted.settings, "chinampa build", None)));
     let last: Vec<String> = trusted.last().map(|job| name(&job.project)).collect();
     let requires = (!last.is_empty()).then(|| ("requires", last.into()));
-    workflow.push(invocation(GATE, requires.into_iter().collect(), reference));
+    let all = &trusted.settings.contexts;
+    workflow.push(invocation(GATE, requires.into_iter().chain(contexts(all)).collect(), reference));
     if !trusted.deployments.is_empty() {
         let command = script::deploy("<< parameters.environment >>");
         jobs.push(("deploy".to_owned(), job(setup, &trusted.settings, &command, Some("environment"))));
     }
-    workflow.extend(trusted.deployments.iter().flat_map(|it| deployment(it, reference)));
+    workflow.extend(trusted.deployments.iter().flat_map(|it| deployment(it, all, reference)));
     Rendered { text: document(jobs, workflow), notes: unused(System::CircleCi, trusted, &["runner"]) }
 }
 
 /// The filter with which a job also runs for tags.
 pub(super) fn all_tags() -> Yaml {
     table([("tags", table([("only", "/.*/".into())]))])
+}
+
+/// The contexts whose variables a job gets, if there are any.
+pub(super) fn contexts(names: &[String]) -> Option<(&'static str, Yaml)> {
+    (!names.is_empty()).then(|| ("context", names.to_vec().into()))
 }
 
 /// A job in the workflow.
@@ -81,7 +88,8 @@ fn invocation(job: &str, mut keys: Vec<(&str, Yaml)>, reference: Reference) -> Y
     Yaml::Table(vec![(job.to_owned(), Yaml::Table(keys))])
 }
 
-fn deployment(Deployment { environment, approval }: &Deployment, reference: Reference) -> Vec<Yaml> {
+fn deployment(deployment: &Deployment, all: &[String], reference: Reference) -> Vec<Yaml> {
+    let Deployment { environment, approval, contexts: own } = deployment;
     let approve = format!("approve-{environment}");
     let mut jobs = Vec::new();
     if *approval {
@@ -89,12 +97,14 @@ fn deployment(Deployment { environment, approval }: &Deployment, reference: Refe
         jobs.push(invocation(&approve, keys, reference));
     }
     let requires = if *approval { approve } else { GATE.to_owned() };
-    let keys = vec![
+    let mut keys = vec![
         ("name", format!("deploy-{environment}").into()),
         ("environment", environment.as_str().into()),
         ("serial-group", format!("<< pipeline.project.slug >>/{environment}").into()),
         ("requires", vec![requires].into()),
     ];
+    let own = own.iter().filter(|context| !all.contains(context));
+    keys.extend(contexts(&all.iter().chain(own).cloned().collect::<Vec<_>>()));
     jobs.push(invocation("deploy", keys, reference));
     jobs
 }

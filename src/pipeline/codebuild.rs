@@ -48,13 +48,13 @@ fn render_trusted(setup: &Setup, trusted: &Trusted) -> Rendered {
     }
     let last = trusted.last().map(|job| identifier(&job.project)).collect();
     graph.push(build(GATE, &trusted.settings, "build", last));
-    let mut notes = unused(System::CodeBuild, trusted, &["runner"]);
+    let mut notes = unused(System::CodeBuild, trusted, &["runner", "contexts"]);
     if jobs.len() > WINDOW {
         notes.push(format!(
             "each build also waits for the one {WINDOW} places before it: CodeBuild fails where about a hundred become ready at once"
         ));
     }
-    for Deployment { environment, approval } in &trusted.deployments {
+    for Deployment { environment, approval, .. } in &trusted.deployments {
         if *approval {
             notes.push(format!(
                 "nothing deploys to `{environment}`: CodeBuild has no approvals, so a stage of CodePipeline runs `{}`",

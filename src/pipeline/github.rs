@@ -63,7 +63,7 @@ impl Workflow {
             });
         };
         let setup = &pipeline.setup;
-        let mut notes = unused(System::GitHub, trusted, &["machine"]);
+        let mut notes = unused(System::GitHub, trusted, &["machine", "contexts"]);
         notes.extend(trusted.deployments.iter().filter(|it| it.approval).map(|it| {
             format!(
                 "`{0}` waits for a person if the environment `{0}` of the repository has required reviewers",

@@ -96,7 +96,7 @@ fn render_trusted(setup: &Setup, trusted: &Trusted) -> Rendered {
             )
         })
         .collect();
-    notes.extend(unused(System::GitLab, trusted, &["machine"]));
+    notes.extend(unused(System::GitLab, trusted, &["machine", "contexts"]));
     Rendered { text: document(&names, entries), notes }
 }
 
@@ -116,7 +116,7 @@ fn name(project: &ProjectName) -> String {
     format!("build {project}")
 }
 
-fn deployment(Deployment { environment, approval }: &Deployment, template: &str) -> (String, Yaml) {
+fn deployment(Deployment { environment, approval, .. }: &Deployment, template: &str) -> (String, Yaml) {
     let job = table_of([
         ("extends", Some(template.into())),
         ("stage", Some("deploy".into())),

@@ -129,6 +129,8 @@ pub struct Deployment {
     pub environment: EnvironmentName,
     /// Whether a person has to start it.
     pub approval: bool,
+    /// Contexts of CircleCI that it gets besides those of all jobs.
+    pub contexts: Vec<String>,
 }
 
 /// What a pipeline is made of.
@@ -278,6 +280,10 @@ fn unused(system: System, trusted: &Trusted, keys: &[&str]) -> Vec<String> {
     let is_used = |key: &str| match key {
         "image" => settings().any(|job| job.image.is_some()),
         "machine" => settings().any(|job| job.machine.is_some()),
+        "contexts" => {
+            settings().any(|job| !job.contexts.is_empty())
+                || trusted.deployments.iter().any(|it| !it.contexts.is_empty())
+        }
         _ => settings().any(|job| !job.runner.is_empty()),
     };
     let used = keys.iter().filter(|key| is_used(key));

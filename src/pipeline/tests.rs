@@ -1,3 +1,4 @@
+mod access;
 mod formats;
 mod starter_of_codebuild;
 mod starters;
@@ -48,8 +49,11 @@ fn everything(builds: &[&str]) -> Pipeline {
         job: CiJob { image: Some("acme/ci:1".to_owned()), ..CiJob::default() },
     };
     let settings = BTreeMap::from([(name("site"), hostile())]);
-    let deployment =
-        |environment: &str, approval| Deployment { environment: environment.parse().unwrap(), approval };
+    let deployment = |environment: &str, approval| Deployment {
+        environment: environment.parse().unwrap(),
+        approval,
+        contexts: Vec::new(),
+    };
     Pipeline::trusted(Request {
         workspace: &"shop".parse().unwrap(),
         graph: &shop(),

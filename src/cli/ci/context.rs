@@ -177,7 +177,11 @@ fn variables(secrets: &BTreeMap<String, SecretSource>) -> BTreeSet<String> {
 }
 
 fn deployment((name, environment): (&EnvironmentName, &EnvironmentConfig)) -> Deployment {
-    Deployment { environment: name.clone(), approval: environment.approval }
+    Deployment {
+        environment: name.clone(),
+        approval: environment.approval,
+        contexts: environment.contexts.clone(),
+    }
 }
 
 /// A pattern as GitHub's filters have it; one that could mean something else there is any name: the plan looks closer.

@@ -4,7 +4,7 @@
 //! own, with a role that only reads. The buildspecs of the starter and of pull requests are in the template: a commit can't change them.
 
 use super::cloudformation::{attribute, parameter, reference, resource, statement, substituted};
-use super::codebuild_project::{Grants, buildspec, environment, of_cache, role};
+use super::codebuild_project::{Purpose, access, buildspec, environment, login_parameter, role};
 use super::{File, Request, Starter, codepipeline, generate, header};
 use crate::pipeline::yaml::{Yaml, table, table_of};
 use crate::pipeline::{System, script};
@@ -44,24 +44,27 @@ pub(super) fn starter(request: Request<'_>) -> Starter {
         ("Restrictions", table([("MaximumBuildsAllowed", reference("MaximumBuilds"))])),
     ]);
     let batch = |actions: &[&str]| statement(actions, arn_of_project(&name("images")));
-    let mut of_starter_role = of_cache(request, Grants::Read);
+    let mut of_starter_role = access(request, Purpose::Plan);
     of_starter_role.push(batch(&["codebuild:StartBuildBatch"]));
     let resources = [
-        ("ImagesRole", role(&name("images"), of_cache(request, Grants::Write))),
+        ("ImagesRole", role(&name("images"), access(request, Purpose::Build))),
         ("StarterRole", role(&name("starter"), of_starter_role)),
-        ("PullRequestsRole", role(&name("pull-requests"), of_cache(request, Grants::Read))),
+        ("PullRequestsRole", role(&name("pull-requests"), access(request, Purpose::PullRequests))),
         (
             "BatchRole",
             role("", vec![batch(&["codebuild:StartBuild", "codebuild:StopBuild", "codebuild:RetryBuild"])]),
         ),
-        ("Images", project(request, &name("images"), "ImagesRole", of_images, None, Some(images))),
-        ("Starter", project(request, &name("starter"), "StarterRole", of_starter, Some(&pushes), None)),
+        ("Images", project(request, Purpose::Build, ("images", "ImagesRole"), of_images, None, Some(images))),
+        (
+            "Starter",
+            project(request, Purpose::Plan, ("starter", "StarterRole"), of_starter, Some(&pushes), None),
+        ),
         (
             "PullRequests",
             project(
                 request,
-                &name("pull-requests"),
-                "PullRequestsRole",
+                Purpose::PullRequests,
+                ("pull-requests", "PullRequestsRole"),
                 of_pull_requests,
                 Some(&pull_requests),
                 None,
@@ -86,6 +89,7 @@ pub(super) fn starter(request: Request<'_>) -> Starter {
             ),
         ),
     ];
+    let parameters = parameters.into_iter().chain(login_parameter(request)).collect();
     let pipeline = codepipeline::parts(request);
     let named = |entries: Vec<(&str, Yaml)>, more: Vec<(&str, Yaml)>| {
         let all = entries.into_iter().chain(more);
@@ -113,8 +117,8 @@ pub(super) fn starter(request: Request<'_>) -> Starter {
 
 fn project(
     request: Request<'_>,
-    name: &str,
-    role: &str,
+    purpose: Purpose,
+    (name, role): (&str, &str),
     buildspec: Yaml,
     webhook: Option<&[Vec<Yaml>]>,
     batch: Option<Yaml>,
@@ -127,17 +131,15 @@ fn project(
         ("ReportBuildStatus", Some(true.into())),
         ("BuildSpec", Some(buildspec)),
     ]);
-    // Whoever starts a batch builds nothing.
-    let environment = environment(request, !name.ends_with("-starter"));
     let groups = |groups: &[Vec<Yaml>]| Yaml::List(groups.iter().cloned().map(Yaml::List).collect());
     let triggers =
         webhook.map(|filters| table([("Webhook", true.into()), ("FilterGroups", groups(filters))]));
     let properties = table_of([
-        ("Name", Some(name.into())),
+        ("Name", Some(format!("{}-{name}", request.workspace).into())),
         ("ServiceRole", Some(attribute(role, "Arn"))),
         ("Source", Some(source)),
         ("Artifacts", Some(table([("Type", "NO_ARTIFACTS".into())]))),
-        ("Environment", Some(environment)),
+        ("Environment", Some(environment(request, purpose))),
         ("Triggers", triggers),
         ("BuildBatchConfig", batch),
     ]);

@@ -1,8 +1,10 @@
 //! What projects of CodeBuild in a template have in common: buildspec, machine, and role.
 
+use std::collections::BTreeSet;
+
 use super::Request;
-use super::cloudformation::{self, statement, substituted};
-use crate::pipeline::yaml::{Yaml, table};
+use super::cloudformation::{self, parameter, reference, statement, substituted};
+use crate::pipeline::yaml::{Yaml, table, table_of};
 
 /// The image of builds: it has a Docker engine.
 const IMAGE: &str = "aws/codebuild/amazonlinux-x86_64-standard:5.0";
@@ -22,23 +24,50 @@ const WRITE: [&str; 9] = [
     "ecr:TagResource",
 ];
 
-/// What a role may do with the cache.
+/// The parameter of a template that names the secret with the logins for registries.
+const LOGINS: &str = "Logins";
+
+/// What a project is for, which decides what its builds may do and what they get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Grants {
-    Read,
-    Write,
+pub(super) enum Purpose {
+    /// Decides what is built: it needs no engine.
+    Plan,
+    Build,
+    Deploy,
+    /// Builds what anybody may have written.
+    PullRequests,
 }
 
-/// Access to the repositories of the cache.
-pub(super) fn of_cache(Request { cache_prefix, .. }: Request<'_>, grants: Grants) -> Vec<Yaml> {
-    let actions: Vec<&str> = match grants {
-        Grants::Read => READ.to_vec(),
-        Grants::Write => READ.into_iter().chain(WRITE).collect(),
+/// Access to the repositories of the cache, and to the logins for registries.
+pub(super) fn access(request: Request<'_>, purpose: Purpose) -> Vec<Yaml> {
+    let cache_prefix = request.cache_prefix;
+    let actions: Vec<&str> = match purpose {
+        Purpose::Plan | Purpose::Deploy | Purpose::PullRequests => READ.to_vec(),
+        Purpose::Build => READ.into_iter().chain(WRITE).collect(),
     };
     let repositories =
         format!("arn:${{AWS::Partition}}:ecr:*:${{AWS::AccountId}}:repository/{cache_prefix}*");
     let token = statement(&["ecr:GetAuthorizationToken"], "*".into());
-    vec![token, statement(&actions, substituted(&repositories))]
+    let secret = has_logins(request, purpose)
+        .then(|| statement(&["secretsmanager:GetSecretValue"], reference(LOGINS)));
+    [token, statement(&actions, substituted(&repositories))].into_iter().chain(secret).collect()
+}
+
+fn has_logins(request: Request<'_>, purpose: Purpose) -> bool {
+    purpose != Purpose::PullRequests && !request.setup.logins.is_empty()
+}
+
+/// The variables that have the logins for registries. Sorted.
+fn login_variables(request: Request<'_>) -> BTreeSet<&str> {
+    request.setup.logins.users().chain(request.setup.logins.passwords()).collect()
+}
+
+/// The parameter for the secret with the logins, if there are any.
+pub(super) fn login_parameter(request: Request<'_>) -> Option<(&'static str, Yaml)> {
+    let names: Vec<&str> = login_variables(request).into_iter().collect();
+    let description =
+        format!("ARN of a secret of Secrets Manager, a JSON object with the keys {}", names.join(", "));
+    (!names.is_empty()).then(|| (LOGINS, parameter("String", &description, None)))
 }
 
 pub(super) fn buildspec(commands: Vec<String>) -> Yaml {
@@ -49,13 +78,24 @@ pub(super) fn buildspec(commands: Vec<String>) -> Yaml {
     document.document().into()
 }
 
-/// On what builds run. A Docker engine needs a privileged one.
-pub(super) fn environment(Request { job, .. }: Request<'_>, is_privileged: bool) -> Yaml {
-    table([
-        ("Type", "LINUX_CONTAINER".into()),
-        ("Image", job.image.as_deref().unwrap_or(IMAGE).into()),
-        ("ComputeType", job.machine.as_deref().unwrap_or("BUILD_GENERAL1_MEDIUM").into()),
-        ("PrivilegedMode", is_privileged.into()),
+/// On what builds run, a privileged machine where they need a Docker engine, and which secrets they get.
+pub(super) fn environment(request: Request<'_>, purpose: Purpose) -> Yaml {
+    let job = request.job;
+    let variable = |name: &str| {
+        table([
+            ("Name", name.into()),
+            ("Type", "SECRETS_MANAGER".into()),
+            ("Value", substituted(&format!("${{{LOGINS}}}:{name}"))),
+        ])
+    };
+    let variables = has_logins(request, purpose)
+        .then(|| Yaml::List(login_variables(request).into_iter().map(variable).collect()));
+    table_of([
+        ("Type", Some("LINUX_CONTAINER".into())),
+        ("Image", Some(job.image.as_deref().unwrap_or(IMAGE).into())),
+        ("ComputeType", Some(job.machine.as_deref().unwrap_or("BUILD_GENERAL1_MEDIUM").into())),
+        ("PrivilegedMode", Some((purpose != Purpose::Plan).into())),
+        ("EnvironmentVariables", variables),
     ])
 }
 

@@ -4,7 +4,7 @@
 //! has nothing of it.
 
 use super::cloudformation::{attribute, parameter, reference, resource, role, statement, substituted};
-use super::codebuild_project::{self, Grants};
+use super::codebuild_project::{self, Purpose};
 use super::{Request, generate};
 use crate::config::EnvironmentName;
 use crate::pipeline::codebuild::ARGUMENTS;
@@ -71,10 +71,10 @@ fn resources(request: Request<'_>) -> Vec<(&'static str, Yaml)> {
         let objects = substituted("${Artifacts.Arn}/*");
         statement(&["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"], objects)
     };
-    let of_build = |grants: Grants, purpose: &str| {
+    let of_build = |purpose: Purpose, project: &str| {
         let statements =
-            [codebuild_project::of_cache(request, grants), vec![connection(), artifacts()]].concat();
-        codebuild_project::role(&name(purpose), statements)
+            [codebuild_project::access(request, purpose), vec![connection(), artifacts()]].concat();
+        codebuild_project::role(&name(project), statements)
     };
     let start = Yaml::List(vec![attribute("PipelineBuild", "Arn"), attribute("Deploy", "Arn")]);
     let of_pipeline = vec![
@@ -94,16 +94,16 @@ fn resources(request: Request<'_>) -> Vec<(&'static str, Yaml)> {
     vec![
         ("Artifacts", resource("AWS::S3::Bucket", bucket)),
         ("PipelineRole", role("codepipeline.amazonaws.com", of_pipeline)),
-        ("PipelineBuildRole", of_build(Grants::Write, "pipeline-build")),
-        ("DeployRole", of_build(Grants::Read, "deploy")),
-        ("PipelineBuild", project(request, &name("pipeline-build"), "PipelineBuildRole")),
-        ("Deploy", project(request, &name("deploy"), "DeployRole")),
+        ("PipelineBuildRole", of_build(Purpose::Build, "pipeline-build")),
+        ("DeployRole", of_build(Purpose::Deploy, "deploy")),
+        ("PipelineBuild", project(request, Purpose::Build, &name("pipeline-build"), "PipelineBuildRole")),
+        ("Deploy", project(request, Purpose::Deploy, &name("deploy"), "DeployRole")),
         ("Pipeline", pipeline(request)),
     ]
 }
 
 /// A project whose builds are actions of the pipeline. The buildspec is in the template: a commit can't change it.
-fn project(request: Request<'_>, name: &str, role: &str) -> Yaml {
+fn project(request: Request<'_>, purpose: Purpose, name: &str, role: &str) -> Yaml {
     let commands = generate(request.setup, System::CodeBuild, &[&format!("chinampa ${ARGUMENTS}")]);
     let of_pipeline = || ("Type", Yaml::from("CODEPIPELINE"));
     let properties = table([
@@ -111,7 +111,7 @@ fn project(request: Request<'_>, name: &str, role: &str) -> Yaml {
         ("ServiceRole", attribute(role, "Arn")),
         ("Source", table([of_pipeline(), ("BuildSpec", codebuild_project::buildspec(commands))])),
         ("Artifacts", table([of_pipeline()])),
-        ("Environment", codebuild_project::environment(request, true)),
+        ("Environment", codebuild_project::environment(request, purpose)),
     ]);
     resource("AWS::CodeBuild::Project", properties)
 }

@@ -43,7 +43,7 @@ fn place(system: System) -> &'static str {
             "the agents' `environment` hook, for trusted builds only: set what logs in to registries"
         }
         System::CodeBuild => {
-            "environment variables of the projects `Starter` and `Images`, and of those of the pipeline, with the type SECRETS_MANAGER: set what logs in to registries, and let their roles read the secrets"
+            "the parameter `Logins` of the stack: the ARN of a secret of Secrets Manager, a JSON object with what logs in to registries"
         }
     }
 }

@@ -3,11 +3,10 @@ use insta::assert_snapshot;
 use super::*;
 
 pub(super) fn starter(system: System, job: &CiJob, install: Option<Install>) -> String {
-    starter_for(system, job, install, false)
+    starter_with(system, job, Setup { install, ..Setup::default() }, false)
 }
 
-fn starter_for(system: System, job: &CiJob, install: Option<Install>, has_tag_rules: bool) -> String {
-    let setup = Setup { install, ..Setup::default() };
+pub(super) fn starter_with(system: System, job: &CiJob, setup: Setup, has_tag_rules: bool) -> String {
     let request = starter::Request {
         workspace: "shop",
         default_branch: "main",
@@ -115,7 +114,7 @@ fn each_ci_has_files_to_begin_with() {
 
 #[test]
 fn with_a_rule_for_tags_the_first_job_of_circleci_runs_for_tags_and_buildkite_has_to_be_told() {
-    let of = |system| starter_for(system, &CiJob::default(), None, true);
+    let of = |system| starter_with(system, &CiJob::default(), Setup::default(), true);
 
     let circleci = of(System::CircleCi);
     let (_, workflow) = circleci.split_once("workflows:\n").unwrap();
