@@ -22,3 +22,15 @@ pub(crate) mod world;
 pub(crate) fn is_soak() -> bool {
     std::env::var_os("CHINAMPA_SOAK").is_some()
 }
+
+/// One case in `every`, others for another `turn`; in the soak, all of them.
+pub(crate) fn some_of<T>(
+    every: usize,
+    turn: usize,
+    cases: impl IntoIterator<Item = T>,
+) -> impl Iterator<Item = T> {
+    let numbered = cases.into_iter().enumerate();
+    numbered
+        .filter(move |(number, _)| is_soak() || (number + turn).is_multiple_of(every))
+        .map(|(_, case)| case)
+}

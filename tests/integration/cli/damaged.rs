@@ -9,6 +9,7 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 
 use crate::support::shop::Shop;
+use crate::support::some_of;
 use crate::support::world::{Answer, World};
 
 const COMMANDS: [&[&str]; 4] = [
@@ -86,10 +87,10 @@ fn a_damaged_object_is_named_or_not_needed() {
     clone.set_all_of(world);
     let mut named = 0;
 
-    for id in listed.lines() {
+    for (turn, id) in listed.lines().enumerate() {
         let file = world.file(&format!(".git/objects/{}/{}", &id[..2], &id[2..]));
         let content = fs::read(&file).unwrap();
-        for (number, damage) in damages(&content).into_iter().enumerate() {
+        for (number, damage) in some_of(4, turn, damages(&content).into_iter().enumerate()) {
             fs::remove_file(&file).unwrap();
             fs::write(&file, damage).unwrap();
             for (command, whole) in COMMANDS.iter().zip(&whole) {
@@ -112,5 +113,5 @@ fn a_damaged_object_is_named_or_not_needed() {
         fs::write(&file, content).unwrap();
     }
 
-    assert!(named > 100, "{named}");
+    assert!(named > 25, "{named}");
 }

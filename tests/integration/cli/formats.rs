@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use insta::assert_snapshot;
 
+use crate::support::some_of;
 use crate::support::world::{FORMATS, World};
 
 const FILES: [(&str, &str); 6] = [
@@ -116,9 +117,9 @@ fn each_state_of_each_format_is_read_as_the_usual_format_is() {
     assert!(planned > STATES.len() * 3, "{planned}: {expected:#?}");
 
     // Reftables with SHA-1 are in what `revisions.rs` asks.
-    for format in &FORMATS[2..] {
+    for (turn, format) in FORMATS[2..].iter().enumerate() {
         let origin = origin(format);
-        for (state, expected) in STATES.into_iter().zip(&expected) {
+        for (state, expected) in some_of(2, turn, STATES.into_iter().zip(&expected)) {
             let read = answers(&origin, state);
 
             assert_eq!(&read, expected, "{format:?}: {}", state.0);

@@ -229,6 +229,26 @@ fn the_files_that_a_ci_begins_with_are_valid_and_replace_nothing() {
     assert_eq!(world.run(["ci", "init", "gitlab", "--force"]).exit, 0);
 }
 
+#[test]
+fn files_with_contexts_and_logins_are_valid() {
+    let world = shop();
+    let ci = "\n[ci]\ncontexts = [\"cache\"]\nlogin = { \"r.example\" = { user = \"USER\", password = \"TOKEN\" } }\n";
+    world.write("projects.toml", format!("{MANIFEST}{ci}")).commit();
+
+    assert_eq!(world.run(["ci", "init", "circleci"]).exit, 0);
+    assert_eq!(world.run(["ci", "init", "codebuild"]).exit, 0);
+    let generated = world.run(["ci", "generate", "circleci"]);
+    assert_eq!(generated.exit, 0, "{generated}");
+    world.write("generated.yml", &generated.stdout);
+
+    let files = [".circleci/config.yml", "generated.yml"].map(|path| world.file(path));
+    read::check("vendor.circle-ci", &files);
+    read::check("cloudformation", &[world.file("codebuild.yml")]);
+    for file in files {
+        assert!(std::fs::read_to_string(&file).unwrap().contains("context: [cache]"), "{}", file.display());
+    }
+}
+
 /// The recipes of the documentation are whole files.
 #[test]
 fn the_documented_files_are_valid() {

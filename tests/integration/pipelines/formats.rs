@@ -68,8 +68,11 @@ impl Monorepo {
     /// The files of a CI, and how long they took.
     pub(super) fn generate(&self, ci: &str, reference: Reference) -> (Vec<String>, Duration) {
         let start = Instant::now();
-        let deployment =
-            |environment: &str, approval| Deployment { environment: environment.parse().unwrap(), approval };
+        let deployment = |environment: &str, approval| Deployment {
+            environment: environment.parse().unwrap(),
+            approval,
+            contexts: Vec::new(),
+        };
         let pipeline = self.pipeline(ci, &[deployment("dev", false), deployment("prod", true)], reference);
         let render = |system| pipeline.render(system).unwrap().text;
         let files = match ci {

@@ -1,9 +1,10 @@
 //! The gate, whatever the other jobs say.
 
 use super::in_each_ci;
-use super::monorepo::{Monorepo, job, planning, seed, site, some_of};
+use super::monorepo::{Monorepo, job, planning, seed, site};
 use crate::support::ci::{self, Check, Circumstances, Event, System, Trouble};
 use crate::support::shop::Shop;
+use crate::support::some_of;
 
 const TROUBLES: [Trouble; 4] = [Trouble::Lost, Trouble::Idle, Trouble::Skipped, Trouble::Cancels];
 
@@ -35,7 +36,7 @@ fn the_gate_is_red_while_an_image_is_missing(system: System) {
     let of_planning = [Trouble::Lost, Trouble::Skipped].map(|trouble| (planning(system), Some(trouble)));
     let all: Vec<_> = [(bad.as_str(), None)].into_iter().chain(troubles).chain(of_planning).collect();
 
-    for (job, trouble) in some_of(system, all) {
+    for (job, trouble) in some_of(4, system as usize, all) {
         let circumstances = Circumstances::calm(seed);
         let circumstances = trouble.map_or(circumstances.clone(), |trouble| circumstances.with(job, trouble));
         let finished = ci::run(system, &site, &event, circumstances);
@@ -56,7 +57,9 @@ fn a_green_gate_means_that_all_images_are_there(system: System) {
     let others = [Trouble::Lost, Trouble::Skipped, Trouble::Cancels].map(|trouble| (lib.as_str(), trouble));
     let others = others.into_iter().chain([(planning(system), Trouble::Lost)]);
     let mut greens = 0;
-    for (job, trouble) in [(lib.as_str(), Trouble::Idle)].into_iter().chain(some_of(system, others)) {
+    for (job, trouble) in
+        [(lib.as_str(), Trouble::Idle)].into_iter().chain(some_of(4, system as usize, others))
+    {
         let (shop, commit) = monorepo.shop(system);
         let circumstances = Circumstances::calm(seed).with(job, trouble);
         let event = Event::Push { commit: commit.clone() };

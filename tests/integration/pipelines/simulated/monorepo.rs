@@ -6,7 +6,6 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use crate::support::bed::setting;
 use crate::support::ci::{POOL, Site, System};
 use crate::support::engines::BedEngine;
-use crate::support::is_soak;
 use crate::support::numbers::Numbers;
 use crate::support::shop::{Cache, Shop};
 
@@ -128,14 +127,6 @@ impl Monorepo {
         let commit = shop.world.commit();
         (shop, commit)
     }
-}
-
-/// Every second case, others in the next CI; in the soak, all of them.
-pub(super) fn some_of<T>(system: System, cases: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
-    let numbered = cases.into_iter().enumerate();
-    numbered
-        .filter(move |(number, _)| is_soak() || (number + system as usize).is_multiple_of(2))
-        .map(|(_, case)| case)
 }
 
 /// Where a CI runs for a shop.

@@ -2,14 +2,18 @@
 
 use super::end_state::digests;
 use super::in_each_ci;
-use super::monorepo::{Monorepo, job, seed, site, some_of};
+use super::monorepo::{Monorepo, job, seed, site};
 use crate::support::ci::{self, Check, Circumstances, Event, Outcome, System};
 use crate::support::engines::BedEngine;
 use crate::support::shop::Shop;
+use crate::support::some_of;
 use crate::support::world::Answer;
 
 /// What a pull request adds to the manifest to look trusted, and to be used.
 const FORGED: &str = "\n[trust]\nprotected = [\"**\"]\n\n[ci]\nenvironment = { CI = \"\", DOCKER_CONFIG = \"/\", PATH = \"/evil\" }\n";
+
+/// Each of the five CIs has another of the cases.
+const SYSTEMS: usize = 5;
 
 /// Variables that would tell another story about the run.
 const FORGED_VARIABLES: [&str; 5] = [
@@ -100,7 +104,7 @@ fn a_pull_request_of_a_fork_changes_nothing_that_others_use(system: System) {
 fn a_pull_request_that_forges_the_variables_of_its_ci_is_refused(system: System) {
     let seed = seed();
     let (shop, commit) = monorepo().shop(system);
-    for variable in some_of(system, FORGED_VARIABLES) {
+    for variable in some_of(SYSTEMS, system as usize, FORGED_VARIABLES) {
         let forged = pull_request(&shop, system, || {
             let manifest = std::fs::read_to_string(shop.world.file("projects.toml")).unwrap();
             let forged = format!("\n[ci]\nenvironment = {{ {variable} = \"trusted\" }}\n");
