@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::durations_file::DurationsFile;
 use super::ecr_logins::EcrLogins;
+use super::environment::NamedLogin;
 use super::observations::CacheToRead;
 use super::progress::Display;
 use super::repository_context::RepositoryContext;
@@ -281,8 +282,8 @@ impl<'c> BuildContext<'c> {
         for (host, _) in environment.registry_logins()?.iter() {
             // A build may need other registries only, of which this is none.
             match environment.login(host) {
-                Ok(Some(login)) => logins = logins.with_variables(host, login),
-                Ok(None) => {}
+                Ok(NamedLogin::Known(login)) => logins = logins.with_variables(host, login),
+                Ok(NamedLogin::None | NamedLogin::Withheld) => {}
                 Err(error) => tracing::info!(%error, "a login is left out"),
             }
         }

@@ -18,6 +18,15 @@ use crate::model::{Credentials, Host, LoginVariables, Region, RegistryLogins, Se
 use crate::report::ci_log::CiLog;
 use crate::secrets::SecretAccess;
 
+/// The login for a registry in variables.
+pub(super) enum NamedLogin {
+    /// No variables are named for it.
+    None,
+    Known(Credentials),
+    /// The variables that are named are not there, as in a run of a fork.
+    Withheld,
+}
+
 pub(super) struct Environment {
     /// `CHINAMPA_BASE`
     pub(super) base: Option<String>,
@@ -116,22 +125,22 @@ impl Environment {
         env::var("CHINAMPA_REGISTRY_LOGINS").unwrap_or_default().parse().map_err(Error::RegistryLogins)
     }
 
-    /// The login for a registry that variables have; `None` where none are named, and in an untrusted run that does not get them.
+    /// The login for a registry that variables have.
     ///
     /// # Errors
     /// [`Error::RegistryLogins`], and [`Error::NoLogin`] when a variable that is named is not set, or empty.
-    pub(super) fn login(&self, host: &Host) -> Result<Option<Credentials>, Error> {
+    pub(super) fn login(&self, host: &Host) -> Result<NamedLogin, Error> {
         let logins = self.registry_logins()?;
-        let Some(LoginVariables { user, password }) = logins.get(host) else { return Ok(None) };
+        let Some(LoginVariables { user, password }) = logins.get(host) else { return Ok(NamedLogin::None) };
         let set = |name: &String| {
             let value = env::var(name).ok().filter(|value| !value.is_empty());
             value.ok_or_else(|| Error::NoLogin { host: host.clone(), variable: name.clone() })
         };
         match (set(user), set(password)) {
             (Ok(username), Ok(password)) => {
-                Ok(Some(Credentials { username, password: Secret::new(password) }))
+                Ok(NamedLogin::Known(Credentials { username, password: Secret::new(password) }))
             }
-            (Err(_), _) | (_, Err(_)) if !self.ci.trust().is_trusted() => Ok(None),
+            (Err(_), _) | (_, Err(_)) if !self.ci.trust().is_trusted() => Ok(NamedLogin::Withheld),
             (Err(error), _) | (_, Err(error)) => Err(error),
         }
     }

@@ -1,6 +1,6 @@
 //! Makes what the manifest names: the cache, and the engine.
 
-use super::environment::Environment;
+use super::environment::{Environment, NamedLogin};
 use crate::config::{Ecr, RegistryConfig, RegistryKind};
 use crate::docker::Docker;
 use crate::engine::DockerEngine;
@@ -68,9 +68,10 @@ fn oci(
     retry_policy: RetryPolicy,
 ) -> Result<OciRegistry, Error> {
     let credentials = match (environment.login(host)?, environment.docker_config()) {
-        (Some(login), _) => CredentialsSource::Known(login),
-        (None, Some(path)) => CredentialsSource::DockerConfig(path),
-        (None, None) => CredentialsSource::Nobody,
+        (NamedLogin::Known(login), _) => CredentialsSource::Known(login),
+        (NamedLogin::Withheld, config) => CredentialsSource::Withheld { config },
+        (NamedLogin::None, Some(path)) => CredentialsSource::DockerConfig(path),
+        (NamedLogin::None, None) => CredentialsSource::Nobody,
     };
     Ok(OciRegistry::new(host.clone(), insecure, credentials, retry_policy)?)
 }

@@ -13,7 +13,10 @@ use crate::model::{Credentials, Host, Login};
 pub enum CredentialsSource {
     /// Nobody: requests are anonymous.
     Nobody,
+    /// Those in the variables that `CHINAMPA_REGISTRY_LOGINS` names.
     Known(Credentials),
+    /// The variables that `CHINAMPA_REGISTRY_LOGINS` names are not there, because the run is not trusted: as without them.
+    Withheld { config: Option<PathBuf> },
     /// Docker's configuration file, usually `~/.docker/config.json`, and the helpers it names. It may be absent.
     DockerConfig(PathBuf),
     /// AWS: a token that expires and is then replaced.
@@ -31,12 +34,26 @@ pub enum UsedLogin {
     Missing { config: PathBuf },
     /// That of a user, or an identity token, from this configuration of Docker.
     Found { user: Option<String>, config: PathBuf },
+    /// That of a user, from variables.
+    Variables { user: String },
+    /// None, because the CI keeps the variables from a run that is not trusted.
+    Withheld,
 }
 
 impl CredentialsSource {
     /// How the result of [`Self::login`] is told.
     pub(super) fn used(&self, login: Option<&Login>) -> UsedLogin {
-        let Self::DockerConfig(config) = self else { return UsedLogin::Other };
+        let config = match self {
+            Self::DockerConfig(config) => config,
+            Self::Withheld { config: Some(config) } if login.is_some() => config,
+            Self::Withheld { .. } => return UsedLogin::Withheld,
+            Self::Known(credentials) => {
+                return UsedLogin::Variables { user: credentials.username.clone() };
+            }
+            Self::Nobody => return UsedLogin::Other,
+            #[cfg(feature = "ecr")]
+            Self::Ecr(_) => return UsedLogin::Other,
+        };
         let config = config.clone();
         match login {
             None => UsedLogin::Missing { config },
@@ -53,9 +70,11 @@ impl CredentialsSource {
     /// [`CredentialsError`] when Docker's configuration, a helper or AWS fails.
     pub(super) async fn login(&self, host: &Host) -> Result<Option<Login>, CredentialsError> {
         match self {
-            Self::Nobody => Ok(None),
+            Self::Nobody | Self::Withheld { config: None } => Ok(None),
             Self::Known(credentials) => Ok(Some(credentials.clone().into())),
-            Self::DockerConfig(path) => Ok(DockerConfig::new(path.clone()).login(host.as_str()).await?),
+            Self::DockerConfig(path) | Self::Withheld { config: Some(path) } => {
+                Ok(DockerConfig::new(path.clone()).login(host.as_str()).await?)
+            }
             #[cfg(feature = "ecr")]
             Self::Ecr(login) => match login.credentials().await {
                 Ok(credentials) => Ok(Some(credentials.into())),
@@ -67,7 +86,7 @@ impl CredentialsSource {
     /// Whether the credentials expire, so that they must be asked for again.
     pub(super) fn expire(&self) -> bool {
         match self {
-            Self::Nobody | Self::Known(_) | Self::DockerConfig(_) => false,
+            Self::Nobody | Self::Known(_) | Self::Withheld { .. } | Self::DockerConfig(_) => false,
             #[cfg(feature = "ecr")]
             Self::Ecr(_) => true,
         }
@@ -76,7 +95,7 @@ impl CredentialsSource {
     /// Forgets credentials that expire and that the registry has refused.
     pub(super) fn refuse(&self, refused: &Credentials) {
         match self {
-            Self::Nobody | Self::Known(_) | Self::DockerConfig(_) => {
+            Self::Nobody | Self::Known(_) | Self::Withheld { .. } | Self::DockerConfig(_) => {
                 tracing::debug!(user = %refused.username, "the registry has refused credentials that do not expire");
             }
             #[cfg(feature = "ecr")]

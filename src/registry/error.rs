@@ -225,6 +225,13 @@ fn denied_hint(image: &ImageRef, answer: &Answer, login: &UsedLogin) -> Option<S
                 _ => format!("{whose} in `{config}` was refused: {again}"),
             }
         }
+        UsedLogin::Variables { user } => {
+            let what = if answer.status == 403 { "does not allow it" } else { "was refused" };
+            format!("the login of `{user}`, in variables that `CHINAMPA_REGISTRY_LOGINS` names, {what}")
+        }
+        UsedLogin::Withheld => format!(
+            "the run is not trusted, so it does not get the login that `CHINAMPA_REGISTRY_LOGINS` names: let everybody read `{host}`, or give such runs a login that may only read"
+        ),
     })
 }
 
@@ -275,6 +282,17 @@ mod tests {
                     .unwrap();
 
             assert!(hint.starts_with(&format!("{expected}: log in with `docker login r.example`")), "{hint}");
+        }
+        for (login, expected) in [
+            (
+                UsedLogin::Variables { user: "ci".to_owned() },
+                "the login of `ci`, in variables that `CHINAMPA_REGISTRY_LOGINS` names, was refused",
+            ),
+            (UsedLogin::Withheld, "the run is not trusted, so it does not get the login"),
+        ] {
+            let answer = Answer { status: 401, code: None, message: String::new() };
+            let hint = denied_hint(&image, &answer, &login).unwrap();
+            assert!(hint.starts_with(expected), "{hint}");
         }
     }
 }

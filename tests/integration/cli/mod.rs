@@ -28,6 +28,7 @@ mod lfs;
 mod lint;
 mod lint_projects;
 mod locked;
+mod logins;
 mod logs;
 mod pages;
 mod promises;

@@ -36,19 +36,20 @@ pub(super) fn run(run: &mut Run<'_>) -> Finished {
         .iter()
         .filter_map(|(id, resource)| project(id, &resource["Type"], &resource["Properties"]))
         .collect();
+    let secrets = run.site.secrets(run.event);
     let of_event = projects.iter().filter(|project| project.is_started_by(run.event));
     let jobs = of_event.map(|project| {
-        let variables = run.event.webhook();
+        let variables = [project.own(&secrets), run.event.webhook()].concat();
         build(&project.check(), &project.buildspec, Build { variables, ..Build::default() })
     });
 
     let finished = run.jobs(jobs.collect());
-    let batch = run_batch(run, &projects, (&arguments, &batch));
+    let batch = run_batch(run, &projects, &secrets, (&arguments, &batch));
     let finished = finished.and(batch);
     // The pipeline is started by the default branch only.
     match (resources.get("Pipeline"), run.event) {
         (Some(pipeline), Event::Push { .. }) => {
-            let actions = actions(&pipeline["Properties"], &projects, run.event);
+            let actions = actions(&pipeline["Properties"], &projects, &secrets, run.event);
             finished.and(run.jobs(actions))
         }
         _ => finished,
@@ -56,15 +57,18 @@ pub(super) fn run(run: &mut Run<'_>) -> Finished {
 }
 
 /// The batch that was asked for, if one was.
-fn run_batch(run: &mut Run<'_>, projects: &[Project], (arguments, batch): (&Path, &Path)) -> Finished {
+fn run_batch(
+    run: &mut Run<'_>,
+    projects: &[Project],
+    secrets: &[Secret],
+    (arguments, batch): (&Path, &Path),
+) -> Finished {
     let Ok(asked) = fs::read_to_string(arguments) else { return Finished::default() };
     let words: Vec<&str> = asked.lines().collect();
     let option = |name: &str| words[words.iter().position(|word| *word == name).unwrap() + 1];
     let name = option("--project-name");
-    assert!(
-        projects.iter().any(|project| project.name == name && project.has_batches),
-        "no batches of {name}"
-    );
+    let project = projects.iter().find(|project| project.name == name && project.has_batches);
+    let project = project.unwrap_or_else(|| panic!("no batches of {name}"));
     assert_eq!(option("--source-version"), run.commit());
     let overrides = words.iter().skip_while(|word| **word != "--environment-variables-override").skip(1);
     let overrides: Vec<(String, String)> = overrides
@@ -74,11 +78,12 @@ fn run_batch(run: &mut Run<'_>, projects: &[Project], (arguments, batch): (&Path
             (name.to_owned(), value.to_owned())
         })
         .collect();
-    run.jobs(graph(&fs::read_to_string(batch).unwrap(), &overrides))
+    let variables = [project.own(secrets), overrides].concat();
+    run.jobs(graph(&fs::read_to_string(batch).unwrap(), &variables))
 }
 
 /// The actions of a pipeline of CodePipeline, stage by stage.
-fn actions(properties: &Value, projects: &[Project], event: &Event) -> Vec<Job> {
+fn actions(properties: &Value, projects: &[Project], secrets: &[Secret], event: &Event) -> Vec<Job> {
     let mut pipeline = Keys::of("the pipeline", properties);
     let (_name, _role) = (pipeline.required_text("Name"), pipeline.required("RoleArn"));
     let _store = pipeline.required("ArtifactStore");
@@ -94,7 +99,13 @@ fn actions(properties: &Value, projects: &[Project], event: &Event) -> Vec<Job> 
         stage.end();
         assert_eq!(actions.len(), 1, "the runner knows stages of one action");
         let needs = jobs.last().map(|job| job.name.clone()).into_iter().collect();
-        jobs.push(action(&name, &actions[0], projects, event, needs));
+        let mut job = action(&name, &actions[0], projects, event, needs);
+        if let Work::Steps(steps) = &mut job.work {
+            steps
+                .variables
+                .extend(projects.iter().find(|project| project.is_of(&actions[0])).unwrap().own(secrets));
+        }
+        jobs.push(job);
     }
     jobs
 }
@@ -158,7 +169,12 @@ struct Project {
     buildspec: Value,
     filters: Vec<Value>,
     has_batches: bool,
+    /// The names of the secrets that its builds get.
+    secrets: Vec<String>,
 }
+
+/// Name and value of what the CI keeps for jobs.
+type Secret = (String, String);
 
 fn project(id: &str, kind: &Value, properties: &Value) -> Option<Project> {
     if kind != "AWS::CodeBuild::Project" {
@@ -185,6 +201,7 @@ fn project(id: &str, kind: &Value, properties: &Value) -> Option<Project> {
         batches.end();
         true
     });
+    let mut secrets = Vec::new();
     if let Some(environment) = properties.take("Environment") {
         let mut environment = Keys::of("`Environment`", environment);
         environment.only("Type", &json!("LINUX_CONTAINER"));
@@ -192,6 +209,16 @@ fn project(id: &str, kind: &Value, properties: &Value) -> Option<Project> {
         let is_privileged = environment.required("PrivilegedMode");
         // Whatever builds needs an engine.
         assert_eq!(*is_privileged, json!(!name.ends_with("-starter")), "{name}");
+        for variable in
+            environment.take("EnvironmentVariables").and_then(Value::as_array).into_iter().flatten()
+        {
+            let mut variable = Keys::of("a variable", variable);
+            variable.only("Type", &json!("SECRETS_MANAGER"));
+            let secret = variable.required_text("Name");
+            variable.only("Value", &json!({ "Fn::Sub": format!("${{Logins}}:{secret}") }));
+            variable.end();
+            secrets.push(secret);
+        }
         environment.end();
     }
     // Where its sources are, and what it may do.
@@ -200,10 +227,20 @@ fn project(id: &str, kind: &Value, properties: &Value) -> Option<Project> {
     source.end();
     properties.end();
     let id = id.to_owned();
-    Some(Project { id, name, buildspec, filters: filters.unwrap_or_default(), has_batches })
+    Some(Project { id, name, buildspec, filters: filters.unwrap_or_default(), has_batches, secrets })
 }
 
 impl Project {
+    /// The secrets that its builds get.
+    fn own(&self, secrets: &[Secret]) -> Vec<Secret> {
+        secrets.iter().filter(|(name, _)| self.secrets.contains(name)).cloned().collect()
+    }
+
+    /// Whether an action of a pipeline is a build of it.
+    fn is_of(&self, action: &Value) -> bool {
+        action["Configuration"]["ProjectName"]["Ref"] == *self.id
+    }
+
     /// The check that the repository sees. That of a pull request is the one that it needs.
     fn check(&self) -> String {
         if self.name.ends_with("-pull-requests") { "gate".to_owned() } else { self.name.clone() }

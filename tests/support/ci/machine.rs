@@ -108,8 +108,8 @@ impl Machine<'_> {
             System::GitHub => expression::expand(text, Scope { values, status }),
             _ => text.to_owned(),
         };
-        // At GitHub, a job has those that its workflow names.
-        if self.system != System::GitHub {
+        // At GitHub, a job has those that its workflow names, and at CodeBuild those of its project.
+        if !matches!(self.system, System::GitHub | System::CodeBuild) {
             shells.variables.extend(self.site.secrets(self.event));
         }
         for (name, value) in &steps.variables {

@@ -33,7 +33,7 @@ fn monorepo() -> Monorepo {
 }
 
 /// Commits a pull request that is to be merged into `main`, which stays checked out.
-fn pull_request(shop: &Shop, system: System, change: impl FnOnce()) -> Event {
+pub(super) fn pull_request(shop: &Shop, system: System, change: impl FnOnce()) -> Event {
     let world = &shop.world;
     world.git(["switch", "-q", "--detach", "main"]);
     change();
