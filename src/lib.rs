@@ -108,8 +108,8 @@ pub mod internals {
 
     pub mod execute {
         pub use crate::execute::{
-            Backend, BuildReport, Destination, Durations, Event, Executor, Forecast, Job, LayerCache,
-            Outcome, Pins, Tags, Task, TaskVariant, Work,
+            Backend, BuildReport, Candidate, Choice, Destination, Durations, Event, Executor, Forecast, Job,
+            LayerCache, Outcome, Pins, Place, Spot, Tags, Task, TaskVariant, Work, choose, urgencies,
         };
     }
 

@@ -9,6 +9,7 @@ mod deployed_json;
 mod job;
 #[cfg(test)]
 mod tests;
+mod timing;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,6 +30,7 @@ pub use deployed::{
 };
 
 pub use job::{JOB_ARTIFACT_TYPE, JobRecord};
+pub use timing::{TIMING_ARTIFACT_TYPE, Timing};
 
 /// The media type of a build record.
 pub const ARTIFACT_TYPE: &str = "application/vnd.chinampa.build.v1+json";
@@ -48,7 +50,12 @@ pub struct BuildRecord {
     pub projects: BTreeMap<ProjectName, RecordedImage>,
     /// How long the last build of each project took, as far as that is known. Only a hint.
     pub durations: BTreeMap<ProjectName, Duration>,
+    /// Which builders made the last image of each project, as far as that is known. Only a hint.
+    pub builders: BTreeMap<ProjectName, Builders>,
 }
+
+/// The builder of each platform. Where nobody says a platform, that is `default`.
+pub type Builders = BTreeMap<String, String>;
 
 /// One project's image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +99,8 @@ struct BuiltJson {
     image: ImageJson,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     milliseconds: Option<u64>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    builders: Builders,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -126,7 +135,12 @@ impl BuildRecord {
         let durations = timed.map(|(name, milliseconds)| {
             Ok((name.parse().map_err(|error| invalid(&error))?, Duration::from_millis(milliseconds)))
         });
+        let built = json.projects.iter().filter(|(_, built)| !built.builders.is_empty());
+        let builders = built.map(|(name, built)| {
+            Ok((name.parse().map_err(|error| invalid(&error))?, built.builders.clone()))
+        });
         Ok(Self {
+            builders: builders.collect::<Result<_, RecordError>>()?,
             commit: json.commit.parse().map_err(|error| invalid(&error))?,
             branch: json.branch,
             sequence: json.sequence,
@@ -147,9 +161,9 @@ impl BuildRecord {
     }
 
     fn built(&self, name: &ProjectName, image: &RecordedImage) -> (String, BuiltJson) {
-        let took = self.durations.get(name).map(Duration::as_millis);
-        let milliseconds = took.map(|took| u64::try_from(took).unwrap_or(u64::MAX));
-        (name.to_string(), BuiltJson { image: image.into(), milliseconds })
+        let milliseconds = self.durations.get(name).copied().map(milliseconds);
+        let builders = self.builders.get(name).cloned().unwrap_or_default();
+        (name.to_string(), BuiltJson { image: image.into(), milliseconds, builders })
     }
 }
 
@@ -170,6 +184,10 @@ fn read<T: DeserializeOwned>(bytes: &[u8], schema: &str) -> Result<T, RecordErro
         return Err(RecordError::Schema(printable(&found.schema)));
     }
     Ok(serde_json::from_slice(bytes)?)
+}
+
+fn milliseconds(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn invalid(error: &dyn std::error::Error) -> RecordError {

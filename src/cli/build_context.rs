@@ -256,6 +256,7 @@ impl<'c> BuildContext<'c> {
             plan,
             report,
             records,
+            before: records.newest(self.workspace, self.zone, &self.repo.context),
             durations,
         };
         execute::record(recording, |recorded| self.may_move_record(recorded)).await

@@ -317,6 +317,7 @@ mod tests {
             sequence: 0,
             projects,
             durations: BTreeMap::new(),
+            builders: BTreeMap::new(),
         };
 
         let images =

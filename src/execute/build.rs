@@ -14,6 +14,7 @@ use super::untrusted::{self, UntrustedRun};
 use crate::dockerfile::{FRONTEND_ARGUMENT, Parent};
 use crate::engine::{BuildRequest, Built, EngineError, Progress, Step};
 use crate::model::{ImageRef, ManifestDigest, ProjectName, RepositoryName, StageName, Tag};
+use crate::record::Builders;
 use crate::registry::{Registry, RegistryError, Storage};
 
 pub(super) async fn build(
@@ -76,7 +77,7 @@ impl ProjectBuild<'_, '_> {
             FolderImages::with(self.task, variant, FolderStore::Engine(self.task.engine()), build).await?;
         let tags: Vec<Tag> = branch_tag(tags).into_iter().chain([self.cache_tag()]).collect();
         self.tag(&built.image, &tags).await?;
-        Ok(self.built(built.image, steps.count()))
+        Ok(self.built(built.image, steps.count(), Builders::new()))
     }
 
     /// Builds and gives the image its local name. Nothing is written anywhere else.
@@ -104,7 +105,8 @@ impl ProjectBuild<'_, '_> {
             FolderImages::with(self.task, variant, FolderStore::Engine(self.task.engine()), build).await?;
         let StepCount { all, cached } = steps.count();
         let (digest, of_platforms) = (built.image, BTreeMap::new());
-        Ok(Outcome::Built { image: name, of_platforms, digest, steps: all, cached_steps: cached })
+        let builders = Builders::new();
+        Ok(Outcome::Built { image: name, of_platforms, digest, steps: all, cached_steps: cached, builders })
     }
 
     async fn name(&self, id: &ManifestDigest, name: &ImageRef) -> Result<(), ExecuteError> {
@@ -129,7 +131,8 @@ impl ProjectBuild<'_, '_> {
         }
         let (image, digest, _) = builds.first().expect("a task has a variant").clone();
         let StepCount { all, cached } = builds.iter().map(|(_, _, count)| *count).sum();
-        Ok(Outcome::Built { image, of_platforms, digest, steps: all, cached_steps: cached })
+        let builders = Builders::new();
+        Ok(Outcome::Built { image, of_platforms, digest, steps: all, cached_steps: cached, builders })
     }
 
     /// Builds an image that stays in the engine.
@@ -247,10 +250,11 @@ impl ProjectBuild<'_, '_> {
         Tag::cache(&self.task.digest)
     }
 
-    pub(super) fn built(&self, digest: ManifestDigest, count: StepCount) -> Outcome {
+    pub(super) fn built(&self, digest: ManifestDigest, count: StepCount, builders: Builders) -> Outcome {
         let image = pinned(self.executor.registry, &self.task.repository, &self.cache_tag(), digest);
         let StepCount { all, cached } = count;
-        Outcome::Built { image, of_platforms: BTreeMap::new(), digest, steps: all, cached_steps: cached }
+        let of_platforms = BTreeMap::new();
+        Outcome::Built { image, of_platforms, digest, steps: all, cached_steps: cached, builders }
     }
 }
 

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use super::schedule::Durations;
+use super::dispatch::{Candidate, Place, choose};
+use super::schedule::{self, Durations};
 use crate::graph::ProjectGraph;
 use crate::model::ProjectName;
 
-/// The time that builds take if each starts as soon as its dependencies are done and there is room for it.
+/// The time that builds take if each starts as soon as its dependencies are done and there is room for it, the most urgent first.
 #[derive(Debug)]
 pub struct Forecast<'f> {
     pub graph: &'f ProjectGraph,
@@ -20,19 +21,21 @@ pub struct Forecast<'f> {
 impl Forecast<'_> {
     /// How long the rest of a run takes: what is running, each with the time that it has taken so far, and what is waiting.
     ///
-    /// `None` if a project among them was never timed, and so the answer would be a guess.
+    /// `None` if most of these were never timed, and so the answer would be a guess.
     pub fn remaining(
         &self,
         running: &BTreeMap<ProjectName, Duration>,
         waiting: &BTreeSet<ProjectName>,
     ) -> Option<Duration> {
-        let mut left = BTreeMap::new();
-        for (project, elapsed) in running {
-            left.insert(project, self.durations.get(project)?.saturating_sub(*elapsed));
+        let all = || running.keys().chain(waiting);
+        let known = all().filter(|project| self.durations.get(project).is_some()).count();
+        if 2 * known < all().count() {
+            return None;
         }
-        for project in waiting {
-            left.insert(project, self.durations.get(project)?);
-        }
+        let estimate = self.durations.estimator();
+        let of_running =
+            running.iter().map(|(project, took)| (project, estimate(project).saturating_sub(*took)));
+        let left = of_running.chain(waiting.iter().map(|project| (project, estimate(project)))).collect();
         Some(self.time(&left, running))
     }
 
@@ -46,37 +49,42 @@ impl Forecast<'_> {
         left: &BTreeMap<&ProjectName, Duration>,
         running: &BTreeMap<ProjectName, Duration>,
     ) -> Duration {
-        let mut longest: BTreeMap<&ProjectName, Duration> = BTreeMap::new();
-        for project in self.graph.order().rev().filter(|project| left.contains_key(project)) {
-            let dependents = self.graph.dependents(project);
-            let after = dependents.iter().filter_map(|dependent| longest.get(dependent)).max().copied();
-            longest.insert(project, left[project].saturating_add(after.unwrap_or_default()));
-        }
-        let urgency = |project: &ProjectName| (running.contains_key(project), longest[project]);
+        let urgencies = schedule::urgencies(self.graph, left);
+        let rank = |project| Reverse((running.contains_key(project), urgencies[project]));
         let mut unmet: BTreeMap<&ProjectName, usize> = BTreeMap::new();
-        let mut ready = BinaryHeap::new();
-        for project in longest.keys() {
+        let mut ready = BTreeSet::new();
+        for &project in left.keys() {
             let needs = self.graph.needs(project).into_iter().filter(|need| left.contains_key(need)).count();
             if needs == 0 {
-                ready.push((urgency(project), *project));
+                ready.insert((rank(project), project));
             } else {
                 unmet.insert(project, needs);
             }
         }
+        let slots = self.parallelism.get();
+        let mut places = [Place { native: &[], emulated: &[], slots, ends: Vec::new(), is_lost: false }];
+        let any = Candidate { platform: None, warm: &[], saving: Duration::ZERO, waits_since: None };
         let mut now = Duration::ZERO;
         let mut busy = BinaryHeap::new();
         loop {
-            while busy.len() < self.parallelism.get() {
-                let Some((_, project)) = ready.pop() else { break };
-                busy.push(Reverse((now.saturating_add(left[project]), project)));
+            while let Some(&first) = ready.first()
+                && choose([any], &places, slots, now).start.is_some()
+            {
+                ready.remove(&first);
+                let end = now.saturating_add(left[first.1]);
+                places[0].ends.push(end);
+                busy.push(Reverse((end, first.1)));
             }
             let Some(Reverse((end, done))) = busy.pop() else { return now };
             now = end;
+            let of_done = places[0].ends.iter().position(|of| *of == end);
+            places[0].ends.swap_remove(of_done.expect("it has just run"));
             for dependent in self.graph.dependents(done) {
                 if let Some(needs) = unmet.get_mut(dependent) {
                     *needs -= 1;
                     if *needs == 0 {
-                        ready.push((urgency(dependent), dependent));
+                        let (dependent, _) = left.get_key_value(dependent).expect("it waits");
+                        ready.insert((rank(dependent), dependent));
                     }
                 }
             }
@@ -123,11 +131,16 @@ mod tests {
     }
 
     #[test]
-    fn a_project_that_was_never_timed_leaves_the_rest_unknown() {
-        let (graph, durations) = (graph(), durations(&[("lib", 10)]));
-        let forecast = Forecast { graph: &graph, durations: &durations, parallelism: NonZeroUsize::MIN };
+    fn a_project_that_was_never_timed_counts_for_the_mean_if_most_are_known() {
+        let graph = graph();
+        let remaining = |known: &[(&str, u64)]| {
+            let forecast =
+                Forecast { graph: &graph, durations: &durations(known), parallelism: NonZeroUsize::MIN };
+            forecast.remaining(&BTreeMap::new(), &BTreeSet::from(["lib", "api", "web"].map(name)))
+        };
 
-        assert_eq!(forecast.remaining(&BTreeMap::new(), &BTreeSet::from(["lib", "api"].map(name))), None);
+        assert_eq!(remaining(&[("lib", 10)]), None);
+        assert_eq!(remaining(&[("lib", 10), ("api", 20)]), Some(Duration::from_secs(10 + 20 + 15)));
     }
 
     #[test]

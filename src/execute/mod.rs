@@ -8,6 +8,7 @@ mod build;
 mod builder;
 mod contents;
 mod daemon;
+mod dispatch;
 mod ended;
 mod error;
 mod failed_line;
@@ -31,6 +32,7 @@ mod schedule;
 mod shard;
 mod steps;
 mod subject;
+mod timings;
 mod triggers;
 mod untrusted;
 
@@ -43,6 +45,7 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 pub use contents::{Contents, FoundContent, FoundFile};
+pub use dispatch::{Candidate, Choice, Place, Spot, choose};
 pub use forecast::Forecast;
 pub use job::{Backend, Destination, Job, LayerCache, Pins, Pull, Tags, Task, TaskVariant, Work};
 pub use names::LocalRun;
@@ -51,7 +54,7 @@ pub use prepare::{Preparation, Secrets, prepare};
 pub use prepare_error::PrepareError;
 pub use record::{Recording, RecordingError, record};
 pub use report::{BuildReport, DockerfileLine, Event, Failure, LostBuilder, Outcome, ProjectReport};
-pub use schedule::Durations;
+pub use schedule::{Durations, urgencies};
 pub use shard::{CLAIM_LEASE, Shard};
 pub use untrusted::UntrustedRun;
 

@@ -1,5 +1,6 @@
 //! Which jobs of a run are done, which wait, and which can start.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -22,6 +23,9 @@ pub(super) struct Progress<'p> {
     graph: &'p ProjectGraph,
     /// Jobs that have not started, the most urgent first.
     waiting: Vec<(&'p Job, Pending<'p>)>,
+    urgencies: BTreeMap<&'p ProjectName, Duration>,
+    /// How long each is expected to take.
+    times: BTreeMap<&'p ProjectName, Duration>,
     started: BTreeMap<ProjectName, (&'p Job, Pending<'p>)>,
     /// What is taken from images in the engine when all is over.
     pub(super) temporary_names: BTreeMap<ImageRef, &'p dyn Engine>,
@@ -41,8 +45,21 @@ impl<'p> Progress<'p> {
                 }
             }
         }
-        let waiting = schedule::most_urgent_first(graph, pending, durations);
-        Self { graph, waiting, started: BTreeMap::new(), temporary_names: BTreeMap::new(), done }
+        let estimate = durations.estimator();
+        let times = pending.iter().map(|(job, _)| (&job.project, estimate(&job.project))).collect();
+        let urgencies = schedule::urgencies(graph, &times);
+        let mut waiting = pending;
+        // Stable: of equal ones, dependencies stay first.
+        waiting.sort_by_key(|(job, _)| Reverse(urgencies[&job.project]));
+        Self {
+            graph,
+            waiting,
+            urgencies,
+            times,
+            started: BTreeMap::new(),
+            temporary_names: BTreeMap::new(),
+            done,
+        }
     }
 
     /// Takes one of the most urgent jobs all whose dependencies have an image: `choose` is given up to `choices` of them that

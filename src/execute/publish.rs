@@ -13,6 +13,7 @@ use super::report::{Event, Outcome};
 use super::steps::{StepCount, Steps};
 use crate::engine::{BuildRequest, Step};
 use crate::model::{ImageRef, ManifestDigest, Platform, StageName, Tag};
+use crate::record::Builders;
 
 /// What is in the registry of one platform.
 struct PublishedVariant<'b> {
@@ -72,7 +73,7 @@ impl<'b> ProjectBuild<'b, '_> {
             .chain([self.cache_tag()])
             .collect();
         self.tag(&digest, &tags).await?;
-        Ok(self.built(digest, counts.into_iter().sum()))
+        Ok(self.built(digest, counts.into_iter().sum(), Builders::new()))
     }
 
     /// Builds and pushes the stages and the image of one platform.

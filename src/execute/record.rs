@@ -57,6 +57,8 @@ pub struct Recording<'r> {
     pub report: &'r BuildReport,
     /// The records that were there before.
     pub records: &'r BuildRecords,
+    /// The one of them that durations are taken over from: that of the branch, else that of the default branch.
+    pub before: Option<&'r BuildRecord>,
     pub durations: &'r Durations,
 }
 
@@ -79,7 +81,11 @@ pub async fn record<E: From<RecordingError>>(
 ) -> Result<Option<ImageRef>, E> {
     let Recording { registry, workspace, zone, branch, plan, .. } = recording;
     let mut record = recording.build_record();
-    if plan.is_dirty || record.projects.len() < workspace.projects.len() {
+    if plan.is_dirty {
+        return Ok(None);
+    }
+    if record.projects.len() < workspace.projects.len() {
+        recording.leave_timings(&record.projects).await;
         return Ok(None);
     }
     let is_there = |there: Option<&BuildRecord>| {
@@ -105,6 +111,7 @@ pub async fn record<E: From<RecordingError>>(
         }
     }
     if !tags.is_empty() {
+        recording.complete_timings(&mut record).await;
         recording.write(repository, &record, &tags).await?;
     }
     Ok(Some(registry.image(repository, &commit_tag)))
@@ -113,12 +120,13 @@ pub async fn record<E: From<RecordingError>>(
 impl Recording<'_> {
     fn build_record(&self) -> BuildRecord {
         let projects = images(self.workspace, self.zone, self.plan, self.report);
-        let durations = projects.keys().filter_map(|name| Some((name.clone(), self.durations.get(name)?)));
+        let builders = projects.keys().map(|name| (name.clone(), self.builders_of(name)));
         BuildRecord {
             commit: self.plan.head,
             branch: self.branch.map(ToString::to_string),
             sequence: 0,
-            durations: durations.collect(),
+            durations: self.durations_of(&projects),
+            builders: builders.filter(|(_, builders)| !builders.is_empty()).collect(),
             projects,
         }
     }

@@ -8,6 +8,7 @@ use crate::engine::{InlineCacheFault, Progress};
 use crate::model::{
     ErrorKind, ImageRef, ManifestDigest, Platform, ProjectName, RepoPath, printable, printable_log,
 };
+use crate::record::Builders;
 
 /// Something that happened while a plan was executed.
 #[derive(Clone, Debug)]
@@ -60,6 +61,8 @@ pub enum Outcome {
         steps: usize,
         /// Those of them that no build had to run, because the layer cache has them.
         cached_steps: usize,
+        /// Which builder made the image of each platform; empty where an engine built.
+        builders: Builders,
     },
     /// Another job of the run built it.
     BuiltElsewhere {

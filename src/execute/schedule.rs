@@ -1,14 +1,16 @@
-//! Which of the ready builds starts first: the one with the longest way still to go.
+//! Which of the ready builds is the most urgent: the one with the longest way still to go.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::job::Job;
 use super::report::{BuildReport, Outcome};
 use crate::graph::ProjectGraph;
 use crate::model::ProjectName;
+
+/// What a build counts for where none was ever timed. The longest way is then the one with the most hops.
+const UNKNOWN: Duration = Duration::from_secs(1);
 
 /// How long the builds of earlier runs took. Only a hint: wrong or missing ones cost time, no more.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,37 +39,41 @@ impl Durations {
 
     /// Notes how long the builds of a run took; those that came from the layer cache say nothing.
     pub fn learn(&mut self, report: &BuildReport) {
-        for (project, report) in &report.projects {
-            if matches!(report.outcome, Outcome::Built { steps, cached_steps, .. } if cached_steps < steps) {
-                self.set(project, report.took);
-            }
+        for (project, took) in timed(report) {
+            self.set(project, took);
         }
     }
 
-    /// What a project counts for that was never timed: the mean of those that were, else a second,
-    /// which makes the longest way the one with the most hops.
-    fn guess(&self) -> Duration {
+    /// How long a build may take: as long as it did, else the mean of all that were timed, else a second.
+    ///
+    /// The mean, and not the median: what is underestimated starts too late, and most of the time is in the builds that
+    /// are longer than the median.
+    pub fn estimator(&self) -> impl Fn(&ProjectName) -> Duration + '_ {
         let count = u64::try_from(self.milliseconds.len()).unwrap_or(u64::MAX);
         let total = self.milliseconds.values().fold(0_u64, |total, next| total.saturating_add(*next));
-        Duration::from_millis(total.checked_div(count).unwrap_or(1_000))
+        let mean = total.checked_div(count).map_or(UNKNOWN, Duration::from_millis);
+        move |project| self.get(project).unwrap_or(mean)
     }
 }
 
-/// Sorts builds by the time from their start to the end of the last build that waits for them.
-pub(super) fn most_urgent_first<'j, T: Copy>(
+/// The builds that say how long their project takes: those that did not come from the layer cache.
+pub(super) fn timed(report: &BuildReport) -> impl Iterator<Item = (&ProjectName, Duration)> {
+    let is_timed = |outcome: &Outcome| matches!(outcome, Outcome::Built { steps, cached_steps, .. } if cached_steps < steps);
+    let timed = report.projects.iter().filter(move |(_, report)| is_timed(&report.outcome));
+    timed.map(|(project, report)| (project, report.took))
+}
+
+/// The time from the start of each build to the end of the last build that waits for it. What is not in `builds` is done.
+pub fn urgencies<'b>(
     graph: &ProjectGraph,
-    builds: Vec<(&'j Job, T)>,
-    durations: &Durations,
-) -> Vec<(&'j Job, T)> {
-    let guess = durations.guess();
-    let mut remaining: BTreeMap<&ProjectName, Duration> = BTreeMap::new();
-    for (job, _) in builds.iter().rev() {
-        let dependents = graph.dependents(&job.project);
-        let longest = dependents.iter().filter_map(|dependent| remaining.get(dependent)).max();
-        let own = durations.get(&job.project).unwrap_or(guess);
-        remaining.insert(&job.project, own.saturating_add(longest.copied().unwrap_or_default()));
+    builds: &BTreeMap<&'b ProjectName, Duration>,
+) -> BTreeMap<&'b ProjectName, Duration> {
+    let mut urgencies: BTreeMap<&ProjectName, Duration> = BTreeMap::new();
+    for project in graph.order().rev() {
+        let Some((&project, own)) = builds.get_key_value(project) else { continue };
+        let dependents = graph.dependents(project);
+        let longest = dependents.iter().filter_map(|dependent| urgencies.get(dependent)).max();
+        urgencies.insert(project, own.saturating_add(longest.copied().unwrap_or_default()));
     }
-    let mut sorted = builds.clone();
-    sorted.sort_by_key(|(job, _)| std::cmp::Reverse(remaining[&job.project]));
-    sorted
+    urgencies
 }

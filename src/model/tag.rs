@@ -18,6 +18,17 @@ impl Tag {
         Self(format!("cache-{digest}"))
     }
 
+    /// How long the build of the image for these inputs took, where the build record did not say so at once.
+    pub fn timing(digest: &InputDigest) -> Self {
+        Self(format!("timing-{digest}"))
+    }
+
+    /// The tag of the image whose timing this is; `None` for any other tag.
+    pub fn timed_image(&self) -> Option<Self> {
+        let digest: InputDigest = self.0.strip_prefix("timing-")?.parse().ok()?;
+        Some(Self::cache(&digest))
+    }
+
     /// The newest image of a branch.
     pub fn branch(branch: &BranchName) -> Self {
         Self(format!("branch-{}", slug(branch.as_str(), 100)))

@@ -34,8 +34,9 @@ pub fn plan(observed: &Observed, rules: &Rules) -> Removals {
         .iter()
         .flat_map(|record| record.record.projects.values().map(|project| &project.image))
         .collect();
-    let stays = |image: &&Image| needed.contains(&image.digest) || rules.keep_image(image);
-    let staying = with_children(&observed.images, stays);
+    let stays =
+        |image: &&Image| !image.is_timing() && (needed.contains(&image.digest) || rules.keep_image(image));
+    let staying = with_timings(&observed.images, with_children(&observed.images, stays));
     let (images, unneeded): (Vec<&Image>, Vec<&Image>) =
         observed.images.iter().partition(|image| staying.contains(&image.digest));
     Removals {
@@ -78,6 +79,29 @@ fn with_children(images: &[Image], stays: impl Fn(&&Image) -> bool) -> BTreeSet<
             return staying;
         }
         staying.extend(listed);
+    }
+}
+
+/// Adds the timings of the images that stay.
+fn with_timings<'i>(
+    images: &'i [Image],
+    mut staying: BTreeSet<&'i ManifestDigest>,
+) -> BTreeSet<&'i ManifestDigest> {
+    let kept = images.iter().filter(|image| staying.contains(&image.digest));
+    let tags: BTreeSet<(&RepositoryName, &Tag)> =
+        kept.flat_map(|image| image.tags.iter().map(|tag| (&image.repository, tag))).collect();
+    let is_of_kept = |image: &&Image| {
+        let mut timed = image.tags.iter().filter_map(Tag::timed_image);
+        image.is_timing() && timed.any(|tag| tags.contains(&(&image.repository, &tag)))
+    };
+    staying.extend(images.iter().filter(is_of_kept).map(|image| &image.digest));
+    staying
+}
+
+impl Image {
+    /// Whether it is no image, but says how long the build of one took.
+    fn is_timing(&self) -> bool {
+        self.tags.iter().all(|tag| tag.timed_image().is_some()) && !self.tags.is_empty()
     }
 }
 

@@ -80,6 +80,7 @@ prop_compose! {
                     sequence: 0,
                     projects: images.into_iter().map(|number| (project(number), image(number))).collect(),
                     durations: BTreeMap::new(),
+                    builders: BTreeMap::new(),
                 },
                 committed: committed.map(time),
             }

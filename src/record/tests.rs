@@ -21,7 +21,16 @@ fn image() -> RecordedImage {
 fn build_record() -> BuildRecord {
     let projects = [(name("api"), image())].into();
     let durations = [(name("api"), Duration::from_millis(1500))].into();
-    BuildRecord { commit: commit(1), branch: Some("main".to_owned()), sequence: 7, projects, durations }
+    let builders =
+        [(name("api"), [("linux/amd64".to_owned(), "tcp://a.example:1".to_owned())].into())].into();
+    BuildRecord {
+        commit: commit(1),
+        branch: Some("main".to_owned()),
+        sequence: 7,
+        projects,
+        durations,
+        builders,
+    }
 }
 
 fn applied(byte: u8) -> DeployedProject {
@@ -162,4 +171,36 @@ fn a_record_keeps_the_last_fifty_deployments() {
 
     assert_eq!(record.history.len(), MAX_HISTORY);
     assert_eq!(record.history[0].commit, commit(59));
+}
+
+#[test]
+fn a_record_that_knows_no_durations_and_no_builders_is_read() {
+    let old = format!(
+        r#"{{"schema":"chinampa.record/1","commit":"{}","branch":null,"projects":{{"api":{{"repository":"team/api","inputs":"{}","image":"{}"}}}}}}"#,
+        commit(1),
+        image().inputs,
+        image().image
+    );
+
+    let record = BuildRecord::from_bytes(old.as_bytes()).unwrap();
+
+    assert_eq!(record.projects, [(name("api"), image())].into());
+    assert!(record.durations.is_empty() && record.builders.is_empty());
+    let written = String::from_utf8(record.to_bytes().unwrap()).unwrap();
+    assert!(!written.contains("milliseconds") && !written.contains("builders"), "{written}");
+}
+
+#[test]
+fn a_timing_is_read_as_it_was_written_and_those_of_two_images_differ() {
+    let timing = |byte| Timing {
+        inputs: InputDigest::from_bytes([byte; 32]),
+        took: Duration::from_millis(1500),
+        builders: [("default".to_owned(), "tcp://a.example:1".to_owned())].into(),
+    };
+    let (one, other) = (timing(1).to_bytes().unwrap(), timing(2).to_bytes().unwrap());
+
+    assert_eq!(Timing::from_bytes(&one).unwrap(), timing(1));
+    assert_ne!(one, other);
+    assert!(BuildRecord::from_bytes(&one).is_err());
+    assert!(Timing::from_bytes(&build_record().to_bytes().unwrap()).is_err());
 }

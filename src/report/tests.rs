@@ -421,6 +421,7 @@ fn plans() -> Vec<Value> {
         digest: digest(),
         steps: 2,
         cached_steps: 1,
+        builders: BTreeMap::new(),
     };
     let failed = Outcome::Failed(Failure {
         causes: vec!["it failed".to_owned()],

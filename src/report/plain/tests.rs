@@ -54,6 +54,7 @@ fn built() -> Outcome {
         digest: ManifestDigest::of(b""),
         steps: 2,
         cached_steps: 1,
+        builders: BTreeMap::new(),
     }
 }
 

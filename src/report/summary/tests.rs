@@ -89,6 +89,7 @@ impl Run {
             digest: digest(),
             steps: 12,
             cached_steps: 3,
+            builders: BTreeMap::new(),
         };
         self.add(project, Some(reasons), outcome, seconds)
     }

@@ -28,6 +28,7 @@ mod own_images;
 mod packages;
 mod patterns;
 mod plan;
+mod schedule;
 mod simulate;
 mod stamps;
 mod work_tree;

@@ -55,10 +55,11 @@ impl EndState {
     }
 }
 
-/// Not what an engine pushes on the way: its images have ids of their own, and old engines push no stages.
+/// Not what an engine pushes on the way: its images have ids of their own, and old engines push no stages. Nor what jobs leave
+/// for the one that writes the record.
 fn is_result(tag: &str) -> bool {
     let is_stage = tag.starts_with("branch-") && tag.contains('.');
-    !tag.starts_with("pushed-") && !is_stage
+    !tag.starts_with("pushed-") && !tag.starts_with("timing-") && !is_stage
 }
 
 /// The digest of each tag below a shop's prefix, exactly as it is.
