@@ -29,6 +29,7 @@ use crate::model::{CommitId, ImageRef, ProjectName, RepoPath, Secret, Tag};
 use crate::observe::{BuildRecords, LocalRequest, Observations, Zone};
 use crate::plan::Plan;
 use crate::registry::{Registry, Storage};
+use crate::report::text;
 use crate::runs::Recorder;
 use crate::secrets::{AwsSecrets, SecretReader};
 use crate::workspace::Workspace;
@@ -213,12 +214,16 @@ impl<'c> BuildContext<'c> {
             parallelism: schedule.parallelism,
             fail_fast: schedule.fail_fast,
             durations: &durations_before,
+            last_builders: &durations.builders,
             shard: schedule.shard,
             on_event: &|event| {
                 recorder.on_event(&event);
                 display.on_event(&event);
             },
         };
+        if let Some(estimated) = executor.estimate(jobs).and_then(text::estimate) {
+            output.status(&estimated);
+        }
         let report = display.show_while(executor.execute(jobs, interruption.requested())).await;
         recorder.stop();
         if self.repo.trust.is_trusted() {
@@ -232,6 +237,7 @@ impl<'c> BuildContext<'c> {
         let mut durations = DurationsFile::read(&self.repo.repository);
         if let Some(record) = observed.records.newest(self.workspace, self.zone, &self.repo.context) {
             durations.durations.complete(&record.durations);
+            durations.builders.clone_from(&record.builders);
         }
         durations
     }

@@ -8,6 +8,7 @@ use super::folders::{FolderImages, FolderStore};
 use super::job::{Destination, Tags, Task, TaskVariant};
 use super::local;
 use super::report::{Event, Needed, Outcome};
+use super::seat::Seat;
 use super::steps::{StepCount, Steps};
 use super::triggers::{self, UnreadCopy};
 use super::untrusted::{self, UntrustedRun};
@@ -22,6 +23,7 @@ pub(super) async fn build(
     project: &ProjectName,
     task: &Task,
     needs: &BTreeMap<ProjectName, Needed>,
+    seats: Vec<Seat<'_>>,
 ) -> Result<Outcome, ExecuteError> {
     let build = ProjectBuild { executor, project, task, needs };
     let tags = match &task.destination {
@@ -37,7 +39,7 @@ pub(super) async fn build(
     }
     let outcome = match executor.registry.storage() {
         Storage::Engine => build.keep_in_engine(tags).await?,
-        Storage::Remote => build.push_to_registry(tags).await?,
+        Storage::Remote => build.push_to_registry(tags, seats).await?,
     };
     for taint in &task.taints {
         let removed = executor.registry.untag(&task.taints_repository, taint).await;

@@ -19,6 +19,7 @@ mod labels;
 mod lasting;
 mod local;
 mod names;
+mod offers;
 mod others;
 mod pool;
 mod prepare;
@@ -29,6 +30,7 @@ mod push;
 mod record;
 mod report;
 mod schedule;
+mod seat;
 mod shard;
 mod steps;
 mod subject;
@@ -36,7 +38,7 @@ mod timings;
 mod triggers;
 mod untrusted;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::pin::{Pin, pin};
@@ -60,9 +62,11 @@ pub use untrusted::UntrustedRun;
 
 use error::ExecuteError;
 use job::PullSource;
+use offers::Offers;
 use others::Others;
 use progress::{Pending, Progress};
 use report::Needed;
+use seat::Seat;
 use shard::Seen;
 use subject::Subject;
 
@@ -70,6 +74,7 @@ use crate::engine::{Engine, InlineCacheFault};
 use crate::graph::ProjectGraph;
 use crate::lease::Claim;
 use crate::model::{ErrorKind, ImageRef, ProjectName};
+use crate::record::Builders;
 use crate::registry::{Registry, RegistryError};
 
 /// Where and how jobs are executed.
@@ -81,6 +86,8 @@ pub struct Executor<'a> {
     /// Whether nothing more is started after a failure.
     pub fail_fast: bool,
     pub durations: &'a Durations,
+    /// Which builders made the last image of each project.
+    pub last_builders: &'a BTreeMap<ProjectName, Builders>,
     /// What other jobs share the builds; `None` where this process builds alone.
     pub shard: Option<&'a Shard<'a>>,
     pub on_event: &'a (dyn Fn(Event) + Send + Sync),
@@ -123,31 +130,37 @@ impl Executor<'_> {
         let mut progress = Progress::new(self.graph, jobs, self.durations);
         let mut running: FuturesUnordered<Running<'_>> = FuturesUnordered::new();
         let mut others = self.shard.map(Others::new);
+        let mut offers = Offers::new(self, jobs);
+        let estimated = self.estimate(jobs);
         let mut look: Option<Look<'_>> = None;
         let mut is_interrupted = false;
         let mut stops_starting = false;
         loop {
-            while running.len() < self.parallelism.get() && !stops_starting {
+            let freed = offers.start_round();
+            while offers.has_room(running.len()) && !stops_starting {
                 let ready = match &others {
-                    None => progress.next_ready(|_| true, 1, |_| 0),
-                    Some(others) => others.next_ready(&mut progress),
+                    None => progress.next_ready(|ready, _, done| offers.fits(ready, done), 1, |_| 0),
+                    Some(others) => others.next_ready(&mut progress, &mut offers),
                 };
                 let Some((job, work)) = ready else { break };
+                let seats = offers.take(&job.project);
                 running.push(match work {
                     Pending::Pull(pull) => self.pull(&job.project, pull),
                     Pending::Build(task) => {
                         let needs = progress.images_of_needs(job);
                         progress.temporary_names.extend(temporary_names(task, &needs));
                         match self.shard {
-                            None => self.build(&job.project, task, needs),
-                            Some(shard) => self.build_unless_others_do(shard, &job.project, task, needs),
+                            None => self.build(&job.project, task, needs, seats),
+                            Some(shard) => {
+                                self.build_unless_others_do(shard, &job.project, task, needs, seats)
+                            }
                         }
                     }
                 });
             }
             if let Some(others) = &others
                 && look.is_none()
-                && running.len() < self.parallelism.get()
+                && offers.has_room(running.len())
                 && !stops_starting
             {
                 look = others.look(&progress);
@@ -184,6 +197,7 @@ impl Executor<'_> {
                     is_interrupted = true;
                     break;
                 }
+                () = freed.wait(offers.wait()), if !stops_starting => {}
             }
         }
         // Dropping what runs makes the engine stop it.
@@ -207,7 +221,15 @@ impl Executor<'_> {
         let took = started.elapsed();
         let saved = self.saved(&projects, took);
         let lost_builders = builders(jobs).map(BuilderPool::lost).unwrap_or_default();
-        BuildReport { projects, is_interrupted, took, saved, inline_cache_fault, lost_builders }
+        BuildReport { projects, is_interrupted, took, estimated, saved, inline_cache_fault, lost_builders }
+    }
+
+    /// How long the run will take; `None` if nothing is built, or that would be a guess.
+    pub fn estimate(&self, jobs: &[Job]) -> Option<Duration> {
+        let builds = jobs.iter().filter(|job| matches!(job.work, Work::Build(_)));
+        let builds: BTreeSet<ProjectName> = builds.map(|job| job.project.clone()).collect();
+        let estimated = self.forecast().remaining(&BTreeMap::new(), &builds);
+        estimated.filter(|_| !builds.is_empty() && self.shard.is_none())
     }
 
     /// Whether nothing more is started after an outcome. Without a builder nothing can be. Where jobs share the builds, one whose engine can't be used leaves the rest to
@@ -259,9 +281,10 @@ impl Executor<'_> {
         project: &'s ProjectName,
         task: &'s Task,
         needs: BTreeMap<ProjectName, Needed>,
+        seats: Vec<Seat<'s>>,
     ) -> Running<'s> {
         Box::pin(async move {
-            let (outcome, took) = self.outcome(project, task, &needs).await;
+            let (outcome, took) = self.outcome(project, task, &needs, seats).await;
             Step::Finished { project: project.clone(), outcome, took }
         })
     }
@@ -272,10 +295,11 @@ impl Executor<'_> {
         project: &ProjectName,
         task: &Task,
         needs: &BTreeMap<ProjectName, Needed>,
+        seats: Vec<Seat<'_>>,
     ) -> (Outcome, Duration) {
         (self.on_event)(Event::Started { project: project.clone() });
         let started = Instant::now();
-        let outcome = build::build(self, project, task, needs).await;
+        let outcome = build::build(self, project, task, needs, seats).await;
         let failed = |error: ExecuteError| Failure { at: failed_line::of(task, &error), ..error.failure() };
         (outcome.unwrap_or_else(|error| Outcome::Failed(failed(error))), started.elapsed())
     }

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use super::build::pinned;
 use super::ended::{Ended, How};
 use super::job::{Job, Task};
-use super::progress::{Pending, Progress};
+use super::offers::Offers;
+use super::progress::{Done, Pending, Progress, Ready};
 use super::report::{Event, Needed, Outcome};
+use super::seat::Seat;
 use super::shard::{Seen, Shard, Turn};
 use super::subject::Subject;
 use super::{Executor, Look, Running, Step};
@@ -34,13 +36,19 @@ impl<'s> Others<'s> {
     }
 
     /// Takes a project that nobody builds as far as is known; none if this was not looked at lately.
-    pub(super) fn next_ready<'p>(&self, progress: &mut Progress<'p>) -> Option<(&'p Job, Pending<'p>)> {
+    pub(super) fn next_ready<'p>(
+        &self,
+        progress: &mut Progress<'p>,
+        offers: &mut Offers<'p>,
+    ) -> Option<(&'p Job, Pending<'p>)> {
         if !self.is_fresh() {
             return None;
         }
         let now = self.shard.clock.now();
-        let is_free = |work: Pending<'p>| match work {
-            Pending::Build(task) => self.seen.claim(&self.shard.subject(task), now).is_none(),
+        let is_free = |ready: Ready<'p>, work: Pending<'p>, done: &Done| match work {
+            Pending::Build(task) => {
+                self.seen.claim(&self.shard.subject(task), now).is_none() && offers.fits(ready, done)
+            }
             Pending::Pull(_) => true,
         };
         let any = |count: usize| usize::try_from(random_bits() % count as u64).unwrap_or_default();
@@ -120,6 +128,7 @@ impl Executor<'_> {
         project: &'s ProjectName,
         task: &'s Task,
         needs: BTreeMap<ProjectName, Needed>,
+        seats: Vec<Seat<'s>>,
     ) -> Running<'s> {
         Box::pin(async move {
             let finished = |outcome, took| Step::Finished { project: project.clone(), outcome, took };
@@ -136,7 +145,7 @@ impl Executor<'_> {
             let build = async {
                 let (outcome, took) = match self.built_since(shard, project, task).await {
                     Some(digest) => (self.built_elsewhere(task, digest, None), Duration::ZERO),
-                    None => self.outcome(project, task, &needs).await,
+                    None => self.outcome(project, task, &needs, seats).await,
                 };
                 if let Some(ended) = Ended::of(&shard.by, &outcome) {
                     shard.end(&subject, &ended).await;

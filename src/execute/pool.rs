@@ -1,20 +1,26 @@
 //! Builders that share the builds of a run.
 //!
-//! A build goes to a free slot of a builder that has its platform natively, and to one that emulates it only where no
-//! other is left. A builder that is lost is taken out for the rest of the run, and what it was building goes to another.
+//! What is built for one platform of a project has a seat. It waits until a slot of a builder is chosen for it, holds that until all is
+//! built, and gets another one if the builder is lost, which is then taken out for the rest of the run.
 
-use std::cmp::Ordering;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use tokio::sync::Notify;
 
-use super::builder::{Builder, Publication, PublishEvent, Published};
+use super::builder::Builder;
+use super::dispatch::{Candidate, Choice, Place, Spot, choose};
 use super::error::ExecuteError;
 use super::report::LostBuilder;
-use crate::engine::{BuildRequest, EngineError, Progress};
+use super::seat::Seat;
 use crate::model::Platform;
+use crate::record::Builders;
+
+/// Which part of its time a build is expected to save on a builder that has its layers.
+const SAVED_PART: u32 = 4;
 
 /// One of several builders.
 pub struct PoolMember {
@@ -38,30 +44,65 @@ pub struct BuilderPool {
     default_platform: Option<Platform>,
     /// Maximum number of builds of all together.
     limit: NonZeroUsize,
-    states: Mutex<Vec<State>>,
-    /// Told when a slot is free again, or a builder is lost.
+    started: Instant,
+    state: Mutex<State>,
+    /// Told when a seat has a slot, a slot is free, or a builder is lost.
     changed: Notify,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct State {
-    running: usize,
-    /// Why it is not used any more.
-    lost: Option<String>,
+    /// Why builders are not used any more, by position.
+    lost: BTreeMap<usize, String>,
+    /// By number: of equally urgent ones, the first gets a slot first.
+    seats: BTreeMap<u64, (Request, Position)>,
+    next: u64,
 }
 
-/// A place at a builder, for as long as it is held.
-struct Slot<'p> {
-    pool: &'p BuilderPool,
-    member: usize,
-    is_native: bool,
+/// What a slot is wanted for.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    pub(super) platform: Option<Platform>,
+    urgency: Duration,
+    /// How long the build is expected to take.
+    takes: Duration,
+    /// The builders that have its layers.
+    warm: Vec<usize>,
+    /// Since when it waits for one of them although another is free.
+    waits_since: Option<Duration>,
 }
 
-enum Taken<'p> {
-    Slot(Slot<'p>),
-    Busy,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Position {
+    Waiting,
+    At {
+        member: usize,
+        is_native: bool,
+        /// When the build is expected to end.
+        end: Duration,
+    },
     /// No builder that is left has the platform.
-    Nobody,
+    Nowhere,
+}
+
+/// Whether a seat has a slot.
+pub(super) enum Assigned<'p> {
+    To {
+        member: usize,
+        builder: &'p PoolMember,
+        is_native: bool,
+    },
+    /// Not before something changes, or this time has passed.
+    NotYet(Option<Duration>),
+    Never,
+}
+
+/// Whether something can start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    Now,
+    /// Not before something changes, or this time has passed.
+    Later(Option<Duration>),
 }
 
 impl BuilderPool {
@@ -70,8 +111,8 @@ impl BuilderPool {
         let default_platform = members.iter().find_map(|member| member.native.first().cloned());
         let slots = members.iter().map(|member| member.slots.get()).sum();
         let limit = jobs.or(NonZeroUsize::new(slots)).unwrap_or(NonZeroUsize::MIN);
-        let states = Mutex::new(vec![State::default(); members.len()]);
-        Self { members, unreachable: lost, default_platform, limit, states, changed: Notify::new() }
+        let (started, state) = (Instant::now(), Mutex::default());
+        Self { members, unreachable: lost, default_platform, limit, started, state, changed: Notify::new() }
     }
 
     /// How many builds there can be at a time.
@@ -81,133 +122,176 @@ impl BuilderPool {
 
     /// The builders that are not used any more.
     pub fn lost(&self) -> Vec<LostBuilder> {
-        let states = self.states();
-        let lost = self.members.iter().zip(states.iter()).filter_map(|(member, state)| {
-            Some(LostBuilder { name: member.name.clone(), reason: state.lost.clone()? })
+        let state = self.state();
+        let lost = state.lost.iter().map(|(member, reason)| LostBuilder {
+            name: self.members[*member].name.clone(),
+            reason: reason.clone(),
         });
         self.unreachable.iter().cloned().chain(lost).collect()
     }
 
     /// Whether no builder is left.
     pub fn is_exhausted(&self) -> bool {
-        self.states().iter().all(|state| state.lost.is_some())
+        self.state().lost.len() == self.members.len()
     }
 
-    /// No state is half written, so one that a panic has left behind is whole.
-    fn states(&self) -> MutexGuard<'_, Vec<State>> {
-        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What one platform of a project wants. `made_by` are builders that made its last image, or those of its dependencies.
+    pub(super) fn request<'b>(
+        &self,
+        platform: Option<&Platform>,
+        urgency: Duration,
+        takes: Duration,
+        made_by: impl IntoIterator<Item = &'b Builders>,
+    ) -> Request {
+        let platform = platform.or(self.default_platform.as_ref()).cloned();
+        let key = key(platform.as_ref());
+        let names = made_by.into_iter().filter_map(|builders| builders.get(&key));
+        let warm = names.filter_map(|name| self.members.iter().position(|member| member.name == *name));
+        let warm = warm.collect();
+        Request { platform, urgency, takes, warm, waits_since: None }
     }
 
-    /// Waits for a free slot; `None` when no builder is left for the platform.
-    async fn slot(&self, platform: Option<&Platform>) -> Option<Slot<'_>> {
-        loop {
-            let mut changed = std::pin::pin!(self.changed.notified());
-            // From here on, no change is missed.
-            changed.as_mut().enable();
-            match self.take(platform) {
-                Taken::Slot(slot) => return Some(slot),
-                Taken::Nobody => return None,
-                Taken::Busy => changed.await,
+    /// Whether one of these would get a slot now.
+    pub(super) fn room(&self, requests: &mut [Request]) -> Room {
+        let (state, now) = (self.state(), self.now());
+        let candidates: Vec<Candidate<'_>> = requests.iter().map(Request::candidate).collect();
+        let Choice { start, waiting } = choose(candidates, &self.places(&state), self.limit.get(), now);
+        let until = waiting.iter().map(|(_, until)| *until).min();
+        for (position, _) in waiting {
+            requests[position].waits_since.get_or_insert(now);
+        }
+        match start {
+            Some(_) => Room::Now,
+            None => Room::Later(until.map(|until| until.saturating_sub(now))),
+        }
+    }
+
+    /// A seat for each, in this order.
+    pub(super) fn seats(&self, requests: &[Request]) -> Vec<Seat<'_>> {
+        let mut state = self.state();
+        let first = state.next;
+        for request in requests {
+            let number = state.next;
+            state.seats.insert(number, (request.clone(), Position::Waiting));
+            state.next += 1;
+        }
+        self.assign(&mut state);
+        (first..state.next).map(|number| Seat::new(self, number)).collect()
+    }
+
+    /// Waits until a slot is free, or a builder is lost.
+    pub(super) fn changed(&self) -> tokio::sync::futures::Notified<'_> {
+        self.changed.notified()
+    }
+
+    pub(super) fn platform_of(&self, seat: u64) -> Option<Platform> {
+        self.state().seats.get(&seat).and_then(|(request, _)| request.platform.clone())
+    }
+
+    pub(super) fn assigned(&self, seat: u64) -> Assigned<'_> {
+        let mut state = self.state();
+        let until = self.assign(&mut state);
+        match state.seats.get(&seat).map(|(_, position)| *position) {
+            Some(Position::At { member, is_native, .. }) => {
+                Assigned::To { member, builder: &self.members[member], is_native }
             }
+            Some(Position::Waiting) => Assigned::NotYet(until.map(|until| until.saturating_sub(self.now()))),
+            Some(Position::Nowhere) | None => Assigned::Never,
         }
     }
 
-    fn take(&self, platform: Option<&Platform>) -> Taken<'_> {
-        let mut states = self.states();
-        let has = |platforms: &[Platform]| match platform {
-            Some(platform) => platforms.iter().any(|one| one.is_same_as(platform)),
-            None => true,
-        };
-        let is_left = |&member: &usize| states[member].lost.is_none();
-        let left: Vec<usize> = (0..self.members.len()).filter(is_left).collect();
-        let native: Vec<usize> =
-            left.iter().copied().filter(|&member| has(&self.members[member].native)).collect();
-        let is_native = !native.is_empty();
-        let able = match is_native {
-            true => native,
-            false => left.into_iter().filter(|&member| has(&self.members[member].emulated)).collect(),
-        };
-        if able.is_empty() {
-            return Taken::Nobody;
+    /// Takes a builder out for the rest of the run, and lets a seat wait for another.
+    pub(super) fn lose(&self, seat: u64, member: usize, reason: String) {
+        let mut state = self.state();
+        state.lost.entry(member).or_insert(reason);
+        if let Some((_, position)) = state.seats.get_mut(&seat) {
+            *position = Position::Waiting;
         }
-        let running: usize = states.iter().map(|state| state.running).sum();
-        let is_free = |&member: &usize| states[member].running < self.members[member].slots.get();
-        let by_load = |one: &usize, other: &usize| self.compare_load(&states, *one, *other);
-        match able.into_iter().filter(is_free).min_by(by_load) {
-            Some(member) if running < self.limit.get() => {
-                states[member].running += 1;
-                Taken::Slot(Slot { pool: self, member, is_native })
-            }
-            _ => Taken::Busy,
-        }
-    }
-
-    /// Compares which part of their slots two builders use.
-    fn compare_load(&self, states: &[State], one: usize, other: usize) -> Ordering {
-        let (of_one, of_other) = (self.members[one].slots.get(), self.members[other].slots.get());
-        (states[one].running * of_other).cmp(&(states[other].running * of_one))
-    }
-
-    /// Takes a builder out for the rest of the run.
-    fn lose(&self, member: usize, reason: String) {
-        self.states()[member].lost.get_or_insert(reason);
+        self.assign(&mut state);
         self.changed.notify_waiters();
     }
 
-    fn nobody_left(&self, platform: Option<&Platform>) -> ExecuteError {
+    pub(super) fn leave(&self, seat: u64) {
+        let mut state = self.state();
+        state.seats.remove(&seat);
+        self.assign(&mut state);
+        self.changed.notify_waiters();
+    }
+
+    pub(super) fn nobody_left(&self, platform: Option<&Platform>) -> ExecuteError {
         ExecuteError::NoBuilder { platform: platform.cloned(), lost: self.lost() }
     }
-}
 
-impl Drop for Slot<'_> {
-    fn drop(&mut self) {
-        self.pool.states()[self.member].running -= 1;
-        self.pool.changed.notify_waiters();
+    /// No state is half written, so one that a panic has left behind is whole.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-#[async_trait]
-impl Builder for BuilderPool {
-    async fn publish(
-        &self,
-        request: &BuildRequest,
-        publication: &Publication<'_>,
-        on_event: &(dyn Fn(PublishEvent) + Send + Sync),
-    ) -> Result<Published, ExecuteError> {
-        let platform = request.platform.as_ref().or(self.default_platform.as_ref());
-        let request = BuildRequest { platform: platform.cloned(), ..request.clone() };
-        let warn = |text| on_event(PublishEvent::Build(Progress::Warning { text, url: None }));
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn places<'s>(&'s self, state: &State) -> Vec<Place<'s>> {
+        let place = |(position, member): (usize, &'s PoolMember)| Place {
+            native: &member.native,
+            emulated: &member.emulated,
+            slots: member.slots.get(),
+            ends: Vec::new(),
+            is_lost: state.lost.contains_key(&position),
+        };
+        let mut places: Vec<Place<'_>> = self.members.iter().enumerate().map(place).collect();
+        for (_, position) in state.seats.values() {
+            if let Position::At { member, end, .. } = position {
+                places[*member].ends.push(*end);
+            }
+        }
+        places
+    }
+
+    /// Chooses slots for the seats that wait; returns when to do so again even if nothing changes.
+    fn assign(&self, state: &mut State) -> Option<Duration> {
         loop {
-            let slot = self.slot(platform).await.ok_or_else(|| self.nobody_left(platform))?;
-            let member = &self.members[slot.member];
-            if let (false, Some(platform)) = (slot.is_native, platform) {
-                warn(format!(
-                    "{platform} is emulated by the builder at {}: no builder has it natively",
-                    member.name
-                ));
+            let now = self.now();
+            let waiting = state.seats.iter().filter(|(_, (_, position))| *position == Position::Waiting);
+            let mut waiting: Vec<(u64, &Request)> =
+                waiting.map(|(number, (request, _))| (*number, request)).collect();
+            waiting.sort_by_key(|(number, request)| (Reverse(request.urgency), *number));
+            let candidates = waiting.iter().map(|(_, request)| request.candidate());
+            let choice = choose(candidates, &self.places(state), self.limit.get(), now);
+            let numbers: Vec<u64> = waiting.iter().map(|(number, _)| *number).collect();
+            for (position, _) in &choice.waiting {
+                let seat = state.seats.get_mut(&numbers[*position]);
+                seat.expect("it waits").0.waits_since.get_or_insert(now);
             }
-            tracing::info!(builder = member.name, "builds");
-            match member.builder.publish(&request, publication, on_event).await {
-                Err(error) if error.engine_error().is_some_and(EngineError::is_builder_lost) => {
-                    let reason = error.engine_error().map(|error| causes(error)).unwrap_or_default();
-                    warn(format!("the builder is not used any more: {reason}"));
-                    self.lose(slot.member, reason);
-                }
-                published => return published,
-            }
+            let Some((position, spot)) = choice.start else {
+                return choice.waiting.into_iter().map(|(_, until)| until).min();
+            };
+            let (request, position) = state.seats.get_mut(&numbers[position]).expect("it waits");
+            let end = now.saturating_add(request.takes);
+            *position = match spot {
+                Spot::Native(member) => Position::At { member, is_native: true, end },
+                Spot::Emulated(member) => Position::At { member, is_native: false, end },
+                Spot::Nowhere => Position::Nowhere,
+            };
+            self.changed.notify_waiters();
         }
     }
 }
 
-/// An error and what led to it.
-fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut causes = vec![error.to_string()];
-    let mut source = error.source();
-    while let Some(cause) = source {
-        causes.push(cause.to_string());
-        source = cause.source();
+impl Request {
+    fn candidate(&self) -> Candidate<'_> {
+        Candidate {
+            platform: self.platform.as_ref(),
+            warm: &self.warm,
+            saving: self.takes / SAVED_PART,
+            waits_since: self.waits_since,
+        }
     }
-    causes.join(": ")
+}
+
+/// How records name a platform.
+pub(super) fn key(platform: Option<&Platform>) -> String {
+    platform.map_or_else(|| "default".to_owned(), ToString::to_string)
 }
 
 impl std::fmt::Debug for PoolMember {

@@ -18,6 +18,19 @@ pub(super) enum Pending<'p> {
     Build(&'p Task),
 }
 
+/// What is done.
+pub(super) type Done = BTreeMap<ProjectName, ProjectReport>;
+
+/// A job all whose dependencies have an image.
+#[derive(Clone, Copy)]
+pub(super) struct Ready<'p> {
+    pub(super) job: &'p Job,
+    /// From its start to the end of the last build that waits for it.
+    pub(super) urgency: Duration,
+    /// How long it is expected to take.
+    pub(super) takes: Duration,
+}
+
 /// Which jobs are done, and which can start.
 pub(super) struct Progress<'p> {
     graph: &'p ProjectGraph,
@@ -29,7 +42,7 @@ pub(super) struct Progress<'p> {
     started: BTreeMap<ProjectName, (&'p Job, Pending<'p>)>,
     /// What is taken from images in the engine when all is over.
     pub(super) temporary_names: BTreeMap<ImageRef, &'p dyn Engine>,
-    pub(super) done: BTreeMap<ProjectName, ProjectReport>,
+    pub(super) done: Done,
 }
 
 impl<'p> Progress<'p> {
@@ -66,14 +79,18 @@ impl<'p> Progress<'p> {
     /// `is_free`, and picks one.
     pub(super) fn next_ready(
         &mut self,
-        is_free: impl Fn(Pending<'p>) -> bool,
+        mut is_free: impl FnMut(Ready<'p>, Pending<'p>, &Done) -> bool,
         choices: usize,
         choose: impl FnOnce(usize) -> usize,
     ) -> Option<(&'p Job, Pending<'p>)> {
         let has_image =
             |need: &ProjectName| self.done.get(need).is_some_and(|report| report.image().is_some());
-        let ready = |(job, work): &(&'p Job, Pending<'p>)| job.needs.iter().all(has_image) && is_free(*work);
-        let positions = self.waiting.iter().enumerate().filter(|(_, waiting)| ready(waiting));
+        let (urgencies, times) = (&self.urgencies, &self.times);
+        let mut is_ready = |(job, work): &(&'p Job, Pending<'p>)| {
+            let (urgency, takes) = (urgencies[&job.project], times[&job.project]);
+            job.needs.iter().all(has_image) && is_free(Ready { job, urgency, takes }, *work, &self.done)
+        };
+        let positions = self.waiting.iter().enumerate().filter(|(_, waiting)| is_ready(waiting));
         let positions: Vec<usize> = positions.map(|(position, _)| position).take(choices).collect();
         let chosen = if positions.is_empty() { return None } else { choose(positions.len()) };
         let ready = self.waiting.remove(positions[chosen]);

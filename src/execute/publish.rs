@@ -10,6 +10,7 @@ use super::folders::{FolderImages, FolderStore};
 use super::job::{Backend, Tags, Task, TaskVariant};
 use super::push::EngineBuilder;
 use super::report::{Event, Outcome};
+use super::seat::Seat;
 use super::steps::{StepCount, Steps};
 use crate::engine::{BuildRequest, Step};
 use crate::model::{ImageRef, ManifestDigest, Platform, StageName, Tag};
@@ -28,7 +29,12 @@ type Images<'b> = Vec<(&'b TaskVariant, ManifestDigest)>;
 
 impl<'b> ProjectBuild<'b, '_> {
     /// Builds and pushes stages and images of all platforms, then writes the tags.
-    pub(super) async fn push_to_registry(&self, named: &Tags) -> Result<Outcome, ExecuteError> {
+    pub(super) async fn push_to_registry(
+        &self,
+        named: &Tags,
+        seats: Vec<Seat<'_>>,
+    ) -> Result<Outcome, ExecuteError> {
+        let mut builders = Builders::new();
         let of_variants = match &self.task.backend {
             Backend::Engine(engine) => {
                 let builder = EngineBuilder { engine: &**engine };
@@ -39,13 +45,17 @@ impl<'b> ProjectBuild<'b, '_> {
                 }
                 of_variants
             }
-            Backend::Builders(builders) => {
-                let publish = |variant| {
-                    let registry = self.executor.registry;
-                    let store = FolderStore::Registry { builder: &**builders, registry };
-                    self.publish_variant(&**builders, store, variant)
+            Backend::Builders(_) => {
+                let registry = self.executor.registry;
+                let publish = async |(seat, variant): (Seat<'_>, &'b TaskVariant)| {
+                    let store = FolderStore::Registry { builder: &seat, registry };
+                    let published = self.publish_variant(&seat, store, variant).await?;
+                    Ok::<_, ExecuteError>((published, seat.made_by()))
                 };
-                try_join_all(self.task.variants.iter().map(publish)).await?
+                let all = try_join_all(seats.into_iter().zip(&self.task.variants).map(publish)).await?;
+                let (published, made_by): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+                builders.extend(made_by.into_iter().flatten());
+                published
             }
         };
         let (mut stages, mut images) = (Vec::<(&StageName, Images<'_>)>::new(), Vec::new());
@@ -73,7 +83,7 @@ impl<'b> ProjectBuild<'b, '_> {
             .chain([self.cache_tag()])
             .collect();
         self.tag(&digest, &tags).await?;
-        Ok(self.built(digest, counts.into_iter().sum(), Builders::new()))
+        Ok(self.built(digest, counts.into_iter().sum(), builders))
     }
 
     /// Builds and pushes the stages and the image of one platform.

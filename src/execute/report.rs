@@ -228,6 +228,8 @@ pub struct BuildReport {
     pub is_interrupted: bool,
     /// The time from the start of the first job to the end of the last.
     pub took: Duration,
+    /// How long it was expected to take before it started; `None` if that would have been a guess, or nothing was built.
+    pub estimated: Option<Duration>,
     /// How much longer it would have taken to build every image; `None` if that is not known, or no image was reused.
     pub saved: Option<Duration>,
     /// Why images were built without inline cache that should have it.

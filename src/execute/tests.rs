@@ -290,6 +290,7 @@ impl World {
             parallelism: NonZeroUsize::new(parallelism).unwrap(),
             fail_fast,
             durations: &Durations::default(),
+            last_builders: &BTreeMap::new(),
             shard: None,
             on_event: &|_| {},
         };

@@ -233,6 +233,7 @@ mod tests {
             projects,
             is_interrupted: false,
             took: std::time::Duration::ZERO,
+            estimated: None,
             saved: None,
             inline_cache_fault: None,
             lost_builders: Vec::new(),

@@ -11,6 +11,7 @@ use crate::inputs::{LockedChange, ParentChange};
 use crate::model::{ImageRef, InputDigest, ProjectName};
 use crate::observe::{Base, Reason};
 use crate::plan::{Action, Impact, Plan, ProjectImpact, Step};
+use crate::runs::PlatformBuilder;
 use crate::workspace::{ParentImage, Workspace};
 
 /// `chinampa.plan/2`
@@ -78,6 +79,8 @@ struct ResultJson<'p> {
     blocked_by: Option<&'p ProjectName>,
     #[serde(skip_serializing_if = "Option::is_none")]
     built_by: Option<&'p str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    builders: Vec<PlatformBuilder>,
 }
 
 /// `chinampa.build/2`
@@ -87,6 +90,7 @@ pub struct BuildJson<'p> {
     plan: PlanJson<'p>,
     interrupted: bool,
     seconds: f64,
+    seconds_estimated: Option<f64>,
     seconds_saved: Option<f64>,
     inline_cache_fault: Option<String>,
     lost_builders: Vec<LostBuilderJson<'p>>,
@@ -215,9 +219,11 @@ impl<'p> BuildJson<'p> {
                 hint: None,
                 blocked_by: None,
                 built_by: None,
+                builders: Vec::new(),
             };
             match &project.outcome {
-                Outcome::Built { steps, cached_steps, .. } => {
+                Outcome::Built { steps, cached_steps, builders, .. } => {
+                    json.builders = PlatformBuilder::all(builders);
                     json.steps = Some(*steps);
                     json.cached_steps = Some(*cached_steps);
                 }
@@ -249,6 +255,7 @@ impl<'p> BuildJson<'p> {
             plan: PlanJson::with_results(plan, workspace, "chinampa.build/2", result),
             interrupted: report.is_interrupted,
             seconds: report.took.as_secs_f64(),
+            seconds_estimated: report.estimated.map(|estimated| estimated.as_secs_f64()),
             seconds_saved: report.saved.map(|saved| saved.as_secs_f64()),
             inline_cache_fault: report.inline_cache_fault.as_ref().map(ToString::to_string),
             lost_builders: report.lost_builders.iter().map(LostBuilderJson::new).collect(),

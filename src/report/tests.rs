@@ -142,6 +142,7 @@ fn kept_runs() -> Vec<Kept> {
         "image": "api:1", "manifest": "sha256:1", "start": 0.0, "seconds": 1.0, "slot": 0, "log": "api.log",
         "steps": [{ "name": "[2/2] RUN make", "start": 0.0, "seconds": 1.0, "cached": false, "failed": false }],
         "counted_steps": { "all": 2, "cached": 1 },
+        "builders": [{ "platform": "linux/amd64", "builder": "tcp://a.example:1" }],
     });
     let mut failed = failure(json!("do this"));
     failed["exit_code"] = json!(2);
@@ -149,7 +150,7 @@ fn kept_runs() -> Vec<Kept> {
         let is_over = state != "running";
         json!({
             "schema": "chinampa.run/1", "number": number, "started": "2026-11-28T20:15:00Z",
-            "seconds": is_over.then_some(1.0), "state": state, "workspace": "shop", "head": "1", "dirty": false,
+            "seconds": is_over.then_some(1.0), "seconds_estimated": is_over.then_some(2.0), "state": state, "workspace": "shop", "head": "1", "dirty": false,
             "branch": is_over.then_some("main"), "base": base, "base_unknown": is_over.then_some("no history"),
             "trusted": true, "slots": 2, "projects": projects,
         })
@@ -421,7 +422,7 @@ fn plans() -> Vec<Value> {
         digest: digest(),
         steps: 2,
         cached_steps: 1,
-        builders: BTreeMap::new(),
+        builders: [("linux/amd64".to_owned(), "tcp://a.example:1".to_owned())].into(),
     };
     let failed = Outcome::Failed(Failure {
         causes: vec!["it failed".to_owned()],
@@ -452,11 +453,13 @@ fn plans() -> Vec<Value> {
         ]),
         is_interrupted: false,
         took: Duration::from_millis(20),
+        estimated: Some(Duration::from_secs(9)),
         saved: Some(Duration::from_secs(20)),
         inline_cache_fault: InlineCacheFault::of("20.10.24", (1, 41)),
         lost_builders: vec![LostBuilder { name: "tcp://a.example:1".to_owned(), reason: "gone".to_owned() }],
     };
-    let without_fault = BuildReport { inline_cache_fault: None, saved: None, ..report.clone() };
+    let without_fault =
+        BuildReport { inline_cache_fault: None, estimated: None, saved: None, ..report.clone() };
     let (plan, without_base, workspace) = (plan(known()), plan(unknown()), workspace());
     vec![
         value(PlanJson::of_plan(&plan, &workspace)),

@@ -10,7 +10,7 @@ use crate::observe::{Base, Reason};
 use crate::plan::{Action, Impact, Plan, ProjectImpact, Step};
 use crate::workspace::Workspace;
 
-use super::{Digests, replaced};
+use super::{Digests, replaced, time};
 
 /// How many reasons a project shows before "and … more".
 const MAX_REASONS: usize = 5;
@@ -94,6 +94,12 @@ pub fn event(event: &Event) -> Option<String> {
             Progress::Log { .. } | Progress::StepStarted { .. } => None,
         },
     }
+}
+
+/// How long a run will take; `None` where that is not worth a line.
+pub fn estimate(estimated: Duration) -> Option<String> {
+    let is_long = estimated >= Duration::from_secs(1);
+    is_long.then(|| format!("this takes about {}, as long as builds took before", time::estimated(estimated)))
 }
 
 fn finished(outcome: &Outcome, took: Duration) -> String {

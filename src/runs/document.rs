@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::start::Start;
 use crate::execute::Outcome;
 use crate::observe;
+use crate::record::Builders;
 
 /// A run of `build`, as it is written to `run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +31,9 @@ pub struct Run {
     /// Why there is no base.
     pub base_unknown: Option<String>,
     pub trusted: bool,
+    /// How long it was expected to take; `None` while it runs, and where that would have been a guess.
+    #[serde(default)]
+    pub seconds_estimated: Option<f64>,
     /// Maximum number of projects that were built in parallel.
     pub slots: usize,
     /// Whether it built into the engine alone, as `build --local` does.
@@ -91,6 +95,9 @@ pub struct Project {
     pub seconds: f64,
     /// From 0; a build has a slot from its start to its end.
     pub slot: Option<usize>,
+    /// The builder of each platform; empty where an engine built.
+    #[serde(default)]
+    pub builders: Vec<PlatformBuilder>,
     /// In the order in which they started.
     pub steps: Vec<ProjectStep>,
     /// Steps that run or copy something, as the summary counts them.
@@ -137,6 +144,21 @@ pub struct ProjectStep {
     pub failed: bool,
 }
 
+/// The builder that made the image for one platform.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlatformBuilder {
+    pub platform: String,
+    /// Its address.
+    pub builder: String,
+}
+
+impl PlatformBuilder {
+    pub fn all(builders: &Builders) -> Vec<Self> {
+        let all = builders.iter().map(|(platform, builder)| (platform.clone(), builder.clone()));
+        all.map(|(platform, builder)| Self { platform, builder }).collect()
+    }
+}
+
 /// Why a project has no image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProjectFailure {
@@ -179,6 +201,7 @@ impl Run {
             base,
             base_unknown,
             trusted: start.is_trusted,
+            seconds_estimated: None,
             slots: start.slots,
             local: start.is_local,
             projects,

@@ -1,6 +1,6 @@
 //! The entry of a project in the document of a run: what the plan says at first, and how it went at the end.
 
-use super::document::{Counts, Project, ProjectFailure, ProjectOutcome};
+use super::document::{Counts, PlatformBuilder, Project, ProjectFailure, ProjectOutcome};
 use crate::execute::{Failure, Outcome};
 use crate::observe::Reason;
 use crate::plan::Step;
@@ -28,6 +28,7 @@ pub(super) fn planned(step: &Step) -> Project {
         start: None,
         seconds: 0.0,
         slot: None,
+        builders: Vec::new(),
         steps: Vec::new(),
         counted_steps: None,
         failure: None,
@@ -40,7 +41,8 @@ pub(super) fn planned(step: &Step) -> Project {
 pub(super) fn end(project: &mut Project, outcome: &Outcome) {
     project.outcome = ProjectOutcome::of(outcome);
     match outcome {
-        Outcome::Built { image, digest, steps, cached_steps, .. } => {
+        Outcome::Built { image, digest, steps, cached_steps, builders, .. } => {
+            project.builders = PlatformBuilder::all(builders);
             project.image = Some(image.to_string());
             project.manifest = Some(digest.to_string());
             project.counted_steps = Some(Counts { all: *steps, cached: *cached_steps });

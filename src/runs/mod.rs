@@ -22,7 +22,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use document::{Project, ProjectOutcome, ProjectStep, Run, RunState};
+pub use document::{PlatformBuilder, Project, ProjectOutcome, ProjectStep, Run, RunState};
 pub use error::RunsError;
 pub use folder::is_growing;
 pub use log::read_tail;

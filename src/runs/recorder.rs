@@ -122,6 +122,7 @@ impl Recorder {
     pub fn finish(self, report: &mut BuildReport) -> Run {
         let mut state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         state.run.seconds = Some(state.ended.unwrap_or_else(|| self.started.elapsed()).as_secs_f64());
+        state.run.seconds_estimated = report.estimated.map(|estimated| estimated.as_secs_f64());
         state.run.state = if report.is_interrupted {
             RunState::Interrupted
         } else if report.is_complete() {

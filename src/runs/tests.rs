@@ -72,6 +72,7 @@ fn report(projects: &[(&str, Outcome)]) -> BuildReport {
         projects: projects.iter().map(project).collect(),
         is_interrupted: false,
         took: Duration::from_secs(1),
+        estimated: None,
         saved: None,
         inline_cache_fault: None,
         lost_builders: Vec::new(),

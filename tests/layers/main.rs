@@ -104,7 +104,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("once", &["docker", "engine", "execute", "git", "inputs", "interruption"]),
-    ("runs", &["engine", "execute", "observe", "plan"]),
+    ("runs", &["engine", "execute", "observe", "plan", "record"]),
     (
         "report",
         &[

@@ -93,7 +93,9 @@ async fn publish(
             warnings.lock().unwrap().push(text);
         }
     };
-    let published = pool.publish(&request, &publication, &on_event).await;
+    let wanted = pool.request(request.platform.as_ref(), Duration::ZERO, Duration::ZERO, []);
+    let [seat] = &pool.seats(&[wanted])[..] else { panic!("a request has a seat") };
+    let published = seat.publish(&request, &publication, &on_event).await;
     (published, warnings.into_inner().unwrap())
 }
 

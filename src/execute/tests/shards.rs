@@ -166,6 +166,7 @@ impl<'s> Peer<'s> {
             parallelism: NonZeroUsize::new(2).unwrap(),
             fail_fast: false,
             durations: &Durations::default(),
+            last_builders: &BTreeMap::new(),
             shard: Some(&self.shard),
             on_event: &|_| {},
         };

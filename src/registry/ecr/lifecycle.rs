@@ -63,6 +63,7 @@ pub(super) fn policy(purpose: Purpose, keep: NonZeroU32, lasting: &[String]) -> 
             Rule::MoreThan("cache-*", keep.get()),
             Rule::Older("commit-*", LEFTOVER_DAYS),
             Rule::Older("pushed-*", LEFTOVER_DAYS),
+            Rule::Older("timing-*", LEFTOVER_DAYS),
             Rule::Untagged(LEFTOVER_DAYS),
         ],
         // Signatures and the like have no tag there, and refer to their image.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::seconds;
 use crate::report::escape::{Lines, Text};
-use crate::runs::{Project, ProjectOutcome, Run};
+use crate::runs::{PlatformBuilder, Project, ProjectOutcome, Run};
 
 /// A shorter excerpt of a log says nothing.
 const MIN_LOG: usize = 300;
@@ -185,6 +185,9 @@ fn facts(project: &Project) -> String {
     fact("Input digest", Some(&project.digest));
     fact("Input files", Some(&project.files.to_string()));
     let needs = project.needs.join(", ");
+    let on = |one: &PlatformBuilder| format!("{} on {}", one.platform, one.builder);
+    let builders: Vec<String> = project.builders.iter().map(on).collect();
+    fact("Built", Some(builders.join(", ").as_str()).filter(|builders| !builders.is_empty()));
     fact("Dependencies", Some(needs.as_str()).filter(|needs| !needs.is_empty()));
     text.push_str("</dl>");
     text

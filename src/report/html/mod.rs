@@ -161,6 +161,9 @@ fn facts(run: &Run) -> String {
     fact("Started", &Text(&run.started).to_string());
     if let Some(took) = run.seconds {
         let built: f64 = run.projects.iter().map(|project| project.seconds).sum();
+        if let Some(estimated) = run.seconds_estimated {
+            fact("Expected", &format!("about {}", seconds(estimated)));
+        }
         fact("Took", &format!("{} for {} of builds in {} slots", seconds(took), seconds(built), run.slots));
     }
     text.push_str("</dl>");

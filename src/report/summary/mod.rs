@@ -34,6 +34,9 @@ const MAX_NAMES_COLUMNS: usize = 40;
 /// Up to how many references that are replaced are listed.
 const MAX_REPLACED: usize = 3;
 
+/// A shorter run is not worth a comparison with what was expected.
+const MIN_ESTIMATED: Duration = Duration::from_secs(1);
+
 /// The time that has to be saved before it is worth a word.
 const MIN_SAVED: Duration = Duration::from_secs(30);
 
@@ -179,6 +182,9 @@ fn totals(report: &BuildReport) -> StyledLine {
         }
     }
     line = line.plain(&format!(" in {}", time::measured(report.took)));
+    if let Some(estimated) = report.estimated.filter(|estimated| *estimated >= MIN_ESTIMATED) {
+        line = line.text(Role::Dim, &format!(", expected about {}", time::estimated(estimated)));
+    }
     if let Some(saved) = report.saved.filter(|saved| *saved >= MIN_SAVED) {
         line = line.text(Role::Dim, &format!(", about {} saved", time::estimated(saved)));
     }

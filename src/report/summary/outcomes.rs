@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Detail, Layout};
 use crate::execute::{BuildReport, Outcome, ProjectReport};
-use crate::model::ProjectName;
+use crate::model::{ProjectName, printable};
 use crate::plan::Plan;
 use crate::report::styled::{Role, StyledText, columns_of, padded};
 use crate::report::time;
@@ -76,6 +76,12 @@ fn listed(
         text.push(layout.cut(line));
         if let (Detail::Full, Some(image)) = (layout.detail, project.image()) {
             text.push(Layout::continued().plain(&format!("as {image}")));
+        }
+        if let (Detail::Full, Outcome::Built { builders, .. }) = (layout.detail, &project.outcome) {
+            let on = |(platform, builder): (&String, &String)| {
+                Layout::continued().plain(&format!("{} on {}", printable(platform), printable(builder)))
+            };
+            text.extend(builders.iter().map(on));
         }
         if let (Detail::Full, Outcome::Pulled { from, .. }) = (layout.detail, &project.outcome) {
             text.push(Layout::continued().plain(&format!("from {from}")));

@@ -47,6 +47,7 @@ impl Run {
             projects: BTreeMap::new(),
             is_interrupted: false,
             took: Duration::from_millis(44_100),
+            estimated: None,
             saved: None,
             inline_cache_fault: None,
             lost_builders: Vec::new(),

@@ -125,6 +125,7 @@ impl Case {
             parallelism: NonZeroUsize::new(parallelism).unwrap(),
             fail_fast: false,
             durations: &Durations::default(),
+            last_builders: &BTreeMap::new(),
             shard: None,
             on_event: &|_| {},
         };

@@ -25,7 +25,8 @@ fn what_lasts_has_a_higher_priority_than_what_is_removed() {
             "4 chinampa: keep the newest 200 images with tags `cache-*`",
             "5 chinampa: keep images with tags `commit-*` for 7 days",
             "6 chinampa: keep images with tags `pushed-*` for 7 days",
-            "7 chinampa: keep images without tags for 7 days",
+            "7 chinampa: keep images with tags `timing-*` for 7 days",
+            "8 chinampa: keep images without tags for 7 days",
         ]
     );
     assert_eq!(
