@@ -95,6 +95,8 @@ pub enum Error {
     DirtyInCi,
     #[error("there are uncommitted changes, and they would be pushed to `{host}`")]
     DirtyPush { host: String },
+    #[error("there is nothing to compare: {why}")]
+    NothingToCompare { why: &'static str },
     #[error(transparent)]
     Install(#[from] InstallError),
     #[error("cannot use the mirror that `CHINAMPA_TERRAFORM_MIRROR` names")]
@@ -222,6 +224,7 @@ impl Error {
             | Self::PipelineWithoutClone { .. }
             | Self::DirtyInCi
             | Self::DirtyPush { .. }
+            | Self::NothingToCompare { .. }
             | Self::Mirror(_)
             | Self::NoCacheFolder
             | Self::NoSuchRegion(_)
@@ -310,6 +313,10 @@ impl Error {
             Self::DirtyInCi | Self::DirtyPush { .. } => {
                 Some("commit the changes, or take them along with `--allow-dirty`".to_owned())
             }
+            Self::NothingToCompare { .. } => Some(
+                "`build --twice` compares images in a registry: use it in a trusted run, with a cache of the kind `oci` or `ecr`"
+                    .to_owned(),
+            ),
             Self::PipelineWithoutClone { .. } => Some(
                 "let the pipeline's source action have the output artifact format \"Full clone\"".to_owned(),
             ),

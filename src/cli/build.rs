@@ -12,14 +12,13 @@ use super::signals::Signals;
 use super::{CommandContext, build_outputs, registries, untracked, wait_for};
 use crate::deploy::Validated;
 use crate::error::Error;
-use crate::execute::{self, BuildReport, BuilderPool, Destination};
+use crate::execute::{self, BuildReport, BuilderPool, Destination, TwiceReport};
 use crate::exit::Exit;
 use crate::git::{Snapshot, SubmoduleFetch};
 use crate::lint;
 use crate::plan;
-use crate::report::images;
 use crate::report::json::{BuildJson, PlanJson};
-use crate::report::{failure_hints, summary, text};
+use crate::report::{self, failure_hints, images, summary, text};
 use crate::workspace::Workspace;
 
 #[derive(Debug, Args, Default)]
@@ -41,6 +40,9 @@ pub(super) struct Arguments {
     /// Show the plan and build nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Build each image a second time without the layer cache, and say what differs.
+    #[arg(long, conflicts_with_all = ["local", "shard", "dry_run"])]
+    twice: bool,
     /// Share the build with other jobs of the CI's run that do the same: each project is built by one of them.
     #[arg(long)]
     shard: bool,
@@ -107,6 +109,9 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
             }
         };
         let cache = &*cache;
+        if arguments.twice {
+            context.check_comparable(cache)?;
+        }
         let plan = plan::make(&workspace.graph, &observed, workspace.settings.strategy, &force);
         let untracked = untracked::find(command, &repo, &snapshot, &workspace, &selected)?;
         if arguments.dry_run {
@@ -148,13 +153,22 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         let recorded = orderly.unless_requested(recording).await;
         report.is_interrupted |= recorded.is_none();
         let recorded = recorded.unwrap_or(Ok(None));
+        let twice = match arguments.twice && !report.is_interrupted {
+            true => Some(context.build_again(cache, &jobs, &report, schedule, &durations, &orderly).await),
+            false => None,
+        };
+        report.is_interrupted |= twice.as_ref().is_some_and(|twice| twice.is_interrupted);
         drop(orderly);
         add_hints(&workspace, &snapshot, &mut report);
         let run = recorder.finish(&mut report);
         let record = recorded.as_ref().ok().and_then(Option::as_ref);
         command.print_summary(
-            || BuildJson::new(&plan, &workspace, &report, record),
-            |layout| summary::build(&plan, &workspace, &report, record, layout),
+            || BuildJson::new(&plan, &workspace, &report, record, twice.as_ref()),
+            |layout| {
+                let mut text = summary::build(&plan, &workspace, &report, record, layout);
+                twice.iter().for_each(|twice| report::twice::rows(&mut text, twice, layout));
+                text
+            },
         );
         let written = build_outputs::write(command, &plan, &report, arguments.junit.as_deref());
         arguments.files.write(&run, &context.store(), &report)?;
@@ -168,8 +182,17 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
                 .and_then(|(file, project)| Some((*file, images::imagedetail(&report, project)?)));
             build_outputs::write_documents(definitions.into_iter().chain(detail))?;
         }
-        Ok(report.kind().map_or(Exit::Done, Exit::from))
+        Ok(report.kind().map_or_else(|| answer(twice.as_ref()), Exit::from))
     })
+}
+
+/// Whether images that were built twice are equal, where that was asked.
+fn answer(twice: Option<&TwiceReport>) -> Exit {
+    match twice {
+        Some(twice) if twice.has_failed() => Exit::Failed,
+        Some(twice) if !twice.is_equal() => Exit::No,
+        Some(_) | None => Exit::Done,
+    }
 }
 
 /// Adds what `lint` knows of files that builds have missed.

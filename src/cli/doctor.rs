@@ -1,7 +1,8 @@
 use clap::{Args, ValueEnum};
 
+use super::registry_probe::Place;
 use super::repository_context::{RepositoryContext, Uncommitted};
-use super::{CommandContext, diagnosis};
+use super::{CommandContext, diagnosis, registry_probe};
 use crate::config::EnvironmentName;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -11,6 +12,9 @@ use crate::workspace::Workspace;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
+    /// Try what a registry can do, in a repository that is for this alone, and look at nothing else.
+    #[arg(long, value_name = "HOST[/REPOSITORY]", conflicts_with = "aws_policy")]
+    registry: Option<Place>,
     /// Print the least IAM policy that this repository needs, and look at nothing.
     #[arg(long, value_enum, value_name = "PURPOSE")]
     aws_policy: Option<AwsPolicy>,
@@ -48,9 +52,10 @@ enum AwsPolicy {
 }
 
 pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
-    match arguments.aws_policy {
-        Some(policy) => print_policies(command, arguments, policy.purpose()),
-        None => diagnosis::run(command),
+    match (&arguments.registry, arguments.aws_policy) {
+        (Some(place), _) => registry_probe::run(command, place),
+        (None, Some(policy)) => print_policies(command, arguments, policy.purpose()),
+        (None, None) => diagnosis::run(command),
     }
 }
 

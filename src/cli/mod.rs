@@ -45,6 +45,7 @@ mod progress;
 mod promote;
 mod prune;
 mod registries;
+mod registry_probe;
 mod report;
 mod repository_context;
 mod run;

@@ -110,6 +110,9 @@ fn query(request: &BuildRequest, inline_cache: bool, session: &str) -> String {
     if request.pull {
         query.append_pair("pull", "1");
     }
+    if request.no_cache {
+        query.append_pair("nocache", "1");
+    }
     query.finish()
 }
 

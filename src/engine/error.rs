@@ -225,12 +225,15 @@ impl EngineError {
     /// alone, so a text that is not known counts as temporary.
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::PushFailed { message, is_final: false, .. } => {
-                let message = message.to_lowercase();
-                !REFUSALS.iter().any(|refusal| message.contains(refusal))
-            }
+            Self::PushFailed { message, is_final: false, .. } => !Self::is_refusal(message),
             _ => false,
         }
+    }
+
+    /// Whether a registry says that it doesn't let us write, whenever that is tried.
+    pub(super) fn is_refusal(message: &str) -> bool {
+        let message = message.to_lowercase();
+        REFUSALS.iter().any(|refusal| message.contains(refusal))
     }
 
     /// Whether the registry refused a push because too much was pushed. The two image stores have different words for it.

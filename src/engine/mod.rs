@@ -42,7 +42,7 @@ pub use inline_cache::InlineCacheFault;
 pub use leftovers::LeftoverKind;
 pub use leftovers::{Leftover, TEMPORARY_HOST};
 pub use logins::{LoginSource, Logins};
-pub use solve::{CONTEXT_SECONDS, Daemon};
+pub use solve::{CONTEXT_SECONDS, Daemon, Exported};
 pub use solve_request::Export;
 pub use ssh_agent::{SshAgent, SshAgentError};
 pub use stamps::{Assignment, BuildFiles, FileIdentity, FileVersion, Stamp, Table, seal};
@@ -110,6 +110,8 @@ pub struct BuildRequest {
     pub inline_cache: bool,
     /// Whether external base images are pulled even if the engine has them.
     pub pull: bool,
+    /// Whether all steps run, also those whose layers the engine has kept.
+    pub no_cache: bool,
     /// For pulling base images and cached layers.
     pub logins: Logins,
 }

@@ -37,6 +37,16 @@ pub struct Exported {
     pub config: Option<ManifestDigest>,
     /// Steps that run or copy something, each of them once.
     pub steps: Vec<Step>,
+    /// Why the layers could not be kept in the registry for other daemons. The image is there all the same.
+    pub failed_cache_export: Option<FailedCacheExport>,
+}
+
+/// Why a daemon could not keep layers in the registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedCacheExport {
+    pub message: String,
+    /// Whether it may be kept a little later.
+    pub is_temporary: bool,
 }
 
 impl Daemon {
@@ -140,10 +150,6 @@ impl Daemon {
                 break answer;
             }
         };
-        if let Some(message) = trace.failed_cache_export() {
-            let text = format!("the layers were not kept in the registry for other builders: {message}");
-            on_progress(Progress::Warning { text, url: None });
-        }
         match answer {
             Ok(response) => self.exported(&response, trace),
             Err(status) => Err(self.failure(trace, &status, export).await),
@@ -201,7 +207,11 @@ impl Daemon {
         let config = config
             .transpose()
             .map_err(|error: <ManifestDigest as std::str::FromStr>::Err| unexpected(Box::new(error)))?;
-        Ok(Exported { digest, config, steps: trace.steps() })
+        let failed_cache_export = trace.failed_cache_export().map(|message| FailedCacheExport {
+            message: message.to_owned(),
+            is_temporary: !EngineError::is_refusal(message),
+        });
+        Ok(Exported { digest, config, steps: trace.steps(), failed_cache_export })
     }
 
     fn lost(&self, step: Option<String>, source: BuildKitError) -> EngineError {

@@ -73,6 +73,10 @@ fn frontend_attributes(request: &BuildRequest, export: &Export) -> HashMap<Strin
     if request.pull {
         attributes.insert("image-resolve-mode".to_owned(), "pull".to_owned());
     }
+    if request.no_cache {
+        // Without a value: no stage in particular, but all of them.
+        attributes.insert("no-cache".to_owned(), String::new());
+    }
     let proxies = request.proxies.iter().map(|(name, value)| (name, value.reveal()));
     let mut build_args: BTreeMap<&String, &str> = proxies.collect();
     build_args.extend(request.build_args.iter().map(|(name, value)| (name, value.as_str())));
@@ -133,6 +137,7 @@ mod tests {
             cache_from: vec!["r.example/api:branch-main".parse().unwrap()],
             inline_cache: false,
             pull: false,
+            no_cache: false,
             logins: Logins::none(),
         }
     }
@@ -189,6 +194,15 @@ mod tests {
             ("cache-imports", imports),
         ];
         assert_eq!(attributes, owned(expected.to_vec()));
+    }
+
+    #[test]
+    fn all_stages_are_built_without_cache_only_if_that_is_asked_for() {
+        let no_cache = BuildRequest { no_cache: true, ..request() };
+
+        let attribute = |request| frontend_attributes(request, &export()).get("no-cache").cloned();
+
+        assert_eq!((attribute(&request()), attribute(&no_cache)), (None, Some(String::new())));
     }
 
     #[test]

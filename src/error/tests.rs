@@ -664,6 +664,7 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::SshAgent { project: project(), source: SshAgentError::NotSet } => Environment,
         Error::DirtyInCi => Input,
         Error::DirtyPush { host: "x".to_owned() } => Input,
+        Error::NothingToCompare { why: "x" } => Input,
         Error::Install(InstallError::Platform { os: "x", architecture: "y" }) => Environment,
         Error::Mirror("x".parse::<crate::deploy::Mirror>().unwrap_err()) => Input,
         Error::NoCacheFolder => Input,

@@ -48,6 +48,21 @@ pub(super) async fn build(
     Ok(outcome)
 }
 
+/// Builds and pushes an image that gets no tag. The repository is there already.
+///
+/// # Panics
+/// Where images stay in the engine.
+pub(super) async fn build_again(
+    executor: &Executor<'_>,
+    project: &ProjectName,
+    task: &Task,
+    needs: &BTreeMap<ProjectName, Needed>,
+    seats: Vec<Seat<'_>>,
+) -> Result<Outcome, ExecuteError> {
+    assert_eq!(executor.registry.storage(), Storage::Remote, "images are compared in a registry");
+    ProjectBuild { executor, project, task, needs }.push_without_a_tag(seats).await
+}
+
 /// The image by digest where that can be pulled, else by the tag of its inputs.
 pub(super) fn pinned(
     registry: &dyn Registry,

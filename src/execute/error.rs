@@ -79,6 +79,12 @@ pub enum ExecuteError {
     },
     #[error("no builder is left{}{}", for_platform(.platform.as_ref()), reasons(.lost))]
     NoBuilder { platform: Option<Platform>, lost: Vec<LostBuilder> },
+    #[error("cannot compare the images in `{repository}`")]
+    Compare {
+        repository: RepositoryName,
+        #[source]
+        source: RegistryError,
+    },
     #[error("cannot see whether the registry has what was pushed to `{repository}`")]
     Verify {
         repository: RepositoryName,
@@ -168,6 +174,7 @@ impl ExecuteError {
             | Self::Tag { .. }
             | Self::Taint { .. }
             | Self::NoBuilder { .. }
+            | Self::Compare { .. }
             | Self::Verify { .. }
             | Self::UnreadCopy { .. } => None,
         }

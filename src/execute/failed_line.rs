@@ -95,6 +95,23 @@ fn of_step(dockerfile: &Dockerfile, label: &StepLabel<'_>, target: Option<&str>)
     (step.keyword == keyword).then_some(step.first_line)
 }
 
+/// The line of the instruction that made a layer, as the history of the image has it.
+///
+/// `None` where variables were filled in, or several instructions say the same.
+pub(super) fn of_history(dockerfile: &Dockerfile, created_by: &str) -> Option<usize> {
+    let created_by = created_by.strip_suffix("# buildkit").unwrap_or(created_by);
+    let created_by = words(created_by);
+    let is_it = |instruction: &&Instruction| {
+        let Instruction { keyword, arguments, .. } = instruction;
+        let arguments: Vec<String> = arguments.iter().flat_map(|argument| words(argument)).collect();
+        // In between are build arguments and the shell.
+        is_step(keyword) && created_by.first() == Some(keyword) && created_by[1..].ends_with(&arguments)
+    };
+    let mut found = dockerfile.instructions().iter().filter(is_it);
+    let line = found.next()?.first_line;
+    found.next().is_none().then_some(line)
+}
+
 fn is_step(keyword: &str) -> bool {
     matches!(keyword, "ADD" | "COPY" | "RUN" | "WORKDIR")
 }
@@ -159,6 +176,22 @@ COPY b /
             ("[2/5] RUN make --jobs 4", None),
         ] {
             assert_eq!(line(Some(step), "exit code: 1"), expected, "{step}");
+        }
+    }
+
+    #[test]
+    fn the_line_that_made_a_layer_is_found_by_the_history_of_the_image() {
+        let dockerfile = Dockerfile::parse(DOCKERFILE.as_bytes(), &BTreeMap::new(), None).unwrap();
+        for (created_by, expected) in [
+            ("COPY b / # buildkit", Some(12)),
+            ("RUN /bin/sh -c make     --jobs 4 # buildkit", Some(6)),
+            ("RUN |1 A=b /bin/sh -c echo $NAME # buildkit", Some(8)),
+            ("WORKDIR /src", Some(4)),
+            ("COPY c / # buildkit", None),
+            ("/bin/sh -c #(nop) ADD file:1 in / ", None),
+            ("", None),
+        ] {
+            assert_eq!(of_history(&dockerfile, created_by), expected, "{created_by}");
         }
     }
 

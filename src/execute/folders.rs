@@ -153,6 +153,7 @@ impl<'t> FolderImages<'t> {
             cache_from: Vec::new(),
             inline_cache: false,
             pull: false,
+            no_cache: false,
             logins: Logins::none(),
         }
     }

@@ -36,6 +36,7 @@ mod steps;
 mod subject;
 mod timings;
 mod triggers;
+mod twice;
 mod untrusted;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,6 +59,7 @@ pub use record::{Recording, RecordingError, record};
 pub use report::{BuildReport, DockerfileLine, Event, Failure, LostBuilder, Outcome, ProjectReport};
 pub use schedule::{Durations, urgencies};
 pub use shard::{CLAIM_LEASE, Shard};
+pub use twice::{Comparison, DifferentImage, TwiceReport};
 pub use untrusted::UntrustedRun;
 
 use error::ExecuteError;

@@ -226,6 +226,7 @@ impl<'p> TaskBuilder<'p> {
             pull: pull
                 && !has_folders
                 && (!stays_in_engine || variants.iter().all(|variant| variant.parents.is_empty())),
+            no_cache: false,
             logins: self.logins.clone(),
         };
         let request = if is_untrusted { untrusted::without_privileges(request) } else { request };

@@ -34,30 +34,7 @@ impl<'b> ProjectBuild<'b, '_> {
         named: &Tags,
         seats: Vec<Seat<'_>>,
     ) -> Result<Outcome, ExecuteError> {
-        let mut builders = Builders::new();
-        let of_variants = match &self.task.backend {
-            Backend::Engine(engine) => {
-                let builder = EngineBuilder { engine: &**engine };
-                let mut of_variants = Vec::new();
-                for variant in &self.task.variants {
-                    let store = FolderStore::Engine(&**engine);
-                    of_variants.push(self.publish_variant(&builder, store, variant).await?);
-                }
-                of_variants
-            }
-            Backend::Builders(_) => {
-                let registry = self.executor.registry;
-                let publish = async |(seat, variant): (Seat<'_>, &'b TaskVariant)| {
-                    let store = FolderStore::Registry { builder: &seat, registry };
-                    let published = self.publish_variant(&seat, store, variant).await?;
-                    Ok::<_, ExecuteError>((published, seat.made_by()))
-                };
-                let all = try_join_all(seats.into_iter().zip(&self.task.variants).map(publish)).await?;
-                let (published, made_by): (Vec<_>, Vec<_>) = all.into_iter().unzip();
-                builders.extend(made_by.into_iter().flatten());
-                published
-            }
-        };
+        let (of_variants, builders) = self.publish_variants(seats).await?;
         let (mut stages, mut images) = (Vec::<(&StageName, Images<'_>)>::new(), Vec::new());
         let mut counts = Vec::new();
         for PublishedVariant { variant, image, stages: of_variant, count } in of_variants {
@@ -84,6 +61,44 @@ impl<'b> ProjectBuild<'b, '_> {
             .collect();
         self.tag(&digest, &tags).await?;
         Ok(self.built(digest, counts.into_iter().sum(), builders))
+    }
+
+    /// Builds and pushes the images of all platforms, and gives them no name.
+    pub(super) async fn push_without_a_tag(&self, seats: Vec<Seat<'_>>) -> Result<Outcome, ExecuteError> {
+        let (of_variants, builders) = self.publish_variants(seats).await?;
+        let counts = of_variants.iter().map(|published| published.count).sum();
+        let images = of_variants.into_iter().map(|published| (published.variant, published.image));
+        let digest = self.index(images.collect()).await?;
+        Ok(self.built(digest, counts, builders))
+    }
+
+    /// Builds and pushes stages and images of all platforms; tells which builders made them.
+    async fn publish_variants(
+        &self,
+        seats: Vec<Seat<'_>>,
+    ) -> Result<(Vec<PublishedVariant<'b>>, Builders), ExecuteError> {
+        match &self.task.backend {
+            Backend::Engine(engine) => {
+                let builder = EngineBuilder { engine: &**engine };
+                let mut of_variants = Vec::new();
+                for variant in &self.task.variants {
+                    let store = FolderStore::Engine(&**engine);
+                    of_variants.push(self.publish_variant(&builder, store, variant).await?);
+                }
+                Ok((of_variants, Builders::new()))
+            }
+            Backend::Builders(_) => {
+                let registry = self.executor.registry;
+                let publish = async |(seat, variant): (Seat<'_>, &'b TaskVariant)| {
+                    let store = FolderStore::Registry { builder: &seat, registry };
+                    let published = self.publish_variant(&seat, store, variant).await?;
+                    Ok::<_, ExecuteError>((published, seat.made_by()))
+                };
+                let all = try_join_all(seats.into_iter().zip(&self.task.variants).map(publish)).await?;
+                let (published, made_by): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+                Ok((published, made_by.into_iter().flatten().collect()))
+            }
+        }
     }
 
     /// Builds and pushes the stages and the image of one platform.

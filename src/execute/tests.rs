@@ -330,6 +330,7 @@ fn task(recorder: Arc<Recorder>, project: &ProjectName, needs: &[ProjectName]) -
             cache_from: Vec::new(),
             inline_cache: true,
             pull: false,
+            no_cache: false,
             logins: Logins::none(),
         },
         has_written_inputs: true,

@@ -137,6 +137,7 @@ mod tests {
             cache_from: Vec::new(),
             inline_cache: false,
             pull: false,
+            no_cache: false,
             logins: Logins::none(),
         };
 

@@ -179,7 +179,7 @@ impl Transport {
         }
     }
 
-    fn uploads_url(&self, blob: &ImageRef) -> Url {
+    pub(super) fn uploads_url(&self, blob: &ImageRef) -> Url {
         self.url(&format!("/v2/{}/blobs/uploads/", blob.repository))
     }
 
@@ -230,7 +230,11 @@ async fn not_found(blob: &ImageRef, reply: Reply) -> Result<RegistryError, Regis
     })
 }
 
-fn upload_location(blob: &ImageRef, asked: &Url, headers: &HeaderMap) -> Result<Url, RegistryError> {
+pub(super) fn upload_location(
+    blob: &ImageRef,
+    asked: &Url,
+    headers: &HeaderMap,
+) -> Result<Url, RegistryError> {
     let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
     location
         .and_then(|location| asked.join(location).ok())

@@ -258,7 +258,7 @@ impl Transport {
         }
     }
 
-    fn manifest_url(&self, image: &ImageRef) -> Url {
+    pub(super) fn manifest_url(&self, image: &ImageRef) -> Url {
         let reference = match (&image.digest, &image.tag) {
             (Some(digest), _) => digest.to_string(),
             (None, Some(tag)) => tag.to_string(),

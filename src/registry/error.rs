@@ -79,6 +79,11 @@ pub enum RegistryError {
     /// Such as "create the repository `api`".
     #[error("cannot {doing}")]
     Aws { doing: String, source: AwsError },
+    /// It was fetched whole, and is not what its type says.
+    #[error("`{image}`: a layer cannot be read")]
+    BrokenLayer { image: Box<ImageRef>, source: std::io::Error },
+    #[error("cannot keep a layer in a temporary file")]
+    TemporaryFile(#[source] std::io::Error),
     /// The program has none of what talks to ECR.
     #[error("this `chinampa` was built without the feature `ecr`, so it can't use the registry `{registry}`")]
     NotBuiltIn { registry: String },
@@ -126,6 +131,8 @@ impl RegistryError {
             | Self::NotStored { .. }
             | Self::UnsafeRealm { .. }
             | Self::Host { .. }
+            | Self::BrokenLayer { .. }
+            | Self::TemporaryFile(_)
             | Self::Engine { .. } => ErrorKind::Environment,
             Self::NotARegistry { .. } | Self::NotBuiltIn { .. } | Self::Name(_) => ErrorKind::Input,
             Self::Credentials { source, .. } => source.kind(),
@@ -179,6 +186,8 @@ impl RegistryError {
             | Self::NotStored { .. }
             | Self::NotARegistry { .. }
             | Self::Host { .. }
+            | Self::BrokenLayer { .. }
+            | Self::TemporaryFile(_)
             | Self::Engine { .. }
             | Self::Name(_) => None,
         }

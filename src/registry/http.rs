@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{RequestBuilder, Response, StatusCode, Url};
+use reqwest::{RequestBuilder, Response, StatusCode, Url, Version};
 
 use super::answer::Answer;
 use super::credentials::UsedLogin;
@@ -31,6 +31,10 @@ impl Reply {
 
     pub(super) fn headers(&self) -> &HeaderMap {
         self.response.headers()
+    }
+
+    pub(super) fn version(&self) -> Version {
+        self.response.version()
     }
 
     pub(super) fn url(&self) -> &Url {

@@ -6,6 +6,7 @@ mod answer;
 mod auth;
 mod authorization;
 mod blobs;
+mod compare;
 mod content;
 pub mod copy;
 mod credentials;
@@ -26,6 +27,7 @@ mod known;
 mod manifest;
 mod oci;
 mod pace;
+mod probe;
 mod put_limiter;
 mod put_rate;
 mod referrers;
@@ -47,6 +49,7 @@ use crate::model::{ImageRef, Login, ManifestDigest, Platform, RepositoryName, Ta
 
 #[cfg(test)]
 pub use answer::Answer;
+pub use compare::{Aspect, FileDifference, ImageDifference, LayerChange, LayerDifference};
 pub use credentials::{CredentialsSource, UsedLogin};
 #[cfg(test)]
 pub use credentials_error::CredentialsError;
@@ -55,6 +58,7 @@ pub use ecr::EcrRegistry;
 pub use engine_store::EngineStore;
 pub use error::RegistryError;
 pub use oci::OciRegistry;
+pub use probe::{Capability, Finding, ProbeReport};
 pub use put_limiter::Throttling;
 pub use resolve::{Named, ResolvedImage};
 pub use transport::RetryPolicy;

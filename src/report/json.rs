@@ -5,8 +5,9 @@ use serde::ser::{SerializeMap as _, Serializer};
 
 use super::Digests;
 use super::replaced::{self, ReplacedReference};
+use super::twice::ComparisonJson;
 use crate::engine::Progress;
-use crate::execute::{BuildReport, Event, Failure, LostBuilder, Outcome};
+use crate::execute::{BuildReport, Event, Failure, LostBuilder, Outcome, TwiceReport};
 use crate::inputs::{LockedChange, ParentChange};
 use crate::model::{ImageRef, InputDigest, ProjectName};
 use crate::observe::{Base, Reason};
@@ -95,6 +96,8 @@ pub struct BuildJson<'p> {
     inline_cache_fault: Option<String>,
     lost_builders: Vec<LostBuilderJson<'p>>,
     record: Option<&'p ImageRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    twice: Option<Vec<ComparisonJson<'p>>>,
 }
 
 /// A builder that is not used any more.
@@ -201,6 +204,7 @@ impl<'p> BuildJson<'p> {
         workspace: &'p Workspace,
         report: &'p BuildReport,
         record: Option<&'p ImageRef>,
+        twice: Option<&'p TwiceReport>,
     ) -> Self {
         let result = |name: &ProjectName| {
             let project = report.projects.get(name)?;
@@ -260,6 +264,7 @@ impl<'p> BuildJson<'p> {
             inline_cache_fault: report.inline_cache_fault.as_ref().map(ToString::to_string),
             lost_builders: report.lost_builders.iter().map(LostBuilderJson::new).collect(),
             record,
+            twice: twice.map(ComparisonJson::all),
         }
     }
 }

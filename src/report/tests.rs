@@ -17,6 +17,7 @@ use super::lint::LintJson;
 use super::lock::{LockJson, LockedJson};
 use super::next_deployment::{NextDeployment, Preview};
 use super::prune::{DeployRemovals, LocalRemovals, PruneJson, Pruned};
+use super::registry_probe::ProbeJson;
 use super::runs::{LogsJson, ReportJson, RunsJson};
 use super::why::Explanation;
 use super::why_not::NearMisses;
@@ -29,7 +30,10 @@ use crate::deploy::{
 };
 use crate::dockerfile::Dockerfile;
 use crate::engine::{InlineCacheFault, Leftover, LeftoverKind, Progress};
-use crate::execute::{BuildReport, DockerfileLine, Event, Failure, LostBuilder, Outcome, ProjectReport};
+use crate::execute::{
+    BuildReport, Comparison, DifferentImage, DockerfileLine, Event, Failure, LostBuilder, Outcome,
+    ProjectReport, TwiceReport,
+};
 use crate::graph::ProjectGraph;
 use crate::inputs::{ListedInput, LockedChange, ParentChange};
 use crate::lease::Claim;
@@ -48,8 +52,11 @@ use crate::record::{
     AppliedSettings, BuildRecord, DeployedProject, DeployedRecord, DeploymentOutcome, InProgress, JobRecord,
     PastDeployment, ProjectState, RecordedImage,
 };
-use crate::registry::RepositoryChange;
 use crate::registry::copy::Copied;
+use crate::registry::{
+    Aspect, Capability, FileDifference, Finding, ImageDifference, LayerChange, LayerDifference, ProbeReport,
+    RepositoryChange,
+};
 use crate::runs::{Kept, Run};
 use crate::simulate::{LeftOut, LineCost, ProjectCost, Simulation};
 use crate::workspace::{InputRules, ParentImage, Project, Variant, Workspace};
@@ -203,7 +210,17 @@ fn diagnoses() -> Vec<Value> {
     let error = crate::registry::RegistryError::Name("A".parse::<ImageRef>().unwrap_err());
     let error = crate::error::Error::Read { path: "a".into(), source: std::io::Error::other(error) };
     let checks = [Check::warning("git", "shallow").fix("fetch"), Check::of_error("engine", &error, None)];
-    vec![value(DoctorJson::new(&checks)), value(DoctorJson::new(&[]))]
+    let findings = vec![
+        (Capability::Read, Finding::Yes),
+        (Capability::Mount, Finding::No { why: "status 405".to_owned() }),
+        (Capability::Delete, Finding::Unknown { why: "status 403".to_owned() }),
+    ];
+    let probed = ProbeReport { findings, left: vec![image()] };
+    vec![
+        value(DoctorJson::new(&checks)),
+        value(DoctorJson::new(&[])),
+        value(ProbeJson::new("r.example/probe", &probed)),
+    ]
 }
 
 /// One that deletes an image and a record.
@@ -464,9 +481,47 @@ fn plans() -> Vec<Value> {
     vec![
         value(PlanJson::of_plan(&plan, &workspace)),
         value(PlanJson::of_impact(&offline, None)),
-        value(BuildJson::new(&plan, &workspace, &report, Some(&image()))),
-        value(BuildJson::new(&without_base, &workspace, &without_fault, None)),
+        value(BuildJson::new(&plan, &workspace, &report, Some(&image()), Some(&twice()))),
+        value(BuildJson::new(&without_base, &workspace, &without_fault, None, None)),
     ]
+}
+
+/// One project with every kind of difference, one that is equal, and one that failed.
+fn twice() -> TwiceReport {
+    let name = |name: &str| -> ProjectName { name.parse().unwrap() };
+    let file = FileDifference { path: "etc/a".to_owned(), aspects: [Aspect::Content, Aspect::Time].into() };
+    let layer = |number, created_by, change| LayerDifference { number, created_by, change };
+    let difference = ImageDifference {
+        platform: Some("linux/amd64".to_owned()),
+        fields: vec!["created".to_owned()],
+        layer_counts: Some((3, 4)),
+        layers: vec![
+            layer(1, Some("RUN a".to_owned()), LayerChange::Files { files: vec![file], more: 1 }),
+            layer(2, None, LayerChange::Order),
+        ],
+    };
+    let at = DockerfileLine { file: path("api/Dockerfile"), line: 2 };
+    let other = ImageDifference { platform: None, layer_counts: None, ..difference.clone() };
+    let images = vec![
+        DifferentImage { difference, lines: vec![Some(at), None] },
+        DifferentImage { difference: other, lines: vec![None, None] },
+    ];
+    let failure = Failure {
+        causes: vec!["cannot compare the images".to_owned()],
+        step: None,
+        message: None,
+        at: None,
+        exit_code: None,
+        log_tail: Vec::new(),
+        hint: None,
+        kind: ErrorKind::Failed,
+    };
+    let projects = [
+        (name("different"), Comparison::Different { first: digest(), second: digest(), images }),
+        (name("equal"), Comparison::Equal { digest: digest() }),
+        (name("failed"), Comparison::Failed(failure)),
+    ];
+    TwiceReport { projects: projects.into(), is_interrupted: false }
 }
 
 fn whys() -> Vec<Value> {

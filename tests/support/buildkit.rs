@@ -38,7 +38,12 @@ pub(crate) struct BuildKitBridge {
 
 impl BuildKitBridge {
     pub(crate) fn new(engine: BedEngine) -> Self {
-        Self::with(engine, None)
+        Self::with(&engine.socket(), None)
+    }
+
+    /// To the engine that listens there, as `DOCKER_HOST` says it.
+    pub(crate) fn to(host: &str) -> Self {
+        Self::with(host, None)
     }
 
     /// The same behind TLS that asks for a client certificate of the bed's authority.
@@ -57,7 +62,7 @@ impl BuildKitBridge {
             .with_single_cert(certificates("server-cert.pem"), key)
             .unwrap();
         config.alpn_protocols = vec![b"h2".to_vec()];
-        Self::with(engine, Some(TlsAcceptor::from(Arc::new(config))))
+        Self::with(&engine.socket(), Some(TlsAcceptor::from(Arc::new(config))))
     }
 
     /// What a client of the TLS needs, as settings of a builder.
@@ -66,8 +71,8 @@ impl BuildKitBridge {
         format!("ca={folder}/ca.pem;cert={folder}/cert.pem;key={folder}/key.pem")
     }
 
-    fn with(engine: BedEngine, tls: Option<TlsAcceptor>) -> Self {
-        let socket = engine.socket().strip_prefix("unix://").unwrap().to_owned();
+    fn with(host: &str, tls: Option<TlsAcceptor>) -> Self {
+        let socket = host.strip_prefix("unix://").unwrap().to_owned();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         // In a thread of its own: the test may be in a runtime, which can't wait.

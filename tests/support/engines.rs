@@ -132,7 +132,8 @@ macro_rules! on_each_engine {
 
 pub(crate) use on_each_engine;
 
-/// An engine of a test's own, which may die: the machine's `dockerd` with a store of its own. It is removed at the end.
+/// An engine of a test's own, which may die, with a store of its own: 5 to 7 are the machine's `dockerd`, 8 and 9 the current one with
+/// the containerd image store. It is removed at the end.
 #[derive(Debug)]
 pub(crate) struct OwnEngine {
     number: &'static str,

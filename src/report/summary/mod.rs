@@ -60,17 +60,17 @@ pub struct Layout {
 
 impl Layout {
     /// A row that begins with an outcome.
-    fn row(role: Role, label: &str) -> StyledLine {
+    pub(super) fn row(role: Role, label: &str) -> StyledLine {
         StyledLine::new().text(role, &format!("{label:<LABEL_COLUMNS$} "))
     }
 
     /// A line that belongs to the row above.
-    fn continued() -> StyledLine {
+    pub(super) fn continued() -> StyledLine {
         StyledLine::new().plain(&" ".repeat(LABEL_COLUMNS + 1))
     }
 
     /// A line that is cut where the terminal ends, unless everything is wanted.
-    fn cut(self, line: StyledLine) -> StyledLine {
+    pub(super) fn cut(self, line: StyledLine) -> StyledLine {
         match (self.detail, self.columns) {
             (Detail::Brief, Some(columns)) => line.fit(columns),
             _ => line,

@@ -120,6 +120,7 @@ pub(crate) fn request(dockerfile: &str, mut files: Vec<ContextFile>) -> BuildReq
         cache_from: Vec::new(),
         inline_cache: false,
         pull: false,
+        no_cache: false,
         logins: Logins::none(),
     }
 }

@@ -278,9 +278,14 @@ fn the_documented_vectors_are_what_the_documented_format_and_the_library_give() 
 
     let usual = digests(&documented(&[], "1234567890123456789012345678901234567890"));
     let of_sha256 = digests(&documented(&["--object-format=sha256"], &"1".repeat(64)));
+    let with_lock = documented(&[], "1234567890123456789012345678901234567890");
+    with_lock.write("projects.lock", documentation("toml").remove(1));
+    with_lock.git(["add", "projects.lock"]);
+    with_lock.git(["commit", "-qm", "locked"]);
+    let locked = digests(&with_lock);
 
     let names = ["lib", "api", "site", "model", "tool"].map(|name| (name, &usual));
-    let names = names.into_iter().chain([("lib", &of_sha256)]).collect::<Vec<_>>();
+    let names = names.into_iter().chain([("lib", &of_sha256), ("api", &locked)]).collect::<Vec<_>>();
     assert_eq!(vectors.len(), names.len());
     for (vector, (name, digests)) in vectors.iter().zip(names) {
         let (records, digest) = vector.trim_end().rsplit_once('\n').unwrap();

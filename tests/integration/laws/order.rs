@@ -93,6 +93,7 @@ impl Case {
                 cache_from: Vec::new(),
                 inline_cache: true,
                 pull: false,
+                no_cache: false,
                 logins: Logins::none(),
             },
             has_written_inputs: true,
