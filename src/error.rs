@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::attest::{AttestError, InvalidTool};
 use crate::buildkit::BuildKitError;
 use crate::config::InvalidBuilder;
 use crate::continuation::ContinueError;
@@ -131,6 +132,14 @@ pub enum Error {
     NoLogin { host: Host, variable: String },
     #[error("cannot use `CHINAMPA_BUILDERS`")]
     Builders(#[source] InvalidBuilder),
+    #[error("cannot use `{variable}`")]
+    Tool {
+        variable: &'static str,
+        #[source]
+        source: InvalidTool,
+    },
+    #[error(transparent)]
+    Attest(#[from] AttestError),
     #[error(transparent)]
     BuildKit(#[from] BuildKitError),
     #[error("none of the builders answers: {}", .reasons.join("; "))]
@@ -217,6 +226,7 @@ impl Error {
             Self::Continue(error) => error.kind(),
             Self::Once(error) => error.kind(),
             Self::BuildKit(error) => error.kind(),
+            Self::Attest(error) => error.kind(),
             Self::Pattern { .. }
             | Self::Image(_)
             | Self::UnknownProject { .. }
@@ -242,6 +252,7 @@ impl Error {
             | Self::NoLogin { .. }
             | Self::AwsRegion(_)
             | Self::Builders(_)
+            | Self::Tool { .. }
             | Self::NoContinuationKey
             | Self::NothingToCheck
             | Self::ImageDetail { .. }
@@ -297,6 +308,7 @@ impl Error {
             Self::Continue(error) => error.hint(),
             Self::Once(error) => error.hint(),
             Self::BuildKit(error) => error.hint(),
+            Self::Attest(error) => error.hint(),
             Self::NoBuilder { .. } => Some("`chinampa doctor` checks every builder".to_owned()),
             Self::NoContinuationKey => {
                 Some("CircleCI sets it in the jobs of a configuration with `setup: true`".to_owned())
@@ -350,6 +362,7 @@ impl Error {
             | Self::AllowedHosts(_)
             | Self::AwsRegion(_)
             | Self::Builders(_)
+            | Self::Tool { .. }
             | Self::Start(_)
             | Self::Answer(_) => None,
         }

@@ -10,6 +10,7 @@
 //! writes to standard output and standard error. Imports go towards `model` only; `tests/layers`
 //! holds the table.
 
+mod attest;
 mod aws;
 mod buildkit;
 mod ci;
@@ -41,6 +42,7 @@ mod permissions;
 mod pins;
 mod pipeline;
 mod plan;
+mod program;
 mod prune;
 mod record;
 mod registry;
@@ -150,9 +152,10 @@ pub mod internals {
 
     pub mod model {
         pub use crate::model::{
-            BranchName, Change, ChangeKind, ChangedEntry, CommitId, Credentials, ErrorKind, FileMode,
-            Fingerprint, Fingerprinter, Host, ImageRef, InputDigest, Login, ManifestDigest, ObjectFormat,
-            ObjectId, Platform, ProjectName, RepoPath, RepositoryName, Secret, Tag, TaggedImage, Timestamp,
+            AttestationKind, BranchName, Change, ChangeKind, ChangedEntry, CommitId, Credentials, ErrorKind,
+            FileMode, Fingerprint, Fingerprinter, Host, ImageRef, InputDigest, Login, ManifestDigest,
+            ObjectFormat, ObjectId, Platform, ProjectName, RepoPath, RepositoryName, Secret, Tag,
+            TaggedImage, Timestamp,
         };
     }
 
@@ -187,8 +190,8 @@ pub mod internals {
 
     pub mod registry {
         pub use crate::registry::{
-            CredentialsSource, EngineStore, OciRegistry, Registry, RegistryError, RepositoryChange,
-            RetryPolicy, Storage, UsedLogin,
+            Attestation, AttestationDocument, CredentialsSource, EngineStore, OciRegistry, Registry,
+            RegistryError, RepositoryChange, RetryPolicy, Storage, UsedLogin,
         };
 
         pub mod copy {

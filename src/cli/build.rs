@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::attestations::{self, AttestArguments};
 use super::build_context::{BuildContext, BuilderLimits, Schedule, processors};
 use super::repository_context::{RepositoryContext, Uncommitted};
 use super::run_files::RunFiles;
@@ -68,6 +69,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE", conflicts_with = "local")]
     imagedetail: Option<PathBuf>,
     #[command(flatten)]
+    attest: AttestArguments,
+    #[command(flatten)]
     files: RunFiles,
 }
 
@@ -112,6 +115,7 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         if arguments.twice {
             context.check_comparable(cache)?;
         }
+        let attestor = arguments.attest.attestor(command, &repo, cache)?;
         let plan = plan::make(&workspace.graph, &observed, workspace.settings.strategy, &force);
         let untracked = untracked::find(command, &repo, &snapshot, &workspace, &selected)?;
         if arguments.dry_run {
@@ -145,9 +149,18 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         if let Some(shard) = &mut shard {
             shard.join().await?;
         }
-        let schedule = Schedule { parallelism, fail_fast: arguments.fail_fast, shard: shard.as_ref() };
+        let attestor = attestor.as_ref();
+        let fail_fast = arguments.fail_fast;
+        let schedule = Schedule { parallelism, fail_fast, shard: shard.as_ref(), attestor };
         let execution = context.execute(cache, &jobs, schedule, &mut durations, &recorder, &orderly);
         let mut report = execution.await;
+        if let Some(attestor) = attestor {
+            let attesting = execute::attest_reused(attestor, cache, parallelism, &mut report);
+            match orderly.unless_requested(attesting).await {
+                Some(without) => attestations::say_what_is_missing(command, &without),
+                None => report.is_interrupted = true,
+            }
+        }
         // What was built is there, whether that can be recorded or not: it is reported first.
         let recording = context.record(cache, &plan, &report, &observed.records, &durations.durations);
         let recorded = orderly.unless_requested(recording).await;

@@ -13,6 +13,7 @@ use super::progress::Display;
 use super::repository_context::RepositoryContext;
 use super::signals::Signals;
 use super::{CommandContext, builders, ensure_terraform, registries};
+use crate::attest::Attestor;
 use crate::ci::{Branch, Trust};
 use crate::config::{RegistryKind, SecretSource};
 use crate::deploy::{self, Validated, Validation};
@@ -60,6 +61,8 @@ pub(super) struct Schedule<'s> {
     pub(super) fail_fast: bool,
     /// What other jobs share the builds.
     pub(super) shard: Option<&'s Shard<'s>>,
+    /// What is said of the images.
+    pub(super) attestor: Option<&'s Attestor>,
 }
 
 impl<'c> BuildContext<'c> {
@@ -214,6 +217,7 @@ impl<'c> BuildContext<'c> {
             durations: &durations_before,
             last_builders: &durations.builders,
             shard: schedule.shard,
+            attestor: schedule.attestor,
             on_event: &|event| {
                 recorder.on_event(&event);
                 display.on_event(&event);
@@ -267,6 +271,7 @@ impl<'c> BuildContext<'c> {
             fail_fast: schedule.fail_fast,
             durations,
             last_builders: &BTreeMap::new(),
+            attestor: None,
             shard: None,
             on_event: &|event| display.on_event(&event),
         };

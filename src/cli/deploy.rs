@@ -4,6 +4,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::CommandContext;
+use super::attestations;
 use super::deploy_progress::DeployDisplay;
 use super::deployment::DeployContext;
 use super::repository_context::{RepositoryContext, Uncommitted};
@@ -56,6 +57,7 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         apply: if arguments.apply_all { Apply::All } else { Apply::Changed },
     })?;
     let is_dry_run = arguments.dry_run || repo.directives(&context.workspace)?.dry_deploy;
+    let verifier = attestations::verifier(command)?;
     let lock = context.lock_request(&request, arguments.wait)?;
     let display = DeployDisplay::new(output, is_dry_run);
     let on_event = |event| display.on_event(&event);
@@ -63,7 +65,9 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         let registries = context.registries(&request.environment).await?;
         let operations = context.operations(&registries, &request, &on_event)?;
         let (cache, target) = (&*registries.cache, &*registries.target);
-        let endpoints = Endpoints { cache, target, operations: &operations, relation: &context.relation() };
+        let relation = &context.relation();
+        let verifier = verifier.as_ref();
+        let endpoints = Endpoints { cache, target, operations: &operations, relation, verifier };
         let orderly = signals.orderly().map_err(Error::Start)?;
         if is_dry_run {
             let plan = deploy::dry_run(&request, endpoints, orderly.requested(), |plan| {

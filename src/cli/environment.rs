@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::attest::{Purpose, Tool};
 use crate::aws::{AllowedHosts, CredentialProviders};
 use crate::ci::{CiContext, CiEnvironment, Trust};
 use crate::deploy::DEFAULT_LEASE;
@@ -211,6 +212,65 @@ impl Environment {
     /// What commands that are run for a project get of the environment in any case.
     pub(super) fn of_commands(&self) -> Vec<(OsString, OsString)> {
         ["PATH", "HOME"].iter().filter_map(|name| Some(((*name).into(), env::var_os(name)?))).collect()
+    }
+
+    /// The program for a purpose, as its variable names it.
+    ///
+    /// # Errors
+    /// [`Error::Tool`] when it names none.
+    pub(super) fn program(&self, purpose: Purpose) -> Result<Tool, Error> {
+        let variable = purpose.variable();
+        let text = env::var(variable).unwrap_or_default();
+        Tool::parse(purpose, &text).map_err(|source| Error::Tool { variable, source })
+    }
+
+    /// Whether a variable names a program for a purpose.
+    pub(super) fn names_program(&self, purpose: Purpose) -> bool {
+        env::var(purpose.variable()).is_ok_and(|text| !text.trim().is_empty())
+    }
+
+    /// Who builds, as provenance names it: `CHINAMPA_BUILDER_ID`.
+    pub(super) fn builder_id(&self) -> Option<String> {
+        env::var("CHINAMPA_BUILDER_ID").ok().filter(|id| !id.trim().is_empty())
+    }
+
+    /// What programs get of the environment that make SBOMs, sign and verify: what they need to be found, to reach registries and services of
+    /// signatures, and what is named after them.
+    pub(super) fn of_attesting_programs(&self) -> Vec<(OsString, OsString)> {
+        const KEPT: &[&str] = &[
+            "PATH",
+            "HOME",
+            "USER",
+            "TMPDIR",
+            "DOCKER_CONFIG",
+            "HTTP_PROXY",
+            "HTTPS_PROXY",
+            "NO_PROXY",
+            "http_proxy",
+            "https_proxy",
+            "no_proxy",
+            "SSL_CERT_FILE",
+            "SSL_CERT_DIR",
+        ];
+        const PREFIXES: &[&str] = &[
+            "ACTIONS_ID_TOKEN_REQUEST_",
+            "AWS_",
+            "AZURE_",
+            "COSIGN_",
+            "GOOGLE_",
+            "NOTATION_",
+            "SIGSTORE_",
+            "SYFT_",
+            "TRIVY_",
+            "TUF_",
+            "VAULT_",
+            "XDG_",
+        ];
+        let is_kept = |name: &OsString| {
+            let name = name.to_string_lossy();
+            KEPT.contains(&&*name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        };
+        env::vars_os().filter(|(name, _)| is_kept(name)).collect()
     }
 
     /// How long a claim to an environment's lock counts without being renewed: `CHINAMPA_LOCK_LEASE`.

@@ -3,6 +3,7 @@
 //! Standard output is the answer, standard error status messages.
 
 mod account_diagnosis;
+mod attestations;
 mod build;
 mod build_context;
 mod build_outputs;

@@ -1,6 +1,7 @@
 use clap::Args;
 
 use super::CommandContext;
+use super::attestations;
 use super::deployment::{self, DeployContext};
 use super::environment_records::EnvironmentRecords;
 use super::repository_context::{RepositoryContext, Uncommitted};
@@ -63,7 +64,9 @@ async fn plan(
     let on_event = |_| {};
     let operations = context.operations(&registries, &request, &on_event)?;
     let (cache, target) = (&*registries.cache, &*registries.target);
-    let endpoints = Endpoints { cache, target, operations: &operations, relation: &context.relation() };
+    let (relation, verifier) = (&context.relation(), attestations::verifier(command)?);
+    let verifier = verifier.as_ref();
+    let endpoints = Endpoints { cache, target, operations: &operations, relation, verifier };
     Ok(deploy::preview(&request, endpoints).await?)
 }
 

@@ -1,5 +1,6 @@
 //! `[environments.*]`: which commits may be deployed where, and with which account, region and role.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -7,8 +8,10 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::ci;
 use super::fields::Item;
+use super::lists;
 use super::overrides::{self, Deploy};
 use super::registry::RegistryConfig;
+use crate::model::AttestationKind;
 
 pub(super) const KEYS: &[&str] = &[
     "branch",
@@ -23,6 +26,7 @@ pub(super) const KEYS: &[&str] = &[
     "prefix",
     "approval",
     "contexts",
+    "require",
 ];
 
 /// Which commits may be deployed to an environment, and where its images are promoted to.
@@ -35,6 +39,8 @@ pub struct EnvironmentConfig {
     pub approval: bool,
     /// Contexts of CircleCI that the job which deploys there gets besides those of `[ci]`.
     pub contexts: Vec<String>,
+    /// What an image must have so that it is deployed there.
+    pub require: BTreeSet<AttestationKind>,
 }
 
 /// Which commits may be deployed to an environment: those that either pattern allows. One is there at least.
@@ -155,7 +161,9 @@ pub(super) fn read(item: Item<'_>, deploy: Deploy<'_>) -> Option<(EnvironmentNam
     let [branch, tag] = [branch, tag].map(|item| item.and_then(|item| item.parse()));
     let registry = overrides::read(&fields, deploy);
     let approval = fields.item("approval").and_then(|item| item.flag()).unwrap_or(false);
+    let require = fields.item("require").map(|item| lists::sorted_once(item, |kind| kind.parse()));
+    let require = require.unwrap_or_default().into_iter().collect();
     let rule = EnvironmentRule { line: item.line(), branch, tag };
     let contexts = fields.item("contexts").map(|item| ci::plain_names(&item)).unwrap_or_default();
-    Some((name?, EnvironmentConfig { rule, registry, approval, contexts }))
+    Some((name?, EnvironmentConfig { rule, registry, approval, contexts, require }))
 }

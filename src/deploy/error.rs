@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::gate::GateError;
 use super::{LockError, ServiceError, TerraformError};
+use crate::attest::AttestError;
 use crate::config::{EnvironmentName, InvalidEnvironmentName};
 use crate::git::GitError;
 use crate::model::{ErrorKind, InvalidImageRef, ProjectName};
@@ -25,6 +26,8 @@ pub enum DeployError {
     NothingDeployed { environment: EnvironmentName },
     #[error(transparent)]
     Gate(#[from] GateError),
+    #[error(transparent)]
+    Attest(#[from] AttestError),
     #[error(transparent)]
     Lock(#[from] LockError),
     #[error(transparent)]
@@ -73,6 +76,7 @@ impl DeployError {
             | Self::NothingDeployed { .. }
             | Self::Name(_) => ErrorKind::Input,
             Self::Gate(error) => error.kind(),
+            Self::Attest(error) => error.kind(),
             Self::Lock(error) => error.kind(),
             Self::Terraform(error) => error.kind(),
             Self::Plan { source, .. } => source.kind(),
@@ -98,6 +102,7 @@ impl DeployError {
                 Some(format!("there are: {}", known.join(", ")))
             }
             Self::Gate(error) => error.hint(),
+            Self::Attest(error) => error.hint(),
             Self::Lock(error) => error.hint(),
             Self::Git(error) => error.hint(),
             Self::Registry(error) => error.hint(),

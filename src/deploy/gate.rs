@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
+use super::not_attested::{self, NotAttested};
 use crate::config::{EnvironmentName, EnvironmentRule, RefPattern};
 use crate::model::{BranchName, CommitId, ErrorKind, InputDigest, ProjectName};
 use crate::record::{BuildRecord, RecordedImage};
@@ -70,6 +71,8 @@ pub enum GateError {
     HistoryCut { environment: EnvironmentName, deployed: CommitId, commit: CommitId },
     #[error("{} was not built completely: there is no image of {}", .commit.short(), names(.missing))]
     NotBuilt { commit: CommitId, missing: BTreeSet<ProjectName> },
+    #[error("`{environment}` requires what images lack: {}", not_attested::listed(.refused))]
+    NotAttested { environment: EnvironmentName, refused: Vec<NotAttested> },
     #[error(
         "`{project}` can't be deployed: there is no {service}, and no Terraform that is applied before creates one"
     )]
@@ -84,6 +87,7 @@ impl GateError {
             | Self::GoesBack { .. }
             | Self::HistoryCut { .. }
             | Self::NotBuilt { .. }
+            | Self::NotAttested { .. }
             | Self::NoService { .. } => ErrorKind::Failed,
         }
     }
@@ -97,6 +101,7 @@ impl GateError {
                 Some("let it be fetched: `--fetch-base`, or `git fetch --unshallow`".to_owned())
             }
             Self::NotBuilt { .. } => Some("`chinampa build` of that commit says why".to_owned()),
+            Self::NotAttested { refused, .. } => Some(not_attested::attesting_build(refused)),
             Self::NoService { .. } => Some(
                 "create it, or let the project's Terraform do so; `--apply-all` applies Terraform that \
                  did not change"

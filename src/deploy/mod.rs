@@ -13,13 +13,14 @@ mod links;
 mod live;
 mod lock;
 mod lock_error;
+mod not_attested;
 mod observe;
 mod observed;
 mod operations;
 mod plan;
-mod program;
 mod reason;
 mod request;
+mod requirements;
 mod result;
 mod run;
 mod service_fingerprint;
@@ -49,8 +50,6 @@ pub use operations::Operations;
 #[cfg(test)]
 pub use plan::ImageChange;
 pub use plan::{DeployPlan, ProjectDeployment, ServiceWork, TerraformWork};
-#[cfg(test)]
-pub use program::ProgramError;
 #[cfg(test)]
 pub use reason::{ApplyReason, RestartReason};
 pub use request::{Apply, BuiltProject, DeployChoice, DeployRequest, ProjectRequest, deploy_tag, target};

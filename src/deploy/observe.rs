@@ -9,7 +9,8 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use super::gate::Relation;
 use super::observed::{Observed, StoredRecord};
 use super::operations::Operations;
-use super::{DeployError, DeployRequest, Deployment, ServiceState, gate};
+use super::{DeployError, DeployRequest, Deployment, ServiceState, gate, requirements};
+use crate::attest::Verifier;
 use crate::config::EnvironmentName;
 use crate::git::GitError;
 use crate::model::{CommitId, ProjectName, RepositoryName, Tag};
@@ -29,6 +30,8 @@ pub struct Endpoints<'e> {
     pub target: &'e dyn Registry,
     pub operations: &'e dyn Operations,
     pub relation: &'e RelationOf<'e>,
+    /// What says whether signatures are those that they should be; without it, what is required must be there.
+    pub verifier: Option<&'e Verifier>,
 }
 
 impl std::fmt::Debug for Endpoints<'_> {
@@ -47,6 +50,8 @@ pub async fn observe(request: &DeployRequest, endpoints: Endpoints<'_>) -> Resul
     let (images, deployed) =
         join(images(request, endpoints.cache), deployed(request, endpoints.target)).await;
     let (images, deployed) = (images?, deployed?);
+    let digest_of = |project: &ProjectName| images.get(project).map(|image| image.image);
+    requirements::check(request, endpoints, digest_of).await?;
     let mut relations = BTreeMap::new();
     for commit in deployed.iter().flat_map(|stored| stored.record.commits()) {
         relations.insert(commit, (endpoints.relation)(commit, request.commit())?);

@@ -6,7 +6,7 @@ use super::gate::{Candidate, Rollback};
 use super::{DeployError, TerraformRoot, terraform_folders};
 use crate::config::{EnvironmentName, EnvironmentRule, RegistryConfig, ServiceConfig, WorkspaceName};
 use crate::git::Snapshot;
-use crate::model::{CommitId, InputDigest, ProjectName, RepositoryName, Tag};
+use crate::model::{AttestationKind, CommitId, InputDigest, ProjectName, RepositoryName, Tag};
 use crate::workspace::Workspace;
 
 /// A commit that is to be deployed to an environment.
@@ -26,6 +26,8 @@ pub struct DeployRequest {
     pub projects: Vec<ProjectRequest>,
     pub rollback: Rollback,
     pub apply: Apply,
+    /// What each image must have.
+    pub required: BTreeSet<AttestationKind>,
 }
 
 /// A project that must have its image.
@@ -131,6 +133,11 @@ impl DeployRequest {
             projects,
             rollback: choice.rollback,
             apply: choice.apply,
+            required: workspace
+                .environments
+                .get(choice.environment)
+                .map(|config| config.require.clone())
+                .unwrap_or_default(),
         })
     }
 

@@ -6,13 +6,13 @@ use tokio::process::Command;
 
 use super::AwsScope;
 use super::checkout::Checkout;
-use super::program::{self, Stop};
 use super::terraform_error::TerraformError;
 use super::terraform_event::{OnTerraformEvent, TerraformEvent, TerraformStep};
 use super::terraform_root::TerraformRoot;
 use crate::aws::{AwsError, CredentialProviders, CredentialVariables};
 use crate::interruption::Interruption;
 use crate::model::{AwsIdentity, RepoPath};
+use crate::program::{self, Stop};
 
 /// A Terraform binary to plan and apply with.
 #[derive(Clone, Debug)]

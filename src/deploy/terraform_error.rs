@@ -3,12 +3,12 @@
 use thiserror::Error;
 
 use super::checkout::CheckoutError;
-use super::program::ProgramError;
 use super::terraform_event::TerraformStep;
 use super::terraform_install::InstallError;
 use crate::aws::AwsError;
 use crate::git::GitError;
 use crate::model::{ErrorKind, ProjectName, RepoPath};
+use crate::program::ProgramError;
 
 /// Why Terraform could not do what it was told.
 #[derive(Debug, Error)]

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::program::Line;
 use crate::model::RepoPath;
+use crate::program::Line;
 
 /// What Terraform is told to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
+use crate::attest::{Purpose, Tool};
 use crate::aws::AwsError;
 use crate::config::{AwsSecret, AwsSecretService, BuilderConfig, EnvironmentName};
 use crate::deploy::gate::GateError;
 use crate::deploy::{
-    CheckoutError, LockError, ProgramError, ProjectError, Rejection, ServiceError, TerraformError,
-    TerraformStep,
+    CheckoutError, LockError, ProjectError, Rejection, ServiceError, TerraformError, TerraformStep,
 };
 use crate::docker::{DockerConfigError, DockerHost};
 use crate::dockerfile::DockerfileError;
@@ -27,6 +27,7 @@ use crate::model::{
     BuilderEndpoint, CommitId, ErrorKind, Host, InvalidLogins, ManifestDigest, RepoPath, RepositoryName,
 };
 use crate::pipeline::System;
+use crate::program::ProgramError;
 use crate::registry::{Answer, CredentialsError};
 
 use crate::secrets::SecretError;
@@ -498,6 +499,7 @@ fn each_variant_of_a_deployment_has_its_kind() {
         GateError::HistoryCut { environment: environment(), deployed: commit(), commit: commit() } => Failed,
         GateError::NotBuilt { commit: commit(), missing: BTreeSet::new() } => Failed,
         GateError::NoService { project: project(), service: service() } => Failed,
+        GateError::NotAttested { environment: environment(), refused: Vec::new() } => Failed,
     ]);
     check!("deploy/lock_error.rs", LockError, [
         LockError::Registry { environment: environment(), source: missing() } => Environment,
@@ -509,10 +511,22 @@ fn each_variant_of_a_deployment_has_its_kind() {
         } => Environment,
         LockError::Interrupted => Interrupted,
     ]);
-    check!("deploy/program.rs", ProgramError, [
+    check!("program.rs", ProgramError, [
         start() => Environment,
         ProgramError::Follow { program: "terraform".to_owned(), source: io() } => Environment,
+        ProgramError::TooMuch { program: "syft".to_owned(), limit_bytes: 1 } => Failed,
         failed() => Failed,
+    ]);
+    let sbom = crate::model::AttestationKind::Sbom;
+    check!("attest/error.rs", AttestError, [
+        AttestError::NotARegistry => Input,
+        AttestError::Read { image: image(), source: Box::new(missing()) } => Environment,
+        AttestError::Store { kind: sbom, image: image(), source: Box::new(missing()) } => Environment,
+        AttestError::Login(Box::new(missing())) => Environment,
+        AttestError::LoginFile(io()) => Environment,
+        AttestError::Program { kind: sbom, image: image(), source: Box::new(start()) } => Failed,
+        AttestError::Verify { image: image(), source: Box::new(start()) } => Environment,
+        AttestError::NoSbom { program: "syft".to_owned() } => Failed,
     ]);
     check!("deploy/error.rs", ProjectError, [
         ProjectError::Terraform(step(failed())) => Failed,
@@ -525,6 +539,7 @@ fn each_variant_of_a_deployment_has_its_kind() {
         DeployError::NeverDeployed { project: project() } => Input,
         DeployError::NothingDeployed { environment: environment() } => Input,
         DeployError::Gate(GateError::NotBuilt { commit: commit(), missing: BTreeSet::new() }) => Failed,
+        DeployError::Attest(AttestError::NotARegistry) => Input,
         DeployError::Lock(held()) => Environment,
         DeployError::Lock(LockError::Interrupted) => Interrupted,
         DeployError::Git(no_git()) => Environment,
@@ -646,6 +661,8 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::Registry(missing()) => Environment,
         Error::Engine(EngineError::NoStage) => Input,
         Error::Builders(BuilderConfig::list("x").unwrap_err()) => Input,
+        Error::Tool { variable: "CHINAMPA_SIGN", source: Tool::parse(Purpose::Sign, "").unwrap_err() } => Input,
+        Error::Attest(AttestError::NotARegistry) => Input,
         Error::BuildKit(BuildKitError::NotEncrypted { endpoint: "tcp://a:1".parse().unwrap() }) => Input,
         Error::NoBuilder { reasons: Vec::new() } => Environment,
         Error::Docker(DockerError::Unexpected { about: "itself", source: "no".into() }) => Environment,

@@ -1,6 +1,7 @@
 //! Builds one project: its stages, its image, and then its tags.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use super::Executor;
 use super::error::{ExecuteError, MAX_BUILDS};
@@ -25,7 +26,7 @@ pub(super) async fn build(
     needs: &BTreeMap<ProjectName, Needed>,
     seats: Vec<Seat<'_>>,
 ) -> Result<Outcome, ExecuteError> {
-    let build = ProjectBuild { executor, project, task, needs };
+    let build = ProjectBuild { executor, project, task, needs, started: SystemTime::now() };
     let tags = match &task.destination {
         Destination::Shared(tags) => tags,
         Destination::Local(_) => return build.keep_local().await,
@@ -60,7 +61,7 @@ pub(super) async fn build_again(
     seats: Vec<Seat<'_>>,
 ) -> Result<Outcome, ExecuteError> {
     assert_eq!(executor.registry.storage(), Storage::Remote, "images are compared in a registry");
-    ProjectBuild { executor, project, task, needs }.push_without_a_tag(seats).await
+    ProjectBuild { executor, project, task, needs, started: SystemTime::now() }.push_without_a_tag(seats).await
 }
 
 /// The image by digest where that can be pulled, else by the tag of its inputs.
@@ -81,7 +82,8 @@ pub(super) struct ProjectBuild<'b, 'e> {
     pub(super) executor: &'b Executor<'e>,
     pub(super) project: &'b ProjectName,
     pub(super) task: &'b Task,
-    needs: &'b BTreeMap<ProjectName, Needed>,
+    pub(super) needs: &'b BTreeMap<ProjectName, Needed>,
+    pub(super) started: SystemTime,
 }
 
 impl ProjectBuild<'_, '_> {

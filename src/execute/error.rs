@@ -5,6 +5,7 @@ use std::error::Error as _;
 use thiserror::Error;
 
 use super::report::{Failure, LostBuilder};
+use crate::attest::AttestError;
 use crate::engine::EngineError;
 use crate::model::{ErrorKind, ImageRef, Platform, RepoPath, RepositoryName, StageName, Tag};
 use crate::registry::RegistryError;
@@ -77,6 +78,8 @@ pub enum ExecuteError {
         #[source]
         source: RegistryError,
     },
+    #[error("cannot attest the image")]
+    Attest(#[source] Box<AttestError>),
     #[error("no builder is left{}{}", for_platform(.platform.as_ref()), reasons(.lost))]
     NoBuilder { platform: Option<Platform>, lost: Vec<LostBuilder> },
     #[error("cannot compare the images in `{repository}`")]
@@ -126,7 +129,7 @@ impl ExecuteError {
             message: self.message_of_step().map(str::to_owned),
             at: None,
             exit_code: engine.and_then(EngineError::exit_code),
-            log_tail: engine.map(EngineError::log_tail).unwrap_or_default().to_vec(),
+            log_tail: self.log_tail().to_vec(),
             hint: self.hint(),
             kind: self.kind(),
         }
@@ -143,8 +146,17 @@ impl ExecuteError {
         }
     }
 
+    /// The last lines of what failed, oldest first.
+    fn log_tail(&self) -> &[String] {
+        match self {
+            Self::Attest(source) => source.log_tail(),
+            _ => self.engine_error().map(EngineError::log_tail).unwrap_or_default(),
+        }
+    }
+
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Attest(source) => source.hint(),
             Self::Frontend { .. } => Some(
                 "the engine pulls it before it reads the Dockerfile: let it reach that registry, name a copy that it reaches, or remove the line to use the engine's own frontend"
                     .to_owned(),
@@ -173,6 +185,7 @@ impl ExecuteError {
             Self::Repository { .. }
             | Self::Tag { .. }
             | Self::Taint { .. }
+            | Self::Attest(_)
             | Self::NoBuilder { .. }
             | Self::Compare { .. }
             | Self::Verify { .. }

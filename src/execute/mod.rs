@@ -4,6 +4,7 @@
 //! what has a cache tag is whole. When a project fails, what needs it is blocked; everything else
 //! goes on.
 
+mod attest;
 mod build;
 mod builder;
 mod contents;
@@ -47,6 +48,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
+pub use attest::attest_reused;
 pub use contents::{Contents, FoundContent, FoundFile};
 pub use dispatch::{Candidate, Choice, Place, Spot, choose};
 pub use forecast::Forecast;
@@ -72,6 +74,7 @@ use seat::Seat;
 use shard::Seen;
 use subject::Subject;
 
+use crate::attest::Attestor;
 use crate::engine::{Engine, InlineCacheFault};
 use crate::graph::ProjectGraph;
 use crate::lease::Claim;
@@ -92,6 +95,8 @@ pub struct Executor<'a> {
     pub last_builders: &'a BTreeMap<ProjectName, Builders>,
     /// What other jobs share the builds; `None` where this process builds alone.
     pub shard: Option<&'a Shard<'a>>,
+    /// What is said of the images that are built; `None` where nothing is.
+    pub attestor: Option<&'a Attestor>,
     pub on_event: &'a (dyn Fn(Event) + Send + Sync),
 }
 

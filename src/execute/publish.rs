@@ -53,6 +53,7 @@ impl<'b> ProjectBuild<'b, '_> {
             self.tag(&digest, tag.as_slice()).await?;
         }
         let digest = self.index(images).await?;
+        self.attest(digest).await?;
         let commit = named.commit.as_ref().map(Tag::commit);
         let tags: Vec<Tag> = commit
             .into_iter()

@@ -292,6 +292,7 @@ impl World {
             durations: &Durations::default(),
             last_builders: &BTreeMap::new(),
             shard: None,
+            attestor: None,
             on_event: &|_| {},
         };
         executor.execute(&self.jobs, interrupted).await

@@ -2,6 +2,7 @@
 //!
 //! After parsing, the type is the proof: nothing here is validated twice.
 
+mod attestation;
 mod builder_endpoint;
 mod change;
 mod context_name;
@@ -26,6 +27,7 @@ mod secret;
 mod tag;
 mod timestamp;
 
+pub use attestation::AttestationKind;
 pub use builder_endpoint::{BuilderEndpoint, TlsFiles};
 pub use change::{Change, ChangeKind, ChangedEntry};
 pub use context_name::ContextName;

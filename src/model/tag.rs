@@ -67,6 +67,17 @@ impl Tag {
         Self(format!("deployed-{}", slug(environment, 100)))
     }
 
+    /// What lists the referrers of a manifest, where a registry keeps no such list (OCI distribution specification, § Referrers
+    /// Tag Schema).
+    pub fn referrers(subject: &ManifestDigest) -> Self {
+        Self(subject.to_string().replace(':', "-"))
+    }
+
+    /// What cosign stores of one kind for a manifest: `sig`, `att` or `sbom`.
+    pub fn cosign(subject: &ManifestDigest, suffix: &'static str) -> Self {
+        Self(format!("{}.{suffix}", Self::referrers(subject)))
+    }
+
     /// What an engine pushes an image under: a push needs a tag, and only one that is made from the image's id can't
     /// stand for another image meanwhile.
     pub fn pushed(id: &ManifestDigest) -> Self {

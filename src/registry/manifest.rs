@@ -1,6 +1,8 @@
 //! Manifests, and the types of what they describe: the parts of the OCI image specification and of Docker's
 //! "Image Manifest Version 2, Schema 2" that are needed here.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,32 @@ struct ArtifactManifest {
     config: Descriptor,
     layers: Vec<Descriptor>,
     artifact_type: Option<String>,
+    /// What it refers to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<Descriptor>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotations: Option<BTreeMap<String, String>>,
+}
+
+impl ArtifactManifest {
+    fn of(artifact_type: &str, content: &[u8]) -> Self {
+        Self {
+            schema_version: 2,
+            media_type: Some(OCI_IMAGE.to_owned()),
+            config: Descriptor::of(EMPTY_MEDIA_TYPE, EMPTY),
+            layers: vec![Descriptor::of(artifact_type, content)],
+            artifact_type: Some(artifact_type.to_owned()),
+            subject: None,
+            annotations: None,
+        }
+    }
+}
+
+impl From<ArtifactManifest> for Manifest {
+    fn from(artifact: ArtifactManifest) -> Self {
+        let bytes = serde_json::to_vec(&artifact).expect("a manifest is plain JSON");
+        Self { bytes: bytes.into(), media_type: OCI_IMAGE.to_owned() }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -56,15 +84,22 @@ impl Manifest {
 
     /// An artifact with one layer, which is `content`.
     pub(super) fn artifact(artifact_type: &str, content: &[u8]) -> Self {
-        let manifest = ArtifactManifest {
-            schema_version: 2,
-            media_type: Some(OCI_IMAGE.to_owned()),
-            config: Descriptor::of(EMPTY_MEDIA_TYPE, EMPTY),
-            layers: vec![Descriptor::of(artifact_type, content)],
-            artifact_type: Some(artifact_type.to_owned()),
+        ArtifactManifest::of(artifact_type, content).into()
+    }
+
+    /// The same, referring to another manifest.
+    pub(super) fn referrer(
+        artifact_type: &str,
+        content: &[u8],
+        subject: &Self,
+        annotations: &BTreeMap<String, String>,
+    ) -> Self {
+        let artifact = ArtifactManifest {
+            subject: Some(Descriptor::of(&subject.media_type, &subject.bytes)),
+            annotations: Some(annotations.clone()),
+            ..ArtifactManifest::of(artifact_type, content)
         };
-        let bytes = serde_json::to_vec(&manifest).expect("a manifest is plain JSON");
-        Self { bytes: bytes.into(), media_type: OCI_IMAGE.to_owned() }
+        artifact.into()
     }
 
     /// An index of these images.
@@ -95,6 +130,14 @@ impl Manifest {
         let listed = index.get("manifests").and_then(serde_json::Value::as_array);
         let digest = |entry: &serde_json::Value| entry.get("digest")?.as_str()?.parse().ok();
         listed.into_iter().flatten().filter_map(digest).collect()
+    }
+
+    /// The digests of the layers, in their order; none for what has none.
+    pub(super) fn layers(&self) -> Vec<String> {
+        let manifest: serde_json::Value = serde_json::from_slice(&self.bytes).unwrap_or_default();
+        let layers = manifest.get("layers").and_then(serde_json::Value::as_array);
+        let digest = |layer: &serde_json::Value| Some(layer.get("digest")?.as_str()?.to_owned());
+        layers.into_iter().flatten().filter_map(digest).collect()
     }
 
     /// The digest of an image's configuration; `None` for what is no image.

@@ -3,6 +3,7 @@
 //! Absent is an answer, trouble is an error: no failure is ever read as "not there".
 
 mod answer;
+mod attestations;
 mod auth;
 mod authorization;
 mod blobs;
@@ -49,6 +50,7 @@ use crate::model::{ImageRef, Login, ManifestDigest, Platform, RepositoryName, Ta
 
 #[cfg(test)]
 pub use answer::Answer;
+pub use attestations::{Attestation, AttestationDocument};
 pub use compare::{Aspect, FileDifference, ImageDifference, LayerChange, LayerDifference};
 pub use credentials::{CredentialsSource, UsedLogin};
 #[cfg(test)]

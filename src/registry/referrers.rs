@@ -3,6 +3,7 @@
 //! A registry that keeps no such list leaves it to its clients, as an index under a tag that is made from the digest
 //! (§ Referrers Tag Schema).
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use reqwest::{StatusCode, Url};
@@ -29,6 +30,25 @@ pub(super) struct Referrer {
     descriptor: Value,
 }
 
+impl Referrer {
+    /// The entry of an artifact in a list, with its annotations.
+    pub(super) fn of(
+        manifest: &Manifest,
+        artifact_type: &str,
+        annotations: &BTreeMap<String, String>,
+    ) -> Self {
+        let digest = manifest.digest();
+        let descriptor = json!({
+            "mediaType": manifest.media_type,
+            "digest": digest,
+            "size": manifest.bytes.len(),
+            "artifactType": artifact_type,
+            "annotations": annotations,
+        });
+        Self { digest, descriptor }
+    }
+}
+
 #[derive(Deserialize)]
 struct Index {
     #[serde(default)]
@@ -51,7 +71,7 @@ impl Transport {
             }
             self.lacks_referrers.store(true, Ordering::Relaxed);
         }
-        let image = repository.tagged(referrers_tag(subject));
+        let image = repository.tagged(Tag::referrers(subject));
         match self.manifest(&image).await? {
             Some(manifest) if manifest.media_type == OCI_INDEX => read(&image, &manifest.bytes),
             Some(_) | None => Ok(Vec::new()),
@@ -59,21 +79,22 @@ impl Transport {
     }
 
     /// Sees that `new` are listed behind `there`, which is the list so far. Registries that keep the list do so
-    /// by themselves.
+    /// by themselves. Returns whether it was for us to do.
     pub(super) async fn list_referrers(
         &self,
         repository: &ImageRef,
         subject: &ManifestDigest,
         there: &[Referrer],
         new: &[Referrer],
-    ) -> Result<(), RegistryError> {
+    ) -> Result<bool, RegistryError> {
         if !self.lacks_referrers.load(Ordering::Relaxed) {
-            return Ok(());
+            return Ok(false);
         }
         let entries: Vec<_> = there.iter().chain(new).map(|referrer| &referrer.descriptor).collect();
         let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries });
         let index = Manifest { bytes: index.to_string().into(), media_type: OCI_INDEX.to_owned() };
-        self.tag_manifest(&repository.tagged(referrers_tag(subject)), &index).await
+        self.tag_manifest(&repository.tagged(Tag::referrers(subject)), &index).await?;
+        Ok(true)
     }
 
     /// The registry's own list, or `None` when it keeps none.
@@ -137,9 +158,4 @@ fn read(image: &ImageRef, list: &[u8]) -> Result<Vec<Referrer>, RegistryError> {
         }
     }
     Ok(referrers)
-}
-
-/// `sha256-<hex>`
-fn referrers_tag(subject: &ManifestDigest) -> Tag {
-    subject.to_string().replace(':', "-").parse().expect("an algorithm and hexadecimal digits are a tag")
 }

@@ -809,7 +809,7 @@ fn deployments() -> Vec<Value> {
 pub(super) fn failed_program() -> ProjectError {
     use std::os::unix::process::ExitStatusExt as _;
 
-    let source = crate::deploy::ProgramError::Failed {
+    let source = crate::program::ProgramError::Failed {
         program: "terraform".to_owned(),
         status: std::process::ExitStatus::from_raw(1 << 8),
         log_tail: vec!["a line".to_owned()],

@@ -26,6 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("exit", &[]),
     ("interruption", &[]),
+    ("program", &["interruption"]),
     ("dns", &[]),
     ("tls", &["dns"]),
     ("watch", &[]),
@@ -43,6 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("record", &["config"]),
     ("ci", &["git"]),
     ("registry", &["aws", "config", "docker", "tls"]),
+    ("attest", &["program", "registry"]),
     ("prune", &["record", "registry"]),
     ("lease", &["registry"]),
     ("engine", &["buildkit", "docker", "git"]),
@@ -54,6 +56,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "deploy",
         &[
+            "attest",
             "aws",
             "ci",
             "config",
@@ -61,6 +64,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "git",
             "interruption",
             "lease",
+            "program",
             "record",
             "registry",
             "tls",
@@ -89,6 +93,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "execute",
         &[
+            "attest",
             "dockerfile",
             "dockerignore",
             "engine",
@@ -134,6 +139,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "error",
         &[
+            "attest",
             "buildkit",
             "config",
             "continuation",
@@ -163,6 +169,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "attest",
             "aws",
             "buildkit",
             "ci",

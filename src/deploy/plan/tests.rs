@@ -100,6 +100,7 @@ impl Case {
                 projects: vec![project],
                 rollback: Rollback::Refused,
                 apply: Apply::Changed,
+                required: BTreeSet::new(),
             },
             image: image("a"),
             record: None,

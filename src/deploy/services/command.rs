@@ -3,7 +3,7 @@
 use tokio::process::Command;
 
 use super::{Deployment, OnServiceEvent, ServiceError, ServiceEvent};
-use crate::deploy::program::{self, Stop};
+use crate::program::{self, Stop};
 
 /// Runs the program, without a shell; the deployment is in its environment.
 pub(super) async fn run(

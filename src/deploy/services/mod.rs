@@ -16,10 +16,10 @@ use std::time::Duration;
 use thiserror::Error;
 
 use self::aws::AwsServices;
-use super::program::{Line, ProgramError};
 use crate::aws::{AwsError, CredentialProviders};
 use crate::config::{EnvironmentName, Placeholder, Service, ServiceConfig, Template, WorkspaceName};
 use crate::model::{AwsIdentity, CommitId, ErrorKind, ImageRef, ProjectName, Region, RepositoryName};
+use crate::program::{Line, ProgramError};
 
 pub use rejection::Rejection;
 pub use state::ServiceState;

@@ -168,6 +168,7 @@ impl<'s> Peer<'s> {
             durations: &Durations::default(),
             last_builders: &BTreeMap::new(),
             shard: Some(&self.shard),
+            attestor: None,
             on_event: &|_| {},
         };
         executor.execute(&self.world.jobs, std::future::pending()).await

@@ -2,10 +2,11 @@
 //!
 //! Blobs go first, then manifests, children before the index that names them: whatever is interrupted leaves nothing
 //! that names what isn't there, and what is there is not sent again. What refers to an image, such as its signature, goes
-//! after it. No tag is written: callers copy all their images, then tag them.
+//! after it. No tag is written but those that list what refers to an image: callers copy all their images, then tag them.
 
 mod blob_copier;
 mod contents;
+mod cosign_tags;
 mod referrers;
 mod shared;
 

@@ -23,6 +23,7 @@ impl Copies {
         for _ in 0..MAX_LEVELS {
             let mut next = Vec::new();
             for subject in level {
+                self.copy_cosign_tags(source, destination, &subject, copied).await?;
                 next.extend(self.copy_direct_referrers(source, destination, &subject, copied).await?);
             }
             count += next.len();

@@ -1,6 +1,7 @@
 //! The shipped binary on the example repository, with real engines and a real registry.
 
 mod adoption;
+mod attestations;
 mod builders;
 mod commands;
 mod contexts;

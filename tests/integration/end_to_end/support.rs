@@ -76,7 +76,7 @@ impl Shop {
         status == "200"
     }
 
-    fn get(&self, name: &str, path: &str) -> Value {
+    pub(crate) fn get(&self, name: &str, path: &str) -> Value {
         let repository = name.split_once('/').unwrap().1;
         let (user, password) = (setting("REGISTRY_1_USER"), setting("REGISTRY_1_PASSWORD"));
         // In a file: an argument could be read by other processes.

@@ -128,6 +128,7 @@ impl Case {
             durations: &Durations::default(),
             last_builders: &BTreeMap::new(),
             shard: None,
+            attestor: None,
             on_event: &|_| {},
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -79,7 +79,13 @@ async fn nothing_is_asked_about_the_blobs_of_a_manifest_that_is_there() {
 
     assert_eq!(copied, Copied::default());
     assert_eq!(to.lines(), [format!("HEAD /v2/api/manifests/{digest}")]);
-    assert_eq!(from.lines(), [format!("GET /v2/api/referrers/{digest}")]);
+    // Cosign's tags are asked for at once, in no order.
+    let mut asked = from.lines();
+    asked.sort();
+    let tag = digest.to_string().replace(':', "-");
+    let of_cosign = ["att", "sbom", "sig"].map(|suffix| format!("HEAD /v2/api/manifests/{tag}.{suffix}"));
+    let referrers = format!("GET /v2/api/referrers/{digest}");
+    assert_eq!(asked, [&[referrers][..], &of_cosign].concat());
 }
 
 #[tokio::test]

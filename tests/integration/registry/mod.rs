@@ -1,6 +1,7 @@
 //! Registries as they are, and as they are on a bad day.
 
 mod answers;
+mod attestations;
 mod copies;
 mod each_request;
 mod http2;

@@ -21,6 +21,7 @@ async fn builds_need_what_the_policy_allows_and_nothing_else() {
     it.change();
     it.prepare(&["taint", "api"]);
     it.succeeds(&["build", "--shard"]);
+    it.succeeds(&["build", "--provenance", "--force"]);
     it.succeeds(&["run", "api", "--name", "test", "--", "true"]);
 
     it.check_used();

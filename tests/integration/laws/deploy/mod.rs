@@ -91,6 +91,7 @@ impl Version {
             projects: vec![self.project("api"), self.project("web")],
             rollback,
             apply: Apply::Changed,
+            required: BTreeSet::new(),
         }
     }
 
@@ -134,8 +135,13 @@ pub(crate) fn deploying(process: &Process, version: Version, rollback: Rollback,
                 std::cmp::Ordering::Greater => Relation::FastForward,
             })
         };
-        let endpoints =
-            Endpoints { cache: process, target: process, operations: process, relation: &relation };
+        let endpoints = Endpoints {
+            cache: process,
+            target: process,
+            operations: process,
+            relation: &relation,
+            verifier: None,
+        };
         let lock = LockRequest {
             commit: version.commit(),
             by: format!("process {id}"),

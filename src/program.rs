@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Seek as _};
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -40,7 +40,7 @@ const FILE_PAUSE: Duration = Duration::from_millis(100);
 
 /// How a program is asked to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stop {
+pub enum Stop {
     Interrupt,
     Terminate,
 }
@@ -73,6 +73,8 @@ pub enum ProgramError {
         #[source]
         source: std::io::Error,
     },
+    #[error("`{program}` wrote more than {} MiB", .limit_bytes >> 20)]
+    TooMuch { program: String, limit_bytes: u64 },
     #[error("`{program}` failed: {status}")]
     Failed {
         program: String,
@@ -89,13 +91,42 @@ pub enum ProgramError {
 ///
 /// # Errors
 /// [`ProgramError`]; any exit status but 0 is one.
-pub(super) async fn run(
+pub async fn run(
+    command: Command,
+    stop: Stop,
+    on_line: &(dyn Fn(Line) + Send + Sync),
+) -> Result<(), ProgramError> {
+    run_writing_to(command, Stdio::piped(), stop, on_line).await
+}
+
+/// Runs `command` and returns what it writes to standard output; an error has the last lines of standard error.
+///
+/// When the future is dropped, the program is asked to stop, as by [`run`].
+///
+/// # Errors
+/// [`ProgramError`]; any exit status but 0 is one, and so is output of more than `limit_bytes`.
+pub async fn output(command: Command, stop: Stop, limit_bytes: u64) -> Result<Vec<u8>, ProgramError> {
+    let program = command.as_std().get_program().to_string_lossy().into_owned();
+    let follow = |source| ProgramError::Follow { program: program.clone(), source };
+    let mut file = tempfile::tempfile().map_err(follow)?;
+    let stdout = file.try_clone().map_err(follow)?;
+    run_writing_to(command, stdout.into(), stop, &|_| {}).await?;
+    let mut output = Vec::new();
+    file.rewind().and_then(|()| (&file).take(limit_bytes + 1).read_to_end(&mut output)).map_err(follow)?;
+    match output.len() as u64 > limit_bytes {
+        true => Err(ProgramError::TooMuch { program, limit_bytes }),
+        false => Ok(output),
+    }
+}
+
+async fn run_writing_to(
     mut command: Command,
+    stdout: Stdio,
     stop: Stop,
     on_line: &(dyn Fn(Line) + Send + Sync),
 ) -> Result<(), ProgramError> {
     let program = command.as_std().get_program().to_string_lossy().into_owned();
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped()).process_group(0);
     let start = |source| ProgramError::Start { program: program.clone(), source };
     let mut child = command.spawn().map_err(start)?;
     let mut stdout = Lines::new(Stream::Stdout, child.stdout.take());
@@ -136,7 +167,7 @@ pub(super) async fn run(
 ///
 /// # Errors
 /// [`ProgramError`]; any exit status but 0 is one.
-pub(super) async fn run_to_its_end(
+pub async fn run_to_its_end(
     mut command: Command,
     output_folder: &Path,
     interruption: &Interruption,
@@ -319,14 +350,14 @@ impl ProgramError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Start { .. } | Self::Follow { .. } => ErrorKind::Environment,
-            Self::Failed { .. } => ErrorKind::Failed,
+            Self::TooMuch { .. } | Self::Failed { .. } => ErrorKind::Failed,
         }
     }
 
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Start { .. } | Self::Follow { .. } | Self::Failed { .. } => None,
+            Self::Start { .. } | Self::Follow { .. } | Self::TooMuch { .. } | Self::Failed { .. } => None,
         }
     }
 
@@ -334,7 +365,7 @@ impl ProgramError {
     pub fn log_tail(&self) -> &[String] {
         match self {
             Self::Failed { log_tail, .. } => log_tail,
-            Self::Start { .. } | Self::Follow { .. } => &[],
+            Self::Start { .. } | Self::Follow { .. } | Self::TooMuch { .. } => &[],
         }
     }
 }

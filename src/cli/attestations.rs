@@ -1,0 +1,99 @@
+//! What a run writes about images, and with which programs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::Args;
+
+use super::CommandContext;
+use super::repository_context::RepositoryContext;
+use crate::attest::{AttestError, Attestor, BuilderIdentity, Purpose, Revision, Verifier};
+use crate::ci::Trust;
+use crate::error::Error;
+use crate::model::{AttestationKind, ProjectName};
+use crate::registry::{Registry, Storage};
+
+/// What is to be attached to images.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(super) struct AttestArguments {
+    /// Attach provenance to each image that is built: from what, by whom and when.
+    #[arg(long, conflicts_with = "local")]
+    provenance: bool,
+    /// Attach an SBOM to each image that has none, made by the program that `CHINAMPA_SBOM` names.
+    #[arg(long, conflicts_with = "local")]
+    sbom: bool,
+    /// Sign each image that is built, and what is attached to images, with the program that `CHINAMPA_SIGN` names.
+    #[arg(long, conflicts_with = "local")]
+    sign: bool,
+}
+
+impl AttestArguments {
+    /// What writes it; `None` where nothing is asked for, and in an untrusted run, which says so.
+    ///
+    /// # Errors
+    /// [`Error::Attest`] where images stay in the engine, [`Error::Tool`] when a program is not named.
+    pub(super) fn attestor(
+        self,
+        command: &CommandContext,
+        repo: &RepositoryContext,
+        cache: &dyn Registry,
+    ) -> Result<Option<Attestor>, Error> {
+        let CommandContext { environment, output, .. } = command;
+        if !(self.provenance || self.sbom || self.sign) {
+            return Ok(None);
+        }
+        if let Trust::Untrusted { .. } = repo.trust {
+            output.status("nothing is attached to images, and nothing is signed: this run is not trusted");
+            return Ok(None);
+        }
+        if cache.storage() == Storage::Engine {
+            return Err(AttestError::NotARegistry.into());
+        }
+        let tool = |purpose, is_asked: bool| is_asked.then(|| environment.program(purpose)).transpose();
+        let builder = || {
+            let ci = &environment.ci;
+            BuilderIdentity::new(environment.builder_id(), ci.name(), ci.run_id())
+        };
+        let revision = || Revision {
+            commit: repo.head.commit,
+            url: repo.repository.origin_url(),
+            is_dirty: repo.is_dirty,
+        };
+        Ok(Some(Attestor {
+            provenance: self.provenance.then(|| (builder(), revision())),
+            sbom: tool(Purpose::Sbom, self.sbom)?,
+            signer: tool(Purpose::Sign, self.sign)?,
+            environment: environment.of_attesting_programs(),
+        }))
+    }
+}
+
+/// The program that verifies, if the environment names one.
+///
+/// # Errors
+/// [`Error::Tool`]
+pub(super) fn verifier(command: &CommandContext) -> Result<Option<Verifier>, Error> {
+    let environment = &command.environment;
+    if !environment.names_program(Purpose::Verify) {
+        return Ok(None);
+    }
+    let tool = environment.program(Purpose::Verify)?;
+    Ok(Some(Verifier { tool, environment: environment.of_attesting_programs() }))
+}
+
+/// Says which reused images lack something that only the run which builds them can write.
+pub(super) fn say_what_is_missing(
+    command: &CommandContext,
+    without: &BTreeMap<ProjectName, BTreeSet<AttestationKind>>,
+) {
+    for kind in AttestationKind::ALL {
+        let projects = without.iter().filter(|(_, kinds)| kinds.contains(&kind));
+        let projects: Vec<String> = projects.map(|(project, _)| format!("`{project}`")).collect();
+        if !projects.is_empty() {
+            command.output.status(&format!(
+                "{}: the reused image has no {}, which only a run that builds the image writes; `--force` builds it again",
+                projects.join(", "),
+                kind.noun()
+            ));
+        }
+    }
+}
