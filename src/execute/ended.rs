@@ -1,11 +1,13 @@
 //! How the build of a project ended in one job of a run, written down for the other jobs.
 //!
 //! ```json
-//! {"tag": "claim-….built", "by": "build 2", "image": "sha256:…"}
+//! {"tag": "claim-….built", "by": "build 2", "image": "sha256:…", "milliseconds": 41000}
 //! {"tag": "claim-….failed", "by": "build 2", "causes": ["cannot build the image"], "step": "[2/3] RUN make", "line": "api/Dockerfile:7", "exit_code": 2}
 //! ```
 //!
 //! The output of a failed step is not in it: it stays in the log of its own job.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -23,7 +25,11 @@ pub(super) struct Ended {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum How {
-    Built(ManifestDigest),
+    Built {
+        image: ManifestDigest,
+        /// How long that took; `None` where the layer cache had all of it.
+        took: Option<Duration>,
+    },
     Failed(Box<Failure>),
 }
 
@@ -35,6 +41,8 @@ struct EndedJson {
     by: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     image: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    milliseconds: Option<u64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     causes: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,9 +57,11 @@ struct EndedJson {
 
 impl Ended {
     /// `None` for an outcome that says nothing about builds in other jobs: one of an engine that died, for example.
-    pub(super) fn of(by: &str, outcome: &Outcome) -> Option<Self> {
+    pub(super) fn of(by: &str, outcome: &Outcome, took: Duration) -> Option<Self> {
         let how = match outcome {
-            Outcome::Built { digest, .. } => How::Built(*digest),
+            Outcome::Built { digest, steps, cached_steps, .. } => {
+                How::Built { image: *digest, took: (cached_steps < steps).then_some(took) }
+            }
             Outcome::Failed(failure) if failure.kind == ErrorKind::Failed => {
                 How::Failed(Box::new(failure.clone()))
             }
@@ -70,6 +80,7 @@ impl Ended {
             tag: tag.to_string(),
             by: self.by.clone(),
             image: None,
+            milliseconds: None,
             causes: Vec::new(),
             step: None,
             line: None,
@@ -77,7 +88,11 @@ impl Ended {
             hint: None,
         };
         let json = match &self.how {
-            How::Built(digest) => EndedJson { image: Some(digest.to_string()), ..none },
+            How::Built { image, took } => EndedJson {
+                image: Some(image.to_string()),
+                milliseconds: took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+                ..none
+            },
             How::Failed(failure) => EndedJson {
                 causes: failure.causes.clone(),
                 step: failure.step.clone(),
@@ -95,7 +110,9 @@ impl Ended {
         let json: EndedJson = serde_json::from_slice(bytes).ok()?;
         let by = printable(&json.by);
         let how = match json.image {
-            Some(image) => How::Built(image.parse().ok()?),
+            Some(image) => {
+                How::Built { image: image.parse().ok()?, took: json.milliseconds.map(Duration::from_millis) }
+            }
             None => {
                 let mut causes = vec![format!("the build failed in another job of this run, `{by}`")];
                 causes.extend(json.causes.iter().map(|cause| printable(cause)));
@@ -141,7 +158,8 @@ mod tests {
     fn other_jobs_read_where_and_why_a_build_failed_and_not_its_output() {
         let outcome = Outcome::Failed(failure(ErrorKind::Failed));
 
-        let document = Ended::of("build 2", &outcome).unwrap().to_bytes(&"a".parse().unwrap());
+        let document =
+            Ended::of("build 2", &outcome, Duration::ZERO).unwrap().to_bytes(&"a".parse().unwrap());
 
         assert!(!String::from_utf8_lossy(&document).contains("hunter2"));
         let read = Ended::from_bytes(&document).unwrap();
@@ -155,11 +173,31 @@ mod tests {
     }
 
     #[test]
+    fn other_jobs_read_how_long_a_build_took_unless_the_layer_cache_had_all_of_it() {
+        let built = |cached_steps| Outcome::Built {
+            image: "shop/api:1".parse().unwrap(),
+            of_platforms: std::collections::BTreeMap::new(),
+            digest: ManifestDigest::of(b"api"),
+            steps: 2,
+            cached_steps,
+            builders: std::collections::BTreeMap::new(),
+        };
+        let read = |cached_steps| {
+            let ended = Ended::of("build 2", &built(cached_steps), Duration::from_millis(1500)).unwrap();
+            Ended::from_bytes(&ended.to_bytes(&"a".parse().unwrap())).unwrap().how
+        };
+        let image = ManifestDigest::of(b"api");
+
+        assert_eq!(read(1), How::Built { image, took: Some(Duration::from_millis(1500)) });
+        assert_eq!(read(2), How::Built { image, took: None });
+    }
+
+    #[test]
     fn an_engine_that_died_says_nothing_to_other_jobs() {
         let died = Outcome::Failed(failure(ErrorKind::Environment));
 
-        assert_eq!(Ended::of("build 2", &died), None);
-        assert_eq!(Ended::of("build 2", &Outcome::Cancelled), None);
+        assert_eq!(Ended::of("build 2", &died, Duration::ZERO), None);
+        assert_eq!(Ended::of("build 2", &Outcome::Cancelled, Duration::ZERO), None);
     }
 
     #[test]

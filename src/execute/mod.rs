@@ -49,8 +49,10 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 pub use attest::attest_reused;
+pub use builder::{Builder, Publication, PublishEvent, Published};
 pub use contents::{Contents, FoundContent, FoundFile};
 pub use dispatch::{Candidate, Choice, Place, Spot, choose};
+pub use error::ExecuteError;
 pub use forecast::Forecast;
 pub use job::{Backend, Destination, Job, LayerCache, Pins, Pull, Tags, Task, TaskVariant, Work};
 pub use names::LocalRun;
@@ -64,7 +66,6 @@ pub use shard::{CLAIM_LEASE, Shard};
 pub use twice::{Comparison, DifferentImage, TwiceReport};
 pub use untrusted::UntrustedRun;
 
-use error::ExecuteError;
 use job::PullSource;
 use offers::Offers;
 use others::Others;

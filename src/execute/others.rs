@@ -144,10 +144,10 @@ impl Executor<'_> {
             };
             let build = async {
                 let (outcome, took) = match self.built_since(shard, project, task).await {
-                    Some(digest) => (self.built_elsewhere(task, digest, None), Duration::ZERO),
+                    Some(digest) => (self.built_elsewhere(task, digest, None, None), Duration::ZERO),
                     None => self.outcome(project, task, &needs, seats).await,
                 };
-                if let Some(ended) = Ended::of(&shard.by, &outcome) {
+                if let Some(ended) = Ended::of(&shard.by, &outcome, took) {
                     shard.end(&subject, &ended).await;
                 }
                 finished(outcome, took)
@@ -182,13 +182,19 @@ impl Executor<'_> {
 
     fn elsewhere(&self, task: &Task, ended: &Ended) -> Outcome {
         match &ended.how {
-            How::Built(digest) => self.built_elsewhere(task, *digest, Some(ended.by.clone())),
+            How::Built { image, took } => self.built_elsewhere(task, *image, Some(ended.by.clone()), *took),
             How::Failed(failure) => Outcome::Failed((**failure).clone()),
         }
     }
 
-    fn built_elsewhere(&self, task: &Task, digest: ManifestDigest, by: Option<String>) -> Outcome {
+    fn built_elsewhere(
+        &self,
+        task: &Task,
+        digest: ManifestDigest,
+        by: Option<String>,
+        took: Option<Duration>,
+    ) -> Outcome {
         let image = pinned(self.registry, &task.repository, &Tag::cache(&task.digest), digest);
-        Outcome::BuiltElsewhere { image, digest, by }
+        Outcome::BuiltElsewhere { image, digest, by, took }
     }
 }

@@ -70,6 +70,8 @@ pub enum Outcome {
         digest: ManifestDigest,
         /// That job; `None` if it isn't known.
         by: Option<String>,
+        /// How long that took, if it is known.
+        took: Option<Duration>,
     },
     Reused {
         image: ImageRef,

@@ -57,10 +57,21 @@ impl Durations {
 }
 
 /// The builds that say how long their project takes: those that did not come from the layer cache.
-pub(super) fn timed(report: &BuildReport) -> impl Iterator<Item = (&ProjectName, Duration)> {
-    let is_timed = |outcome: &Outcome| matches!(outcome, Outcome::Built { steps, cached_steps, .. } if cached_steps < steps);
-    let timed = report.projects.iter().filter(move |(_, report)| is_timed(&report.outcome));
-    timed.map(|(project, report)| (project, report.took))
+fn timed(report: &BuildReport) -> impl Iterator<Item = (&ProjectName, Duration)> {
+    report.projects.iter().filter_map(|(project, report)| {
+        let took = match &report.outcome {
+            Outcome::BuiltElsewhere { took, .. } => *took,
+            outcome => outcome.is_timed().then_some(report.took),
+        };
+        Some((project, took?))
+    })
+}
+
+impl Outcome {
+    /// Whether it was built here, and not all of it came from the layer cache.
+    pub(super) fn is_timed(&self) -> bool {
+        matches!(self, Self::Built { steps, cached_steps, .. } if cached_steps < steps)
+    }
 }
 
 /// The time from the start of each build to the end of the last build that waits for it. What is not in `builds` is done.

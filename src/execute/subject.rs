@@ -42,7 +42,7 @@ impl Subject {
         self.note(
             at,
             match how {
-                How::Built(_) => "built",
+                How::Built { .. } => "built",
                 How::Failed(_) => "failed",
             },
         )
@@ -95,7 +95,8 @@ mod tests {
         let what = "a".repeat(64);
         let subject = Subject(format!("{}{what}.", Tag::claims_of_run("7-1")));
         let claim = tag(&format!("claim-7-1-{what}.1700000000000-00112233445566ff"));
-        let end = subject.end_tag(Timestamp::from_millis(1_700_000_000_000), &How::Built(digest()));
+        let end = subject
+            .end_tag(Timestamp::from_millis(1_700_000_000_000), &How::Built { image: digest(), took: None });
 
         assert_eq!((subject_of(&claim), subject_of(&end)), (Some(subject.clone()), Some(subject.clone())));
         assert_eq!(written(&end), Some(Timestamp::from_millis(1_700_000_000_000)));

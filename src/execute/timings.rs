@@ -11,7 +11,6 @@ use futures_util::stream::{self, StreamExt as _};
 
 use super::record::Recording;
 use super::report::Outcome;
-use super::schedule;
 use crate::model::{ProjectName, Tag};
 use crate::record::{BuildRecord, Builders, RecordedImage, TIMING_ARTIFACT_TYPE, Timing};
 use crate::registry::{RegistryError, Storage};
@@ -25,9 +24,11 @@ impl Recording<'_> {
         if self.registry.storage() == Storage::Engine {
             return;
         }
-        let timings = schedule::timed(self.report).filter_map(|(project, took)| {
+        let timed = self.report.projects.iter().filter(|(_, report)| report.outcome.is_timed());
+        let timings = timed.filter_map(|(project, report)| {
             let image = images.get(project)?;
-            Some((image, Timing { inputs: image.inputs, took, builders: self.builders_of(project) }))
+            let builders = self.builders_of(project);
+            Some((image, Timing { inputs: image.inputs, took: report.took, builders }))
         });
         let written = timings.map(|(image, timing)| async move {
             if let Err(error) = self.leave(image, &timing).await {
@@ -60,7 +61,7 @@ impl Recording<'_> {
         };
         let is_of_others = |project: &ProjectName| {
             let outcome = self.report.projects.get(project).map(|report| &report.outcome);
-            matches!(outcome, Some(Outcome::Reused { .. } | Outcome::BuiltElsewhere { .. }))
+            matches!(outcome, Some(Outcome::Reused { .. } | Outcome::BuiltElsewhere { took: None, .. }))
         };
         let asked = record
             .projects

@@ -464,6 +464,7 @@ fn plans() -> Vec<Value> {
                     image: image(),
                     digest: digest(),
                     by: Some("build 2".to_owned()),
+                    took: None,
                 }),
             ),
             (name("blocked"), report(Outcome::Blocked { by: name("failed") })),

@@ -7,6 +7,7 @@ mod commands;
 mod contexts;
 mod deploy_order;
 mod dockerfiles;
+mod durations;
 mod engine_store;
 mod identity;
 mod jobs;

@@ -27,13 +27,13 @@ use crate::laws::graphs::{self, Needs};
 type Names = BTreeSet<ProjectName>;
 
 /// An engine and a registry that note what happens; the next thing happens when all others had a turn.
-struct Recorder {
-    case: Case,
-    events: Mutex<Vec<Event>>,
+pub(super) struct Recorder {
+    pub(super) case: Case,
+    pub(super) events: Mutex<Vec<Event>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Event {
+pub(super) enum Event {
     Started(ProjectName),
     /// The cache tag is written: dependents can use the image.
     Done(ProjectName),
@@ -41,12 +41,12 @@ enum Event {
 }
 
 #[derive(Clone, Debug)]
-struct Case {
-    needs: Needs,
-    reused: Names,
-    failing: Names,
+pub(super) struct Case {
+    pub(super) needs: Needs,
+    pub(super) reused: Names,
+    pub(super) failing: Names,
     /// How many turns the build of a project takes.
-    turns: Vec<usize>,
+    pub(super) turns: Vec<usize>,
 }
 
 fn case() -> impl Strategy<Value = Case> {
@@ -62,7 +62,7 @@ fn case() -> impl Strategy<Value = Case> {
 }
 
 impl Case {
-    fn job(&self, project: &ProjectName, recorder: &Arc<Recorder>) -> Job {
+    pub(super) fn job(&self, project: &ProjectName, recorder: &Arc<Recorder>) -> Job {
         let digest = ManifestDigest::of(b"reused");
         let image = || format!("r.example/{project}@{digest}").parse().unwrap();
         let work = match self.reused.contains(project) {
