@@ -110,9 +110,9 @@ pub mod internals {
 
     pub mod execute {
         pub use crate::execute::{
-            Backend, BuildReport, Builder, BuilderPool, Candidate, Choice, Destination, Durations, Event,
-            ExecuteError, Executor, Forecast, Job, LayerCache, Outcome, Pins, Place, PoolMember, Publication,
-            PublishEvent, Published, Spot, Tags, Task, TaskVariant, Work, choose, urgencies,
+            Backend, BuildReport, Builder, BuilderLoad, BuilderPool, Candidate, Choice, Destination,
+            Durations, Event, ExecuteError, Executor, Forecast, Job, LayerCache, Outcome, Pins, PoolMember,
+            Publication, PublishEvent, Published, Spot, Tags, Task, TaskVariant, Work, choose, urgencies,
         };
     }
 

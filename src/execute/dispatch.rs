@@ -13,7 +13,7 @@ use crate::model::Platform;
 
 /// A builder, and what it does now.
 #[derive(Clone, Debug)]
-pub struct Place<'p> {
+pub struct BuilderLoad<'p> {
     /// The platforms whose programs it runs itself.
     pub native: &'p [Platform],
     /// Those that it builds for in some other way.
@@ -61,28 +61,28 @@ pub struct Choice {
 /// more of them are looked at than needed.
 pub fn choose<'c>(
     candidates: impl IntoIterator<Item = Candidate<'c>>,
-    places: &[Place<'_>],
+    loads: &[BuilderLoad<'_>],
     limit: usize,
     now: Duration,
 ) -> Choice {
     let mut choice = Choice::default();
-    let running: usize = places.iter().map(|place| place.ends.len()).sum();
-    let has_room = running < limit && places.iter().any(Place::is_free);
-    let is_exhausted = places.iter().all(|place| place.is_lost);
+    let running: usize = loads.iter().map(|load| load.ends.len()).sum();
+    let has_room = running < limit && loads.iter().any(BuilderLoad::is_free);
+    let is_exhausted = loads.iter().all(|load| load.is_lost);
     if !has_room && !is_exhausted {
         return choice;
     }
     for (position, candidate) in candidates.into_iter().enumerate() {
-        let (able, spot) = able(candidate.platform, places);
+        let (able, spot) = able(candidate.platform, loads);
         if able.is_empty() {
             choice.start = Some((position, Spot::Nowhere));
             return choice;
         }
-        let free: Vec<usize> = able.iter().copied().filter(|&place| places[place].is_free()).collect();
-        let by_load = |one: &usize, other: &usize| compare_load(&places[*one], &places[*other]);
+        let free: Vec<usize> = able.iter().copied().filter(|&load| loads[load].is_free()).collect();
+        let by_load = |one: &usize, other: &usize| compare_load(&loads[*one], &loads[*other]);
         let Some(any) = free.iter().copied().min_by(by_load) else { continue };
-        let warm = free.iter().copied().filter(|place| candidate.warm.contains(place)).min_by(by_load);
-        let until = candidate.waits_until(&able, places, now);
+        let warm = free.iter().copied().filter(|load| candidate.warm.contains(load)).min_by(by_load);
+        let until = candidate.waits_until(&able, loads, now);
         match (warm, until) {
             (None, Some(until)) => choice.waiting.push((position, until)),
             (warm, _) => {
@@ -95,24 +95,24 @@ pub fn choose<'c>(
 }
 
 /// The builders that can be used for a platform, and how they have it.
-fn able(platform: Option<&Platform>, places: &[Place<'_>]) -> (Vec<usize>, fn(usize) -> Spot) {
+fn able(platform: Option<&Platform>, loads: &[BuilderLoad<'_>]) -> (Vec<usize>, fn(usize) -> Spot) {
     let has = |platforms: &[Platform]| {
         platform.is_none_or(|platform| platforms.iter().any(|one| one.is_same_as(platform)))
     };
-    let left = || places.iter().enumerate().filter(|(_, place)| !place.is_lost);
-    let native: Vec<usize> = left().filter(|(_, place)| has(place.native)).map(|(at, _)| at).collect();
+    let left = || loads.iter().enumerate().filter(|(_, load)| !load.is_lost);
+    let native: Vec<usize> = left().filter(|(_, load)| has(load.native)).map(|(at, _)| at).collect();
     match native.is_empty() {
         false => (native, Spot::Native),
-        true => (left().filter(|(_, place)| has(place.emulated)).map(|(at, _)| at).collect(), Spot::Emulated),
+        true => (left().filter(|(_, load)| has(load.emulated)).map(|(at, _)| at).collect(), Spot::Emulated),
     }
 }
 
 /// Compares which part of their slots two builders use.
-fn compare_load(one: &Place<'_>, other: &Place<'_>) -> Ordering {
+fn compare_load(one: &BuilderLoad<'_>, other: &BuilderLoad<'_>) -> Ordering {
     (one.ends.len() * other.slots).cmp(&(other.ends.len() * one.slots))
 }
 
-impl Place<'_> {
+impl BuilderLoad<'_> {
     fn is_free(&self) -> bool {
         !self.is_lost && self.ends.len() < self.slots
     }
@@ -120,11 +120,11 @@ impl Place<'_> {
 
 impl Candidate<'_> {
     /// The time at which a builder that has the layers is expected to be free, if that is soon enough.
-    fn waits_until(&self, able: &[usize], places: &[Place<'_>], now: Duration) -> Option<Duration> {
+    fn waits_until(&self, able: &[usize], loads: &[BuilderLoad<'_>], now: Duration) -> Option<Duration> {
         let last = self.waits_since.unwrap_or(now).saturating_add(self.saving);
-        let warm = self.warm.iter().filter(|place| able.contains(place));
+        let warm = self.warm.iter().filter(|load| able.contains(load));
         // A build that takes longer than expected says nothing of its end.
-        let ends = warm.flat_map(|&place| places[place].ends.iter().copied().filter(|end| *end > now));
+        let ends = warm.flat_map(|&load| loads[load].ends.iter().copied().filter(|end| *end > now));
         ends.min().filter(|end| *end <= last)
     }
 }
@@ -137,9 +137,9 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    fn place(slots: usize, ends: &[u64]) -> Place<'static> {
+    fn load(slots: usize, ends: &[u64]) -> BuilderLoad<'static> {
         let ends = ends.iter().map(|end| seconds(*end)).collect();
-        Place { native: &[], emulated: &[], slots, ends, is_lost: false }
+        BuilderLoad { native: &[], emulated: &[], slots, ends, is_lost: false }
     }
 
     fn warm(warm: &[usize], saving: u64) -> Candidate<'_> {
@@ -148,9 +148,9 @@ mod tests {
 
     #[test]
     fn a_build_goes_where_its_layers_are_if_that_is_free() {
-        let places = [place(4, &[9]), place(4, &[9, 9])];
+        let loads = [load(4, &[9]), load(4, &[9, 9])];
 
-        let choice = |candidate| choose([candidate], &places, 8, seconds(1)).start;
+        let choice = |candidate| choose([candidate], &loads, 8, seconds(1)).start;
 
         assert_eq!(choice(warm(&[], 5)), Some((0, Spot::Native(0))));
         assert_eq!(choice(warm(&[1], 5)), Some((0, Spot::Native(1))));
@@ -158,9 +158,9 @@ mod tests {
 
     #[test]
     fn a_build_waits_for_its_layers_only_where_that_costs_less_and_others_start_meanwhile() {
-        let places = [place(1, &[9]), place(1, &[])];
+        let loads = [load(1, &[9]), load(1, &[])];
 
-        let choice = |saving, now| choose([warm(&[0], saving), warm(&[], 0)], &places, 8, seconds(now));
+        let choice = |saving, now| choose([warm(&[0], saving), warm(&[], 0)], &loads, 8, seconds(now));
 
         let waits = Choice { start: Some((1, Spot::Native(1))), waiting: vec![(0, seconds(9))] };
         assert_eq!(choice(5, 4), waits);
@@ -172,10 +172,10 @@ mod tests {
 
     #[test]
     fn a_build_never_waits_longer_than_its_layers_save() {
-        let places = [place(1, &[12]), place(1, &[])];
+        let loads = [load(1, &[12]), load(1, &[])];
         let waits_since = |since| Candidate { waits_since: Some(seconds(since)), ..warm(&[0], 5) };
 
-        let starts = |since| choose([waits_since(since)], &places, 8, seconds(8)).start.is_some();
+        let starts = |since| choose([waits_since(since)], &loads, 8, seconds(8)).start.is_some();
 
         assert!(!starts(7));
         assert!(starts(6));
@@ -183,10 +183,10 @@ mod tests {
 
     #[test]
     fn nothing_starts_at_the_limit_and_all_fail_once_no_builder_is_left() {
-        let mut places = [place(2, &[9]), place(2, &[])];
+        let mut loads = [load(2, &[9]), load(2, &[])];
 
-        assert_eq!(choose([warm(&[], 0)], &places, 1, seconds(0)), Choice::default());
-        places.iter_mut().for_each(|place| place.is_lost = true);
-        assert_eq!(choose([warm(&[], 0)], &places, 1, seconds(0)).start, Some((0, Spot::Nowhere)));
+        assert_eq!(choose([warm(&[], 0)], &loads, 1, seconds(0)), Choice::default());
+        loads.iter_mut().for_each(|load| load.is_lost = true);
+        assert_eq!(choose([warm(&[], 0)], &loads, 1, seconds(0)).start, Some((0, Spot::Nowhere)));
     }
 }

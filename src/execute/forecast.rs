@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use super::dispatch::{Candidate, Place, choose};
+use super::dispatch::{BuilderLoad, Candidate, choose};
 use super::schedule::{self, Durations};
 use crate::graph::ProjectGraph;
 use crate::model::ProjectName;
@@ -62,23 +62,23 @@ impl Forecast<'_> {
             }
         }
         let slots = self.parallelism.get();
-        let mut places = [Place { native: &[], emulated: &[], slots, ends: Vec::new(), is_lost: false }];
+        let mut loads = [BuilderLoad { native: &[], emulated: &[], slots, ends: Vec::new(), is_lost: false }];
         let any = Candidate { platform: None, warm: &[], saving: Duration::ZERO, waits_since: None };
         let mut now = Duration::ZERO;
         let mut busy = BinaryHeap::new();
         loop {
             while let Some(&first) = ready.first()
-                && choose([any], &places, slots, now).start.is_some()
+                && choose([any], &loads, slots, now).start.is_some()
             {
                 ready.remove(&first);
                 let end = now.saturating_add(left[first.1]);
-                places[0].ends.push(end);
+                loads[0].ends.push(end);
                 busy.push(Reverse((end, first.1)));
             }
             let Some(Reverse((end, done))) = busy.pop() else { return now };
             now = end;
-            let of_done = places[0].ends.iter().position(|of| *of == end);
-            places[0].ends.swap_remove(of_done.expect("it has just run"));
+            let of_done = loads[0].ends.iter().position(|of| *of == end);
+            loads[0].ends.swap_remove(of_done.expect("it has just run"));
             for dependent in self.graph.dependents(done) {
                 if let Some(needs) = unmet.get_mut(dependent) {
                     *needs -= 1;

@@ -51,7 +51,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 pub use attest::attest_reused;
 pub use builder::{Builder, Publication, PublishEvent, Published};
 pub use contents::{Contents, FoundContent, FoundFile};
-pub use dispatch::{Candidate, Choice, Place, Spot, choose};
+pub use dispatch::{BuilderLoad, Candidate, Choice, Spot, choose};
 pub use error::ExecuteError;
 pub use forecast::Forecast;
 pub use job::{Backend, Destination, Job, LayerCache, Pins, Pull, Tags, Task, TaskVariant, Work};

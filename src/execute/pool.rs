@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::builder::Builder;
-use super::dispatch::{Candidate, Choice, Place, Spot, choose};
+use super::dispatch::{BuilderLoad, Candidate, Choice, Spot, choose};
 use super::error::ExecuteError;
 use super::report::LostBuilder;
 use super::seat::Seat;
@@ -155,7 +155,7 @@ impl BuilderPool {
     pub(super) fn room(&self, requests: &mut [Request]) -> Room {
         let (state, now) = (self.state(), self.now());
         let candidates: Vec<Candidate<'_>> = requests.iter().map(Request::candidate).collect();
-        let Choice { start, waiting } = choose(candidates, &self.places(&state), self.limit.get(), now);
+        let Choice { start, waiting } = choose(candidates, &self.loads(&state), self.limit.get(), now);
         let until = waiting.iter().map(|(_, until)| *until).min();
         for (position, _) in waiting {
             requests[position].waits_since.get_or_insert(now);
@@ -231,21 +231,21 @@ impl BuilderPool {
         self.started.elapsed()
     }
 
-    fn places<'s>(&'s self, state: &State) -> Vec<Place<'s>> {
-        let place = |(position, member): (usize, &'s PoolMember)| Place {
+    fn loads<'s>(&'s self, state: &State) -> Vec<BuilderLoad<'s>> {
+        let load = |(position, member): (usize, &'s PoolMember)| BuilderLoad {
             native: &member.native,
             emulated: &member.emulated,
             slots: member.slots.get(),
             ends: Vec::new(),
             is_lost: state.lost.contains_key(&position),
         };
-        let mut places: Vec<Place<'_>> = self.members.iter().enumerate().map(place).collect();
+        let mut loads: Vec<BuilderLoad<'_>> = self.members.iter().enumerate().map(load).collect();
         for (_, position) in state.seats.values() {
             if let Position::At { member, end, .. } = position {
-                places[*member].ends.push(*end);
+                loads[*member].ends.push(*end);
             }
         }
-        places
+        loads
     }
 
     /// Chooses slots for the seats that wait; returns when to do so again even if nothing changes.
@@ -257,7 +257,7 @@ impl BuilderPool {
                 waiting.map(|(number, (request, _))| (*number, request)).collect();
             waiting.sort_by_key(|(number, request)| (Reverse(request.urgency), *number));
             let candidates = waiting.iter().map(|(_, request)| request.candidate());
-            let choice = choose(candidates, &self.places(state), self.limit.get(), now);
+            let choice = choose(candidates, &self.loads(state), self.limit.get(), now);
             let numbers: Vec<u64> = waiting.iter().map(|(number, _)| *number).collect();
             for (position, _) in &choice.waiting {
                 let seat = state.seats.get_mut(&numbers[*position]);

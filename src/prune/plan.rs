@@ -34,8 +34,10 @@ pub fn plan(observed: &Observed, rules: &Rules) -> Removals {
         .iter()
         .flat_map(|record| record.record.projects.values().map(|project| &project.image))
         .collect();
-    let stays =
-        |image: &&Image| !image.is_timing() && (needed.contains(&image.digest) || rules.keep_image(image));
+    let stays = |image: &&Image| {
+        let is_used = needed.contains(&image.digest) || rules.deployed.contains(&image.digest);
+        is_used || !image.is_timing() && rules.keep_image(image)
+    };
     let staying = with_timings(&observed.images, with_children(&observed.images, stays));
     let (images, unneeded): (Vec<&Image>, Vec<&Image>) =
         observed.images.iter().partition(|image| staying.contains(&image.digest));

@@ -223,3 +223,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_says_how_long_a_build_took_goes_with_its_image() {
+    let inputs = |number| InputDigest::from_bytes([number; 32]);
+    let image = |number, tag, created: Option<u64>| Image {
+        repository: repository(),
+        digest: digest(number),
+        tags: [tag].into(),
+        children: BTreeSet::new(),
+        created: created.map(time),
+    };
+    let images = vec![
+        image(1, Tag::cache(&inputs(1)), Some(BEFORE - 1)),
+        image(2, Tag::timing(&inputs(1)), None),
+        image(3, Tag::cache(&inputs(2)), Some(BEFORE)),
+        image(4, Tag::timing(&inputs(2)), None),
+        image(5, Tag::timing(&inputs(3)), None),
+    ];
+    let rules = Rules { before: time(BEFORE), branches: BTreeSet::new(), deployed: BTreeSet::new() };
+
+    let removals = plan(&Observed { images, records: Vec::new() }, &rules);
+
+    let gone: Vec<_> = removals.images.iter().map(|removal| removal.digest).collect();
+    assert_eq!(gone, [1, 2, 5].map(digest));
+}

@@ -9,8 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chinampa::internals::engine::BuildRequest;
 use chinampa::internals::execute::{
-    Backend, Builder, BuilderPool, Candidate, Durations, ExecuteError, Executor, Job, Place, PoolMember,
-    Publication, PublishEvent, Published, Spot, Work, choose, urgencies,
+    Backend, Builder, BuilderLoad, BuilderPool, Candidate, Durations, ExecuteError, Executor, Job,
+    PoolMember, Publication, PublishEvent, Published, Spot, Work, choose, urgencies,
 };
 use chinampa::internals::graph::ProjectGraph;
 use chinampa::internals::model::{ManifestDigest, Platform, ProjectName};
@@ -107,9 +107,14 @@ impl Case {
         let estimates: BTreeMap<&ProjectName, Duration> =
             self.needs.keys().map(|name| (name, estimate(name))).collect();
         let urgency = urgencies(&self.graph, &estimates);
-        let place =
-            |&slots: &usize| Place { native: &[], emulated: &[], slots, ends: Vec::new(), is_lost: false };
-        let mut places: Vec<Place<'_>> = self.slots.iter().map(place).collect();
+        let load = |&slots: &usize| BuilderLoad {
+            native: &[],
+            emulated: &[],
+            slots,
+            ends: Vec::new(),
+            is_lost: false,
+        };
+        let mut loads: Vec<BuilderLoad<'_>> = self.slots.iter().map(load).collect();
         let mut ready: BTreeSet<(Reverse<Duration>, &ProjectName)> = self
             .needs
             .iter()
@@ -132,7 +137,7 @@ impl Case {
                     saving: saving(estimates[*name]),
                     waits_since: waits_since.get(*name).copied(),
                 });
-                let choice = choose(candidates, &places, usize::MAX, now);
+                let choice = choose(candidates, &loads, usize::MAX, now);
                 for (position, _) in &choice.waiting {
                     waits_since.entry(order[*position]).or_insert(now);
                 }
@@ -142,12 +147,12 @@ impl Case {
                 };
                 let Spot::Native(at) = spot else { panic!("{spot:?}") };
                 let name = order[position];
-                assert!(places[at].ends.len() < places[at].slots, "{name} has no slot");
+                assert!(loads[at].ends.len() < loads[at].slots, "{name} has no slot");
                 ready.remove(&(Reverse(urgency[name]), name));
                 let is_warm = warm.get(name).is_some_and(|warm| warm.contains(&at));
                 let saved = if is_warm { saving(self.times[name]) } else { Duration::ZERO };
                 let expected = now + estimates[name];
-                places[at].ends.push(expected);
+                loads[at].ends.push(expected);
                 running.push(Reverse((now + self.times[name] - saved, name, at, expected)));
             };
             let wake = held.iter().map(|(_, until)| *until).min();
@@ -161,8 +166,8 @@ impl Case {
                     let Reverse((end, name, at, expected)) = running.pop().unwrap();
                     now = end;
                     trace.end = end;
-                    let position = places[at].ends.iter().position(|end| *end == expected).unwrap();
-                    places[at].ends.swap_remove(position);
+                    let position = loads[at].ends.iter().position(|end| *end == expected).unwrap();
+                    loads[at].ends.swap_remove(position);
                     trace.ended.insert(name.clone());
                     for dependent in self.graph.dependents(name) {
                         let left = unmet.get_mut(dependent).unwrap();
