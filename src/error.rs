@@ -20,6 +20,7 @@ use crate::lint::LintError;
 use crate::lint::write::WriteError;
 use crate::model::{
     ErrorKind, Host, ImageRef, InvalidImageRef, InvalidLogins, InvalidRegion, ProjectName, Region,
+    UnknownAttestation,
 };
 use crate::observe::ObserveError;
 use crate::once::OnceError;
@@ -138,6 +139,8 @@ pub enum Error {
         #[source]
         source: InvalidTool,
     },
+    #[error("cannot use `CHINAMPA_ATTEST`")]
+    AttestationKinds(#[source] UnknownAttestation),
     #[error(transparent)]
     Attest(#[from] AttestError),
     #[error(transparent)]
@@ -253,6 +256,7 @@ impl Error {
             | Self::AwsRegion(_)
             | Self::Builders(_)
             | Self::Tool { .. }
+            | Self::AttestationKinds(_)
             | Self::NoContinuationKey
             | Self::NothingToCheck
             | Self::ImageDetail { .. }
@@ -363,6 +367,7 @@ impl Error {
             | Self::AwsRegion(_)
             | Self::Builders(_)
             | Self::Tool { .. }
+            | Self::AttestationKinds(_)
             | Self::Start(_)
             | Self::Answer(_) => None,
         }

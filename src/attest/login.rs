@@ -1,7 +1,6 @@
 //! The login for a registry, as programs read it: a configuration of Docker in a folder of its own, which is gone with it.
 //! Nothing of it is in an argument.
 
-use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -12,7 +11,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::{AttestError, Tool};
+use super::{AttestError, ProgramEnvironment, Tool};
 use crate::model::{Credentials, Host, ImageRef, Login, Tag};
 use crate::registry::Registry;
 
@@ -34,14 +33,9 @@ impl ProgramLogin {
         Ok(Self { folder })
     }
 
-    pub(super) fn command(
-        &self,
-        tool: &Tool,
-        image: &ImageRef,
-        environment: &[(OsString, OsString)],
-    ) -> Command {
+    pub(super) fn command(&self, tool: &Tool, image: &ImageRef, environment: &ProgramEnvironment) -> Command {
         let mut command = tool.command(image);
-        command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
+        environment.put_on(&mut command);
         if let Some(folder) = &self.folder {
             command.env("DOCKER_CONFIG", folder.path());
         }

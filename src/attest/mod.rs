@@ -13,13 +13,12 @@ mod tool;
 mod verifier;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 
 use bytes::Bytes;
 
 pub use error::AttestError;
 pub use provenance::{BuilderIdentity, Material, Provenance, Revision};
-pub use tool::{InvalidTool, Purpose, Tool};
+pub use tool::{InvalidTool, ProgramEnvironment, Purpose, Tool};
 pub use verifier::{Verification, Verifier};
 
 use self::login::ProgramLogin;
@@ -41,7 +40,7 @@ pub struct Attestor {
     pub sbom: Option<Tool>,
     pub signer: Option<Tool>,
     /// All of the environment that programs get, besides the login for the registry.
-    pub environment: Vec<(OsString, OsString)>,
+    pub environment: ProgramEnvironment,
 }
 
 /// An image in a registry.

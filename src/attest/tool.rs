@@ -1,5 +1,7 @@
 //! A program that the environment names, with its arguments.
 
+use std::ffi::OsString;
+use std::fmt;
 use std::path::Path;
 
 use thiserror::Error;
@@ -94,6 +96,26 @@ impl Tool {
         let mut command = Command::new(&self.program);
         command.args(self.arguments(image));
         command
+    }
+}
+
+/// All of the environment that programs get, besides a login. Values may be secret, so `Debug` shows none.
+#[derive(Clone)]
+pub struct ProgramEnvironment(Vec<(OsString, OsString)>);
+
+impl ProgramEnvironment {
+    pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        Self(variables.into_iter().collect())
+    }
+
+    pub(super) fn put_on(&self, command: &mut Command) {
+        command.env_clear().envs(self.0.iter().map(|(name, value)| (name, value)));
+    }
+}
+
+impl fmt::Debug for ProgramEnvironment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
     }
 }
 

@@ -1,9 +1,7 @@
 //! Lets a program say whether an image is signed by whom it should be.
 
-use std::ffi::OsString;
-
 use super::login::ProgramLogin;
-use super::{AttestError, AttestedImage, Tool};
+use super::{AttestError, AttestedImage, ProgramEnvironment, Tool};
 use crate::program::{self, ProgramError, Stop};
 
 /// The program that `CHINAMPA_VERIFY` names.
@@ -11,7 +9,7 @@ use crate::program::{self, ProgramError, Stop};
 pub struct Verifier {
     pub tool: Tool,
     /// All of the environment that it gets, besides the login for the registry.
-    pub environment: Vec<(OsString, OsString)>,
+    pub environment: ProgramEnvironment,
 }
 
 /// What a program says of an image.

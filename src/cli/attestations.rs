@@ -9,6 +9,7 @@ use super::repository_context::RepositoryContext;
 use crate::attest::{AttestError, Attestor, BuilderIdentity, Purpose, Revision, Verifier};
 use crate::ci::Trust;
 use crate::error::Error;
+use crate::execute::Destination;
 use crate::model::{AttestationKind, ProjectName};
 use crate::registry::{Registry, Storage};
 
@@ -27,28 +28,46 @@ pub(super) struct AttestArguments {
 }
 
 impl AttestArguments {
-    /// What writes it; `None` where nothing is asked for, and in an untrusted run, which says so.
+    fn kinds(self) -> BTreeSet<AttestationKind> {
+        let asked = [
+            (AttestationKind::Provenance, self.provenance),
+            (AttestationKind::Sbom, self.sbom),
+            (AttestationKind::Signature, self.sign),
+        ];
+        asked.into_iter().filter(|(_, is_asked)| *is_asked).map(|(kind, _)| kind).collect()
+    }
+
+    /// What writes it, and what the environment asks for besides; `None` where nothing is asked for, and in an untrusted run, which says so.
     ///
     /// # Errors
-    /// [`Error::Attest`] where images stay in the engine, [`Error::Tool`] when a program is not named.
+    /// [`Error::Attest`] where images stay in the engine and an option asks for it, [`Error::AttestationKinds`] for what is no list of kinds,
+    /// [`Error::Tool`] when a program is not named.
     pub(super) fn attestor(
         self,
         command: &CommandContext,
         repo: &RepositoryContext,
         cache: &dyn Registry,
+        destination: &Destination,
     ) -> Result<Option<Attestor>, Error> {
         let CommandContext { environment, output, .. } = command;
-        if !(self.provenance || self.sbom || self.sign) {
+        let mut kinds = self.kinds();
+        let stays_in_engine =
+            matches!(destination, Destination::Local(_)) || cache.storage() == Storage::Engine;
+        if !stays_in_engine {
+            kinds.extend(environment.attestation_kinds()?);
+        }
+        if kinds.is_empty() {
             return Ok(None);
         }
         if let Trust::Untrusted { .. } = repo.trust {
             output.status("nothing is attached to images, and nothing is signed: this run is not trusted");
             return Ok(None);
         }
-        if cache.storage() == Storage::Engine {
+        if stays_in_engine {
             return Err(AttestError::NotARegistry.into());
         }
-        let tool = |purpose, is_asked: bool| is_asked.then(|| environment.program(purpose)).transpose();
+        let is_wanted = |kind| kinds.contains(&kind);
+        let tool = |purpose, kind| is_wanted(kind).then(|| environment.program(purpose)).transpose();
         let builder = || {
             let ci = &environment.ci;
             BuilderIdentity::new(environment.builder_id(), ci.name(), ci.run_id())
@@ -59,9 +78,9 @@ impl AttestArguments {
             is_dirty: repo.is_dirty,
         };
         Ok(Some(Attestor {
-            provenance: self.provenance.then(|| (builder(), revision())),
-            sbom: tool(Purpose::Sbom, self.sbom)?,
-            signer: tool(Purpose::Sign, self.sign)?,
+            provenance: is_wanted(AttestationKind::Provenance).then(|| (builder(), revision())),
+            sbom: tool(Purpose::Sbom, AttestationKind::Sbom)?,
+            signer: tool(Purpose::Sign, AttestationKind::Signature)?,
             environment: environment.of_attesting_programs(),
         }))
     }

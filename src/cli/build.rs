@@ -115,7 +115,7 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         if arguments.twice {
             context.check_comparable(cache)?;
         }
-        let attestor = arguments.attest.attestor(command, &repo, cache)?;
+        let attestor = arguments.attest.attestor(command, &repo, cache, &context.destination)?;
         let plan = plan::make(&workspace.graph, &observed, workspace.settings.strategy, &force);
         let untracked = untracked::find(command, &repo, &snapshot, &workspace, &selected)?;
         if arguments.dry_run {

@@ -1,12 +1,13 @@
 //! What the environment says. Nothing else reads it.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::attest::{Purpose, Tool};
+use crate::attest::{ProgramEnvironment, Purpose, Tool};
 use crate::aws::{AllowedHosts, CredentialProviders};
 use crate::ci::{CiContext, CiEnvironment, Trust};
 use crate::deploy::DEFAULT_LEASE;
@@ -15,7 +16,7 @@ use crate::error::Error;
 use crate::execute::CLAIM_LEASE;
 use crate::git::{Configuration, GitError};
 use crate::lease::MIN_LEASE;
-use crate::model::{Credentials, Host, LoginVariables, Region, RegistryLogins, Secret};
+use crate::model::{AttestationKind, Credentials, Host, LoginVariables, Region, RegistryLogins, Secret};
 use crate::report::ci_log::CiLog;
 use crate::secrets::SecretAccess;
 
@@ -229,6 +230,16 @@ impl Environment {
         env::var(purpose.variable()).is_ok_and(|text| !text.trim().is_empty())
     }
 
+    /// What is attached to images besides what options ask for: `CHINAMPA_ATTEST`, with commas or blanks between several.
+    ///
+    /// # Errors
+    /// [`Error::AttestationKinds`] when it lists something else.
+    pub(super) fn attestation_kinds(&self) -> Result<BTreeSet<AttestationKind>, Error> {
+        let text = env::var("CHINAMPA_ATTEST").unwrap_or_default();
+        let words = text.split([',', ' ']).filter(|word| !word.is_empty());
+        words.map(str::parse).collect::<Result<_, _>>().map_err(Error::AttestationKinds)
+    }
+
     /// Who builds, as provenance names it: `CHINAMPA_BUILDER_ID`.
     pub(super) fn builder_id(&self) -> Option<String> {
         env::var("CHINAMPA_BUILDER_ID").ok().filter(|id| !id.trim().is_empty())
@@ -236,7 +247,7 @@ impl Environment {
 
     /// What programs get of the environment that make SBOMs, sign and verify: what they need to be found, to reach registries and services of
     /// signatures, and what is named after them.
-    pub(super) fn of_attesting_programs(&self) -> Vec<(OsString, OsString)> {
+    pub(super) fn of_attesting_programs(&self) -> ProgramEnvironment {
         const KEPT: &[&str] = &[
             "PATH",
             "HOME",
@@ -270,7 +281,7 @@ impl Environment {
             let name = name.to_string_lossy();
             KEPT.contains(&&*name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
         };
-        env::vars_os().filter(|(name, _)| is_kept(name)).collect()
+        ProgramEnvironment::new(env::vars_os().filter(|(name, _)| is_kept(name)))
     }
 
     /// How long a claim to an environment's lock counts without being renewed: `CHINAMPA_LOCK_LEASE`.

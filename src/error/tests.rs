@@ -662,6 +662,7 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::Engine(EngineError::NoStage) => Input,
         Error::Builders(BuilderConfig::list("x").unwrap_err()) => Input,
         Error::Tool { variable: "CHINAMPA_SIGN", source: Tool::parse(Purpose::Sign, "").unwrap_err() } => Input,
+        Error::AttestationKinds("x".parse::<crate::model::AttestationKind>().unwrap_err()) => Input,
         Error::Attest(AttestError::NotARegistry) => Input,
         Error::BuildKit(BuildKitError::NotEncrypted { endpoint: "tcp://a:1".parse().unwrap() }) => Input,
         Error::NoBuilder { reasons: Vec::new() } => Environment,

@@ -27,7 +27,7 @@ mod secret;
 mod tag;
 mod timestamp;
 
-pub use attestation::AttestationKind;
+pub use attestation::{AttestationKind, UnknownAttestation};
 pub use builder_endpoint::{BuilderEndpoint, TlsFiles};
 pub use change::{Change, ChangeKind, ChangedEntry};
 pub use context_name::ContextName;

@@ -78,6 +78,22 @@ impl Tag {
         Self(format!("{}.{suffix}", Self::referrers(subject)))
     }
 
+    /// An attestation of an image. Without a tag, it would expire where images without one do.
+    pub fn attestation(subject: &ManifestDigest, artifact: &ManifestDigest) -> Self {
+        const DIGITS: usize = 16;
+        let [subject, artifact] = [subject, artifact].map(|digest| digest.to_string().replace("sha256:", ""));
+        Self(format!("attestation-{subject}-{}", &artifact[..DIGITS]))
+    }
+
+    /// The image that what the tag stands for says something of, or that it lists the referrers of.
+    pub fn attested(&self) -> Option<ManifestDigest> {
+        const HEX_DIGITS: usize = 64;
+        let rest = ["attestation-", "sha256-"].iter().find_map(|kind| self.0.strip_prefix(kind))?;
+        let subject = rest.get(..HEX_DIGITS)?;
+        let is_whole = matches!(rest.as_bytes().get(HEX_DIGITS), None | Some(b'-' | b'.'));
+        if is_whole { format!("sha256:{subject}").parse().ok() } else { None }
+    }
+
     /// What an engine pushes an image under: a push needs a tag, and only one that is made from the image's id can't
     /// stand for another image meanwhile.
     pub fn pushed(id: &ManifestDigest) -> Self {
@@ -247,6 +263,19 @@ mod tests {
 
         assert_eq!(tags.len(), names.len());
         assert!(tags.iter().all(|tag| tag.as_str().parse::<Tag>().is_ok()), "{tags:?}");
+    }
+
+    #[test]
+    fn a_tag_of_an_attestation_tells_of_which_image_it_is() {
+        let [image, artifact] = [b"image", b"artif"].map(|text| ManifestDigest::of(text));
+
+        for tag in [Tag::attestation(&image, &artifact), Tag::referrers(&image), Tag::cosign(&image, "sig")] {
+            assert!(tag.as_str().parse::<Tag>().is_ok(), "{tag}");
+            assert_eq!(tag.attested(), Some(image), "{tag}");
+        }
+        for other in ["v1", "sha256-", "sha256-00", &format!("{}0", Tag::referrers(&image))] {
+            assert_eq!(other.parse::<Tag>().unwrap().attested(), None, "{other}");
+        }
     }
 
     #[test]

@@ -38,9 +38,13 @@ pub fn plan(observed: &Observed, rules: &Rules) -> Removals {
         let is_used = needed.contains(&image.digest) || rules.deployed.contains(&image.digest);
         is_used || !image.is_timing() && rules.keep_image(image)
     };
-    let staying = with_timings(&observed.images, with_children(&observed.images, stays));
+    let staying = with_children(&observed.images, |image| !image.is_attestation() && stays(image));
+    let staying = with_timings(&observed.images, staying);
+    let going = observed.images.iter().filter(|image| !image.is_attestation());
+    let going = going.map(|image| &image.digest).filter(|digest| !staying.contains(digest));
+    let going = with_attestations(&observed.images, going.collect());
     let (images, unneeded): (Vec<&Image>, Vec<&Image>) =
-        observed.images.iter().partition(|image| staying.contains(&image.digest));
+        observed.images.iter().partition(|image| !going.contains(&image.digest));
     Removals {
         records: old
             .into_iter()
@@ -53,6 +57,23 @@ pub fn plan(observed: &Observed, rules: &Rules) -> Removals {
         images: unneeded.into_iter().map(Removal::of).collect(),
         kept_records: kept.len(),
         kept_images: images.len(),
+    }
+}
+
+/// What is deleted, and what says something of it, of which something may be said in turn.
+fn with_attestations<'i>(
+    images: &'i [Image],
+    mut going: BTreeSet<&'i ManifestDigest>,
+) -> BTreeSet<&'i ManifestDigest> {
+    loop {
+        let is_said_of_it = |tag: &Tag| tag.attested().is_some_and(|subject| going.contains(&subject));
+        let attestations = images.iter().filter(|image| image.is_attestation());
+        let attestations = attestations.filter(|image| image.tags.iter().all(is_said_of_it));
+        let attestations: BTreeSet<_> = attestations.map(|image| &image.digest).collect();
+        if attestations.is_subset(&going) {
+            return going;
+        }
+        going.extend(attestations);
     }
 }
 
@@ -104,6 +125,11 @@ impl Image {
     /// Whether it is no image, but says how long the build of one took.
     fn is_timing(&self) -> bool {
         self.tags.iter().all(|tag| tag.timed_image().is_some()) && !self.tags.is_empty()
+    }
+
+    /// Whether it is no image, but says something of one.
+    fn is_attestation(&self) -> bool {
+        !self.tags.is_empty() && self.tags.iter().all(|tag| tag.attested().is_some())
     }
 }
 

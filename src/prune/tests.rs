@@ -248,3 +248,31 @@ fn what_says_how_long_a_build_took_goes_with_its_image() {
     let gone: Vec<_> = removals.images.iter().map(|removal| removal.digest).collect();
     assert_eq!(gone, [1, 2, 5].map(digest));
 }
+
+#[test]
+fn what_is_said_of_an_image_goes_with_it_and_no_sooner() {
+    let image = |number, tag: Tag, days| Image {
+        repository: repository(),
+        digest: digest(number),
+        tags: [tag].into(),
+        children: BTreeSet::new(),
+        created: days,
+    };
+    let [old, young] = [1, 2].map(|number| InputDigest::from_bytes([number; 32]));
+    let images = vec![
+        image(1, Tag::cache(&old), Some(time(1))),
+        image(2, Tag::cache(&young), Some(time(BEFORE + 1))),
+        image(3, Tag::attestation(&digest(1), &digest(3)), None),
+        image(4, Tag::cosign(&digest(3), "sig"), None),
+        image(5, Tag::referrers(&digest(2)), None),
+        image(6, Tag::cosign(&digest(99), "sig"), None),
+    ];
+    let observed = Observed { images, records: Vec::new() };
+    let rules = Rules { before: time(BEFORE), branches: BTreeSet::new(), deployed: BTreeSet::new() };
+
+    let removals = plan(&observed, &rules);
+
+    let gone: BTreeSet<_> = removals.images.iter().map(|removal| removal.digest).collect();
+    assert_eq!(gone, [1, 3, 4].map(digest).into());
+    assert_eq!(removals.kept_images, 3);
+}

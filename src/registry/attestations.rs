@@ -83,7 +83,7 @@ impl OciRegistry {
         Ok(self.transport().known_manifest(&self.repository(repository), digest).await?.children())
     }
 
-    /// Stores an attestation of an image that is there, without a tag, and sees that it is listed.
+    /// Stores an attestation of an image that is there, under a tag of its own, and sees that it is listed.
     ///
     /// # Errors
     /// [`RegistryError::TooLarge`], [`RegistryError::Missing`] when the image isn't there, and any trouble.
@@ -104,7 +104,8 @@ impl OciRegistry {
         let empty = Bytes::from_static(EMPTY);
         try_join(transport.put_blob(&repository, &empty), transport.put_blob(&repository, content)).await?;
         let manifest = Manifest::referrer(artifact_type, content, &image, &annotations);
-        let digest = transport.store_manifest(&repository, &manifest).await?;
+        let tagged = repository.tagged(Tag::attestation(subject, &manifest.digest()));
+        let digest = transport.store_manifest(&tagged, &manifest).await?;
         self.list(&repository, subject, &Referrer::of(&manifest, artifact_type, &annotations)).await?;
         Ok(digest)
     }

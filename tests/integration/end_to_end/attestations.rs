@@ -205,6 +205,21 @@ fn images_that_stay_in_the_engine_get_no_attestations() {
 }
 
 #[test]
+fn the_environment_may_ask_for_attestations_too() {
+    let mut shop = shop("");
+    shop.world.set("CHINAMPA_ATTEST", "provenance, sbom");
+
+    let built = build(&shop, &[]);
+
+    assert_eq!(built.exit, 0, "{built}");
+    assert_eq!(referrers(&shop, &image_of(&built)).len(), 2);
+    shop.world.set("CHINAMPA_ATTEST", "provenance,tests");
+    let refused = build(&shop, &[]);
+    assert_eq!(refused.exit, 2, "{refused}");
+    assert!(refused.stderr.contains("`tests` is no kind of attestation"), "{refused}");
+}
+
+#[test]
 fn a_program_that_nobody_names_is_an_error_before_anything_is_built() {
     let mut shop = shop("");
     shop.world.set("CHINAMPA_SIGN", "");
