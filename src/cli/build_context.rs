@@ -22,7 +22,7 @@ use crate::engine::{Logins, SshAgent};
 use crate::error::Error;
 use crate::execute::{
     self, Backend, BuildReport, Destination, Durations, Executor, Forecast, Job, LocalRun, Preparation,
-    Recording, Secrets, Shard, Tags, TwiceReport, UntrustedRun,
+    Recording, Secrets, Shard, Tags, UntrustedRun,
 };
 use crate::git::{Snapshot, SubmoduleFetch};
 use crate::interruption::Interruption;
@@ -234,48 +234,17 @@ impl<'c> BuildContext<'c> {
         report
     }
 
-    fn display<'d>(&'d self, jobs: &[Job], schedule: Schedule<'_>, durations: &'d Durations) -> Display<'d> {
+    /// Shows builds while they run.
+    pub(super) fn display<'d>(
+        &'d self,
+        jobs: &[Job],
+        schedule: Schedule<'_>,
+        durations: &'d Durations,
+    ) -> Display<'d> {
         let CommandContext { output, environment, .. } = self.command;
         let graph = &self.workspace.graph;
         let forecast = Forecast { graph, durations, parallelism: schedule.parallelism };
         Display::new(output, environment.ci_log(), jobs, forecast)
-    }
-
-    /// Refuses to compare images that are in no registry.
-    pub(super) fn check_comparable(&self, cache: &dyn Registry) -> Result<(), Error> {
-        let why = match (&self.destination, cache.storage()) {
-            (Destination::Shared(_), Storage::Remote) => return Ok(()),
-            (Destination::Untrusted(_), _) => "images of an untrusted run stay in the engine",
-            (Destination::Shared(_) | Destination::Local(_), _) => "the images stay in the engine",
-        };
-        Err(Error::NothingToCompare { why })
-    }
-
-    /// Builds what was built once more, without the layer cache, and compares.
-    pub(super) async fn build_again(
-        &self,
-        cache: &dyn Registry,
-        jobs: &[Job],
-        report: &BuildReport,
-        schedule: Schedule<'_>,
-        durations: &DurationsFile,
-        interruption: &Interruption,
-    ) -> TwiceReport {
-        self.command.output.status("building again, without the layer cache");
-        let durations = &durations.durations;
-        let display = self.display(jobs, schedule, durations);
-        let executor = Executor {
-            graph: &self.workspace.graph,
-            registry: cache,
-            parallelism: schedule.parallelism,
-            fail_fast: schedule.fail_fast,
-            durations,
-            last_builders: &BTreeMap::new(),
-            attestor: None,
-            shard: None,
-            on_event: &|event| display.on_event(&event),
-        };
-        display.show_while(executor.build_again(jobs, report, interruption.requested())).await
     }
 
     /// How long builds took: on this machine, else where the last complete build ran.

@@ -64,6 +64,7 @@ mod taint;
 mod terminal;
 #[cfg(test)]
 mod tests;
+mod twice;
 mod unlock;
 mod untracked;
 mod watch;

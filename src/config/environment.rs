@@ -161,7 +161,7 @@ pub(super) fn read(item: Item<'_>, deploy: Deploy<'_>) -> Option<(EnvironmentNam
     let [branch, tag] = [branch, tag].map(|item| item.and_then(|item| item.parse()));
     let registry = overrides::read(&fields, deploy);
     let approval = fields.item("approval").and_then(|item| item.flag()).unwrap_or(false);
-    let require = fields.item("require").map(|item| lists::sorted_once(item, |kind| kind.parse()));
+    let require = fields.item("require").map(|item| lists::sorted_once(item, Item::parse));
     let require = require.unwrap_or_default().into_iter().collect();
     let rule = EnvironmentRule { line: item.line(), branch, tag };
     let contexts = fields.item("contexts").map(|item| ci::plain_names(&item)).unwrap_or_default();

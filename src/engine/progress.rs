@@ -106,6 +106,12 @@ impl Trace {
         exports.filter_map(|seen| Some(seen.failed.as_ref()?.message.as_str())).next()
     }
 
+    /// Which kept layers could not be read from a registry, and why. Those that were never kept are among them.
+    pub(super) fn failed_cache_imports(&self) -> impl Iterator<Item = (&str, &str)> {
+        let imports = self.vertices.values().filter(|seen| is_cache_import(&seen.name));
+        imports.filter_map(|seen| Some((seen.name.as_str(), seen.failed.as_ref()?.message.as_str())))
+    }
+
     /// Whether the engine does anything, its own work included.
     pub(super) fn is_busy(&self) -> bool {
         self.vertices.values().any(|seen| seen.started.is_some() && !seen.done && seen.failed.is_none())

@@ -150,6 +150,9 @@ impl Daemon {
                 break answer;
             }
         };
+        for (import, message) in trace.failed_cache_imports() {
+            tracing::info!(builder = self.name(), message, "{import}");
+        }
         match answer {
             Ok(response) => self.exported(&response, trace),
             Err(status) => Err(self.failure(trace, &status, export).await),

@@ -54,8 +54,8 @@ use crate::record::{
 };
 use crate::registry::copy::Copied;
 use crate::registry::{
-    Aspect, Capability, FileDifference, Finding, ImageDifference, LayerChange, LayerDifference, ProbeReport,
-    RepositoryChange,
+    Aspect, Capability, FileDifference, Finding as ProbeFinding, ImageDifference, LayerChange,
+    LayerDifference, ProbeReport, RepositoryChange,
 };
 use crate::runs::{Kept, Run};
 use crate::simulate::{LeftOut, LineCost, ProjectCost, Simulation};
@@ -211,9 +211,9 @@ fn diagnoses() -> Vec<Value> {
     let error = crate::error::Error::Read { path: "a".into(), source: std::io::Error::other(error) };
     let checks = [Check::warning("git", "shallow").fix("fetch"), Check::of_error("engine", &error, None)];
     let findings = vec![
-        (Capability::Read, Finding::Yes),
-        (Capability::Mount, Finding::No { why: "status 405".to_owned() }),
-        (Capability::Delete, Finding::Unknown { why: "status 403".to_owned() }),
+        (Capability::Read, ProbeFinding::Yes),
+        (Capability::Mount, ProbeFinding::No { why: "status 405".to_owned() }),
+        (Capability::Delete, ProbeFinding::Unknown { why: "status 403".to_owned() }),
     ];
     let probed = ProbeReport { findings, left: vec![image()] };
     vec![
@@ -878,6 +878,7 @@ fn records() -> Vec<Value> {
         sequence: 1,
         projects: BTreeMap::from([(name("api"), image())]),
         durations: branch.map(|_| (name("api"), Duration::from_millis(1500))).into_iter().collect(),
+        builders: branch.map(|_| (name("api"), builders())).into_iter().collect(),
     };
     let at = Timestamp::from_millis(1_795_896_900_000);
     let settings = AppliedSettings {

@@ -115,7 +115,7 @@ fn read<R: Read>(entry: &mut tar::Entry<'_, R>) -> io::Result<Entry> {
         None => header.mtime()?.to_string().into_bytes(),
     };
     let (kind, mode, owner) = (header.entry_type(), header.mode()?, (header.uid()?, header.gid()?));
-    let link = entry.link_name_bytes().map(|link| link.into_owned()).unwrap_or_default();
+    let link = entry.link_name_bytes().map(std::borrow::Cow::into_owned).unwrap_or_default();
     let mut content = Sha256::new();
     let mut buffer = vec![0; 64 << 10];
     loop {

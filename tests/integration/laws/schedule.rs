@@ -310,6 +310,7 @@ fn time_of_executor(case: &Case) -> f64 {
         fail_fast: false,
         durations: &durations,
         last_builders: &BTreeMap::new(),
+        attestor: None,
         shard: None,
         on_event: &|_| {},
     };

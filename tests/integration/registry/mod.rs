@@ -10,6 +10,7 @@ mod killed;
 mod lock;
 mod login;
 mod private_authority;
+mod probes;
 mod promote;
 mod promotion;
 mod tagging;

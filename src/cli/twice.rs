@@ -1,0 +1,49 @@
+//! `build --twice`: what was built is built once more, and compared.
+
+use std::collections::BTreeMap;
+
+use super::build_context::{BuildContext, Schedule};
+use super::durations_file::DurationsFile;
+use crate::error::Error;
+use crate::execute::{BuildReport, Destination, Executor, Job, TwiceReport};
+use crate::interruption::Interruption;
+use crate::registry::{Registry, Storage};
+
+impl BuildContext<'_> {
+    /// Refuses to compare images that are in no registry.
+    pub(super) fn check_comparable(&self, cache: &dyn Registry) -> Result<(), Error> {
+        let why = match (&self.destination, cache.storage()) {
+            (Destination::Shared(_), Storage::Remote) => return Ok(()),
+            (Destination::Untrusted(_), _) => "images of an untrusted run stay in the engine",
+            (Destination::Shared(_) | Destination::Local(_), _) => "the images stay in the engine",
+        };
+        Err(Error::NothingToCompare { why })
+    }
+
+    /// Builds what was built once more, without the layer cache, and compares.
+    pub(super) async fn build_again(
+        &self,
+        cache: &dyn Registry,
+        jobs: &[Job],
+        report: &BuildReport,
+        schedule: Schedule<'_>,
+        durations: &DurationsFile,
+        interruption: &Interruption,
+    ) -> TwiceReport {
+        self.command.output.status("building again, without the layer cache");
+        let durations = &durations.durations;
+        let display = self.display(jobs, schedule, durations);
+        let executor = Executor {
+            graph: &self.workspace.graph,
+            registry: cache,
+            parallelism: schedule.parallelism,
+            fail_fast: schedule.fail_fast,
+            durations,
+            last_builders: &BTreeMap::new(),
+            attestor: None,
+            shard: None,
+            on_event: &|event| display.on_event(&event),
+        };
+        display.show_while(executor.build_again(jobs, report, interruption.requested())).await
+    }
+}
