@@ -5,12 +5,15 @@
 //! any text that ends at a `/`, even within a name. One thing is left out: Docker hands a `\` before a letter
 //! to its regular expressions, where `\d` is a digit; here it stands for the letter.
 
-use std::iter::Peekable;
-use std::str::Chars;
+mod changes;
+mod translate;
+
 use std::sync::OnceLock;
 
 use regex::bytes::{Regex, RegexBuilder};
 use thiserror::Error;
+
+pub use changes::{LineChange, changed_lines};
 
 use crate::model::RepoPath;
 
@@ -162,7 +165,7 @@ impl Matcher {
             return Ok(Self::Name(name));
         }
         let pattern = std::str::from_utf8(pattern).map_err(|_| "with wildcards in it, it must be UTF-8")?;
-        Ok(Self::Regex(LazyRegex { text: translate(pattern)?, compiled: OnceLock::new() }))
+        Ok(Self::Regex(LazyRegex { text: translate::regex(pattern)?, compiled: OnceLock::new() }))
     }
 
     fn matches(&self, path: &[u8]) -> bool {
@@ -211,66 +214,6 @@ impl LazyRegex {
         };
         self.compiled.get_or_init(compile).is_match(path)
     }
-}
-
-/// The regular expression over a path's bytes that says the same as a pattern.
-fn translate(pattern: &str) -> Result<String, &'static str> {
-    let mut regex = "^".to_owned();
-    let mut rest = pattern.chars().peekable();
-    while let Some(character) = rest.next() {
-        match character {
-            '*' if rest.next_if_eq(&'*').is_some() => {
-                rest.next_if_eq(&'/');
-                regex.push_str(if rest.peek().is_none() { r"(?s-u:.)*" } else { r"(?:(?s-u:.)*/)?" });
-            }
-            '*' => regex.push_str(r"(?-u:[^/])*"),
-            '?' => regex.push_str("[^/]"),
-            '[' => translate_class(&mut rest, &mut regex)?,
-            '\\' => push(&mut regex, rest.next().ok_or(r"nothing follows the last `\`")?),
-            _ => push(&mut regex, character),
-        }
-    }
-    regex.push('$');
-    Ok(regex)
-}
-
-/// Translates what follows a `[`. Go's rules: `^` negates; `]` and `-` must be escaped; `/` is as good as
-/// any other character.
-fn translate_class(rest: &mut Peekable<Chars<'_>>, regex: &mut String) -> Result<(), &'static str> {
-    regex.push('[');
-    if rest.next_if_eq(&'^').is_some() {
-        regex.push('^');
-    }
-    loop {
-        let first = class_member(rest)?;
-        push(regex, first);
-        if rest.next_if_eq(&'-').is_some() {
-            let last = class_member(rest)?;
-            if last < first {
-                return Err("a range in brackets ends before it begins");
-            }
-            regex.push('-');
-            push(regex, last);
-        }
-        if rest.next_if_eq(&']').is_some() {
-            regex.push(']');
-            return Ok(());
-        }
-    }
-}
-
-fn class_member(rest: &mut Peekable<Chars<'_>>) -> Result<char, &'static str> {
-    const UNCLOSED: &str = "`[` without `]`";
-    match rest.next().ok_or(UNCLOSED)? {
-        '-' | ']' => Err(r"a `-` or `]` that stands in brackets needs a `\` before it"),
-        '\\' => rest.next().ok_or(UNCLOSED),
-        character => Ok(character),
-    }
-}
-
-/// Adds a character that stands for itself.
-fn push(regex: &mut String, character: char) {
-    regex.push_str(&format!(r"\x{{{:x}}}", u32::from(character)));
 }
 
 #[cfg(test)]
@@ -322,7 +265,7 @@ mod tests {
         let mut compared = 0;
         for pattern in texts(b"a/*").iter().map(|text| clean(text)) {
             let Some(name) = NameWithStar::parse(&pattern, is_plain) else { continue };
-            let text = translate(std::str::from_utf8(&pattern).unwrap()).unwrap();
+            let text = translate::regex(std::str::from_utf8(&pattern).unwrap()).unwrap();
             let regex = LazyRegex { text, compiled: OnceLock::new() };
             for path in paths.iter().map(RepoPath::as_bytes) {
                 assert_eq!(name.matches(path), regex.is_match(path), "{pattern:?} {path:?}");

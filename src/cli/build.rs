@@ -10,7 +10,7 @@ use super::repository_context::{RepositoryContext, Uncommitted};
 use super::run_files::RunFiles;
 use super::selection;
 use super::signals::Signals;
-use super::{CommandContext, build_outputs, registries, untracked, wait_for};
+use super::{CommandContext, build_outputs, ignore_changes, registries, untracked, wait_for};
 use crate::deploy::Validated;
 use crate::error::Error;
 use crate::execute::{self, BuildReport, BuilderPool, Destination, TwiceReport};
@@ -120,11 +120,16 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         let untracked = untracked::find(command, &repo, &snapshot, &workspace, &selected)?;
         if arguments.dry_run {
             untracked::say(command, &untracked);
-            command.print(|| PlanJson::of_plan(&plan, &workspace), || text::plan(&plan, &workspace));
+            ignore_changes::say(command, &repo, &snapshot, &plan)?;
+            command.print_summary(
+                || PlanJson::of_plan(&plan, &workspace),
+                |layout| text::plan(&plan, &workspace, layout),
+            );
             return Ok(Exit::Done);
         }
         untracked::say(command, &untracked);
         output.status(&text::base(plan.head, plan.is_dirty, &plan.base));
+        ignore_changes::say(command, &repo, &snapshot, &plan)?;
         context.say_what_is_not_written();
         if let Destination::Shared(_) = context.destination {
             if !arguments.allow_dirty {

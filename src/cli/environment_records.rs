@@ -5,7 +5,8 @@ use super::registries;
 use crate::config::EnvironmentName;
 use crate::deploy::{self, DeployError, LockClaims, StoredRecord};
 use crate::error::Error;
-use crate::model::RepositoryName;
+use crate::model::{ImageRef, RepositoryName, Tag};
+use crate::record::DeployedProject;
 use crate::registry::Registry;
 use crate::workspace::Workspace;
 
@@ -31,9 +32,20 @@ impl EnvironmentRecords {
     /// # Errors
     /// [`DeployError::NothingDeployed`] before the first deployment.
     pub(super) async fn read(&self) -> Result<StoredRecord, Error> {
-        let read = deploy::read_record(&*self.registry, &self.repository, &self.environment).await?;
         let environment = self.environment.clone();
-        Ok(read.ok_or(DeployError::NothingDeployed { environment })?)
+        Ok(self.find().await?.ok_or(DeployError::NothingDeployed { environment })?)
+    }
+
+    /// `None` before the first deployment.
+    pub(super) async fn find(&self) -> Result<Option<StoredRecord>, Error> {
+        Ok(deploy::read_record(&*self.registry, &self.repository, &self.environment).await?)
+    }
+
+    /// How an image that the record names is pulled.
+    pub(super) fn image(&self, project: &DeployedProject) -> Result<ImageRef, Error> {
+        let repository = project.image.repository().map_err(DeployError::from)?;
+        let image = self.registry.image(&repository, &Tag::latest());
+        Ok(image.pinned(project.image.image))
     }
 
     pub(super) fn claims(&self) -> LockClaims<'_> {

@@ -71,19 +71,14 @@ fn look(
     Ok(selected.len())
 }
 
-fn print(
-    CommandContext { options, output, .. }: &CommandContext,
-    repo: &RepositoryContext,
-    count: usize,
-    lint: &Lint,
-    fixed: &[Edit],
-) {
-    if options.json {
-        let (head, is_dirty) = (repo.head.commit, repo.is_dirty);
-        output.json(&report::LintJson::new(head, is_dirty, count, lint, fixed));
-    } else {
+fn print(command: &CommandContext, repo: &RepositoryContext, count: usize, lint: &Lint, fixed: &[Edit]) {
+    if !command.options.json {
+        let output = &command.output;
         lint.unchecked.iter().for_each(|unchecked| output.status(&report::unchecked(unchecked)));
         report::floating(lint).iter().for_each(|floating| output.status(floating));
-        output.stdout(&report::text(count, lint, fixed));
     }
+    command.print_summary(
+        || report::LintJson::new(repo.head.commit, repo.is_dirty, count, lint, fixed),
+        |layout| report::text(count, lint, fixed, layout),
+    );
 }

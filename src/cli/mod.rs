@@ -29,6 +29,8 @@ mod environment_records;
 mod external_registries;
 mod follow;
 mod graph;
+mod help;
+mod ignore_changes;
 mod image_exists;
 mod images;
 mod init;
@@ -73,7 +75,7 @@ mod why;
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use serde::Serialize;
 
 use self::environment::Environment;
@@ -108,73 +110,73 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Create `projects.toml` from the Dockerfiles and compose files of a repository.
+    /// Create `projects.toml` from Dockerfiles and compose files.
     Init(init::Arguments),
     /// Build the images that are missing from the cache.
     Build(build::Arguments),
-    /// Build locally what a saved file affects, and run a program with the images.
+    /// Rebuild locally what a saved file affects, and run a program.
     Watch(watch::Arguments),
-    /// Run a command for a project, once for each content of what it can read.
+    /// Run a command once for each content of what it can read.
     Run(run::Arguments),
-    /// Promote the images of a commit, then apply Terraform and restart services, project by project.
+    /// Promote images, then apply Terraform and restart services.
     Deploy(deploy::Arguments),
-    /// Show what an environment runs, and what a deployment of the current commit would change.
+    /// Show what environments run, and what a deployment would change.
     Status(status::Arguments),
     /// List the last deployments to an environment.
-    History(status::Arguments),
-    /// Release the lock of an environment, whoever holds it.
+    History(status::HistoryArguments),
+    /// Remove the lock that a dead deployment left.
     Unlock(unlock::Arguments),
     /// List the last runs of `build`, or print the log of a project.
     Logs(logs::Arguments),
-    /// Write a page about a run of `build`: graph, timeline, reasons, steps and logs.
+    /// Write a page about a run of `build`: graph, timeline, logs.
     Report(report::Arguments),
     /// Show which images would be built or reused, and why.
     Plan(plan::Arguments),
     /// Pin the external images that `projects.lock` lacks.
     Lock(lock::LockArguments),
-    /// Pin external images to what their tags stand for now, and show which projects that rebuilds.
+    /// Pin external images to what their tags stand for now.
     Update(lock::UpdateArguments),
-    /// Explain why a project is affected: changed files, matching pattern lines, paths through the graph.
+    /// Explain why a project is affected by the changes.
     Why(why::Arguments),
     /// List the inputs of a project, each with the line that makes it one.
     Inputs(inputs::Arguments),
     /// Check whether a matching path changed since the base commit.
     Changed(changed::Arguments),
-    /// Check whether a project must be rebuilt: it or a dependency changed since the base commit.
+    /// Check whether a project or a dependency changed.
     #[command(name = "check_rebuild", alias = "check-rebuild")]
     CheckRebuild(check_rebuild::Arguments),
     /// Check whether an image exists in the cache.
     #[command(name = "image_exists", alias = "image-exists")]
     ImageExists(image_exists::Arguments),
-    /// Print the images of a commit by digest, from its build record.
+    /// Print the images of a commit or of an environment by digest.
     Images(images::Arguments),
-    /// Create an ECR repository, or reconcile its settings with `projects.toml`.
+    /// Create an ECR repository, or reconcile its settings.
     #[command(name = "ensure_repo", alias = "ensure-repo")]
     EnsureRepo(ensure_repo::Arguments),
-    /// Copy an image from one registry to another, byte for byte, without an engine.
+    /// Copy an image from one registry to another, byte for byte.
     Promote(promote::Arguments),
-    /// Delete images and records that nothing needs any more: in the cache, in deploy registries or in the engine.
+    /// Delete images and records that nothing needs any more.
     Prune(prune::Arguments),
-    /// Check the clone, the engine, registries, secrets and Terraform, and say what to do about what does not work.
+    /// Check the clone, engine, registries, secrets and Terraform.
     Doctor(doctor::Arguments),
     /// Report where patterns, Dockerfiles and dependencies disagree.
     Lint(lint::Arguments),
-    /// Replay past commits: how many builds the patterns would have caused, and which lines caused them.
+    /// Replay past commits: how many builds the patterns cause.
     Simulate(simulate::Arguments),
     /// Show the dependency graph, with the affected projects marked.
     Graph(graph::Arguments),
-    /// Generate pipelines for CIs, and the files that they begin with.
+    /// Generate pipelines for CIs, and the files they begin with.
     Ci(ci::Arguments),
     /// Mark projects for a rebuild, even if their images are cached.
     Taint(taint::Arguments),
     /// Remove the marks that `taint` set.
     Untaint(taint::Arguments),
-    /// Print the newest commit in this history that has a build record.
+    /// Print the newest commit with a build record.
     #[command(name = "last_successful_commit", alias = "last-successful-commit")]
     LastSuccessfulCommit(last_successful_commit::Arguments),
-    /// Write CI-independent variables about the commit to the file that BASH_ENV names.
+    /// Write variables about the commit for all steps of a job.
     Setenv(setenv::Arguments),
-    /// Create a symbolic link for each command; a link runs its command directly.
+    /// Create a symbolic link for each command.
     Shims(shims::Arguments),
     /// Download Terraform if it is missing, and print its path.
     #[command(name = "ensure_terraform", alias = "ensure-terraform")]
@@ -194,7 +196,7 @@ pub fn main() -> Exit {
         Err(error) => return output::usage(&error),
     }
     let signals = Signals::install();
-    let Arguments { options, command } = match Arguments::try_parse_from(called_as(std::env::args_os())) {
+    let Arguments { options, command } = match parse(called_as(std::env::args_os())) {
         Ok(arguments) => arguments,
         Err(error) => return output::usage(&error),
     };
@@ -212,6 +214,12 @@ pub fn main() -> Exit {
             if matches!(exit, Exit::Done | Exit::No) { error.kind().into() } else { exit }
         }
     }
+}
+
+fn parse(arguments: Vec<OsString>) -> Result<Arguments, clap::Error> {
+    let mut matches = help::grouped(Arguments::command()).try_get_matches_from(arguments)?;
+    let parsed = Arguments::from_arg_matches_mut(&mut matches);
+    parsed.map_err(|error| error.format(&mut Arguments::command()))
 }
 
 /// Called through a link that is named after a command, it is that command.

@@ -25,8 +25,8 @@ pub(super) struct Options {
     /// Print the answer as JSON, with a `schema` field.
     #[arg(long, global = true)]
     pub(super) json: bool,
-    /// Colours on standard output and standard error.
-    #[arg(long, value_enum, default_value_t = Color::Auto, global = true, hide_default_value = true)]
+    /// Use colours: `auto`, `always` or `never`.
+    #[arg(long, value_enum, default_value_t = Color::Auto, global = true, hide_default_value = true, hide_possible_values = true)]
     pub(super) color: Color,
     /// Log more to standard error; repeat for debug output.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
@@ -34,8 +34,8 @@ pub(super) struct Options {
     /// Print nothing but errors to standard error.
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(super) quiet: bool,
-    /// How to show running builds on standard error.
-    #[arg(long, value_enum, default_value_t = ProgressKind::Auto, global = true, hide_default_value = true)]
+    /// Show running builds as `auto`, `tty`, `plain`, `json` or `none`.
+    #[arg(long, value_enum, default_value_t = ProgressKind::Auto, global = true, hide_default_value = true, hide_possible_values = true)]
     pub(super) progress: ProgressKind,
 }
 

@@ -6,7 +6,7 @@ use super::external_registries::ExternalRegistries;
 use super::observations::CacheToRead;
 use super::repository_context::{RepositoryContext, Uncommitted};
 use super::selection;
-use super::{CommandContext, registries, untracked, wait_for};
+use super::{CommandContext, ignore_changes, registries, untracked, wait_for};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::ProjectName;
@@ -51,7 +51,10 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
         let digests = if arguments.digests { Some(observe::digests(request, &selected)?) } else { None };
         let impact = plan::impact(&workspace.graph, &changes, &selected);
         let digests = digests.as_ref();
-        command.print(|| PlanJson::of_impact(&impact, digests), || text::impact(&impact, digests));
+        command.print_summary(
+            || PlanJson::of_impact(&impact, digests),
+            |layout| text::impact(&impact, digests, layout),
+        );
     } else {
         let zone = repo.zone(&snapshot, &workspace)?;
         let plan = wait_for(async {
@@ -60,7 +63,11 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
             let observed = repo.observe(command, &snapshot, &workspace, &selected, cache).await?;
             Ok(plan::make(&workspace.graph, &observed, workspace.settings.strategy, &Force::None))
         })?;
-        command.print(|| PlanJson::of_plan(&plan, &workspace), || text::plan(&plan, &workspace));
+        ignore_changes::say(command, &repo, &snapshot, &plan)?;
+        command.print_summary(
+            || PlanJson::of_plan(&plan, &workspace),
+            |layout| text::plan(&plan, &workspace, layout),
+        );
     }
     Ok(Exit::Done)
 }

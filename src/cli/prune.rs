@@ -59,7 +59,10 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
             deploy: if arguments.deploy { it.deploy_registries().await? } else { Vec::new() },
             local: if arguments.local { Some(it.engine().await?) } else { None },
         };
-        command.print(|| PruneJson::new(&pruned, arguments.delete), || text(&pruned, arguments.delete));
+        command.print_summary(
+            || PruneJson::new(&pruned, arguments.delete),
+            |layout| text(&pruned, arguments.delete, SystemTime::now(), layout),
+        );
         Ok(Exit::Done)
     })
 }

@@ -11,39 +11,95 @@ use crate::deploy::gate::Rollback;
 use crate::deploy::{self, Apply, DeployChoice, DeployError, DeployPlan, Endpoints};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::model::Timestamp;
+use crate::lease::Claim;
+use crate::model::{CommitId, Timestamp};
+use crate::record::DeployedRecord;
 use crate::report::deployment::causes;
 use crate::report::environment::{self, HistoryJson, StatusJson};
+use crate::report::environment_summary::{self, EnvironmentsJson, Summary};
 use crate::report::next_deployment::{NextDeployment, Preview};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
+    /// Name of the environment in `projects.toml` [default: a line for each].
+    #[arg(short, long, value_name = "NAME")]
+    environment: Option<EnvironmentName>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HistoryArguments {
     /// Name of the environment in `projects.toml`.
     #[arg(short, long, value_name = "NAME")]
     environment: EnvironmentName,
+}
+
+/// What the deploy registry has of an environment, and what a deployment would change.
+struct Observed {
+    record: Option<DeployedRecord>,
+    /// Those that have not expired.
+    claims: Vec<Claim>,
+    next: NextDeployment,
 }
 
 pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
     let repo = RepositoryContext::new(&command.options, &command.environment, Uncommitted::LeftOut)?;
     let snapshot = repo.snapshot();
     let context = DeployContext::new(command, &repo, &snapshot)?;
-    let (stored, claims, planned) = wait_for(async {
-        let records =
-            EnvironmentRecords::open(&command.environment, &context.workspace, &arguments.environment)
-                .await?;
-        let claims = records.claims().list().await.map_err(DeployError::from)?;
-        let stored = records.read().await?;
-        Ok((stored, claims, plan(command, &context, &arguments.environment).await))
-    })?;
-    let now = Timestamp::now();
-    let claims: Vec<_> =
-        claims.into_iter().map(|(_, claim)| claim).filter(|claim| !claim.has_expired(now)).collect();
-    let next = NextDeployment { commit: repo.head.commit, outcome: preview(planned) };
-    command.print(
-        || StatusJson::new(&stored.record, &claims, &next),
-        || environment::status(&stored.record, &claims, &next),
-    );
+    let head = repo.head.commit;
+    match &arguments.environment {
+        Some(name) => one(command, &context, head, name)?,
+        None => all(command, &context, head)?,
+    }
     Ok(Exit::Done)
+}
+
+fn one(
+    command: &CommandContext,
+    context: &DeployContext<'_>,
+    head: CommitId,
+    name: &EnvironmentName,
+) -> Result<(), Error> {
+    let now = Timestamp::now();
+    let Observed { record, claims, next } = wait_for(observe(command, context, head, name, now))?;
+    let record = record.ok_or_else(|| DeployError::NothingDeployed { environment: name.clone() })?;
+    command.print_summary(
+        || StatusJson::new(&record, &claims, &next),
+        |layout| environment::status(&record, &claims, &next, now, layout),
+    );
+    Ok(())
+}
+
+fn all(command: &CommandContext, context: &DeployContext<'_>, head: CommitId) -> Result<(), Error> {
+    let now = Timestamp::now();
+    let environments = wait_for(async {
+        let mut environments = Vec::new();
+        for name in context.workspace.environments.keys() {
+            let Observed { record, claims, next } = observe(command, context, head, name, now).await?;
+            let record = record.unwrap_or_else(|| DeployedRecord::new(name.clone()));
+            environments.push(Summary::new(&record, &claims, &next, now));
+        }
+        Ok(environments)
+    })?;
+    command.print_summary(
+        || EnvironmentsJson::new(&environments),
+        |layout| environment_summary::all(&environments, layout),
+    );
+    Ok(())
+}
+
+async fn observe(
+    command: &CommandContext,
+    context: &DeployContext<'_>,
+    head: CommitId,
+    name: &EnvironmentName,
+    now: Timestamp,
+) -> Result<Observed, Error> {
+    let records = EnvironmentRecords::open(&command.environment, &context.workspace, name).await?;
+    let claims = records.claims().list().await.map_err(DeployError::from)?.into_iter();
+    let claims = claims.map(|(_, claim)| claim).filter(|claim| !claim.has_expired(now)).collect();
+    let record = records.find().await?.map(|stored| stored.record);
+    let next = NextDeployment { commit: head, outcome: preview(plan(command, context, name).await) };
+    Ok(Observed { record, claims, next })
 }
 
 /// Plans a deployment of the commit as `deploy` does. Takes no lock, runs no Terraform and writes nothing.
@@ -83,7 +139,7 @@ fn preview(planned: Result<DeployPlan, Error>) -> Preview {
     }
 }
 
-pub(super) fn history(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
+pub(super) fn history(command: &CommandContext, arguments: &HistoryArguments) -> Result<Exit, Error> {
     let workspace = deployment::workspace(command)?;
     let stored = wait_for(async {
         EnvironmentRecords::open(&command.environment, &workspace, &arguments.environment).await?.read().await

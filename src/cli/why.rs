@@ -25,7 +25,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
-    let CommandContext { options, environment, output } = command;
+    let CommandContext { options, environment, .. } = command;
     let repo = RepositoryContext::new(options, environment, Uncommitted::Included)?;
     let offline = match arguments.against.as_ref().or(options.base.as_ref()) {
         None => observations::offline(&repo, command)?,
@@ -35,20 +35,12 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
     let is_affected = offline.impact.project(&project).is_some_and(|project| project.is_affected);
     if arguments.not && !is_affected {
         let near_misses = NearMisses::new(&offline.workspace, &offline.changes.files, &project);
-        if options.json {
-            output.json(&near_misses.to_json(&offline.impact));
-        } else {
-            output.stdout(&near_misses.to_string());
-        }
+        command.print_summary(|| near_misses.to_json(&offline.impact), |layout| near_misses.text(layout));
         return Ok(Exit::Done);
     }
 
     let explanation = Explanation::new(&offline.workspace.graph, &offline.changes, &offline.impact, &project);
-    if options.json {
-        output.json(&explanation);
-    } else {
-        output.stdout(&explanation.to_string());
-    }
+    command.print_summary(|| &explanation, |layout| explanation.text(layout));
     Ok(if arguments.not { Exit::No } else { Exit::Done })
 }
 

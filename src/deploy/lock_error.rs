@@ -20,6 +20,9 @@ pub enum LockError {
     },
     #[error("another deployment holds the lock of `{environment}`: {holder}")]
     Held { environment: EnvironmentName, holder: Claim },
+    /// It was renewed within its lease, so that whoever has it may still be deploying.
+    #[error("the lock of `{environment}` is in use: {holder}, and expires at {}", .holder.expires())]
+    InUse { environment: EnvironmentName, holder: Claim },
     #[error("the lock of `{environment}` was taken away from this deployment, which stopped")]
     TakenAway { environment: EnvironmentName },
     #[error(
@@ -45,7 +48,9 @@ impl LockError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Registry { source, .. } => source.kind(),
-            Self::Held { .. } | Self::TakenAway { .. } | Self::Expired { .. } => ErrorKind::Environment,
+            Self::Held { .. } | Self::InUse { .. } | Self::TakenAway { .. } | Self::Expired { .. } => {
+                ErrorKind::Environment
+            }
             Self::Interrupted => ErrorKind::Interrupted,
         }
     }
@@ -55,7 +60,11 @@ impl LockError {
         match self {
             Self::Registry { source, .. } => source.hint(),
             Self::Held { environment, .. } => Some(format!(
-                "wait longer with `--wait`; if that deployment is dead: `chinampa unlock -e {environment}`"
+                "wait longer with `--wait`; if that deployment is dead: `chinampa unlock -e {environment} --force`"
+            )),
+            Self::InUse { environment, .. } => Some(format!(
+                "wait until it has ended; if it is dead, its lock expires by itself, or `chinampa unlock -e \
+                 {environment} --force` removes it at once; a deployment that still runs then stops before its next step"
             )),
             Self::TakenAway { .. } | Self::Expired { .. } => {
                 Some("run it again: what is deployed already is left as it is".to_owned())

@@ -1,6 +1,6 @@
 //! What builds left in an engine: the names of local builds, and of builds of untrusted runs and builds that were killed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use bollard::query_parameters::{ListImagesOptionsBuilder, RemoveImageOptions};
@@ -19,6 +19,8 @@ pub struct Leftover {
     pub kind: LeftoverKind,
     /// When the image got the name, or where the engine does not tell that, when it was built.
     pub since: SystemTime,
+    /// Of all its layers, which other images may have too.
+    pub bytes: u64,
 }
 
 /// Whose name it was.
@@ -52,6 +54,15 @@ impl LeftoverKind {
             Self::Interrupted => "interrupted",
         }
     }
+
+    /// What gave the image the name.
+    pub fn origin(self) -> &'static str {
+        match self {
+            Self::Local => "of a local build",
+            Self::Untrusted => "of an untrusted run",
+            Self::Interrupted => "of a build that was killed",
+        }
+    }
 }
 
 impl DockerEngine {
@@ -66,16 +77,19 @@ impl DockerEngine {
         let options = ListImagesOptionsBuilder::new().build();
         let listed = self.docker.bollard().list_images(Some(options)).await;
         let listed = listed.map_err(|error| self.docker.error("list images", error))?;
-        let names: BTreeSet<&String> = listed.iter().flat_map(|image| &image.repo_tags).collect();
+        let names: BTreeMap<&String, i64> =
+            listed.iter().flat_map(|image| image.repo_tags.iter().map(|name| (name, image.size))).collect();
         let mut leftovers = Vec::new();
-        for image in names.into_iter().filter_map(|name| name.parse::<ImageRef>().ok()) {
+        for (name, size) in names {
+            let Ok(image) = name.parse::<ImageRef>() else { continue };
             let Some(kind) = LeftoverKind::of(&image) else { continue };
             if !repositories.contains(&image.repository) {
                 continue;
             }
             // It may have gone meanwhile.
             if let Some(since) = since(&self.docker, &image).await? {
-                leftovers.push(Leftover { image, kind, since });
+                let bytes = u64::try_from(size).unwrap_or_default();
+                leftovers.push(Leftover { image, kind, since, bytes });
             }
         }
         Ok(leftovers)

@@ -504,6 +504,7 @@ fn each_variant_of_a_deployment_has_its_kind() {
     check!("deploy/lock_error.rs", LockError, [
         LockError::Registry { environment: environment(), source: missing() } => Environment,
         held() => Environment,
+        LockError::InUse { environment: environment(), holder: holder() } => Environment,
         LockError::TakenAway { environment: environment() } => Environment,
         LockError::Expired {
             environment: environment(),
@@ -721,15 +722,13 @@ fn no_json() -> serde_json::Error {
 }
 
 fn held() -> LockError {
+    LockError::Held { environment: environment(), holder: holder() }
+}
+
+fn holder() -> Claim {
     let now = crate::model::Timestamp::from_millis(0);
-    let holder = Claim {
-        commit: String::new(),
-        by: String::new(),
-        begun: now,
-        renewed: now,
-        lease: std::time::Duration::from_secs(1),
-    };
-    LockError::Held { environment: environment(), holder }
+    let lease = std::time::Duration::from_secs(1);
+    Claim { commit: String::new(), by: String::new(), begun: now, renewed: now, lease }
 }
 
 fn secret(source: SecretError) -> SecretsError {

@@ -61,7 +61,9 @@ pub(super) async fn build_again(
     seats: Vec<Seat<'_>>,
 ) -> Result<Outcome, ExecuteError> {
     assert_eq!(executor.registry.storage(), Storage::Remote, "images are compared in a registry");
-    ProjectBuild { executor, project, task, needs, started: SystemTime::now() }.push_without_a_tag(seats).await
+    ProjectBuild { executor, project, task, needs, started: SystemTime::now() }
+        .push_without_a_tag(seats)
+        .await
 }
 
 /// The image by digest where that can be pulled, else by the tag of its inputs.

@@ -35,6 +35,25 @@ struct CommandFile {
     id: ObjectId,
 }
 
+/// The Compose files of a tree, in path order, but for code from elsewhere and data of tests.
+///
+/// # Errors
+/// [`GitError`] when a tree can't be read.
+pub fn compose_files(snapshot: &Snapshot<'_>) -> Result<Vec<RepoPath>, GitError> {
+    let mut files = Vec::new();
+    let mut enter = |folder: &RepoPath| {
+        dockerfiles::left_out_folder(&String::from_utf8_lossy(folder.as_bytes())).is_none()
+    };
+    snapshot.walk(&mut enter, &mut |file| {
+        let can_be_read = file.mode.is_regular() || file.mode == FileMode::Symlink;
+        if can_be_read && std::str::from_utf8(file.path.file_name()).is_ok_and(compose::is_name) {
+            files.push(file.path.clone());
+        }
+    })?;
+    snapshot.fetch_from_promisor(files.iter().cloned())?;
+    Ok(files)
+}
+
 pub(super) fn files(snapshot: &Snapshot<'_>) -> Result<Found, InitError> {
     let mut found = Found::default();
     let mut candidates: Vec<(RepoPath, FileMode, ObjectId)> = Vec::new();

@@ -39,6 +39,7 @@ pub use error::InitError;
 pub use evidence::bake;
 pub use evidence::compose::builds as compose_builds;
 pub use evidence::{Build, Ignored, NamedContext, SecretFrom, SourceLocation};
+pub use find::compose_files;
 pub use names::workspace_name;
 pub use request::{DefaultBranch, DefaultBranchSource, Known, Request};
 pub use usable::propose_usable;

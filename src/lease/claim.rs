@@ -79,6 +79,11 @@ impl Claim {
         now.since(self.renewed) > self.lease
     }
 
+    /// When it counts no more, unless it is renewed.
+    pub fn expires(&self) -> Timestamp {
+        self.renewed.after(self.lease)
+    }
+
     pub(super) fn to_bytes(&self, tag: &Tag) -> Bytes {
         let json = ClaimJson {
             tag: tag.to_string(),

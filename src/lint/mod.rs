@@ -4,6 +4,7 @@
 //! a Dockerfile takes is [`infer`](crate::infer)'s answer. Nothing is written here but by [`mod@write`].
 
 mod build_args;
+mod compose;
 mod edit;
 mod expression;
 mod filters;
@@ -98,6 +99,7 @@ pub enum Code {
     PatternOfSibling,
     CopiesSubmodule,
     TerraformOwnsImage,
+    DiffersFromCompose,
 }
 
 impl Code {
@@ -127,6 +129,7 @@ impl Code {
             Self::PatternOfSibling => "pattern-of-sibling",
             Self::CopiesSubmodule => "copies-submodule",
             Self::TerraformOwnsImage => "terraform-owns-image",
+            Self::DiffersFromCompose => "differs-from-compose",
         }
     }
 }
@@ -193,6 +196,7 @@ pub fn check(
     let siblings = Siblings::new(&subjects);
     let unnamed = submodules::unnamed(&subjects, snapshot)?;
     let owned = terraform::owned(workspace, selected, snapshot)?;
+    let services = compose::Services::read(snapshot)?;
     for subject in subjects.iter().filter(|subject| selected.contains(subject.name)) {
         let from = lint.findings.len();
         parents::check(workspace, subject, &mut lint.findings);
@@ -203,6 +207,7 @@ pub fn check(
         mounts::check(subject, &mut lint.findings);
         submodules::check(subject, &unnamed, &mut lint.findings);
         build_args::check(&workspace.manifest_file, subject, &mut lint.findings);
+        compose::check(workspace, subject.name, subject.project, &services, &mut lint.findings);
         patterns::check(subject, &siblings.of(subject), &mut lint.findings);
         let filtered = filtered.get(subject.name).map(Vec::as_slice).unwrap_or_default();
         filters::check(subject.name, filtered, &mut lint.findings);

@@ -79,6 +79,11 @@ impl ManifestDigest {
     pub fn of(manifest: &[u8]) -> Self {
         Self(Sha256::digest(manifest).into())
     }
+
+    /// The first twelve digits, as people read them.
+    pub fn short(&self) -> String {
+        self.to_string()["sha256:".len()..][..12].to_owned()
+    }
 }
 
 impl fmt::Display for ManifestDigest {

@@ -1,5 +1,7 @@
 mod access;
 mod formats;
+mod formats_of_circleci;
+mod formats_of_github;
 mod starter_of_codebuild;
 mod starters;
 

@@ -6,15 +6,17 @@
 mod deployed;
 mod observe;
 mod plan;
+mod reason;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 pub use deployed::{Named, named_by_builds, named_by_environments, observe_deployed};
 pub use observe::{PruneError, delete, observe};
 pub use plan::{Removal, Removals, plan, plan_deployed};
+pub use reason::Reason;
 
 use crate::model::{BranchName, CommitId, ManifestDigest, RepositoryName, Tag};
 use crate::record::BuildRecord;
@@ -55,6 +57,8 @@ pub struct Image {
     pub children: BTreeSet<ManifestDigest>,
     /// When it was built, as its configuration says; `None` where it doesn't.
     pub created: Option<SystemTime>,
+    /// Its configurations and layers, with their sizes in bytes. Other images may have some of them too.
+    pub blobs: BTreeMap<ManifestDigest, u64>,
 }
 
 /// A build record, with all tags that stand for it.

@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::{Image, Observed, Record, Removal, Removals};
 use crate::model::{CommitId, ErrorKind, ManifestDigest, RepositoryName, Tag};
 use crate::record::{BuildRecord, RecordError};
-use crate::registry::{Registry, RegistryError};
+use crate::registry::{OciRegistry, Registry, RegistryError};
 
 /// How many questions are under way at once.
 pub(super) const AT_ONCE: usize = 32;
@@ -63,7 +63,7 @@ impl PruneError {
             ),
             Self::Record { source, .. } => source.hint(),
             Self::Deploying { environment, .. } => Some(format!(
-                "wait until it has ended; `chinampa unlock -e {environment}` removes the lock of one that died"
+                "wait until it has ended; `chinampa unlock -e {environment} --force` removes the lock of one that died"
             )),
             Self::Read { source, .. } | Self::Delete { source, .. } => source.hint(),
         }
@@ -108,14 +108,37 @@ pub(super) async fn images(
         let found = tagged.into_iter().map(|(digest, tags)| async move {
             let described = oci.describe(repository, &digest).await?;
             let created = described.created.and_then(|text| humantime::parse_rfc3339_weak(&text).ok());
-            let children = described.children.into_iter().collect();
-            Ok(Image { repository: repository.clone(), digest, tags, children, created })
+            let (children, blobs) = (described.children.into_iter().collect(), described.blobs);
+            Ok(Image { repository: repository.clone(), digest, tags, children, created, blobs })
         });
         let found = stream::iter(found).buffer_unordered(AT_ONCE).try_collect::<Vec<_>>().await;
-        images.extend(found.map_err(read)?);
+        let mut found = found.map_err(read)?;
+        blobs_of_indexes(oci, &mut found).await.map_err(read)?;
+        images.append(&mut found);
     }
     images.sort_by(|one, other| (&one.repository, &one.digest).cmp(&(&other.repository, &other.digest)));
     Ok(images)
+}
+
+/// Gives the indexes of a repository the blobs of all images that they list.
+async fn blobs_of_indexes(oci: &OciRegistry, images: &mut [Image]) -> Result<(), RegistryError> {
+    let mut blobs: BTreeMap<ManifestDigest, BTreeMap<ManifestDigest, u64>> =
+        images.iter().map(|image| (image.digest, image.blobs.clone())).collect();
+    for image in images.iter_mut().filter(|image| !image.children.is_empty()) {
+        for child in &image.children {
+            if !blobs.contains_key(child) {
+                let described = oci.describe(&image.repository, child).await?;
+                blobs.insert(*child, described.blobs);
+            }
+        }
+        image.blobs =
+            image.children.iter().filter_map(|child| blobs.get(child)).flatten().map(copied).collect();
+    }
+    Ok(())
+}
+
+fn copied((digest, bytes): (&ManifestDigest, &u64)) -> (ManifestDigest, u64) {
+    (*digest, *bytes)
 }
 
 /// Deletes what was decided, records first; returns what it deleted if that is not all.

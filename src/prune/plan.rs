@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
-use super::{DeployRules, Image, Observed, Record, Rules};
+use super::{DeployRules, Image, Observed, Reason, Record, Rules};
 use crate::model::{ManifestDigest, RepositoryName, Tag};
 
 /// Something that is deleted, with all its tags.
@@ -12,6 +12,11 @@ pub struct Removal {
     pub repository: RepositoryName,
     pub digest: ManifestDigest,
     pub tags: BTreeSet<Tag>,
+    pub reason: Reason,
+    /// When the image was built, or the commit of the record was made; `None` where nothing says that.
+    pub made: Option<SystemTime>,
+    /// Of all layers of the image, which others may have too; 0 for a record.
+    pub bytes: u64,
 }
 
 /// What is deleted, in this order, and how much stays.
@@ -22,6 +27,8 @@ pub struct Removals {
     pub images: Vec<Removal>,
     pub kept_records: usize,
     pub kept_images: usize,
+    /// Of the layers that no image has which stays.
+    pub freed_bytes: u64,
 }
 
 /// Decides what is deleted.
@@ -52,9 +59,13 @@ pub fn plan(observed: &Observed, rules: &Rules) -> Removals {
                 repository: record.repository.clone(),
                 digest: record.digest,
                 tags: record.tags.clone(),
+                reason: Reason::of_record(record),
+                made: record.committed.or_else(|| newest_image(record, &created)),
+                bytes: 0,
             })
             .collect(),
-        images: unneeded.into_iter().map(Removal::of).collect(),
+        freed_bytes: freed_bytes(&unneeded, &images),
+        images: removals(&unneeded, Reason::of_image),
         kept_records: kept.len(),
         kept_images: images.len(),
     }
@@ -84,7 +95,8 @@ pub fn plan_deployed(images: &[Image], rules: &DeployRules) -> Removals {
     let (kept, unneeded): (Vec<&Image>, Vec<&Image>) =
         images.iter().partition(|image| staying.contains(&image.digest));
     Removals {
-        images: unneeded.into_iter().map(Removal::of).collect(),
+        freed_bytes: freed_bytes(&unneeded, &kept),
+        images: removals(&unneeded, |_| Reason::NeverRan),
         kept_images: kept.len(),
         ..Removals::default()
     }
@@ -133,10 +145,35 @@ impl Image {
     }
 }
 
-impl Removal {
-    fn of(image: &Image) -> Self {
-        Self { repository: image.repository.clone(), digest: image.digest, tags: image.tags.clone() }
-    }
+/// The images, each with the reason why it goes: one of a platform goes with what lists it.
+fn removals(images: &[&Image], reason: impl Fn(&Image) -> Reason) -> Vec<Removal> {
+    let listed = images.iter().flat_map(|index| index.children.iter().map(|child| (child, index.digest)));
+    let indexes: BTreeMap<&ManifestDigest, ManifestDigest> = listed.collect();
+    let removal = |image: &&Image| Removal {
+        repository: image.repository.clone(),
+        digest: image.digest,
+        tags: image.tags.clone(),
+        reason: match indexes.get(&image.digest) {
+            Some(index) => Reason::OfPlatform { index: *index },
+            None => reason(image),
+        },
+        made: image.created,
+        bytes: image.blobs.values().sum(),
+    };
+    images.iter().map(removal).collect()
+}
+
+/// The bytes of the layers that only images have which are deleted.
+fn freed_bytes(deleted: &[&Image], kept: &[&Image]) -> u64 {
+    let kept: BTreeSet<&ManifestDigest> = kept.iter().flat_map(|image| image.blobs.keys()).collect();
+    let deleted: BTreeMap<&ManifestDigest, u64> =
+        deleted.iter().flat_map(|image| &image.blobs).map(|(blob, bytes)| (blob, *bytes)).collect();
+    deleted.iter().filter(|(blob, _)| !kept.contains(*blob)).map(|(_, bytes)| bytes).sum()
+}
+
+/// When the newest image was built that a record names; `None` where none of them is there and says it.
+fn newest_image(record: &Record, created: &BTreeMap<&ManifestDigest, SystemTime>) -> Option<SystemTime> {
+    record.record.projects.values().filter_map(|project| created.get(&project.image).copied()).max()
 }
 
 impl DeployRules {
@@ -158,10 +195,8 @@ impl Rules {
         if others.iter().any(is_used) {
             return true;
         }
-        let images = record.record.projects.values().map(|project| created.get(&project.image).copied());
-        // One that is not there, or does not say when it was built, makes no record young.
-        let newest = images.flatten().max();
-        record.committed.or(newest).is_none_or(|time| time >= self.before)
+        // An image that is not there, or does not say when it was built, makes no record young.
+        record.committed.or_else(|| newest_image(record, created)).is_none_or(|time| time >= self.before)
     }
 
     fn keep_image(&self, image: &Image) -> bool {

@@ -32,6 +32,23 @@ fn branch(number: u8) -> BranchName {
     BranchName::new(["main", "feature/a", "gone", "gone/too"][usize::from(number % 4)])
 }
 
+/// A layer that each image shares with one other, and one of its own.
+fn blobs_of(number: u8) -> BTreeMap<ManifestDigest, u64> {
+    let shared = (ManifestDigest::of(&[200, number / 2]), 100);
+    BTreeMap::from([shared, (ManifestDigest::of(&[201, number]), u64::from(number))])
+}
+
+/// What a registry has less after images are deleted: the sum over all layers before, and after.
+fn freed(images: &[Image], gone: &BTreeSet<ManifestDigest>) -> u64 {
+    let sum = |images: &mut dyn Iterator<Item = &Image>| {
+        let blobs: BTreeMap<ManifestDigest, u64> =
+            images.flat_map(|image| image.blobs.iter().map(|(blob, bytes)| (*blob, *bytes))).collect();
+        blobs.values().sum::<u64>()
+    };
+    let after = sum(&mut images.iter().filter(|image| !gone.contains(&image.digest)));
+    sum(&mut images.iter()) - after
+}
+
 fn repository() -> RepositoryName {
     "shop/api".parse().unwrap()
 }
@@ -61,6 +78,7 @@ prop_compose! {
             tags,
             children: children.into_iter().map(digest).collect(),
             created: created.map(time),
+            blobs: blobs_of(number),
         });
         let records = records.into_iter().zip(0..).map(|((images, committed, of_branch), number)| {
             let image = |number: u8| RecordedImage {
@@ -143,6 +161,7 @@ proptest! {
             tags,
             children: children.into_iter().map(digest).collect(),
             created: created.map(time),
+            blobs: blobs_of(number),
         }).collect();
         let records: Vec<DeployedRecord> =
             records.iter().map(|(images, history)| deployed_record(images, history)).collect();
@@ -153,6 +172,7 @@ proptest! {
 
         let gone: BTreeSet<_> = removals.images.iter().map(|removal| removal.digest).collect();
         prop_assert!(removals.records.is_empty());
+        prop_assert_eq!(removals.freed_bytes, freed(&images, &gone));
         prop_assert_eq!(removals.kept_images + gone.len(), images.len());
         let runs: BTreeSet<_> =
             records.iter().flat_map(|record| record.projects.values().map(|project| project.image.image)).collect();
@@ -189,6 +209,19 @@ proptest! {
         let records: BTreeSet<_> = removals.records.iter().map(|removal| removal.digest).collect();
         prop_assert_eq!(removals.kept_images + images.len(), observed.images.len());
         prop_assert_eq!(removals.kept_records + records.len(), observed.records.len());
+        prop_assert_eq!(removals.freed_bytes, freed(&observed.images, &images));
+        for removal in &removals.images {
+            let has_gone_branch = removal.tags.iter().any(Tag::is_of_any_branch);
+            let index = observed.images.iter().find(|image| {
+                images.contains(&image.digest) && image.children.contains(&removal.digest)
+            });
+            let label = match (index, has_gone_branch) {
+                (Some(_), _) => "of_platform",
+                (None, true) => "branch_gone",
+                (None, false) => "unneeded",
+            };
+            prop_assert_eq!(removal.reason.label(), label, "{:?}", removal);
+        }
         for record in &observed.records {
             let is_of_branch = record.tags.iter().any(|tag| branches.iter().any(|branch| *tag == Tag::branch(branch)));
             let is_young = record.committed.is_some_and(|committed| committed >= time(BEFORE));
@@ -233,6 +266,7 @@ fn what_says_how_long_a_build_took_goes_with_its_image() {
         tags: [tag].into(),
         children: BTreeSet::new(),
         created: created.map(time),
+        blobs: BTreeMap::new(),
     };
     let images = vec![
         image(1, Tag::cache(&inputs(1)), Some(BEFORE - 1)),
@@ -257,6 +291,7 @@ fn what_is_said_of_an_image_goes_with_it_and_no_sooner() {
         tags: [tag].into(),
         children: BTreeSet::new(),
         created: days,
+        blobs: BTreeMap::new(),
     };
     let [old, young] = [1, 2].map(|number| InputDigest::from_bytes([number; 32]));
     let images = vec![

@@ -146,6 +146,17 @@ impl Manifest {
         manifest.pointer("/config/digest")?.as_str()?.parse().ok()
     }
 
+    /// The configuration and the layers of an image, with their sizes in bytes; none for an index.
+    pub(super) fn blobs(&self) -> BTreeMap<ManifestDigest, u64> {
+        let manifest: serde_json::Value = serde_json::from_slice(&self.bytes).unwrap_or_default();
+        let layers = manifest.get("layers").and_then(serde_json::Value::as_array);
+        let all = manifest.get("config").into_iter().chain(layers.into_iter().flatten());
+        let blob = |entry: &serde_json::Value| {
+            Some((entry.get("digest")?.as_str()?.parse().ok()?, entry.get("size")?.as_u64()?))
+        };
+        all.filter_map(blob).collect()
+    }
+
     /// The digest of the one layer that an artifact of ours has.
     pub(super) fn only_layer(&self, image: &ImageRef) -> Result<ManifestDigest, RegistryError> {
         let foreign = || RegistryError::malformed(image, "it is not a document that chinampa has stored");
@@ -182,6 +193,16 @@ mod tests {
                 r#""artifactType":"application/x"}"#
             )
         );
+    }
+
+    #[test]
+    fn the_blobs_of_an_image_are_its_configuration_and_its_layers() {
+        let artifact = Manifest::artifact("text/plain", b"content");
+        let index = Manifest::index(&[("linux/amd64".parse().unwrap(), artifact.clone())]);
+
+        let blobs = [(ManifestDigest::of(EMPTY), 2), (ManifestDigest::of(b"content"), 7)];
+        assert_eq!(artifact.blobs(), BTreeMap::from(blobs));
+        assert_eq!(index.blobs(), BTreeMap::new());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Any registry that speaks the OCI distribution specification.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::{try_join, try_join_all};
@@ -23,6 +25,8 @@ pub struct ImageDescription {
     pub children: Vec<ManifestDigest>,
     /// As RFC 3339; `None` for what does not say.
     pub created: Option<String>,
+    /// Its configuration and its layers, with their sizes in bytes; of an index, those of the first image.
+    pub blobs: BTreeMap<ManifestDigest, u64>,
 }
 
 /// A registry behind a host. Cheap to make: it asks nothing until it is asked.
@@ -72,13 +76,14 @@ impl OciRegistry {
         if let Some(first) = children.first() {
             manifest = self.transport.known_manifest(&repository, first).await?;
         }
+        let blobs = manifest.blobs();
         let Some(config) = manifest.config_digest() else {
-            return Ok(ImageDescription { children, created: None });
+            return Ok(ImageDescription { children, created: None, blobs });
         };
         let config = self.transport.blob(&repository, config, MAX_CONFIG_BYTES).await?;
         let config: serde_json::Value = serde_json::from_slice(&config).unwrap_or_default();
         let created = config.get("created").and_then(serde_json::Value::as_str).map(str::to_owned);
-        Ok(ImageDescription { children, created })
+        Ok(ImageDescription { children, created, blobs })
     }
 
     /// Opens an upload to the repository and cancels it: nothing is left there.

@@ -2,9 +2,12 @@
 
 use serde::Serialize;
 
+use super::environment_summary::Summary;
 use super::next_deployment::{self, NextDeployment, NextJson};
+use super::styled::{Role, StyledLine, StyledText};
+use super::summary::{Detail, Layout};
 use crate::lease::Claim;
-use crate::model::{ProjectName, printable};
+use crate::model::{ProjectName, Timestamp};
 use crate::record::{DeployedProject, DeployedRecord, DeploymentOutcome, PastDeployment, ProjectState};
 
 /// `chinampa.status/1`
@@ -136,39 +139,59 @@ fn lock(claim: &Claim) -> LockJson {
     }
 }
 
-/// What an environment runs, a line for each project, and what a deployment of the current commit would change.
-pub fn status(record: &DeployedRecord, claims: &[Claim], next: &NextDeployment) -> String {
-    let mut text = match record.commit {
-        Some(commit) => format!("`{}` runs {}:\n", record.environment, commit.short()),
-        None => format!("`{}`:\n", record.environment),
-    };
-    for (name, project) in &record.projects {
-        let since = project.at.map(|at| format!(", since {at}")).unwrap_or_default();
-        text.push_str(&format!(
-            "  {name}: {}@{} of {}{since}{}\n",
-            printable(&project.image.repository),
-            project.image.image,
-            project.commit.short(),
-            match state(record, name, project) {
-                "uncertain" => " (uncertain: its last deployment did not come to its end)",
-                _ => "",
-            }
-        ));
-    }
+/// The state of an environment in one line; then a line for each project, and what a deployment of the current commit would
+/// change.
+pub fn status(
+    record: &DeployedRecord,
+    claims: &[Claim],
+    next: &NextDeployment,
+    now: Timestamp,
+    layout: Layout,
+) -> StyledText {
+    let mut text = StyledText::default();
+    Summary::new(record, claims, next, now).write(&mut text, layout);
     if let Some(it) = &record.in_progress {
         let projects: Vec<&str> = it.projects.iter().map(ProjectName::as_str).collect();
-        text.push_str(&format!(
-            "in progress since {}: {} by {}, which changes {}\n",
-            it.since,
-            it.commit.short(),
-            it.by,
-            if projects.is_empty() { "nothing".to_owned() } else { projects.join(", ") }
-        ));
+        let projects = if projects.is_empty() { "nothing".to_owned() } else { projects.join(", ") };
+        let (since, commit, by) = (it.since, it.commit.short(), &it.by);
+        let line = format!("in progress since {since}: {commit} by {by}, which changes {projects}");
+        layout.push(&mut text, StyledLine::new().text(Role::Warning, &line), 4);
     }
     for claim in claims {
-        text.push_str(&format!("locked: {claim}\n"));
+        let line = format!("locked: {}", short_claim(claim));
+        layout.push(&mut text, StyledLine::new().text(Role::Warning, &line), 4);
     }
-    text + &next_deployment::text(next)
+    for (name, project) in &record.projects {
+        layout.push(&mut text, project_line(record, name, project, layout.detail), 6);
+    }
+    next_deployment::write(&mut text, next, layout);
+    text
+}
+
+fn project_line(
+    record: &DeployedRecord,
+    name: &ProjectName,
+    project: &DeployedProject,
+    detail: Detail,
+) -> StyledLine {
+    let (repository, image) = (&project.image.repository, project.image.image);
+    let image = match detail {
+        Detail::Brief => format!("{repository} {}", image.short()),
+        Detail::Full => format!("{repository}@{image}"),
+    };
+    let since = project.at.map(|at| format!(", since {at}")).unwrap_or_default();
+    let line = StyledLine::new().plain("  ").text(Role::Strong, name.as_str());
+    let line = line.plain(&format!(": {image} of {}{since}", project.commit.short()));
+    match state(record, name, project) {
+        "uncertain" => line.text(Role::Warning, " (uncertain: its last deployment did not come to its end)"),
+        _ => line,
+    }
+}
+
+/// Whose a claim is, with a commit of ten digits.
+fn short_claim(claim: &Claim) -> String {
+    let commit = claim.commit.get(..10).unwrap_or(&claim.commit).to_owned();
+    Claim { commit, ..claim.clone() }.to_string()
 }
 
 /// The deployments of an environment, newest first.

@@ -28,8 +28,8 @@ pub struct SameVariable {
 
 /// `chinampa.images/1`
 ///
-/// `None` for a commit without a build record.
-pub fn json(commit: CommitId, images: Option<&Images>) -> Value {
+/// No images are those of a commit without a build record; no commit is that of an environment where no deployment has ended.
+pub fn json(environment: Option<&str>, commit: Option<CommitId>, images: Option<&Images>) -> Value {
     let image = |(project, image): (&ProjectName, &(ImageRef, Option<ManifestDigest>))| {
         let mut object = json!({ "project": project, "image": reference(image), "name": image.0.name() });
         if let Some(digest) = image.1 {
@@ -39,7 +39,8 @@ pub fn json(commit: CommitId, images: Option<&Images>) -> Value {
     };
     json!({
         "schema": "chinampa.images/1",
-        "commit": commit.to_string(),
+        "environment": environment,
+        "commit": commit.map(|commit| commit.to_string()),
         "built": images.is_some(),
         "images": images.into_iter().flatten().map(image).collect::<Vec<_>>(),
     })

@@ -1,9 +1,9 @@
 //! What was found wrong with patterns and Dockerfiles, and what was fixed.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 
+use super::styled::{Role, StyledLine, StyledText};
+use super::summary::Layout;
 use crate::lint::{Edit, Finding, Lint, Unchecked};
 use crate::model::CommitId;
 use crate::workspace::LOCK_FILE;
@@ -38,29 +38,33 @@ impl<'l> LintJson<'l> {
 }
 
 /// The findings, project by project, after what was fixed.
-pub fn text(projects: usize, lint: &Lint, fixed: &[Edit]) -> String {
-    let mut text = String::new();
-    let mut line = |line: &str| writeln!(text, "{line}").expect("a string can be written to");
+pub fn text(projects: usize, lint: &Lint, fixed: &[Edit], layout: Layout) -> StyledText {
+    let mut text = StyledText::default();
     for edit in fixed {
-        line(&format!("fixed {}", edit.done()));
+        let line = StyledLine::new().text(Role::Success, "fixed").plain(&format!(" {}", edit.done()));
+        layout.push(&mut text, line, 2);
     }
     let mut with_findings = 0;
     for findings in lint.findings.chunk_by(|one, other| one.project == other.project) {
-        match &findings[0].project {
-            Some(project) => {
-                with_findings += 1;
-                line(&format!("`{project}`"));
-            }
-            None => line("no project"),
-        }
-        for Finding { file, line: number, code, message, suggestion, .. } in findings {
-            line(&format!("  {file}:{number}: {message} ({code})"));
+        text.push(StyledLine::new().text(
+            Role::Strong,
+            &match &findings[0].project {
+                Some(project) => format!("`{project}`"),
+                None => "no project".to_owned(),
+            },
+        ));
+        with_findings += usize::from(findings[0].project.is_some());
+        for Finding { file, line, code, message, suggestion, .. } in findings {
+            let finding = StyledLine::new().plain("  ").text(Role::Warning, &format!("{file}:{line}:"));
+            let finding = finding.plain(&format!(" {message} ")).text(Role::Dim, &format!("({code})"));
+            layout.push(&mut text, finding, 4);
             if let Some(edit) = suggestion {
-                line(&format!("    {edit}"));
+                layout.push(&mut text, StyledLine::new().plain(&format!("    {edit}")), 6);
             }
         }
     }
-    line(&summary(projects, with_findings, lint));
+    let summary = summary(projects, with_findings, lint);
+    layout.push(&mut text, StyledLine::new().text(Role::Strong, &summary), 2);
     text
 }
 

@@ -3,8 +3,10 @@
 use serde::Serialize;
 
 use super::deployment::service_action;
+use super::styled::{Role, StyledLine, StyledText};
+use super::summary::{Detail, Layout};
 use crate::deploy::{DeployPlan, ProjectDeployment, ServiceWork, TerraformWork};
-use crate::model::{CommitId, printable};
+use crate::model::{CommitId, ManifestDigest};
 
 /// What came of planning a deployment of the current commit.
 #[derive(Debug)]
@@ -77,6 +79,8 @@ struct Step {
     target: String,
     /// What is done, in words.
     words: String,
+    /// The image that is promoted.
+    digest: Option<ManifestDigest>,
     reason: String,
 }
 
@@ -88,14 +92,14 @@ fn steps(project: &ProjectDeployment) -> Vec<Step> {
             Some(_) => "its image changed",
             None => "it was never deployed here",
         };
-        let words = format!("promote {target}@{new}");
-        Step { action: "promote", target, words, reason: reason.to_owned() }
+        let words = format!("promote {target}");
+        Step { action: "promote", target, words, digest: Some(new), reason: reason.to_owned() }
     });
     let terraform = project.terraform.iter().filter_map(|work| match work {
         TerraformWork::Apply { root, reason } => {
             let target = root.folder.path.to_string();
             let words = format!("apply Terraform in {target}");
-            Some(Step { action: "apply", target, words, reason: reason.to_string() })
+            Some(Step { action: "apply", target, words, digest: None, reason: reason.to_string() })
         }
         TerraformWork::Unchanged { .. } => None,
     });
@@ -103,51 +107,56 @@ fn steps(project: &ProjectDeployment) -> Vec<Step> {
         ServiceWork::Restart { service, reason, is_missing } => {
             let (action, noun) = service_action(&service.service, *is_missing);
             let (target, words) = (service.service.kind().to_owned(), format!("{action} the {noun}"));
-            Some(Step { action, target, words, reason: reason.to_string() })
+            Some(Step { action, target, words, digest: None, reason: reason.to_string() })
         }
         ServiceWork::Unchanged { .. } => None,
     });
     image.into_iter().chain(terraform).chain(services).collect()
 }
 
-/// A line for each step of each project, and one for the projects without any.
-pub(super) fn text(next: &NextDeployment) -> String {
+/// A line for each step of each project, and one for the projects without any; why there is no plan.
+///
+/// That nothing would change is for the summary to say.
+pub(super) fn write(text: &mut StyledText, next: &NextDeployment, layout: Layout) {
     let commit = next.commit.short();
-    let with_causes = |line: String, causes: &[String]| {
-        let causes = causes.iter().skip(1).map(|cause| format!("  because: {cause}\n"));
-        causes.fold(format!("{line}\n"), |text, cause| text + &cause)
+    let (heading, causes) = match &next.outcome {
+        Preview::Planned(plan) => return planned(text, plan, layout),
+        Preview::Refused(causes) => (format!("a deployment of {commit} would be refused: "), causes),
+        Preview::Unknown(causes) => (format!("a deployment of {commit} cannot be planned here: "), causes),
     };
-    let first = |causes: &[String]| causes.first().cloned().unwrap_or_default();
-    match &next.outcome {
-        Preview::Planned(plan) => planned(plan),
-        Preview::Refused(causes) => {
-            with_causes(format!("a deployment of {commit} would be refused: {}", first(causes)), causes)
-        }
-        Preview::Unknown(causes) => {
-            with_causes(format!("a deployment of {commit} cannot be planned here: {}", first(causes)), causes)
-        }
+    let first = causes.first().map(String::as_str).unwrap_or_default();
+    layout.push(text, StyledLine::new().text(Role::Strong, &heading).plain(first), 4);
+    for cause in causes.iter().skip(1) {
+        layout.push(text, StyledLine::new().plain(&format!("  because: {cause}")), 4);
     }
 }
 
-fn planned(plan: &DeployPlan) -> String {
+fn planned(text: &mut StyledText, plan: &DeployPlan, layout: Layout) {
     let commit = plan.commit.short();
     let with_steps = plan.projects.iter().map(|project| (&project.name, steps(project)));
     let (unchanged, changed): (Vec<_>, Vec<_>) = with_steps.partition(|(_, steps)| steps.is_empty());
     if changed.is_empty() {
-        return format!("a deployment of {commit} would change nothing: all of it runs already\n");
+        return;
     }
-    let mut text = format!("a deployment of {commit} would change:\n");
+    let heading = format!("a deployment of {commit} would change:");
+    text.push(StyledLine::new().text(Role::Strong, &heading));
     for (name, steps) in changed {
-        text.push_str(&format!("  {name}:\n"));
-        for Step { words, reason, .. } in steps {
-            text.push_str(&format!("    {}: {reason}\n", printable(&words)));
+        text.push(StyledLine::new().plain("  ").text(Role::Strong, name.as_str()).plain(":"));
+        for Step { words, digest, reason, .. } in steps {
+            let digest = match (digest, layout.detail) {
+                (None, _) => String::new(),
+                (Some(digest), Detail::Brief) => format!(" {}", digest.short()),
+                (Some(digest), Detail::Full) => format!("@{digest}"),
+            };
+            let line = StyledLine::new().plain(&format!("    {words}{digest}: "));
+            layout.push(text, line.text(Role::Dim, &reason), 6);
         }
     }
     if !unchanged.is_empty() {
         let names: Vec<&str> = unchanged.iter().map(|(name, _)| name.as_str()).collect();
-        text.push_str(&format!("  nothing, because it runs already: {}\n", names.join(", ")));
+        let line = format!("  nothing, because it runs already: {}", names.join(", "));
+        layout.push(text, StyledLine::new().plain(&line), 4);
     }
-    text
 }
 
 #[cfg(test)]
@@ -159,6 +168,16 @@ mod tests {
         NextDeployment { commit: deploy_plan().commit, outcome }
     }
 
+    fn shown(next: &NextDeployment, layout: Layout) -> String {
+        let mut text = StyledText::default();
+        write(&mut text, next, layout);
+        text.unstyled()
+    }
+
+    fn text(next: &NextDeployment) -> String {
+        shown(next, Layout { detail: Detail::Brief, columns: Some(80) })
+    }
+
     #[test]
     fn each_step_has_its_reason_and_projects_without_any_share_a_line() {
         let mut plan = deploy_plan();
@@ -167,7 +186,7 @@ mod tests {
         insta::assert_snapshot!(text(&preview(Preview::Planned(Box::new(plan)))), @r"
         a deployment of 0101010101 would change:
           api:
-            promote team/api@sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d: it was never deployed here
+            promote team/api 6105d6cc76af: it was never deployed here
             apply Terraform in api/terraform: `--apply-all`
             start the service: it is not there
           nothing, because it runs already: lib
@@ -175,13 +194,22 @@ mod tests {
     }
 
     #[test]
-    fn what_runs_already_is_said_in_one_line() {
+    fn digests_are_whole_where_everything_is_wanted() {
+        let next = preview(Preview::Planned(Box::new(deploy_plan())));
+
+        let full = shown(&next, Layout { detail: Detail::Full, columns: Some(80) });
+
+        let digest = "6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d";
+        let line = format!("    promote team/api@sha256:{digest}: it was never deployed here\n");
+        assert!(full.contains(&line), "{full}");
+    }
+
+    #[test]
+    fn where_nothing_would_change_there_is_no_more_to_say() {
         let mut plan = deploy_plan();
         plan.projects.clear();
 
-        insta::assert_snapshot!(text(&preview(Preview::Planned(Box::new(plan)))), @r"
-        a deployment of 0101010101 would change nothing: all of it runs already
-        ");
+        assert_eq!(text(&preview(Preview::Planned(Box::new(plan)))), "");
     }
 
     #[test]

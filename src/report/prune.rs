@@ -1,13 +1,16 @@
 //! What `prune` deletes.
 
+mod listing;
+#[cfg(test)]
+mod tests;
+
+pub use listing::text;
+
 use serde::Serialize;
 
 use crate::engine::Leftover;
-use crate::model::{Tag, Timestamp};
+use crate::model::Timestamp;
 use crate::prune::{Removal, Removals};
-
-/// How many digits of a digest tell images apart.
-const SHORT_DIGITS: usize = 12;
 
 /// What was found, in each place that was looked at.
 #[derive(Debug, Default)]
@@ -47,6 +50,7 @@ pub struct PruneJson {
     images: Vec<RemovalJson>,
     kept_records: usize,
     kept_images: usize,
+    freed_bytes: u64,
     deploy: Vec<DeployJson>,
     local: Vec<LeftoverJson>,
     kept_local: usize,
@@ -58,6 +62,7 @@ struct DeployJson {
     environments: Vec<String>,
     images: Vec<RemovalJson>,
     kept_images: usize,
+    freed_bytes: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -65,6 +70,7 @@ struct LeftoverJson {
     image: String,
     kind: &'static str,
     since: String,
+    bytes: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -72,6 +78,9 @@ struct RemovalJson {
     repository: String,
     digest: String,
     tags: Vec<String>,
+    reason: &'static str,
+    made: Option<String>,
+    bytes: u64,
 }
 
 impl PruneJson {
@@ -84,11 +93,13 @@ impl PruneJson {
             environments: it.environments.clone(),
             images: of(&it.removals.images),
             kept_images: it.removals.kept_images,
+            freed_bytes: it.removals.freed_bytes,
         };
         let local = |it: &Leftover| LeftoverJson {
             image: it.image.to_string(),
             kind: it.kind.label(),
             since: Timestamp::from(it.since).to_string(),
+            bytes: it.bytes,
         };
         let leftovers = pruned.local.iter().flat_map(|local| &local.leftovers);
         Self {
@@ -98,6 +109,7 @@ impl PruneJson {
             images: of(&cache.images),
             kept_records: cache.kept_records,
             kept_images: cache.kept_images,
+            freed_bytes: cache.freed_bytes,
             deploy: pruned.deploy.iter().map(deploy).collect(),
             local: leftovers.map(local).collect(),
             kept_local: pruned.local.as_ref().map_or(0, |local| local.kept),
@@ -111,39 +123,9 @@ impl RemovalJson {
             repository: removal.repository.to_string(),
             digest: removal.digest.to_string(),
             tags: removal.tags.iter().map(ToString::to_string).collect(),
+            reason: removal.reason.label(),
+            made: removal.made.map(|made| Timestamp::from(made).to_string()),
+            bytes: removal.bytes,
         }
     }
-}
-
-/// A line for each image and record, and a total for each place.
-pub fn text(pruned: &Pruned, deleted: bool) -> String {
-    let mut text = String::new();
-    let done = if deleted { "deleted" } else { "to delete" };
-    if let Some(Removals { records, images, kept_images, kept_records }) = &pruned.cache {
-        text.extend(records.iter().chain(images).map(removal_line));
-        let (images, records) = (images.len(), records.len());
-        text.push_str(&format!(
-            "{images} images and {records} records {done}; {kept_images} images and {kept_records} records stay\n"
-        ));
-    }
-    for DeployRemovals { registry, environments, removals } in &pruned.deploy {
-        text.extend(removals.images.iter().map(removal_line));
-        let (images, kept, names) = (removals.images.len(), removals.kept_images, environments.join(", "));
-        text.push_str(&format!("{images} images of {registry} ({names}) {done}; {kept} images stay\n"));
-    }
-    if let Some(LocalRemovals { leftovers, kept }) = &pruned.local {
-        let line = |it: &Leftover| {
-            format!("{} {}, since {}\n", it.image, it.kind.label(), Timestamp::from(it.since))
-        };
-        text.extend(leftovers.iter().map(line));
-        text.push_str(&format!("{} names in the engine {done}; {kept} names stay\n", leftovers.len()));
-    }
-    text
-}
-
-fn removal_line(Removal { repository, digest, tags }: &Removal) -> String {
-    let digest = digest.to_string();
-    let digits = digest.trim_start_matches("sha256:").get(..SHORT_DIGITS).unwrap_or_default();
-    let tags: Vec<&str> = tags.iter().map(Tag::as_str).collect();
-    format!("{repository} {digits} {}\n", tags.join(", "))
 }

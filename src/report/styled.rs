@@ -91,6 +91,44 @@ impl StyledLine {
         cut
     }
 
+    /// Lines that have at most so many columns, broken at spaces; all but the first begin with `indent` spaces. A word that is
+    /// longer than a line stays whole, so that it can be copied.
+    pub fn wrapped(self, columns: usize, indent: usize) -> Vec<Self> {
+        if self.columns() <= columns {
+            return vec![self];
+        }
+        let mut lines = Vec::new();
+        let mut line = Self::default();
+        // Leading spaces are the indentation of the first line, and no place to break it.
+        let mut has_word = false;
+        for (role, text) in self.spans {
+            for word in text.split_inclusive(' ') {
+                let is_space = word.trim_end().is_empty();
+                if has_word && !is_space && line.columns() + word.trim_end().width() > columns {
+                    lines.push(std::mem::take(&mut line).trimmed());
+                    line = Self::new().plain(&" ".repeat(indent));
+                    has_word = false;
+                }
+                has_word |= !is_space;
+                line.spans.push((role, word.to_owned()));
+            }
+        }
+        lines.push(line.trimmed());
+        lines
+    }
+
+    /// Without spaces at its end.
+    fn trimmed(mut self) -> Self {
+        while let Some((_, text)) = self.spans.last_mut() {
+            text.truncate(text.trim_end_matches(' ').len());
+            if !text.is_empty() {
+                break;
+            }
+            self.spans.pop();
+        }
+        self
+    }
+
     /// Without styles.
     pub fn unstyled(&self) -> String {
         let text: String = self.spans.iter().map(|(_, text)| text.as_str()).collect();
@@ -178,6 +216,30 @@ mod tests {
         assert_eq!(line.clone().fit(1).unstyled(), "…");
         assert_eq!(line.fit(0).unstyled(), "");
         assert_eq!(StyledLine::new().plain("a\tb").fit(9).unstyled(), "a    b");
+    }
+
+    #[test]
+    fn a_line_is_wrapped_at_spaces_and_keeps_its_words_and_its_styles() {
+        let path = "services/orders/src/main.rs";
+        let line = || {
+            StyledLine::new().plain("  ").text(Role::Strong, "orders").plain(&format!(" has {path} in it"))
+        };
+        let wrapped = |columns: usize| {
+            let lines = line().wrapped(columns, 4);
+            lines.iter().map(StyledLine::unstyled).collect::<Vec<_>>()
+        };
+
+        assert_eq!(wrapped(100), [format!("  orders has {path} in it")]);
+        assert_eq!(wrapped(40), [format!("  orders has {path}"), "    in it".to_owned()]);
+        assert_eq!(
+            wrapped(10),
+            ["  orders".to_owned(), "    has".to_owned(), format!("    {path}"), "    in it".to_owned()]
+        );
+        assert!(
+            line().wrapped(40, 4)[0].ansi().starts_with("  \u{1b}[1morders\u{1b}[0m"),
+            "{:?}",
+            line().wrapped(40, 4)[0].ansi()
+        );
     }
 
     #[test]

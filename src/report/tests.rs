@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::deployment::DeployJson;
 use super::doctor::{Check, DoctorJson};
 use super::environment::{HistoryJson, StatusJson, UnlockJson};
+use super::environment_summary::{EnvironmentsJson, Summary};
 use super::job::{JobJson, JobOutcome};
 use super::json::{BuildJson, PlanJson, event};
 use super::lint::LintJson;
@@ -229,27 +230,25 @@ fn prunings() -> Vec<Value> {
         repository: "shop/api".parse().unwrap(),
         digest: digest(),
         tags: BTreeSet::from(["a".parse().unwrap()]),
+        reason: crate::prune::Reason::NeverRan,
+        made: Some(std::time::SystemTime::UNIX_EPOCH),
+        bytes: 1,
     };
-    let removals =
-        || Removals { records: vec![removal.clone()], images: vec![removal.clone()], ..Removals::default() };
+    let of_no_time = Removal { made: None, ..removal.clone() };
+    let removals = || Removals {
+        records: vec![of_no_time.clone()],
+        images: vec![removal.clone()],
+        ..Removals::default()
+    };
     let deploy = DeployRemovals {
         registry: "registry.example".to_owned(),
         environments: vec!["dev".to_owned()],
         removals: removals(),
     };
-    let leftover =
-        Leftover { image: image(), kind: LeftoverKind::Local, since: std::time::SystemTime::UNIX_EPOCH };
+    let since = std::time::SystemTime::UNIX_EPOCH;
+    let leftover = Leftover { image: image(), kind: LeftoverKind::Local, since, bytes: 1 };
     let local = LocalRemovals { leftovers: vec![leftover], kept: 1 };
     let all = Pruned { cache: Some(removals()), deploy: vec![deploy], local: Some(local) };
-    insta::assert_snapshot!(super::prune::text(&all, false), @r"
-    shop/api 6105d6cc76af a
-    shop/api 6105d6cc76af a
-    1 images and 1 records to delete; 0 images and 0 records stay
-    shop/api 6105d6cc76af a
-    1 images of registry.example (dev) to delete; 0 images stay
-    localhost:5000/api:1 local, since 1970-01-01T00:00:00Z
-    1 names in the engine to delete; 1 names stay
-    ");
     vec![value(PruneJson::new(&all, true))]
 }
 
@@ -656,8 +655,9 @@ fn small_answers() -> Vec<Value> {
         answers::changed(&unknown(), &[]),
         answers::image_exists(&image(), Some(&digest())),
         answers::image_exists(&image(), None),
-        images::json(commit(), Some(&[(name("api"), (image(), Some(digest())))].into())),
-        images::json(commit(), None),
+        images::json(None, Some(commit()), Some(&[(name("api"), (image(), Some(digest())))].into())),
+        images::json(None, Some(commit()), None),
+        images::json(Some("dev"), None, Some(&[(name("api"), (image(), Some(digest())))].into())),
         answers::promote(&image(), &image(), &digest(), &copied, 0.5),
         answers::ensure_repo(&[("localhost/api".to_owned(), changes)]),
         answers::last_successful_commit(Some(&(BranchName::new("main"), commit()))),
@@ -878,7 +878,6 @@ fn records() -> Vec<Value> {
         sequence: 1,
         projects: BTreeMap::from([(name("api"), image())]),
         durations: branch.map(|_| (name("api"), Duration::from_millis(1500))).into_iter().collect(),
-        builders: branch.map(|_| (name("api"), builders())).into_iter().collect(),
     };
     let at = Timestamp::from_millis(1_795_896_900_000);
     let settings = AppliedSettings {
@@ -927,7 +926,12 @@ fn records() -> Vec<Value> {
     let next = |outcome| NextDeployment { commit: commit(), outcome };
     let planned = next(Preview::Planned(Box::new(deploy_plan())));
     let refused = next(Preview::Refused(vec!["it was not built".to_owned()]));
+    let summaries = [
+        Summary::new(&record, std::slice::from_ref(&claim), &planned, at),
+        Summary::new(&new, &[], &refused, at),
+    ];
     let shown = [
+        value(EnvironmentsJson::new(&summaries)),
         value(StatusJson::new(&record, std::slice::from_ref(&claim), &planned)),
         value(StatusJson::new(&new, &[], &refused)),
         value(HistoryJson::new(&record)),

@@ -1,57 +1,59 @@
 //! Reports for people, in plain words.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::engine::Progress;
 use crate::execute::{Event, Outcome};
-use crate::model::{CommitId, printable_log};
+use crate::model::{CommitId, ProjectName, printable_log};
 use crate::observe::{Base, Reason};
 use crate::plan::{Action, Impact, Plan, ProjectImpact, Step};
 use crate::workspace::Workspace;
 
+use super::styled::{Role, StyledLine, StyledText};
+use super::summary::Layout;
 use super::{Digests, replaced, time};
 
 /// How many reasons a project shows before "and … more".
 const MAX_REASONS: usize = 5;
 
-/// What a step of a plan takes, a reason or two included.
-const USUAL_STEP_BYTES: usize = 128;
-
 /// The plan: what is done with each project, and why.
-pub fn plan(plan: &Plan, workspace: &Workspace) -> String {
-    let mut text = String::with_capacity(plan.steps.len() * USUAL_STEP_BYTES);
-    line(&mut text, base(plan.head, plan.is_dirty, &plan.base));
-    unreadable_base(&mut text, plan.steps.iter().flat_map(Step::reasons));
+pub fn plan(plan: &Plan, workspace: &Workspace, layout: Layout) -> StyledText {
+    let mut page = Page { text: StyledText::default(), layout };
+    page.line(StyledLine::new().plain(&base(plan.head, plan.is_dirty, &plan.base)));
+    page.unreadable_base(plan.steps.iter().flat_map(Step::reasons));
     for step in &plan.steps {
-        let action = match &step.action {
-            Action::Build(_) => "build",
-            Action::Keep(_) | Action::Reuse(_) => "reuse",
+        let (role, action) = match &step.action {
+            Action::Build(_) => (Role::Success, "build"),
+            Action::Keep(_) | Action::Reuse(_) => (Role::Dim, "reuse"),
         };
-        line(&mut text, format_args!("{action} `{}` {}", step.impact.project, step.digest.short()));
-        reasons(&mut text, step.reasons());
-        replaced(&mut text, workspace, step);
+        page.project(role, action, &step.impact.project, Some(step.digest.short()));
+        page.reasons(step.reasons());
+        for replaced in replaced::of_step(workspace, step) {
+            page.detail(StyledLine::new().plain(&format!("  {replaced}")));
+        }
     }
     let build = plan.builds().count();
-    line(&mut text, format_args!("{build} to build, {} to reuse", plan.steps.len() - build));
-    text
+    page.total(&format!("{build} to build, {} to reuse", plan.steps.len() - build));
+    page.text
 }
 
 /// What changes affect, by git alone, and why.
-pub fn impact(impact: &Impact, digests: Option<&Digests>) -> String {
-    let mut text = String::with_capacity(impact.projects.len() * USUAL_STEP_BYTES);
-    line(&mut text, base(impact.head, impact.is_dirty, &impact.base));
-    unreadable_base(&mut text, impact.projects.iter().flat_map(|project| &project.reasons));
+pub fn impact(impact: &Impact, digests: Option<&Digests>, layout: Layout) -> StyledText {
+    let mut page = Page { text: StyledText::default(), layout };
+    page.line(StyledLine::new().plain(&base(impact.head, impact.is_dirty, &impact.base)));
+    page.unreadable_base(impact.projects.iter().flat_map(|project| &project.reasons));
     for ProjectImpact { project, is_affected, reasons, .. } in &impact.projects {
-        let label = if *is_affected { "affected" } else { "unaffected" };
-        let digest = digests.and_then(|digests| digests.get(project));
-        let digest = digest.map(|(digest, _)| format!(" {}", digest.short())).unwrap_or_default();
-        line(&mut text, format_args!("{label} `{project}`{digest}"));
-        self::reasons(&mut text, reasons.iter());
+        let (role, label) = match is_affected {
+            true => (Role::Success, "affected"),
+            false => (Role::Dim, "unaffected"),
+        };
+        let digest = digests.and_then(|digests| digests.get(project)).map(|(digest, _)| digest.short());
+        page.project(role, label, project, digest);
+        page.reasons(reasons.iter());
     }
     let affected = impact.projects.iter().filter(|project| project.is_affected).count();
-    line(&mut text, format_args!("{affected} affected, {} not", impact.projects.len() - affected));
-    text
+    page.total(&format!("{affected} affected, {} not", impact.projects.len() - affected));
+    page.text
 }
 
 /// What changes are counted from.
@@ -126,38 +128,58 @@ fn detail(outcome: &Outcome, took: Duration) -> String {
     }
 }
 
-/// Says once what is so for all projects.
-fn unreadable_base<'r>(text: &mut String, mut reasons: impl Iterator<Item = &'r Reason>) {
-    if let Some(reason) = reasons.find(|reason| matches!(reason, Reason::UnreadableBase { .. })) {
-        line(text, format_args!("all are affected: {reason}"));
-    }
+/// Text that is being written.
+struct Page {
+    text: StyledText,
+    layout: Layout,
 }
 
-fn reasons<'r>(text: &mut String, reasons: impl Iterator<Item = &'r Reason>) {
-    // A base that is unknown or can't be read is the same reason for all, and stands in the first lines.
-    let is_own =
-        |reason: &&Reason| !matches!(reason, Reason::BaseUnknown { .. } | Reason::UnreadableBase { .. });
-    let own: Vec<&Reason> = reasons.filter(is_own).collect();
-    // A line that says there is one more is no shorter than that one.
-    let shown = if own.len() == MAX_REASONS + 1 { own.len() } else { MAX_REASONS };
-    for reason in own.iter().take(shown) {
-        line(text, format_args!("  because {reason}"));
+impl Page {
+    fn line(&mut self, line: StyledLine) {
+        self.layout.push(&mut self.text, line, 2);
     }
-    if let more @ 1.. = own.len().saturating_sub(shown) {
-        line(text, format_args!("  and {more} more reasons: `chinampa why` names them all"));
-    }
-}
 
-fn replaced(text: &mut String, workspace: &Workspace, step: &Step) {
-    for replaced in replaced::of_step(workspace, step) {
-        line(text, format_args!("  {replaced}"));
+    /// A line that belongs to the project above.
+    fn detail(&mut self, line: StyledLine) {
+        self.layout.push(&mut self.text, line, 4);
+    }
+
+    fn total(&mut self, text: &str) {
+        self.line(StyledLine::new().text(Role::Strong, text));
+    }
+
+    fn project(&mut self, role: Role, label: &str, project: &ProjectName, digest: Option<String>) {
+        let line = StyledLine::new().text(role, label).plain(" ");
+        let line = line.text(Role::Strong, &format!("`{project}`"));
+        let digest = digest.map(|digest| format!(" {digest}")).unwrap_or_default();
+        self.line(line.text(Role::Dim, &digest));
+    }
+
+    /// Says once what is so for all projects.
+    fn unreadable_base<'r>(&mut self, mut reasons: impl Iterator<Item = &'r Reason>) {
+        if let Some(reason) = reasons.find(|reason| matches!(reason, Reason::UnreadableBase { .. })) {
+            self.line(StyledLine::new().plain(&format!("all are affected: {reason}")));
+        }
+    }
+
+    fn reasons<'r>(&mut self, reasons: impl Iterator<Item = &'r Reason>) {
+        // A base that is unknown or can't be read is the same reason for all, and stands in the first lines.
+        let is_own =
+            |reason: &&Reason| !matches!(reason, Reason::BaseUnknown { .. } | Reason::UnreadableBase { .. });
+        let own: Vec<&Reason> = reasons.filter(is_own).collect();
+        // A line that says there is one more is no shorter than that one.
+        let shown = if own.len() == MAX_REASONS + 1 { own.len() } else { MAX_REASONS };
+        for reason in own.iter().take(shown) {
+            let line = StyledLine::new().text(Role::Dim, "  because ");
+            self.detail(line.plain(&reason.to_string()));
+        }
+        if let more @ 1.. = own.len().saturating_sub(shown) {
+            let line = format!("  and {more} more reasons: `chinampa why` names them all");
+            self.detail(StyledLine::new().text(Role::Dim, &line));
+        }
     }
 }
 
 fn seconds(took: Duration) -> String {
     format!("{:.1} s", took.as_secs_f64())
-}
-
-fn line(text: &mut String, line: impl std::fmt::Display) {
-    writeln!(text, "{line}").expect("a string can be written to");
 }

@@ -31,6 +31,17 @@ pub fn estimated(time: Duration) -> String {
     }
 }
 
+/// How old something is: `5 minutes`, `3 hours`, `41 days`.
+pub fn age(time: Duration) -> String {
+    let (minutes, hours, days) = (time.as_secs() / 60, time.as_secs() / 3600, time.as_secs() / (24 * 3600));
+    let (count, unit) = match (hours, days) {
+        (0, _) => (minutes, "minute"),
+        (_, 0..2) => (hours, "hour"),
+        _ => (days, "day"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,6 +56,8 @@ mod tests {
             ["0.0 s", "59.9 s", "1 min", "2 min 5 s", "1 h", "1 h 3 min", "2 h 13 min"]
         );
         assert_eq!(times.map(rough), ["0 s", "59 s", "1 min", "2 min 5 s", "1 h", "1 h 3 min", "2 h 13 min"]);
+        let minutes = [0, 1, 59, 60, 47 * 60, 48 * 60].map(|minutes| age(Duration::from_secs(minutes * 60)));
+        assert_eq!(minutes, ["0 minutes", "1 minute", "59 minutes", "1 hour", "47 hours", "2 days"]);
         assert_eq!(times.map(estimated), ["1 s", "1 min", "1 min", "2 min", "1 h", "1 h", "2 h 10 min"]);
     }
 }

@@ -1,11 +1,11 @@
 //! All reasons why a project is affected, each with the path through the graph that it came by.
 
-use std::fmt;
-
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use super::json::{BaseJson, ReasonJson};
+use super::styled::{Role, StyledLine, StyledText};
+use super::summary::Layout;
 use crate::graph::ProjectGraph;
 use crate::model::ProjectName;
 use crate::observe::{Changes, Reason};
@@ -50,27 +50,41 @@ impl<'s> Explanation<'s> {
     }
 }
 
-impl fmt::Display for Explanation<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Explanation<'_> {
+    /// The path to each project whose inputs changed, and below it what changed.
+    pub fn text(&self, layout: Layout) -> StyledText {
+        let mut text = StyledText::default();
+        let heading = StyledLine::new().text(Role::Strong, &format!("`{}`", self.project));
         if self.causes.is_empty() {
-            return writeln!(
-                formatter,
-                "`{}` is not affected: none of its inputs, nor of what it needs, differs from the base",
-                self.project
-            );
+            let rest = " is not affected: none of its inputs, nor of what it needs, differs from the base";
+            layout.push(&mut text, heading.plain(rest), 2);
+            return text;
         }
-        writeln!(formatter, "`{}` is affected:", self.project)?;
+        text.push(heading.plain(" is affected:"));
         for cause in &self.causes {
             if cause.path.len() > 1 {
-                let path: Vec<String> = cause.path.iter().map(|name| format!("`{name}`")).collect();
-                writeln!(formatter, "  {}, and", path.join(" needs "))?;
+                layout.push(&mut text, cause.path_line(), 6);
             }
-            let indent = if cause.path.len() > 1 { "    " } else { "  " };
+            let indent = if cause.path.len() > 1 { 4 } else { 2 };
             for reason in cause.reasons {
-                writeln!(formatter, "{indent}{reason}")?;
+                let line = StyledLine::new().plain(&" ".repeat(indent)).plain(&reason.to_string());
+                layout.push(&mut text, line, indent + 2);
             }
         }
-        Ok(())
+        text
+    }
+}
+
+impl Cause<'_> {
+    fn path_line(&self) -> StyledLine {
+        let mut line = StyledLine::new().plain("  ");
+        for (position, name) in self.path.iter().enumerate() {
+            if position > 0 {
+                line = line.text(Role::Dim, " needs ");
+            }
+            line = line.text(Role::Strong, &format!("`{name}`"));
+        }
+        line.plain(", and")
     }
 }
 

@@ -1,10 +1,10 @@
 //! Why a project is not affected: the changed files that were near, and what did not take them.
 
-use std::fmt;
-
 use serde_json::json;
 
 use super::json::BaseJson;
+use super::styled::{Role, StyledLine, StyledText};
+use super::summary::Layout;
 use crate::model::{Change, ProjectName, RepoPath};
 use crate::patterns::Pattern;
 use crate::plan::Impact;
@@ -84,9 +84,29 @@ fn source(project: &Project, pattern: &Pattern) -> String {
     format!("{file}:{}", pattern.line().unwrap_or(1))
 }
 
-impl fmt::Display for NearMisses<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "`{}` is not affected:", self.project)?;
+impl NearMisses<'_> {
+    /// The changed files that were near, each with what did not take it.
+    pub fn text(&self, layout: Layout) -> StyledText {
+        let mut text = StyledText::default();
+        let heading = StyledLine::new().text(Role::Strong, &format!("`{}`", self.project));
+        text.push(heading.plain(" is not affected:"));
+        layout.push(&mut text, StyledLine::new().plain(&self.summary()), 4);
+        for (name, project, misses) in &self.by_project {
+            let whose = if *name == self.project { String::new() } else { format!(" of `{name}`") };
+            for miss in misses.iter().take(MAX_FILES) {
+                let line = StyledLine::new().plain("  ").text(Role::Strong, &format!("`{}`", miss.path));
+                let line = line.plain(&format!(" {}{whose}", miss.why(project)));
+                layout.push(&mut text, line, 4);
+            }
+            if let Some(more @ 1..) = misses.len().checked_sub(MAX_FILES) {
+                let line = format!("  and {more} more files in the folder{whose}");
+                text.push(StyledLine::new().text(Role::Dim, &line));
+            }
+        }
+        text
+    }
+
+    fn summary(&self) -> String {
         let files = match self.changed_files {
             0 => "no file was changed".to_owned(),
             1 => "the one changed file is no input of it".to_owned(),
@@ -94,39 +114,25 @@ impl fmt::Display for NearMisses<'_> {
         };
         let needs: Vec<String> = self.needs.iter().map(|need| format!("`{need}`")).collect();
         match needs.as_slice() {
-            [] => writeln!(formatter, "  {files}, and it needs no other project")?,
-            needs => writeln!(formatter, "  {files}, nor of what it needs: {}", needs.join(", "))?,
+            [] => format!("  {files}, and it needs no other project"),
+            needs => format!("  {files}, nor of what it needs: {}", needs.join(", ")),
         }
-        for (name, project, misses) in &self.by_project {
-            let whose = if *name == self.project { String::new() } else { format!(" of `{name}`") };
-            for miss in misses.iter().take(MAX_FILES) {
-                match miss.excluded_by {
-                    Some(pattern) => writeln!(
-                        formatter,
-                        "  `{}` is excluded by `{pattern}` ({}){whose}",
-                        miss.path,
-                        source(project, pattern)
-                    )?,
-                    None => match &project.inputs {
-                        InputRules::Patterns { file, .. } => {
-                            writeln!(formatter, "  `{}` matches no line of `{file}`{whose}", miss.path)?;
-                        }
-                        InputRules::Inferred(inputs) => {
-                            let dockerfile = &project.config.dockerfile.value;
-                            let why = if inputs.names(miss.path) {
-                                "left out of the context by `.dockerignore`".to_owned()
-                            } else {
-                                format!("taken by no line of `{dockerfile}`")
-                            };
-                            writeln!(formatter, "  `{}` is {why}{whose}", miss.path)?;
-                        }
-                    },
-                }
+    }
+}
+
+impl NearMiss<'_> {
+    fn why(&self, project: &Project) -> String {
+        if let Some(pattern) = self.excluded_by {
+            return format!("is excluded by `{pattern}` ({})", source(project, pattern));
+        }
+        match &project.inputs {
+            InputRules::Patterns { file, .. } => format!("matches no line of `{file}`"),
+            InputRules::Inferred(inputs) if inputs.names(self.path) => {
+                "is left out of the context by `.dockerignore`".to_owned()
             }
-            if let Some(more @ 1..) = misses.len().checked_sub(MAX_FILES) {
-                writeln!(formatter, "  and {more} more files in the folder{whose}")?;
+            InputRules::Inferred(_) => {
+                format!("is taken by no line of `{}`", project.config.dockerfile.value)
             }
         }
-        Ok(())
     }
 }

@@ -81,6 +81,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "dockerignore",
             "git",
             "infer",
+            "init",
             "inputs",
             "patterns",
             "workspace",
@@ -115,6 +116,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "config",
             "deploy",
+            "dockerignore",
             "engine",
             "execute",
             "graph",
@@ -177,6 +179,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "continuation",
             "deploy",
             "docker",
+            "dockerignore",
             "engine",
             "error",
             "execute",

@@ -77,6 +77,14 @@ impl Layout {
         }
     }
 
+    /// Adds a line, wrapped where the terminal ends; what is wrapped begins with `indent` spaces.
+    pub(super) fn push(self, text: &mut StyledText, line: StyledLine, indent: usize) {
+        match (self.detail, self.columns) {
+            (Detail::Brief, Some(columns)) => text.extend(line.wrapped(columns, indent)),
+            _ => text.push(line),
+        }
+    }
+
     /// How many of `all` entries are listed, if `max` are wanted. A line that says there is one more is no shorter than that one.
     fn shown(self, all: usize, max: usize) -> usize {
         match self.detail {

@@ -282,8 +282,14 @@ async fn status_says_what_a_deployment_would_change_or_why_there_is_none() {
     assert_eq!((&nothing.0["state"], &nothing.0["commit"]), (&json!("planned"), &json!(commit)));
     assert!(nothing.0["projects"].as_array().unwrap().iter().all(|it| it["steps"] == json!([])));
     let short = |commit: &str| commit[..10].to_owned();
-    let line = format!("a deployment of {} would change nothing: all of it runs already\n", short(&commit));
-    assert!(nothing.1.ends_with(&line), "{}", nothing.1);
+    let line = format!("; a deployment of {} would change nothing\n", short(&commit));
+    let first = |text: &str| format!("{}\n", text.lines().next().unwrap_or_default());
+    assert!(
+        first(&nothing.1).starts_with("`dev` is steady: runs ") && first(&nothing.1).ends_with(&line),
+        "{}",
+        nothing.1
+    );
+    assert!(!nothing.1.contains("sha256:"), "{}", nothing.1);
     let was_not_built = format!("{} was not built completely: there is no image of `api`", short(&changed));
     assert_eq!(not_built.0["state"], "refused");
     assert_eq!(not_built.0["causes"], json!([was_not_built]));
@@ -298,7 +304,9 @@ async fn status_says_what_a_deployment_would_change_or_why_there_is_none() {
             { "name": "api", "steps": [steps("promote", &repository), steps("restart", "command")] },
         ])
     );
-    let image = format!("{repository}@{}", it.built_digest("api"));
+    let image = format!("{repository} {}", &it.built_digest("api")["sha256:".len()..][..12]);
+    let line = format!("; a deployment of {} would change 1 of 2 images\n", short(&changed));
+    assert!(first(&built.1).ends_with(&line), "{}", built.1);
     let lines = format!(
         "a deployment of {} would change:\n  api:\n    promote {image}: its image changed\n    \
          restart the service: its image changed\n  nothing, because it runs already: lib\n",
@@ -583,7 +591,14 @@ async fn a_lock_that_is_held_is_waited_for_a_signal_ends_that_and_unlock_says_wh
 
     assert_eq!(waiting.wait().unwrap().code(), Some(130));
     let status = it.shop.world.run(["status", "-e", "dev", "--json"]);
-    let unlocked = it.shop.world.run(["unlock", "-e", "dev"]);
+    let refused = it.shop.world.run(["unlock", "-e", "dev"]);
+    assert_eq!((refused.exit, &*refused.stdout), (3, ""), "{refused}");
+    let said =
+        ["in use: commit ", " by job-7, since ", ", and expires at ", "`chinampa unlock -e dev --force`"];
+    assert!(said.iter().all(|said| refused.stderr.contains(said)), "{refused}");
+    let kept = it.shop.world.run(["status", "-e", "dev", "--json"]);
+    assert_eq!(kept.json()["locks"], status.json()["locks"]);
+    let unlocked = it.shop.world.run(["unlock", "-e", "dev", "--force"]);
     assert_eq!(unlocked.stdout.lines().count(), 1, "{unlocked}");
     assert!(unlocked.stdout.contains("by job-7, since "), "{unlocked}");
     assert_eq!(status.exit, 0, "{status}");

@@ -50,6 +50,25 @@ fn what_is_built_once_is_reused() {
 }
 
 #[test]
+fn images_that_a_dockerignore_alone_builds_again_are_named_with_the_line_that_changed() {
+    let shop = Shop::new().projects(&[("api", "FROM chinampa/base:1\nCOPY . /\n", "")]);
+    shop.world.write("api/.dockerignore", "*.md\n").write("api/a", shop.prefix.as_str()).commit();
+    let built = shop.world.run(["build"]);
+    assert_eq!(built.exit, 0, "{built}");
+    let is_named = "only `api/.dockerignore` changed for `api`: line 2 `*.txt` was added";
+
+    shop.world.write("api/.dockerignore", "*.md\n*.txt\n").commit();
+    let planned = shop.world.run(["plan"]);
+    let again = shop.world.run(["build"]);
+    shop.world.write("api/.dockerignore", "*.md\n").write("api/a", format!("{}2", shop.prefix)).commit();
+    let with_more = shop.world.run(["plan"]);
+
+    assert!(planned.stderr.contains(is_named) && again.stderr.contains(is_named), "{planned}{again}");
+    assert_eq!(again.exit, 0, "{again}");
+    assert!(!with_more.stderr.contains("api/.dockerignore"), "{with_more}");
+}
+
+#[test]
 fn a_registry_gets_the_images_their_tags_and_the_record() {
     let shop = Shop::new().on(BedEngine::Current).cache(Cache::oci()).projects(CHAIN);
 

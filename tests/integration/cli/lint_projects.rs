@@ -34,6 +34,53 @@ fn a_build_argument_that_no_arg_declares_is_a_finding() {
     assert!(!world.run(["lint"]).stdout.contains("build-arg-not-declared"));
 }
 
+/// A project whose Dockerfile a Compose file builds as well.
+fn with_compose(build: &str, entry: &str) -> World {
+    let compose = format!("services:\n  db:\n    image: postgres\n  api:\n    build:\n{build}");
+    let manifest = format!(
+        "workspace.name = 'shop'\ncache = {{ kind = 'oci', registry = 'r.example' }}\n[projects.api]\npath = 'api'\n{entry}"
+    );
+    World::of(&[
+        ("projects.toml", &manifest),
+        ("compose.yaml", &compose),
+        (
+            "api/Dockerfile",
+            "FROM scratch AS dev\nARG VERSION\nFROM scratch AS run\nARG VERSION\nARG COMMIT\n",
+        ),
+    ])
+}
+
+#[test]
+fn a_service_that_builds_the_dockerfile_of_a_project_otherwise_is_one_finding_that_names_both_places() {
+    let build = "      context: .\n      dockerfile: api/Dockerfile\n      target: dev\n      platforms: [linux/arm64]\n      \
+        args: {VERSION: '2', COMMIT: '${COMMIT:-none}'}\n";
+    let world = with_compose(build, "build_args = { VERSION = '1' }\n");
+
+    let answer = world.run(["lint", "--json"]);
+
+    let findings = answer.json()["findings"].clone();
+    let differs: Vec<_> =
+        findings.as_array().unwrap().iter().filter(|it| it["code"] == "differs-from-compose").collect();
+    assert_eq!(differs.len(), 1, "{answer}");
+    assert_eq!((&differs[0]["file"], &differs[0]["line"]), (&"projects.toml".into(), &4.into()), "{answer}");
+    assert_snapshot!(differs[0]["message"].as_str().unwrap(), @"");
+}
+
+#[test]
+fn a_service_that_says_the_same_spares_others_of_the_same_dockerfile() {
+    let same =
+        "      context: api\n      target: run\n      args: {VERSION: '1', COMMIT: '${COMMIT:-none}'}\n";
+    let also = "  debug:\n    build: {context: api, target: dev}\n";
+    let world = with_compose(&format!("{same}{also}"), "build_args = { VERSION = '1' }\n");
+
+    let same = world.run(["lint"]);
+    world.write("compose.yaml", format!("services:\n{also}")).commit();
+    let other = world.run(["lint"]);
+
+    assert!(!same.stdout.contains("differs-from-compose"), "{same}");
+    assert!(other.stdout.contains("service `debug` (compose.yaml:3)"), "{other}");
+}
+
 /// A project, and Dockerfiles that no project names.
 fn with_unnamed(more: &[(&str, &str)]) -> World {
     let named = [

@@ -1,5 +1,6 @@
 //! `prune`: what no branch, record and environment needs goes, and all that is left can still be used.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -39,6 +40,11 @@ fn what_is_old_and_unused_is_listed_then_deleted_and_the_rest_is_reused() {
     assert_eq!((&listed["images"], &listed["records"]), (&deleted["images"], &deleted["records"]));
     assert_eq!(deleted["images"].as_array().unwrap().len(), 3, "{deleted}");
     assert_eq!(young.json()["images"].as_array().unwrap().len(), 0);
+    let reasons: BTreeSet<&str> =
+        deleted["images"].as_array().unwrap().iter().map(|image| image["reason"].as_str().unwrap()).collect();
+    assert_eq!(reasons, BTreeSet::from(["branch_gone", "unneeded"]), "{deleted}");
+    assert!(deleted["images"].as_array().unwrap().iter().all(|image| image["bytes"].as_u64() > Some(0)));
+    assert!(deleted["freed_bytes"].as_u64() > Some(0), "{deleted}");
     let records = names([&format!("commit-{newest}"), "branch-main"]);
     assert_eq!(shop.tags("shop-builds"), records);
     assert!(shop.tags("api").contains("branch-main"), "{:?}", shop.tags("api"));
@@ -100,14 +106,20 @@ fn a_deploy_registry_loses_what_no_environment_runs_or_ran() {
     let deleted = shop.world.run(["prune", "--deploy", "--older-than", "0s", "--delete", "--json"]);
 
     assert_eq!(deleted.exit, 0, "{deleted}");
-    assert!(
-        listed.stdout.contains(&format!(" {unused}\n1 images of {host} (dev) to delete; 2 images stay\n")),
-        "{listed}"
-    );
+    let commit = format!("no environment runs it or ran it (commit {})", &unused[..10]);
+    assert!(listed.stdout.contains(&commit), "{listed}");
+    let total = format!("\n1 image of {host} (dev) to delete, ");
+    assert!(listed.stdout.contains(&total) && listed.stdout.contains("; 2 images stay\n"), "{listed}");
+    assert!(deleted.stderr.contains("deleted ") && !listed.stderr.contains("deleted "), "{deleted}{listed}");
     let deleted = deleted.json();
     assert_eq!((&deleted["images"], &deleted["records"]), (&json!([]), &json!([])));
     assert_eq!(deleted["deploy"][0]["images"][0]["tags"], json!([unused]));
     assert_eq!(shop.tags("deploy/api"), names([&*first, &newest, "shop-dev"]));
+    let runs = shop.world.run(["images", "-e", "dev"]);
+    let json = shop.world.run(["images", "-e", "dev", "--json"]).json();
+    let digest = json["images"][0]["digest"].as_str().unwrap();
+    assert_eq!(runs.stdout, format!("api {host}/{}deploy/api@{digest}\n", shop.prefix), "{runs}");
+    assert_eq!((&json["environment"], &json["commit"]), (&json!("dev"), &json!(newest)));
     shop.world.git(["checkout", "-q", &first]);
     let back = shop.world.run(["deploy", "-e", "dev", "--rollback"]);
     assert_eq!(back.exit, 0, "{back}");
@@ -132,7 +144,7 @@ fn nothing_is_deleted_from_a_registry_that_is_being_deployed_to() {
 
     assert_eq!(answer.exit, 3, "{answer}");
     assert!(answer.stderr.contains("`dev` is being deployed"), "{answer}");
-    assert!(answer.stderr.contains("chinampa unlock -e dev"), "{answer}");
+    assert!(answer.stderr.contains("chinampa unlock -e dev --force"), "{answer}");
     assert!(deployment.wait_with_output().unwrap().status.success());
 }
 
@@ -161,7 +173,7 @@ fn what_builds_left_in_the_engine_goes_by_its_name_and_its_age() {
 
     assert_eq!(deleted.exit, 0, "{deleted}");
     assert_eq!((&young.json()["local"], &young.json()["kept_local"]), (&json!([]), &json!(2)));
-    assert!(listed.stdout.ends_with("2 names in the engine to delete; 0 names stay\n"), "{listed}");
+    assert!(listed.stdout.contains("\n2 names in the engine to delete; 0 names stay\n"), "{listed}");
     let kinds: Vec<Value> =
         deleted.json()["local"].as_array().unwrap().iter().map(|it| it["kind"].clone()).collect();
     assert_eq!(kinds, ["local", "untrusted"]);
