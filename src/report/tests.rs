@@ -50,8 +50,8 @@ use crate::pins::{PinChange, Relocked, TagState};
 use crate::plan::{Action, Build, Impact, Plan, ProjectImpact, Step};
 use crate::prune::{Removal, Removals};
 use crate::record::{
-    AppliedSettings, BuildRecord, DeployedProject, DeployedRecord, DeploymentOutcome, InProgress, JobRecord,
-    PastDeployment, ProjectState, RecordedImage,
+    AppliedSettings, BuildRecord, Builders, DeployedProject, DeployedRecord, DeploymentOutcome, InProgress,
+    JobRecord, PastDeployment, ProjectState, RecordedImage, Timing,
 };
 use crate::registry::copy::Copied;
 use crate::registry::{
@@ -438,7 +438,7 @@ fn plans() -> Vec<Value> {
         digest: digest(),
         steps: 2,
         cached_steps: 1,
-        builders: [("linux/amd64".to_owned(), "tcp://a.example:1".to_owned())].into(),
+        builders: builders(),
     };
     let failed = Outcome::Failed(Failure {
         causes: vec!["it failed".to_owned()],
@@ -870,6 +870,10 @@ pub(super) fn deploy_plan() -> DeployPlan {
     }
 }
 
+fn builders() -> Builders {
+    [("linux/amd64".to_owned(), "tcp://a.example:1".to_owned())].into()
+}
+
 fn records() -> Vec<Value> {
     let image = || RecordedImage { repository: "team/api".to_owned(), inputs: inputs(), image: digest() };
     let build = |branch: Option<&str>| BuildRecord {
@@ -878,6 +882,7 @@ fn records() -> Vec<Value> {
         sequence: 1,
         projects: BTreeMap::from([(name("api"), image())]),
         durations: branch.map(|_| (name("api"), Duration::from_millis(1500))).into_iter().collect(),
+        builders: branch.map(|_| (name("api"), builders())).into_iter().collect(),
     };
     let at = Timestamp::from_millis(1_795_896_900_000);
     let settings = AppliedSettings {
@@ -921,7 +926,11 @@ fn records() -> Vec<Value> {
         lease: Duration::from_secs(60),
     };
     let stored = [build(Some("main")), build(None)].map(|record| record.to_bytes().unwrap());
-    let stored = stored.into_iter().chain([&record, &new].map(|record| record.to_bytes().unwrap()));
+    let timings = [builders(), Builders::new()];
+    let timings =
+        timings.map(|builders| Timing { inputs: inputs(), took: Duration::from_millis(1500), builders });
+    let stored = stored.into_iter().chain(timings.map(|timing| timing.to_bytes().unwrap()));
+    let stored = stored.chain([&record, &new].map(|record| record.to_bytes().unwrap()));
     let stored = stored.map(|bytes| serde_json::from_slice(&bytes).unwrap());
     let next = |outcome| NextDeployment { commit: commit(), outcome };
     let planned = next(Preview::Planned(Box::new(deploy_plan())));
