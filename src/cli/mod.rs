@@ -140,7 +140,7 @@ enum Command {
     Why(why::Arguments),
     /// List the inputs of a project, each with the line that makes it one.
     Inputs(inputs::Arguments),
-    /// Check whether a matching path changed since the base commit.
+    /// Check whether a path changed since the base commit.
     Changed(changed::Arguments),
     /// Check whether a project or a dependency changed.
     #[command(name = "check_rebuild", alias = "check-rebuild")]
@@ -165,7 +165,7 @@ enum Command {
     Simulate(simulate::Arguments),
     /// Show the dependency graph, with the affected projects marked.
     Graph(graph::Arguments),
-    /// Generate pipelines for CIs, and the files they begin with.
+    /// Generate pipelines for CIs.
     Ci(ci::Arguments),
     /// Mark projects for a rebuild, even if their images are cached.
     Taint(taint::Arguments),
@@ -174,7 +174,7 @@ enum Command {
     /// Print the newest commit with a build record.
     #[command(name = "last_successful_commit", alias = "last-successful-commit")]
     LastSuccessfulCommit(last_successful_commit::Arguments),
-    /// Write variables about the commit for all steps of a job.
+    /// Write variables about the commit for a job's steps.
     Setenv(setenv::Arguments),
     /// Create a symbolic link for each command.
     Shims(shims::Arguments),

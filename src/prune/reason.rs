@@ -54,8 +54,8 @@ impl fmt::Display for Reason {
                 write!(formatter, "the branch is gone: {}", tags.join(", "))
             }
             Self::Unneeded => formatter.write_str("nothing that stays needs it"),
-            Self::OldCommit => formatter.write_str("an old commit, and no branch's newest"),
-            Self::NeverRan => formatter.write_str("no environment runs it or ran it"),
+            Self::OldCommit => formatter.write_str("old commit, newest of no branch"),
+            Self::NeverRan => formatter.write_str("no environment runs or ran it"),
             Self::OfPlatform { index } => write!(formatter, "goes with {}", index.short()),
         }
     }

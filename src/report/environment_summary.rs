@@ -226,7 +226,11 @@ mod tests {
             line(&new, &[], Preview::Unknown(Vec::new())),
         ];
 
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        `dev` is steady: runs 0101010101 since 2026-11-28T20:15:00Z (3 days), by job-7; a deployment of 0101010101 would change 1 of 2 images
+        `dev` is being deployed: runs 0101010101 since 2026-11-28T20:15:00Z (3 days), by job-7; a deployment of 0101010101 would be refused
+        `dev` is empty: no deployment has ended yet; a deployment of 0101010101 cannot be planned here
+        ");
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub fn line(change: &IgnoreChange) -> String {
     let IgnoreChange { path, lines, projects } = change;
     let lines: Vec<String> = lines.iter().map(changed).collect();
     let what = match lines.as_slice() {
-        [] => "only comments and empty lines of it".to_owned(),
+        [] => "comments and empty lines alone".to_owned(),
         lines => listed(lines),
     };
     let projects: Vec<String> = projects.iter().map(|project| format!("`{project}`")).collect();
@@ -66,6 +66,10 @@ mod tests {
             line(&change((1..6).map(added).collect())),
         ];
 
-        insta::assert_snapshot!(sentences.join("\n"), @"");
+        insta::assert_snapshot!(sentences.join("\n"), @r"
+        only `.dockerignore` changed for `api`, `web`: line 3 `*.md` was added, `docs`, which was line 1, was removed; it decides which files a build gets, so its content is an input
+        only `.dockerignore` changed for `api`, `web`: comments and empty lines alone; it decides which files a build gets, so its content is an input
+        only `.dockerignore` changed for `api`, `web`: line 1 `*.md` was added, line 2 `*.md` was added, line 3 `*.md` was added and 2 more; it decides which files a build gets, so its content is an input
+        ");
     }
 }

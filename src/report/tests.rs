@@ -236,8 +236,8 @@ fn prunings() -> Vec<Value> {
     };
     let of_no_time = Removal { made: None, ..removal.clone() };
     let removals = || Removals {
-        records: vec![of_no_time.clone()],
-        images: vec![removal.clone()],
+        records: vec![removal.clone(), of_no_time.clone()],
+        images: vec![removal.clone(), of_no_time.clone()],
         ..Removals::default()
     };
     let deploy = DeployRemovals {

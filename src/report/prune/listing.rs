@@ -39,7 +39,7 @@ pub fn text(pruned: &Pruned, deleted: bool, now: SystemTime, layout: Layout) -> 
         || pruned.deploy.iter().any(|it| is_any(&it.removals))
         || pruned.local.as_ref().is_some_and(|local| !local.leftovers.is_empty());
     if is_any && !deleted {
-        page.text.push(StyledLine::new().plain("the same with `--delete` deletes them"));
+        page.text.push(StyledLine::new().plain("`--delete` deletes them"));
     }
     page.text
 }
@@ -54,7 +54,7 @@ fn cache_total(removals: &Removals, verb: &str) -> String {
 fn frees(removals: &Removals) -> String {
     match removals.freed_bytes {
         0 => String::new(),
-        bytes => format!(", {} that nothing else has", size::bytes(bytes)),
+        bytes => format!(", which frees {}", size::bytes(bytes)),
     }
 }
 
@@ -118,7 +118,7 @@ impl Page {
         let bytes = if removal.bytes == 0 { String::new() } else { size::bytes(removal.bytes) };
         let mut reason = removal.reason.to_string();
         if of_platforms > 0 && brief {
-            reason += &format!(", with {} of platforms", counted(of_platforms, "image"));
+            reason += &format!(", with {}", counted(of_platforms, "platform"));
         }
         let tags: Vec<String> = if brief {
             commit_of(removal).into_iter().collect()
@@ -134,7 +134,7 @@ impl Page {
 
     fn age(&self, made: Option<SystemTime>) -> String {
         let age = made.map(|made| time::age(self.now.duration_since(made).unwrap_or_default()));
-        age.unwrap_or_else(|| "age ?".to_owned())
+        age.unwrap_or_else(|| "unknown".to_owned())
     }
 
     fn local(&mut self, local: &LocalRemovals) {
@@ -159,5 +159,5 @@ impl Page {
 fn commit_of(removal: &Removal) -> Option<String> {
     let commit = |tag: &Tag| tag.as_str().strip_prefix("commit-").unwrap_or(tag.as_str()).parse().ok();
     let commit: CommitId = removal.tags.iter().find_map(commit)?;
-    Some(format!("commit {}", commit.short()))
+    Some(commit.short().to_string())
 }

@@ -106,7 +106,7 @@ fn a_deploy_registry_loses_what_no_environment_runs_or_ran() {
     let deleted = shop.world.run(["prune", "--deploy", "--older-than", "0s", "--delete", "--json"]);
 
     assert_eq!(deleted.exit, 0, "{deleted}");
-    let commit = format!("no environment runs it or ran it (commit {})", &unused[..10]);
+    let commit = format!("no environment runs or ran it ({})", &unused[..10]);
     assert!(listed.stdout.contains(&commit), "{listed}");
     let total = format!("\n1 image of {host} (dev) to delete, ");
     assert!(listed.stdout.contains(&total) && listed.stdout.contains("; 2 images stay\n"), "{listed}");
