@@ -17,7 +17,7 @@ use crate::inputs;
 use crate::lease::ClaimId;
 use crate::model::{AwsIdentity, CommitId, ProjectName};
 use crate::registry::Registry;
-use crate::registry::copy::Copies;
+use crate::registry::copy::{Copies, CosignTags};
 use crate::workspace::Workspace;
 
 /// A commit that may be deployed.
@@ -97,7 +97,11 @@ impl<'c> DeployContext<'c> {
         Ok(LiveOperations {
             cache: &*registries.cache,
             target: &*registries.target,
-            copies: Copies::default(),
+            // A new signature of an old image is of interest where signatures are.
+            copies: Copies::new(match request.required.is_empty() {
+                true => CosignTags::OfNew,
+                false => CosignTags::OfAll,
+            }),
             services: Services::new(scope, environment.aws.clone(), ServiceTimeouts::default()),
             terraform: TerraformRunner::new(program, self.snapshot, folder, request, credentials),
             on_event,

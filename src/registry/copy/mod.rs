@@ -58,6 +58,16 @@ pub struct Copied {
 #[derive(Debug, Default)]
 pub struct Copies {
     blobs: SharedBlobs,
+    cosign_tags: CosignTags,
+}
+
+/// Of which images the tags are looked for that cosign makes from digests. That takes three requests an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CosignTags {
+    #[default]
+    OfAll,
+    /// Of those that the destination lacks.
+    OfNew,
 }
 
 /// Copies one image, as [`Copies::copy`] does.
@@ -73,6 +83,10 @@ pub async fn image(
 }
 
 impl Copies {
+    pub fn new(cosign_tags: CosignTags) -> Self {
+        Self { cosign_tags, ..Self::default() }
+    }
+
     /// Copies what stands under `digest`, an image or an index with all that it names, and the artifacts that refer to
     /// it. A manifest that is there is there with all that it names.
     ///
@@ -88,7 +102,8 @@ impl Copies {
     ) -> Result<Copied, RegistryError> {
         let mut copied = Copied::default();
         self.copy_contents(source, destination, digest, &mut copied).await?;
-        self.copy_referrers(source, destination, digest, &mut copied).await?;
+        let cosign_tags = self.cosign_tags == CosignTags::OfAll || copied.manifests_sent > 0;
+        self.copy_referrers(source, destination, digest, cosign_tags, &mut copied).await?;
         Ok(copied)
     }
 

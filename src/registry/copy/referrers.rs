@@ -11,19 +11,23 @@ const MAX_LEVELS: usize = 3;
 const MAX_REFERRERS: usize = 256;
 
 impl Copies {
-    /// Copies all artifacts that refer to a manifest, and those that refer to them.
+    /// Copies all artifacts that refer to a manifest, and those that refer to them, with what cosign stores of each under tags if
+    /// that is wanted.
     pub(super) async fn copy_referrers(
         &self,
         source: &Endpoint<'_>,
         destination: &Endpoint<'_>,
         subject: &ManifestDigest,
+        cosign_tags: bool,
         copied: &mut Copied,
     ) -> Result<(), RegistryError> {
         let (mut level, mut count) = (vec![*subject], 0);
         for _ in 0..MAX_LEVELS {
             let mut next = Vec::new();
             for subject in level {
-                self.copy_cosign_tags(source, destination, &subject, copied).await?;
+                if cosign_tags {
+                    self.copy_cosign_tags(source, destination, &subject, copied).await?;
+                }
                 next.extend(self.copy_direct_referrers(source, destination, &subject, copied).await?);
             }
             count += next.len();
