@@ -200,12 +200,12 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
                 .and_then(|(file, project)| Some((*file, images::imagedetail(&report, project)?)));
             build_outputs::write_documents(definitions.into_iter().chain(detail))?;
         }
-        Ok(report.kind().map_or_else(|| answer(twice.as_ref()), Exit::from))
+        Ok(report.kind().map_or_else(|| exit_of(twice.as_ref()), Exit::from))
     })
 }
 
 /// Whether images that were built twice are equal, where that was asked.
-fn answer(twice: Option<&TwiceReport>) -> Exit {
+fn exit_of(twice: Option<&TwiceReport>) -> Exit {
     match twice {
         Some(twice) if twice.has_failed() => Exit::Failed,
         Some(twice) if !twice.is_equal() => Exit::No,

@@ -1,6 +1,6 @@
 use clap::{Args, ValueEnum};
 
-use super::registry_probe::Place;
+use super::registry_probe::ProbedRepository;
 use super::repository_context::{RepositoryContext, Uncommitted};
 use super::{CommandContext, diagnosis, registry_probe};
 use crate::config::EnvironmentName;
@@ -14,7 +14,7 @@ use crate::workspace::Workspace;
 pub(super) struct Arguments {
     /// Try what a registry can do, in a repository that is for this alone, and look at nothing else.
     #[arg(long, value_name = "HOST[/REPOSITORY]", conflicts_with = "aws_policy")]
-    registry: Option<Place>,
+    registry: Option<ProbedRepository>,
     /// Print the least IAM policy that this repository needs, and look at nothing.
     #[arg(long, value_enum, value_name = "PURPOSE")]
     aws_policy: Option<AwsPolicy>,

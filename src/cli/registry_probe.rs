@@ -17,14 +17,14 @@ const OTHER: &str = "-mount";
 
 /// A registry, and the repository that probes may write to.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct ProbedRepository {
     host: Host,
     repository: RepositoryName,
     other: RepositoryName,
 }
 
 /// `HOST[/REPOSITORY]`
-impl FromStr for Place {
+impl FromStr for ProbedRepository {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -42,9 +42,9 @@ impl FromStr for Place {
 ///
 /// # Errors
 /// [`Error::Untrusted`] in an untrusted run, and [`Error::Registry`] for a registry that cannot be read.
-pub(super) fn run(command: &CommandContext, place: &Place) -> Result<Exit, Error> {
+pub(super) fn run(command: &CommandContext, place: &ProbedRepository) -> Result<Exit, Error> {
     command.environment.check_trust("write to a registry")?;
-    let Place { host, repository, other } = place;
+    let ProbedRepository { host, repository, other } = place;
     let report = wait_for(async {
         let registry = registries::registry_at(host, &command.environment).await?;
         let Some(oci) = registry.oci() else {
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn a_registry_may_be_followed_by_a_repository() {
         let shown = |text: &str| {
-            let Place { host, repository, other } = text.parse()?;
+            let ProbedRepository { host, repository, other } = text.parse()?;
             Ok::<_, String>(format!("{host} {repository} {other}"))
         };
 

@@ -87,7 +87,7 @@ async fn export_with_retries(
         .await
 }
 
-/// Tries again to keep the layers in the registry where that failed and may not fail again; returns why they are not kept. All
+/// Retries to keep the layers in the registry where that failed and may work later; returns why they are not kept. All
 /// steps are cached, so that little else is done.
 async fn keep_layers(
     daemon: &Daemon,

@@ -32,7 +32,9 @@ struct DifferenceJson<'t> {
     platform: Option<&'t str>,
     fields: &'t [String],
     #[serde(skip_serializing_if = "Option::is_none")]
-    layer_counts: Option<[usize; 2]>,
+    first_layers: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    second_layers: Option<usize>,
     layers: Vec<LayerJson<'t>>,
 }
 
@@ -82,7 +84,8 @@ impl<'t> DifferenceJson<'t> {
         Self {
             platform: difference.platform.as_deref(),
             fields: &difference.fields,
-            layer_counts: difference.layer_counts.map(<[usize; 2]>::from),
+            first_layers: difference.layer_counts.map(|(first, _)| first),
+            second_layers: difference.layer_counts.map(|(_, second)| second),
             layers: image.layers().map(|(layer, line)| LayerJson::new(layer, line)).collect(),
         }
     }

@@ -86,9 +86,10 @@ fn the_examples_are_equal_by_a_builder_that_is_told_the_time() {
 }
 
 #[test]
-fn a_time_in_a_file_is_found_with_its_line_and_its_layer() {
+fn a_random_number_in_a_file_is_found_with_its_line_and_its_layer() {
     let bridge = BuildKitBridge::new(BedEngine::Containerd);
-    let dockerfile = "FROM chinampa/base:1\nCOPY f /f\nRUN date +%s%N >/when; echo same >/same\n";
+    let dockerfile =
+        "FROM chinampa/base:1\nCOPY f /f\nRUN cat /proc/sys/kernel/random/uuid >/when; echo same >/same\n";
     let mut shop = one_project(dockerfile, "build_args = { SOURCE_DATE_EPOCH = \"0\" }\n");
     use_builder(&mut shop, &bridge);
     shop.world.commit();

@@ -8,6 +8,11 @@ use crate::support::bed::setting;
 use crate::support::proxy::{Fault, Proxy, Rule};
 use crate::support::shop::{Cache, Shop};
 
+/// What was found that is not yes, in the order of the names.
+fn no<'r>(found: &BTreeMap<&'r str, Option<bool>>) -> Vec<&'r str> {
+    found.iter().filter(|(_, answer)| **answer == Some(false)).map(|(name, _)| *name).collect()
+}
+
 /// What was found, by name: yes, no, or `None`.
 fn answers(report: &Value) -> BTreeMap<&str, Option<bool>> {
     let probes = report["probes"].as_array().unwrap().iter();
@@ -28,13 +33,30 @@ fn the_table_says_what_the_registry_of_debian_can_do_and_nothing_is_left() {
     let report = probe(&shop, &setting("REGISTRY_1"), 0);
 
     let found = answers(&report);
-    let no: Vec<&str> =
-        found.iter().filter(|(_, answer)| **answer == Some(false)).map(|(name, _)| *name).collect();
-    assert_eq!(no, ["delete_tag", "http2", "referrers", "single_request_upload", "subject"], "{report:#}");
+    assert_eq!(
+        no(&found),
+        ["delete_tag", "http2", "referrers", "single_request_upload", "subject"],
+        "{report:#}"
+    );
     assert!(found.values().all(Option::is_some), "{report:#}");
     assert_eq!(found.len(), 13, "{report:#}");
     assert_eq!(report["left"], Value::Array(Vec::new()), "{report:#}");
     assert!(shop.tags("probe").is_empty(), "{:?}", shop.tags("probe"));
+}
+
+#[test]
+fn the_table_says_what_the_emulator_of_ecr_can_do() {
+    let shop = Shop::new().cache(Cache::ecr());
+    for repository in ["probe", "probe-mount"] {
+        shop.ask("CreateRepository", repository, serde_json::json!({}));
+    }
+
+    let report = probe(&shop, &setting("AWS_1"), 0);
+
+    let found = answers(&report);
+    assert_eq!(no(&found), ["delete_tag", "http2", "referrers", "subject"], "{report:#}");
+    assert!(found.values().all(Option::is_some), "{report:#}");
+    assert_eq!(report["left"], Value::Array(Vec::new()), "{report:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
