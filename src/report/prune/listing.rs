@@ -128,7 +128,7 @@ impl Page {
         let tags = if tags.is_empty() { String::new() } else { format!(" ({})", tags.join(", ")) };
         let age = self.age(removal.made);
         StyledLine::new()
-            .plain(&format!("  {digest}  {bytes:>8}  {age:>10}  {reason}"))
+            .plain(&format!("  {digest}  {bytes:>6}  {age:>10}  {reason}"))
             .text(Role::Dim, &tags)
     }
 

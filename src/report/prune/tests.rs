@@ -73,18 +73,18 @@ fn a_dry_run_says_size_age_and_reason_by_repository_and_fits_80_columns() {
     assert!(shown.lines().all(|line| line.len() <= 80), "{shown}");
     insta::assert_snapshot!(shown, @r"
     shop/shop-builds: 1 build record
-      ca358758f6d2               93 days  old commit, newest of no branch (1111111111)
+      ca358758f6d2             93 days  old commit, newest of no branch (1111111111)
     shop/api: 3 images
-      e77b9a9ae9e3    120 MB     95 days  the branch is gone:
+      e77b9a9ae9e3  120 MB     95 days  the branch is gone:
                                         branch-feature-a-rather-long-name, with 1
                                         platform
-      2b4c342f5433    120 MB     91 days  nothing that stays needs it (1111111111)
+      2b4c342f5433  120 MB     91 days  nothing that stays needs it (1111111111)
     shop/web: 1 image
-      beead77994cf    120 MB     unknown  nothing that stays needs it (1111111111)
+      beead77994cf  120 MB     unknown  nothing that stays needs it (1111111111)
     4 images and 1 build record to delete, which frees 410 MB; 12 images and 1 build
       record stay
     team/api: 1 image
-      084fed08b978    120 MB     97 days  no environment runs or ran it (2222222222)
+      084fed08b978  120 MB     97 days  no environment runs or ran it (2222222222)
     1 image of registry.example (dev, prod) to delete; 1 image stay
     shop/api:local  1.3 GB, 24 hours, of a local build
     1 name in the engine to delete; 0 names stay
