@@ -31,7 +31,7 @@ pub(super) fn grouped(command: Command) -> Command {
         GROUPS.iter().map(|(heading, names)| group(&command, heading, names, columns)).collect();
     let more = "`chinampa help <COMMAND>` describes a command and its options.";
     command.help_template(format!(
-        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}{more}\n\n{{options}}{{after-help}}"
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}{more}\n\n{HEADING}Options:{HEADING:#}\n{{options}}{{after-help}}"
     ))
 }
 

@@ -63,7 +63,7 @@ fn a_service_that_builds_the_dockerfile_of_a_project_otherwise_is_one_finding_th
         findings.as_array().unwrap().iter().filter(|it| it["code"] == "differs-from-compose").collect();
     assert_eq!(differs.len(), 1, "{answer}");
     assert_eq!((&differs[0]["file"], &differs[0]["line"]), (&"projects.toml".into(), &4.into()), "{answer}");
-    assert_snapshot!(differs[0]["message"].as_str().unwrap(), @"");
+    assert_snapshot!(differs[0]["message"].as_str().unwrap(), @"service `api` (compose.yaml:6) builds api/Dockerfile otherwise: context is `.` there and `api` here; target is `dev` there and none here; build argument `VERSION` is `2` there and `1` here; platform is `linux/arm64` there and `linux/amd64` here");
 }
 
 #[test]

@@ -19,101 +19,68 @@ fn help_lists_the_commands() {
 
     Usage: chinampa [OPTIONS] <COMMAND>
 
-    Commands:
-      init                    Create `projects.toml` from the Dockerfiles and compose files of a
-                              repository
-      build                   Build the images that are missing from the cache
-      watch                   Build locally what a saved file affects, and run a program with the images
-      run                     Run a command for a project, once for each content of what it can read
-      deploy                  Promote the images of a commit, then apply Terraform and restart services,
-                              project by project
-      status                  Show what an environment runs, and what a deployment of the current commit
-                              would change
-      history                 List the last deployments to an environment
-      unlock                  Release the lock of an environment, whoever holds it
-      logs                    List the last runs of `build`, or print the log of a project
-      report                  Write a page about a run of `build`: graph, timeline, reasons, steps and
-                              logs
-      plan                    Show which images would be built or reused, and why
-      lock                    Pin the external images that `projects.lock` lacks
-      update                  Pin external images to what their tags stand for now, and show which
-                              projects that rebuilds
-      why                     Explain why a project is affected: changed files, matching pattern lines,
-                              paths through the graph
-      inputs                  List the inputs of a project, each with the line that makes it one
-      changed                 Check whether a matching path changed since the base commit
-      check_rebuild           Check whether a project must be rebuilt: it or a dependency changed since
-                              the base commit
+    Set up:
+      init         Create `projects.toml` from Dockerfiles and compose files
+      doctor       Check the clone, engine, registries, secrets and Terraform
+      lint         Report where patterns, Dockerfiles and dependencies disagree
+      lock         Pin the external images that `projects.lock` lacks
+      update       Pin external images to what their tags stand for now
+      completions  Print a completion script for a shell
+
+    Build:
+      build    Build the images that are missing from the cache
+      watch    Rebuild locally what a saved file affects, and run a program
+      run      Run a command once for each content of what it can read
+      taint    Mark projects for a rebuild, even if their images are cached
+      untaint  Remove the marks that `taint` set
+
+    Look:
+      plan      Show which images would be built or reused, and why
+      why       Explain why a project is affected by the changes
+      inputs    List the inputs of a project, each with the line that makes it one
+      graph     Show the dependency graph, with the affected projects marked
+      logs      List the last runs of `build`, or print the log of a project
+      report    Write a page about a run of `build`: graph, timeline, logs
+      simulate  Replay past commits: how many builds the patterns cause
+
+    Deploy:
+      deploy       Promote images, then apply Terraform and restart services
+      status       Show what environments run, and what a deployment would change
+      history      List the last deployments to an environment
+      images       Print the images of a commit or of an environment by digest
+      promote      Copy an image from one registry to another, byte for byte
+      unlock       Remove the lock that a dead deployment left
+      prune        Delete images and records that nothing needs any more
+      ensure_repo  Create an ECR repository, or reconcile its settings
+
+    CI:
+      ci                      Generate pipelines for CIs
+      changed                 Check whether a path changed since the base commit
+      check_rebuild           Check whether a project or a dependency changed
       image_exists            Check whether an image exists in the cache
-      images                  Print the images of a commit by digest, from its build record
-      ensure_repo             Create an ECR repository, or reconcile its settings with `projects.toml`
-      promote                 Copy an image from one registry to another, byte for byte, without an
-                              engine
-      prune                   Delete images and records that nothing needs any more: in the cache, in
-                              deploy registries or in the engine
-      doctor                  Check the clone, the engine, registries, secrets and Terraform, and say
-                              what to do about what does not work
-      lint                    Report where patterns, Dockerfiles and dependencies disagree
-      simulate                Replay past commits: how many builds the patterns would have caused, and
-                              which lines caused them
-      graph                   Show the dependency graph, with the affected projects marked
-      ci                      Generate pipelines for CIs, and the files that they begin with
-      taint                   Mark projects for a rebuild, even if their images are cached
-      untaint                 Remove the marks that `taint` set
-      last_successful_commit  Print the newest commit in this history that has a build record
-      setenv                  Write CI-independent variables about the commit to the file that BASH_ENV
-                              names
-      shims                   Create a symbolic link for each command; a link runs its command directly
-      ensure_terraform        Download Terraform if it is missing, and print its path
-      completions             Print a completion script for a shell
-      help                    Print this message or the help of the given subcommand(s)
+      last_successful_commit  Print the newest commit with a build record
+      setenv                  Write variables about the commit for a job's steps
+
+    Scripts:
+      shims             Create a symbolic link for each command
+      ensure_terraform  Download Terraform if it is missing, and print its path
+
+    `chinampa help <COMMAND>` describes a command and its options.
 
     Options:
-      -h, --help
-              Print help (see a summary with '-h')
-
-      -V, --version
-              Print version
-
-    Global options:
-      -C <DIR>
-              Run in this repository or folder; bare repositories work too
-
-          --manifest <FILE>
-              Read this file instead of the commit's `projects.toml`
-
-          --base <REV>
-              Compare with this commit, or with `deployed:<environment>`
-
-          --fetch-base
-              Fetch missing history if a shallow or partial clone lacks the base commit
-
-          --head <REV>
-              Examine this commit, without uncommitted changes [default: HEAD]
-
-          --json
-              Print the answer as JSON, with a `schema` field
-
-          --color <COLOR>
-              Colours on standard output and standard error
-              
-              [possible values: auto, always, never]
-
-      -v, --verbose...
-              Log more to standard error; repeat for debug output
-
-      -q, --quiet
-              Print nothing but errors to standard error
-
-          --progress <PROGRESS>
-              How to show running builds on standard error
-
-              Possible values:
-              - auto:  `tty` on a terminal, otherwise `plain`
-              - tty:   One live line per running build
-              - plain: One line per event
-              - json:  One JSON object per event and line
-              - none
+      -C <DIR>                   Run in this repository or folder; bare repositories work too
+          --manifest <FILE>      Read this file instead of the commit's `projects.toml`
+          --base <REV>           Compare with this commit, or with `deployed:<environment>`
+          --fetch-base           Fetch missing history if a shallow or partial clone lacks the base
+                                 commit
+          --head <REV>           Examine this commit, without uncommitted changes [default: HEAD]
+          --json                 Print the answer as JSON, with a `schema` field
+          --color <COLOR>        Use colours: `auto`, `always` or `never`
+      -v, --verbose...           Log more to standard error; repeat for debug output
+      -q, --quiet                Print nothing but errors to standard error
+          --progress <PROGRESS>  Show running builds as `auto`, `tty`, `plain`, `json` or `none`
+      -h, --help                 Print help
+      -V, --version              Print version
 
     Exit status: 0 success or yes, 1 no, 2 invalid input, 3 environment error (a retry may help), 4 a
     build or deployment failed, 130 interrupted.
