@@ -38,7 +38,7 @@ fn a_build_argument_that_no_arg_declares_is_a_finding() {
 fn with_compose(build: &str, entry: &str) -> World {
     let compose = format!("services:\n  db:\n    image: postgres\n  api:\n    build:\n{build}");
     let manifest = format!(
-        "workspace.name = 'shop'\ncache = {{ kind = 'oci', registry = 'r.example' }}\n[projects.api]\npath = 'api'\n{entry}"
+        "workspace.name = 'shop'\ncache = {{ kind = 'oci', host = 'r.example' }}\n[projects.api]\npath = 'api'\n{entry}"
     );
     World::of(&[
         ("projects.toml", &manifest),
