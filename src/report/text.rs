@@ -100,7 +100,7 @@ pub fn event(event: &Event) -> Option<String> {
 
 /// How long a run will take; `None` where that is not worth a line.
 pub fn estimate(estimated: Duration) -> Option<String> {
-    let is_long = estimated >= Duration::from_secs(1);
+    let is_long = estimated >= Duration::from_secs(10);
     is_long.then(|| format!("this takes about {}, as long as builds took before", time::estimated(estimated)))
 }
 

@@ -35,7 +35,7 @@ const MAX_NAMES_COLUMNS: usize = 40;
 const MAX_REPLACED: usize = 3;
 
 /// A shorter run is not worth a comparison with what was expected.
-const MIN_ESTIMATED: Duration = Duration::from_secs(1);
+const MIN_ESTIMATED: Duration = Duration::from_secs(10);
 
 /// The time that has to be saved before it is worth a word.
 const MIN_SAVED: Duration = Duration::from_secs(30);
