@@ -68,7 +68,7 @@ impl<'p> Offers<'p> {
     /// A seat for each platform of a job that starts.
     pub(super) fn take(&mut self, project: &ProjectName) -> Vec<Seat<'p>> {
         let requests = self.requests.remove(project).unwrap_or_default();
-        self.pool.map(|pool| pool.seats(&requests)).unwrap_or_default()
+        self.pool.map(|pool| Seat::all(pool, &requests)).unwrap_or_default()
     }
 
     pub(super) fn wait(&self) -> Option<Duration> {

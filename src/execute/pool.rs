@@ -6,6 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,6 @@ use super::builder::Builder;
 use super::dispatch::{BuilderLoad, Candidate, Choice, Spot, choose};
 use super::error::ExecuteError;
 use super::report::LostBuilder;
-use super::seat::Seat;
 use crate::model::Platform;
 use crate::record::Builders;
 
@@ -166,8 +166,8 @@ impl BuilderPool {
         }
     }
 
-    /// A seat for each, in this order.
-    pub(super) fn seats(&self, requests: &[Request]) -> Vec<Seat<'_>> {
+    /// The numbers of new seats, one for each request in this order.
+    pub(super) fn seats(&self, requests: &[Request]) -> Range<u64> {
         let mut state = self.state();
         let first = state.next;
         for request in requests {
@@ -176,7 +176,7 @@ impl BuilderPool {
             state.next += 1;
         }
         self.assign(&mut state);
-        (first..state.next).map(|number| Seat::new(self, number)).collect()
+        first..state.next
     }
 
     /// Waits until a slot is free, or a builder is lost.

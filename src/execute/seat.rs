@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::builder::{Builder, Publication, PublishEvent, Published};
 use super::error::ExecuteError;
-use super::pool::{Assigned, BuilderPool, PoolMember, key};
+use super::pool::{Assigned, BuilderPool, PoolMember, Request, key};
 use crate::engine::{BuildRequest, EngineError, Progress};
 
 /// Builds one platform of a project, on one builder as long as that is not lost.
@@ -17,8 +17,9 @@ pub(super) struct Seat<'p> {
 }
 
 impl<'p> Seat<'p> {
-    pub(super) fn new(pool: &'p BuilderPool, number: u64) -> Self {
-        Self { pool, number }
+    /// A seat for each request, in this order.
+    pub(super) fn all(pool: &'p BuilderPool, requests: &[Request]) -> Vec<Self> {
+        pool.seats(requests).map(|number| Self { pool, number }).collect()
     }
 
     /// The platform, as records name it, and the builder that it was built on.

@@ -6,6 +6,7 @@ use super::*;
 use crate::buildkit::BuildKitError;
 use crate::execute::builder::{Builder, Publication, PublishEvent, Published};
 use crate::execute::pool::{BuilderPool, PoolMember};
+use crate::execute::seat::Seat;
 
 /// Counts what it builds, and is lost where it is told to be.
 #[derive(Default)]
@@ -94,8 +95,8 @@ async fn publish(
         }
     };
     let wanted = pool.request(request.platform.as_ref(), Duration::ZERO, Duration::ZERO, []);
-    let [seat] = &pool.seats(&[wanted])[..] else { panic!("a request has a seat") };
-    let published = seat.publish(&request, &publication, &on_event).await;
+    let seats = Seat::all(pool, &[wanted]);
+    let published = seats[0].publish(&request, &publication, &on_event).await;
     (published, warnings.into_inner().unwrap())
 }
 
