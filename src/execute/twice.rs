@@ -165,7 +165,7 @@ fn seats(task: &Task) -> Vec<Seat<'_>> {
     let Some(pool) = task.backend.builders() else { return Vec::new() };
     let request =
         |variant: &TaskVariant| pool.request(variant.platform.as_ref(), Duration::ZERO, Duration::ZERO, []);
-    pool.seats(&task.variants.iter().map(request).collect::<Vec<_>>())
+    Seat::all(pool, &task.variants.iter().map(request).collect::<Vec<_>>())
 }
 
 /// Finds the lines of the Dockerfile that made the layers which differ.

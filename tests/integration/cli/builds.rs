@@ -189,6 +189,7 @@ fn build_as_json_says_what_became_of_each_project() {
       ],
       "interrupted": false,
       "seconds": <time>,
+      "seconds_estimated": null,
       "seconds_saved": null,
       "inline_cache_fault": null,
       "lost_builders": [],
