@@ -51,7 +51,7 @@ pub async fn observe(request: &DeployRequest, endpoints: Endpoints<'_>) -> Resul
         join(images(request, endpoints.cache), deployed(request, endpoints.target)).await;
     let (images, deployed) = (images?, deployed?);
     let digest_of = |project: &ProjectName| images.get(project).map(|image| image.image);
-    requirements::check(request, endpoints, digest_of).await?;
+    requirements::check(request, endpoints.cache, endpoints.verifier, digest_of).await?;
     let mut relations = BTreeMap::new();
     for commit in deployed.iter().flat_map(|stored| stored.record.commits()) {
         relations.insert(commit, (endpoints.relation)(commit, request.commit())?);

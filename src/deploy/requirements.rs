@@ -6,10 +6,10 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::gate::GateError;
 use super::not_attested::{Lack, NotAttested};
-use super::{DeployError, DeployRequest, Endpoints};
+use super::{DeployError, DeployRequest};
 use crate::attest::{AttestError, AttestedImage, Verification, Verifier};
 use crate::model::{AttestationKind, ManifestDigest, ProjectName};
-use crate::registry::Attestation;
+use crate::registry::{Attestation, Registry};
 
 /// How many images are looked at at once.
 const AT_ONCE: usize = 16;
@@ -20,7 +20,8 @@ const AT_ONCE: usize = 16;
 /// [`GateError::NotAttested`] names every image that lacks something, [`DeployError::Attest`] when it can't be told.
 pub(super) async fn check(
     request: &DeployRequest,
-    endpoints: Endpoints<'_>,
+    cache: &dyn Registry,
+    verifier: Option<&Verifier>,
     digest_of: impl Fn(&ProjectName) -> Option<ManifestDigest>,
 ) -> Result<(), DeployError> {
     if request.required.is_empty() {
@@ -29,8 +30,8 @@ pub(super) async fn check(
     let looks = request.projects.iter().filter_map(|project| {
         let digest = digest_of(&project.name)?;
         Some(async move {
-            let image = AttestedImage { registry: endpoints.cache, repository: &project.source, digest };
-            let lacks = lacks(image, &request.required, endpoints.verifier).await?;
+            let image = AttestedImage { registry: cache, repository: &project.source, digest };
+            let lacks = lacks(image, &request.required, verifier).await?;
             let is_refused = !lacks.is_empty();
             let refused = NotAttested { project: project.name.clone(), image: image.name(), lacks };
             Ok::<_, AttestError>(is_refused.then_some(refused))

@@ -223,12 +223,12 @@ const PRIVATE: &[(&str, &[&str], &str)] = &[
     (r"\bbollard\w*::", &["buildkit", "docker", "engine", "registry"], "these talk to the engine"),
     (
         r"\bCommand::new\b",
-        &["deploy", "docker", "git", "once", "watch"],
+        &["attest", "deploy", "docker", "git", "once", "program", "watch"],
         "these run programs: Terraform, `ssh`, `git`, and what people name",
     ),
     (
         r"\bfs::(?:write|rename|remove_|create_dir|copy|hard_link|set_permissions)|\bFile::create|\bNamedTempFile\b|\bsymlink\(",
-        &["cli", "deploy", "engine", "git", "init", "lint", "once", "runs"],
+        &["attest", "cli", "deploy", "engine", "git", "init", "lint", "once", "program", "runs"],
         "these write files",
     ),
     (
@@ -239,6 +239,7 @@ const PRIVATE: &[(&str, &[&str], &str)] = &[
     (
         r"\basync\b|\.await\b",
         &[
+            "attest",
             "aws",
             "buildkit",
             "cli",
@@ -253,6 +254,7 @@ const PRIVATE: &[(&str, &[&str], &str)] = &[
             "observe",
             "once",
             "pins",
+            "program",
             "prune",
             "registry",
             "secrets",
