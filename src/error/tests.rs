@@ -453,6 +453,8 @@ fn each_variant_of_a_registry_has_its_kind() {
         RegistryError::Malformed { image: image(), what: "x" } => Environment,
         RegistryError::DigestMismatch { image: image(), expected: digest(), actual: digest() } => Environment,
         RegistryError::OtherImage { image: image(), id: digest() } => Environment,
+        RegistryError::BrokenLayer { image: image(), source: io() } => Environment,
+        RegistryError::TemporaryFile(io()) => Environment,
         RegistryError::Renewed { image: image(), answer: answer() } => Environment,
         RegistryError::UploadLost { image: image(), answer: answer() } => Environment,
         RegistryError::UnknownRepository { image: image(), answer: answer() } => Environment,
