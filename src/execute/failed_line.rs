@@ -100,7 +100,9 @@ fn of_step(dockerfile: &Dockerfile, label: &StepLabel<'_>, target: Option<&str>)
 /// `None` where variables were filled in, or several instructions say the same.
 pub(super) fn of_history(dockerfile: &Dockerfile, created_by: &str) -> Option<usize> {
     let created_by = created_by.strip_suffix("# buildkit").unwrap_or(created_by);
-    let created_by = words(created_by);
+    // BuildKit's words where the base image has no history.
+    let step = created_by.strip_prefix("mount / from exec ").map(|command| format!("RUN {command}"));
+    let created_by = words(step.as_deref().unwrap_or(created_by));
     let is_it = |instruction: &&Instruction| {
         let Instruction { keyword, arguments, .. } = instruction;
         let arguments: Vec<String> = arguments.iter().flat_map(|argument| words(argument)).collect();
@@ -187,6 +189,7 @@ COPY b /
             ("RUN /bin/sh -c make     --jobs 4 # buildkit", Some(6)),
             ("RUN |1 A=b /bin/sh -c echo $NAME # buildkit", Some(8)),
             ("WORKDIR /src", Some(4)),
+            ("mount / from exec /bin/sh -c make --jobs 4", Some(6)),
             ("COPY c / # buildkit", None),
             ("/bin/sh -c #(nop) ADD file:1 in / ", None),
             ("", None),
