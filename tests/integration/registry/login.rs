@@ -68,7 +68,8 @@ async fn a_wrong_password_is_denied_without_a_retry_and_not_shown() {
     let error = registry.find(&new_repository(), &tag("a")).await.unwrap_err();
 
     assert!(matches!(error, RegistryError::Denied { .. }), "{error}");
-    assert_eq!(error.hint(), Some(format!("log in with `docker login {}`", proxy.host())));
+    let refused = "the login of `chinampa`, in variables that `CHINAMPA_REGISTRY_LOGINS` names, was refused";
+    assert_eq!(error.hint().as_deref(), Some(refused));
     assert_eq!(proxy.record().len(), 2);
     assert!(!format!("{error} {error:?} {registry:?}").contains("hunter2"));
 }
