@@ -271,6 +271,7 @@ async fn status_says_what_a_deployment_would_change_or_why_there_is_none() {
     let commit = it.shop.world.git(["rev-parse", "HEAD"]);
 
     let nothing = (next(&it), said(&it));
+    let all = it.shop.world.run(["status"]);
     let changed = it.change("api");
     let not_built = (next(&it), said(&it));
     it.build();
@@ -290,6 +291,8 @@ async fn status_says_what_a_deployment_would_change_or_why_there_is_none() {
         nothing.1
     );
     assert!(!nothing.1.contains("sha256:"), "{}", nothing.1);
+    // Without an environment, a line for each, and this manifest has one.
+    assert_eq!((all.exit, &*all.stdout), (0, &*first(&nothing.1)), "{all}");
     let was_not_built = format!("{} was not built completely: there is no image of `api`", short(&changed));
     assert_eq!(not_built.0["state"], "refused");
     assert_eq!(not_built.0["causes"], json!([was_not_built]));

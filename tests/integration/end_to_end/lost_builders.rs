@@ -115,7 +115,7 @@ fn the_work_of_a_builder_that_hangs_is_done_by_another() {
     let mut shop = twenty(APART);
     use_builders(&mut shop, &[hanging.endpoint(), other.endpoint()]);
 
-    let arguments = ["build", "--json", "--stall-timeout", "5s"];
+    let arguments = ["build", "--json", "--stall-timeout", "15s"];
     let answer = build_while(&shop, &arguments, &hanging, || hanging.hang());
 
     check_lost(&answer, &hanging);
@@ -153,7 +153,7 @@ fn with_one_builder_that_dies_and_one_that_hangs_images_are_those_of_another_mac
         let mut shop = twenty(APART);
         use_builders(&mut shop, &[dying.endpoint(), hanging.endpoint(), other.endpoint()]);
 
-        let arguments = ["build", "--json", "--stall-timeout", "5s"];
+        let arguments = ["build", "--json", "--stall-timeout", "15s"];
         let answer = build_until(&shop, &arguments, &dying, 8_000 + 1_000 * run, || {
             dying.close();
             hanging.hang();
