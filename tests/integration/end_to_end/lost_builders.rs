@@ -157,7 +157,7 @@ fn with_one_builder_that_dies_and_one_that_hangs_images_are_those_of_another_mac
         use_builders(&mut shop, &[dying.endpoint(), hanging.endpoint(), other.endpoint()]);
 
         let arguments = ["build", "--json", "--stall-timeout", "15s"];
-        let answer = build_until(&shop, &arguments, &dying, 8_000 + 1_000 * (run % 10), || {
+        let answer = build_until(&shop, &arguments, &dying, 8_000 + 500 * (run % 8), || {
             dying.close();
             hanging.hang();
         });
