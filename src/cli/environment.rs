@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::env;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::attest::{ProgramEnvironment, Purpose, Tool};
+use crate::attest::{Purpose, Tool};
 use crate::aws::{AllowedHosts, CredentialProviders};
 use crate::ci::{CiContext, CiEnvironment, Trust};
 use crate::deploy::DEFAULT_LEASE;
@@ -191,30 +190,6 @@ impl Environment {
         env::split_paths(&path).map(|folder| folder.join("terraform")).find(|program| program.is_file())
     }
 
-    /// What Terraform gets of the environment to validate with: what it needs to be found, to reach
-    /// registries of providers, and to keep what it downloads.
-    pub(super) fn terraform_variables(&self) -> Vec<(OsString, OsString)> {
-        const KEPT: &[&str] = &[
-            "PATH",
-            "HOME",
-            "HTTP_PROXY",
-            "HTTPS_PROXY",
-            "NO_PROXY",
-            "http_proxy",
-            "https_proxy",
-            "no_proxy",
-            "SSL_CERT_FILE",
-            "TF_CLI_CONFIG_FILE",
-            "TF_PLUGIN_CACHE_DIR",
-        ];
-        KEPT.iter().filter_map(|name| Some(((*name).into(), env::var_os(name)?))).collect()
-    }
-
-    /// What commands that are run for a project get of the environment in any case.
-    pub(super) fn of_commands(&self) -> Vec<(OsString, OsString)> {
-        ["PATH", "HOME"].iter().filter_map(|name| Some(((*name).into(), env::var_os(name)?))).collect()
-    }
-
     /// The program for a purpose, as its variable names it.
     ///
     /// # Errors
@@ -243,45 +218,6 @@ impl Environment {
     /// Who builds, as provenance names it: `CHINAMPA_BUILDER_ID`.
     pub(super) fn builder_id(&self) -> Option<String> {
         env::var("CHINAMPA_BUILDER_ID").ok().filter(|id| !id.trim().is_empty())
-    }
-
-    /// What programs get of the environment that make SBOMs, sign and verify: what they need to be found, to reach registries and services of
-    /// signatures, and what is named after them.
-    pub(super) fn of_attesting_programs(&self) -> ProgramEnvironment {
-        const KEPT: &[&str] = &[
-            "PATH",
-            "HOME",
-            "USER",
-            "TMPDIR",
-            "DOCKER_CONFIG",
-            "HTTP_PROXY",
-            "HTTPS_PROXY",
-            "NO_PROXY",
-            "http_proxy",
-            "https_proxy",
-            "no_proxy",
-            "SSL_CERT_FILE",
-            "SSL_CERT_DIR",
-        ];
-        const PREFIXES: &[&str] = &[
-            "ACTIONS_ID_TOKEN_REQUEST_",
-            "AWS_",
-            "AZURE_",
-            "COSIGN_",
-            "GOOGLE_",
-            "NOTATION_",
-            "SIGSTORE_",
-            "SYFT_",
-            "TRIVY_",
-            "TUF_",
-            "VAULT_",
-            "XDG_",
-        ];
-        let is_kept = |name: &OsString| {
-            let name = name.to_string_lossy();
-            KEPT.contains(&&*name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-        };
-        ProgramEnvironment::new(env::vars_os().filter(|(name, _)| is_kept(name)))
     }
 
     /// How long a claim to an environment's lock counts without being renewed: `CHINAMPA_LOCK_LEASE`.

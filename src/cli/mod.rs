@@ -30,6 +30,7 @@ mod external_registries;
 mod follow;
 mod graph;
 mod help;
+mod history;
 mod ignore_changes;
 mod image_exists;
 mod images;
@@ -44,6 +45,7 @@ mod observations;
 mod options;
 mod output;
 mod plan;
+mod program_environment;
 mod progress;
 mod promote;
 mod prune;
@@ -123,7 +125,7 @@ enum Command {
     /// Show what environments run, and what a deployment would change.
     Status(status::Arguments),
     /// List the last deployments to an environment.
-    History(status::HistoryArguments),
+    History(history::Arguments),
     /// Remove the lock that a dead deployment left.
     Unlock(unlock::Arguments),
     /// List the last runs of `build`, or print the log of a project.
@@ -275,7 +277,7 @@ fn run(context: &CommandContext, signals: &Signals, command: &Command) -> Result
         Command::Run(arguments) => run::run(context, signals, arguments),
         Command::Deploy(arguments) => deploy::run(context, signals, arguments),
         Command::Status(arguments) => status::run(context, arguments),
-        Command::History(arguments) => status::history(context, arguments),
+        Command::History(arguments) => history::run(context, arguments),
         Command::Unlock(arguments) => unlock::run(context, arguments),
         Command::Logs(arguments) => logs::run(context, arguments),
         Command::Report(arguments) => report::run(context, arguments),

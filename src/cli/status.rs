@@ -2,7 +2,7 @@ use clap::Args;
 
 use super::CommandContext;
 use super::attestations;
-use super::deployment::{self, DeployContext};
+use super::deployment::DeployContext;
 use super::environment_records::EnvironmentRecords;
 use super::repository_context::{RepositoryContext, Uncommitted};
 use super::wait_for;
@@ -15,7 +15,7 @@ use crate::lease::Claim;
 use crate::model::{CommitId, Timestamp};
 use crate::record::DeployedRecord;
 use crate::report::deployment::causes;
-use crate::report::environment::{self, HistoryJson, StatusJson};
+use crate::report::environment::{self, StatusJson};
 use crate::report::environment_summary::{self, EnvironmentsJson, Summary};
 use crate::report::next_deployment::{NextDeployment, Preview};
 
@@ -24,13 +24,6 @@ pub(super) struct Arguments {
     /// Name of the environment in `projects.toml` [default: a line for each].
     #[arg(short, long, value_name = "NAME")]
     environment: Option<EnvironmentName>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct HistoryArguments {
-    /// Name of the environment in `projects.toml`.
-    #[arg(short, long, value_name = "NAME")]
-    environment: EnvironmentName,
 }
 
 /// What the deploy registry has of an environment, and what a deployment would change.
@@ -137,17 +130,4 @@ fn preview(planned: Result<DeployPlan, Error>) -> Preview {
         Error::Deploy(DeployError::Gate(_)) => Preview::Refused(causes),
         _ => Preview::Unknown(causes),
     }
-}
-
-pub(super) fn history(command: &CommandContext, arguments: &HistoryArguments) -> Result<Exit, Error> {
-    let workspace = deployment::workspace(command)?;
-    let stored = wait_for(async {
-        EnvironmentRecords::open(&command.environment, &workspace, &arguments.environment).await?.read().await
-    })?;
-    if command.options.json {
-        command.output.json(&HistoryJson::new(&stored.record));
-    } else {
-        command.output.stdout(&environment::history(&stored.record));
-    }
-    Ok(Exit::Done)
 }

@@ -1,0 +1,96 @@
+use super::*;
+
+fn push_failed(message: &str) -> EngineError {
+    let image = Box::new("r.example/api:v1".parse().expect("a reference"));
+    EngineError::PushFailed { image, message: message.to_owned(), is_final: false }
+}
+
+#[test]
+fn only_an_image_that_could_not_be_stored_is_built_again() {
+    for (step, expected) in [
+        (Some("exporting to image"), true),
+        (Some("[2/2] RUN make"), false),
+        (Some("[2/2] RUN echo exporting to image"), false),
+        (None, false),
+    ] {
+        let step = step.map(str::to_owned);
+        let error = EngineError::BuildFailed { step, log_tail: Vec::new(), message: String::new() };
+
+        assert_eq!(error.is_export_failure(), expected, "{error}");
+    }
+}
+
+#[test]
+fn an_image_that_left_the_engine_is_told_from_a_repository_that_is_not_there() {
+    for (message, expected) in [
+        ("An image does not exist locally with the tag: r.example/api", true),
+        ("tag does not exist: r.example/api:v1", true),
+        ("name unknown: The repository with name 'api' does not exist in the registry", false),
+    ] {
+        assert_eq!(push_failed(message).is_image_missing(), expected, "{message}");
+    }
+}
+
+#[test]
+fn a_frontend_fails_outside_of_all_steps() {
+    let failed = |step: Option<&str>, message: &str| EngineError::BuildFailed {
+        step: step.map(str::to_owned),
+        log_tail: Vec::new(),
+        message: message.to_owned(),
+    };
+    let frontend = "docker/dockerfile:1.4";
+
+    for error in [
+        failed(Some("resolve image config for docker.io/docker/dockerfile:1.4"), "no such host"),
+        failed(Some("docker-image://docker.io/docker/dockerfile:1.4"), "401"),
+        failed(None, "docker.io/docker/dockerfile:1.4: not found"),
+    ] {
+        assert!(error.is_about_frontend(frontend), "{error}");
+        let source = Box::new(error);
+        let pull = EngineError::PullFailed { host: String::new(), login: String::new(), source };
+        assert!(pull.is_about_frontend(frontend));
+    }
+    for error in [
+        failed(Some("[2/2] RUN pull docker/dockerfile:1.4"), "exit code: 1"),
+        failed(Some("resolve image config for docker.io/library/node"), "docker/dockerfile:1.4"),
+        failed(None, "no space"),
+    ] {
+        assert!(!error.is_about_frontend(frontend), "{error}");
+    }
+}
+
+// issue 17: A3
+#[test]
+fn a_push_that_was_throttled_is_told_from_others() {
+    for (message, expected) in [
+        ("toomanyrequests: Rate exceeded", true),
+        (
+            "unexpected status from PUT request to https://r.example/v2/api/manifests/v1: 429 Too Many Requests",
+            true,
+        ),
+        ("received unexpected HTTP status: 429 Too Many Requests", true),
+        ("received unexpected HTTP status: 503 Service Unavailable", false),
+        ("denied: 4290000", false),
+    ] {
+        assert_eq!(push_failed(message).is_throttled(), expected, "{message}");
+    }
+}
+
+// issue 14: E6
+#[test]
+fn a_push_is_retried_unless_it_was_refused() {
+    for (message, expected) in [
+        ("received unexpected HTTP status: 503 Service Unavailable", true),
+        ("toomanyrequests: too many requests", true),
+        ("Put \"http://r.example/v2/api/manifests/x\": EOF", true),
+        ("write tcp 10.0.0.1:443: connection reset by peer", true),
+        ("denied: requested access to the resource is denied", false),
+        ("unauthorized: authentication required", false),
+        ("no basic auth credentials", false),
+        ("error parsing HTTP 403 response body: unexpected end of JSON input: \"\"", false),
+        ("name unknown: The repository with name 'api' does not exist in the registry", false),
+        ("An image does not exist locally with the tag: r.example/api", false),
+    ] {
+        assert_eq!(push_failed(message).is_temporary(), expected, "{message}");
+    }
+}
