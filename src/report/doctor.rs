@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::counted::counted;
 use crate::model::printable;
 
 /// How it is with one thing.
@@ -102,7 +103,6 @@ pub fn text(checks: &[Check]) -> String {
     }
     let count = |state| checks.iter().filter(|check| check.state == state).count();
     let (warnings, errors) = (count(State::Warning), count(State::Error));
-    let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let (checks, warnings) = (counted(checks.len(), "check"), counted(warnings, "warning"));
     line(format_args!("{checks}, {warnings}, {}", counted(errors, "error")));
     text

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::counted::counted;
 use super::styled::{Role, StyledLine, StyledText};
 use super::summary::Layout;
 use crate::lint::{Edit, Finding, Lint, Unchecked};
@@ -69,19 +70,18 @@ pub fn text(projects: usize, lint: &Lint, fixed: &[Edit], layout: Layout) -> Sty
 }
 
 fn summary(projects: usize, with_findings: usize, lint: &Lint) -> String {
-    let plural = |count: usize, label: &str| format!("{count} {label}{}", if count == 1 { "" } else { "s" });
     if lint.findings.is_empty() {
-        return format!("nothing found in {}", plural(projects, "project"));
+        return format!("nothing found in {}", counted(projects, "project"));
     }
     let fixable = lint.findings.iter().filter_map(|finding| finding.suggestion.as_ref());
     let fixable = fixable.filter(|edit| edit.by_itself).count();
     let fixable = if fixable > 0 { format!("; `--fix` fixes {fixable} of them") } else { String::new() };
     let of_no_project = lint.findings.iter().filter(|finding| finding.project.is_none()).count();
     let in_projects =
-        (with_findings > 0).then(|| format!("{with_findings} of {}", plural(projects, "project")));
-    let elsewhere = (of_no_project > 0).then(|| format!("{} of no project", plural(of_no_project, "file")));
+        (with_findings > 0).then(|| format!("{with_findings} of {}", counted(projects, "project")));
+    let elsewhere = (of_no_project > 0).then(|| format!("{} of no project", counted(of_no_project, "file")));
     let places: Vec<String> = in_projects.into_iter().chain(elsewhere).collect();
-    format!("{} in {}{fixable}", plural(lint.findings.len(), "finding"), places.join(" and "))
+    format!("{} in {}{fixable}", counted(lint.findings.len(), "finding"), places.join(" and "))
 }
 
 /// What could not be looked at, and why, a sentence each.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::counted::counted;
 use crate::model::{ManifestDigest, ProjectName, TaggedImage, printable};
 use crate::pins::{PinChange, Relocked, TagState};
 use crate::workspace::LOCK_FILE;
@@ -102,7 +103,7 @@ pub fn text(relocked: &Relocked, rebuilds: &BTreeSet<ProjectName>, is_written: b
         let names: Vec<&str> = rebuilds.iter().map(ProjectName::as_str).collect();
         line(format_args!("this rebuilds {}", names.join(", ")));
     }
-    let images = count(relocked.lock.images().len(), "image");
+    let images = counted(relocked.lock.images().len(), "image");
     match is_written {
         true => line(format_args!("`{LOCK_FILE}` pins {images}")),
         false => line(format_args!("`{LOCK_FILE}` is as it was: it pins {images}")),
@@ -128,7 +129,7 @@ pub fn tag_states(states: &[TagState]) -> String {
             projects.join(", ")
         ));
     }
-    let all = count(states.len(), "locked image");
+    let all = counted(states.len(), "locked image");
     match behind.len() {
         0 => line(format_args!("{all}, none behind its tag")),
         behind => line(format_args!("{all}, {behind} behind: `chinampa update` takes what the tags are now")),
@@ -138,8 +139,4 @@ pub fn tag_states(states: &[TagState]) -> String {
 
 fn short(digest: &ManifestDigest) -> String {
     digest.to_string().trim_start_matches("sha256:")[..SHORT_DIGITS].to_owned()
-}
-
-fn count(number: usize, label: &str) -> String {
-    format!("{number} {label}{}", if number == 1 { "" } else { "s" })
 }

@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod ci_log;
+mod counted;
 mod critical_path;
 pub mod deployment;
 pub mod doctor;

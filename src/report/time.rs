@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::counted::counted;
+
 /// A time that was measured: `41.2 s`, `2 min 5 s`, `1 h 3 min`.
 pub fn measured(time: Duration) -> String {
     if time < Duration::from_secs(60) { format!("{:.1} s", time.as_secs_f64()) } else { rough(time) }
@@ -39,7 +41,7 @@ pub fn age(time: Duration) -> String {
         (_, 0..2) => (hours, "hour"),
         _ => (days, "day"),
     };
-    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+    counted(count, unit)
 }
 
 #[cfg(test)]

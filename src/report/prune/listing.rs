@@ -7,6 +7,7 @@ use super::{DeployRemovals, LocalRemovals, Pruned};
 use crate::engine::Leftover;
 use crate::model::{CommitId, ManifestDigest, RepositoryName, Tag};
 use crate::prune::{Reason, Removal, Removals};
+use crate::report::counted::counted;
 use crate::report::styled::{Role, StyledLine, StyledText};
 use crate::report::summary::{Detail, Layout};
 use crate::report::{size, time};
@@ -28,8 +29,8 @@ pub fn text(pruned: &Pruned, deleted: bool, now: SystemTime, layout: Layout) -> 
         let (images, verb) = (counted(removals.images.len(), "image"), page.verb());
         let frees = frees(removals);
         let environments = environments.join(", ");
-        let stay = counted(removals.kept_images, "image");
-        page.total(&format!("{images} of {registry} ({environments}) {verb}{frees}; {stay} stay"));
+        let kept = counted(removals.kept_images, "image");
+        page.total(&format!("{images} of {registry} ({environments}) {verb}{frees}; {kept} kept"));
     }
     if let Some(local) = &pruned.local {
         page.local(local);
@@ -47,8 +48,8 @@ pub fn text(pruned: &Pruned, deleted: bool, now: SystemTime, layout: Layout) -> 
 fn cache_total(removals: &Removals, verb: &str) -> String {
     let images = counted(removals.images.len(), "image");
     let records = counted(removals.records.len(), "build record");
-    let stay = (counted(removals.kept_images, "image"), counted(removals.kept_records, "build record"));
-    format!("{images} and {records} {verb}{}; {} and {} stay", frees(removals), stay.0, stay.1)
+    let kept = (counted(removals.kept_images, "image"), counted(removals.kept_records, "build record"));
+    format!("{images} and {records} {verb}{}; {} and {} kept", frees(removals), kept.0, kept.1)
 }
 
 fn frees(removals: &Removals) -> String {
@@ -56,10 +57,6 @@ fn frees(removals: &Removals) -> String {
         0 => String::new(),
         bytes => format!(", which frees {}", size::bytes(bytes)),
     }
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Text that is being written.
@@ -146,8 +143,8 @@ impl Page {
             }
         }
         let names = counted(local.leftovers.len(), "name");
-        let (verb, stay) = (self.verb(), counted(local.kept, "name"));
-        self.total(&format!("{names} in the engine {verb}; {stay} stay"));
+        let (verb, kept) = (self.verb(), counted(local.kept, "name"));
+        self.total(&format!("{names} in the engine {verb}; {kept} kept"));
     }
 
     fn push(&mut self, line: StyledLine, indent: usize) {

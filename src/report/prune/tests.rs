@@ -82,12 +82,12 @@ fn a_dry_run_says_size_age_and_reason_by_repository_and_fits_80_columns() {
     shop/web: 1 image
       beead77994cf  120 MB     unknown  nothing that stays needs it (1111111111)
     4 images and 1 build record to delete, which frees 410 MB; 12 images and 1 build
-      record stay
+      record kept
     team/api: 1 image
       084fed08b978  120 MB     97 days  no environment runs or ran it (2222222222)
-    1 image of registry.example (dev, prod) to delete; 1 image stay
+    1 image of registry.example (dev, prod) to delete; 1 image kept
     shop/api:local  1.3 GB, 24 hours, of a local build
-    1 name in the engine to delete; 0 names stay
+    1 name in the engine to delete; 0 names kept
     `--delete` deletes them
     ");
 }
@@ -104,7 +104,7 @@ fn what_was_deleted_is_counted_and_named_only_with_verbose() {
     shop/api: 3 images
     shop/web: 1 image
     4 images and 1 build record deleted, which frees 410 MB; 12 images and 1 build
-      record stay
+      record kept
     ");
     let digests = cache().images.iter().map(|removal| removal.digest.to_string()).collect::<Vec<_>>();
     assert!(digests.iter().all(|digest| full.contains(digest) && !brief.contains(digest)), "{full}");
@@ -116,5 +116,5 @@ fn where_there_is_nothing_to_delete_no_way_to_delete_it_is_named() {
 
     let shown = shown(&nothing, false, NARROW);
 
-    assert_eq!(shown, "0 images and 0 build records to delete; 0 images and 0 build records stay\n");
+    assert_eq!(shown, "0 images and 0 build records to delete; 0 images and 0 build records kept\n");
 }

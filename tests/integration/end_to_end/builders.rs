@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::end_to_end::support::{examples, names, project, with_outcome};
+use crate::support::bed::setting;
 use crate::support::buildkit::{BuildKitBridge, forget_layers};
 use crate::support::engines::BedEngine;
+use crate::support::proxy::{Fault, Proxy, Rule};
 use crate::support::shop::{Cache, Shop};
 use crate::support::world::Answer;
 
@@ -144,6 +146,37 @@ fn a_builder_that_never_built_a_project_has_all_of_its_stages_cached() {
     assert_eq!(again.exit, 0, "{first}\n{again}");
     assert_eq!(count(&again.json(), "api", "steps"), 3, "{first}\n{again}");
     assert_eq!(count(&again.json(), "api", "cached_steps"), 3, "{first}\n{again}");
+}
+
+/// What a builder got for the manifest of the layers that it keeps, and what the build says.
+async fn exports_of_layers(fault: Fault, times: usize) -> (Vec<u16>, Answer) {
+    const LAYERS: &str = "/manifests/branch-main..";
+    let proxy =
+        Proxy::start(&setting("REGISTRY_1"), [Rule { method: "PUT", path: LAYERS, times, fault }]).await;
+    let bridge = bridge();
+    let mut shop = Shop::new().cache(Cache::Oci(proxy.host().to_owned())).projects(&[(
+        "api",
+        "FROM scratch\nCOPY Dockerfile /d\n",
+        "",
+    )]);
+    use_builders(&mut shop, &[bridge.endpoint()]);
+
+    let answer = shop.world.run(["build"]);
+
+    let passed = proxy.record();
+    let exports = passed.iter().filter(|each| each.method == "PUT" && each.path.contains(LAYERS));
+    (exports.map(|each| each.status).collect(), answer)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn layers_that_could_not_be_kept_are_exported_again_unless_the_registry_denies_it() {
+    let (exports, answer) = exports_of_layers(Fault::status(400), 1).await;
+    let (denied, warned) = exports_of_layers(Fault::status(403), usize::MAX).await;
+
+    assert_eq!((answer.exit, exports), (0, vec![400, 201]), "{answer}");
+    assert!(!answer.to_string().contains("the layers were not kept"), "{answer}");
+    assert_eq!((warned.exit, denied), (0, vec![403]), "{warned}");
+    assert!(warned.to_string().contains("the layers were not kept in the registry"), "{warned}");
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn a_deploy_registry_loses_what_no_environment_runs_or_ran() {
     let commit = format!("no environment runs or ran it ({})", &unused[..10]);
     assert!(listed.stdout.contains(&commit), "{listed}");
     let total = format!("\n1 image of {host} (dev) to delete, ");
-    assert!(listed.stdout.contains(&total) && listed.stdout.contains("; 2 images stay\n"), "{listed}");
+    assert!(listed.stdout.contains(&total) && listed.stdout.contains("; 2 images kept\n"), "{listed}");
     assert!(deleted.stderr.contains("deleted ") && !listed.stderr.contains("deleted "), "{deleted}{listed}");
     let deleted = deleted.json();
     assert_eq!((&deleted["images"], &deleted["records"]), (&json!([]), &json!([])));
@@ -173,7 +173,7 @@ fn what_builds_left_in_the_engine_goes_by_its_name_and_its_age() {
 
     assert_eq!(deleted.exit, 0, "{deleted}");
     assert_eq!((&young.json()["local"], &young.json()["kept_local"]), (&json!([]), &json!(2)));
-    assert!(listed.stdout.contains("\n2 names in the engine to delete; 0 names stay\n"), "{listed}");
+    assert!(listed.stdout.contains("\n2 names in the engine to delete; 0 names kept\n"), "{listed}");
     let kinds: Vec<Value> =
         deleted.json()["local"].as_array().unwrap().iter().map(|it| it["kind"].clone()).collect();
     assert_eq!(kinds, ["local", "untrusted"]);
