@@ -104,7 +104,7 @@ pub mod internals {
         pub use crate::engine::{
             Assignment, BuildFiles, BuildRequest, Built, Content, ContentError, Context, ContextFile,
             ContextReuse, DockerEngine, Engine, EngineError, FileIdentity, FileVersion, InlineCacheFault,
-            Logins, Progress, SshAgent, Stamp, Step, Table, seal,
+            LoginSource, Logins, Progress, SshAgent, Stamp, Step, Table, seal,
         };
     }
 

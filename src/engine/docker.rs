@@ -3,12 +3,10 @@
 use async_trait::async_trait;
 use bollard::query_parameters::{RemoveImageOptions, TagImageOptionsBuilder};
 
+use super::retry::with_retries;
 use super::{BuildRequest, Built, Engine, EngineError, InlineCacheFault, Progress, build, pull, push};
 use crate::docker::{Docker, DockerError, EngineAddress};
 use crate::model::{ImageRef, Login, ManifestDigest, Platform, Tag};
-
-/// How often an image is built that the engine then can't store.
-const MAX_BUILDS: usize = 3;
 
 /// Cheap to clone; builds can run side by side.
 #[derive(Clone, Debug)]
@@ -52,15 +50,7 @@ impl Engine for DockerEngine {
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<Built, EngineError> {
         let inline_cache = request.inline_cache && self.inline_cache_fault.is_none();
-        for _ in 1..MAX_BUILDS {
-            match build::run(&self.docker, request, inline_cache, progress).await {
-                Err(error) if error.is_export_failure() => {
-                    tracing::debug!(%error, "the image is built again, from the layer cache");
-                }
-                built => return built,
-            }
-        }
-        build::run(&self.docker, request, inline_cache, progress).await
+        with_retries(|| build::run(&self.docker, request, inline_cache, progress)).await
     }
 
     fn inline_cache_fault(&self) -> Option<&InlineCacheFault> {

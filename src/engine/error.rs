@@ -29,6 +29,14 @@ const REFUSALS: [&str; 7] = [
 /// What the engine says, in lower case, where a registry refused to say whether a layer is there: that answer has no body.
 const HEAD_REFUSAL: &str = "parsing http 403 response body";
 
+/// What BuildKit says where a step needed the session of a client that is gone: gRPC's words for it, and its own.
+const SESSION_ENDS: [&str; 4] = [
+    "error reading from server",
+    "transport is closing",
+    "client connection is closing",
+    "no active session",
+];
+
 #[derive(Debug, Error)]
 pub enum EngineError {
     /// Trouble between us and the engine.
@@ -210,6 +218,23 @@ impl EngineError {
     /// images that are stored while another one is removed that has layers in common with them, and to equal images.
     pub(super) fn is_export_failure(&self) -> bool {
         matches!(self, Self::BuildFailed { step: Some(step), .. } if step == "exporting to image")
+    }
+
+    /// Whether the build failed with another one: BuildKit looks up an image once for all builds that wait for it, with the
+    /// login of the first. That may be wrong, and the client that gives it may be killed meanwhile.
+    pub(super) fn is_of_another_build(&self) -> bool {
+        let needed_session = |message: &str| SESSION_ENDS.iter().any(|words| message.contains(words));
+        match self {
+            Self::PullFailed { source, .. } => match &**source {
+                Self::BuildFailed { message, .. } => needed_session(message),
+                _ => false,
+            },
+            // Without a login of ours: we were not asked for one.
+            Self::BuildFailed { step: Some(step), message, .. } => {
+                !step.contains("] RUN ") && (needed_session(message) || Self::is_refusal(message))
+            }
+            _ => false,
+        }
     }
 
     /// Whether an image that was built is not in the engine any more.

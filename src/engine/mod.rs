@@ -16,6 +16,7 @@ mod logins;
 mod progress;
 mod pull;
 mod push;
+mod retry;
 mod session;
 mod solve;
 mod solve_request;

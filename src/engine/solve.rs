@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use tonic::Status;
 
 use super::progress::Trace;
+use super::retry::with_retries;
 use super::session::{self, Session};
 use super::solve_request::{Export, solve_request};
 use super::{BuildRequest, ContextReuse, EngineError, Progress, Step, build, file_names, logins, stamps};
@@ -63,6 +64,15 @@ impl Daemon {
         if !build::has_stage(&request.dockerfile) {
             return Err(EngineError::NoStage);
         }
+        with_retries(|| self.publish_once(request, export, on_progress)).await
+    }
+
+    async fn publish_once(
+        &self,
+        request: &BuildRequest,
+        export: &Export,
+        on_progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<Exported, EngineError> {
         let Session { id, served, mut failures, mut offers } =
             session::open_stream(&self.buildkit, request).await?;
         let given = Mutex::new(Vec::new());

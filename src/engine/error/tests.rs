@@ -21,6 +21,40 @@ fn only_an_image_that_could_not_be_stored_is_built_again() {
 }
 
 #[test]
+fn a_build_that_failed_with_another_one_is_told_from_its_own_failures() {
+    let failed = |step: &str, message: &str| EngineError::BuildFailed {
+        step: Some(step.to_owned()),
+        log_tail: Vec::new(),
+        message: message.to_owned(),
+    };
+    let with_our_login = |error| EngineError::PullFailed {
+        host: "r.example".to_owned(),
+        login: "as `ci`".to_owned(),
+        source: Box::new(error),
+    };
+    let metadata = "[internal] load metadata for r.example/base:1";
+
+    for message in [
+        "Unavailable: error reading from server: EOF",
+        "failed to authorize: rpc error: code = Unavailable desc = transport is closing",
+        "failed to authorize: no active session for x5: context deadline exceeded",
+    ] {
+        assert!(failed(metadata, message).is_of_another_build(), "{message}");
+        assert!(with_our_login(failed(metadata, message)).is_of_another_build(), "{message}");
+    }
+    let denied = failed(metadata, "unexpected status from HEAD request: 401 Unauthorized");
+    assert!(denied.is_of_another_build(), "nobody asked us for a login");
+    assert!(!with_our_login(denied).is_of_another_build());
+    for (step, message) in [
+        (metadata, "r.example/base:1: not found"),
+        ("[2/2] RUN curl r.example", "failed to solve: error reading from server: EOF"),
+        ("[2/2] RUN false", "executor failed running [/bin/sh -c false]: unauthorized"),
+    ] {
+        assert!(!failed(step, message).is_of_another_build(), "{message}");
+    }
+}
+
+#[test]
 fn an_image_that_left_the_engine_is_told_from_a_repository_that_is_not_there() {
     for (message, expected) in [
         ("An image does not exist locally with the tag: r.example/api", true),

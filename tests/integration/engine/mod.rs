@@ -11,6 +11,7 @@ mod inline_cache;
 mod private;
 mod proxies;
 mod registry;
+mod shared_steps;
 mod ssh;
 mod stamps;
 mod store;
