@@ -32,9 +32,9 @@ manifest = {"schemaVersion": 2, "mediaType": kind, "config": config, "layers": [
 ask("PUT", "/v2/" + repository + "/manifests/" + digest.replace(":", "-") + ".sig", json.dumps(manifest).encode(), kind)
 "#;
 
-/// A shop of `api`, whose `dev` requires this.
-fn shop(require: &str) -> Shop {
-    let mut shop = Shop::new().cache(Cache::oci()).plain(["api"]);
+/// A shop of `api`, which is deployed to `dev` if its image has what this requires.
+pub(super) fn promoting_shop(require: &str) -> Shop {
+    let shop = Shop::new().cache(Cache::oci()).plain(["api"]);
     let deploy = shop
         .cache_table()
         .replace("[cache]", "[deploy]")
@@ -44,6 +44,17 @@ fn shop(require: &str) -> Shop {
         shop.cache_table(),
     );
     shop.world.write("projects.toml", manifest).commit();
+    shop
+}
+
+/// Where an image of such a shop is promoted to.
+pub(super) fn promoted(shop: &Shop, image: &str) -> String {
+    image.replace(&shop.prefix, &format!("{}deployed/", shop.prefix))
+}
+
+/// The same, whose programs are stand-ins.
+fn shop(require: &str) -> Shop {
+    let mut shop = promoting_shop(require);
     let record = shop.world.file(".git/called").display().to_string();
     let record = format!("echo \"$(basename $0) $*\" >> {record}\n");
     let python = setting("PYTHON");
@@ -93,12 +104,12 @@ fn document(shop: &Shop, image: &str, artifact: &str) -> Value {
     shop.get(name, &format!("blobs/{layer}"))
 }
 
-fn build(shop: &Shop, options: &[&str]) -> Answer {
+pub(super) fn build(shop: &Shop, options: &[&str]) -> Answer {
     let mut command = shop.world.command(["build", "--json"]);
     command.args(options).output().unwrap().into()
 }
 
-fn image_of(report: &Answer) -> String {
+pub(super) fn image_of(report: &Answer) -> String {
     project(&report.json(), "api")["image"].as_str().unwrap().to_owned()
 }
 
@@ -256,7 +267,7 @@ fn an_environment_takes_only_images_that_have_what_it_requires() {
     assert_eq!(deployed.exit, 0, "{deployed}");
     let image = image_of(&built);
     let (name, digest) = image.split_once('@').unwrap();
-    let there = name.replace(&shop.prefix, &format!("{}deployed/", shop.prefix));
+    let there = promoted(&shop, name);
     assert_eq!(referrers(&shop, &format!("{there}@{digest}")), referrers(&shop, &image));
     let signature = format!("{}.sig", digest.replace(':', "-"));
     assert_eq!(shop.manifest(&format!("{there}:{signature}")), shop.manifest(&format!("{name}:{signature}")));

@@ -25,6 +25,7 @@ mod page_blocks;
 mod platforms;
 mod prune;
 mod shards;
+mod signatures;
 mod submodules;
 pub(crate) mod support;
 mod trouble;
