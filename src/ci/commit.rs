@@ -1,6 +1,6 @@
 //! The names of one commit, and what they are taken from.
 
-use super::run::{Event, Origin, Run};
+use super::run::{Event, Origin, PullRequest, Run};
 use super::{CiContext, PullRequestNumber, Source, Sourced, System, Target, remote};
 use crate::model::{BranchName, CommitId};
 
@@ -163,7 +163,10 @@ impl CiContext {
                 unknown(format!("this is what a merge queue may make of `{}`", target.value))
             }
             Event::PullRequest(pull_request) => match (&pull_request.origin, pull_request.number) {
-                (Origin::SameRepository(branch), _) => Branch::Known(branch.clone()),
+                // What the head is merged with is not on its branch, and anybody may have written it.
+                (Origin::SameRepository(branch), _) if self.run.is_head(commit) => {
+                    Branch::Known(branch.clone())
+                }
                 (_, Some(number)) => known(number.branch(), Source::PullRequestNumber),
                 (_, None) => unknown(format!("{ci} doesn't say which pull request it runs for")),
             },
@@ -208,6 +211,16 @@ impl Run {
                 pull_request.head.or(self.commit.as_ref().map(|commit| commit.value))
             }
             _ => None,
+        }
+    }
+
+    /// Whether a commit is the newest of the pull request's branch. Where the CI doesn't name that one, what has several parents
+    /// may as well be what it was merged with.
+    fn is_head(&self, commit: CheckedOut<'_>) -> bool {
+        let is_named = self.head() == Some(commit.commit);
+        match &self.event {
+            Event::PullRequest(PullRequest { head: Some(_), .. }) => is_named,
+            _ => is_named && commit.parents.len() < 2,
         }
     }
 

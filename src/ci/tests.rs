@@ -80,6 +80,25 @@ fn why_there_is_no_branch_is_told() {
 }
 
 #[test]
+fn what_a_pull_requests_head_is_merged_with_is_not_on_the_heads_branch() {
+    // Somebody who may not push to `main` asks to merge it into a branch of their own: the merge has what they wrote.
+    let context = read(&[
+        ("GITLAB_CI", "true"),
+        ("CI_COMMIT_SHA", COMMIT),
+        ("CI_MERGE_REQUEST_IID", "7"),
+        ("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "main"),
+        ("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", OTHER),
+        ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "1"),
+        ("CI_MERGE_REQUEST_PROJECT_ID", "1"),
+        ("CI_PROJECT_ID", "1"),
+    ]);
+
+    assert_eq!(context.trust(), Trust::Trusted);
+    assert_eq!(branch(&context, COMMIT).as_deref(), Some("pull/7"));
+    assert_eq!(branch(&context, OTHER).as_deref(), Some("main"));
+}
+
+#[test]
 fn a_fork_or_an_untold_origin_is_untrusted_and_the_job_can_say_otherwise() {
     let fork = [("CIRCLECI", "true"), ("CIRCLE_SHA1", COMMIT), ("CIRCLE_PR_NUMBER", "7")];
     let untold = [("DRONE", "true"), ("DRONE_COMMIT_SHA", COMMIT), ("DRONE_PULL_REQUEST", "7")];

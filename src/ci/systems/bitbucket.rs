@@ -24,7 +24,8 @@ fn event(environment: CiEnvironment<'_>) -> Event {
     if environment.get("BITBUCKET_PR_ID").is_some() {
         let origin = branch.map_or(Origin::Unknown, Origin::SameRepository);
         let number = environment.number("BITBUCKET_PR_ID");
-        return PullRequest { origin, ..PullRequest::of_unknown_origin(number) }
+        let head = environment.commit("BITBUCKET_COMMIT").map(|head| head.value);
+        return PullRequest { origin, head, ..PullRequest::of_unknown_origin(number) }
             .into_branch(environment.branch("BITBUCKET_PR_DESTINATION_BRANCH"))
             .into();
     }

@@ -27,6 +27,11 @@ fn event(environment: CiEnvironment<'_>) -> Event {
                 environment.get("BUILDKITE_PULL_REQUEST_REPO").as_deref(),
                 branch,
             ),
+            // With this setting of a pipeline, the commit is what GitHub has merged the head with.
+            head: (!environment.is("BUILDKITE_PULL_REQUEST_USING_MERGE_REFSPEC", "true"))
+                .then(|| environment.commit("BUILDKITE_COMMIT"))
+                .flatten()
+                .map(|head| head.value),
             ..PullRequest::of_unknown_origin(environment.number("BUILDKITE_PULL_REQUEST"))
         }
         .into_branch(environment.branch("BUILDKITE_PULL_REQUEST_BASE_BRANCH"))

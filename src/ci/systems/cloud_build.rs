@@ -36,6 +36,7 @@ fn event(environment: CiEnvironment<'_>) -> Event {
                 environment.get("_HEAD_REPO_URL").as_deref(),
                 environment.branch("_HEAD_BRANCH"),
             ),
+            head: environment.commit("COMMIT_SHA").map(|head| head.value),
             ..PullRequest::of_unknown_origin(environment.number("_PR_NUMBER"))
         }
         .into_branch(environment.branch("_BASE_BRANCH"))

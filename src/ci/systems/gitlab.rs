@@ -29,15 +29,19 @@ fn event(environment: CiEnvironment<'_>) -> Event {
     Event::tag_or_branch(environment.text("CI_COMMIT_TAG"), environment.branch("CI_COMMIT_BRANCH"))
 }
 
-/// The commits of the two branches are there in pipelines of merged results and of merge trains only.
+/// The commits of the two branches are there in pipelines of merged results and of merge trains only. Others are for the head.
 fn of_merge_request(environment: CiEnvironment<'_>) -> PullRequest {
+    let is_detached = environment.is("CI_MERGE_REQUEST_EVENT_TYPE", "detached");
     PullRequest {
         origin: Origin::compare(
             environment.get("CI_MERGE_REQUEST_PROJECT_ID").as_deref(),
             environment.get("CI_MERGE_REQUEST_SOURCE_PROJECT_ID").as_deref(),
             environment.branch("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME"),
         ),
-        head: environment.commit("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA").map(|head| head.value),
+        head: environment
+            .commit("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA")
+            .or_else(|| environment.commit("CI_COMMIT_SHA").filter(|_| is_detached))
+            .map(|head| head.value),
         ..PullRequest::of_unknown_origin(environment.number("CI_MERGE_REQUEST_IID"))
     }
     .onto_commit(environment.commit("CI_MERGE_REQUEST_TARGET_BRANCH_SHA"))

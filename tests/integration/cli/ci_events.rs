@@ -287,20 +287,20 @@ fn every_ci_and_event() {
       TeamCity          M2         main    -    -  trusted   M1 M1 ?
     PullRequest
       CircleCI          T2         topic   -    -  trusted   M1 ?  ?
-      GitHub            merge      topic   -    7  trusted   M3 M3 ?
+      GitHub            merge      pull/7  -    7  trusted   M3 M3 ?
       Gitea             T2         topic   -    7  trusted   M1 ?  ?
-      GitLab            merge      topic   -    7  trusted   M3 M3 ?
+      GitLab            merge      pull/7  -    7  trusted   M3 M3 ?
       GitLab mirror     T2         topic   -    7  trusted   M1 ?  ?
       Buildkite         T2         topic   -    7  trusted   M1 ?  ?
       CodeBuild         T2         pull/7  -    7  untrusted M1 ?  ?
       CodeBuild by hand T2         pull/7  -    7  untrusted M1 ?  ?
       Jenkins           T2         topic   -    7  trusted   M1 ?  ?
-      Azure             merge      topic   -    7  trusted   M3 M3 ?
+      Azure             merge      pull/7  -    7  trusted   M3 M3 ?
       Bitbucket         merge-back -       -    -  trusted   M3 M3 ?
       Drone             merge      -       -    -  untrusted M3 M3 ?
       Woodpecker        T2         pull/7  -    7  untrusted M1 ?  ?
-      Semaphore         merge      topic   -    7  trusted   M3 M3 ?
-      Travis            merge      topic   -    7  trusted   M3 M3 ?
+      Semaphore         merge      pull/7  -    7  trusted   M3 M3 ?
+      Travis            merge      pull/7  -    7  trusted   M3 M3 ?
       Cloud Build       T2         topic   -    7  trusted   M1 ?  ?
       TeamCity          T2         pull/7  -    7  untrusted M1 ?  ?
     ForkPullRequest
