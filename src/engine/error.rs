@@ -64,6 +64,16 @@ pub enum EngineError {
         #[source]
         source: Box<BuildKitError>,
     },
+    /// The connection to a BuildKit daemon broke in mid-build, and it answers again: that is another one's, or the daemon was
+    /// started anew.
+    #[error("the connection to the builder at {builder} broke, {}", during(.step.as_deref()))]
+    BuilderCutOff {
+        builder: String,
+        /// The step that was running.
+        step: Option<String>,
+        #[source]
+        source: Box<BuildKitError>,
+    },
     /// A BuildKit daemon answers, and builds nothing.
     #[error("the builder at {builder} made no progress for {} s", .after.as_secs())]
     Stalled { builder: String, after: Duration },
@@ -211,7 +221,8 @@ impl EngineError {
 
     /// Whether a BuildKit daemon is gone, so that the build has to be done by another one.
     pub fn is_builder_lost(&self) -> bool {
-        matches!(self, Self::BuildKit(_) | Self::BuilderLost { .. } | Self::Stalled { .. })
+        use EngineError::{BuildKit, BuilderCutOff, BuilderLost, Stalled};
+        matches!(self, BuildKit(_) | BuilderLost { .. } | BuilderCutOff { .. } | Stalled { .. })
     }
 
     /// Whether all steps are done and the engine could not store the image. In the containerd image store this happens to
@@ -229,9 +240,12 @@ impl EngineError {
                 Self::BuildFailed { message, .. } => needed_session(message),
                 _ => false,
             },
-            // Without a login of ours: we were not asked for one.
             Self::BuildFailed { step: Some(step), message, .. } => {
-                !step.contains("] RUN ") && (needed_session(message) || Self::is_refusal(message))
+                let label = StepLabel::parse(step);
+                // Without a login of ours: we were not asked for one.
+                let is_denied = !label.as_ref().is_some_and(StepLabel::is_step) && Self::is_refusal(message);
+                let is_command = label.is_some_and(|label| label.instruction.starts_with("RUN "));
+                !is_command && (needed_session(message) || is_denied)
             }
             _ => false,
         }
@@ -280,9 +294,11 @@ impl EngineError {
         match self {
             Self::Docker(error) => error.kind(),
             Self::BuildKit(error) => error.kind(),
-            Self::NoBuildKit { .. } | Self::Lost { .. } | Self::BuilderLost { .. } | Self::Stalled { .. } => {
-                ErrorKind::Environment
-            }
+            Self::NoBuildKit { .. }
+            | Self::Lost { .. }
+            | Self::BuilderLost { .. }
+            | Self::BuilderCutOff { .. }
+            | Self::Stalled { .. } => ErrorKind::Environment,
             Self::NoStage => ErrorKind::Input,
             Self::BuildFailed { .. }
             | Self::BasePlatform { .. }
@@ -299,7 +315,7 @@ impl EngineError {
         match self {
             Self::Docker(error) => error.hint(),
             Self::BuildKit(error) => error.hint(),
-            Self::BuilderLost { .. } => {
+            Self::BuilderLost { .. } | Self::BuilderCutOff { .. } => {
                 Some("see whether `buildkitd` is running there, and its log for why it ended".to_owned())
             }
             Self::Stalled { .. } => {

@@ -117,6 +117,11 @@ impl Trace {
         self.vertices.values().any(|seen| seen.started.is_some() && !seen.done && seen.failed.is_none())
     }
 
+    /// Whether something is known that has not started. BuildKit says that it has only when its turn has come.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.vertices.values().any(|seen| seen.started.is_none() && !seen.done && seen.failed.is_none())
+    }
+
     /// The step that started last of those that are not done.
     pub(super) fn running(&self) -> Option<String> {
         let is_running = |seen: &&Seen| !seen.done && seen.failed.is_none() && !is_internal(&seen.name);
@@ -237,6 +242,21 @@ mod tests {
         let status = StatusResponse { vertexes, logs, ..StatusResponse::default() };
         trace.update(status, &|progress| reported.lock().unwrap().push(progress));
         reported.into_inner().unwrap()
+    }
+
+    #[test]
+    fn what_is_known_and_has_not_started_waits_for_its_turn() {
+        let mut trace = Trace::default();
+        let states = |trace: &Trace| (trace.is_busy(), trace.is_waiting());
+        assert_eq!(states(&trace), (false, false));
+
+        report(&mut trace, vec![vertex("a", "[1/1] RUN make")], vec![]);
+        assert_eq!(states(&trace), (false, true));
+        report(&mut trace, vec![Vertex { started: at(1), ..vertex("a", "[1/1] RUN make") }], vec![]);
+        assert_eq!(states(&trace), (true, false));
+        let done = Vertex { started: at(1), completed: at(2), ..vertex("a", "[1/1] RUN make") };
+        report(&mut trace, vec![done], vec![]);
+        assert_eq!(states(&trace), (false, false));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One build by a BuildKit daemon: it builds, pushes, and keeps the layers of every stage in the registry.
 
+use std::error::Error as _;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -15,6 +16,10 @@ use super::solve_request::{Export, solve_request};
 use super::{BuildRequest, ContextReuse, EngineError, Progress, Step, build, file_names, logins, stamps};
 use crate::buildkit::{BuildKit, BuildKitError};
 use crate::model::ManifestDigest;
+
+/// How often a build may be without progress for the stall timeout that only waits: for a permit of the daemon's `max-parallelism`, or for
+/// what another client builds.
+const MAX_WAITS: u32 = 6;
 
 /// How long the last of the progress may come after the answer.
 const LAST_PROGRESS: Duration = Duration::from_secs(5);
@@ -101,7 +106,11 @@ impl Daemon {
             never = serve => match never {},
         };
         if let (
-            Err(EngineError::BuilderLost { .. } | EngineError::Stalled { .. }),
+            Err(
+                EngineError::BuilderLost { .. }
+                | EngineError::BuilderCutOff { .. }
+                | EngineError::Stalled { .. },
+            ),
             ContextReuse::Project { stamps: folder },
         ) = (&solved, &request.reuse)
         {
@@ -132,6 +141,7 @@ impl Daemon {
         let mut trace = Trace::default();
         let (mut answer, mut is_progress_over) = (None, false);
         let mut deadline = Instant::now() + self.stall_timeout;
+        let mut waits = 0;
         let answer: Result<SolveResponse, Status> = loop {
             tokio::select! {
                 biased;
@@ -140,6 +150,7 @@ impl Daemon {
                         self.take_in(&mut trace, update, on_progress)?;
                         if answer.is_none() {
                             deadline = Instant::now() + self.stall_timeout;
+                            waits = 0;
                         }
                     }
                     Some(Err(_)) | None => is_progress_over = true,
@@ -151,7 +162,8 @@ impl Daemon {
                 () = sleep_until(deadline) => match answer.take() {
                     Some(answer) => break answer,
                     None => {
-                        self.check_stalled(&trace).await?;
+                        waits += 1;
+                        self.check_stalled(&trace, waits).await?;
                         deadline = Instant::now() + self.stall_timeout;
                     }
                 },
@@ -183,13 +195,13 @@ impl Daemon {
     }
 
     /// What the daemon does may take as long as it likes if the daemon answers.
-    async fn check_stalled(&self, trace: &Trace) -> Result<(), EngineError> {
+    async fn check_stalled(&self, trace: &Trace, waits: u32) -> Result<(), EngineError> {
         if let Err(source) = self.buildkit.ping(self.stall_timeout).await {
             return Err(self.lost(trace.running(), source));
         }
-        match trace.is_busy() {
+        match trace.is_busy() || trace.is_waiting() && waits < MAX_WAITS {
             true => Ok(()),
-            false => Err(EngineError::Stalled { builder: self.name(), after: self.stall_timeout }),
+            false => Err(EngineError::Stalled { builder: self.name(), after: self.stall_timeout * waits }),
         }
     }
 
@@ -197,6 +209,12 @@ impl Daemon {
     async fn failure(&self, trace: Trace, status: &Status, export: &Export) -> EngineError {
         if let Err(source) = self.buildkit.ping(self.stall_timeout).await {
             return self.lost(trace.running(), source);
+        }
+        // The daemon's own answers have no source.
+        if status.source().is_some() {
+            let (builder, step, source) =
+                (self.name(), trace.running(), Box::new(self.buildkit.error(status)));
+            return EngineError::BuilderCutOff { builder, step, source };
         }
         match trace.failure(status.message().to_owned()) {
             EngineError::BuildFailed { step: Some(step), message, .. } if is_push(&step) => {

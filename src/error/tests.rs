@@ -372,6 +372,7 @@ fn each_variant_of_an_engine_and_of_a_build_has_its_kind() {
         EngineError::NoBuildKit { source: refused() } => Environment,
         EngineError::BuildKit(no_builder()) => Environment,
         EngineError::BuilderLost { builder: text(), step: None, source: no_builder().into() } => Environment,
+        EngineError::BuilderCutOff { builder: text(), step: None, source: no_builder().into() } => Environment,
         EngineError::Stalled { builder: text(), after: Duration::ZERO } => Environment,
         EngineError::NoStage => Input,
         EngineError::Lost { step: None, source: refused() } => Environment,

@@ -21,7 +21,10 @@ use super::engines::BedEngine;
 /// What a bridge does with bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
-    Forward,
+    Forward {
+        /// How often all connections were ended.
+        cuts: u32,
+    },
     /// Connections stay, and nothing goes through them any more.
     Hang,
     Closed,
@@ -79,7 +82,7 @@ impl BuildKitBridge {
         let bind = || runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let listener = std::thread::scope(|scope| scope.spawn(bind).join().unwrap());
         let port = listener.local_addr().unwrap().port();
-        let (mode, modes) = watch::channel(Mode::Forward);
+        let (mode, modes) = watch::channel(Mode::Forward { cuts: 0 });
         let received = Arc::new(AtomicU64::new(0));
         let counted = received.clone();
         runtime.spawn(async move {
@@ -115,6 +118,14 @@ impl BuildKitBridge {
     /// Ends all connections, and accepts none.
     pub(crate) fn close(&self) {
         self.mode.send_replace(Mode::Closed);
+    }
+
+    /// Ends all connections, and accepts others.
+    pub(crate) fn cut(&self) {
+        self.mode.send_modify(|mode| {
+            let Mode::Forward { cuts } = mode else { panic!("nothing is forwarded: {mode:?}") };
+            *cuts += 1;
+        });
     }
 
     /// Keeps all connections, and lets nothing through.
@@ -190,7 +201,16 @@ async fn join(
 }
 
 async fn closed(mut modes: watch::Receiver<Mode>) {
-    let _dropped = modes.wait_for(|mode| *mode == Mode::Closed).await;
+    let cuts_before = match *modes.borrow() {
+        Mode::Forward { cuts } => Some(cuts),
+        Mode::Hang | Mode::Closed => None,
+    };
+    let is_end = |mode: &Mode| match *mode {
+        Mode::Forward { cuts } => cuts_before.is_some_and(|before| cuts > before),
+        Mode::Hang => false,
+        Mode::Closed => true,
+    };
+    let _dropped = modes.wait_for(is_end).await;
 }
 
 async fn copy(

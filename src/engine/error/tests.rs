@@ -49,6 +49,7 @@ fn a_build_that_failed_with_another_one_is_told_from_its_own_failures() {
         (metadata, "r.example/base:1: not found"),
         ("[2/2] RUN curl r.example", "failed to solve: error reading from server: EOF"),
         ("[2/2] RUN false", "executor failed running [/bin/sh -c false]: unauthorized"),
+        ("[2/2] COPY a /b", "failed to open /b: permission denied"),
     ] {
         assert!(!failed(step, message).is_of_another_build(), "{message}");
     }

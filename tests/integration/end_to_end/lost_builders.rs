@@ -110,6 +110,21 @@ fn the_work_of_a_builder_that_dies_is_done_by_another() {
 }
 
 #[test]
+fn a_connection_that_breaks_ends_no_build_if_the_builder_answers_again() {
+    let only = bridge();
+    let mut shop = twenty(SLOW);
+    use_builders(&mut shop, &[only.endpoint()]);
+
+    let answer = build_while(&shop, &["build", "--json", "-vv"], &only, || only.cut());
+
+    assert_eq!(answer.exit, 0, "{answer}");
+    assert!(answer.stderr.contains("the image is built again, from the layer cache"), "{answer}");
+    let report = answer.json();
+    assert_eq!(with_outcome(&report, "built").len(), 20, "{report:#}");
+    assert!(report.get("lost_builders").is_none_or(|lost| lost.as_array().unwrap().is_empty()), "{report:#}");
+}
+
+#[test]
 fn the_work_of_a_builder_that_hangs_is_done_by_another() {
     let (hanging, other) = (bridge(), bridge());
     let mut shop = twenty(APART);
