@@ -15,7 +15,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
@@ -41,7 +41,9 @@ const FILE_PAUSE: Duration = Duration::from_millis(100);
 /// How a program is asked to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
+    /// SIGINT for the program alone: Terraform ends its providers itself.
     Interrupt,
+    /// SIGTERM for the program and what it has started, such as that of a script.
     Terminate,
 }
 
@@ -223,13 +225,17 @@ struct Running {
 impl Running {
     fn send_stop(&self) {
         // Without an id it was waited for.
-        let Some(id) = self.child.id() else { return };
-        let signal = match self.stop {
-            Stop::Interrupt => Signal::INT,
-            Stop::Terminate => Signal::TERM,
+        let Some(id) = self.id() else { return };
+        let sent = match self.stop {
+            Stop::Interrupt => kill_process(id, Signal::INT),
+            Stop::Terminate => kill_process_group(id, Signal::TERM),
         };
-        let sent = i32::try_from(id).ok().and_then(Pid::from_raw).map(|id| kill_process(id, signal));
-        tracing::info!(id, ?signal, ?sent, "a program is asked to stop");
+        tracing::info!(?id, stop = ?self.stop, ?sent, "a program is asked to stop");
+    }
+
+    /// Its own and its group's. `None` if it was waited for.
+    fn id(&self) -> Option<Pid> {
+        self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
     }
 }
 
@@ -242,7 +248,7 @@ impl Drop for Running {
         let deadline = self.grace_period.map(|grace_period| Instant::now() + grace_period);
         while let Ok(None) = self.child.try_wait() {
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                let killed = self.child.start_kill();
+                let killed = self.id().map(|id| kill_process_group(id, Signal::KILL));
                 tracing::info!(?killed, "a program that did not stop is killed");
                 return;
             }

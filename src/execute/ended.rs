@@ -56,13 +56,15 @@ struct EndedJson {
 }
 
 impl Ended {
-    /// `None` for an outcome that says nothing about builds in other jobs: one of an engine that died, for example.
+    /// `None` for an outcome that says nothing about builds in other jobs: one of an engine that died, or of an image that could
+    /// not be pushed.
     pub(super) fn of(by: &str, outcome: &Outcome, took: Duration) -> Option<Self> {
         let how = match outcome {
             Outcome::Built { digest, steps, cached_steps, .. } => {
                 How::Built { image: *digest, took: (cached_steps < steps).then_some(took) }
             }
-            Outcome::Failed(failure) if failure.kind == ErrorKind::Failed => {
+            // A step fails in every job. A registry, a login or a program of this job may be better elsewhere.
+            Outcome::Failed(failure) if failure.kind == ErrorKind::Failed && failure.step.is_some() => {
                 How::Failed(Box::new(failure.clone()))
             }
             Outcome::Failed(_)
@@ -198,6 +200,13 @@ mod tests {
 
         assert_eq!(Ended::of("build 2", &died, Duration::ZERO), None);
         assert_eq!(Ended::of("build 2", &Outcome::Cancelled, Duration::ZERO), None);
+    }
+
+    #[test]
+    fn what_failed_outside_of_all_steps_may_succeed_in_other_jobs() {
+        let not_pushed = Failure { step: None, ..failure(ErrorKind::Failed) };
+
+        assert_eq!(Ended::of("build 2", &Outcome::Failed(not_pushed), Duration::ZERO), None);
     }
 
     #[test]

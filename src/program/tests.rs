@@ -83,6 +83,33 @@ async fn a_program_that_nobody_waits_for_is_interrupted_and_may_clean_up() {
 }
 
 /// What a program that writes to files says.
+#[tokio::test]
+async fn what_a_script_has_started_is_terminated_with_it() {
+    let (ready, started) = tokio::sync::oneshot::channel();
+    let ready = Mutex::new(Some(ready));
+    let on_line = |line: Line| {
+        let id = line.text.parse().ok().and_then(Pid::from_raw).unwrap();
+        ready.lock().unwrap().take().unwrap().send(id).unwrap();
+    };
+
+    let id = tokio::select! {
+        _ = run(shell_command("sleep 600 & echo $!; wait"), Stop::Terminate, &on_line) => panic!("it ended by itself"),
+        id = started => id.unwrap(),
+    };
+
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while is_alive(id) {
+        assert!(Instant::now() < deadline, "it goes on");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Whether a process is more than an entry that nobody has waited for.
+fn is_alive(id: Pid) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/stat", id.as_raw_nonzero())).unwrap_or_default();
+    status.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'))
+}
+
 async fn shell_to_its_end(
     script: &str,
     interruption: &Interruption,
