@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -16,7 +16,7 @@ use crate::inputs::UntrackedInput;
 use crate::model::{ImageRef, InputDigest, ProjectName};
 use crate::observe;
 use crate::report::images;
-use crate::watch::{Changed, Ended, Program, WatchError, WatchedFiles};
+use crate::watch::{Changed, Ended, INDEX, Program, WatchError, WatchedFiles};
 use crate::workspace::Workspace;
 
 /// How many changed files are named.
@@ -56,9 +56,9 @@ enum Next {
 }
 
 pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Arguments) -> Result<Exit, Error> {
-    let folder = work_tree(command)?;
+    let (folder, git_dir) = work_tree(command)?;
     // Before the first look at the files, so that no change is missed.
-    let mut files = WatchedFiles::of(&folder)?;
+    let mut files = WatchedFiles::of(&folder, &git_dir)?;
     let output = &command.output;
     output.status(&format!("watching {}, until Ctrl-C", folder.display()));
     let build = build::Arguments::local(arguments.projects.clone(), arguments.jobs);
@@ -157,14 +157,14 @@ fn start(
     Ok(Some(Program::start(name, rest, images)?))
 }
 
-/// The folder whose files are watched.
-fn work_tree(command: &CommandContext) -> Result<PathBuf, Error> {
+/// The folder whose files are watched, and the git folder of it.
+fn work_tree(command: &CommandContext) -> Result<(PathBuf, PathBuf), Error> {
     if let Some(revision) = &command.options.head {
         return Err(WatchError::Commit { revision: revision.clone() }.into());
     }
     let repo = RepositoryContext::new(&command.options, &command.environment, Uncommitted::LeftOut)?;
     match repo.repository.work_dir() {
-        Some(folder) => Ok(folder.to_owned()),
+        Some(folder) => Ok((folder.to_owned(), repo.repository.git_dir().to_owned())),
         None => Err(WatchError::Bare.into()),
     }
 }
@@ -178,10 +178,11 @@ fn said_of(ended: &Ended) -> String {
 
 /// Some of the files, and how many others there are.
 fn named(changed: &Changed) -> String {
-    let named = changed.iter().take(MAX_NAMED_FILES).map(|path| path.display().to_string());
+    let files = || changed.iter().filter(|path| *path != Path::new(INDEX));
+    let named = files().take(MAX_NAMED_FILES).map(|path| path.display().to_string());
     let mut names: Vec<String> = named.collect();
-    if let others @ 1.. = changed.len().saturating_sub(MAX_NAMED_FILES) {
+    if let others @ 1.. = files().count().saturating_sub(MAX_NAMED_FILES) {
         names.push(format!("{others} more"));
     }
-    names.join(", ")
+    if names.is_empty() { "what git tracks".to_owned() } else { names.join(", ") }
 }

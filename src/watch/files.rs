@@ -15,12 +15,17 @@ const QUIET: Duration = Duration::from_millis(150);
 /// After this time a change is told though others follow.
 const MAX_WAIT: Duration = Duration::from_secs(2);
 
-/// The paths that changed, below the work tree.
+/// The paths that changed, below the work tree, and [`INDEX`].
 pub type Changed = BTreeSet<PathBuf>;
+
+/// Stands for what git tracks, wherever the index is.
+pub const INDEX: &str = ".git/index";
 
 /// A work tree whose changes are collected from the moment that this is made.
 pub struct WatchedFiles {
     folder: PathBuf,
+    /// Where the index is.
+    index: PathBuf,
     events: UnboundedReceiver<notify::Result<Event>>,
     /// Sends the events for as long as it lives.
     _watcher: RecommendedWatcher,
@@ -29,7 +34,7 @@ pub struct WatchedFiles {
 impl WatchedFiles {
     /// # Errors
     /// [`WatchError::Watch`] when the system refuses, usually because there are too many folders.
-    pub fn of(folder: &Path) -> Result<Self, WatchError> {
+    pub fn of(folder: &Path, git_dir: &Path) -> Result<Self, WatchError> {
         let failed = |source| WatchError::Watch { folder: folder.to_owned(), source };
         let (sender, events) = unbounded_channel();
         // The receiver goes first when both end.
@@ -37,7 +42,11 @@ impl WatchedFiles {
         let config = Config::default().with_follow_symlinks(false);
         let mut watcher = RecommendedWatcher::new(send, config).map_err(failed)?;
         watcher.watch(folder, RecursiveMode::Recursive).map_err(failed)?;
-        Ok(Self { folder: folder.to_owned(), events, _watcher: watcher })
+        // That of a linked work tree is elsewhere.
+        if !git_dir.starts_with(folder) {
+            watcher.watch(git_dir, RecursiveMode::NonRecursive).map_err(failed)?;
+        }
+        Ok(Self { folder: folder.to_owned(), index: git_dir.join("index"), events, _watcher: watcher })
     }
 
     /// Waits until something changed, and then until nothing more does for [`QUIET`], or for [`MAX_WAIT`] in all.
@@ -76,10 +85,17 @@ impl WatchedFiles {
         // Builds read files, too.
         let is_change =
             matches!(event.kind, EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_));
-        let below =
-            event.paths.iter().filter(|_| is_change).filter_map(|path| path.strip_prefix(&self.folder).ok());
-        changed.extend(below.filter(|path| !path.starts_with(".git")).map(Path::to_owned));
+        let paths = event.paths.iter().filter(|_| is_change).filter_map(|path| self.of_interest(path));
+        changed.extend(paths.map(Path::to_owned));
         Ok(true)
+    }
+
+    /// Files of the work tree, and what git tracks of them: `git add` makes a new file an input.
+    fn of_interest<'p>(&self, path: &'p Path) -> Option<&'p Path> {
+        if path == self.index {
+            return Some(Path::new(INDEX));
+        }
+        path.strip_prefix(&self.folder).ok().filter(|path| !path.starts_with(".git"))
     }
 }
 
@@ -96,9 +112,9 @@ mod tests {
         fs::create_dir_all(root.join(".git")).unwrap();
         fs::create_dir_all(root.join("api/src")).unwrap();
         fs::write(root.join("api/src/old"), "1").unwrap();
-        let mut files = WatchedFiles::of(&root).unwrap();
+        let mut files = WatchedFiles::of(&root, &root.join(".git")).unwrap();
 
-        fs::write(root.join(".git/index"), "").unwrap();
+        fs::write(root.join(".git/objects"), "").unwrap();
         fs::read(root.join("api/src/old")).unwrap();
         fs::write(root.join("api/src/new"), "2").unwrap();
         fs::remove_file(root.join("api/src/old")).unwrap();
@@ -111,10 +127,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_added_to_the_index_is_a_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        fs::create_dir_all(root.join(".git")).unwrap();
+        let mut files = WatchedFiles::of(&root, &root.join(".git")).unwrap();
+
+        let elsewhere = tempfile::tempdir().unwrap();
+        let git_dir = elsewhere.path().canonicalize().unwrap();
+        let mut linked = WatchedFiles::of(&root, &git_dir).unwrap();
+
+        // As git does it.
+        for folder in [&root.join(".git"), &git_dir] {
+            fs::write(folder.join("index.lock"), "a").unwrap();
+            fs::rename(folder.join("index.lock"), folder.join("index")).unwrap();
+        }
+
+        assert_eq!(files.changed().await.unwrap(), Changed::from([INDEX.into()]));
+        assert_eq!(linked.changed().await.unwrap(), Changed::from([INDEX.into()]));
+    }
+
+    #[tokio::test]
     async fn files_of_a_new_folder_are_watched() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
-        let mut files = WatchedFiles::of(&root).unwrap();
+        let mut files = WatchedFiles::of(&root, &root.join(".git")).unwrap();
 
         fs::create_dir_all(root.join("lib/src")).unwrap();
         assert!(!files.changed().await.unwrap().is_empty());

@@ -5,5 +5,5 @@ mod files;
 mod program;
 
 pub use error::WatchError;
-pub use files::{Changed, WatchedFiles};
+pub use files::{Changed, INDEX, WatchedFiles};
 pub use program::{Ended, Program};

@@ -145,6 +145,23 @@ fn a_program_that_ends_is_said_and_runs_again_after_the_next_build() {
 }
 
 #[test]
+fn a_new_file_is_built_when_git_tracks_it() {
+    let shop = shop();
+    shop.world.write("web/Dockerfile", "FROM chinampa/base:1\nCOPY . /web/\n").commit();
+    let mut watch = Watch::start(&shop.world, ["web", "--", "sh", "-c", "echo \"has $WEB_IMAGE\""]);
+    watch.line("has t");
+    watch.line("the program ended");
+
+    shop.world.write("web/new", "1");
+    watch.line("`git add web/new`");
+    shop.world.git(["add", "web/new"]);
+
+    watch.line("changed: what git tracks");
+    watch.line("has t");
+    assert_eq!(watch.interrupted(), Some(130));
+}
+
+#[test]
 fn what_cannot_be_watched_is_invalid_input() {
     let shop = shop();
     shop.world.write("Makefile", "");
