@@ -62,16 +62,28 @@ fn one(
     Ok(())
 }
 
+/// An environment that can't be read doesn't hide the others. If none can be read, that is an error.
 fn all(command: &CommandContext, context: &DeployContext<'_>, head: CommitId) -> Result<(), Error> {
     let now = Timestamp::now();
     let environments = wait_for(async {
-        let mut environments = Vec::new();
+        let (mut environments, mut trouble) = (Vec::new(), Vec::new());
         for name in context.workspace.environments.keys() {
-            let Observed { record, claims, next } = observe(command, context, head, name, now).await?;
-            let record = record.unwrap_or_else(|| DeployedRecord::new(name.clone()));
-            environments.push(Summary::new(&record, &claims, &next, now));
+            environments.push(match observe(command, context, head, name, now).await {
+                Ok(Observed { record, claims, next }) => {
+                    let record = record.unwrap_or_else(|| DeployedRecord::new(name.clone()));
+                    Summary::new(&record, &claims, &next, now)
+                }
+                Err(error) => {
+                    let summary = Summary::unknown(name, head, causes(&error));
+                    trouble.push(error);
+                    summary
+                }
+            });
         }
-        Ok(environments)
+        match trouble.into_iter().next() {
+            Some(error) if environments.iter().all(Summary::is_unknown) => Err(error),
+            _ => Ok(environments),
+        }
     })?;
     command.print_summary(
         || EnvironmentsJson::new(&environments),

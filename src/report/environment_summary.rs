@@ -6,6 +6,7 @@ use super::next_deployment::{NextDeployment, Preview};
 use super::styled::{Role, StyledLine, StyledText};
 use super::summary::Layout;
 use super::time;
+use crate::config::EnvironmentName;
 use crate::deploy::DeployPlan;
 use crate::lease::Claim;
 use crate::model::{CommitId, Timestamp};
@@ -42,6 +43,8 @@ enum State {
     Deploying,
     /// A deployment failed or died half-way, and none has come to its end since.
     Uncertain,
+    /// Its record can't be read, for example because it is in another account.
+    Unknown,
 }
 
 #[derive(Debug, Serialize)]
@@ -74,7 +77,7 @@ impl State {
         match self {
             Self::Empty => Role::Dim,
             Self::Steady => Role::Success,
-            Self::Deploying | Self::Uncertain => Role::Warning,
+            Self::Deploying | Self::Uncertain | Self::Unknown => Role::Warning,
         }
     }
 
@@ -84,6 +87,7 @@ impl State {
             Self::Steady => "is steady",
             Self::Deploying => "is being deployed",
             Self::Uncertain => "is uncertain",
+            Self::Unknown => "is unknown",
         }
     }
 }
@@ -104,6 +108,25 @@ impl Summary {
             next: NextSummary::new(next),
             words: words.join("; "),
         }
+    }
+
+    /// Of an environment that can't be read; `causes` say why.
+    pub fn unknown(environment: &EnvironmentName, head: CommitId, causes: Vec<String>) -> Self {
+        let words = causes.join(": ");
+        let next = NextDeployment { commit: head, outcome: Preview::Unknown(causes) };
+        Self {
+            environment: environment.to_string(),
+            state: State::Unknown,
+            commit: None,
+            since: None,
+            by: None,
+            next: NextSummary::new(&next),
+            words,
+        }
+    }
+
+    pub fn is_unknown(&self) -> bool {
+        self.state == State::Unknown
     }
 
     fn line(&self) -> StyledLine {

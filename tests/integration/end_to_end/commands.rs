@@ -1,6 +1,7 @@
 //! Commands that ask the cache, or write a mark into it.
 
 use crate::support::bed::setting;
+use crate::support::proxy::{Fault, Proxy, Rule};
 use crate::support::shop::{Cache, Shop};
 use crate::support::world::World;
 
@@ -76,4 +77,32 @@ fn nothing_in_the_registry_is_deleted_but_the_taint_when_its_build_is_done() {
 
     assert_eq!(by_builds, [""; 0]);
     assert_eq!(after_a_taint.len(), 1, "{after_a_taint:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_has_a_line_for_an_environment_that_cannot_be_read() {
+    let denied = Rule { method: "", path: "/other-account/", times: usize::MAX, fault: Fault::status(403) };
+    let proxy = Proxy::start(&setting("REGISTRY_1"), [denied]).await;
+    let shop = Shop::new().cache(Cache::Oci(proxy.host().to_owned())).plain(["api"]);
+    let manifest = |environments: &str| {
+        let deploy = shop.cache_table().replace("[cache]", "[deploy]");
+        let project = "[projects.api]\npath = \"api\"\n";
+        format!("[workspace]\nname = \"shop\"\n{}{deploy}{environments}{project}", shop.cache_table())
+    };
+    let other = format!("[environments.prod]\nbranch = \"*\"\nprefix = \"{}other-account/\"\n", shop.prefix);
+    let both = format!("[environments.dev]\nbranch = \"*\"\n{other}");
+    shop.world.write("projects.toml", manifest(&both)).commit();
+
+    let all = shop.world.run(["status"]);
+    let json = shop.world.run(["status", "--json"]).json();
+    shop.world.write("projects.toml", manifest(&other)).commit();
+    let none = shop.world.run(["status"]);
+
+    assert_eq!(all.exit, 0, "{all}");
+    let lines: Vec<&str> = all.stdout.lines().collect();
+    assert!(lines[0].starts_with("`dev` is empty: "), "{all}");
+    assert!(lines[1].starts_with("`prod` is unknown: ") && all.stdout.contains("403"), "{all}");
+    let states = json["environments"].as_array().unwrap().iter().map(|it| it["state"].as_str().unwrap());
+    assert_eq!(states.collect::<Vec<_>>(), ["empty", "unknown"]);
+    assert_eq!(none.exit, 3, "{none}");
 }
