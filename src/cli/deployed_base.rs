@@ -43,7 +43,7 @@ impl DeployedBase {
     ) -> Result<Base, Error> {
         let commits: Vec<CommitId> = match project {
             Some(project) => self.record.projects.get(project).map(|it| it.commit).into_iter().collect(),
-            None => self.record.projects.values().map(|it| it.commit).collect(),
+            None => self.record.current().map(|(_, it)| it.commit).collect(),
         };
         let environment = &self.environment;
         let mut base: Option<CommitId> = None;

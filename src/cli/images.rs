@@ -119,10 +119,10 @@ fn deployed(
         let image = |(project, deployed): (&ProjectName, &DeployedProject)| {
             Ok((project.clone(), (records.image(deployed)?, Some(deployed.image.image))))
         };
-        let images = record.projects.iter().map(image).collect::<Result<Images, Error>>()?;
+        let images = record.current().map(image).collect::<Result<Images, Error>>()?;
         Ok((record, images))
     })?;
-    for project in record.projects.keys().filter(|project| record.known(project).is_none()) {
+    for (project, _) in record.current().filter(|(project, _)| record.known(project).is_none()) {
         command.output.status(&format!(
             "`{project}` may run another image: its last deployment to `{name}` did not come to its end"
         ));

@@ -32,6 +32,8 @@ pub struct DeployPlan {
     pub versions: Vec<Tag>,
     /// In an order in which no project comes before one that it needs.
     pub projects: Vec<ProjectDeployment>,
+    /// What was deployed and this commit does not deploy. It is left alone.
+    pub retired: BTreeSet<ProjectName>,
 }
 
 /// What is done for one project.
@@ -50,6 +52,8 @@ pub struct ProjectDeployment {
     pub tags: Vec<Tag>,
     /// All folders, those that have nothing to apply too.
     pub terraform: Vec<TerraformWork>,
+    /// Folders that were applied and that this commit does not have. What they made is left alone.
+    pub left_terraform: Vec<String>,
     /// Of all services, in the order in which they are restarted.
     pub services: Vec<ServiceWork>,
     /// What is recorded when all of it is done.
@@ -104,6 +108,9 @@ pub fn plan(request: &DeployRequest, observed: &Observed) -> Result<DeployPlan, 
         check_services(&deployment, states, &projects)?;
         projects.push(deployment);
     }
+    let is_deployed = |name: &ProjectName| projects.iter().any(|project| project.name == *name);
+    let recorded = record.filter(|_| request.is_whole).into_iter().flat_map(DeployedRecord::current);
+    let retired = recorded.map(|(name, _)| name).filter(|name| !is_deployed(name)).cloned().collect();
     Ok(DeployPlan {
         workspace: request.workspace.clone(),
         environment: environment.clone(),
@@ -112,6 +119,7 @@ pub fn plan(request: &DeployRequest, observed: &Observed) -> Result<DeployPlan, 
         basis: observed.deployed.clone(),
         versions: candidate.tags.iter().filter_map(|tag| tag.parse().ok()).collect(),
         projects,
+        retired,
     })
 }
 
@@ -176,7 +184,11 @@ fn decide(
         }
     });
     let services = services.collect();
+    let folders = known.settings().into_iter().flat_map(|settings| settings.terraform.keys());
+    let is_gone =
+        |folder: &&String| !project.terraform.iter().any(|it| it.folder.path.to_string() == **folder);
     ProjectDeployment {
+        left_terraform: folders.filter(is_gone).cloned().collect(),
         name: project.name.clone(),
         source: project.source.clone(),
         repository: project.repository.clone(),
@@ -246,6 +258,7 @@ fn known<'r>(project: &ProjectName, record: Option<&'r DeployedRecord>) -> Known
         Some(DeployedProject { state: ProjectState::Uncertain, .. }) => {
             Known::Unknown(UnknownReason::Unfinished)
         }
+        Some(DeployedProject { state: ProjectState::Retired, .. }) => Known::Unknown(UnknownReason::Retired),
     }
 }
 
@@ -302,12 +315,16 @@ impl ProjectDeployment {
             || self.services.iter().any(|work| matches!(work, ServiceWork::Restart { .. }))
     }
 
-    /// What Terraform sets back that this deployment sets, as a sentence for each.
+    /// What Terraform sets back that this deployment sets, and what it left alone, as a sentence for each.
     pub fn warnings(&self) -> Vec<String> {
         let services = self.services.iter().map(ServiceWork::service);
         let is_set = |owned: &&OwnedAttribute| services.clone().any(|it| owned.is_set_by(&it.service));
         let owned = self.terraform.iter().flat_map(|work| &work.root().owned).filter(is_set);
-        owned.map(|it| format!("{}:{}: {}", it.file, it.line, it.warning())).collect()
+        let owned = owned.map(|it| format!("{}:{}: {}", it.file, it.line, it.warning()));
+        let left = self.left_terraform.iter().map(|folder| {
+            format!("{folder}: Terraform was applied there, and this commit has no such folder; what it made is left alone")
+        });
+        owned.chain(left).collect()
     }
 
     /// Whether the environment runs all of it already.
@@ -337,7 +354,7 @@ impl DeployPlan {
         let is_recorded = self
             .record()
             .is_some_and(|record| record.commit == Some(self.commit) && record.in_progress.is_none());
-        is_recorded && self.projects.iter().all(ProjectDeployment::is_unchanged)
+        is_recorded && self.retired.is_empty() && self.projects.iter().all(ProjectDeployment::is_unchanged)
     }
 
     /// The tags that an image gets once and keeps: the versions', and the commit's where the image is new here.

@@ -48,6 +48,8 @@ pub enum UnknownReason {
     Unfinished,
     /// The record was written by an earlier version, which knew images only.
     OlderRecord,
+    /// Commits that were deployed meanwhile did not have the project.
+    Retired,
 }
 
 impl fmt::Display for ApplyReason {
@@ -89,6 +91,7 @@ impl fmt::Display for UnknownReason {
                 write!(formatter, "a deployment of {} did not come to its end", commit.short())
             }
             Self::Unfinished => formatter.write_str("its last deployment did not come to its end"),
+            Self::Retired => formatter.write_str("commits that were deployed meanwhile did not have it"),
             Self::OlderRecord => formatter.write_str("the record does not say what was applied"),
         }
     }

@@ -24,6 +24,8 @@ pub struct DeployRequest {
     pub built: Vec<BuiltProject>,
     /// What is deployed, in an order in which no project comes before one that it needs.
     pub projects: Vec<ProjectRequest>,
+    /// Whether that is all that the commit deploys.
+    pub is_whole: bool,
     pub rollback: Rollback,
     pub apply: Apply,
     /// What each image must have.
@@ -131,6 +133,7 @@ impl DeployRequest {
             deployed_records: name.builds_repository().with_prefix(&target.prefix)?,
             built,
             projects,
+            is_whole: choice.named.is_none(),
             rollback: choice.rollback,
             apply: choice.apply,
             required: workspace

@@ -119,6 +119,7 @@ impl Run<'_> {
         self.lock.ensure_held()?;
         let ends = self.plan.projects.iter().zip(&report.results);
         let ends = ends.map(|(project, result)| (project.name.clone(), self.end(project, result)));
+        let ends = ends.chain(self.plan.retired.iter().map(|name| (name.clone(), ProjectEnd::Retired)));
         let record = record.clone().end(report.recorded_outcome(), self.clock.now(), ends);
         self.write(&record).await?;
         self.keep_in_cache(report, kept).await

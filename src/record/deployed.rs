@@ -58,6 +58,8 @@ pub enum ProjectState {
     ImageOnly,
     /// A later deployment of it failed or was stopped half-way.
     Uncertain,
+    /// The commits that were deployed since have no such project, or never deploy it. What runs of it was left alone.
+    Retired,
 }
 
 /// What was applied besides the image.
@@ -102,6 +104,8 @@ pub enum ProjectEnd {
     Uncertain,
     /// It was not touched.
     Untouched,
+    /// The commit does not deploy it.
+    Retired,
 }
 
 impl DeployedRecord {
@@ -112,15 +116,20 @@ impl DeployedRecord {
 
     /// What is known for sure of a project.
     ///
-    /// `None` when it was never deployed, when a deployment of it failed half-way, and when one that
-    /// changes it is in progress.
+    /// `None` when it was never deployed, when a deployment of it failed half-way, when one that
+    /// changes it is in progress, and when it is not deployed any more.
     pub fn known(&self, project: &ProjectName) -> Option<&DeployedProject> {
         let is_in_progress = self.in_progress.as_ref().is_some_and(|it| it.projects.contains(project));
         let deployed = self.projects.get(project).filter(|_| !is_in_progress)?;
         match deployed.state {
             ProjectState::Applied(_) | ProjectState::ImageOnly => Some(deployed),
-            ProjectState::Uncertain => None,
+            ProjectState::Uncertain | ProjectState::Retired => None,
         }
+    }
+
+    /// What is deployed: not what later commits don't have.
+    pub fn current(&self) -> impl Iterator<Item = (&ProjectName, &DeployedProject)> {
+        self.projects.iter().filter(|(_, project)| project.state != ProjectState::Retired)
     }
 
     /// The commits that the environment may run something of, and that no deployment goes back behind.
@@ -134,7 +143,7 @@ impl DeployedRecord {
     pub fn begin(mut self, deployment: InProgress) -> Self {
         if let Some(abandoned) = self.in_progress.take() {
             for project in &abandoned.projects {
-                self.make_uncertain(project);
+                self.set_state(project, ProjectState::Uncertain);
             }
             self.remember(PastDeployment {
                 commit: abandoned.commit,
@@ -170,10 +179,11 @@ impl DeployedRecord {
                 }
                 ProjectEnd::Uncertain => {
                     changed += 1;
-                    self.make_uncertain(&name);
+                    self.set_state(&name, ProjectState::Uncertain);
                     failed.get_or_insert(name);
                 }
                 ProjectEnd::Untouched => {}
+                ProjectEnd::Retired => self.set_state(&name, ProjectState::Retired),
             }
         }
         self.commit = Some(deployment.commit);
@@ -189,9 +199,9 @@ impl DeployedRecord {
         self
     }
 
-    fn make_uncertain(&mut self, project: &ProjectName) {
+    fn set_state(&mut self, project: &ProjectName, state: ProjectState) {
         if let Some(project) = self.projects.get_mut(project) {
-            project.state = ProjectState::Uncertain;
+            project.state = state;
         }
     }
 

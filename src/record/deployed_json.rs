@@ -59,6 +59,7 @@ enum StateJson {
     Applied,
     ImageOnly,
     Uncertain,
+    Retired,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -168,6 +169,7 @@ impl From<&DeployedProject> for ProjectJson {
             ProjectState::Applied(settings) => (StateJson::Applied, Some(settings)),
             ProjectState::ImageOnly => (StateJson::ImageOnly, None),
             ProjectState::Uncertain => (StateJson::Uncertain, None),
+            ProjectState::Retired => (StateJson::Retired, None),
         };
         let terraform = settings.map(|settings| {
             let folders = settings.terraform.iter();
@@ -201,6 +203,7 @@ impl TryFrom<ProjectJson> for DeployedProject {
             }
             (StateJson::ImageOnly, _, _) => ProjectState::ImageOnly,
             (StateJson::Uncertain, _, _) => ProjectState::Uncertain,
+            (StateJson::Retired, _, _) => ProjectState::Retired,
         };
         Ok(Self {
             image: json.image.try_into()?,

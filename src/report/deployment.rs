@@ -168,6 +168,9 @@ pub fn plan(plan: &DeployPlan) -> String {
     if plan.is_nothing() {
         text.push_str("all of it runs already\n");
     }
+    for project in &plan.retired {
+        text.push_str(&format!("{project}: this commit does not deploy it; what runs of it is left alone\n"));
+    }
     for project in &plan.projects {
         let new = project.image.new;
         text.push_str(&match project.image.old {

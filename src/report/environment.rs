@@ -184,6 +184,7 @@ fn project_line(
     let line = line.plain(&format!(": {image} of {}{since}", project.commit.short()));
     match state(record, name, project) {
         "uncertain" => line.text(Role::Warning, " (uncertain: its last deployment did not come to its end)"),
+        "retired" => line.text(Role::Dim, " (not deployed any more; what runs of it was left alone)"),
         _ => line,
     }
 }
@@ -221,6 +222,7 @@ pub fn unlocked(environment: &str, removed: &[Claim]) -> String {
 
 fn state(record: &DeployedRecord, name: &ProjectName, project: &DeployedProject) -> &'static str {
     match (record.known(name), &project.state) {
+        (_, ProjectState::Retired) => "retired",
         (None, _) | (_, ProjectState::Uncertain) => "uncertain",
         (Some(_), ProjectState::Applied(_)) => "applied",
         (Some(_), ProjectState::ImageOnly) => "image_only",

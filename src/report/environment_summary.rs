@@ -64,7 +64,7 @@ impl<'s> EnvironmentsJson<'s> {
 
 impl State {
     fn of(record: &DeployedRecord, claims: &[Claim]) -> Self {
-        let is_known = record.projects.keys().all(|name| record.known(name).is_some());
+        let is_known = record.current().all(|(name, _)| record.known(name).is_some());
         match (&record.in_progress, record.commit) {
             _ if !claims.is_empty() => Self::Deploying,
             (None, None) if record.projects.is_empty() => Self::Empty,

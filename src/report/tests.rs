@@ -853,6 +853,7 @@ pub(super) fn deploy_plan() -> DeployPlan {
         image: ImageChange { old, new: digest() },
         tags: vec!["latest".parse().unwrap()],
         terraform,
+        left_terraform: Vec::new(),
         services,
         settings: AppliedSettings { terraform: BTreeMap::new(), service: fingerprint() },
     };
@@ -867,6 +868,7 @@ pub(super) fn deploy_plan() -> DeployPlan {
             project(None, vec![apply], vec![restart]),
             project(Some(digest()), vec![unchanged], vec![unchanged_service]),
         ],
+        retired: BTreeSet::new(),
     }
 }
 

@@ -98,6 +98,7 @@ impl Case {
                     repository: "api".parse().unwrap(),
                 }],
                 projects: vec![project],
+                is_whole: true,
                 rollback: Rollback::Refused,
                 apply: Apply::Changed,
                 required: BTreeSet::new(),
@@ -145,6 +146,46 @@ impl Case {
 fn in_progress(byte: u8) -> InProgress {
     let since = Timestamp::from_millis(0);
     InProgress { commit: commit(byte), since, by: "ci".to_owned(), projects: [name("api")].into() }
+}
+
+#[test]
+fn what_the_commit_does_not_deploy_any_more_is_left_alone_and_not_uncertain() {
+    let mut case = Case::unchanged();
+    let record = case.record.as_mut().unwrap();
+    let mut worker = record.projects[&name("api")].clone();
+    worker.state = ProjectState::Uncertain;
+    record.projects.insert(name("worker"), worker);
+
+    let plan = case.plan().unwrap();
+
+    assert_eq!(plan.retired, [name("worker")].into());
+    assert_eq!(plan.changed(), BTreeSet::new());
+    let ends = [(name("worker"), ProjectEnd::Retired)];
+    let outcome = crate::record::DeploymentOutcome::Deployed;
+    let begun = case.record.take().unwrap().begin(in_progress(2));
+    let record = begun.end(outcome, Timestamp::from_millis(2), ends);
+    assert_eq!(record.current().map(|(name, _)| name).collect::<Vec<_>>(), [&name("api")]);
+    assert_eq!(record.known(&name("worker")), None);
+    let read = DeployedRecord::from_bytes(&record.to_bytes().unwrap()).unwrap();
+    assert_eq!(read, record);
+    // Once is enough, and of some projects only, nothing is known of the others.
+    case.record = Some(record);
+    assert_eq!(case.plan().unwrap().retired, BTreeSet::new());
+    let mut case = Case::unchanged();
+    case.request.is_whole = false;
+    case.request.projects.clear();
+    assert_eq!(case.plan().unwrap().retired, BTreeSet::new());
+}
+
+#[test]
+fn a_terraform_folder_that_is_gone_is_said() {
+    let mut case = Case::unchanged();
+    case.request.projects[0].terraform.clear();
+
+    let warnings = case.plan().unwrap().projects[0].warnings();
+
+    let expected = "api/terraform: Terraform was applied there, and this commit has no such folder; what it made is left alone";
+    assert_eq!(warnings, [expected]);
 }
 
 #[test]

@@ -89,6 +89,7 @@ impl Version {
             deployed_records: RECORDS.parse().unwrap(),
             built: built.into(),
             projects: vec![self.project("api"), self.project("web")],
+            is_whole: true,
             rollback,
             apply: Apply::Changed,
             required: BTreeSet::new(),
