@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use clap::Args;
 
@@ -8,6 +10,7 @@ use super::{registries, wait_for};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::{Tag, random_bits};
+use crate::observe;
 use crate::workspace::Workspace;
 
 /// What stands under the tag; the tag alone counts.
@@ -43,9 +46,9 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments, taint: Taint)
         let there = match taint {
             Taint::Set => {
                 registry.ensure_repository(repository).await?;
-                Vec::new()
+                BTreeMap::new()
             }
-            Taint::TakeAway => registry.tags(repository).await?,
+            Taint::TakeAway => observe::taints(&*registry, &workspace).await?,
         };
         for name in &projects {
             match taint {
@@ -57,11 +60,11 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments, taint: Taint)
                     output.status(&format!("`{name}` is tainted: the next build builds it"));
                 }
                 Taint::TakeAway => {
-                    let taints: Vec<&Tag> = there.iter().filter(|tag| tag.is_taint_of(name)).collect();
-                    for tag in &taints {
+                    let taints = there.get(name);
+                    for tag in taints.into_iter().flatten() {
                         registry.untag(repository, tag).await?;
                     }
-                    let state = if taints.is_empty() { "was not" } else { "is no longer" };
+                    let state = if taints.is_none() { "was not" } else { "is no longer" };
                     output.status(&format!("`{name}` {state} tainted"));
                 }
             }

@@ -450,6 +450,7 @@ fn each_variant_of_a_registry_has_its_kind() {
         RegistryError::NoRepository { repository: repository() } => Environment,
         RegistryError::Unavailable { image: image(), answer: answer(), retry_after: None } => Environment,
         RegistryError::Unreachable { image: image(), source: "no".into() } => Environment,
+        RegistryError::NoDeletion { image: image(), answer: answer() } => Environment,
         RegistryError::Unexpected { image: image(), answer: answer() } => Environment,
         RegistryError::Malformed { image: image(), what: "x" } => Environment,
         RegistryError::DigestMismatch { image: image(), expected: digest(), actual: digest() } => Environment,

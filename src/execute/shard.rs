@@ -81,6 +81,14 @@ pub(super) struct Seen {
     ends: BTreeMap<Tag, Ended>,
 }
 
+/// What becomes of a document where the registry deletes nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WithoutDeletion {
+    /// Nobody waits for it.
+    Stays,
+    IsUntagged,
+}
+
 /// What came of a claim.
 #[derive(Debug)]
 pub(super) enum Turn<'l> {
@@ -121,7 +129,8 @@ impl<'s> Shard<'s> {
         let now = self.clock.now();
         let tags = self.registry.tags(self.repository).await?;
         let is_old = |tag: &Tag| written(tag).is_some_and(|at| now.since(at) > MAX_AGE);
-        self.remove(tags.iter().filter(|tag| is_old(tag)).take(MAX_REMOVED).cloned()).await;
+        let old = tags.iter().filter(|tag| is_old(tag)).take(MAX_REMOVED).cloned();
+        self.remove(old, WithoutDeletion::Stays).await;
         if self.attempts_share_name {
             let job = Fingerprinter::new("job/1").field(&self.by).finish();
             let job = Subject::new(&self.run, job);
@@ -285,15 +294,15 @@ impl<'s> Shard<'s> {
             Err(error) => return tracing::info!(%error, "the claims of this job can't be taken away"),
         };
         let (of_run, of_job) = (Tag::claims_of_run(&self.run), format!("-{}", self.id));
-        let is_own = |tag: &Tag| {
-            let is_claim = tag.as_str().starts_with(&of_run) && tag.as_str().ends_with(&of_job);
-            is_claim || subject_of(tag).is_some_and(|it| it.has_end(tag) && subjects.contains(&it))
-        };
-        self.remove(tags.into_iter().filter(is_own)).await;
+        let is_claim = |tag: &Tag| tag.as_str().starts_with(&of_run) && tag.as_str().ends_with(&of_job);
+        let is_end = |tag: &Tag| subject_of(tag).is_some_and(|it| it.has_end(tag) && subjects.contains(&it));
+        let (claims, others): (Vec<Tag>, Vec<Tag>) = tags.into_iter().partition(is_claim);
+        self.remove(claims.into_iter(), WithoutDeletion::IsUntagged).await;
+        self.remove(others.into_iter().filter(is_end), WithoutDeletion::Stays).await;
     }
 
     /// Removes documents, as long as the registry lets that be done.
-    async fn remove(&self, tags: impl Iterator<Item = Tag>) {
+    async fn remove(&self, tags: impl Iterator<Item = Tag>, without_deletion: WithoutDeletion) {
         let remove = async |tag: Tag| {
             let document = match self.registry.find(self.repository, &tag).await? {
                 Some(document) => document,
@@ -303,7 +312,12 @@ impl<'s> Shard<'s> {
                     self.registry.put_artifact(self.repository, JOINED_TYPE, text, tags).await?
                 }
             };
-            self.registry.delete(self.repository, &document).await
+            match self.registry.delete(self.repository, &document).await {
+                Err(RegistryError::NoDeletion { .. }) if without_deletion == WithoutDeletion::IsUntagged => {
+                    self.registry.untag(self.repository, &tag).await
+                }
+                deleted => deleted,
+            }
         };
         let removed = stream::iter(tags.map(remove)).buffer_unordered(AT_ONCE).try_collect::<()>().await;
         if let Err(error) = removed {

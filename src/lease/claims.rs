@@ -2,12 +2,17 @@
 
 use std::fmt;
 
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+
 use super::claim::{Claim, ClaimId};
 use crate::model::{ManifestDigest, RepositoryName, Tag, Timestamp};
 use crate::registry::{Registry, RegistryError};
 
 /// How often a claim is read whose document is deleted between its two parts, as its holder renews it.
 const MAX_READS: usize = 3;
+
+/// How many claims are read at once.
+const AT_ONCE: usize = 16;
 
 /// The claims to one thing.
 #[derive(Clone)]
@@ -49,13 +54,15 @@ impl Claims<'_> {
     ) -> Result<Vec<(Tag, Claim)>, RegistryError> {
         let mut tags: Vec<&Tag> = all.iter().filter(|tag| self.has(tag) && own != Some(tag)).collect();
         tags.sort();
-        let mut claims = Vec::new();
-        for tag in tags {
-            if let Some(claim) = self.read(tag).await? {
-                claims.push((tag.clone(), claim));
+        let read = tags.into_iter().map(async |tag| {
+            // Where nothing is deleted, these are nearly all.
+            if self.registry.is_untagged(self.repository, tag).await? {
+                return Ok(None);
             }
-        }
-        Ok(claims)
+            Ok::<_, RegistryError>(self.read(tag).await?.map(|claim| (tag.clone(), claim)))
+        });
+        let claims: Vec<Option<_>> = stream::iter(read).buffered(AT_ONCE).try_collect().await?;
+        Ok(claims.into_iter().flatten().collect())
     }
 
     /// Whether a tag is that of one of these claims.
@@ -63,14 +70,16 @@ impl Claims<'_> {
         tag.as_str().strip_prefix(&self.prefix).is_some_and(|rest| !rest.contains('.'))
     }
 
-    /// Takes a claim away, whoever has it, with its document. One that is renewed meanwhile stays.
+    /// Takes a claim away, whoever has it, with its document. One that is renewed meanwhile stays, except where the registry deletes
+    /// nothing.
     ///
     /// # Errors
-    /// [`RegistryError`] when the registry can't be asked, or doesn't delete.
+    /// [`RegistryError`] when the registry can't be asked.
     pub async fn remove(&self, tag: &Tag) -> Result<(), RegistryError> {
-        match self.registry.find(self.repository, tag).await? {
-            Some(document) => self.delete(&document).await,
-            None => Ok(()),
+        let Some(document) = self.registry.find(self.repository, tag).await? else { return Ok(()) };
+        match self.delete(&document).await {
+            Err(RegistryError::NoDeletion { .. }) => self.registry.untag(self.repository, tag).await,
+            deleted => deleted,
         }
     }
 

@@ -85,16 +85,24 @@ async fn by_digest(
 ///
 /// # Errors
 /// [`ObserveError::Taints`] when the registry can't be asked.
-pub(super) async fn taints(
+pub async fn taints(
     registry: &dyn Registry,
     workspace: &Workspace,
 ) -> Result<BTreeMap<ProjectName, Vec<Tag>>, ObserveError> {
-    let tags = registry.tags(&workspace.taints).await.map_err(ObserveError::Taints)?;
+    let repository = &workspace.taints;
+    let listed = registry.tags(repository).await.map_err(ObserveError::Taints)?;
+    let of_projects = listed.into_iter().filter_map(|tag| {
+        let project = workspace.projects.keys().find(|project| tag.is_taint_of(project))?;
+        Some((project.clone(), tag))
+    });
+    let asked = of_projects.map(async |(project, tag)| {
+        let is_untagged = registry.is_untagged(repository, &tag).await.map_err(ObserveError::Taints)?;
+        Ok::<_, ObserveError>((!is_untagged).then_some((project, tag)))
+    });
+    let found: Vec<Option<_>> = stream::iter(asked).buffered(AT_ONCE).try_collect().await?;
     let mut taints: BTreeMap<ProjectName, Vec<Tag>> = BTreeMap::new();
-    for tag in tags {
-        if let Some(project) = workspace.projects.keys().find(|project| tag.is_taint_of(project)) {
-            taints.entry(project.clone()).or_default().push(tag);
-        }
+    for (project, tag) in found.into_iter().flatten() {
+        taints.entry(project).or_default().push(tag);
     }
     Ok(taints)
 }

@@ -20,6 +20,7 @@ use thiserror::Error;
 pub use ancestry::{Missing, descends};
 pub use base::{BaseRequest, FoundBase, Records, commits_before, named as named_base, resolve as base};
 pub use changes::direct_changes;
+pub use images::taints;
 pub use reason::Reason;
 pub use records::{BuildRecords, build_records, recorded};
 pub use zone::Zone;

@@ -52,6 +52,11 @@ impl Answer {
         self.code.as_deref() == Some("TAG_INVALID") && self.message.contains("already exists")
     }
 
+    /// Whether the registry can't do at all what it was asked for: § Error Codes, and 405 for what has no such method.
+    pub(super) fn is_unsupported(&self) -> bool {
+        self.status == 405 || self.code.as_deref() == Some("UNSUPPORTED")
+    }
+
     /// Whether it denies without words, as the answer to HEAD does. With 401, the words would be about the login.
     pub(super) fn says_nothing(&self) -> bool {
         self.status == 403 && self.code.is_none() && self.message.is_empty()

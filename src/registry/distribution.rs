@@ -202,19 +202,6 @@ impl Transport {
         self.put_limiter().put(|error| self.throttling(error), put).await
     }
 
-    /// Deletes a manifest by its digest, with every tag that it has. Nothing happens if it isn't there.
-    pub(super) async fn delete_manifest(&self, image: &ImageRef) -> Result<(), RegistryError> {
-        self.retrying(async || {
-            let request = self.client().delete(self.manifest_url(image));
-            let response = self.send(image, Scope::Delete, request).await?;
-            match response.status() {
-                StatusCode::ACCEPTED | StatusCode::NOT_FOUND => Ok(()),
-                _ => Err(refuse(image, response).await?),
-            }
-        })
-        .await
-    }
-
     /// Whether a manifest that is about to be stored is there already. A wrong 404 does no harm: it is then
     /// stored again.
     pub(super) async fn has_manifest(

@@ -38,6 +38,9 @@ pub enum RegistryError {
     /// Still so after the last retry.
     #[error("`{image}`: the answer comes too slowly: {bytes} bytes in {period:.1?}")]
     TooSlow { image: Box<ImageRef>, bytes: u64, period: Duration },
+    /// Such as GitHub's, and docker-registry unless its configuration says otherwise.
+    #[error("`{image}`: the registry deletes nothing: {answer}")]
+    NoDeletion { image: Box<ImageRef>, answer: Answer },
     #[error("`{image}`: unexpected answer: {answer}")]
     Unexpected { image: Box<ImageRef>, answer: Answer },
     #[error("`{image}`: {what}")]
@@ -119,6 +122,7 @@ impl RegistryError {
             | Self::Unavailable { .. }
             | Self::Unreachable { .. }
             | Self::TooSlow { .. }
+            | Self::NoDeletion { .. }
             | Self::Unexpected { .. }
             | Self::Malformed { .. }
             | Self::DigestMismatch { .. }
@@ -167,6 +171,10 @@ impl RegistryError {
             Self::UnsafeRealm { .. } => {
                 Some("let the registry name a token service at `https://`, or at its own host".to_owned())
             }
+            Self::NoDeletion { .. } => Some(
+                "delete it with what its publisher has for that, such as the API of GitHub, or allow deletion in its configuration"
+                    .to_owned(),
+            ),
             Self::OtherImage { .. } => Some("build it again: nothing was tagged".to_owned()),
             Self::NotBuiltIn { .. } => {
                 Some("install one with the feature `ecr`, which is there by default".to_owned())

@@ -12,6 +12,7 @@ mod content;
 pub mod copy;
 mod credentials;
 mod credentials_error;
+mod deletion;
 mod distribution;
 #[cfg(feature = "ecr")]
 mod ecr;
@@ -125,10 +126,19 @@ pub trait Registry: Send + Sync {
         images: &[(Platform, ManifestDigest)],
     ) -> Result<ManifestDigest, RegistryError>;
 
-    /// Takes a tag away and leaves what it stood for. Nothing happens if it isn't there.
+    /// Takes a tag away and leaves what it stood for. Nothing happens if it isn't there. A registry that deletes nothing goes on to
+    /// list it.
     async fn untag(&self, repository: &RepositoryName, tag: &Tag) -> Result<(), RegistryError>;
 
+    /// Whether a tag that was listed has been taken away. Not asked where that deletes it.
+    async fn is_untagged(&self, _: &RepositoryName, _: &Tag) -> Result<bool, RegistryError> {
+        Ok(false)
+    }
+
     /// Deletes an image or a document with all its tags. Nothing happens if it isn't there.
+    ///
+    /// # Errors
+    /// [`RegistryError::NoDeletion`] when the registry deletes nothing.
     async fn delete(&self, repository: &RepositoryName, digest: &ManifestDigest)
     -> Result<(), RegistryError>;
 

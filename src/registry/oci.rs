@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::{try_join, try_join_all};
 
+use super::deletion::{UNTAGGED_TYPE, untagged};
 use super::manifest::{EMPTY, Manifest};
 use super::put_limiter::PutLimiter;
 use super::transport::{RetryPolicy, Transport};
@@ -14,9 +15,6 @@ use crate::model::{Host, ImageRef, Login, ManifestDigest, Platform, RepositoryNa
 
 /// Configurations of images have some kilobytes.
 pub(super) const MAX_CONFIG_BYTES: usize = 4 << 20;
-
-/// What a tag stands for while it is taken away.
-const UNTAGGED_TYPE: &str = "application/vnd.chinampa.untagged.v1+text";
 
 /// What a registry has of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,11 +112,12 @@ impl OciRegistry {
         repository: &RepositoryName,
         tag: &Tag,
     ) -> Result<Option<ManifestDigest>, RegistryError> {
-        let image = self.image(repository, tag);
-        let Some(digest) = self.transport.find_manifest(&image).await? else {
-            return Ok(None);
-        };
-        let content = Bytes::from(format!("{image} stood for {digest}"));
+        let (document, content) = untagged(repository, tag);
+        match self.find(repository, tag).await? {
+            None => return Ok(None),
+            Some(found) if found == document => return Ok(Some(document)),
+            Some(_) => {}
+        }
         let tags = std::slice::from_ref(tag);
         Ok(Some(self.put_artifact(repository, UNTAGGED_TYPE, content, tags).await?))
     }
@@ -200,12 +199,17 @@ impl Registry for OciRegistry {
     }
 
     /// Not all registries delete a tag by itself, and deleting a manifest takes all its tags along. So
-    /// the tag is first moved to a document of its own, and that is deleted.
+    /// the tag is first moved to a document of its own, and that is deleted, or stays where nothing is.
     async fn untag(&self, repository: &RepositoryName, tag: &Tag) -> Result<(), RegistryError> {
-        match self.retarget(repository, tag).await? {
-            Some(moved) => self.transport.delete_manifest(&self.repository(repository).pinned(moved)).await,
-            None => Ok(()),
+        let Some(document) = self.retarget(repository, tag).await? else { return Ok(()) };
+        match self.delete(repository, &document).await {
+            Err(RegistryError::NoDeletion { .. }) => Ok(()),
+            deleted => deleted,
         }
+    }
+
+    async fn is_untagged(&self, repository: &RepositoryName, tag: &Tag) -> Result<bool, RegistryError> {
+        Ok(self.find(repository, tag).await?.is_none_or(|found| found == untagged(repository, tag).0))
     }
 
     async fn delete(
@@ -249,6 +253,9 @@ impl Registry for OciRegistry {
         let Some(manifest) = self.transport.manifest(&image).await? else {
             return Ok(None);
         };
+        if manifest.digest() == untagged(repository, tag).0 {
+            return Ok(None);
+        }
         let layer = manifest.only_layer(&image)?;
         let content = self.transport.blob(&image, layer, MAX_ARTIFACT_BYTES).await?;
         Ok(Some(content))

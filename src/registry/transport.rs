@@ -6,7 +6,7 @@
 
 use std::error::Error as _;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
@@ -14,6 +14,7 @@ use reqwest::{Client, ClientBuilder, RequestBuilder, Url};
 use tokio::sync::OnceCell;
 
 use super::CredentialsSource;
+use super::answer::Answer;
 use super::auth::Auth;
 use super::authorization::{Authorization, Scope};
 use super::error::RegistryError;
@@ -82,6 +83,8 @@ pub(super) struct Transport {
     retry_policy: RetryPolicy,
     /// Whether it has answered that it keeps no lists of referrers.
     pub(super) lacks_referrers: AtomicBool,
+    /// What it has answered if it deletes nothing.
+    pub(super) deletion_refused: OnceLock<Answer>,
     known: KnownManifests,
     put_limiter: Arc<PutLimiter>,
     /// Whether anything was asked there.
@@ -126,6 +129,7 @@ impl Transport {
             auth,
             retry_policy,
             lacks_referrers: AtomicBool::new(false),
+            deletion_refused: OnceLock::new(),
             known: KnownManifests::default(),
             put_limiter,
             was_asked: OnceCell::new(),

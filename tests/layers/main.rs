@@ -233,7 +233,7 @@ const PRIVATE: &[(&str, &[&str], &str)] = &[
     ),
     (
         r"\.untag\(|\.delete_manifest\(",
-        &["cli", "deploy", "execute", "once", "registry"],
+        &["cli", "deploy", "execute", "lease", "once", "registry"],
         "these delete from a registry",
     ),
     (

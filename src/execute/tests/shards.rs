@@ -5,25 +5,29 @@ use std::time::Duration;
 use super::*;
 use crate::lease::{ClaimId, Clock};
 use crate::model::{ErrorKind, Timestamp};
+use crate::registry::Answer;
 
 const REPOSITORY: &str = "claims";
 
 /// What all jobs of the run share: tags and what they stand for.
 #[derive(Default)]
-struct Shared(Mutex<BTreeMap<(String, Tag), Bytes>>);
+struct Shared {
+    tags: Mutex<BTreeMap<(String, Tag), Bytes>>,
+    deletes_nothing: bool,
+}
 
 impl Shared {
     fn tags_of(&self, repository: &str) -> Vec<String> {
-        let tags = self.0.lock().unwrap();
+        let tags = self.tags.lock().unwrap();
         tags.keys().filter(|(of, _)| of == repository).map(|(_, tag)| tag.to_string()).collect()
     }
 
     fn put(&self, repository: &RepositoryName, tag: &Tag, content: Bytes) {
-        self.0.lock().unwrap().insert((repository.to_string(), tag.clone()), content);
+        self.tags.lock().unwrap().insert((repository.to_string(), tag.clone()), content);
     }
 
     fn get(&self, repository: &RepositoryName, tag: &Tag) -> Option<Bytes> {
-        self.0.lock().unwrap().get(&(repository.to_string(), tag.clone())).cloned()
+        self.tags.lock().unwrap().get(&(repository.to_string(), tag.clone())).cloned()
     }
 }
 
@@ -82,8 +86,10 @@ impl Registry for Shared {
         unreachable!("each image is for one platform")
     }
 
-    async fn untag(&self, _: &RepositoryName, _: &Tag) -> Result<(), RegistryError> {
-        unreachable!("nothing is tainted")
+    async fn untag(&self, repository: &RepositoryName, tag: &Tag) -> Result<(), RegistryError> {
+        assert!(self.deletes_nothing, "nothing is tainted");
+        self.put(repository, tag, "taken away".into());
+        Ok(())
     }
 
     async fn delete(
@@ -91,7 +97,12 @@ impl Registry for Shared {
         repository: &RepositoryName,
         digest: &ManifestDigest,
     ) -> Result<(), RegistryError> {
-        let mut tags = self.0.lock().unwrap();
+        if self.deletes_nothing {
+            let image = Box::new(format!("r.example/{repository}@{digest}").parse().unwrap());
+            let answer = Answer { status: 405, code: None, message: String::new() };
+            return Err(RegistryError::NoDeletion { image, answer });
+        }
+        let mut tags = self.tags.lock().unwrap();
         tags.retain(|(of, _), content| of != repository.as_str() || ManifestDigest::of(content) != *digest);
         Ok(())
     }
@@ -265,6 +276,23 @@ async fn a_claim_counts_until_its_lease_has_run_out() {
 
     assert_eq!((report.kind(), peer.built().len()), (None, 1));
     assert!(shared.tags_of(REPOSITORY).is_empty(), "{:?}", shared.tags_of(REPOSITORY));
+}
+
+#[tokio::test]
+async fn no_job_waits_for_a_claim_that_was_given_up_where_nothing_is_deleted() {
+    let shared = Shared { deletes_nothing: true, ..Shared::default() };
+    let repository = repository();
+    let one = || World::new(&[("base", &[])], &[]);
+    let peers = [1, 2].map(|number| Peer::new(&shared, &repository, one(), number));
+    let Work::Build(task) = &peers[0].world.jobs[0].work else { panic!() };
+    let subject = peers[0].shard.subject(task);
+    let shard::Turn::Ours(lease) = peers[0].shard.claim(&subject).await.unwrap() else { panic!() };
+    peers[0].shard.release(lease).await;
+
+    let report = tokio::time::timeout(Duration::from_secs(10), peers[1].run()).await.unwrap();
+
+    assert_eq!((report.kind(), peers[1].built().len()), (None, 1));
+    assert_eq!(shared.tags_of(REPOSITORY).len(), 3, "{:?}", shared.tags_of(REPOSITORY));
 }
 
 #[tokio::test]

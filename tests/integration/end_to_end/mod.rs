@@ -31,3 +31,4 @@ pub(crate) mod support;
 mod trouble;
 mod twice;
 mod watch;
+mod without_deletion;

@@ -17,11 +17,11 @@ fn commit(digit: char) -> CommitId {
     digit.to_string().repeat(40).parse().unwrap()
 }
 
-fn environment(name: &str) -> EnvironmentName {
+pub(super) fn environment(name: &str) -> EnvironmentName {
     name.parse().unwrap()
 }
 
-async fn acquire<'l>(
+pub(super) async fn acquire<'l>(
     claims: LockClaims<'l>,
     digit: char,
     wait: Duration,

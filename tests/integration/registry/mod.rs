@@ -3,6 +3,7 @@
 mod answers;
 mod attestations;
 mod copies;
+pub(crate) mod deletion;
 mod each_request;
 mod http2;
 mod image;
