@@ -152,16 +152,23 @@ impl Attestor {
         &self,
         image: AttestedImage<'_>,
     ) -> Result<BTreeSet<AttestationKind>, AttestError> {
-        let kinds = kinds(&image.attestations().await?);
+        let mut missing = self.missing(image).await?;
         if let Some(sbom) = &self.sbom
-            && !kinds.contains(&AttestationKind::Sbom)
+            && missing.remove(&AttestationKind::Sbom)
         {
             let written = self.write_sboms(sbom, image).await?;
             self.sign(image, &written).await?;
         }
-        let mut missing: BTreeSet<_> = self.wanted().difference(&kinds).copied().collect();
-        missing.remove(&AttestationKind::Sbom);
         Ok(missing)
+    }
+
+    /// The kinds that are wanted of an image and that it does not have. Writes nothing.
+    ///
+    /// # Errors
+    /// [`AttestError::NotARegistry`], [`AttestError::Read`]
+    pub async fn missing(&self, image: AttestedImage<'_>) -> Result<BTreeSet<AttestationKind>, AttestError> {
+        let kinds = kinds(&image.attestations().await?);
+        Ok(self.wanted().difference(&kinds).copied().collect())
     }
 
     /// Writes the SBOM of each platform; all are made before the first is written.

@@ -160,7 +160,8 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         let execution = context.execute(cache, &jobs, schedule, &mut durations, &recorder, &orderly);
         let mut report = execution.await;
         if let Some(attestor) = attestor {
-            let attesting = execute::attest_reused(attestor, cache, parallelism, &mut report);
+            let attesting =
+                execute::attest_reused(attestor, cache, &workspace, context.zone, parallelism, &mut report);
             match orderly.unless_requested(attesting).await {
                 Some(without) => attestations::say_what_is_missing(command, &without),
                 None => report.is_interrupted = true,

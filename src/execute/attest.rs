@@ -12,7 +12,9 @@ use super::job::TaskVariant;
 use super::report::{BuildReport, Outcome};
 use crate::attest::{AttestError, AttestedImage, Attestor, Material, Provenance};
 use crate::model::{AttestationKind, ImageRef, ManifestDigest, ProjectName};
+use crate::observe::Zone;
 use crate::registry::Registry;
+use crate::workspace::Workspace;
 
 impl ProjectBuild<'_, '_> {
     /// Writes all that is wanted of the image that was just built.
@@ -72,12 +74,14 @@ fn external_images(variant: &TaskVariant) -> impl Iterator<Item = Material> {
     })
 }
 
-/// Writes the SBOMs that reused images lack. A project whose image can't get one has failed.
+/// Writes the SBOMs that reused images of this run's zone lack. A project whose image can't get one has failed.
 ///
-/// Returns what is wanted of reused images and what this run can't vouch for.
+/// Returns what is wanted of reused images and what this run can't vouch for, or may not write in another zone.
 pub async fn attest_reused(
     attestor: &Attestor,
     registry: &dyn Registry,
+    workspace: &Workspace,
+    zone: Zone,
     parallelism: NonZeroUsize,
     report: &mut BuildReport,
 ) -> BTreeMap<ProjectName, BTreeSet<AttestationKind>> {
@@ -88,7 +92,11 @@ pub async fn attest_reused(
     let reused: Vec<_> = reused.collect();
     let attested = reused.iter().map(async |(project, repository, digest)| {
         let image = AttestedImage { registry, repository, digest: *digest };
-        (project.clone(), attestor.attest_reused(image).await)
+        let result = match zone.repository(workspace, project) == *repository {
+            true => attestor.attest_reused(image).await,
+            false => attestor.missing(image).await,
+        };
+        (project.clone(), result)
     });
     let attested: Vec<(ProjectName, Result<_, AttestError>)> =
         stream::iter(attested).buffer_unordered(parallelism.get()).collect().await;

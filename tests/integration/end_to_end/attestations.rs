@@ -177,6 +177,38 @@ fn a_reused_image_gets_its_sbom_and_nothing_that_only_its_build_knows() {
 }
 
 #[test]
+fn a_run_of_an_unprotected_branch_attaches_nothing_to_an_image_of_protected_ones() {
+    let mut shop = shop("");
+    let manifest = std::fs::read_to_string(shop.world.file("projects.toml")).unwrap();
+    shop.world.write("projects.toml", format!("{manifest}[trust]\nprotected = [\"main\"]\n")).commit();
+    shop.world.set("CHINAMPA_BRANCH", "main");
+    let built = build(&shop, &[]);
+    assert_eq!(built.exit, 0, "{built}");
+    let before = shop.tags("api");
+    shop.world.git(["checkout", "-q", "-b", "topic"]);
+    shop.world.set("CHINAMPA_BRANCH", "topic");
+
+    let reused = build(&shop, &["--sbom", "--sign"]);
+
+    assert_eq!(reused.exit, 0, "{reused}");
+    assert_eq!(with_outcome(&reused.json(), "reused"), ["api".to_owned()].into());
+    assert_eq!(shop.tags("api"), before);
+    assert_eq!(called(&shop), [""; 0]);
+    for kind in ["SBOM", "signature"] {
+        let said =
+            format!("`api`: the reused image has no {kind}, which only a run that builds the image writes");
+        assert!(reused.stderr.contains(&said), "{reused}");
+    }
+
+    let own = build(&shop, &["--sbom", "--force"]);
+
+    assert_eq!(own.exit, 0, "{own}");
+    assert!(image_of(&own).contains("/unprotected/api@"), "{own}");
+    assert_eq!(referrers(&shop, &image_of(&own)).len(), 1);
+    assert_eq!(shop.tags("api"), before);
+}
+
+#[test]
 fn a_program_that_fails_fails_the_project_and_the_image_is_not_tagged() {
     let mut shop = shop("");
     let reject = shop.world.file(".git/reject").display().to_string();
