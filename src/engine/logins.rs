@@ -14,8 +14,8 @@ use crate::model::{Host, Login, Secret};
 /// Where the logins for registries come from. The engine gets one when it asks for it, and no others.
 #[derive(Clone, Debug, Default)]
 pub struct Logins {
-    /// The cache's; by the name that the engine asks for.
-    cache: BTreeMap<String, Login>,
+    /// For the cache.
+    cache: Option<(Host, Arc<dyn LoginSource>)>,
     /// Those that variables of the environment have; by the name that the engine asks for.
     variables: BTreeMap<String, Login>,
     /// For all other hosts.
@@ -29,6 +29,14 @@ pub struct Logins {
 pub trait LoginSource: Debug + Send + Sync {
     /// What to log in to `host` with, or why that can't be had. `None` for a host that it is not responsible for.
     async fn login(&self, host: &Host) -> Option<Result<Login, String>>;
+}
+
+/// A login that stays the same.
+#[async_trait]
+impl LoginSource for Login {
+    async fn login(&self, _: &Host) -> Option<Result<Login, String>> {
+        Some(Ok(self.clone()))
+    }
 }
 
 impl Logins {
@@ -56,10 +64,10 @@ impl Logins {
         self
     }
 
-    /// Adds the login for the cache, which comes before any other for this host.
+    /// Asks `source` for the login of the cache, which comes before any other for this host.
     #[must_use]
-    pub fn with_cache(mut self, host: &Host, login: impl Into<Login>) -> Self {
-        self.cache.insert(asked_name(host.as_str()).to_owned(), login.into());
+    pub fn with_cache(mut self, host: &Host, source: Arc<dyn LoginSource>) -> Self {
+        self.cache = Some((host.clone(), source));
         self
     }
 
@@ -69,8 +77,14 @@ impl Logins {
     /// [`DockerConfigError`] when Docker's configuration or a helper fails.
     pub(super) async fn find(&self, host: &str) -> Result<Offer, DockerConfigError> {
         let offer = |login, origin| Offer { host: host.to_owned(), login, origin };
-        if let Some(login) = self.cache.get(asked_name(host)) {
-            return Ok(offer(Some(login.clone()), Origin::Cache));
+        if let Some((cache, source)) = &self.cache
+            && asked_name(cache.as_str()) == asked_name(host)
+            && let Some(answer) = source.login(cache).await
+        {
+            return Ok(match answer {
+                Ok(login) => offer(Some(login), Origin::Cache),
+                Err(why) => offer(None, Origin::Source(Some(why))),
+            });
         }
         if let Some(login) = self.variables.get(asked_name(host)) {
             return Ok(offer(Some(login.clone()), Origin::Variables));
@@ -188,11 +202,17 @@ pub(super) fn explain(error: EngineError, offers: &[Offer]) -> EngineError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::model::Credentials;
 
     fn credentials(username: &str) -> Credentials {
         Credentials { username: username.to_owned(), password: Secret::new("hunter2") }
+    }
+
+    fn cache(username: &str) -> Arc<dyn LoginSource> {
+        Arc::new(Login::from(credentials(username)))
     }
 
     fn config(content: &str) -> (tempfile::TempDir, DockerConfig) {
@@ -210,7 +230,7 @@ mod tests {
     async fn the_caches_login_comes_before_the_configurations() {
         let (_folder, config) =
             config(r#"{"auths": {"a.example": {"auth": "YTpw"}, "b.example": {"auth": "YjpwOnE="}}}"#);
-        let logins = Logins::of(config).with_cache(&"a.example".parse().unwrap(), credentials("cache"));
+        let logins = Logins::of(config).with_cache(&"a.example".parse().unwrap(), cache("cache"));
 
         assert_eq!(user(&logins, "a.example").await, "cache");
         assert_eq!(user(&logins, "b.example").await, "b");
@@ -244,6 +264,26 @@ mod tests {
         }
     }
 
+    /// Knows a new login each time.
+    #[derive(Debug, Default)]
+    struct Renewed(AtomicUsize);
+
+    #[async_trait]
+    impl LoginSource for Renewed {
+        async fn login(&self, _: &Host) -> Option<Result<Login, String>> {
+            Some(Ok(credentials(&self.0.fetch_add(1, Ordering::Relaxed).to_string()).into()))
+        }
+    }
+
+    #[tokio::test]
+    async fn the_caches_login_is_asked_for_each_time_that_the_engine_asks() {
+        let logins = Logins::none().with_cache(&"a.example".parse().unwrap(), Arc::new(Renewed::default()));
+
+        let users = [user(&logins, "a.example").await, user(&logins.clone(), "a.example").await];
+
+        assert_eq!(users, ["0", "1"]);
+    }
+
     // issue 14: E1
     #[tokio::test]
     async fn where_the_configuration_has_no_login_the_source_is_asked() {
@@ -259,7 +299,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_cache_at_docker_hub_is_known_by_the_name_that_the_engine_asks_for() {
-        let logins = Logins::none().with_cache(&"docker.io".parse().unwrap(), credentials("hub"));
+        let logins = Logins::none().with_cache(&"docker.io".parse().unwrap(), cache("hub"));
 
         assert_eq!(user(&logins, "registry-1.docker.io").await, "hub");
     }
@@ -276,7 +316,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_names_the_login_of_its_registry_and_no_password() {
-        let logins = Logins::none().with_cache(&"a.example".parse().unwrap(), credentials("u"));
+        let logins = Logins::none().with_cache(&"a.example".parse().unwrap(), cache("u"));
         let offers = [logins.find("a.example").await.unwrap(), logins.find("b.example").await.unwrap()];
         let explained = |step: Option<&str>, message: &str| {
             let (step, message) = (step.map(str::to_owned), message.to_owned());

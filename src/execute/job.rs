@@ -10,7 +10,7 @@ use super::untrusted::UntrustedRun;
 use crate::dockerfile::Dockerfile;
 use crate::engine::{BuildRequest, Context, Engine};
 use crate::model::{
-    BranchName, CommitId, ImageRef, InputDigest, Login, ManifestDigest, Platform, ProjectName, RepoPath,
+    BranchName, CommitId, ImageRef, InputDigest, ManifestDigest, Platform, ProjectName, RepoPath,
     RepositoryName, StageName, Tag,
 };
 
@@ -49,7 +49,7 @@ pub struct Pull {
 #[derive(Clone, Debug)]
 pub enum PullSource {
     /// In a registry, by digest.
-    Registry { image: ImageRef, login: Option<Login> },
+    Registry { image: ImageRef },
     /// In the engine, which is the cache itself: only the name is missing.
     Engine { id: ManifestDigest },
 }

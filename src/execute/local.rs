@@ -11,7 +11,7 @@ use super::job::{Destination, Pull, PullSource, Task, TaskVariant};
 use super::prepare_error::PrepareError;
 use super::report::{Needed, Outcome};
 use crate::engine::Engine;
-use crate::model::{ImageRef, Login, ManifestDigest, Platform, ProjectName};
+use crate::model::{ImageRef, ManifestDigest, Platform, ProjectName};
 use crate::observe::Image;
 use crate::registry::{Registry, Storage};
 use crate::workspace::{Project, Variant, Workspace};
@@ -69,15 +69,11 @@ pub(super) fn pull_of(
     image: &Image,
     registry: &dyn Registry,
     engine: &Arc<dyn Engine>,
-    login: Option<&Login>,
 ) -> Pull {
     let Image { repository, digest, tag } = image;
     let source = match registry.storage() {
         Storage::Engine => PullSource::Engine { id: *digest },
-        Storage::Remote => {
-            let image = registry.image(repository, tag).pinned(*digest);
-            PullSource::Registry { image, login: login.cloned() }
-        }
+        Storage::Remote => PullSource::Registry { image: registry.image(repository, tag).pinned(*digest) },
     };
     Pull {
         engine: engine.clone(),
@@ -88,10 +84,14 @@ pub(super) fn pull_of(
 }
 
 /// Gets an image of the cache into the engine, under its local name.
-pub(super) async fn pull(pull: &Pull) -> Result<Outcome, ExecuteError> {
+pub(super) async fn pull(pull: &Pull, registry: &dyn Registry) -> Result<Outcome, ExecuteError> {
     let Pull { engine, source, platform, name } = pull;
     match source {
-        PullSource::Registry { image, login } => {
+        PullSource::Registry { image } => {
+            let login = registry.login().await.map_err(|source| ExecuteError::Repository {
+                repository: image.repository.clone(),
+                source,
+            })?;
             let pulled = engine.pull(image, name, platform.as_ref(), login.as_ref()).await;
             let failed = |source| ExecuteError::Pull { image: image.clone(), source: Box::new(source) };
             let digest = pulled.map_err(failed)?;

@@ -273,12 +273,12 @@ impl Executor<'_> {
 
     fn pull<'s>(&'s self, project: &'s ProjectName, pull: &'s Pull) -> Running<'s> {
         // Where the engine is the cache, the image only gets another name.
-        if let PullSource::Registry { image, .. } = &pull.source {
+        if let PullSource::Registry { image } = &pull.source {
             (self.on_event)(Event::Pulling { project: project.clone(), image: image.clone() });
         }
         Box::pin(async move {
             let started = Instant::now();
-            let outcome = local::pull(pull).await;
+            let outcome = local::pull(pull, self.registry).await;
             let outcome = outcome.unwrap_or_else(|error| Outcome::Failed(error.failure()));
             Step::Finished { project: project.clone(), outcome, took: started.elapsed() }
         })

@@ -6,6 +6,10 @@
 mod primed;
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
+use std::sync::Arc;
+
+use async_trait::async_trait;
 
 use super::build::pinned;
 use super::contents::{Contents, FoundContent, FoundFile};
@@ -17,14 +21,14 @@ use super::untrusted;
 use crate::dockerfile::foreign_frontend;
 use crate::dockerignore::DockerIgnore;
 use crate::engine::{
-    BuildRequest, Content, Context, ContextFile, ContextReuse, Logins, SshAgent, check_link,
+    BuildRequest, Content, Context, ContextFile, ContextReuse, LoginSource, Logins, SshAgent, check_link,
 };
 use crate::git::{Download, Fetching, Repository, Snapshot, SubmoduleFetch};
 use crate::inputs::InputFile;
-use crate::model::{BranchName, CommitId, ImageRef, Login, ProjectName, RepoPath, Secret, Tag};
+use crate::model::{BranchName, CommitId, Host, ImageRef, Login, ProjectName, RepoPath, Secret};
 use crate::observe::{Observations, Observed, Zone};
 use crate::plan::{Action, Build, Plan, Step};
-use crate::registry::{Registry, Storage};
+use crate::registry::{Registry, RegistryError, RegistryLogin, Storage};
 use crate::workspace::{FolderContext, ImageRole, Project, Variant, Workspace};
 
 /// The values of each project's secrets, by their ids.
@@ -91,11 +95,9 @@ pub async fn prepare<E: From<PrepareError>>(
                 Work::Reuse { image: ImageRef::local(repository), digest: *id }
             }
             Action::Reuse(image) if is_local => {
-                let TaskBuilder { backend, login, .. } = builder();
-                let engine = backend.engine().expect("the engine makes local builds");
+                let engine = builder().backend.engine().expect("the engine makes local builds");
                 let project = &preparation.workspace.projects[project];
-                let registry = preparation.registry;
-                Work::Pull(Box::new(local::pull_of(project, image, registry, engine, login.as_ref())))
+                Work::Pull(Box::new(local::pull_of(project, image, preparation.registry, engine)))
             }
             Action::Reuse(image) => {
                 let digest = image.digest;
@@ -113,14 +115,27 @@ pub async fn prepare<E: From<PrepareError>>(
     plan.steps.iter().map(job).collect::<Result<_, PrepareError>>().map_err(E::from)
 }
 
+/// Knows the login for the cache while builds run, which may take longer than the login is valid.
+#[derive(Debug)]
+struct CacheLogin(RegistryLogin);
+
+#[async_trait]
+impl LoginSource for CacheLogin {
+    async fn login(&self, _: &Host) -> Option<Result<Login, String>> {
+        let why = |error: RegistryError| match error.source() {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        };
+        self.0.get().await.map_err(why).transpose()
+    }
+}
+
 /// Makes the tasks of the projects that are built.
 struct TaskBuilder<'p> {
     preparation: Preparation<'p>,
     commit: CommitId,
     commit_seconds: u64,
     backend: Backend,
-    /// The cache's.
-    login: Option<Login>,
     logins: Logins,
     contents: Contents<'p>,
 }
@@ -131,16 +146,16 @@ impl<'p> TaskBuilder<'p> {
         preparation: Preparation<'p>,
         backend: Backend,
     ) -> Result<Self, PrepareError> {
-        let Preparation { registry, workspace, .. } = preparation;
-        let host = registry.image(&workspace.records, &Tag::latest()).host;
-        let login = registry.login().await.map_err(PrepareError::Credentials)?;
+        let Preparation { registry, .. } = preparation;
+        // What keeps the login from being known is said before anything is built.
+        registry.login().await.map_err(PrepareError::Credentials)?;
         // A pull request must not read with the logins of this machine what its author can't.
         let logins = match preparation.destination {
             Destination::Shared(_) | Destination::Local(_) => preparation.logins.clone(),
             Destination::Untrusted(_) => Logins::none(),
         };
-        let logins = match host.zip(login.clone()) {
-            Some((host, login)) => logins.with_cache(&host, login),
+        let logins = match registry.oci() {
+            Some(oci) => logins.with_cache(oci.host(), Arc::new(CacheLogin(oci.login_source()))),
             None => logins,
         };
         let fetching = match preparation.destination {
@@ -153,7 +168,7 @@ impl<'p> TaskBuilder<'p> {
         };
         let contents = Contents::new(preparation.snapshot, fetching)?;
         let commit_seconds = preparation.repository.commit_time(commit)?.try_into().unwrap_or_default();
-        Ok(Self { preparation, commit, commit_seconds, backend, login, logins, contents })
+        Ok(Self { preparation, commit, commit_seconds, backend, logins, contents })
     }
 
     /// The platforms that are built.

@@ -6,20 +6,20 @@
 //! credentials, and when it has expired the answer is 403.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 use reqwest::{Client, RequestBuilder, StatusCode, Url};
-use tokio::sync::OnceCell;
 
+use super::RegistryError;
 use super::answer::clean;
 use super::authorization::{Authorization, Scope};
+use super::cached_login::CachedLogin;
 use super::credentials::UsedLogin;
 use super::http::{execute, read_body, refuse};
 use super::token::{TokenQuestion, is_safe, read_token};
-use super::{CredentialsSource, RegistryError};
-use crate::model::{Host, ImageRef, Login, RepositoryName, Secret};
+use crate::model::{ImageRef, Login, RepositoryName, Secret};
 
 const MAX_TOKEN_BYTES: usize = 1 << 20;
 
@@ -33,13 +33,11 @@ enum Challenge {
 /// The credentials for a host, and what they have brought so far.
 #[derive(Debug)]
 pub(super) struct Auth {
-    host: Host,
     /// The registry's own address.
     base: Url,
     client: Client,
-    source: CredentialsSource,
     idle: Duration,
-    login: OnceCell<Option<Login>>,
+    login: Arc<CachedLogin>,
     cache: Mutex<TokenCache>,
 }
 
@@ -53,29 +51,17 @@ struct TokenCache {
 
 impl Auth {
     /// `idle` is that of the retry policy.
-    pub(super) fn new(
-        host: Host,
-        base: Url,
-        client: Client,
-        source: CredentialsSource,
-        idle: Duration,
-    ) -> Self {
-        Self { host, base, client, source, idle, login: OnceCell::new(), cache: Mutex::default() }
+    pub(super) fn new(base: Url, client: Client, login: Arc<CachedLogin>, idle: Duration) -> Self {
+        Self { base, client, idle, login, cache: Mutex::default() }
     }
 
-    /// The login itself: asked of its source once, unless it expires.
-    pub(super) async fn login(&self) -> Result<Option<Login>, RegistryError> {
-        let ask = || self.source.login(&self.host);
-        let login = match self.source.expire() {
-            true => ask().await,
-            false => self.login.get_or_try_init(ask).await.cloned(),
-        };
-        login.map_err(|source| RegistryError::Credentials { host: self.host.clone(), source })
+    pub(super) fn login(&self) -> &Arc<CachedLogin> {
+        &self.login
     }
 
     /// The login, as far as it was asked for.
     pub(super) fn used_login(&self) -> UsedLogin {
-        self.login.get().map(|login| self.source.used(login.as_ref())).unwrap_or_default()
+        self.login.used()
     }
 
     /// What to send along with a request; `None` when the registry has not asked for anything.
@@ -99,7 +85,7 @@ impl Auth {
 
     /// Whether other credentials may change an answer of this status: ECR says 403 to an expired token.
     pub(super) fn may_change(&self, status: StatusCode) -> bool {
-        status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN && self.source.expire()
+        status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN && self.login.expires_with_403()
     }
 
     /// What to send instead of `used`, which was refused; `None` when there is nothing better.
@@ -114,7 +100,7 @@ impl Auth {
             return Ok(None);
         };
         if let Some(Authorization::Basic(refused)) = used {
-            self.source.refuse(refused);
+            self.login.instead_of(&refused.clone().into()).await?;
         }
         self.cache().challenge = Some(challenge.clone());
         let obtained = self.obtain(&challenge, image, scope).await?;
@@ -127,7 +113,7 @@ impl Auth {
         image: &ImageRef,
         scope: &Scope,
     ) -> Result<Option<Authorization>, RegistryError> {
-        let login = self.login().await?;
+        let login = self.login.get().await?;
         let token = match (challenge, login) {
             (Challenge::Basic, Some(Login::Password(credentials))) => {
                 return Ok(Some(Authorization::Basic(credentials)));
@@ -144,12 +130,30 @@ impl Auth {
                     });
                 }
                 let question = TokenQuestion { realm: realm_url, service: service.as_deref(), image, scope };
-                self.fetch_token(question.request(&self.client, login), image).await?
+                self.token(&question, login).await?
             }
         };
         let authorization = Authorization::Bearer(token);
         self.cache().tokens.insert((image.repository.clone(), scope.clone()), authorization.clone());
         Ok(Some(authorization))
+    }
+
+    /// Asks the token service, once more with another login where it refuses one that has expired.
+    async fn token(
+        &self,
+        question: &TokenQuestion<'_>,
+        login: Option<Login>,
+    ) -> Result<Secret, RegistryError> {
+        let fetch = |login| self.fetch_token(question.request(&self.client, login), question.image);
+        match (fetch(login.clone()).await, login) {
+            (Err(denied @ RegistryError::Denied { .. }), Some(refused)) => {
+                match self.login.instead_of(&refused).await? {
+                    None => Err(denied),
+                    better => fetch(better).await,
+                }
+            }
+            (fetched, _) => fetched,
+        }
     }
 
     async fn fetch_token(&self, request: RequestBuilder, image: &ImageRef) -> Result<Secret, RegistryError> {

@@ -1,12 +1,17 @@
 //! Where the password for a registry comes from.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::credentials_error::CredentialsError;
 #[cfg(feature = "ecr")]
 use super::ecr_login::EcrLogin;
 use crate::docker::DockerConfig;
 use crate::model::{Credentials, Host, Login};
+
+/// How long a login of Docker's configuration is used: short beside the tokens of clouds, which last from ten minutes to twelve hours, and long
+/// enough that a helper is not run for each request.
+pub(super) const CONFIG_LIFETIME: Duration = Duration::from_secs(60);
 
 /// Who knows the credentials for a host.
 #[derive(Clone, Debug)]
@@ -83,8 +88,20 @@ impl CredentialsSource {
         }
     }
 
-    /// Whether the credentials expire, so that they must be asked for again.
-    pub(super) fn expire(&self) -> bool {
+    /// How long the login is used before it is asked for again; `None` for as long as this program runs.
+    ///
+    /// A helper of Docker may know how to get a token that expires, and does not say when. AWS's token is kept by who asks for it.
+    pub(super) fn lifetime(&self) -> Option<Duration> {
+        match self {
+            Self::Nobody | Self::Known(_) | Self::Withheld { config: None } => None,
+            Self::DockerConfig(_) | Self::Withheld { config: Some(_) } => Some(CONFIG_LIFETIME),
+            #[cfg(feature = "ecr")]
+            Self::Ecr(_) => Some(Duration::ZERO),
+        }
+    }
+
+    /// Whether a registry may answer 403 because the login has expired: ECR does.
+    pub(super) fn expires_with_403(&self) -> bool {
         match self {
             Self::Nobody | Self::Known(_) | Self::Withheld { .. } | Self::DockerConfig(_) => false,
             #[cfg(feature = "ecr")]
@@ -92,14 +109,15 @@ impl CredentialsSource {
         }
     }
 
-    /// Forgets credentials that expire and that the registry has refused.
-    pub(super) fn refuse(&self, refused: &Credentials) {
-        match self {
-            Self::Nobody | Self::Known(_) | Self::Withheld { .. } | Self::DockerConfig(_) => {
-                tracing::debug!(user = %refused.username, "the registry has refused credentials that do not expire");
-            }
+    /// Notes that the registry has refused a login.
+    pub(super) fn refuse(&self, refused: &Login) {
+        match (self, refused) {
             #[cfg(feature = "ecr")]
-            Self::Ecr(login) => login.refuse(refused),
+            (Self::Ecr(login), Login::Password(refused)) => login.refuse(refused),
+            (_, Login::Password(Credentials { username, .. })) => {
+                tracing::debug!(user = %username, "the registry has refused credentials");
+            }
+            (_, Login::IdentityToken(_)) => tracing::debug!("the registry has refused an identity token"),
         }
     }
 }

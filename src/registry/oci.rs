@@ -1,11 +1,13 @@
 //! Any registry that speaks the OCI distribution specification.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::{try_join, try_join_all};
 
+use super::cached_login::CachedLogin;
 use super::deletion::{UNTAGGED_TYPE, untagged};
 use super::manifest::{EMPTY, Manifest};
 use super::put_limiter::PutLimiter;
@@ -25,6 +27,20 @@ pub struct ImageDescription {
     pub created: Option<String>,
     /// Its configuration and its layers, with their sizes in bytes; of an index, those of the first image.
     pub blobs: BTreeMap<ManifestDigest, u64>,
+}
+
+/// Knows the login for a registry, as long as that takes.
+#[derive(Clone, Debug)]
+pub struct RegistryLogin(Arc<CachedLogin>);
+
+impl RegistryLogin {
+    /// What is to be logged in with now; `None` when nobody knows any.
+    ///
+    /// # Errors
+    /// [`RegistryError::Credentials`]
+    pub async fn get(&self) -> Result<Option<Login>, RegistryError> {
+        self.0.get().await
+    }
 }
 
 /// A registry behind a host. Cheap to make: it asks nothing until it is asked.
@@ -90,6 +106,11 @@ impl OciRegistry {
     /// [`RegistryError`] when the registry does not let us push, or does not know the repository.
     pub async fn probe_push(&self, repository: &RepositoryName) -> Result<(), RegistryError> {
         self.transport.probe_upload(&self.repository(repository)).await
+    }
+
+    /// Who knows the login, for those that outlive this value.
+    pub fn login_source(&self) -> RegistryLogin {
+        RegistryLogin(Arc::clone(self.transport.login()))
     }
 
     pub(super) fn transport(&self) -> &Transport {
@@ -262,6 +283,6 @@ impl Registry for OciRegistry {
     }
 
     async fn login(&self) -> Result<Option<Login>, RegistryError> {
-        self.transport.login().await
+        self.transport.login().get().await
     }
 }

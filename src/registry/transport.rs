@@ -17,11 +17,12 @@ use super::CredentialsSource;
 use super::answer::Answer;
 use super::auth::Auth;
 use super::authorization::{Authorization, Scope};
+use super::cached_login::CachedLogin;
 use super::error::RegistryError;
 use super::http::{Reply, execute, read_answer, unreachable};
 use super::known::KnownManifests;
 use super::put_limiter::{PutLimiter, Throttling};
-use crate::model::{Host, ImageRef, Login, random_bits};
+use crate::model::{Host, ImageRef, random_bits};
 use crate::tls::http_client;
 
 /// After so long without one, a registry's trouble is a new one, and its first retry is warned of again.
@@ -118,7 +119,8 @@ impl Transport {
         let base = Url::parse(&format!("{scheme}://{address}")).map_err(|error| unusable(error.into()))?;
         let client = client_for(host, retry_policy).read_timeout(retry_policy.idle).build();
         let client = client.map_err(|error| unusable(error.into()))?;
-        let auth = Auth::new(host.clone(), base.clone(), client.clone(), source, retry_policy.idle);
+        let login = Arc::new(CachedLogin::new(host.clone(), source));
+        let auth = Auth::new(base.clone(), client.clone(), login, retry_policy.idle);
         let put_limiter = PutLimiter::of(host, retry_policy.throttled);
         let (host, uploader) = (host.clone(), OnceCell::new());
         Ok(Self {
@@ -182,8 +184,8 @@ impl Transport {
         url
     }
 
-    pub(super) async fn login(&self) -> Result<Option<Login>, RegistryError> {
-        self.auth.login().await
+    pub(super) fn login(&self) -> &Arc<CachedLogin> {
+        self.auth.login()
     }
 
     /// Asks again while the trouble may pass, at most [`RetryPolicy::tries`] times.

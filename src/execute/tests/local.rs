@@ -17,7 +17,7 @@ fn local(world: &mut World, run: &LocalRun, pulled: &[&str]) {
                 let image =
                     format!("r.example/{repository}@{}", ManifestDigest::of(b"cached")).parse().unwrap();
                 let name = ImageRef::local(&task.repository);
-                let source = PullSource::Registry { image, login: None };
+                let source = PullSource::Registry { image };
                 job.needs = Vec::new();
                 Work::Pull(Box::new(Pull {
                     engine: task.backend.engine().unwrap().clone(),

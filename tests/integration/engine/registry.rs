@@ -2,12 +2,12 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chinampa::internals::engine::{BuildRequest, Engine as _, EngineError, Logins, Step};
-use chinampa::internals::model::{Credentials, Host, ImageRef, ManifestDigest, Secret};
+use chinampa::internals::model::{Credentials, Host, ImageRef, Login, ManifestDigest, Secret};
 
 use crate::engine::support::{self, BASE, Repository, TestEngine, request, unique};
 use crate::support::bed;
@@ -145,7 +145,7 @@ async fn a_private_parent_is_pulled_with_the_requests_credentials_only(on: BedEn
     let other = support::connect(on.of_another_machine()).await;
 
     let denied = other.build(&child, &|_| ()).await.unwrap_err();
-    child.logins = Logins::none().with_cache(&host(), credentials());
+    child.logins = Logins::none().with_cache(&host(), Arc::new(Login::from(credentials())));
     let built = other.build(&child, &|_| ()).await.unwrap();
 
     assert!(
@@ -166,7 +166,7 @@ async fn another_machine_takes_the_layers_from_the_registry(on: BedEngine) {
     let files = |late: &str| vec![repository.file("a", base.to_string()), repository.file("late", late)];
     let mut request_1 = request(&dockerfile, files("one"));
     request_1.inline_cache = true;
-    request_1.logins = Logins::none().with_cache(&host(), credentials());
+    request_1.logins = Logins::none().with_cache(&host(), Arc::new(Login::from(credentials())));
     let (image, _) = build_and_push(&engine, &request_1).await;
     let other = support::connect(on.of_another_machine()).await;
     let absent = new_image();

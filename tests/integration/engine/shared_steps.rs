@@ -48,7 +48,7 @@ async fn child_of_private_parent(on: BedEngine) -> BuildRequest {
     engine.tag(&image.id(), &name).await.unwrap();
     let digest = engine.push(&name, Some(&login(bed::setting("REGISTRY_1_PASSWORD")))).await.unwrap();
     let dockerfile = format!("FROM {}@{digest}\nRUN cat /parent > /child\n", name.name());
-    let logins = Logins::none().with_cache(&host(), login(bed::setting("REGISTRY_1_PASSWORD")));
+    let logins = Logins::none().with_cache(&host(), Arc::new(login(bed::setting("REGISTRY_1_PASSWORD"))));
     BuildRequest { pull: true, logins, ..request(&dockerfile, vec![]) }
 }
 

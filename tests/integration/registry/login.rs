@@ -113,6 +113,65 @@ async fn a_broken_docker_configuration_is_an_error_and_not_anonymous() {
     assert!(matches!(error, RegistryError::Credentials { .. }), "{error}");
 }
 
+/// Docker's configuration with a password for `host`.
+fn config(folder: &tempfile::TempDir, host: &str, password: &str) -> std::path::PathBuf {
+    let path = folder.path().join("config.json");
+    let auths = serde_json::json!({ host: { "username": "u", "password": password } });
+    std::fs::write(&path, serde_json::json!({ "auths": auths }).to_string()).unwrap();
+    path
+}
+
+fn basic(password: &str) -> Option<String> {
+    let words = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("u:{password}"));
+    Some(format!("Basic {words}"))
+}
+
+fn sent(proxy: &Proxy) -> Vec<Option<String>> {
+    proxy.record().into_iter().map(|passed| passed.authorization).collect()
+}
+
+#[tokio::test]
+async fn a_login_that_has_expired_is_asked_for_again() {
+    let challenge = "Basic realm=\"x\"";
+    let rules = answers([unauthorized(challenge), present(), unauthorized(challenge), present(), present()]);
+    let proxy = Proxy::start(&upstream(), rules).await;
+    let folder = tempfile::tempdir().unwrap();
+    let source = CredentialsSource::DockerConfig(config(&folder, proxy.host(), "old"));
+    let registry = registry_with(proxy.host(), source, HURRIED);
+    assert!(registry.find(&"api".parse().unwrap(), &tag("a")).await.unwrap().is_some());
+    config(&folder, proxy.host(), "new");
+
+    for _ in 0..2 {
+        assert!(registry.find(&"api".parse().unwrap(), &tag("a")).await.unwrap().is_some());
+    }
+
+    assert_eq!(sent(&proxy), [None, basic("old"), basic("old"), basic("new"), basic("new")]);
+}
+
+#[tokio::test]
+async fn a_token_service_that_refuses_a_login_gets_a_new_one() {
+    let token = |token: &str| Fault::Status {
+        code: 200,
+        headers: Vec::new(),
+        body: format!(r#"{{"token": "{token}"}}"#),
+    };
+    let service = [token("1"), Fault::status(401), token("2")];
+    let service = service.map(|fault| Rule { method: "GET", path: "/token", times: 1, fault });
+    let service = Proxy::start("127.0.0.1:1", service).await;
+    let challenge = bearer(&service);
+    let rules = answers([unauthorized(&challenge), present(), unauthorized(&challenge), present()]);
+    let proxy = Proxy::start(&upstream(), rules).await;
+    let folder = tempfile::tempdir().unwrap();
+    let source = CredentialsSource::DockerConfig(config(&folder, proxy.host(), "old"));
+    let registry = registry_with(proxy.host(), source, HURRIED);
+    assert!(registry.find(&"api".parse().unwrap(), &tag("a")).await.unwrap().is_some());
+    config(&folder, proxy.host(), "new");
+
+    assert!(registry.find(&"api".parse().unwrap(), &tag("b")).await.unwrap().is_some());
+
+    assert_eq!(sent(&service), [basic("old"), basic("old"), basic("new")]);
+}
+
 #[tokio::test]
 async fn nothing_secret_is_sent_before_the_registry_asks() {
     let proxy = Proxy::start(&upstream(), []).await;
