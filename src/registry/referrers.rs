@@ -126,7 +126,7 @@ impl Transport {
         let response = self.send(image, Scope::Pull, self.client().get(url.clone())).await?;
         match response.status() {
             StatusCode::OK => {
-                let next = next_page(url, response.headers());
+                let next = next_page(image, url, response.headers())?;
                 let body = read_body(image, response, MAX_LIST_BYTES).await?;
                 Ok(Some((read(image, &body)?, next)))
             }
