@@ -62,6 +62,18 @@ impl Transport {
         self.retrying(|| self.manifest_once(image)).await
     }
 
+    /// The manifest of an image that was just pushed: some registries do not have it at once for everybody.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotStored`] when it is still not there.
+    pub(super) async fn pushed_manifest(&self, image: &ImageRef) -> Result<Manifest, RegistryError> {
+        self.retrying(async || {
+            let manifest = self.manifest_once(image).await?;
+            manifest.ok_or_else(|| RegistryError::NotStored { image: Box::new(image.clone()) })
+        })
+        .await
+    }
+
     /// The manifest with this digest, which is asked for where it isn't known.
     ///
     /// # Errors

@@ -111,8 +111,8 @@ pub trait Registry: Send + Sync {
         tags: &[Tag],
     ) -> Result<(), RegistryError>;
 
-    /// Sees that `digest` is there and is the image that an engine calls `id`, which is the digest of the image's
-    /// configuration, or in engines with the containerd store that of the manifest itself.
+    /// Sees that `digest`, which was just pushed, is there and is the image that an engine calls `id`, which is the digest of the
+    /// image's configuration, or in engines with the containerd store that of the manifest itself.
     async fn verify(
         &self,
         repository: &RepositoryName,

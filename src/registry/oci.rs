@@ -196,8 +196,7 @@ impl Registry for OciRegistry {
         id: &ManifestDigest,
     ) -> Result<(), RegistryError> {
         let image = self.repository(repository).pinned(*digest);
-        let manifest =
-            self.transport.manifest(&image).await?.ok_or_else(|| RegistryError::missing(&image))?;
+        let manifest = self.transport.pushed_manifest(&image).await?;
         if digest == id || manifest.config_digest() == Some(*id) {
             return Ok(());
         }

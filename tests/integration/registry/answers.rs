@@ -141,3 +141,27 @@ async fn a_list_of_tags_goes_on_where_the_registry_says_that_it_does() {
 
     assert_eq!(listed, [tag("first"), tag("on-the-next-page")]);
 }
+
+#[tokio::test]
+async fn an_image_that_was_just_pushed_is_waited_for() {
+    let repository = new_repository();
+    let digest = put(&repository, "1", &[tag("a")]).await;
+    let absent = || {
+        let headers = vec![("docker-distribution-api-version", "registry/2.0".to_owned())];
+        Fault::Status { code: 404, headers, body: String::new() }
+    };
+    for (times, is_there) in [(2, true), (usize::MAX, false)] {
+        let rule = Rule { method: "GET", path: "/manifests/sha256:", times, fault: absent() };
+        let proxy = Proxy::start(&upstream(), [rule]).await;
+
+        let verified = registry(proxy.host()).verify(&repository, &digest, &digest).await;
+
+        match is_there {
+            true => verified.unwrap(),
+            false => {
+                let error = verified.unwrap_err();
+                assert!(matches!(error, RegistryError::NotStored { .. }), "{error}");
+            }
+        }
+    }
+}
