@@ -159,7 +159,8 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         let schedule = Schedule { parallelism, fail_fast, shard: shard.as_ref(), attestor };
         let execution = context.execute(cache, &jobs, schedule, &mut durations, &recorder, &orderly);
         let mut report = execution.await;
-        if let Some(attestor) = attestor {
+        // Jobs of one run would all do the same for each reused image.
+        if let Some(attestor) = attestor.filter(|_| shard.is_none()) {
             let attesting =
                 execute::attest_reused(attestor, cache, &workspace, context.zone, parallelism, &mut report);
             match orderly.unless_requested(attesting).await {

@@ -209,6 +209,26 @@ fn a_run_of_an_unprotected_branch_attaches_nothing_to_an_image_of_protected_ones
 }
 
 #[test]
+fn a_job_that_shares_a_build_attests_what_it_builds_itself() {
+    let mut shop = shop("");
+    shop.world.set("CHINAMPA_RUN", &shop.prefix.replace('/', "")).set("CHINAMPA_JOB", "build 1");
+
+    assert_eq!(build(&shop, &[]).exit, 0);
+
+    let reused = build(&shop, &["--shard", "--sbom"]);
+
+    assert_eq!(reused.exit, 0, "{reused}");
+    assert_eq!(with_outcome(&reused.json(), "reused"), ["api".to_owned()].into());
+    assert_eq!(called(&shop), [""; 0], "{reused}");
+    shop.world.write("api/f", format!("{}2", shop.prefix)).commit();
+
+    let built = build(&shop, &["--shard", "--sbom"]);
+
+    assert_eq!(built.exit, 0, "{built}");
+    assert_eq!(called(&shop).len(), 1, "{built}");
+}
+
+#[test]
 fn a_program_that_fails_fails_the_project_and_the_image_is_not_tagged() {
     let mut shop = shop("");
     let reject = shop.world.file(".git/reject").display().to_string();
