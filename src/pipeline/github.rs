@@ -136,8 +136,11 @@ fn document(setup: &Setup, trusted: &Trusted, triggers: &Triggers, layout: &Layo
     let empty = || Yaml::Table(Vec::new());
     let events =
         [("push", push), ("pull_request", empty()), ("merge_group", empty()), ("workflow_dispatch", empty())];
+    // A group of pushes would be held by a deployment that waits for a person.
+    let group =
+        "${{ github.workflow }}-${{ github.event_name == 'pull_request' && github.ref || github.run_id }}";
     let concurrency = table([
-        ("group", "${{ github.workflow }}-${{ github.ref }}".into()),
+        ("group", group.into()),
         ("cancel-in-progress", "${{ github.event_name == 'pull_request' }}".into()),
     ]);
     let mut environment = login_variables(setup, &trusted.settings);

@@ -27,7 +27,7 @@ fn github_gets_a_workflow_of_all_projects() {
       workflow_dispatch: {}
     permissions: {contents: read, id-token: write}
     concurrency:
-      group: "${{ github.workflow }}-${{ github.ref }}"
+      group: "${{ github.workflow }}-${{ github.event_name == 'pull_request' && github.ref || github.run_id }}"
       cancel-in-progress: "${{ github.event_name == 'pull_request' }}"
     jobs:
       plan:

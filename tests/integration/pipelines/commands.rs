@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 
 use super::read;
 
+use crate::support::ci::{Event, group_of_github};
 use crate::support::world::World;
 
 const MANIFEST: &str = "[workspace]\nname = \"shop\"\n[deploy]\nkind = \"oci\"\nhost = \"deploy.example\"\n\
@@ -121,6 +122,21 @@ fn the_check_fails_unless_the_committed_workflow_is_the_generated_one() {
     stderr:   hint: the other CIs get a pipeline for each commit, which `ci generate` prints
     [exit: 2]
     ");
+}
+
+/// A run that waits for an approval holds its group, for up to 30 days.
+#[test]
+fn a_push_of_github_does_not_wait_for_the_approval_of_another_one() {
+    let workflow = shop().run(["ci", "generate", "github"]).stdout;
+    let commit = || "1".repeat(40);
+    let push = Event::Push { commit: commit() };
+    let pull_request = Event::ForkPullRequest { head: commit(), merge: commit() };
+
+    let [pushes, pull_requests] =
+        [push, pull_request].map(|event| ["1", "2"].map(|run| group_of_github(&workflow, &event, run)));
+
+    assert_ne!(pushes[0], pushes[1]);
+    assert_eq!(pull_requests, ["images-refs/pull/7/merge"; 2]);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 
+use super::expression::{self, Scope, Status};
 use super::keys::{self, Keys};
 use super::schedule::Run;
 use super::{Condition, Event, Finished, History, Job, Step, Steps, Work, yaml};
@@ -16,6 +17,15 @@ pub(super) fn run(run: &mut Run<'_>) -> Finished {
     assert!(text.len() <= MAX_BYTES, "{}", text.len());
     let jobs = read(&yaml::read(&text), run.event);
     run.jobs(jobs)
+}
+
+/// The group of the runs of a workflow: one of them runs, from its first job until the last approval is given, and another one waits.
+pub(crate) fn group(workflow: &str, event: &Event, run: &str) -> String {
+    let workflow = yaml::read(workflow);
+    let mut github = event.github();
+    github["run_id"] = run.into();
+    let scope = Scope { values: &json!({ "github": github }), status: Status::default() };
+    expression::expand(&keys::text("`group`", &workflow["concurrency"]["group"]), scope)
 }
 
 /// The jobs of a workflow, none if the event doesn't start it.

@@ -24,6 +24,7 @@ use std::fmt;
 
 pub(crate) use self::attempt::Trouble;
 pub(crate) use self::engines::POOL;
+pub(crate) use self::github::group as group_of_github;
 pub(crate) use self::site::Site;
 
 use super::engines::BedEngine;
