@@ -45,14 +45,27 @@ pub(super) fn prelude(setup: &Setup, system: System) -> Vec<String> {
     if let Some(role) = &setup.role
         && let Some(token) = token(system)
     {
-        lines.push(format!("(umask 077 && {token} > \"$tools/token\")"));
-        lines.push(format!(
-            "export AWS_ROLE_ARN={} AWS_WEB_IDENTITY_TOKEN_FILE=\"$tools/token\"",
-            quoted(role.as_str())
-        ));
+        let fetch = [
+            format!("(umask 077 && {token} > \"$tools/token\")"),
+            format!(
+                "export AWS_ROLE_ARN={} AWS_WEB_IDENTITY_TOKEN_FILE=\"$tools/token\"",
+                quoted(role.as_str())
+            ),
+        ];
+        // Pull requests from forks run the same first job, and CircleCI gives them no token.
+        if system == System::CircleCi {
+            lines.push(format!("if [ -n \"${{{CIRCLECI_TOKEN}:-}}\" ]; then"));
+            lines.extend(fetch.map(|line| format!("  {line}")));
+            lines.push("fi".to_owned());
+        } else {
+            lines.extend(fetch);
+        }
     }
     lines
 }
+
+/// The variable with the token of a job of CircleCI.
+const CIRCLECI_TOKEN: &str = "CIRCLE_OIDC_TOKEN_V2";
 
 /// The command that prints the token by which AWS knows the job.
 fn token(system: System) -> Option<&'static str> {
@@ -84,4 +97,35 @@ pub(super) fn build(project: &str) -> String {
 
 pub(super) fn deploy(environment: &str) -> String {
     format!("chinampa deploy --environment {environment}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// What the first job of CircleCI knows of AWS, with this token.
+    fn credentials(token: Option<&str>) -> String {
+        let role = Some("arn:aws:iam::123456789012:role/ci".parse().unwrap());
+        let mut lines = prelude(&Setup { role, ..Setup::default() }, System::CircleCi);
+        lines.push(
+            "echo \"${AWS_ROLE_ARN:-no role}\" && cat \"${AWS_WEB_IDENTITY_TOKEN_FILE:-/dev/null}\""
+                .to_owned(),
+        );
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &lines.join("\n")])
+            .env_remove(CIRCLECI_TOKEN)
+            .envs(token.map(|it| (CIRCLECI_TOKEN, it)));
+        let output = shell.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[test]
+    fn a_job_of_circleci_without_an_identity_token_goes_on_without_a_role() {
+        assert_eq!(credentials(None), "no role\n");
+        assert_eq!(credentials(Some("token")), "arn:aws:iam::123456789012:role/ci\ntoken");
+    }
 }

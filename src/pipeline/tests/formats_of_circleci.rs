@@ -26,8 +26,10 @@ fn circleci_gets_a_workflow_of_parametrised_jobs() {
                 echo '0000000000000000000000000000000000000000000000000000000000000000  '"$tools/download" | sha256sum --check --quiet -
                 tar --extract --gzip --file "$tools/download" --directory "$tools" chinampa
                 export PATH="$tools:$PATH"
-                (umask 077 && printf %s "$CIRCLE_OIDC_TOKEN_V2" > "$tools/token")
-                export AWS_ROLE_ARN='arn:aws:iam::123456789012:role/ci' AWS_WEB_IDENTITY_TOKEN_FILE="$tools/token"
+                if [ -n "${CIRCLE_OIDC_TOKEN_V2:-}" ]; then
+                  (umask 077 && printf %s "$CIRCLE_OIDC_TOKEN_V2" > "$tools/token")
+                  export AWS_ROLE_ARN='arn:aws:iam::123456789012:role/ci' AWS_WEB_IDENTITY_TOKEN_FILE="$tools/token"
+                fi
                 chinampa build << parameters.project >>
       build-2:
         parameters:
@@ -46,8 +48,10 @@ fn circleci_gets_a_workflow_of_parametrised_jobs() {
                 echo '0000000000000000000000000000000000000000000000000000000000000000  '"$tools/download" | sha256sum --check --quiet -
                 tar --extract --gzip --file "$tools/download" --directory "$tools" chinampa
                 export PATH="$tools:$PATH"
-                (umask 077 && printf %s "$CIRCLE_OIDC_TOKEN_V2" > "$tools/token")
-                export AWS_ROLE_ARN='arn:aws:iam::123456789012:role/ci' AWS_WEB_IDENTITY_TOKEN_FILE="$tools/token"
+                if [ -n "${CIRCLE_OIDC_TOKEN_V2:-}" ]; then
+                  (umask 077 && printf %s "$CIRCLE_OIDC_TOKEN_V2" > "$tools/token")
+                  export AWS_ROLE_ARN='arn:aws:iam::123456789012:role/ci' AWS_WEB_IDENTITY_TOKEN_FILE="$tools/token"
+                fi
                 chinampa build << parameters.project >>
       gate:
         machine: {image: "acme/ci:1"}
@@ -62,8 +66,10 @@ fn circleci_gets_a_workflow_of_parametrised_jobs() {
                 echo '0000000000000000000000000000000000000000000000000000000000000000  '"$tools/download" | sha256sum --check --quiet -
                 tar --extract --gzip --file "$tools/download" --directory "$tools" chinampa
                 export PATH="$tools:$PATH"
-                (umask 077 && printf %s "$CIRCLE_OIDC_TOKEN_V2" > "$tools/token")
-                export AWS_ROLE_ARN='arn:aws:iam::123456789012:role/ci' AWS_WEB_IDENTITY_TOKEN_FILE="$tools/token"
+                if [ -n "${CIRCLE_OIDC_TOKEN_V2:-}" ]; then
+                  (umask 077 && printf %s "$CIRCLE_OIDC_TOKEN_V2" > "$tools/token")
+                  export AWS_ROLE_ARN='arn:aws:iam::123456789012:role/ci' AWS_WEB_IDENTITY_TOKEN_FILE="$tools/token"
+                fi
                 chinampa build
       deploy:
         parameters:
@@ -80,8 +86,10 @@ fn circleci_gets_a_workflow_of_parametrised_jobs() {
                 echo '0000000000000000000000000000000000000000000000000000000000000000  '"$tools/download" | sha256sum --check --quiet -
                 tar --extract --gzip --file "$tools/download" --directory "$tools" chinampa
                 export PATH="$tools:$PATH"
-                (umask 077 && printf %s "$CIRCLE_OIDC_TOKEN_V2" > "$tools/token")
-                export AWS_ROLE_ARN='arn:aws:iam::123456789012:role/ci' AWS_WEB_IDENTITY_TOKEN_FILE="$tools/token"
+                if [ -n "${CIRCLE_OIDC_TOKEN_V2:-}" ]; then
+                  (umask 077 && printf %s "$CIRCLE_OIDC_TOKEN_V2" > "$tools/token")
+                  export AWS_ROLE_ARN='arn:aws:iam::123456789012:role/ci' AWS_WEB_IDENTITY_TOKEN_FILE="$tools/token"
+                fi
                 chinampa deploy --environment << parameters.environment >>
     workflows:
       images:
