@@ -183,6 +183,10 @@ pub enum Error {
     Continue(#[from] ContinueError),
     #[error("`CIRCLE_CONTINUATION_KEY` is not set")]
     NoContinuationKey,
+    #[error(
+        "there is no pipeline with `strategy = \"diff\"`: each of its jobs would build what the changes affect, whether another one has built it or not"
+    )]
+    DiffInPipeline,
     #[error("only the pipeline of GitHub Actions is a file that can be checked")]
     NothingToCheck,
     #[error("`--imagedetail` is about one project, and {projects} are built")]
@@ -258,6 +262,7 @@ impl Error {
             | Self::Tool { .. }
             | Self::AttestationKinds(_)
             | Self::NoContinuationKey
+            | Self::DiffInPipeline
             | Self::NothingToCheck
             | Self::ImageDetail { .. }
             | Self::LockOfCommit { .. }
@@ -319,6 +324,9 @@ impl Error {
             }
             Self::ImageDetail { .. } => Some("name the project whose service is deployed".to_owned()),
             Self::StarterExists { .. } => Some("`--force` replaces it".to_owned()),
+            Self::DiffInPipeline => {
+                Some("use `strategy = \"digest\"`, or one job that runs `chinampa build`".to_owned())
+            }
             Self::NothingToCheck => {
                 Some("the other CIs get a pipeline for each commit, which `ci generate` prints".to_owned())
             }

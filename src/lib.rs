@@ -172,8 +172,8 @@ pub mod internals {
 
     pub mod pipeline {
         pub use crate::pipeline::{
-            Deployment, Generated, History, Pipeline, PipelineError, Reference, Rendered, Request, Setup,
-            Trusted, Work,
+            Deployment, Generated, Pipeline, PipelineError, Reference, Rendered, Request, Setup, Trusted,
+            Work,
         };
 
         pub mod github {

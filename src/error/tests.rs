@@ -657,6 +657,7 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
             at: "projects.toml:9".to_owned(), project: project(), platform: Box::new("linux/arm64".parse().unwrap()),
             need: project(), need_at: "projects.toml:1".to_owned()
         }) => Input,
+        Error::DiffInPipeline => Input,
         Error::NothingToCheck => Input,
         Error::ImageDetail { projects: 2 } => Input,
         Error::StarterExists { path: "a" } => Input,

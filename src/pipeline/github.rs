@@ -7,14 +7,14 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::github_job::{
-    IS_TRUSTED, from_secrets, has_own_token, login_variables, permissions, runs_on, setup_steps, steps,
+    History, IS_TRUSTED, from_secrets, has_own_token, login_variables, permissions, runs_on, setup_steps,
+    steps,
 };
 use super::github_levels::{self, Level};
 use super::identifiers::{Rule, identifiers};
 use super::yaml::{Yaml, table, table_of};
 use super::{
-    Deployment, GATE, History, Job, Pipeline, PipelineError, Rendered, Setup, System, Trusted, Work, script,
-    unused,
+    Deployment, GATE, Job, Pipeline, PipelineError, Rendered, Setup, System, Trusted, Work, script, unused,
 };
 use crate::config::{CiJob, EnvironmentName};
 use crate::model::ProjectName;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::yaml::{Yaml, table, table_of};
-use super::{History, Setup, script};
+use super::{Setup, script};
 use crate::config::CiJob;
 
 /// The runner of jobs without `runner`.
@@ -15,6 +15,14 @@ const CHECKOUT: &str = "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af68
 /// That a run may have the repository's secrets, as GitHub sees it.
 pub(super) const IS_TRUSTED: &str = "github.event_name != 'pull_request' || github.event.pull_request.head.repo.full_name == github.repository";
 
+/// How much of the history a job needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum History {
+    /// The commit alone: images are found by the digests of their inputs.
+    Commit,
+    All,
+}
+
 pub(super) fn steps(setup: &Setup, history: History, name: &str, command: &str) -> Yaml {
     let mut steps = setup_steps(setup, history);
     steps.push(table([("name", name.into()), ("run", command.into())]));
@@ -22,9 +30,11 @@ pub(super) fn steps(setup: &Setup, history: History, name: &str, command: &str) 
 }
 
 pub(super) fn setup_steps(setup: &Setup, history: History) -> Vec<Yaml> {
-    let needs_all = history == History::All || setup.history == History::All;
-    let with =
-        table_of([("persist-credentials", Some(false.into())), ("fetch-depth", needs_all.then(|| 0.into()))]);
+    let depth = match history {
+        History::Commit => None,
+        History::All => Some(0.into()),
+    };
+    let with = table_of([("persist-credentials", Some(false.into())), ("fetch-depth", depth)]);
     let mut steps = vec![table([("uses", CHECKOUT.into()), ("with", with)])];
     if let Some(release) = &setup.install {
         let mut lines = vec!["tools=$(mktemp -d)".to_owned()];

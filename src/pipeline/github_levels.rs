@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use super::github_job::{from_secrets, runs_on, steps};
+use super::github_job::{History, from_secrets, runs_on, steps};
 use super::yaml::{Yaml, table, table_of};
-use super::{History, Job, Setup, Trusted};
+use super::{Job, Setup, Trusted};
 use crate::model::ProjectName;
 
 /// How many jobs a matrix can have.

@@ -80,16 +80,6 @@ pub struct Setup {
     pub role: Option<RoleArn>,
     /// The variables that have the logins for registries.
     pub logins: RegistryLogins,
-    pub history: History,
-}
-
-/// How much of the history the jobs that build a project need.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum History {
-    /// The commit alone: images are found by the digests of their inputs.
-    #[default]
-    Commit,
-    All,
 }
 
 /// What a pipeline does.
@@ -148,7 +138,6 @@ pub struct Request<'r> {
     /// The variables from which secrets of projects come.
     pub secrets: &'r BTreeMap<ProjectName, BTreeSet<String>>,
     pub deployments: &'r [Deployment],
-    pub history: History,
     pub reference: Reference,
 }
 
@@ -172,14 +161,14 @@ impl Pipeline {
             deployments: request.deployments.to_vec(),
             settings: all.clone(),
         };
-        let (setup, reference) = (Setup::new(request.ci, request.history), request.reference);
+        let (setup, reference) = (Setup::new(request.ci), request.reference);
         Self { setup, reference, work: Work::Trusted(trusted) }
     }
 
     /// The pipeline of a run that may not. What the commit says of machines and variables is left out of it, and so are the role
     /// and the logins.
-    pub fn untrusted(ci: &CiConfig, history: History, reference: Reference) -> Self {
-        let setup = Setup::new(ci, history).untrusted();
+    pub fn untrusted(ci: &CiConfig, reference: Reference) -> Self {
+        let setup = Setup::new(ci).untrusted();
         Self { setup, reference, work: Work::Untrusted }
     }
 
@@ -198,8 +187,8 @@ impl Pipeline {
 }
 
 impl Setup {
-    pub fn new(ci: &CiConfig, history: History) -> Self {
-        Self { install: ci.install.clone(), role: ci.role.clone(), logins: ci.logins.clone(), history }
+    pub fn new(ci: &CiConfig) -> Self {
+        Self { install: ci.install.clone(), role: ci.role.clone(), logins: ci.logins.clone() }
     }
 
     /// The same without anything that gives access.

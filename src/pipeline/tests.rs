@@ -65,7 +65,6 @@ fn everything(builds: &[&str]) -> Pipeline {
         settings: &settings,
         secrets: &BTreeMap::from([(name("site"), BTreeSet::from(["NPM_TOKEN".to_owned()]))]),
         deployments: &[deployment("dev", false), deployment("prod", true)],
-        history: History::Commit,
         reference: Reference::Branch,
     })
 }
@@ -108,7 +107,6 @@ fn star(leaves: usize) -> Pipeline {
         settings: &BTreeMap::new(),
         secrets: &BTreeMap::new(),
         deployments: &[],
-        history: History::Commit,
         reference: Reference::Branch,
     })
 }

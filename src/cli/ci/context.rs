@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::model::ProjectName;
 use crate::pipeline::github::{Triggers, Workflow};
 use crate::pipeline::starter::{self, Starter};
-use crate::pipeline::{Deployment, History, Pipeline, Reference, Request, Setup, System};
+use crate::pipeline::{Deployment, Pipeline, Reference, Request, Setup, System};
 use crate::plan::{self, Force};
 use crate::workspace::Workspace;
 
@@ -32,9 +32,14 @@ pub(super) struct Builds {
 }
 
 impl CiInputs {
+    /// # Errors
+    /// [`Error::DiffInPipeline`] where jobs could not tell what others have built, and those of reading the projects.
     pub(super) fn read(command: &CommandContext) -> Result<Self, Error> {
         let repo = RepositoryContext::new(&command.options, &command.environment, Uncommitted::Included)?;
         let workspace = Workspace::read(&repo.snapshot(), &repo.source)?;
+        if workspace.settings.strategy == Strategy::Diff {
+            return Err(Error::DiffInPipeline);
+        }
         let settings =
             workspace.projects.iter().map(|(name, project)| (name.clone(), project.config.ci.clone()));
         let settings = settings.collect();
@@ -48,7 +53,7 @@ impl CiInputs {
 
     /// The pipeline of an untrusted run.
     pub(super) fn untrusted(&self) -> Pipeline {
-        Pipeline::untrusted(&self.workspace.ci, self.history(), self.reference())
+        Pipeline::untrusted(&self.workspace.ci, self.reference())
     }
 
     pub(super) fn trusted(&self, builds: &Builds, deployments: &[Deployment]) -> Pipeline {
@@ -61,7 +66,6 @@ impl CiInputs {
             settings: &self.settings,
             secrets: &self.secrets,
             deployments,
-            history: self.history(),
             reference: self.reference(),
         })
     }
@@ -94,7 +98,7 @@ impl CiInputs {
             workspace: settings.name.as_str(),
             default_branch: settings.default_branch.as_str(),
             cache_prefix: &cache.prefix,
-            setup: &Setup::new(ci, self.history()),
+            setup: &Setup::new(ci),
             job: &ci.job,
             approvals: &approvals,
             has_tag_rules: self.environments().any(|(_, environment)| environment.rule.tag.is_some()),
@@ -157,13 +161,6 @@ impl CiInputs {
 
     fn reference(&self) -> Reference {
         if self.repo.context.tag().is_some() { Reference::Tag } else { Reference::Branch }
-    }
-
-    fn history(&self) -> History {
-        match self.workspace.settings.strategy {
-            Strategy::Digest => History::Commit,
-            Strategy::Diff => History::All,
-        }
     }
 }
 

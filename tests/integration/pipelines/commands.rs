@@ -124,6 +124,22 @@ fn the_check_fails_unless_the_committed_workflow_is_the_generated_one() {
     ");
 }
 
+#[test]
+fn a_pipeline_whose_jobs_could_not_tell_what_others_have_built_is_refused() {
+    let world = shop();
+    world.write("projects.toml", MANIFEST.replace("[deploy]", "strategy = \"diff\"\n[deploy]")).commit();
+
+    let commands = [["generate", "gitlab"], ["plan", "github"], ["init", "circleci"]];
+    let [generate, plan, init] = commands.map(|[command, ci]| world.shown(["ci", command, ci]));
+
+    assert_snapshot!(generate, @r#"
+    stderr: error: there is no pipeline with `strategy = "diff"`: each of its jobs would build what the changes affect, whether another one has built it or not
+    stderr:   hint: use `strategy = "digest"`, or one job that runs `chinampa build`
+    [exit: 2]
+    "#);
+    assert_eq!([&plan, &init], [&generate; 2]);
+}
+
 /// A run that waits for an approval holds its group, for up to 30 days.
 #[test]
 fn a_push_of_github_does_not_wait_for_the_approval_of_another_one() {

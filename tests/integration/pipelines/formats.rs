@@ -7,7 +7,7 @@ use chinampa::internals::config::{CiConfig, CiJob};
 use chinampa::internals::graph::ProjectGraph;
 use chinampa::internals::model::ProjectName;
 use chinampa::internals::pipeline::github::{Triggers, Workflow};
-use chinampa::internals::pipeline::{Deployment, Generated, History, Pipeline, Reference, Request};
+use chinampa::internals::pipeline::{Deployment, Generated, Pipeline, Reference, Request};
 
 use crate::support::numbers::Numbers;
 
@@ -60,7 +60,6 @@ impl Monorepo {
             settings: &settings,
             secrets: &BTreeMap::new(),
             deployments,
-            history: History::Commit,
             reference,
         })
     }
