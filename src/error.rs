@@ -187,6 +187,8 @@ pub enum Error {
         "there is no pipeline with `strategy = \"diff\"`: each of its jobs would build what the changes affect, whether another one has built it or not"
     )]
     DiffInPipeline,
+    #[error("`--manifest {path}` is no file of the repository, where the jobs of a pipeline look for it")]
+    ManifestOutside { path: String },
     #[error("only the pipeline of GitHub Actions is a file that can be checked")]
     NothingToCheck,
     #[error("`--imagedetail` is about one project, and {projects} are built")]
@@ -263,6 +265,7 @@ impl Error {
             | Self::AttestationKinds(_)
             | Self::NoContinuationKey
             | Self::DiffInPipeline
+            | Self::ManifestOutside { .. }
             | Self::NothingToCheck
             | Self::ImageDetail { .. }
             | Self::LockOfCommit { .. }
@@ -327,6 +330,7 @@ impl Error {
             Self::DiffInPipeline => {
                 Some("use `strategy = \"digest\"`, or one job that runs `chinampa build`".to_owned())
             }
+            Self::ManifestOutside { .. } => Some("move it into the repository, and commit it".to_owned()),
             Self::NothingToCheck => {
                 Some("the other CIs get a pipeline for each commit, which `ci generate` prints".to_owned())
             }

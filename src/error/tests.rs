@@ -658,6 +658,7 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
             need: project(), need_at: "projects.toml:1".to_owned()
         }) => Input,
         Error::DiffInPipeline => Input,
+        Error::ManifestOutside { path: "a".to_owned() } => Input,
         Error::NothingToCheck => Input,
         Error::ImageDetail { projects: 2 } => Input,
         Error::StarterExists { path: "a" } => Input,

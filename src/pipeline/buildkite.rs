@@ -24,7 +24,7 @@ pub(super) fn render(pipeline: &Pipeline) -> Result<Rendered, PipelineError> {
     let setup = &pipeline.setup;
     match &pipeline.work {
         Work::Untrusted => {
-            let step = step(setup, &untrusted_job(), (GATE, "gate"), "chinampa build", None, Vec::new());
+            let step = step(setup, &untrusted_job(), (GATE, GATE), script::BUILD_ALL, None, Vec::new());
             Ok(Rendered { text: uploads(&[Yaml::Table(step)]), notes: Vec::new() })
         }
         Work::Trusted(trusted) => render_trusted(setup, trusted),
@@ -44,12 +44,12 @@ fn render_trusted(setup: &Setup, trusted: &Trusted) -> Result<Rendered, Pipeline
         let label = format!("build {}", job.project);
         let priority = u64::try_from(before_end).ok().filter(|_| is_split);
         let needs = job.needs.iter().map(key).collect();
-        let command = script::build(job.project.as_str());
+        let arguments = script::build(job.project.as_str());
         let key = key(&job.project);
-        steps.push(Yaml::Table(step(setup, &job.settings, (&key, &label), &command, priority, needs)));
+        steps.push(Yaml::Table(step(setup, &job.settings, (&key, &label), &arguments, priority, needs)));
     }
     let last = trusted.last().map(|job| key(&job.project)).collect();
-    steps.push(Yaml::Table(step(setup, &trusted.settings, (GATE, GATE), "chinampa build", None, last)));
+    steps.push(Yaml::Table(step(setup, &trusted.settings, (GATE, GATE), script::BUILD_ALL, None, last)));
     steps.extend(trusted.deployments.iter().flat_map(|it| deployment(setup, trusted, it)));
     let mut notes = unused(System::Buildkite, trusted, &["machine", "contexts"]);
     if is_split {
@@ -74,12 +74,12 @@ fn step(
     setup: &Setup,
     settings: &CiJob,
     (key, label): (&str, &str),
-    command: &str,
+    arguments: &str,
     priority: Option<u64>,
     needs: Vec<String>,
 ) -> Vec<(String, Yaml)> {
     let mut lines = script::prelude(setup, System::Buildkite);
-    lines.push(command.to_owned());
+    lines.push(setup.command(arguments));
     let environment = Some(&settings.environment).filter(|environment| !environment.is_empty());
     let environment = environment.map(|variables| {
         let variable = |(name, value): (&String, &String)| (name.clone(), Yaml::from(value));
@@ -117,8 +117,8 @@ fn deployment(setup: &Setup, trusted: &Trusted, deployment: &Deployment) -> Vec<
         need = approve;
     }
     let (key, label) = (format!("deploy-{name}"), format!("deploy {environment}"));
-    let command = script::deploy(environment.as_str());
-    let mut step = step(setup, &trusted.settings, (&key, &label), &command, None, vec![need]);
+    let arguments = script::deploy(environment.as_str());
+    let mut step = step(setup, &trusted.settings, (&key, &label), &arguments, None, vec![need]);
     step.push(("concurrency".to_owned(), 1.into()));
     let group = format!("{}/{environment}", trusted.workspace);
     step.push(("concurrency_group".to_owned(), group.into()));

@@ -25,7 +25,7 @@ pub(super) fn render(pipeline: &Pipeline) -> Rendered {
     let setup = &pipeline.setup;
     match &pipeline.work {
         Work::Untrusted => {
-            let job = job(setup, &untrusted_job(), "chinampa build", None);
+            let job = job(setup, &untrusted_job(), script::BUILD_ALL, None);
             let jobs = vec![(GATE.to_owned(), job)];
             let workflow = vec![invocation(GATE, Vec::new(), pipeline.reference)];
             Rendered { text: document(jobs, workflow), notes: Vec::new() }
@@ -44,8 +44,8 @@ fn render_trusted(setup: &Setup, trusted: &Trusted, reference: Reference) -> Ren
         let kind = kinds.get(&it.settings).cloned().unwrap_or_else(|| {
             let kind =
                 if kinds.is_empty() { "build".to_owned() } else { format!("build-{}", kinds.len() + 1) };
-            let command = script::build("<< parameters.project >>");
-            jobs.push((kind.clone(), job(setup, &it.settings, &command, Some("project"))));
+            let arguments = script::build("<< parameters.project >>");
+            jobs.push((kind.clone(), job(setup, &it.settings, &arguments, Some("project"))));
             kinds.insert(&it.settings, kind.clone());
             kind
         });
@@ -55,14 +55,14 @@ fn render_trusted(setup: &Setup, trusted: &Trusted, reference: Reference) -> Ren
         keys.extend(contexts(&it.settings.contexts));
         workflow.push(invocation(&kind, keys, reference));
     }
-    jobs.push((GATE.to_owned(), job(setup, &trusted.settings, "chinampa build", None)));
+    jobs.push((GATE.to_owned(), job(setup, &trusted.settings, script::BUILD_ALL, None)));
     let last: Vec<String> = trusted.last().map(|job| name(&job.project)).collect();
     let requires = (!last.is_empty()).then(|| ("requires", last.into()));
     let all = &trusted.settings.contexts;
     workflow.push(invocation(GATE, requires.into_iter().chain(contexts(all)).collect(), reference));
     if !trusted.deployments.is_empty() {
-        let command = script::deploy("<< parameters.environment >>");
-        jobs.push(("deploy".to_owned(), job(setup, &trusted.settings, &command, Some("environment"))));
+        let arguments = script::deploy("<< parameters.environment >>");
+        jobs.push(("deploy".to_owned(), job(setup, &trusted.settings, &arguments, Some("environment"))));
     }
     workflow.extend(trusted.deployments.iter().flat_map(|it| deployment(it, all, reference)));
     Rendered { text: document(jobs, workflow), notes: unused(System::CircleCi, trusted, &["runner"]) }
@@ -109,14 +109,14 @@ fn deployment(deployment: &Deployment, all: &[String], reference: Reference) -> 
     jobs
 }
 
-fn job(setup: &Setup, settings: &CiJob, command: &str, parameter: Option<&str>) -> Yaml {
+fn job(setup: &Setup, settings: &CiJob, arguments: &str, parameter: Option<&str>) -> Yaml {
     let parameters =
         parameter.map(|name| Yaml::Table(vec![(name.to_owned(), table([("type", "string".into())]))]));
     let variable =
         |(name, value): (&String, &String)| (name.clone(), Yaml::from(value.replace("<<", "\\<<")));
     let environment = Some(&settings.environment).filter(|environment| !environment.is_empty());
     let mut lines = script::prelude(setup, System::CircleCi);
-    lines.push(command.to_owned());
+    lines.push(setup.command(arguments));
     let image = settings.image.as_deref().unwrap_or(MACHINE);
     table_of([
         ("parameters", parameters),

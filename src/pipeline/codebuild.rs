@@ -24,7 +24,7 @@ pub(super) fn render(pipeline: &Pipeline) -> Rendered {
     let setup = &pipeline.setup;
     match &pipeline.work {
         Work::Untrusted => {
-            let graph = vec![build(GATE, &untrusted_job(), "build", Vec::new())];
+            let graph = vec![build(GATE, &untrusted_job(), script::BUILD_ALL, Vec::new())];
             Rendered { text: document(setup, graph), notes: Vec::new() }
         }
         Work::Trusted(trusted) => render_trusted(setup, trusted),
@@ -43,11 +43,11 @@ fn render_trusted(setup: &Setup, trusted: &Trusted) -> Rendered {
         {
             needs.push(identifier(before));
         }
-        let arguments = format!("build {}", job.project);
+        let arguments = script::build(job.project.as_str());
         graph.push(build(&identifier(&job.project), &job.settings, &arguments, needs));
     }
     let last = trusted.last().map(|job| identifier(&job.project)).collect();
-    graph.push(build(GATE, &trusted.settings, "build", last));
+    graph.push(build(GATE, &trusted.settings, script::BUILD_ALL, last));
     let mut notes = unused(System::CodeBuild, trusted, &["runner", "contexts"]);
     if jobs.len() > WINDOW {
         notes.push(format!(
@@ -58,11 +58,11 @@ fn render_trusted(setup: &Setup, trusted: &Trusted) -> Rendered {
         if *approval {
             notes.push(format!(
                 "nothing deploys to `{environment}`: CodeBuild has no approvals, so a stage of CodePipeline runs `{}`",
-                script::deploy(environment.as_str())
+                setup.command(&script::deploy(environment.as_str()))
             ));
         } else {
             let name = environment.as_str().replace(['.', '-'], "_");
-            let arguments = format!("deploy --environment {environment}");
+            let arguments = script::deploy(environment.as_str());
             let settings = &trusted.settings;
             graph.push(build(&format!("deploy_{name}"), settings, &arguments, vec![GATE.to_owned()]));
         }
@@ -90,7 +90,7 @@ fn build(identifier: &str, settings: &CiJob, arguments: &str, needs: Vec<String>
 
 fn document(setup: &Setup, graph: Vec<Yaml>) -> String {
     let mut commands = script::prelude(setup, System::CodeBuild);
-    commands.push(format!("chinampa ${ARGUMENTS}"));
+    commands.push(setup.command(&format!("${ARGUMENTS}")));
     let document = table([
         ("version", Yaml::Decimal("0.2")),
         ("batch", table([("fast-fail", false.into()), ("build-graph", Yaml::List(graph))])),

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::github_job::{
-    History, IS_TRUSTED, from_secrets, has_own_token, login_variables, permissions, runs_on, setup_steps,
-    steps,
+    BUILT, History, IS_TRUSTED, from_secrets, has_own_token, login_variables, permissions, runs_on,
+    setup_steps, steps,
 };
 use super::github_levels::{self, Level};
 use super::identifiers::{Rule, identifiers};
@@ -153,7 +153,9 @@ fn document(setup: &Setup, trusted: &Trusted, triggers: &Triggers, layout: &Layo
         ("env", (!environment.is_empty()).then_some(Yaml::Table(environment))),
         ("jobs", Some(Yaml::Table(jobs))),
     ]);
-    let mut text = "# Written by `chinampa ci generate github`; the gate fails if it is not what `projects.toml` says.\n".to_owned();
+    let command = setup.command("ci generate github");
+    let mut text =
+        format!("# Written by `{command}`; the gate fails if it is not what `projects.toml` says.\n");
     if setup.install.is_none() {
         text += "# `chinampa` has to be on the runners, or in the `image` of `[ci]`, unless `[ci]` has `install`.\n";
     }
@@ -171,10 +173,7 @@ fn project_jobs(setup: &Setup, trusted: &Trusted, jobs: &mut Vec<(String, Yaml)>
         environment.extend(variables(settings, &trusted.settings));
         environment.extend(from_secrets(secrets, settings));
         let steps = if number == 0 {
-            Yaml::Anchor(
-                "build",
-                Box::new(steps(setup, History::Commit, "Build", "chinampa build \"$CHINAMPA_PROJECT\"")),
-            )
+            Yaml::Anchor("build", Box::new(steps(setup, History::Commit, "Build", &script::build(BUILT))))
         } else {
             Yaml::Alias("build")
         };
@@ -207,7 +206,7 @@ fn plan(setup: &Setup, trusted: &Trusted, outputs: Vec<String>) -> Yaml {
     steps.push(table([
         ("name", "Plan".into()),
         ("id", "plan".into()),
-        ("run", "chinampa ci plan github".into()),
+        ("run", setup.command("ci plan github").into()),
     ]));
     table_of([
         ("if", Some(IS_TRUSTED.into())),
@@ -223,11 +222,11 @@ fn plan(setup: &Setup, trusted: &Trusted, outputs: Vec<String>) -> Yaml {
 fn gate(setup: &Setup, trusted: &Trusted, last: Vec<String>) -> Yaml {
     let needs: Vec<String> = std::iter::once("plan".to_owned()).chain(last).collect();
     let mut steps = setup_steps(setup, History::All);
-    let check = "chinampa ci generate github --check";
+    let check = setup.command("ci generate github --check");
     steps.push(table([("name", "Compare this workflow with projects.toml".into()), ("run", check.into())]));
     steps.push(table([
         ("name", "Build what is missing, and record the build".into()),
-        ("run", "chinampa build".into()),
+        ("run", setup.command(script::BUILD_ALL).into()),
     ]));
     // A skipped check counts as passed.
     steps.push(table([("if", "cancelled()".into()), ("run", "exit 1".into())]));

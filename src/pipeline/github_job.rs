@@ -23,9 +23,12 @@ pub(super) enum History {
     All,
 }
 
-pub(super) fn steps(setup: &Setup, history: History, name: &str, command: &str) -> Yaml {
+/// The project of a job, for its shell.
+pub(super) const BUILT: &str = "\"$CHINAMPA_PROJECT\"";
+
+pub(super) fn steps(setup: &Setup, history: History, name: &str, arguments: &str) -> Yaml {
     let mut steps = setup_steps(setup, history);
-    steps.push(table([("name", name.into()), ("run", command.into())]));
+    steps.push(table([("name", name.into()), ("run", setup.command(arguments).into())]));
     Yaml::List(steps)
 }
 

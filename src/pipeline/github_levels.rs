@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use super::github_job::{History, from_secrets, runs_on, steps};
+use super::github_job::{BUILT, History, from_secrets, runs_on, steps};
 use super::yaml::{Yaml, table, table_of};
-use super::{Job, Setup, Trusted};
+use super::{Job, Setup, Trusted, script};
 use crate::model::ProjectName;
 
 /// How many jobs a matrix can have.
@@ -66,7 +66,7 @@ pub(super) fn jobs(
             let needs: Vec<String> =
                 std::iter::once("plan".to_owned()).chain(before.iter().cloned()).collect();
             let steps = if is_first {
-                let steps = steps(setup, History::Commit, "Build", "chinampa build \"$CHINAMPA_PROJECT\"");
+                let steps = steps(setup, History::Commit, "Build", &script::build(BUILT));
                 Yaml::Anchor("build", Box::new(steps))
             } else {
                 Yaml::Alias("build")

@@ -26,7 +26,10 @@ pub(super) fn render(pipeline: &Pipeline) -> Result<Rendered, PipelineError> {
     let setup = &pipeline.setup;
     let rendered = match &pipeline.work {
         Work::Untrusted => {
-            let job = table([("extends", ".job".into()), ("script", vec!["chinampa build"].into())]);
+            let job = table([
+                ("extends", ".job".into()),
+                ("script", vec![setup.command(script::BUILD_ALL)].into()),
+            ]);
             let entries =
                 vec![(".job".to_owned(), template(setup, &untrusted_job())), (GATE.to_owned(), job)];
             Rendered { text: document(&["test".to_owned()], entries), notes: Vec::new() }
@@ -67,7 +70,7 @@ fn render_trusted(setup: &Setup, trusted: &Trusted) -> Rendered {
                 ("extends", Some(template.into())),
                 ("stage", Some(stage(number).into())),
                 ("needs", needs),
-                ("script", Some(vec![script::build(job.project.as_str())].into())),
+                ("script", Some(vec![setup.command(&script::build(job.project.as_str()))].into())),
             ]),
         ));
     }
@@ -77,10 +80,10 @@ fn render_trusted(setup: &Setup, trusted: &Trusted) -> Rendered {
             ("extends", gate.as_str().into()),
             ("stage", GATE.into()),
             ("variables", table([("GIT_DEPTH", "0".into())])),
-            ("script", vec!["chinampa build"].into()),
+            ("script", vec![setup.command(script::BUILD_ALL)].into()),
         ]),
     ));
-    entries.extend(trusted.deployments.iter().map(|it| deployment(it, &gate)));
+    entries.extend(trusted.deployments.iter().map(|it| deployment(setup, it, &gate)));
     let last = stages.values().max().copied().unwrap_or_default();
     let mut names: Vec<String> = (0..=last).map(stage).collect();
     names.push(GATE.to_owned());
@@ -116,7 +119,8 @@ fn name(project: &ProjectName) -> String {
     format!("build {project}")
 }
 
-fn deployment(Deployment { environment, approval, .. }: &Deployment, template: &str) -> (String, Yaml) {
+fn deployment(setup: &Setup, deployment: &Deployment, template: &str) -> (String, Yaml) {
+    let Deployment { environment, approval, .. } = deployment;
     let job = table_of([
         ("extends", Some(template.into())),
         ("stage", Some("deploy".into())),
@@ -125,7 +129,7 @@ fn deployment(Deployment { environment, approval, .. }: &Deployment, template: &
         ("environment", Some(table([("name", environment.as_str().into())]))),
         ("resource_group", Some(environment.as_str().into())),
         ("interruptible", Some(false.into())),
-        ("script", Some(vec![script::deploy(environment.as_str())].into())),
+        ("script", Some(vec![setup.command(&script::deploy(environment.as_str()))].into())),
     ]);
     (format!("deploy {environment}"), job)
 }

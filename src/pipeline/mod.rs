@@ -80,6 +80,8 @@ pub struct Setup {
     pub role: Option<RoleArn>,
     /// The variables that have the logins for registries.
     pub logins: RegistryLogins,
+    /// The path of the manifest from the repository root, if it is not the commit's `projects.toml`.
+    pub manifest: Option<String>,
 }
 
 /// What a pipeline does.
@@ -132,7 +134,9 @@ pub struct Request<'r> {
     pub builds: &'r BTreeSet<ProjectName>,
     /// How long builds took, as far as that is known.
     pub durations: &'r BTreeMap<ProjectName, Duration>,
-    pub ci: &'r CiConfig,
+    pub setup: &'r Setup,
+    /// What `[ci]` says about all jobs.
+    pub job: &'r CiJob,
     /// What projects say about their jobs.
     pub settings: &'r BTreeMap<ProjectName, CiJob>,
     /// The variables from which secrets of projects come.
@@ -144,7 +148,7 @@ pub struct Request<'r> {
 impl Pipeline {
     /// The pipeline of a run that may write.
     pub fn trusted(request: Request<'_>) -> Self {
-        let all = &request.ci.job;
+        let all = request.job;
         let jobs = order::longest_path_first(request.graph, request.builds, request.durations);
         let jobs = jobs.into_iter().map(|(project, needs)| {
             let settings = request.settings.get(project).map_or_else(|| all.clone(), |own| own.over(all));
@@ -161,15 +165,14 @@ impl Pipeline {
             deployments: request.deployments.to_vec(),
             settings: all.clone(),
         };
-        let (setup, reference) = (Setup::new(request.ci), request.reference);
+        let (setup, reference) = (request.setup.clone(), request.reference);
         Self { setup, reference, work: Work::Trusted(trusted) }
     }
 
     /// The pipeline of a run that may not. What the commit says of machines and variables is left out of it, and so are the role
     /// and the logins.
-    pub fn untrusted(ci: &CiConfig, reference: Reference) -> Self {
-        let setup = Setup::new(ci).untrusted();
-        Self { setup, reference, work: Work::Untrusted }
+    pub fn untrusted(setup: Setup, reference: Reference) -> Self {
+        Self { setup: setup.untrusted(), reference, work: Work::Untrusted }
     }
 
     /// Writes the pipeline for a CI that takes one for each commit; GitHub takes a committed file, which [`github`] writes.
@@ -187,8 +190,21 @@ impl Pipeline {
 }
 
 impl Setup {
-    pub fn new(ci: &CiConfig) -> Self {
-        Self { install: ci.install.clone(), role: ci.role.clone(), logins: ci.logins.clone() }
+    pub fn new(ci: &CiConfig, manifest: Option<&str>) -> Self {
+        Self {
+            install: ci.install.clone(),
+            role: ci.role.clone(),
+            logins: ci.logins.clone(),
+            manifest: manifest.map(str::to_owned),
+        }
+    }
+
+    /// The command that runs this program for the manifest.
+    pub fn command(&self, arguments: &str) -> String {
+        match &self.manifest {
+            None => format!("chinampa {arguments}"),
+            Some(manifest) => format!("chinampa --manifest {} {arguments}", script::quoted(manifest)),
+        }
     }
 
     /// The same without anything that gives access.

@@ -91,12 +91,17 @@ pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// The arguments that build everything.
+pub(super) const BUILD_ALL: &str = "build";
+
+/// The arguments that build a project.
 pub(super) fn build(project: &str) -> String {
-    format!("chinampa build {project}")
+    format!("build {project}")
 }
 
+/// The arguments that deploy to an environment.
 pub(super) fn deploy(environment: &str) -> String {
-    format!("chinampa deploy --environment {environment}")
+    format!("deploy --environment {environment}")
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The tree that a pipeline is made for, and what the cache has of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 use crate::cli::CommandContext;
@@ -20,6 +21,8 @@ use crate::workspace::Workspace;
 pub(super) struct CiInputs {
     pub(super) repo: RepositoryContext,
     pub(super) workspace: Workspace,
+    /// The path of the manifest from the repository root, if an option names one.
+    manifest: Option<String>,
     settings: BTreeMap<ProjectName, CiJob>,
     secrets: BTreeMap<ProjectName, BTreeSet<String>>,
 }
@@ -33,7 +36,8 @@ pub(super) struct Builds {
 
 impl CiInputs {
     /// # Errors
-    /// [`Error::DiffInPipeline`] where jobs could not tell what others have built, and those of reading the projects.
+    /// [`Error::DiffInPipeline`] where jobs could not tell what others have built, [`Error::ManifestOutside`] where they could not
+    /// find the manifest, and those of reading the projects.
     pub(super) fn read(command: &CommandContext) -> Result<Self, Error> {
         let repo = RepositoryContext::new(&command.options, &command.environment, Uncommitted::Included)?;
         let workspace = Workspace::read(&repo.snapshot(), &repo.source)?;
@@ -48,12 +52,19 @@ impl CiInputs {
             .iter()
             .map(|(name, project)| (name.clone(), variables(&project.config.secrets)));
         let secrets = secrets.collect();
-        Ok(Self { repo, workspace, settings, secrets })
+        let manifest = command.options.manifest.as_deref();
+        let manifest = manifest.map(|manifest| path_in_repository(&repo, manifest)).transpose()?;
+        Ok(Self { repo, workspace, manifest, settings, secrets })
+    }
+
+    /// What every job begins with.
+    pub(super) fn setup(&self) -> Setup {
+        Setup::new(&self.workspace.ci, self.manifest.as_deref())
     }
 
     /// The pipeline of an untrusted run.
     pub(super) fn untrusted(&self) -> Pipeline {
-        Pipeline::untrusted(&self.workspace.ci, self.reference())
+        Pipeline::untrusted(self.setup(), self.reference())
     }
 
     pub(super) fn trusted(&self, builds: &Builds, deployments: &[Deployment]) -> Pipeline {
@@ -62,7 +73,8 @@ impl CiInputs {
             graph: &self.workspace.graph,
             builds: &builds.projects,
             durations: &builds.durations,
-            ci: &self.workspace.ci,
+            setup: &self.setup(),
+            job: &self.workspace.ci.job,
             settings: &self.settings,
             secrets: &self.secrets,
             deployments,
@@ -98,7 +110,7 @@ impl CiInputs {
             workspace: settings.name.as_str(),
             default_branch: settings.default_branch.as_str(),
             cache_prefix: &cache.prefix,
-            setup: &Setup::new(ci),
+            setup: &self.setup(),
             job: &ci.job,
             approvals: &approvals,
             has_tag_rules: self.environments().any(|(_, environment)| environment.rule.tag.is_some()),
@@ -162,6 +174,16 @@ impl CiInputs {
     fn reference(&self) -> Reference {
         if self.repo.context.tag().is_some() { Reference::Tag } else { Reference::Branch }
     }
+}
+
+/// The path of a file from the repository root.
+fn path_in_repository(repo: &RepositoryContext, path: &Path) -> Result<String, Error> {
+    let canonical =
+        |path: &Path| path.canonicalize().map_err(|source| Error::Read { path: path.to_owned(), source });
+    let file = canonical(path)?;
+    let root = repo.repository.work_dir().map(canonical).transpose()?;
+    let inside = root.and_then(|root| file.strip_prefix(root).ok()?.to_str().map(str::to_owned));
+    inside.ok_or_else(|| Error::ManifestOutside { path: path.display().to_string() })
 }
 
 /// The variables from which secrets come.

@@ -60,7 +60,7 @@ fn github(command: &CommandContext, is_check: bool) -> Result<Exit, Error> {
     let path = RepoPath::new(WORKFLOW).expect("the workflow's name is a path");
     let committed = inputs.repo.snapshot().read(&path)?;
     let committed = committed.as_deref().map(String::from_utf8_lossy);
-    let fix = format!("`chinampa ci generate github > {WORKFLOW}` writes it");
+    let fix = format!("`{} > {WORKFLOW}` writes it", inputs.setup().command("ci generate github"));
     let answer = match committed {
         Some(committed) if committed == rendered.text => return Ok(Exit::Done),
         Some(committed) => {

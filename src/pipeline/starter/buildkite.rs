@@ -14,7 +14,7 @@ pub(super) fn starter(Request { setup, job, has_tag_rules, .. }: Request<'_>) ->
     let pipeline = table([("steps", Yaml::List(vec![step]))]);
     let commands = [
         "pipeline=$(mktemp)",
-        "chinampa ci generate buildkite > \"$pipeline\"",
+        &format!("{} > \"$pipeline\"", setup.command("ci generate buildkite")),
         "# Each line is one upload.",
         "while IFS= read -r upload; do",
         "  printf '%s' \"$upload\" | buildkite-agent pipeline upload --no-interpolation",

@@ -10,7 +10,7 @@ const OF_A_FORK: &str = "^pull/[0-9]+$";
 pub(super) fn starter(Request { setup, job, has_tag_rules, .. }: Request<'_>) -> Starter {
     let commands = [
         "pipeline=$(mktemp)",
-        "chinampa ci generate circleci > \"$pipeline\"",
+        &format!("{} > \"$pipeline\"", setup.command("ci generate circleci")),
         "chinampa ci continue \"$pipeline\"",
     ];
     let lines = generate(setup, System::CircleCi, &commands).join("\n") + "\n";

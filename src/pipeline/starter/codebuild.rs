@@ -22,13 +22,14 @@ pub(super) fn starter(request: Request<'_>) -> Starter {
         "case $CODEBUILD_WEBHOOK_HEAD_REF in refs/tags/*) CHINAMPA_REF=CHINAMPA_TAG ;; *) CHINAMPA_REF=CHINAMPA_BRANCH ;; esac",
         "CHINAMPA_NAME=${CODEBUILD_WEBHOOK_HEAD_REF#refs/*/}",
         "pipeline=$(mktemp)",
-        "chinampa ci generate codebuild > \"$pipeline\"",
+        &format!("{} > \"$pipeline\"", setup.command("ci generate codebuild")),
         &start,
     ];
     let of_starter = buildspec(generate(setup, System::CodeBuild, &commands));
     let of_images = buildspec(vec!["echo 'start a batch with a generated buildspec' && false".to_owned()]);
     let untrusted = setup.clone().untrusted();
-    let of_pull_requests = buildspec(generate(&untrusted, System::CodeBuild, &["chinampa build"]));
+    let of_pull_requests =
+        buildspec(generate(&untrusted, System::CodeBuild, &[&untrusted.command(script::BUILD_ALL)]));
     let branch = format!("^refs/heads/{}$", escaped(default_branch));
     let pushes = [
         vec![filter("EVENT", "PUSH"), filter("HEAD_REF", &branch)],

@@ -104,7 +104,8 @@ fn resources(request: Request<'_>) -> Vec<(&'static str, Yaml)> {
 
 /// A project whose builds are actions of the pipeline. The buildspec is in the template: a commit can't change it.
 fn project(request: Request<'_>, purpose: Purpose, name: &str, role: &str) -> Yaml {
-    let commands = generate(request.setup, System::CodeBuild, &[&format!("chinampa ${ARGUMENTS}")]);
+    let commands =
+        generate(request.setup, System::CodeBuild, &[&request.setup.command(&format!("${ARGUMENTS}"))]);
     let of_pipeline = || ("Type", Yaml::from("CODEPIPELINE"));
     let properties = table([
         ("Name", name.into()),
@@ -121,7 +122,7 @@ fn pipeline(request: Request<'_>) -> Yaml {
         |name: &str, action: Yaml| table([("Name", name.into()), ("Actions", Yaml::List(vec![action]))]);
     let mut stages = vec![
         stage("Source", source(request.default_branch)),
-        stage("Build", build("Build", "PipelineBuild", "build")),
+        stage("Build", build("Build", "PipelineBuild", script::BUILD_ALL)),
     ];
     for environment in request.approvals {
         let EnvironmentSteps { approve, deploy } = steps(environment);
@@ -153,8 +154,7 @@ fn steps(environment: &EnvironmentName) -> EnvironmentSteps {
         ("Configuration", table([("CustomData", message.into())])),
     ]);
     let arguments = script::deploy(environment.as_str());
-    let arguments = arguments.strip_prefix("chinampa ").unwrap_or(&arguments);
-    EnvironmentSteps { approve, deploy: build("Deploy", "Deploy", arguments) }
+    EnvironmentSteps { approve, deploy: build("Deploy", "Deploy", &arguments) }
 }
 
 fn source(branch: &str) -> Yaml {

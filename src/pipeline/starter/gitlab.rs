@@ -24,7 +24,14 @@ pub(super) fn starter(Request { setup, job, .. }: Request<'_>) -> Starter {
         ("id_tokens", setup.role.is_some().then(token)),
         (
             "script",
-            Some(generate(setup, System::GitLab, &["chinampa ci generate gitlab > images.yml"]).into()),
+            Some(
+                generate(
+                    setup,
+                    System::GitLab,
+                    &[&format!("{} > images.yml", setup.command("ci generate gitlab"))],
+                )
+                .into(),
+            ),
         ),
         ("artifacts", Some(table([("paths", vec!["images.yml"].into()), ("expire_in", "1 week".into())]))),
     ]);

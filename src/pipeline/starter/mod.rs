@@ -60,7 +60,8 @@ impl Starter {
 
 /// What stands before a document.
 fn header(setup: &Setup, system: &str) -> String {
-    let mut text = format!("# Written by `chinampa ci init {system}`; from now on it is yours to change.\n");
+    let command = setup.command(&format!("ci init {system}"));
+    let mut text = format!("# Written by `{command}`; from now on it is yours to change.\n");
     if setup.install.is_none() {
         text += "# Nothing installs `chinampa`: it has to be on the machine or in the image, as long as `[ci]` of\n\
                  # `projects.toml` has no `install` with version, URL and SHA-256 of a release.\n";

@@ -163,7 +163,7 @@ fn an_untrusted_run_is_one_job_that_has_the_gates_name_and_nothing_of_the_commit
         job: hostile(),
         install: None,
     };
-    let untrusted = Pipeline::untrusted(&ci, Reference::Branch);
+    let untrusted = Pipeline::untrusted(Setup::new(&ci, None), Reference::Branch);
 
     let shown = [Generated::CircleCi, Generated::GitLab, Generated::Buildkite, Generated::CodeBuild]
         .map(|system| shown(&untrusted.render(system).unwrap()))

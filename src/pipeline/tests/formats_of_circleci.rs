@@ -125,7 +125,7 @@ fn circleci_gets_a_workflow_of_parametrised_jobs() {
 #[test]
 fn each_job_of_circleci_has_a_filter_in_the_pipeline_of_a_tag() {
     let pipeline = Pipeline { reference: Reference::Tag, ..everything(&["base", "site"]) };
-    let untrusted = Pipeline::untrusted(&CiConfig::default(), Reference::Tag);
+    let untrusted = Pipeline::untrusted(Setup::default(), Reference::Tag);
     let workflow = |pipeline: &Pipeline| {
         let text = pipeline.render(Generated::CircleCi).unwrap().text;
         text.split_once("\nworkflows:\n").unwrap().1.to_owned()

@@ -140,6 +140,49 @@ fn a_pipeline_whose_jobs_could_not_tell_what_others_have_built_is_refused() {
     assert_eq!([&plan, &init], [&generate; 2]);
 }
 
+#[test]
+fn every_command_of_a_pipeline_reads_the_manifest_that_an_option_names() {
+    let world = World::of(&[("ci/my projects.toml", MANIFEST)]);
+    for project in ["base", "api"] {
+        world.write(&format!("{project}/Dockerfile"), "FROM scratch\nCOPY . /\n");
+    }
+    world.commit();
+    let manifest = world.file("ci/my projects.toml");
+    let manifest = manifest.to_str().unwrap();
+
+    for (ci, file, commands) in [
+        ("circleci", ".circleci/config.yml", ["ci generate circleci", "build << parameters.project >>"]),
+        ("github", ".github/workflows/chinampa.yml", ["ci plan github", "ci generate github --check"]),
+        ("gitlab", ".gitlab-ci.yml", ["ci generate gitlab", "build api"]),
+        ("buildkite", ".buildkite/generate.sh", ["ci generate buildkite", "build api"]),
+        ("codebuild", "codebuild.yml", ["ci generate codebuild", "$CHINAMPA_ARGUMENTS"]),
+    ] {
+        let written = world.run(["--manifest", manifest, "ci", "init", ci]);
+        let generated = world.run(["--manifest", manifest, "ci", "generate", ci, "--all"]);
+        assert_eq!((written.exit, generated.exit), (0, 0), "{written}{generated}");
+
+        let text = std::fs::read_to_string(world.file(file)).unwrap() + &generated.stdout;
+        for command in commands {
+            assert!(text.contains(&format!("chinampa --manifest 'ci/my projects.toml' {command}")), "{text}");
+        }
+        for command in ["build", "deploy", "ci generate", "ci plan", "$"] {
+            assert!(!text.contains(&format!("chinampa {command}")), "{ci}: {command}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_manifest_that_no_job_would_find_is_refused() {
+    let (world, elsewhere) = (shop(), World::of(&[("projects.toml", MANIFEST)]));
+    let outside = elsewhere.file("projects.toml");
+
+    let refused = world.run(["--manifest", outside.to_str().unwrap(), "ci", "generate", "gitlab", "--all"]);
+
+    assert_eq!(refused.exit, 2, "{refused}");
+    let message = "projects.toml` is no file of the repository, where the jobs of a pipeline look for it";
+    assert!(refused.stderr.contains(message), "{refused}");
+}
+
 /// A run that waits for an approval holds its group, for up to 30 days.
 #[test]
 fn a_push_of_github_does_not_wait_for_the_approval_of_another_one() {

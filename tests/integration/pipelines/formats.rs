@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use chinampa::internals::config::{CiConfig, CiJob};
+use chinampa::internals::config::CiJob;
 use chinampa::internals::graph::ProjectGraph;
 use chinampa::internals::model::ProjectName;
 use chinampa::internals::pipeline::github::{Triggers, Workflow};
-use chinampa::internals::pipeline::{Deployment, Generated, Pipeline, Reference, Request};
+use chinampa::internals::pipeline::{Deployment, Generated, Pipeline, Reference, Request, Setup};
 
 use crate::support::numbers::Numbers;
 
@@ -56,7 +56,8 @@ impl Monorepo {
             graph: &graph,
             builds: &self.needs.keys().cloned().collect(),
             durations: if ci == "github" { const { &BTreeMap::new() } } else { &self.durations },
-            ci: &CiConfig::default(),
+            setup: &Setup::default(),
+            job: &CiJob::default(),
             settings: &settings,
             secrets: &BTreeMap::new(),
             deployments,
