@@ -29,6 +29,12 @@ impl Directives {
         }
         directives
     }
+
+    /// What is asked of these repositories alone.
+    pub fn limited_to(self, repositories: BTreeSet<String>) -> Self {
+        let rebuild = if self.rebuild_all { repositories } else { &self.rebuild & &repositories };
+        Self { rebuild_all: false, rebuild, dry_deploy: self.dry_deploy }
+    }
 }
 
 #[cfg(test)]
@@ -45,6 +51,21 @@ mod tests {
         let rebuild = ["api", "web"].map(str::to_owned).into();
         assert_eq!(directives, Directives { rebuild_all: false, rebuild, dry_deploy: true });
         assert!(Directives::read("[ci rebuild]").rebuild_all);
+    }
+
+    #[test]
+    fn a_job_rebuilds_what_it_is_for_and_the_gate_nothing() {
+        let of_job = |message, repositories: &[&str]| {
+            let repositories = repositories.iter().map(|&it| it.to_owned()).collect();
+            let Directives { rebuild_all, rebuild, .. } = Directives::read(message).limited_to(repositories);
+            assert!(!rebuild_all);
+            rebuild.into_iter().collect::<Vec<_>>().join(" ")
+        };
+
+        assert_eq!(of_job("[ci rebuild]", &["api"]), "api");
+        assert_eq!(of_job("[ci rebuild api] [ci rebuild lib]", &["api"]), "api");
+        assert_eq!(of_job("[ci rebuild lib]", &["api"]), "");
+        assert_eq!(of_job("[ci rebuild]", &[]), "");
         assert_eq!(Directives::read("ci rebuild [rebuild] [CI rebuild]"), Directives::default());
     }
 }

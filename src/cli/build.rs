@@ -8,7 +8,7 @@ use super::attestations::{self, AttestArguments};
 use super::build_context::{BuildContext, BuilderLimits, Schedule, processors};
 use super::repository_context::{RepositoryContext, Uncommitted};
 use super::run_files::RunFiles;
-use super::selection;
+use super::selection::{self, DirectiveScope};
 use super::signals::Signals;
 use super::{CommandContext, build_outputs, ignore_changes, registries, untracked, wait_for};
 use crate::deploy::Validated;
@@ -38,6 +38,16 @@ pub(super) struct Arguments {
     /// Build the named projects, or all, even if the cache has their images.
     #[arg(long)]
     force: bool,
+    /// Projects that directives of the commit message can have rebuilt: `all`, or `named`, which is none without names.
+    #[arg(
+        long,
+        value_name = "PROJECTS",
+        value_enum,
+        default_value_t,
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    directives: DirectiveScope,
     /// Show the plan and build nothing.
     #[arg(long)]
     dry_run: bool,
@@ -93,7 +103,8 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
     });
     let of_image_detail = of_image_detail.transpose()?;
     let named = arguments.force.then_some(&*arguments.projects);
-    let force = selection::forced(&repo, &workspace, named, &repo.directives(&workspace)?)?;
+    let directives = selection::directives(&repo, &workspace, arguments.directives, &arguments.projects)?;
+    let force = selection::forced(&repo, &workspace, named, &directives)?;
     let context = BuildContext::new(command, &repo, &snapshot, &workspace, arguments.local)?;
     let shares = arguments.shard.then(|| context.shares(arguments.force)).transpose()?;
     if !matches!(context.destination, Destination::Local(_)) {

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Component, Path};
 
+use clap::ValueEnum;
+
 use super::repository_context::RepositoryContext;
 use crate::ci::Directives;
 use crate::error::Error;
@@ -105,6 +107,36 @@ fn of_folder(repo: &RepositoryContext, workspace: &Workspace, folder: &str) -> O
     let mut projects = workspace.projects.iter().filter(|(_, project)| project.config.path.value == folder);
     let (name, _) = projects.next()?;
     projects.next().is_none().then(|| name.clone())
+}
+
+/// Which projects directives of a commit's message can have rebuilt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum DirectiveScope {
+    #[default]
+    All,
+    /// Those that the command names; none, if it names none.
+    Named,
+}
+
+/// What the commit's message asks for, as far as this command does it.
+pub(super) fn directives(
+    repo: &RepositoryContext,
+    workspace: &Workspace,
+    scope: DirectiveScope,
+    names: &[String],
+) -> Result<Directives, Error> {
+    let directives = repo.directives(workspace)?;
+    match scope {
+        DirectiveScope::All => Ok(directives),
+        DirectiveScope::Named => {
+            let repository = |name: &String| {
+                let project = project(repo, workspace, name)?;
+                Ok(workspace.projects[&project].config.repository.as_str().to_owned())
+            };
+            let repositories = names.iter().map(repository).collect::<Result<_, Error>>()?;
+            Ok(directives.limited_to(repositories))
+        }
+    }
 }
 
 /// The projects that are built whatever the cache has: with `--force` the named ones without their dependencies, all when none is

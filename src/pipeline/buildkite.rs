@@ -49,7 +49,7 @@ fn render_trusted(setup: &Setup, trusted: &Trusted) -> Result<Rendered, Pipeline
         steps.push(Yaml::Table(step(setup, &job.settings, (&key, &label), &arguments, priority, needs)));
     }
     let last = trusted.last().map(|job| key(&job.project)).collect();
-    steps.push(Yaml::Table(step(setup, &trusted.settings, (GATE, GATE), script::BUILD_ALL, None, last)));
+    steps.push(Yaml::Table(step(setup, &trusted.settings, (GATE, GATE), script::BUILD_MISSING, None, last)));
     steps.extend(trusted.deployments.iter().flat_map(|it| deployment(setup, trusted, it)));
     let mut notes = unused(System::Buildkite, trusted, &["machine", "contexts"]);
     if is_split {

@@ -55,7 +55,7 @@ fn render_trusted(setup: &Setup, trusted: &Trusted, reference: Reference) -> Ren
         keys.extend(contexts(&it.settings.contexts));
         workflow.push(invocation(&kind, keys, reference));
     }
-    jobs.push((GATE.to_owned(), job(setup, &trusted.settings, script::BUILD_ALL, None)));
+    jobs.push((GATE.to_owned(), job(setup, &trusted.settings, script::BUILD_MISSING, None)));
     let last: Vec<String> = trusted.last().map(|job| name(&job.project)).collect();
     let requires = (!last.is_empty()).then(|| ("requires", last.into()));
     let all = &trusted.settings.contexts;

@@ -47,7 +47,7 @@ fn render_trusted(setup: &Setup, trusted: &Trusted) -> Rendered {
         graph.push(build(&identifier(&job.project), &job.settings, &arguments, needs));
     }
     let last = trusted.last().map(|job| identifier(&job.project)).collect();
-    graph.push(build(GATE, &trusted.settings, script::BUILD_ALL, last));
+    graph.push(build(GATE, &trusted.settings, script::BUILD_MISSING, last));
     let mut notes = unused(System::CodeBuild, trusted, &["runner", "contexts"]);
     if jobs.len() > WINDOW {
         notes.push(format!(

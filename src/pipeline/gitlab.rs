@@ -80,7 +80,7 @@ fn render_trusted(setup: &Setup, trusted: &Trusted) -> Rendered {
             ("extends", gate.as_str().into()),
             ("stage", GATE.into()),
             ("variables", table([("GIT_DEPTH", "0".into())])),
-            ("script", vec![setup.command(script::BUILD_ALL)].into()),
+            ("script", vec![setup.command(script::BUILD_MISSING)].into()),
         ]),
     ));
     entries.extend(trusted.deployments.iter().map(|it| deployment(setup, it, &gate)));

@@ -94,9 +94,12 @@ pub(super) fn quoted(text: &str) -> String {
 /// The arguments that build everything.
 pub(super) const BUILD_ALL: &str = "build";
 
-/// The arguments that build a project.
+/// The arguments of the gate, which builds what is missing. What the commit's message wants rebuilt, other jobs have built.
+pub(super) const BUILD_MISSING: &str = "build --directives named";
+
+/// The arguments of a job that builds one project.
 pub(super) fn build(project: &str) -> String {
-    format!("build {project}")
+    format!("build {project} --directives named")
 }
 
 /// The arguments that deploy to an environment.

@@ -125,12 +125,12 @@ fn a_job_of_gitlab_that_needs_more_than_fifty_is_in_a_stage_of_its_own() {
     assert_snapshot!(last, @r#"
       extends: ".job"
       stage: build-2
-      script: ["chinampa build zz"]
+      script: ["chinampa build zz --directives named"]
     gate:
       extends: ".job"
       stage: gate
       variables: {GIT_DEPTH: "0"}
-      script: ["chinampa build"]
+      script: ["chinampa build --directives named"]
     "#);
 }
 
@@ -140,5 +140,5 @@ fn what_a_ci_does_not_take_is_an_error() {
     let large = star(60_000).render(Generated::GitLab).unwrap_err();
 
     assert_snapshot!(many, @"Buildkite runs at most 4000 jobs in a pipeline, and this one has 4001");
-    assert_snapshot!(large, @"GitLab reads a pipeline of at most 5000000 bytes, and this one has 5800277");
+    assert_snapshot!(large, @"GitLab reads a pipeline of at most 5000000 bytes, and this one has 6940315");
 }

@@ -7,14 +7,14 @@ use std::time::Duration;
 use crate::cli::CommandContext;
 use crate::cli::observations::CacheToRead;
 use crate::cli::repository_context::{RepositoryContext, Uncommitted};
-use crate::cli::{registries, wait_for};
+use crate::cli::{registries, selection, wait_for};
 use crate::config::{CiJob, EnvironmentConfig, EnvironmentName, RegistryKind, SecretSource, Strategy};
 use crate::error::Error;
 use crate::model::ProjectName;
 use crate::pipeline::github::{Triggers, Workflow};
 use crate::pipeline::starter::{self, Starter};
 use crate::pipeline::{Deployment, Pipeline, Reference, Request, Setup, System};
-use crate::plan::{self, Force};
+use crate::plan;
 use crate::workspace::Workspace;
 
 /// What pipelines are made from.
@@ -133,17 +133,18 @@ impl CiInputs {
         Builds { projects: self.workspace.projects.keys().cloned().collect(), ..Builds::default() }
     }
 
-    /// Asks the cache.
+    /// Asks the cache, and the commit's message.
     pub(super) fn to_build(&self, command: &CommandContext) -> Result<Builds, Error> {
         let Self { repo, workspace, .. } = self;
         let snapshot = repo.snapshot();
         let zone = repo.zone(&snapshot, workspace)?;
+        let force = selection::forced(repo, workspace, None, &repo.directives(workspace)?)?;
         wait_for(async {
             let cache = registries::registry(&workspace.cache, &command.environment).await?;
             let cache = CacheToRead { registry: &*cache, zone, local: None };
             let all = workspace.projects.keys().cloned().collect();
             let observed = repo.observe(command, &snapshot, workspace, &all, cache).await?;
-            let plan = plan::make(&workspace.graph, &observed, workspace.settings.strategy, &Force::None);
+            let plan = plan::make(&workspace.graph, &observed, workspace.settings.strategy, &force);
             let projects = plan.builds().map(|step| step.impact.project.clone()).collect();
             let newest = observed.records.newest(workspace, zone, &repo.context);
             Ok(Builds {

@@ -38,12 +38,12 @@ fn gitlab_gets_a_child_pipeline() {
       extends: ".job"
       stage: build
       needs: []
-      script: ["chinampa build base"]
+      script: ["chinampa build base --directives named"]
     "build api.v2":
       extends: ".job"
       stage: build
       needs: ["build base"]
-      script: ["chinampa build api.v2"]
+      script: ["chinampa build api.v2 --directives named"]
     ".job-2":
       image: "acme/ci:1"
       tags: [gpu]
@@ -66,12 +66,12 @@ fn gitlab_gets_a_child_pipeline() {
       extends: ".job-2"
       stage: build
       needs: ["build base"]
-      script: ["chinampa build site"]
+      script: ["chinampa build site --directives named"]
     gate:
       extends: ".job"
       stage: gate
       variables: {GIT_DEPTH: "0"}
-      script: ["chinampa build"]
+      script: ["chinampa build --directives named"]
     "deploy dev":
       extends: ".job"
       stage: deploy
@@ -96,7 +96,7 @@ fn gitlab_gets_a_child_pipeline() {
 fn buildkite_gets_steps_as_json() {
     assert_snapshot!(generated(Generated::Buildkite), @r#"
     note: `machine` of `[ci]` is not used: Buildkite has no such setting
-    {"steps":[{"command":"set -eu\ntools=$(mktemp -d)\ncurl --fail --silent --show-error --location --proto =https --output \"$tools/download\" 'https://example.com/chinampa-1.2.3.tar.gz'\necho '0000000000000000000000000000000000000000000000000000000000000000  '\"$tools/download\" | sha256sum --check --quiet -\ntar --extract --gzip --file \"$tools/download\" --directory \"$tools\" chinampa\nexport PATH=\"$tools:$PATH\"\n(umask 077 && buildkite-agent oidc request-token --audience sts.amazonaws.com > \"$tools/token\")\nexport AWS_ROLE_ARN='arn:aws:iam::123456789012:role/ci' AWS_WEB_IDENTITY_TOKEN_FILE=\"$tools/token\"\nchinampa build base","depends_on":null,"image":"acme/ci:1","key":"build-base","label":"build base"},{"command":"set -eu\ntools=$(mktemp -d)\ncurl --fail --silent --show-error --location --proto =https --output \"$tools/download\" 'https://example.com/chinampa-1.2.3.tar.gz'\necho '0000000000000000000000000000000000000000000000000000000000000000  '\"$tools/download\" | sha256sum --check --quiet -\ntar --extract --gzip --file \"$tools/download\" --directory \"$tools\" chinampa\nexport PATH=\"$tools:$PATH\"\n(umask 077 && buildkite-agent oidc request-token --audience sts.amazonaws.com > \"$tools/token\")\nexport AWS_ROLE_ARN='arn:aws:iam::123456789012:role/ci' AWS_WEB_IDENTITY_TOKEN_FILE=\"$tools/token\"\nchinampa build api.v2","depends_on":["build-base"],"image":"acme/ci:1","key":"build-api_v2","label":"build api.v2"},{"agents":["gpu"],"command":"set -eu\ntools=$(mktemp -d)\ncurl --fail --silent --show-error --location --proto =https --output \"$tools/download\" 'https://example.com/chinampa-1.2.3.tar.gz'\necho '0000000000000000000000000000000000000000000000000000000000000000  '\"$tools/download\" | sha256sum --check --quiet -\ntar --extract --gzip --file \"$tools/download\" --directory \"$tools\" chinampa\nexport PATH=\"$tools:$PATH\"\n(umask 077 && buildkite-agent oidc request-token --audience sts.amazonaws.com > \"$tools/token\")\nexport AWS_ROLE_ARN='arn:aws:iam::123456789012:role/ci' AWS_WEB_IDENTITY_TOKEN_FILE=\"$tools/token\"\nchinampa build site","depends_on":["build-base"],"env":{"A":"${{ secrets.A }}","B":"<< pipeline.id >>","C":"$HOME\n- x: 'y'\u202e"},"image":"acme/ci:1","key":"build-site","label":"build site"},{"command":"set -eu\ntools=$(mktemp -d)\ncurl --fail --silent --show-error --location --proto =https --output \"$tools/download\" 'https://example.com/chinampa-1.2.3.tar.gz'\necho '0000000000000000000000000000000000000000000000000000000000000000  '\"$tools/download\" | sha256sum --check --quiet -\ntar --extract --gzip --file \"$tools/download\" --directory \"$tools\" chinampa\nexport PATH=\"$tools:$PATH\"\n(umask 077 && buildkite-agent oidc request-token --audience sts.amazonaws.com > \"$tools/token\")\nexport AWS_ROLE_ARN='arn:aws:iam::123456789012:role/ci' AWS_WEB_IDENTITY_TOKEN_FILE=\"$tools/token\"\nchinampa build","depends_on":["build-api_v2","build-site"],"image":"acme/ci:1","key":"gate","label":"gate"},{"command":"set -eu\ntools=$(mktemp -d)\ncurl --fail --silent --show-error --location --proto =https --output \"$tools/download\" 'https://example.com/chinampa-1.2.3.tar.gz'\necho '0000000000000000000000000000000000000000000000000000000000000000  '\"$tools/download\" | sha256sum --check --quiet -\ntar --extract --gzip --file \"$tools/download\" --directory \"$tools\" chinampa\nexport PATH=\"$tools:$PATH\"\n(umask 077 && buildkite-agent oidc request-token --audience sts.amazonaws.com > \"$tools/token\")\nexport AWS_ROLE_ARN='arn:aws:iam::123456789012:role/ci' AWS_WEB_IDENTITY_TOKEN_FILE=\"$tools/token\"\nchinampa deploy --environment dev","concurrency":1,"concurrency_group":"shop/dev","depends_on":["gate"],"image":"acme/ci:1","key":"deploy-dev","label":"deploy dev"},{"block":"Deploy to prod","depends_on":["gate"],"key":"approve-prod"},{"command":"set -eu\ntools=$(mktemp -d)\ncurl --fail --silent --show-error --location --proto =https --output \"$tools/download\" 'https://example.com/chinampa-1.2.3.tar.gz'\necho '0000000000000000000000000000000000000000000000000000000000000000  '\"$tools/download\" | sha256sum --check --quiet -\ntar --extract --gzip --file \"$tools/download\" --directory \"$tools\" chinampa\nexport PATH=\"$tools:$PATH\"\n(umask 077 && buildkite-agent oidc request-token --audience sts.amazonaws.com > \"$tools/token\")\nexport AWS_ROLE_ARN='arn:aws:iam::123456789012:role/ci' AWS_WEB_IDENTITY_TOKEN_FILE=\"$tools/token\"\nchinampa deploy --environment prod","concurrency":1,"concurrency_group":"shop/prod","depends_on":["approve-prod"],"image":"acme/ci:1","key":"deploy-prod","label":"deploy prod"}]}
+    {"steps":[{"command":"set -eu\ntools=$(mktemp -d)\ncurl --fail --silent --show-error --location --proto =https --output \"$tools/download\" 'https://example.com/chinampa-1.2.3.tar.gz'\necho '0000000000000000000000000000000000000000000000000000000000000000  '\"$tools/download\" | sha256sum --check --quiet -\ntar --extract --gzip --file \"$tools/download\" --directory \"$tools\" chinampa\nexport PATH=\"$tools:$PATH\"\n(umask 077 && buildkite-agent oidc request-token --audience sts.amazonaws.com > \"$tools/token\")\nexport AWS_ROLE_ARN='arn:aws:iam::123456789012:role/ci' AWS_WEB_IDENTITY_TOKEN_FILE=\"$tools/token\"\nchinampa build base --directives named","depends_on":null,"image":"acme/ci:1","key":"build-base","label":"build base"},{"command":"set -eu\ntools=$(mktemp -d)\ncurl --fail --silent --show-error --location --proto =https --output \"$tools/download\" 'https://example.com/chinampa-1.2.3.tar.gz'\necho '0000000000000000000000000000000000000000000000000000000000000000  '\"$tools/download\" | sha256sum --check --quiet -\ntar --extract --gzip --file \"$tools/download\" --directory \"$tools\" chinampa\nexport PATH=\"$tools:$PATH\"\n(umask 077 && buildkite-agent oidc request-token --audience sts.amazonaws.com > \"$tools/token\")\nexport AWS_ROLE_ARN='arn:aws:iam::123456789012:role/ci' AWS_WEB_IDENTITY_TOKEN_FILE=\"$tools/token\"\nchinampa build api.v2 --directives named","depends_on":["build-base"],"image":"acme/ci:1","key":"build-api_v2","label":"build api.v2"},{"agents":["gpu"],"command":"set -eu\ntools=$(mktemp -d)\ncurl --fail --silent --show-error --location --proto =https --output \"$tools/download\" 'https://example.com/chinampa-1.2.3.tar.gz'\necho '0000000000000000000000000000000000000000000000000000000000000000  '\"$tools/download\" | sha256sum --check --quiet -\ntar --extract --gzip --file \"$tools/download\" --directory \"$tools\" chinampa\nexport PATH=\"$tools:$PATH\"\n(umask 077 && buildkite-agent oidc request-token --audience sts.amazonaws.com > \"$tools/token\")\nexport AWS_ROLE_ARN='arn:aws:iam::123456789012:role/ci' AWS_WEB_IDENTITY_TOKEN_FILE=\"$tools/token\"\nchinampa build site --directives named","depends_on":["build-base"],"env":{"A":"${{ secrets.A }}","B":"<< pipeline.id >>","C":"$HOME\n- x: 'y'\u202e"},"image":"acme/ci:1","key":"build-site","label":"build site"},{"command":"set -eu\ntools=$(mktemp -d)\ncurl --fail --silent --show-error --location --proto =https --output \"$tools/download\" 'https://example.com/chinampa-1.2.3.tar.gz'\necho '0000000000000000000000000000000000000000000000000000000000000000  '\"$tools/download\" | sha256sum --check --quiet -\ntar --extract --gzip --file \"$tools/download\" --directory \"$tools\" chinampa\nexport PATH=\"$tools:$PATH\"\n(umask 077 && buildkite-agent oidc request-token --audience sts.amazonaws.com > \"$tools/token\")\nexport AWS_ROLE_ARN='arn:aws:iam::123456789012:role/ci' AWS_WEB_IDENTITY_TOKEN_FILE=\"$tools/token\"\nchinampa build --directives named","depends_on":["build-api_v2","build-site"],"image":"acme/ci:1","key":"gate","label":"gate"},{"command":"set -eu\ntools=$(mktemp -d)\ncurl --fail --silent --show-error --location --proto =https --output \"$tools/download\" 'https://example.com/chinampa-1.2.3.tar.gz'\necho '0000000000000000000000000000000000000000000000000000000000000000  '\"$tools/download\" | sha256sum --check --quiet -\ntar --extract --gzip --file \"$tools/download\" --directory \"$tools\" chinampa\nexport PATH=\"$tools:$PATH\"\n(umask 077 && buildkite-agent oidc request-token --audience sts.amazonaws.com > \"$tools/token\")\nexport AWS_ROLE_ARN='arn:aws:iam::123456789012:role/ci' AWS_WEB_IDENTITY_TOKEN_FILE=\"$tools/token\"\nchinampa deploy --environment dev","concurrency":1,"concurrency_group":"shop/dev","depends_on":["gate"],"image":"acme/ci:1","key":"deploy-dev","label":"deploy dev"},{"block":"Deploy to prod","depends_on":["gate"],"key":"approve-prod"},{"command":"set -eu\ntools=$(mktemp -d)\ncurl --fail --silent --show-error --location --proto =https --output \"$tools/download\" 'https://example.com/chinampa-1.2.3.tar.gz'\necho '0000000000000000000000000000000000000000000000000000000000000000  '\"$tools/download\" | sha256sum --check --quiet -\ntar --extract --gzip --file \"$tools/download\" --directory \"$tools\" chinampa\nexport PATH=\"$tools:$PATH\"\n(umask 077 && buildkite-agent oidc request-token --audience sts.amazonaws.com > \"$tools/token\")\nexport AWS_ROLE_ARN='arn:aws:iam::123456789012:role/ci' AWS_WEB_IDENTITY_TOKEN_FILE=\"$tools/token\"\nchinampa deploy --environment prod","concurrency":1,"concurrency_group":"shop/prod","depends_on":["approve-prod"],"image":"acme/ci:1","key":"deploy-prod","label":"deploy prod"}]}
     "#);
 }
 
@@ -113,13 +113,13 @@ fn codebuild_gets_a_build_graph() {
           env:
             image: "acme/ci:1"
             privileged-mode: true
-            variables: {CHINAMPA_ARGUMENTS: "build base"}
+            variables: {CHINAMPA_ARGUMENTS: "build base --directives named"}
         - identifier: build_api_v2
           depend-on: [build_base]
           env:
             image: "acme/ci:1"
             privileged-mode: true
-            variables: {CHINAMPA_ARGUMENTS: "build api.v2"}
+            variables: {CHINAMPA_ARGUMENTS: "build api.v2 --directives named"}
         - identifier: build_site
           depend-on: [build_base]
           env:
@@ -130,13 +130,13 @@ fn codebuild_gets_a_build_graph() {
               A: "${{ secrets.A }}"
               B: "<< pipeline.id >>"
               C: "$HOME\n- x: 'y'\u202e"
-              CHINAMPA_ARGUMENTS: "build site"
+              CHINAMPA_ARGUMENTS: "build site --directives named"
         - identifier: gate
           depend-on: [build_api_v2, build_site]
           env:
             image: "acme/ci:1"
             privileged-mode: true
-            variables: {CHINAMPA_ARGUMENTS: build}
+            variables: {CHINAMPA_ARGUMENTS: "build --directives named"}
         - identifier: deploy_dev
           depend-on: [gate]
           env:

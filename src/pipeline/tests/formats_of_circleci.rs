@@ -30,7 +30,7 @@ fn circleci_gets_a_workflow_of_parametrised_jobs() {
                   (umask 077 && printf %s "$CIRCLE_OIDC_TOKEN_V2" > "$tools/token")
                   export AWS_ROLE_ARN='arn:aws:iam::123456789012:role/ci' AWS_WEB_IDENTITY_TOKEN_FILE="$tools/token"
                 fi
-                chinampa build << parameters.project >>
+                chinampa build << parameters.project >> --directives named
       build-2:
         parameters:
           project: {type: string}
@@ -52,7 +52,7 @@ fn circleci_gets_a_workflow_of_parametrised_jobs() {
                   (umask 077 && printf %s "$CIRCLE_OIDC_TOKEN_V2" > "$tools/token")
                   export AWS_ROLE_ARN='arn:aws:iam::123456789012:role/ci' AWS_WEB_IDENTITY_TOKEN_FILE="$tools/token"
                 fi
-                chinampa build << parameters.project >>
+                chinampa build << parameters.project >> --directives named
       gate:
         machine: {image: "acme/ci:1"}
         steps:
@@ -70,7 +70,7 @@ fn circleci_gets_a_workflow_of_parametrised_jobs() {
                   (umask 077 && printf %s "$CIRCLE_OIDC_TOKEN_V2" > "$tools/token")
                   export AWS_ROLE_ARN='arn:aws:iam::123456789012:role/ci' AWS_WEB_IDENTITY_TOKEN_FILE="$tools/token"
                 fi
-                chinampa build
+                chinampa build --directives named
       deploy:
         parameters:
           environment: {type: string}

@@ -74,7 +74,7 @@ fn github_gets_a_workflow_of_all_projects() {
               (umask 077 && curl --fail --silent --show-error --header "Authorization: bearer $ACTIONS_ID_TOKEN_REQUEST_TOKEN" "$ACTIONS_ID_TOKEN_REQUEST_URL&audience=sts.amazonaws.com" | jq --exit-status --raw-output .value > "$RUNNER_TEMP/aws-token")
               echo "AWS_WEB_IDENTITY_TOKEN_FILE=$RUNNER_TEMP/aws-token" >> "$GITHUB_ENV"
               echo 'AWS_ROLE_ARN=arn:aws:iam::123456789012:role/ci' >> "$GITHUB_ENV"
-          - {name: Build, run: "chinampa build \"$CHINAMPA_PROJECT\""}
+          - {name: Build, run: "chinampa build \"$CHINAMPA_PROJECT\" --directives named"}
       lib:
         needs: [plan, base]
         if: "!cancelled() && !failure() && contains(fromJSON(needs.plan.outputs.build || '[]'), 'lib')"
@@ -124,7 +124,7 @@ fn github_gets_a_workflow_of_all_projects() {
               echo "AWS_WEB_IDENTITY_TOKEN_FILE=$RUNNER_TEMP/aws-token" >> "$GITHUB_ENV"
               echo 'AWS_ROLE_ARN=arn:aws:iam::123456789012:role/ci' >> "$GITHUB_ENV"
           - {name: "Compare this workflow with projects.toml", run: "chinampa ci generate github --check"}
-          - {name: "Build what is missing, and record the build", run: "chinampa build"}
+          - {name: "Build what is missing, and record the build", run: "chinampa build --directives named"}
           - {if: "cancelled()", run: "exit 1"}
       deploy-dev:
         needs: [plan, gate]

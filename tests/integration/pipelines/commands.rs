@@ -43,7 +43,7 @@ fn the_deployments_are_those_that_the_branch_is_for() {
               name: chinampa
               command: |
                 set -eu
-                chinampa build << parameters.project >>
+                chinampa build << parameters.project >> --directives named
       gate:
         machine: {image: "ubuntu-2404:current"}
         steps:
@@ -52,7 +52,7 @@ fn the_deployments_are_those_that_the_branch_is_for() {
               name: chinampa
               command: |
                 set -eu
-                chinampa build
+                chinampa build --directives named
       deploy:
         parameters:
           environment: {type: string}

@@ -98,8 +98,7 @@ pub(super) fn jobs(ci: &str, documents: &[Document]) -> Vec<ReadJob> {
             let mut jobs: Vec<(i64, ReadJob)> = steps
                 .map(|step| {
                     let command = step["command"].as_str().unwrap_or_default();
-                    let project =
-                        command.lines().last().and_then(|line| line.strip_prefix("chinampa build "));
+                    let project = command.lines().last().and_then(built);
                     let job = ReadJob {
                         name: step["key"].as_str().unwrap().to_owned(),
                         needs: texts(&step["depends_on"]),
@@ -119,12 +118,17 @@ pub(super) fn jobs(ci: &str, documents: &[Document]) -> Vec<ReadJob> {
                     ReadJob {
                         name: build["identifier"].as_str().unwrap().to_owned(),
                         needs: texts(&build["depend-on"]),
-                        project: arguments.strip_prefix("build ").map(str::to_owned),
+                        project: built(&format!("chinampa {arguments}")).map(str::to_owned),
                     }
                 })
                 .collect()
         }
     }
+}
+
+/// The project that a command builds.
+fn built(command: &str) -> Option<&str> {
+    command.strip_prefix("chinampa build ")?.split(' ').next().filter(|word| !word.starts_with('-'))
 }
 
 /// A job without `needs` waits for all jobs of earlier stages.
@@ -149,7 +153,7 @@ fn gitlab(document: &Document) -> Vec<ReadJob> {
     let read = |(name, job): &(&String, &Value)| ReadJob {
         name: (*name).clone(),
         needs: needs(job),
-        project: job["script"][0].as_str().unwrap().strip_prefix("chinampa build ").map(str::to_owned),
+        project: built(job["script"][0].as_str().unwrap()).map(str::to_owned),
     };
     jobs.iter().map(read).collect()
 }

@@ -1,5 +1,6 @@
 //! Generated pipelines as their CIs would run them: on machines that share nothing but the registry.
 
+mod directives;
 mod end_state;
 mod gate;
 mod logins;

@@ -115,7 +115,7 @@ fn a_workflow_of_matrices_builds_what_the_plan_names_level_by_level() {
     let (done, outputs) = (world.file("done"), world.file("outputs"));
     world.write("outputs", workflow.outputs(&builds, &[]));
     let script = format!(
-        "case \"$*\" in 'ci plan github') cat {} > \"$GITHUB_OUTPUT\" ;; 'build '*) echo \"$2\" >> {} ;; esac\n",
+        "case \"$*\" in 'ci plan github') cat {} > \"$GITHUB_OUTPUT\" ;; 'build --'*) ;; 'build '*) echo \"$2\" >> {} ;; esac\n",
         outputs.display(),
         done.display()
     );
