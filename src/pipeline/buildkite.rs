@@ -18,7 +18,7 @@ const MAX_JOBS_OF_UPLOAD: usize = 500;
 /// How many jobs a build can have, those that are run again included.
 const MAX_JOBS: usize = 4_000;
 
-const RULE: Rule = Rule { more: "-", max_bytes: 90, reserved: &[] };
+const RULE: Rule = Rule { more: "-", max_bytes: 90 };
 
 pub(super) fn render(pipeline: &Pipeline) -> Result<Rendered, PipelineError> {
     let setup = &pipeline.setup;
@@ -32,8 +32,8 @@ pub(super) fn render(pipeline: &Pipeline) -> Result<Rendered, PipelineError> {
 }
 
 fn render_trusted(setup: &Setup, trusted: &Trusted) -> Result<Rendered, PipelineError> {
-    let keys = identifiers(trusted.jobs.iter().map(|job| &job.project), RULE);
-    let key = |project: &ProjectName| format!("build-{}", keys[project]);
+    let keys = identifiers(trusted.jobs.iter().map(|job| job.project.as_str()), RULE, &[]);
+    let key = |project: &ProjectName| format!("build-{}", keys[project.as_str()]);
     let jobs = trusted.jobs.len() + 1 + 2 * trusted.deployments.len();
     if jobs > MAX_JOBS {
         return Err(PipelineError::TooManyJobs { system: System::Buildkite, jobs, max: MAX_JOBS });
@@ -50,7 +50,10 @@ fn render_trusted(setup: &Setup, trusted: &Trusted) -> Result<Rendered, Pipeline
     }
     let last = trusted.last().map(|job| key(&job.project)).collect();
     steps.push(Yaml::Table(step(setup, &trusted.settings, (GATE, GATE), script::BUILD_MISSING, None, last)));
-    steps.extend(trusted.deployments.iter().flat_map(|it| deployment(setup, trusted, it)));
+    let names = trusted.deployments.iter().map(|it| it.environment.as_str());
+    let names = identifiers(names, RULE, &[]);
+    let deploy = |it: &Deployment| deployment(setup, trusted, it, &names[it.environment.as_str()]);
+    steps.extend(trusted.deployments.iter().flat_map(deploy));
     let mut notes = unused(System::Buildkite, trusted, &["machine", "contexts"]);
     if is_split {
         let count = steps.len().div_ceil(MAX_JOBS_OF_UPLOAD);
@@ -101,10 +104,8 @@ fn step(
     }
 }
 
-fn deployment(setup: &Setup, trusted: &Trusted, deployment: &Deployment) -> Vec<Yaml> {
+fn deployment(setup: &Setup, trusted: &Trusted, deployment: &Deployment, name: &str) -> Vec<Yaml> {
     let Deployment { environment, approval, .. } = deployment;
-    // A key has no dots, and no other environment has this one.
-    let name = environment.as_str().replace('.', "_dot_");
     let mut steps = Vec::new();
     let mut need = GATE.to_owned();
     if *approval {

@@ -19,7 +19,7 @@ use crate::model::ProjectName;
 /// The machine that jobs run on unless `image` says otherwise: builds need a Docker engine.
 pub(super) const MACHINE: &str = "ubuntu-2404:current";
 
-const RULE: Rule = Rule { more: "-", max_bytes: 100, reserved: &[] };
+const RULE: Rule = Rule { more: "-", max_bytes: 100 };
 
 pub(super) fn render(pipeline: &Pipeline) -> Rendered {
     let setup = &pipeline.setup;
@@ -35,8 +35,8 @@ pub(super) fn render(pipeline: &Pipeline) -> Rendered {
 }
 
 fn render_trusted(setup: &Setup, trusted: &Trusted, reference: Reference) -> Rendered {
-    let names = identifiers(trusted.jobs.iter().map(|job| &job.project), RULE);
-    let name = |project: &ProjectName| format!("build-{}", names[project]);
+    let names = identifiers(trusted.jobs.iter().map(|job| job.project.as_str()), RULE, &[]);
+    let name = |project: &ProjectName| format!("build-{}", names[project.as_str()]);
     let mut kinds: BTreeMap<&CiJob, String> = BTreeMap::new();
     let mut jobs = Vec::new();
     let mut workflow = Vec::new();
@@ -64,7 +64,10 @@ fn render_trusted(setup: &Setup, trusted: &Trusted, reference: Reference) -> Ren
         let arguments = script::deploy("<< parameters.environment >>");
         jobs.push(("deploy".to_owned(), job(setup, &trusted.settings, &arguments, Some("environment"))));
     }
-    workflow.extend(trusted.deployments.iter().flat_map(|it| deployment(it, all, reference)));
+    let names = trusted.deployments.iter().map(|it| it.environment.as_str());
+    let names = identifiers(names, RULE, &[]);
+    let deploy = |it: &Deployment| deployment(it, &names[it.environment.as_str()], all, reference);
+    workflow.extend(trusted.deployments.iter().flat_map(deploy));
     Rendered { text: document(jobs, workflow), notes: unused(System::CircleCi, trusted, &["runner"]) }
 }
 
@@ -88,9 +91,9 @@ fn invocation(job: &str, mut keys: Vec<(&str, Yaml)>, reference: Reference) -> Y
     Yaml::Table(vec![(job.to_owned(), Yaml::Table(keys))])
 }
 
-fn deployment(deployment: &Deployment, all: &[String], reference: Reference) -> Vec<Yaml> {
+fn deployment(deployment: &Deployment, name: &str, all: &[String], reference: Reference) -> Vec<Yaml> {
     let Deployment { environment, approval, contexts: own } = deployment;
-    let approve = format!("approve-{environment}");
+    let approve = format!("approve-{name}");
     let mut jobs = Vec::new();
     if *approval {
         let keys = vec![("type", "approval".into()), ("requires", vec![GATE].into())];
@@ -98,7 +101,7 @@ fn deployment(deployment: &Deployment, all: &[String], reference: Reference) -> 
     }
     let requires = if *approval { approve } else { GATE.to_owned() };
     let mut keys = vec![
-        ("name", format!("deploy-{environment}").into()),
+        ("name", format!("deploy-{name}").into()),
         ("environment", environment.as_str().into()),
         ("serial-group", format!("<< pipeline.project.slug >>/{environment}").into()),
         ("requires", vec![requires].into()),

@@ -15,7 +15,7 @@ use crate::model::ProjectName;
 const WINDOW: usize = 45;
 
 /// With what stands before it, an identifier has 127 letters at most.
-const RULE: Rule = Rule { more: "", max_bytes: 120, reserved: &[] };
+const RULE: Rule = Rule { more: "", max_bytes: 120 };
 
 /// The variable that tells a build of the graph what it is for.
 pub(super) const ARGUMENTS: &str = "CHINAMPA_ARGUMENTS";
@@ -33,8 +33,8 @@ pub(super) fn render(pipeline: &Pipeline) -> Rendered {
 
 fn render_trusted(setup: &Setup, trusted: &Trusted) -> Rendered {
     let jobs = &trusted.jobs;
-    let identifiers = identifiers(jobs.iter().map(|job| &job.project), RULE);
-    let identifier = |project: &ProjectName| format!("build_{}", identifiers[project]);
+    let names = identifiers(jobs.iter().map(|job| job.project.as_str()), RULE, &[]);
+    let identifier = |project: &ProjectName| format!("build_{}", names[project.as_str()]);
     let mut graph = Vec::new();
     for (number, job) in jobs.iter().enumerate() {
         let mut needs: Vec<String> = job.needs.iter().map(identifier).collect();
@@ -54,6 +54,8 @@ fn render_trusted(setup: &Setup, trusted: &Trusted) -> Rendered {
             "each build also waits for the one {WINDOW} places before it: CodeBuild fails where about a hundred become ready at once"
         ));
     }
+    let names = trusted.deployments.iter().map(|it| it.environment.as_str());
+    let names = identifiers(names, RULE, &[]);
     for Deployment { environment, approval, .. } in &trusted.deployments {
         if *approval {
             notes.push(format!(
@@ -61,7 +63,7 @@ fn render_trusted(setup: &Setup, trusted: &Trusted) -> Rendered {
                 setup.command(&script::deploy(environment.as_str()))
             ));
         } else {
-            let name = environment.as_str().replace(['.', '-'], "_");
+            let name = &names[environment.as_str()];
             let arguments = script::deploy(environment.as_str());
             let settings = &trusted.settings;
             graph.push(build(&format!("deploy_{name}"), settings, &arguments, vec![GATE.to_owned()]));

@@ -25,7 +25,9 @@ pub const WORKFLOW: &str = ".github/workflows/chinampa.yml";
 /// A larger file fails without a message.
 const MAX_BYTES: usize = 500_000;
 
-const RULE: Rule = Rule { more: "-", max_bytes: 90, reserved: &["plan", GATE] };
+const RULE: Rule = Rule { more: "-", max_bytes: 90 };
+
+const PLAN: &str = "plan";
 
 /// What starts the workflow, besides pull requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -121,13 +123,18 @@ fn document(setup: &Setup, trusted: &Trusted, triggers: &Triggers, layout: &Layo
             levels.iter().flat_map(|level| &level.matrices).map(|matrix| matrix.name.clone()).collect()
         }
     };
-    let mut jobs = vec![("plan".to_owned(), plan(setup, trusted, outputs))];
+    let names = trusted.deployments.iter().map(|it| it.environment.as_str());
+    let names = identifiers(names, RULE, &[]);
+    let deployments: Vec<String> =
+        trusted.deployments.iter().map(|it| format!("deploy-{}", names[it.environment.as_str()])).collect();
+    let mut jobs = vec![(PLAN.to_owned(), plan(setup, trusted, outputs))];
     let last = match layout {
-        Layout::Jobs => project_jobs(setup, trusted, &mut jobs),
+        Layout::Jobs => project_jobs(setup, trusted, &deployments, &mut jobs),
         Layout::Levels(levels) => github_levels::jobs(setup, trusted, levels, &mut jobs),
     };
     jobs.push((GATE.to_owned(), gate(setup, trusted, last)));
-    jobs.extend(trusted.deployments.iter().map(|it| deployment(setup, trusted, it)));
+    let deploy = |(name, it)| (name, deployment(setup, trusted, it));
+    jobs.extend(deployments.into_iter().zip(&trusted.deployments).map(deploy));
     let on = |names: &BTreeSet<String>| Yaml::from(names.iter().cloned().collect::<Vec<_>>());
     let push = table_of([
         ("branches", Some(on(&triggers.branches)).filter(|_| !triggers.branches.is_empty())),
@@ -163,12 +170,19 @@ fn document(setup: &Setup, trusted: &Trusted, triggers: &Triggers, layout: &Layo
 }
 
 /// Adds a job for each project; returns those that nobody waits for.
-fn project_jobs(setup: &Setup, trusted: &Trusted, jobs: &mut Vec<(String, Yaml)>) -> Vec<String> {
-    let names = identifiers(trusted.jobs.iter().map(|job| &job.project), RULE);
-    let name = |project: &ProjectName| names[project].clone();
+fn project_jobs(
+    setup: &Setup,
+    trusted: &Trusted,
+    deployments: &[String],
+    jobs: &mut Vec<(String, Yaml)>,
+) -> Vec<String> {
+    let others = deployments.iter().map(String::as_str).chain([PLAN, GATE]);
+    let projects = trusted.jobs.iter().map(|job| job.project.as_str());
+    let names = identifiers(projects, RULE, &others.collect::<Vec<_>>());
+    let name = |project: &ProjectName| names[project.as_str()].clone();
     for (number, job) in trusted.jobs.iter().enumerate() {
         let Job { project, needs, settings, secrets } = job;
-        let needs = std::iter::once("plan".to_owned()).chain(needs.iter().map(name)).collect::<Vec<_>>();
+        let needs = std::iter::once(PLAN.to_owned()).chain(needs.iter().map(name)).collect::<Vec<_>>();
         let mut environment = vec![("CHINAMPA_PROJECT".to_owned(), project.as_str().into())];
         environment.extend(variables(settings, &trusted.settings));
         environment.extend(from_secrets(secrets, settings));
@@ -220,7 +234,7 @@ fn plan(setup: &Setup, trusted: &Trusted, outputs: Vec<String>) -> Yaml {
 }
 
 fn gate(setup: &Setup, trusted: &Trusted, last: Vec<String>) -> Yaml {
-    let needs: Vec<String> = std::iter::once("plan".to_owned()).chain(last).collect();
+    let needs: Vec<String> = std::iter::once(PLAN.to_owned()).chain(last).collect();
     let mut steps = setup_steps(setup, History::All);
     let check = setup.command("ci generate github --check");
     steps.push(table([("name", "Compare this workflow with projects.toml".into()), ("run", check.into())]));
@@ -243,15 +257,15 @@ fn gate(setup: &Setup, trusted: &Trusted, last: Vec<String>) -> Yaml {
     ])
 }
 
-fn deployment(setup: &Setup, trusted: &Trusted, deployment: &Deployment) -> (String, Yaml) {
+fn deployment(setup: &Setup, trusted: &Trusted, deployment: &Deployment) -> Yaml {
     let environment = &deployment.environment;
     // Not that nothing failed: the gate may have built what a job could not.
     let condition = format!(
         "!cancelled() && needs.gate.result == 'success' && contains(fromJSON(needs.plan.outputs.deploy || '[]'), '{environment}')"
     );
     let group = format!("deploy-{environment}");
-    let job = table_of([
-        ("needs", Some(vec!["plan", GATE].into())),
+    table_of([
+        ("needs", Some(vec![PLAN, GATE].into())),
         ("if", Some(condition.into())),
         ("runs-on", Some(runs_on(&trusted.settings))),
         ("container", trusted.settings.image.as_ref().map(Into::into)),
@@ -261,8 +275,7 @@ fn deployment(setup: &Setup, trusted: &Trusted, deployment: &Deployment) -> (Str
             Some(table([("group", group.as_str().into()), ("cancel-in-progress", false.into())])),
         ),
         ("steps", Some(steps(setup, History::All, "Deploy", &script::deploy(environment.as_str())))),
-    ]);
-    (group.replace('.', "_dot_"), job)
+    ])
 }
 
 /// The variables of a job that are not those of all jobs.

@@ -142,3 +142,37 @@ fn what_a_ci_does_not_take_is_an_error() {
     assert_snapshot!(many, @"Buildkite runs at most 4000 jobs in a pipeline, and this one has 4001");
     assert_snapshot!(large, @"GitLab reads a pipeline of at most 5000000 bytes, and this one has 6940315");
 }
+
+/// The jobs of a workflow whose projects are called like its other jobs, and of environments whose names differ by a letter.
+#[test]
+fn no_two_jobs_have_one_name() {
+    let mut pipeline = everything(&["base", "lib", "site"]);
+    let Work::Trusted(trusted) = &mut pipeline.work else { panic!() };
+    for (job, project) in trusted.jobs.iter_mut().zip(["deploy-prod", "plan", "Deploy-pre_prod"]) {
+        (job.project, job.needs) = (name(project), Vec::new());
+    }
+    let deployment = |environment: &str| Deployment {
+        environment: environment.parse().unwrap(),
+        approval: false,
+        contexts: Vec::new(),
+    };
+    trusted.deployments = ["prod", "pre-prod", "pre.prod", "pre_prod"].map(deployment).to_vec();
+
+    let workflow = github::Workflow::new(&pipeline, &github::Triggers::default()).unwrap().rendered.text;
+    let text = |system| pipeline.render(system).unwrap().text;
+    let jobs = between(workflow.split_once("\njobs:").unwrap().1, "\n  ", ":");
+    let steps = between(&text(Generated::Buildkite), "\"key\":\"", "\"");
+    let circleci = between(&text(Generated::CircleCi), "name: deploy-", "\n");
+    let codebuild = between(&text(Generated::CodeBuild), "- identifier: ", "\n");
+
+    for (names, count) in [(jobs, 9), (steps, 8), (circleci, 4), (codebuild, 8)] {
+        let unique: BTreeSet<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        assert_eq!((unique.len(), names.len()), (count, count), "{names:?}");
+    }
+}
+
+/// What stands between two texts, not counting lines that are further in.
+fn between(text: &str, start: &str, end: &str) -> Vec<String> {
+    let found = text.split(start).skip(1).filter(|rest| !rest.starts_with(' '));
+    found.map(|rest| rest.split(end).next().unwrap_or_default().to_owned()).collect()
+}
