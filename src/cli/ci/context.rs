@@ -8,7 +8,9 @@ use crate::cli::CommandContext;
 use crate::cli::observations::CacheToRead;
 use crate::cli::repository_context::{RepositoryContext, Uncommitted};
 use crate::cli::{registries, selection, wait_for};
-use crate::config::{CiJob, EnvironmentConfig, EnvironmentName, RegistryKind, SecretSource, Strategy};
+use crate::config::{
+    CiJob, EnvironmentConfig, EnvironmentName, RefPattern, RegistryKind, SecretSource, Strategy,
+};
 use crate::error::Error;
 use crate::model::ProjectName;
 use crate::pipeline::github::{Triggers, Workflow};
@@ -106,9 +108,12 @@ impl CiInputs {
         };
         let approvals = self.environments().filter(|(_, environment)| of_default(environment));
         let approvals: Vec<EnvironmentName> = approvals.map(|(name, _)| name.clone()).collect();
+        let patterns = self.environments().filter_map(|(_, environment)| environment.rule.branch.as_ref());
+        let branches = patterns.map(RefPattern::as_str).chain([settings.default_branch.as_str()]).collect();
         let request = starter::Request {
             workspace: settings.name.as_str(),
             default_branch: settings.default_branch.as_str(),
+            branches: &branches,
             cache_prefix: &cache.prefix,
             setup: &self.setup(),
             job: &ci.job,

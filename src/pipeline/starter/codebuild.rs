@@ -3,14 +3,18 @@
 //! A starter generates the build graph of a push and starts it as a batch of another project. Pull requests have a project of their
 //! own, with a role that only reads. The buildspecs of the starter and of pull requests are in the template: a commit can't change them.
 
+use super::branches::{Wildcards, expression};
 use super::cloudformation::{attribute, parameter, reference, resource, statement, substituted};
 use super::codebuild_project::{Purpose, access, buildspec, environment, login_parameter, role};
 use super::{File, Request, Starter, codepipeline, generate, header};
 use crate::pipeline::yaml::{Yaml, table, table_of};
 use crate::pipeline::{System, script};
 
+/// A name is an argument of `aws`, in which other letters could mean something.
+const WILDCARDS: Wildcards = Wildcards { within_slashes: "[A-Za-z0-9._+-]*", any: "[A-Za-z0-9._/+-]*" };
+
 pub(super) fn starter(request: Request<'_>) -> Starter {
-    let Request { workspace, default_branch, setup, .. } = request;
+    let Request { workspace, branches, setup, .. } = request;
     let name = |purpose: &str| format!("{workspace}-{purpose}");
     let start = format!(
         "aws codebuild start-build-batch --project-name {} --source-version \"$CODEBUILD_RESOLVED_SOURCE_VERSION\" \
@@ -30,15 +34,16 @@ pub(super) fn starter(request: Request<'_>) -> Starter {
     let untrusted = setup.clone().untrusted();
     let of_pull_requests =
         buildspec(generate(&untrusted, System::CodeBuild, &[&untrusted.command(script::BUILD_ALL)]));
-    let branch = format!("^refs/heads/{}$", escaped(default_branch));
-    let pushes = [
-        vec![filter("EVENT", "PUSH"), filter("HEAD_REF", &branch)],
-        vec![filter("EVENT", "PUSH"), filter("HEAD_REF", "^refs/tags/[A-Za-z0-9._-]+$")],
-    ];
-    let pull_requests = [vec![
-        filter("EVENT", "PULL_REQUEST_CREATED, PULL_REQUEST_UPDATED, PULL_REQUEST_REOPENED"),
-        filter("BASE_REF", &branch),
-    ]];
+    let branches = branches.iter().map(|it| format!("^refs/heads/{}$", expression(it, WILDCARDS)));
+    let branches: Vec<String> = branches.collect();
+    let tags = format!("^refs/tags/{}$", WILDCARDS.any);
+    let push = |head: &String| vec![filter("EVENT", "PUSH"), filter("HEAD_REF", head)];
+    let pushes: Vec<_> = branches.iter().chain([&tags]).map(push).collect();
+    let pull_request = |base: &String| {
+        let events = "PULL_REQUEST_CREATED, PULL_REQUEST_UPDATED, PULL_REQUEST_REOPENED";
+        vec![filter("EVENT", events), filter("BASE_REF", base)]
+    };
+    let pull_requests: Vec<_> = branches.iter().map(pull_request).collect();
     let images = table([
         ("ServiceRole", attribute("BatchRole", "Arn")),
         ("TimeoutInMins", 480.into()),
@@ -155,13 +160,4 @@ fn arn_of_project(project: &str) -> Yaml {
 
 fn filter(kind: &str, pattern: &str) -> Yaml {
     table([("Type", kind.into()), ("Pattern", pattern.into())])
-}
-
-/// A text as a regular expression.
-fn escaped(text: &str) -> String {
-    let letter = |letter: char| match letter {
-        '.' | '+' | '(' | ')' | '[' | ']' | '{' | '}' | '|' | '$' | '^' => format!("\\{letter}"),
-        letter => letter.to_string(),
-    };
-    text.chars().map(letter).collect()
 }

@@ -1,19 +1,24 @@
 //! The parent pipeline of GitLab.
 
+use super::branches::{Wildcards, expression};
 use super::{File, Request, Starter, generate, header};
 use crate::pipeline::System;
 use crate::pipeline::yaml::{Yaml, table, table_of};
 
-pub(super) fn starter(Request { setup, job, .. }: Request<'_>) -> Starter {
+const WILDCARDS: Wildcards = Wildcards { within_slashes: "[^/]*", any: ".*" };
+
+pub(super) fn starter(Request { branches, setup, job, .. }: Request<'_>) -> Starter {
     let rule = |condition: &str| table([("if", condition.into())]);
-    let rules = [
-        rule("$CI_PIPELINE_SOURCE == \"merge_request_event\""),
-        rule("$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"),
-        rule("$CI_COMMIT_TAG"),
-    ];
+    let of_branch = |branch: &&str| {
+        let expression = expression(branch, WILDCARDS).replace('/', "\\/");
+        rule(&format!("$CI_COMMIT_BRANCH =~ /^{expression}$/"))
+    };
+    let mut rules = vec![rule("$CI_PIPELINE_SOURCE == \"merge_request_event\"")];
+    rules.extend(branches.iter().map(of_branch));
+    rules.push(rule("$CI_COMMIT_TAG"));
     let workflow = table([
         ("auto_cancel", table([("on_new_commit", "interruptible".into())])),
-        ("rules", Yaml::List(rules.to_vec())),
+        ("rules", Yaml::List(rules)),
     ]);
     let token = || table([("AWS_ID_TOKEN", table([("aud", "sts.amazonaws.com".into())]))]);
     let generate = table_of([

@@ -2,6 +2,7 @@
 //!
 //! They use no third-party action, orb or plugin. Where nothing installs this program, a comment says so.
 
+mod branches;
 mod buildkite;
 mod circleci;
 mod cloudformation;
@@ -13,6 +14,8 @@ mod logins;
 
 pub use self::logins::notes as login_notes;
 
+use std::collections::BTreeSet;
+
 use super::{Setup, System, script};
 use crate::config::{CiJob, EnvironmentName};
 
@@ -21,6 +24,8 @@ use crate::config::{CiJob, EnvironmentName};
 pub struct Request<'r> {
     pub workspace: &'r str,
     pub default_branch: &'r str,
+    /// The default branch, and the patterns of those that are deployed somewhere.
+    pub branches: &'r BTreeSet<&'r str>,
     /// What repositories of the cache begin with.
     pub cache_prefix: &'r str,
     pub setup: &'r Setup,

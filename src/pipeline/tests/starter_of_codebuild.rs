@@ -211,7 +211,10 @@ fn codebuild_begins_with_a_template_of_projects_roles_and_a_pipeline() {
                 - {Type: HEAD_REF, Pattern: "^refs/heads/main$"}
               -
                 - {Type: EVENT, Pattern: PUSH}
-                - {Type: HEAD_REF, Pattern: "^refs/tags/[A-Za-z0-9._-]+$"}
+                - {Type: HEAD_REF, Pattern: "^refs/heads/release/[A-Za-z0-9._+-]*$"}
+              -
+                - {Type: EVENT, Pattern: PUSH}
+                - {Type: HEAD_REF, Pattern: "^refs/tags/[A-Za-z0-9._/+-]*$"}
       PullRequests:
         Type: "AWS::CodeBuild::Project"
         Properties:
@@ -240,6 +243,9 @@ fn codebuild_begins_with_a_template_of_projects_roles_and_a_pipeline() {
               -
                 - {Type: EVENT, Pattern: "PULL_REQUEST_CREATED, PULL_REQUEST_UPDATED, PULL_REQUEST_REOPENED"}
                 - {Type: BASE_REF, Pattern: "^refs/heads/main$"}
+              -
+                - {Type: EVENT, Pattern: "PULL_REQUEST_CREATED, PULL_REQUEST_UPDATED, PULL_REQUEST_REOPENED"}
+                - {Type: BASE_REF, Pattern: "^refs/heads/release/[A-Za-z0-9._+-]*$"}
       Artifacts:
         Type: "AWS::S3::Bucket"
         Condition: HasConnection

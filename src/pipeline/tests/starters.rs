@@ -10,6 +10,7 @@ pub(super) fn starter_with(system: System, job: &CiJob, setup: Setup, has_tag_ru
     let request = starter::Request {
         workspace: "shop",
         default_branch: "main",
+        branches: &["main", "release/*"].into(),
         cache_prefix: "shop/",
         setup: &setup,
         job,
@@ -67,7 +68,8 @@ fn each_ci_has_files_to_begin_with() {
       auto_cancel: {on_new_commit: interruptible}
       rules:
         - {if: "$CI_PIPELINE_SOURCE == \"merge_request_event\""}
-        - {if: "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"}
+        - {if: "$CI_COMMIT_BRANCH =~ /^main$/"}
+        - {if: "$CI_COMMIT_BRANCH =~ /^release\\/[^\\/]*$/"}
         - {if: "$CI_COMMIT_TAG"}
     generate:
       stage: build

@@ -2,6 +2,7 @@
 //!
 //! <https://docs.gitlab.com/ci/yaml/>
 
+use regex::Regex;
 use serde_json::{Map, Value, json};
 
 use super::keys::{self, Keys};
@@ -108,9 +109,13 @@ fn is_met(rule: &Value, event: &Event) -> bool {
     match condition.as_deref() {
         None => true,
         Some("$CI_PIPELINE_SOURCE == \"merge_request_event\"") => is_pull_request,
-        Some("$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH") => matches!(event, Event::Push { .. }),
         Some("$CI_COMMIT_TAG") => matches!(event, Event::Tag { .. }),
-        Some(other) => panic!("the runner does not know the rule `{other}`"),
+        Some(other) => {
+            let regex = other.strip_prefix("$CI_COMMIT_BRANCH =~ /").and_then(|rest| rest.strip_suffix('/'));
+            let regex = regex.unwrap_or_else(|| panic!("the runner does not know the rule `{other}`"));
+            matches!(event, Event::Push { .. })
+                && Regex::new(&regex.replace("\\/", "/")).unwrap().is_match("main")
+        }
     }
 }
 
