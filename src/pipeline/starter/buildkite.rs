@@ -12,13 +12,29 @@ pub(super) fn starter(Request { setup, job, has_tag_rules, .. }: Request<'_>) ->
         ("image", job.image.as_ref().map(Into::into)),
     ]);
     let pipeline = table([("steps", Yaml::List(vec![step]))]);
+    let generate_steps = format!("  {} > \"$folder/$steps\"", setup.command("ci generate buildkite"));
+    // Of an attempt that failed, some uploads may have been made, and their jobs may have built something since.
     let commands = [
-        "pipeline=$(mktemp)",
-        &format!("{} > \"$pipeline\"", setup.command("ci generate buildkite")),
+        "folder=$(mktemp -d)",
+        "# A retry goes on with the steps of the first attempt.",
+        "steps=$(buildkite-agent meta-data get chinampa-steps --default '')",
+        "if [ -n \"$steps\" ]; then",
+        "  (cd \"$folder\" && buildkite-agent artifact download --include-retried-jobs \"$steps\" .)",
+        "else",
+        "  steps=chinampa-$BUILDKITE_JOB_ID.jsonl",
+        &generate_steps,
+        "  (cd \"$folder\" && buildkite-agent artifact upload \"$steps\")",
+        "  buildkite-agent meta-data set chinampa-steps \"$steps\"",
+        "fi",
         "# Each line is one upload.",
+        "number=0",
         "while IFS= read -r upload; do",
-        "  printf '%s' \"$upload\" | buildkite-agent pipeline upload --no-interpolation",
-        "done < \"$pipeline\"",
+        "  number=$((number + 1))",
+        "  if [ -z \"$(buildkite-agent meta-data get \"chinampa-upload-$number\" --default '')\" ]; then",
+        "    printf '%s' \"$upload\" | buildkite-agent pipeline upload --no-interpolation",
+        "    buildkite-agent meta-data set \"chinampa-upload-$number\" made",
+        "  fi",
+        "done < \"$folder/$steps\"",
     ];
     let mut notes = vec![
         "pipeline settings, Builds: turn \"Cancel Intermediate Builds\" on, except for the default branch",

@@ -103,12 +103,26 @@ fn each_ci_has_files_to_begin_with() {
     # Nothing installs `chinampa`: it has to be on the machine or in the image, as long as `[ci]` of
     # `projects.toml` has no `install` with version, URL and SHA-256 of a release.
     set -eu
-    pipeline=$(mktemp)
-    chinampa ci generate buildkite > "$pipeline"
+    folder=$(mktemp -d)
+    # A retry goes on with the steps of the first attempt.
+    steps=$(buildkite-agent meta-data get chinampa-steps --default '')
+    if [ -n "$steps" ]; then
+      (cd "$folder" && buildkite-agent artifact download --include-retried-jobs "$steps" .)
+    else
+      steps=chinampa-$BUILDKITE_JOB_ID.jsonl
+      chinampa ci generate buildkite > "$folder/$steps"
+      (cd "$folder" && buildkite-agent artifact upload "$steps")
+      buildkite-agent meta-data set chinampa-steps "$steps"
+    fi
     # Each line is one upload.
+    number=0
     while IFS= read -r upload; do
-      printf '%s' "$upload" | buildkite-agent pipeline upload --no-interpolation
-    done < "$pipeline"
+      number=$((number + 1))
+      if [ -z "$(buildkite-agent meta-data get "chinampa-upload-$number" --default '')" ]; then
+        printf '%s' "$upload" | buildkite-agent pipeline upload --no-interpolation
+        buildkite-agent meta-data set "chinampa-upload-$number" made
+      fi
+    done < "$folder/$steps"
     note: pipeline settings, Builds: turn "Cancel Intermediate Builds" on, except for the default branch
     note: pipeline settings, GitHub: builds of pull requests from forks are off by default; agents for them need an engine and credentials of their own
     "#);

@@ -12,7 +12,7 @@ const MANIFEST: &str = "[workspace]\nname = \"shop\"\n[deploy]\nkind = \"oci\"\n
     [projects.base]\npath = \"base\"\n[projects.api]\npath = \"api\"\nneeds = [\"base\"]\n";
 
 /// Two projects, and an environment for `main` and for tags each.
-fn shop() -> World {
+pub(super) fn shop() -> World {
     World::of(&[
         ("projects.toml", MANIFEST),
         ("base/Dockerfile", "FROM scratch\nCOPY . /\n"),

@@ -6,4 +6,5 @@ mod formats;
 mod limits;
 mod makespan;
 pub(crate) mod read;
+mod retries;
 mod simulated;

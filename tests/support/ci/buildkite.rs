@@ -3,6 +3,7 @@
 //! <https://buildkite.com/docs/pipelines/configure/defining-steps>
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -15,26 +16,48 @@ const MAX_JOBS: [usize; 2] = [500, 4_000];
 
 pub(super) fn run(run: &mut Run<'_>) -> Finished {
     let outbox = run.site.outbox();
-    let agent = format!(
-        "[ \"$*\" = 'pipeline upload --no-interpolation' ] || {{ echo \"unknown: $*\" >&2; exit 1; }}\n\
-         upload=$(mktemp {}/upload-XXXXXX)\ncat > \"$upload\"\n",
-        outbox.display()
-    );
-    run.site.install("buildkite-agent", &agent);
+    run.site.install("buildkite-agent", &agent(&outbox));
     let first = steps(&yaml::read(&run.site.file(run.commit(), ".buildkite/pipeline.yml")), Kind::Committed);
 
     let first = run.jobs(first);
     let mut uploaded = Vec::new();
-    for file in fs::read_dir(&outbox).unwrap() {
-        let file = file.unwrap().path();
+    for file in uploads(&outbox) {
         let upload = steps(&serde_json::from_slice(&fs::read(&file).unwrap()).unwrap(), Kind::Uploaded);
         assert!(upload.len() <= MAX_JOBS[0], "{}", upload.len());
         uploaded.extend(upload);
-        fs::remove_file(file).unwrap();
     }
     assert!(uploaded.len() <= MAX_JOBS[1], "{}", uploaded.len());
     let uploaded = run.jobs(uploaded);
     first.and(uploaded)
+}
+
+/// The program of the agent: what a build keeps is in this folder, with a file for each upload.
+///
+/// The file `refused` has the number of an upload that fails once.
+pub(crate) fn agent(folder: &Path) -> String {
+    let folder = folder.display();
+    format!(
+        "case \"$*\" in\n\
+         'pipeline upload --no-interpolation')\n\
+           upload={folder}/upload-$(printf %03d $(( $(ls {folder} | grep -c ^upload) + 1 )))\n\
+           if [ \"$(cat {folder}/refused 2>/dev/null)\" = \"${{upload##*-}}\" ]; then rm {folder}/refused; exit 1; fi\n\
+           cat > \"$upload\" ;;\n\
+         'meta-data get '*' --default ') cat \"{folder}/data-$3\" 2>/dev/null || true ;;\n\
+         'meta-data set '*) printf %s \"$4\" > \"{folder}/data-$3\" ;;\n\
+         'artifact upload '*) cp \"$3\" {folder} ;;\n\
+         'artifact download --include-retried-jobs '*' .') cp \"{folder}/$4\" . ;;\n\
+         *) echo \"unknown: $*\" >&2; exit 1 ;;\n\
+         esac\n"
+    )
+}
+
+/// The files with what was uploaded, in order.
+pub(crate) fn uploads(folder: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let is_upload = |file: &PathBuf| file.file_name().unwrap().to_str().unwrap().starts_with("upload-");
+    let mut uploads: Vec<PathBuf> = files.filter(is_upload).collect();
+    uploads.sort();
+    uploads
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -136,6 +136,7 @@ impl Event {
                 ("BUILDKITE_TAG", tag),
                 ("BUILDKITE_REPO", "git@github.com:acme/shop.git".to_owned()),
                 ("BUILDKITE_STEP_KEY", job.to_owned()),
+                ("BUILDKITE_JOB_ID", "0190046e-e199-453b-a302-a21a4d649d31".to_owned()),
                 ("BUILDKITE_PULL_REQUEST", if is_pull_request { "7" } else { "false" }.to_owned()),
                 (
                     "BUILDKITE_PULL_REQUEST_REPO",

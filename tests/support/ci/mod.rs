@@ -4,7 +4,7 @@
 //! two jobs share anything but the registry: each has a clone, a home and an engine of its own.
 
 mod attempt;
-mod buildkite;
+pub(crate) mod buildkite;
 mod buildspec;
 mod circleci;
 mod codebuild;
