@@ -7,6 +7,7 @@
 mod attest;
 mod build;
 mod builder;
+mod cache_login;
 mod contents;
 mod daemon;
 mod dispatch;

@@ -6,12 +6,10 @@
 mod primed;
 
 use std::collections::BTreeMap;
-use std::error::Error as _;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-
 use super::build::pinned;
+use super::cache_login::CacheLogin;
 use super::contents::{Contents, FoundContent, FoundFile};
 use super::job::{Backend, Destination, Job, LayerCache, Pins, Task, TaskVariant, Work};
 use super::labels;
@@ -21,14 +19,14 @@ use super::untrusted;
 use crate::dockerfile::foreign_frontend;
 use crate::dockerignore::DockerIgnore;
 use crate::engine::{
-    BuildRequest, Content, Context, ContextFile, ContextReuse, LoginSource, Logins, SshAgent, check_link,
+    BuildRequest, Content, Context, ContextFile, ContextReuse, Logins, SshAgent, check_link,
 };
 use crate::git::{Download, Fetching, Repository, Snapshot, SubmoduleFetch};
 use crate::inputs::InputFile;
-use crate::model::{BranchName, CommitId, Host, ImageRef, Login, ProjectName, RepoPath, Secret};
+use crate::model::{BranchName, CommitId, ImageRef, ProjectName, RepoPath, Secret};
 use crate::observe::{Observations, Observed, Zone};
 use crate::plan::{Action, Build, Plan, Step};
-use crate::registry::{Registry, RegistryError, RegistryLogin, Storage};
+use crate::registry::{Registry, Storage};
 use crate::workspace::{FolderContext, ImageRole, Project, Variant, Workspace};
 
 /// The values of each project's secrets, by their ids.
@@ -115,21 +113,6 @@ pub async fn prepare<E: From<PrepareError>>(
     plan.steps.iter().map(job).collect::<Result<_, PrepareError>>().map_err(E::from)
 }
 
-/// Knows the login for the cache while builds run, which may take longer than the login is valid.
-#[derive(Debug)]
-struct CacheLogin(RegistryLogin);
-
-#[async_trait]
-impl LoginSource for CacheLogin {
-    async fn login(&self, _: &Host) -> Option<Result<Login, String>> {
-        let why = |error: RegistryError| match error.source() {
-            Some(source) => format!("{error}: {source}"),
-            None => error.to_string(),
-        };
-        self.0.get().await.map_err(why).transpose()
-    }
-}
-
 /// Makes the tasks of the projects that are built.
 struct TaskBuilder<'p> {
     preparation: Preparation<'p>,
@@ -155,7 +138,7 @@ impl<'p> TaskBuilder<'p> {
             Destination::Untrusted(_) => Logins::none(),
         };
         let logins = match registry.oci() {
-            Some(oci) => logins.with_cache(oci.host(), Arc::new(CacheLogin(oci.login_source()))),
+            Some(oci) => logins.with_cache(oci.host(), Arc::new(CacheLogin::new(oci))),
             None => logins,
         };
         let fetching = match preparation.destination {
