@@ -2,7 +2,6 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -140,35 +139,6 @@ impl Drop for BuildKitBridge {
             runtime.shutdown_background();
         }
     }
-}
-
-/// Removes from an engine's layer cache all whose description has this text, as if another machine had built it.
-pub(crate) fn forget_layers(engine: BedEngine, text: &str) {
-    let socket = engine.socket().strip_prefix("unix://").unwrap().to_owned();
-    let ask = |method: &str, path: &str| {
-        let url = format!("http://docker{path}");
-        let output = Command::new("curl")
-            .args(["-sfg", "-X", method, "--unix-socket", &socket, &url])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{url}: {output:?}");
-        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
-    };
-    let records = || -> Vec<String> {
-        let usage = ask("GET", "/system/df?type=build-cache");
-        let records = usage["BuildCache"].as_array().unwrap().iter();
-        let own = records.filter(|record| record["Description"].as_str().unwrap_or_default().contains(text));
-        own.map(|record| record["ID"].as_str().unwrap().to_owned()).collect()
-    };
-    let found = records();
-    assert!(!found.is_empty(), "no layer is described with `{text}`");
-    // One that others are made of goes after them.
-    for _ in 0..found.len() {
-        for id in records() {
-            ask("POST", &format!("/build/prune?all=true&filters=%7B%22id%22:%5B%22{id}%22%5D%7D"));
-        }
-    }
-    assert_eq!(records(), Vec::<String>::new());
 }
 
 /// Asks the engine for its BuildKit: an upgrade to HTTP/2.

@@ -141,7 +141,7 @@ pub(crate) struct OwnEngine {
 }
 
 impl OwnEngine {
-    /// Starts it. Each test that does so has another number, from 5 to 9.
+    /// Starts it. Each test that does so has another number, from 5 to 10.
     pub(crate) fn start(number: &'static str) -> Self {
         let output = testbed(&["up-engine", number]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -155,8 +155,8 @@ fn there_is_nothing_to_compare_where_images_stay_in_the_engine() {
     assert!(answer.stderr.contains("there is nothing to compare"), "{answer}");
 }
 
-/// An image that both builders can pull, in the bed's first registry: how it is named by its digest.
-fn base_image() -> String {
+/// An image that all builders can pull, in the bed's first registry: how it is named by its digest.
+pub(super) fn base_image() -> String {
     let mut bases = one_project("FROM chinampa/base:1\nCOPY f /f\n", "");
     bases.use_engine(BedEngine::Containerd);
     bases.world.commit();
