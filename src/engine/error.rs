@@ -9,7 +9,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use self::words::unsaid;
-use super::ContentError;
+use super::{ContentError, StepLabel};
 use crate::buildkit::BuildKitError;
 use crate::docker::{DockerConfigError, DockerError};
 use crate::model::{ErrorKind, ImageRef, RepoPath};
@@ -150,6 +150,18 @@ impl EngineError {
             Self::BuildFailed { log_tail, .. } => log_tail,
             Self::PullFailed { source, .. } | Self::FileName { source, .. } => source.log_tail(),
             _ => &[],
+        }
+    }
+
+    /// Whether the build fails like that on every engine: for what is in the Dockerfile, or in the context.
+    pub fn is_of_build(&self) -> bool {
+        match self {
+            Self::NoStage | Self::BasePlatform { .. } | Self::FileName { .. } => true,
+            Self::BuildFailed { step: Some(step), .. } => {
+                StepLabel::parse(step).is_some_and(|label| label.is_step())
+            }
+            Self::BuildFailed { step: None, .. } => true,
+            _ => false,
         }
     }
 

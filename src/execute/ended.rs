@@ -63,10 +63,7 @@ impl Ended {
             Outcome::Built { digest, steps, cached_steps, .. } => {
                 How::Built { image: *digest, took: (cached_steps < steps).then_some(took) }
             }
-            // A step fails in every job. A registry, a login or a program of this job may be better elsewhere.
-            Outcome::Failed(failure) if failure.kind == ErrorKind::Failed && failure.step.is_some() => {
-                How::Failed(Box::new(failure.clone()))
-            }
+            Outcome::Failed(failure) if failure.is_of_build => How::Failed(Box::new(failure.clone())),
             Outcome::Failed(_)
             | Outcome::BuiltElsewhere { .. }
             | Outcome::Reused { .. }
@@ -127,6 +124,7 @@ impl Ended {
                     log_tail: Vec::new(),
                     hint: json.hint.as_deref().map(printable),
                     kind: ErrorKind::Failed,
+                    is_of_build: true,
                 }))
             }
         };
@@ -153,6 +151,7 @@ mod tests {
             log_tail: vec!["password=hunter2".to_owned()],
             hint: None,
             kind,
+            is_of_build: kind == ErrorKind::Failed,
         }
     }
 
@@ -203,8 +202,8 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_outside_of_all_steps_may_succeed_in_other_jobs() {
-        let not_pushed = Failure { step: None, ..failure(ErrorKind::Failed) };
+    fn what_could_not_be_pushed_may_be_pushed_by_other_jobs() {
+        let not_pushed = Failure { is_of_build: false, ..failure(ErrorKind::Failed) };
 
         assert_eq!(Ended::of("build 2", &Outcome::Failed(not_pushed), Duration::ZERO), None);
     }

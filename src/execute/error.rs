@@ -132,6 +132,17 @@ impl ExecuteError {
             log_tail: self.log_tail().to_vec(),
             hint: self.hint(),
             kind: self.kind(),
+            is_of_build: self.is_of_build(),
+        }
+    }
+
+    fn is_of_build(&self) -> bool {
+        match self {
+            Self::UnreadCopy { .. } => true,
+            Self::Build(source) | Self::BuildStage { source, .. } | Self::Folder { source, .. } => {
+                source.is_of_build()
+            }
+            _ => false,
         }
     }
 

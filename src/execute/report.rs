@@ -113,6 +113,8 @@ pub struct Failure {
     pub hint: Option<String>,
     /// [`ErrorKind::Environment`] where the engine died, else [`ErrorKind::Failed`].
     pub kind: ErrorKind,
+    /// Whether it was the build itself, which fails on every machine, and not a registry, a login or a program.
+    pub is_of_build: bool,
 }
 
 impl Failure {

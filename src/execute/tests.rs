@@ -87,11 +87,7 @@ impl Engine for Recorder {
         }
         if self.failing.contains(&project.as_str()) {
             let log_tail = vec!["make: ***".to_owned()];
-            return Err(EngineError::BuildFailed {
-                step: Some("[2/2] RUN false".to_owned()),
-                log_tail,
-                message: "exit 2".to_owned(),
-            });
+            return Err(EngineError::BuildFailed { step: None, log_tail, message: "exit 2".to_owned() });
         }
         let step = |name: &str, cached| Step { name: name.to_owned(), cached };
         let steps = vec![step("[2/3] ONBUILD COPY a /a", true), step("[3/3] RUN make", false)];

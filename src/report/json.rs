@@ -238,6 +238,7 @@ impl<'p> BuildJson<'p> {
                     log_tail,
                     hint,
                     kind: _,
+                    is_of_build: _,
                 }) => {
                     json.error = Some(causes);
                     json.failed_line = at.as_ref().map(ToString::to_string);

@@ -449,6 +449,7 @@ fn plans() -> Vec<Value> {
         log_tail: vec!["a line".to_owned()],
         hint: Some("do this".to_owned()),
         kind: ErrorKind::Failed,
+        is_of_build: true,
     });
     let report = BuildReport {
         projects: BTreeMap::from([
@@ -515,6 +516,7 @@ fn twice() -> TwiceReport {
         log_tail: Vec::new(),
         hint: None,
         kind: ErrorKind::Failed,
+        is_of_build: true,
     };
     let projects = [
         (name("different"), Comparison::Different { first: digest(), second: digest(), images }),

@@ -61,6 +61,7 @@ fn failed() -> Outcome {
         log_tail: Vec::new(),
         hint: None,
         kind: ErrorKind::Failed,
+        is_of_build: true,
     })
 }
 

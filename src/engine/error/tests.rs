@@ -56,6 +56,26 @@ fn a_build_that_failed_with_another_one_is_told_from_its_own_failures() {
 }
 
 #[test]
+fn what_fails_on_every_engine_is_told_from_trouble_of_one() {
+    let failed = |step: Option<&str>| EngineError::BuildFailed {
+        step: step.map(str::to_owned),
+        log_tail: Vec::new(),
+        message: String::new(),
+    };
+
+    // A syntax error is outside of all steps.
+    for step in [None, Some("[2/2] RUN make"), Some("[build 2/3] COPY a /a")] {
+        assert!(failed(step).is_of_build(), "{step:?}");
+    }
+    for step in
+        ["[internal] load metadata for r.example/base:1", "[1/2] FROM r.example/base", "exporting to image"]
+    {
+        assert!(!failed(Some(step)).is_of_build(), "{step}");
+    }
+    assert!(!push_failed("received unexpected HTTP status: 503").is_of_build());
+}
+
+#[test]
 fn an_image_that_left_the_engine_is_told_from_a_repository_that_is_not_there() {
     for (message, expected) in [
         ("An image does not exist locally with the tag: r.example/api", true),

@@ -81,6 +81,7 @@ fn failed() -> Outcome {
         log_tail: Vec::new(),
         hint: None,
         kind: crate::model::ErrorKind::Failed,
+        is_of_build: true,
     })
 }
 

@@ -68,6 +68,7 @@ fn failed(step: &str) -> Outcome {
         log_tail: Vec::new(),
         hint: None,
         kind: ErrorKind::Failed,
+        is_of_build: true,
     })
 }
 

@@ -146,6 +146,7 @@ fn failure() -> Failure {
             .collect(),
         hint: None,
         kind: ErrorKind::Failed,
+        is_of_build: true,
     }
 }
 
