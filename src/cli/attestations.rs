@@ -108,11 +108,15 @@ pub(super) fn say_what_is_missing(
         let projects = without.iter().filter(|(_, kinds)| kinds.contains(&kind));
         let projects: Vec<String> = projects.map(|(project, _)| format!("`{project}`")).collect();
         if !projects.is_empty() {
-            command.output.status(&format!(
-                "{}: the reused image has no {}, which only a run that builds the image writes; `--force` builds it again",
-                projects.join(", "),
-                kind.noun()
-            ));
+            let why = match kind {
+                // That of an image of this zone was written.
+                AttestationKind::Sbom => "which only a run of a protected branch writes for it",
+                AttestationKind::Provenance | AttestationKind::Signature => {
+                    "which only a run that builds the image writes; `--force` builds it again"
+                }
+            };
+            let (projects, kind) = (projects.join(", "), kind.noun());
+            command.output.status(&format!("{projects}: the reused image has no {kind}, {why}"));
         }
     }
 }

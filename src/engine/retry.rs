@@ -11,18 +11,18 @@ pub(super) async fn with_retries<T, F: Future<Output = Result<T, EngineError>>>(
 ) -> Result<T, EngineError> {
     for _ in 1..MAX_BUILDS {
         match build().await {
-            Err(error) if is_no_fault_of_the_build(&error) => {
+            // Nobody needs to know of what the engine's own store does.
+            Err(error) if error.is_export_failure() => {
                 tracing::debug!(%error, "the image is built again, from the layer cache");
             }
+            Err(error) if is_of_others(&error) => tracing::warn!("the build begins again: {error}"),
             built => return built,
         }
     }
     build().await
 }
 
-/// Whether the engine could not store the image, the build failed with another one, or the connection broke.
-fn is_no_fault_of_the_build(error: &EngineError) -> bool {
-    error.is_export_failure()
-        || error.is_of_another_build()
-        || matches!(error, EngineError::BuilderCutOff { .. })
+/// Whether the build failed with another one, or the connection broke.
+fn is_of_others(error: &EngineError) -> bool {
+    error.is_of_another_build() || matches!(error, EngineError::BuilderCutOff { .. })
 }

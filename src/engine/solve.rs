@@ -199,9 +199,9 @@ impl Daemon {
         if let Err(source) = self.buildkit.ping(self.stall_timeout).await {
             return Err(self.lost(trace.running(), source));
         }
-        match trace.is_busy() || trace.is_waiting() && waits < MAX_WAITS {
-            true => Ok(()),
-            false => Err(EngineError::Stalled { builder: self.name(), after: self.stall_timeout * waits }),
+        match is_stalled(trace, waits) {
+            false => Ok(()),
+            true => Err(EngineError::Stalled { builder: self.name(), after: self.stall_timeout * waits }),
         }
     }
 
@@ -258,4 +258,33 @@ impl Daemon {
 /// Whether a step is the daemon's own work after all steps of the Dockerfile: it stores and pushes the image.
 fn is_push(step: &str) -> bool {
     step == "exporting to image" || step.starts_with("pushing ")
+}
+
+/// Whether a daemon that answers has forgotten a build, after it made no progress for so many times the stall timeout.
+fn is_stalled(trace: &Trace, waits: u32) -> bool {
+    !trace.is_busy() && (!trace.is_waiting() || waits >= MAX_WAITS)
+}
+
+#[cfg(test)]
+mod tests {
+    use bollard_buildkit_proto::google::protobuf::Timestamp;
+    use bollard_buildkit_proto::moby::buildkit::v1::Vertex;
+
+    use super::*;
+
+    #[test]
+    fn what_waits_for_its_turn_has_more_time_and_what_runs_all_of_it() {
+        let trace = |vertexes| {
+            let mut trace = Trace::default();
+            trace.update(StatusResponse { vertexes, ..StatusResponse::default() }, &|_| ());
+            trace
+        };
+        let waits = Vertex { digest: "a".to_owned(), ..Vertex::default() };
+        let runs = Vertex { started: Some(Timestamp { seconds: 1, nanos: 0 }), ..waits.clone() };
+        let stalled = |trace: &Trace| [1, MAX_WAITS - 1, MAX_WAITS].map(|waits| is_stalled(trace, waits));
+
+        assert_eq!(stalled(&trace(vec![])), [true, true, true]);
+        assert_eq!(stalled(&trace(vec![waits])), [false, false, true]);
+        assert_eq!(stalled(&trace(vec![runs])), [false, false, false]);
+    }
 }

@@ -340,6 +340,27 @@ async fn status_says_what_runs_even_if_the_next_deployment_cannot_be_planned() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_deployed_any_more_is_left_alone_and_counts_no_more() {
+    let it = Deployed::new("").await;
+    it.build();
+    it.deployed();
+    let manifest = std::fs::read_to_string(it.shop.world.file("projects.toml")).unwrap();
+    it.shop.world.write("projects.toml", format!("{manifest}deploy = false\n")).commit();
+    it.build();
+
+    let planned = it.shop.world.run(["deploy", "-e", "dev", "--dry-run"]);
+    it.deployed();
+
+    let left = "api: this commit does not deploy it; what runs of it is left alone\n";
+    assert!(planned.stdout.contains(left), "{planned}");
+    let status = it.shop.world.run(["status", "-e", "dev"]);
+    assert!(status.stdout.starts_with("`dev` is steady: "), "{status}");
+    assert!(status.stdout.contains(" (not deployed any more; what runs of it was left alone)\n"), "{status}");
+    let images = it.shop.world.run(["images", "-e", "dev"]);
+    assert!(images.stdout.starts_with("lib ") && images.stdout.lines().count() == 1, "{images}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_failed_half_way_is_told_and_taken_up_again() {
     let it = Deployed::new("service = { kind = \"command\", run = [\"test\", \"-e\", \"ready\"] }").await;
     it.build();

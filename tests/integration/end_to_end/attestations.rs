@@ -194,9 +194,10 @@ fn a_run_of_an_unprotected_branch_attaches_nothing_to_an_image_of_protected_ones
     assert_eq!(with_outcome(&reused.json(), "reused"), ["api".to_owned()].into());
     assert_eq!(shop.tags("api"), before);
     assert_eq!(called(&shop), [""; 0]);
-    for kind in ["SBOM", "signature"] {
-        let said =
-            format!("`api`: the reused image has no {kind}, which only a run that builds the image writes");
+    for (kind, run) in
+        [("SBOM", "of a protected branch writes"), ("signature", "that builds the image writes")]
+    {
+        let said = format!("`api`: the reused image has no {kind}, which only a run {run}");
         assert!(reused.stderr.contains(&said), "{reused}");
     }
 

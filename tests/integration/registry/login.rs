@@ -1,7 +1,7 @@
 //! What is shown to whom.
 
 use chinampa::internals::model::{Credentials, Secret};
-use chinampa::internals::registry::{CredentialsSource, Registry, RegistryError};
+use chinampa::internals::registry::{CredentialsSource, OciRegistry, Registry, RegistryError};
 
 use crate::registry::{HURRIED, credentials, new_repository, put, registry, registry_with, tag, upstream};
 use crate::support::proxy::{Fault, Proxy, Rule};
@@ -130,16 +130,22 @@ fn sent(proxy: &Proxy) -> Vec<Option<String>> {
     proxy.record().into_iter().map(|passed| passed.authorization).collect()
 }
 
+/// A registry that has given a new password since it was asked with the old one.
+async fn with_new_password(proxy: &Proxy, folder: &tempfile::TempDir) -> OciRegistry {
+    let source = CredentialsSource::DockerConfig(config(folder, proxy.host(), "old"));
+    let registry = registry_with(proxy.host(), source, HURRIED);
+    assert!(registry.find(&"api".parse().unwrap(), &tag("a")).await.unwrap().is_some());
+    config(folder, proxy.host(), "new");
+    registry
+}
+
 #[tokio::test]
 async fn a_login_that_has_expired_is_asked_for_again() {
     let challenge = "Basic realm=\"x\"";
     let rules = answers([unauthorized(challenge), present(), unauthorized(challenge), present(), present()]);
     let proxy = Proxy::start(&upstream(), rules).await;
     let folder = tempfile::tempdir().unwrap();
-    let source = CredentialsSource::DockerConfig(config(&folder, proxy.host(), "old"));
-    let registry = registry_with(proxy.host(), source, HURRIED);
-    assert!(registry.find(&"api".parse().unwrap(), &tag("a")).await.unwrap().is_some());
-    config(&folder, proxy.host(), "new");
+    let registry = with_new_password(&proxy, &folder).await;
 
     for _ in 0..2 {
         assert!(registry.find(&"api".parse().unwrap(), &tag("a")).await.unwrap().is_some());
@@ -162,10 +168,7 @@ async fn a_token_service_that_refuses_a_login_gets_a_new_one() {
     let rules = answers([unauthorized(&challenge), present(), unauthorized(&challenge), present()]);
     let proxy = Proxy::start(&upstream(), rules).await;
     let folder = tempfile::tempdir().unwrap();
-    let source = CredentialsSource::DockerConfig(config(&folder, proxy.host(), "old"));
-    let registry = registry_with(proxy.host(), source, HURRIED);
-    assert!(registry.find(&"api".parse().unwrap(), &tag("a")).await.unwrap().is_some());
-    config(&folder, proxy.host(), "new");
+    let registry = with_new_password(&proxy, &folder).await;
 
     assert!(registry.find(&"api".parse().unwrap(), &tag("b")).await.unwrap().is_some());
 
