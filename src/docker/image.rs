@@ -1,16 +1,23 @@
-//! What an engine says of an image, as far as it is needed.
+//! What an engine says of its images, as far as it is needed.
 //!
-//! Not through `bollard`, whose types demand what engines leave out: of an image that was pulled by its digest, the containerd image
-//! store of Docker 28.5 has a `RootFS` without a `Type`.
+//! One image is not described through `bollard`, whose types demand what engines leave out: of an image that was pulled by its
+//! digest, the containerd image store of Docker 28.5 has a `RootFS` without a `Type`.
 
 use std::collections::HashMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use backon::{ConstantBuilder, Retryable as _};
+use bollard::models::ImageSummary;
+use bollard::query_parameters::ListImagesOptionsBuilder;
 use http_body_util::BodyExt;
 use serde::Deserialize;
 
 use super::{Docker, DockerError};
 use crate::model::ManifestDigest;
+
+/// How often images are listed, the first attempt included, and how long between two attempts.
+const LISTINGS: ConstantBuilder =
+    ConstantBuilder::new().with_delay(Duration::from_millis(100)).with_max_times(9);
 
 /// An image of an engine.
 #[derive(Debug)]
@@ -65,6 +72,23 @@ impl Docker {
         };
         let body = answer.into_body().collect().await.map_err(|error| self.broken(error))?.to_bytes();
         EngineImage::read(&body).map(Some)
+    }
+
+    /// The images that have a name, of the repository if one is given.
+    ///
+    /// The containerd image store refuses to list any image with 404 when one of them is removed meanwhile
+    /// (<https://github.com/moby/moby/issues/52688>), by another run or by hand; it is then asked again.
+    ///
+    /// # Errors
+    /// [`DockerError`] when the engine does not answer, and when it refuses each time.
+    pub(crate) async fn images(&self, repository: Option<&str>) -> Result<Vec<ImageSummary>, DockerError> {
+        let filters: HashMap<_, _> = repository.map(|name| ("reference", vec![name])).into_iter().collect();
+        let options = ListImagesOptionsBuilder::new().filters(&filters).build();
+        let list = || async {
+            let listed = self.bollard().list_images(Some(options.clone())).await;
+            listed.map_err(|error| self.error("list images", error))
+        };
+        list.retry(LISTINGS).when(|error| matches!(error, DockerError::Refused { status: 404, .. })).await
     }
 }
 

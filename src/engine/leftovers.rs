@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
-use bollard::query_parameters::{ListImagesOptionsBuilder, RemoveImageOptions};
+use bollard::query_parameters::RemoveImageOptions;
 
 use super::{DockerEngine, EngineError};
 use crate::docker::Docker;
@@ -74,9 +74,7 @@ impl DockerEngine {
         &self,
         repositories: &BTreeSet<RepositoryName>,
     ) -> Result<Vec<Leftover>, EngineError> {
-        let options = ListImagesOptionsBuilder::new().build();
-        let listed = self.docker.bollard().list_images(Some(options)).await;
-        let listed = listed.map_err(|error| self.docker.error("list images", error))?;
+        let listed = self.docker.images(None).await?;
         let names: BTreeMap<&String, i64> =
             listed.iter().flat_map(|image| image.repo_tags.iter().map(|name| (name, image.size))).collect();
         let mut leftovers = Vec::new();

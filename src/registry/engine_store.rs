@@ -3,13 +3,10 @@
 //! An image's digest is its id here. A document is an image of one file, made as `docker import`
 //! makes it, and read back from what `docker save` gives.
 
-use std::collections::HashMap;
 use std::io::{ErrorKind, Read};
 
 use async_trait::async_trait;
-use bollard::query_parameters::{
-    CreateImageOptionsBuilder, ListImagesOptionsBuilder, TagImageOptionsBuilder,
-};
+use bollard::query_parameters::{CreateImageOptionsBuilder, TagImageOptionsBuilder};
 use bytes::{Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
 use futures_util::TryStreamExt;
@@ -110,9 +107,7 @@ impl Registry for EngineStore {
 
     async fn tags(&self, repository: &RepositoryName) -> Result<Vec<Tag>, RegistryError> {
         let image = ImageRef { host: None, repository: repository.clone(), tag: None, digest: None };
-        let filters = HashMap::from([("reference", vec![repository.as_str()])]);
-        let options = ListImagesOptionsBuilder::new().filters(&filters).build();
-        let images = self.docker.bollard().list_images(Some(options)).await;
+        let images = self.docker.images(Some(repository.as_str())).await;
         let images = images.map_err(|error| engine_failed(&image, error))?;
         let names = images.iter().flat_map(|found| &found.repo_tags);
         Ok(names.filter_map(|name| name.parse::<ImageRef>().ok()?.tag).collect())

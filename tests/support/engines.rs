@@ -2,8 +2,15 @@
 
 use std::process::{Command, Output};
 
+use bollard::errors::Error::DockerResponseServerError;
+use bollard::models::ImageSummary;
+use bollard::query_parameters::{ListImagesOptionsBuilder, RemoveImageOptionsBuilder};
+
 use super::bed::setting;
 use super::shop::wait_for;
+
+/// How often images are listed, the first attempt included.
+const MAX_LISTINGS: usize = 20;
 
 /// A Docker engine of the bed, and how it is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +76,36 @@ impl BedEngine {
     /// For looking into it.
     pub(crate) fn client(self) -> bollard::Docker {
         bollard::Docker::connect_with_host(&self.socket()).unwrap()
+    }
+
+    /// All of its images. The containerd image store refuses to list any when another test removes one meanwhile, and is
+    /// then asked again.
+    pub(crate) fn images(self) -> Vec<ImageSummary> {
+        let options = ListImagesOptionsBuilder::new().all(true).build();
+        let client = self.client();
+        let list = async || client.list_images(Some(options.clone())).await;
+        wait_for(async {
+            for _ in 1..MAX_LISTINGS {
+                match list().await {
+                    Err(DockerResponseServerError { status_code: 404, .. }) => continue,
+                    listed => return listed,
+                }
+            }
+            list().await
+        })
+        .unwrap()
+    }
+
+    /// Removes all images with a name, or a digest in a repository, that `mark` is in.
+    pub(crate) fn remove_images(self, mark: &str) {
+        let client = self.client();
+        let names =
+            self.images().into_iter().flat_map(|image| [image.repo_tags, image.repo_digests].concat());
+        for name in names.filter(|name| name.contains(mark)) {
+            let options = RemoveImageOptionsBuilder::new().force(true).build();
+            // What another name still holds goes with that name.
+            let _ = wait_for(client.remove_image(&name, Some(options), None));
+        }
     }
 }
 

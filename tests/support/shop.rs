@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
-use bollard::query_parameters::{ListImagesOptionsBuilder, RemoveImageOptionsBuilder};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -221,18 +220,8 @@ impl Shop {
     /// The names of this shop's images in the engine that it uses, without host and prefix.
     pub(crate) fn engine_images(&self) -> BTreeSet<String> {
         let engine = *self.engines.last().unwrap();
-        let names = self.names_in(engine, |image| image.repo_tags);
-        names.iter().filter_map(|name| Some(name.split_once(&self.prefix)?.1.to_owned())).collect()
-    }
-
-    fn names_in(
-        &self,
-        engine: BedEngine,
-        names: impl Fn(bollard::models::ImageSummary) -> Vec<String>,
-    ) -> BTreeSet<String> {
-        let options = ListImagesOptionsBuilder::new().all(true).build();
-        let images = wait_for(engine.client().list_images(Some(options))).unwrap();
-        images.into_iter().flat_map(names).filter(|name| name.contains(&self.prefix)).collect()
+        let names = engine.images().into_iter().flat_map(|image| image.repo_tags);
+        names.filter_map(|name| Some(name.split_once(&self.prefix)?.1.to_owned())).collect()
     }
 
     /// The tags of one repository where images are pushed to; none when it has no such repository.
@@ -280,14 +269,9 @@ impl Shop {
 
 impl Drop for Shop {
     fn drop(&mut self) {
-        for &engine in &self.engines {
+        for engine in &self.engines {
             // What a build has pulled or pushed has no other name than its digest.
-            let named = |image: bollard::models::ImageSummary| [image.repo_tags, image.repo_digests].concat();
-            for name in self.names_in(engine, named) {
-                let options = RemoveImageOptionsBuilder::new().force(true).build();
-                // What another name still holds goes with that name.
-                let _ = wait_for(engine.client().remove_image(&name, Some(options), None));
-            }
+            engine.remove_images(&self.prefix);
         }
     }
 }

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use bollard::query_parameters::ListImagesOptionsBuilder;
 use serde_json::Value;
 
 use crate::end_to_end::support::{docker, names, project, with_outcome};
 use crate::support::bed::setting;
 use crate::support::engines::{BedEngine, on_each_engine};
-use crate::support::shop::{Cache, Project, Shop, wait_for};
+use crate::support::shop::{Cache, Project, Shop};
 use crate::support::world::{Answer, World};
 
 const CHAIN: &[Project] = &[
@@ -41,9 +40,7 @@ fn writes(shop: &mut Shop) -> Vec<String> {
 
 /// Every name of an image of this shop in the engine, by tag or digest, that begins with the registry's host.
 fn names_of_the_registry(shop: &Shop, engine: BedEngine) -> BTreeSet<String> {
-    let options = ListImagesOptionsBuilder::new().all(true).build();
-    let images = wait_for(engine.client().list_images(Some(options))).unwrap();
-    let names = images.into_iter().flat_map(|image| [image.repo_tags, image.repo_digests].concat());
+    let names = engine.images().into_iter().flat_map(|image| [image.repo_tags, image.repo_digests].concat());
     let of_shop = format!("{}/{}", setting("REGISTRY_1"), shop.prefix);
     names.filter(|name| name.starts_with(&of_shop)).collect()
 }

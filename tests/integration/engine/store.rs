@@ -1,5 +1,8 @@
 //! The engine's own store, as a registry of images and documents.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::Bytes;
 use chinampa::internals::docker::{Docker, DockerHost};
 use chinampa::internals::engine::Engine as _;
@@ -13,7 +16,11 @@ on_each_engine!(
     async
     a_document_comes_back_from_the_engine_under_each_tag,
     an_image_that_is_no_document_is_an_error_and_not_absent,
+    leftovers_are_found_while_other_images_are_removed,
 );
+
+/// How many images are removed while leftovers are looked for.
+const REMOVED: u32 = 20;
 
 async fn store(on: BedEngine) -> EngineStore {
     let host: DockerHost = on.socket().parse().unwrap();
@@ -60,4 +67,30 @@ async fn an_image_that_is_no_document_is_an_error_and_not_absent(on: BedEngine) 
 
     assert!(matches!(error, RegistryError::Malformed { .. }), "{error}");
     store.untag(&repository, &tag).await.unwrap();
+}
+
+/// The containerd image store refuses that to who asks once.
+async fn leftovers_are_found_while_other_images_are_removed(on: BedEngine) {
+    let (store, repository, other, tags) = (store(on).await, repository(), repository(), tags(["local"]));
+    let engine = support::connect(on).await;
+    store.put_artifact(&repository, "application/x", Bytes::from_static(b"{}"), &tags).await.unwrap();
+    let (of_others, is_done) = (store.clone(), AtomicBool::new(false));
+    let come_and_go = async {
+        for number in 0..REMOVED {
+            let content = Bytes::from(format!("{other} {number}"));
+            of_others.put_artifact(&other, "application/x", content, &tags).await.unwrap();
+            of_others.untag(&other, &tags[0]).await.unwrap();
+        }
+        is_done.store(true, Ordering::Relaxed);
+    };
+    let find = async {
+        while !is_done.load(Ordering::Relaxed) {
+            let found = engine.leftovers(&BTreeSet::from([repository.clone()])).await.unwrap();
+            assert_eq!(found.len(), 1, "{found:?}");
+        }
+    };
+
+    tokio::join!(come_and_go, find);
+
+    store.untag(&repository, &tags[0]).await.unwrap();
 }

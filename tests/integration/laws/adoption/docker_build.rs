@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bollard::models::ContainerCreateBody;
-use bollard::query_parameters::{
-    CreateContainerOptions, ListImagesOptionsBuilder, RemoveContainerOptions, RemoveImageOptionsBuilder,
-};
+use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions};
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 
@@ -194,17 +192,7 @@ impl DockerBuild {
 
 impl Drop for DockerBuild {
     fn drop(&mut self) {
-        let client = self.engine.client();
-        wait_for(async {
-            let options = ListImagesOptionsBuilder::new().all(true).build();
-            let images = client.list_images(Some(options)).await.unwrap();
-            let names = images.into_iter().flat_map(|image| image.repo_tags);
-            for name in names.filter(|name| name.contains(&self.mark)) {
-                let options = RemoveImageOptionsBuilder::new().force(true).build();
-                // What another name still holds goes with that name.
-                let _ = client.remove_image(&name, Some(options), None).await;
-            }
-        });
+        self.engine.remove_images(&self.mark);
     }
 }
 
