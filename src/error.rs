@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::attest::{AttestError, InvalidTool};
 use crate::buildkit::BuildKitError;
+use crate::ci::InvalidCiVariable;
 use crate::config::InvalidBuilder;
 use crate::continuation::ContinueError;
 use crate::deploy::{DeployError, InstallError, InvalidMirror, ValidateError};
@@ -117,6 +118,8 @@ pub enum Error {
     Deploy(#[from] DeployError),
     #[error(transparent)]
     Validate(#[from] ValidateError),
+    #[error(transparent)]
+    CiVariable(#[from] InvalidCiVariable),
     #[error("cannot use `{variable}`: {reason}")]
     Lease { variable: &'static str, reason: String },
     #[error("`--shard` cannot be used {why}")]
@@ -250,6 +253,7 @@ impl Error {
             | Self::NoHost(_)
             | Self::ChosenDigest(_)
             | Self::SameVariable { .. }
+            | Self::CiVariable(_)
             | Self::Lease { .. }
             | Self::Shard { .. }
             | Self::NoRun
@@ -369,6 +373,7 @@ impl Error {
             | Self::NoCacheFolder
             | Self::NoSuchRegion(_)
             | Self::ChosenDigest(_)
+            | Self::CiVariable(_)
             | Self::Lease { .. }
             | Self::Shard { .. }
             | Self::NoInput { .. }

@@ -9,8 +9,10 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
+use std::future::pending;
 use std::io::{Read as _, Seek as _};
 use std::path::Path;
+use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -84,11 +86,18 @@ pub enum ProgramError {
         /// The last lines of both streams, oldest first.
         log_tail: Vec<String>,
     },
+    #[error("`{program}` did not end within {} and was stopped", humantime::format_duration(*.timeout))]
+    TimedOut {
+        program: String,
+        timeout: Duration,
+        /// The last lines of both streams, oldest first.
+        log_tail: Vec<String>,
+    },
 }
 
 /// Runs `command` and tells each line of its output.
 ///
-/// When the future is dropped, the program is asked to stop, and waited for on this thread: 30
+/// When the future is dropped, and after `timeout`, the program is asked to stop, and waited for on this thread: 30
 /// seconds at most, then it is killed.
 ///
 /// # Errors
@@ -96,23 +105,29 @@ pub enum ProgramError {
 pub async fn run(
     command: Command,
     stop: Stop,
+    timeout: Option<Duration>,
     on_line: &(dyn Fn(Line) + Send + Sync),
 ) -> Result<(), ProgramError> {
-    run_writing_to(command, Stdio::piped(), stop, on_line).await
+    run_writing_to(command, Stdio::piped(), stop, timeout, on_line).await
 }
 
 /// Runs `command` and returns what it writes to standard output; an error has the last lines of standard error.
 ///
-/// When the future is dropped, the program is asked to stop, as by [`run`].
+/// When the future is dropped, and after `timeout`, the program is asked to stop, as by [`run`].
 ///
 /// # Errors
 /// [`ProgramError`]; any exit status but 0 is one, and so is output of more than `limit_bytes`.
-pub async fn output(command: Command, stop: Stop, limit_bytes: u64) -> Result<Vec<u8>, ProgramError> {
+pub async fn output(
+    command: Command,
+    stop: Stop,
+    timeout: Option<Duration>,
+    limit_bytes: u64,
+) -> Result<Vec<u8>, ProgramError> {
     let program = command.as_std().get_program().to_string_lossy().into_owned();
     let follow = |source| ProgramError::Follow { program: program.clone(), source };
     let mut file = tempfile::tempfile().map_err(follow)?;
     let stdout = file.try_clone().map_err(follow)?;
-    run_writing_to(command, stdout.into(), stop, &|_| {}).await?;
+    run_writing_to(command, stdout.into(), stop, timeout, &|_| {}).await?;
     let mut output = Vec::new();
     file.rewind().and_then(|()| (&file).take(limit_bytes + 1).read_to_end(&mut output)).map_err(follow)?;
     match output.len() as u64 > limit_bytes {
@@ -125,6 +140,7 @@ async fn run_writing_to(
     mut command: Command,
     stdout: Stdio,
     stop: Stop,
+    timeout: Option<Duration>,
     on_line: &(dyn Fn(Line) + Send + Sync),
 ) -> Result<(), ProgramError> {
     let program = command.as_std().get_program().to_string_lossy().into_owned();
@@ -141,11 +157,24 @@ async fn run_writing_to(
         on_line(line);
     };
     let follow = |source| ProgramError::Follow { program: program.clone(), source };
+    let mut is_too_late = pin!(async {
+        match timeout {
+            Some(timeout) => {
+                tokio::time::sleep(timeout).await;
+                timeout
+            }
+            None => pending().await,
+        }
+    });
     let status = loop {
         tokio::select! {
             read = stdout.next(), if !stdout.is_over => read.map_err(follow)?.into_iter().for_each(&mut on_line),
             read = stderr.next(), if !stderr.is_over => read.map_err(follow)?.into_iter().for_each(&mut on_line),
             status = running.child.wait() => break status.map_err(follow)?,
+            timeout = &mut is_too_late => {
+                drop(running);
+                return Err(ProgramError::TimedOut { program, timeout, log_tail: tail.0.into() });
+            }
         }
     };
     let rest = async {
@@ -356,21 +385,25 @@ impl ProgramError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Start { .. } | Self::Follow { .. } => ErrorKind::Environment,
-            Self::TooMuch { .. } | Self::Failed { .. } => ErrorKind::Failed,
+            Self::TooMuch { .. } | Self::Failed { .. } | Self::TimedOut { .. } => ErrorKind::Failed,
         }
     }
 
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Start { .. } | Self::Follow { .. } | Self::TooMuch { .. } | Self::Failed { .. } => None,
+            Self::Start { .. }
+            | Self::Follow { .. }
+            | Self::TooMuch { .. }
+            | Self::Failed { .. }
+            | Self::TimedOut { .. } => None,
         }
     }
 
     /// The last lines that the program wrote, oldest first.
     pub fn log_tail(&self) -> &[String] {
         match self {
-            Self::Failed { log_tail, .. } => log_tail,
+            Self::Failed { log_tail, .. } | Self::TimedOut { log_tail, .. } => log_tail,
             Self::Start { .. } | Self::Follow { .. } | Self::TooMuch { .. } => &[],
         }
     }

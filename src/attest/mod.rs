@@ -13,6 +13,7 @@ mod tool;
 mod verifier;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -28,6 +29,9 @@ use crate::registry::{Attestation, AttestationDocument, OciRegistry, Registry};
 
 /// SBOMs of large images have some ten thousand packages.
 const MAX_SBOM_BYTES: u64 = 16 << 20;
+
+/// How long a program may take, which may wait for a person: signing takes seconds, and the SBOM of a large image minutes.
+const PROGRAM_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
 /// The annotation of an SBOM that says of which manifest it is: of the image, or of one that the index lists.
 const OF_MANIFEST: &str = "dev.chinampa.manifest";
@@ -187,7 +191,9 @@ impl Attestor {
                 image: Box::new(of.clone()),
                 source: Box::new(source),
             };
-            let output = program::output(command, Stop::Terminate, MAX_SBOM_BYTES).await.map_err(failed)?;
+            let output =
+                program::output(command, Stop::Terminate, Some(PROGRAM_TIMEOUT), MAX_SBOM_BYTES).await;
+            let output = output.map_err(failed)?;
             let artifact_type = sbom::artifact_type(&output);
             let artifact_type =
                 artifact_type.ok_or_else(|| AttestError::NoSbom { program: tool.program() })?;
@@ -212,7 +218,8 @@ impl Attestor {
         for digest in digests {
             let signed = AttestedImage { digest: *digest, ..image }.name();
             let command = login.command(signer, &signed, &self.environment);
-            let ran = program::run(command, Stop::Terminate, &|line| tracing::info!(%line, "signing")).await;
+            let on_line = |line| tracing::info!(%line, "signing");
+            let ran = program::run(command, Stop::Terminate, Some(PROGRAM_TIMEOUT), &on_line).await;
             ran.map_err(|source| AttestError::Program {
                 kind: AttestationKind::Signature,
                 image: Box::new(signed),

@@ -1,7 +1,7 @@
 //! Lets a program say whether an image is signed by whom it should be.
 
 use super::login::ProgramLogin;
-use super::{AttestError, AttestedImage, ProgramEnvironment, Tool};
+use super::{AttestError, AttestedImage, PROGRAM_TIMEOUT, ProgramEnvironment, Tool};
 use crate::program::{self, ProgramError, Stop};
 
 /// The program that `CHINAMPA_VERIFY` names.
@@ -31,7 +31,8 @@ impl Verifier {
     pub async fn verify(&self, image: AttestedImage<'_>) -> Result<Verification, AttestError> {
         let login = ProgramLogin::new(image.registry).await?;
         let command = login.command(&self.tool, &image.name(), &self.environment);
-        match program::run(command, Stop::Terminate, &|line| tracing::debug!(%line, "verifying")).await {
+        let on_line = |line| tracing::debug!(%line, "verifying");
+        match program::run(command, Stop::Terminate, Some(PROGRAM_TIMEOUT), &on_line).await {
             Ok(()) => Ok(Verification::Valid),
             Err(ProgramError::Failed { program, log_tail, .. }) => {
                 Ok(Verification::Invalid { program, log_tail })

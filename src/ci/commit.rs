@@ -186,7 +186,7 @@ impl CiContext {
 
 impl super::Given {
     fn is_meant_for(&self, commit: CommitId) -> bool {
-        self.commit.as_ref().is_none_or(|meant| *meant == commit.to_string())
+        self.commit.is_none_or(|meant| meant == commit)
     }
 }
 

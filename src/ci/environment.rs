@@ -3,9 +3,10 @@
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use crate::model::{BranchName, CommitId};
+use thiserror::Error;
 
 use super::{Source, Sourced};
+use crate::model::{BranchName, CommitId, printable};
 
 /// Where a CI describes its run.
 #[derive(Clone, Copy)]
@@ -31,6 +32,11 @@ impl CiEnvironment<'_> {
     pub(super) fn joined(&self, names: &[&str]) -> Option<String> {
         let values: Option<Vec<String>> = names.iter().map(|name| self.text_of(name)).collect();
         values.map(|values| values.join("-"))
+    }
+
+    /// A variable that is not empty, whatever else it holds.
+    pub(super) fn set(&self, name: &str) -> Option<String> {
+        (self.variable)(name).filter(|value| !value.is_empty())
     }
 
     /// A variable that is not empty, and may be zero.
@@ -72,10 +78,35 @@ impl CiEnvironment<'_> {
             .try_map(|name| Some(BranchName::new(name.strip_prefix("refs/heads/").unwrap_or(&name))))
     }
 
+    /// A variable of our own that a person or a script has set: what can't be read would otherwise take something for another thing.
+    ///
+    /// # Errors
+    /// [`InvalidCiVariable`] for any other text than a value, nothing, and what CIs write for nothing.
+    pub(super) fn given<T: FromStr>(
+        &self,
+        variable: &'static str,
+        expected: &'static str,
+    ) -> Result<Option<T>, InvalidCiVariable> {
+        let given = self.get(variable).filter(|value| value != "false");
+        let read = given.map(|value| {
+            value.parse().map_err(|_| InvalidCiVariable { variable, value: printable(&value), expected })
+        });
+        read.transpose()
+    }
+
     /// The number of a pull request. The word `false` stands for "none" in some CIs.
     pub(super) fn number(&self, name: &str) -> Option<PullRequestNumber> {
         self.get(name)?.parse().ok()
     }
+}
+
+/// A variable of our own that holds something else than it is for.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("`{variable}` is `{value}`, and {expected} is expected")]
+pub struct InvalidCiVariable {
+    variable: &'static str,
+    value: String,
+    expected: &'static str,
 }
 
 /// The digits of a commit id, which may be a SHA-256.

@@ -19,14 +19,14 @@ use std::fmt;
 pub use commit::GitRefs;
 pub use commit::{Branch, CheckedOut, CommitContext};
 pub use directives::Directives;
-pub use environment::{CiEnvironment, PullRequestNumber, is_placeholder};
+pub use environment::{CiEnvironment, InvalidCiVariable, PullRequestNumber, is_placeholder};
 pub use exports::Exports;
 pub use run::Target;
 pub use trust::Trust;
 
 use self::run::Run;
 use crate::git::without_credentials;
-use crate::model::BranchName;
+use crate::model::{BranchName, CommitId};
 
 /// A value, and where it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ enum System {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Given {
     /// `CHINAMPA_COMMIT`: the commit that branch, tag and pull request are meant for; any where it is absent.
-    commit: Option<String>,
+    commit: Option<CommitId>,
     /// `CHINAMPA_BRANCH`
     branch: Option<Sourced<BranchName>>,
     /// `CHINAMPA_TAG`
@@ -106,6 +106,8 @@ struct Given {
     run: Option<String>,
     /// `CHINAMPA_TRUST`
     trust: Option<String>,
+    /// `CHINAMPA_JOB`
+    job: Option<String>,
     /// Whether `CHINAMPA_BASE` is there.
     has_base: bool,
 }
@@ -113,16 +115,20 @@ struct Given {
 impl CiContext {
     /// Finds out which CI runs this, by a variable that no other sets, and what it says.
     ///
-    /// Values that are empty, zeros, `null` or `<nil>` count as absent.
-    pub fn read(environment: CiEnvironment<'_>) -> Self {
+    /// Values that are empty, zeros, `null` or `<nil>` count as absent, but not where they are about trust.
+    ///
+    /// # Errors
+    /// [`InvalidCiVariable`] where a variable of our own holds something else than it is for.
+    pub fn read(environment: CiEnvironment<'_>) -> Result<Self, InvalidCiVariable> {
         let given = Given {
-            commit: environment.get("CHINAMPA_COMMIT"),
+            commit: environment.given("CHINAMPA_COMMIT", "a whole commit id")?,
             branch: environment.branch("CHINAMPA_BRANCH"),
             tag: environment.text("CHINAMPA_TAG"),
-            pull_request: environment.number("CHINAMPA_PULL_REQUEST"),
+            pull_request: environment.given("CHINAMPA_PULL_REQUEST", "the number of a pull request")?,
             previous: environment.abbreviated_commit("CHINAMPA_PREVIOUS"),
             run: environment.text_of("CHINAMPA_RUN"),
-            trust: environment.get("CHINAMPA_TRUST"),
+            trust: environment.set("CHINAMPA_TRUST"),
+            job: environment.set("CHINAMPA_JOB"),
             has_base: environment.get("CHINAMPA_BASE").is_some(),
         };
         let (system, mut run) = match systems::read(environment) {
@@ -131,7 +137,7 @@ impl CiContext {
             None => (System::None, Run::default()),
         };
         run.repository_url = run.repository_url.map(|url| without_credentials(&url));
-        Self { system, given, run }
+        Ok(Self { system, given, run })
     }
 
     /// Whether a CI runs this, known or not.
@@ -181,8 +187,9 @@ impl CiContext {
         self.run.node.as_deref()
     }
 
+    /// The name of this job: `CHINAMPA_JOB`, else what the CI says.
     pub fn job(&self) -> Option<&str> {
-        self.run.job.as_deref()
+        self.given.job.as_deref().or(self.run.job.as_deref())
     }
 
     /// The address of the repository, without credentials.

@@ -2,9 +2,48 @@ use super::*;
 use crate::model::{CommitId, ObjectId};
 
 fn read(variables: &[(&str, &str)]) -> CiContext {
+    try_read(variables).unwrap()
+}
+
+fn try_read(variables: &[(&str, &str)]) -> Result<CiContext, InvalidCiVariable> {
     let find =
         |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     CiContext::read(CiEnvironment { variable: &find, file: &find })
+}
+
+#[test]
+fn variables_of_our_own_that_can_not_be_read_are_errors_and_not_absent() {
+    for (variables, expected) in [
+        (
+            [("CHINAMPA_PULL_REQUEST", "#12")],
+            "`CHINAMPA_PULL_REQUEST` is `#12`, and the number of a pull request is expected",
+        ),
+        (
+            [("CHINAMPA_COMMIT", "c1c1c1c")],
+            "`CHINAMPA_COMMIT` is `c1c1c1c`, and a whole commit id is expected",
+        ),
+    ] {
+        assert_eq!(try_read(&variables).unwrap_err().to_string(), expected);
+    }
+    for nothing in ["", "false", "null", ZEROS] {
+        let variables = [("CHINAMPA_PULL_REQUEST", nothing), ("CHINAMPA_COMMIT", nothing)];
+        assert_eq!(
+            read(&variables)
+                .about(CheckedOut { commit: COMMIT.parse().unwrap(), parents: &[], branch: None })
+                .pull_request(),
+            None
+        );
+    }
+}
+
+#[test]
+fn only_the_word_trusted_makes_a_run_trusted_and_only_no_value_leaves_it_to_the_ci() {
+    let is_trusted = |value| read(&[("CHINAMPA_TRUST", value)]).trust().is_trusted();
+
+    assert!(is_trusted("") && is_trusted("trusted"));
+    for other in ["untrusted", "0", "00", "null", "<nil>", "false", "no", " ", "Trusted"] {
+        assert!(!is_trusted(other), "{other}");
+    }
 }
 
 const COMMIT: &str = "c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1";

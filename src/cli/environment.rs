@@ -40,7 +40,9 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    pub(super) fn read() -> Self {
+    /// # Errors
+    /// [`Error::CiVariable`] where one of our own that describes the commit holds something else than it is for.
+    pub(super) fn read() -> Result<Self, Error> {
         let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         let ci = CiContext::read(CiEnvironment {
             variable: &|name| env::var(name).ok(),
@@ -49,13 +51,13 @@ impl Environment {
                     .inspect_err(|error| tracing::info!(path, %error, "a file of the CI can't be read"))
                     .ok()
             },
-        });
-        Self {
+        })?;
+        Ok(Self {
             base: set("CHINAMPA_BASE"),
             terraform_mirror: set("CHINAMPA_TERRAFORM_MIRROR"),
             aws: CredentialProviders::new(&who(&ci)),
             ci,
-        }
+        })
     }
 
     /// What git's configuration is, besides the usual files.
@@ -183,11 +185,16 @@ impl Environment {
 
     /// The Terraform that `CHINAMPA_TERRAFORM` names or that is on `PATH`; `None` when there is none.
     pub(super) fn terraform_program(&self) -> Option<PathBuf> {
-        if let Some(program) = env::var_os("CHINAMPA_TERRAFORM").filter(|program| !program.is_empty()) {
-            return Some(PathBuf::from(program));
-        }
-        let path = env::var_os("PATH")?;
-        env::split_paths(&path).map(|folder| folder.join("terraform")).find(|program| program.is_file())
+        let named =
+            env::var_os("CHINAMPA_TERRAFORM").filter(|program| !program.is_empty()).map(PathBuf::from);
+        let is_path = |program: &PathBuf| program.components().count() > 1;
+        let program = match named {
+            Some(path) if is_path(&path) => path,
+            Some(name) => on_path(&name).unwrap_or(name),
+            None => on_path(Path::new("terraform"))?,
+        };
+        // It is started in folders of the commit, where a relative path would be that of another program.
+        Some(std::path::absolute(&program).unwrap_or(program))
     }
 
     /// The program for a purpose, as its variable names it.
@@ -294,11 +301,17 @@ fn lease(variable: &'static str, default: Duration) -> Result<Duration, Error> {
     Ok(lease)
 }
 
+/// The program of this name in a folder of `PATH`.
+fn on_path(name: &Path) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file())
+}
+
 /// The CI's job, else the user and the machine.
 fn who(ci: &CiContext) -> String {
     let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    if let Some(job) = set("CHINAMPA_JOB").or_else(|| ci.job().map(str::to_owned)) {
-        return job;
+    if let Some(job) = ci.job() {
+        return job.to_owned();
     }
     let user = set("USER").or_else(|| set("LOGNAME")).unwrap_or_else(|| "somebody".to_owned());
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();

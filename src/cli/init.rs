@@ -49,10 +49,11 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
         known,
     };
     let proposed = init::propose_usable(&repository, &files, request);
-    if let Err(InitError::NothingToBuild { ignored }) = &proposed {
-        ignored
-            .iter()
-            .for_each(|ignored| output.status(&format!("not used: {}: {}", ignored.at, ignored.why)));
+    if let Err(InitError::NothingToBuild { ignored, left_out, excluded }) = &proposed {
+        let not_used = ignored.iter().map(|ignored| format!("not used: {}: {}", ignored.at, ignored.why));
+        let left_out = left_out.iter().map(|left_out| format!("left out: {left_out}"));
+        let excluded = (*excluded > 0).then(|| format!("excluded: {excluded}"));
+        not_used.chain(left_out).chain(excluded).for_each(|line| output.status(&line));
     }
     let proposal = proposed?;
     let written = proposal.files();

@@ -157,8 +157,12 @@ fn read_one(item: &Item<'_>) -> Option<BuilderConfig> {
 
 fn read_tls(fields: &Fields<'_>) -> Option<TlsFiles> {
     let file = |key: &str| {
-        let path = fields.item(key)?.text()?;
-        Some(PathBuf::from(path)).filter(|path| !path.as_os_str().is_empty())
+        let item = fields.item(key)?;
+        let path = item.text()?;
+        if path.is_empty() {
+            item.wrong("the path of a file is expected");
+        }
+        Some(PathBuf::from(path))
     };
     match tls_files(file("ca"), file("cert"), file("key")) {
         Ok(Some(files)) => Some(files),

@@ -61,6 +61,9 @@ fn task_settings(fields: &Fields<'_>) -> Option<TaskSettings> {
         fields.wrong("`security_groups` belong to `subnets`", None);
     }
     let (subnets, security_groups) = (texts(fields, "subnets")?, texts(fields, "security_groups")?);
+    if is_there("subnets") && subnets.is_empty() {
+        fields.wrong("`subnets` names none", None);
+    }
     Some(match subnets.is_empty() {
         true => TaskSettings::None,
         false => TaskSettings::Network { subnets, security_groups },

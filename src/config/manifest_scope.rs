@@ -1,8 +1,9 @@
 //! What the whole file says, for whoever reads one project of it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Common;
+use super::environment::EnvironmentName;
 use super::fields::{Item, Located};
 use super::registry::RegistryConfig;
 use crate::model::{
@@ -22,6 +23,8 @@ pub(super) struct ManifestScope<'a> {
     pub(super) prefixes: BTreeSet<&'a str>,
     /// The repositories that no project may have, and what they are for.
     pub(super) reserved: Vec<(RepositoryName, &'static str)>,
+    /// The tag that each environment's deployments move, by environment.
+    pub(super) deploy_tags: BTreeMap<String, &'a EnvironmentName>,
     /// Who has each repository, and where that is said.
     pub(super) repositories: HashMap<RepositoryName, Located<String>>,
     /// What the names of the workspace's images begin with.
@@ -52,6 +55,10 @@ impl<'a> ManifestScope<'a> {
                     (name.taints_repository(), "taints"),
                     (name.claims_repository(), "claims"),
                 ]
+            }),
+            deploy_tags: common.workspace.as_ref().map_or_else(BTreeMap::new, |workspace| {
+                let environments = common.environments.keys();
+                environments.map(|name| (format!("{}-{name}", workspace.name), name)).collect()
             }),
             repositories: HashMap::new(),
             own_images: common.workspace.as_ref().map_or(&[], |workspace| &workspace.own_images),

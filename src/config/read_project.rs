@@ -77,7 +77,7 @@ pub(super) fn read(
     let ssh = fields.item("ssh").map(|item| sorted_once(item, ssh_id)).unwrap_or_default();
     let extra_inputs = fields.item("extra_inputs").map(|item| item.patterns()).unwrap_or_default();
     let hermetic = fields.item("hermetic").and_then(|item| item.flag()).unwrap_or(true);
-    let tags = fields.item("tags").map(|item| sorted_once(item, tag)).unwrap_or_default();
+    let tags = fields.item("tags").map(|item| sorted_once(item, |item| tag(item, scope))).unwrap_or_default();
     let is_deployed = fields.item("deploy").and_then(|item| item.flag()).unwrap_or(true);
     let deploy_after = fields.item("deploy_after").map(|projects| needs(projects, item.key(), scope));
     let terraform = match fields.item("terraform") {
@@ -228,12 +228,17 @@ fn platforms(item: Item<'_>, cache: Option<&RegistryConfig>) -> Vec<Platform> {
     platforms
 }
 
-fn tag(item: &Item<'_>) -> Option<Tag> {
+fn tag(item: &Item<'_>, scope: &ManifestScope<'_>) -> Option<Tag> {
     let tag: Tag = item.parse()?;
     let text = tag.as_str();
     const RESERVED: [&str; 5] = ["cache-", "branch-", "commit-", "deployed-", "deploying-"];
     if RESERVED.iter().any(|prefix| text.starts_with(prefix)) {
         item.wrong(format_args!("the tag `{text}` has a meaning of its own"));
+        return None;
+    }
+    // Each deployment would move it, whatever environment it is to.
+    if let Some(environment) = scope.deploy_tags.get(text) {
+        item.wrong(format_args!("the tag `{text}` is that of what the environment `{environment}` runs"));
         return None;
     }
     Some(tag)

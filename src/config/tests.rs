@@ -522,6 +522,7 @@ fn keys_of_tasks_and_schedules_belong_together() {
     let task = "kind = \"ecs-task\", cluster = \"c\", name = \"n\"";
     assert_snapshot!(service(&format!("{task}, like = \"s\", subnets = [\"a\"]")), @"projects.toml:4: `[projects.api.service]`: `like` takes the network of a service: no `subnets` and `security_groups` beside it");
     assert_snapshot!(service(&format!("{task}, security_groups = [\"a\"]")), @"projects.toml:4: `[projects.api.service]`: `security_groups` belong to `subnets`");
+    assert_snapshot!(service(&format!("{task}, security_groups = [\"a\"], subnets = []")), @"projects.toml:4: `[projects.api.service]`: `subnets` names none");
     assert_snapshot!(service("kind = \"ecs-scheduled\""), @"projects.toml:4: `[projects.api.service]`: exactly one of `schedule`, `rule` and `name` is expected");
     assert_snapshot!(service("kind = \"ecs-scheduled\", schedule = \"s\", rule = \"r\""), @"projects.toml:4: `[projects.api.service]`: exactly one of `schedule`, `rule` and `name` is expected");
     assert_snapshot!(service("kind = \"ecs-scheduled\", rule = \"r\", group = \"g\""), @"projects.toml:4: `[projects.api.service]`: `group` belongs to `schedule`");
@@ -789,6 +790,16 @@ fn a_timeout_that_is_none_is_an_error() {
         );
         assert!(parse(text.as_bytes(), "projects.toml").is_err(), "{timeout}");
     }
+}
+
+#[test]
+fn no_project_has_the_tag_of_an_environment() {
+    let text = "workspace.name = \"shop\"\n[deploy]\nkind = \"oci\"\nhost = \"r.example\"\n[environments.prod]\nbranch = \"main\"\n\
+                [projects.a]\npath = \"p\"\ntags = [\"latest\", \"shop-prod\", \"shop-test\"]";
+
+    let errors = parse(text.as_bytes(), "projects.toml").unwrap_err().to_string();
+
+    assert_snapshot!(errors, @"projects.toml:9: `tags` in `[projects.a]`: the tag `shop-prod` is that of what the environment `prod` runs");
 }
 
 #[test]

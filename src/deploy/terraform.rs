@@ -161,6 +161,6 @@ pub(super) async fn run_step(
 ) -> Result<(), TerraformError> {
     on_event(TerraformEvent::Started { folder: folder.clone(), step });
     let line = |line| on_event(TerraformEvent::Line { folder: folder.clone(), step, line });
-    let ended = program::run(command, Stop::Interrupt, &line).await;
+    let ended = program::run(command, Stop::Interrupt, None, &line).await;
     ended.map_err(|source| TerraformError::Step { folder: folder.clone(), step, source })
 }

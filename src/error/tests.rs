@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::*;
 use crate::attest::{Purpose, Tool};
 use crate::aws::AwsError;
+use crate::ci::{CiContext, CiEnvironment};
 use crate::config::{AwsSecret, AwsSecretService, BuilderConfig, EnvironmentName};
 use crate::deploy::gate::GateError;
 use crate::deploy::{
@@ -172,7 +173,7 @@ fn each_variant_of_each_error_has_its_kind() {
         InitError::Infer { dockerfile: path(), source: DockerfileError::NoStage.into() } => Input,
         InitError::Known(WorkspaceError::NoManifest) => Input,
         InitError::Unusable(WorkspaceError::NoManifest) => Input,
-        InitError::NothingToBuild { ignored: Vec::new() } => Input,
+        InitError::NothingToBuild { ignored: Vec::new(), left_out: Vec::new(), excluded: 0 } => Input,
         InitError::AlreadyThere { path: path() } => Input,
         InitError::Write { path: "/a".into(), source: io() } => Environment,
     ]);
@@ -475,6 +476,12 @@ fn each_variant_of_a_registry_has_its_kind() {
     ]);
 }
 
+fn ci_variable() -> InvalidCiVariable {
+    let variable = |name: &str| (name == "CHINAMPA_PULL_REQUEST").then(|| "#1".to_owned());
+    let environment = CiEnvironment { variable: &variable, file: &|_| None };
+    CiContext::read(environment).unwrap_err()
+}
+
 #[test]
 fn each_variant_of_a_deployment_has_its_kind() {
     let failed = || ProgramError::Failed {
@@ -521,6 +528,11 @@ fn each_variant_of_a_deployment_has_its_kind() {
         ProgramError::Follow { program: "terraform".to_owned(), source: io() } => Environment,
         ProgramError::TooMuch { program: "syft".to_owned(), limit_bytes: 1 } => Failed,
         failed() => Failed,
+        ProgramError::TimedOut {
+            program: "helm".to_owned(),
+            timeout: std::time::Duration::from_secs(1),
+            log_tail: Vec::new(),
+        } => Failed,
     ]);
     let sbom = crate::model::AttestationKind::Sbom;
     check!("attest/error.rs", AttestError, [
@@ -699,6 +711,7 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::Deploy(DeployError::NoDeployRegistry) => Input,
         Error::Validate(ValidateError::Terraform(terraform())) => Input,
         Error::SameVariable { variable: String::new(), projects: [project(), project()] } => Input,
+        Error::CiVariable(ci_variable()) => Input,
         Error::Lease { variable: "CHINAMPA_LOCK_LEASE", reason: String::new() } => Input,
         Error::Shard { why: "" } => Input,
         Error::NoRun => Input,

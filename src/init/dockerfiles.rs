@@ -1,6 +1,7 @@
 //! The Dockerfiles that `init` does not take, counted by kind.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Serialize, Serializer};
 
@@ -17,6 +18,15 @@ pub struct LeftOut {
     /// The first ones, in path order.
     #[serde(serialize_with = "shown")]
     pub examples: Vec<RepoPath>,
+}
+
+/// Such as `2 templates: a/Dockerfile.j2, b/Dockerfile.j2`.
+impl fmt::Display for LeftOut {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let examples: Vec<String> = self.examples.iter().map(ToString::to_string).collect();
+        let more = if self.count > examples.len() { ", …" } else { "" };
+        write!(formatter, "{} {}: {}{more}", self.count, self.kind, examples.join(", "))
+    }
 }
 
 /// How many examples are kept.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::dockerfiles::LeftOut;
 use super::evidence::Ignored;
 use super::manifest_path;
 use crate::git::GitError;
@@ -27,7 +28,12 @@ pub enum InitError {
     #[error("the proposed projects cannot be used, so nothing was written")]
     Unusable(#[source] WorkspaceError),
     #[error("there is nothing to build: no Dockerfile that can be used")]
-    NothingToBuild { ignored: Vec<Ignored> },
+    NothingToBuild {
+        ignored: Vec<Ignored>,
+        left_out: Vec<LeftOut>,
+        /// How many builds `--exclude` left out.
+        excluded: usize,
+    },
     #[error("`{path}` is there already, so nothing was written")]
     AlreadyThere { path: RepoPath },
     #[error("cannot write `{path}`, so nothing was written")]

@@ -216,7 +216,8 @@ pub fn propose(snapshot: &Snapshot<'_>, request: Request) -> Result<Proposal, In
     let paths = projects::fill(&mut proposal, snapshot, &candidates)?;
     pattern_files::fill(&mut proposal, snapshot, &found.pattern_files, &candidates, &paths, existing)?;
     if proposal.projects.is_empty() && proposal.known.is_none() {
-        return Err(InitError::NothingToBuild { ignored: proposal.ignored });
+        let Proposal { ignored, left_out, excluded, .. } = proposal;
+        return Err(InitError::NothingToBuild { ignored, left_out, excluded });
     }
     Ok(proposal)
 }

@@ -37,14 +37,18 @@ pub(super) fn check(workspace: &Workspace, subject: &Subject<'_>, findings: &mut
     // Whoever pins an image that was meant as a project's makes it stay what it is.
     let mut seen: BTreeSet<&str> =
         project.lookalikes.iter().map(|lookalike| lookalike.reference.as_str()).collect();
+    for (line, reference) in external_images(project) {
+        if let Some(message) = without_project(workspace, (name, project), reference)
+            && seen.insert(reference)
+        {
+            findings.push(finding(dockerfile.clone(), line, Code::OwnImageWithoutProject, message, None));
+        }
+    }
     // Where there is a lock file, another finding is about those that it lacks.
     let locked = project.variants.iter().filter(|_| workspace.lock.is_some());
     let locked = locked.flat_map(|variant| &variant.external).map(|external| external.reference.as_str());
     seen.extend(locked);
-    let external = project.variants.iter().flat_map(|variant| {
-        variant.external_parents().map(|reference| (variant.line_of(reference).unwrap_or(1), reference))
-    });
-    for (line, reference) in external.collect::<BTreeSet<_>>() {
+    for (line, reference) in external_images(project) {
         if !seen.insert(reference) {
             continue;
         }
@@ -100,6 +104,50 @@ pub(super) fn check(workspace: &Workspace, subject: &Subject<'_>, findings: &mut
             None,
         ));
     }
+}
+
+/// The external images of the Dockerfile, on any platform, by the lines that name them first.
+fn external_images(project: &Project) -> BTreeSet<(usize, &str)> {
+    let of_variant = project.variants.iter().flat_map(|variant| {
+        variant.external_parents().map(|reference| (variant.line_of(reference).unwrap_or(1), reference))
+    });
+    of_variant.collect()
+}
+
+/// What is to be said of an external image that `own_images` claims. Nothing where the manifest or a digest says that it is external, and of an
+/// earlier image of the project itself.
+fn without_project(
+    workspace: &Workspace,
+    (dependent, project): (&ProjectName, &Project),
+    reference: &str,
+) -> Option<String> {
+    let image = TaggedImage::new(reference.parse().ok()?)?;
+    if project.config.external.iter().any(|external| external.matches(&image)) {
+        return None;
+    }
+    let name = image.name();
+    let mut prefixes = workspace.settings.own_images.iter().map(|prefix| &prefix.value);
+    let (prefix, repository) = prefixes.find_map(|prefix| Some((prefix, prefix.rest_of(&name)?)))?;
+    if repository == project.config.repository.as_str() {
+        return None;
+    }
+    let mut others = workspace.projects.iter().filter(|(other, _)| *other != dependent);
+    let like = others.find(|(_, other)| differ_in_separators(other.config.repository.as_str(), repository));
+    let is_own = match like {
+        Some((like, _)) => {
+            format!("`images = [\"{name}\"]` in `[projects.{like}]` makes it the project `{like}`")
+        }
+        None => "`images` of a project makes it that project".to_owned(),
+    };
+    Some(format!(
+        "`{reference}` begins with `{prefix}` of `own_images`, but no project has the repository `{repository}`: {is_own}; `external = [\"{reference}\"]` in `[projects.{dependent}]` says that it is another image"
+    ))
+}
+
+/// Whether two names are one without what stands between their words.
+fn differ_in_separators(one: &str, other: &str) -> bool {
+    let letters = |name: &str| name.replace(['-', '_', '.', '/'], "");
+    letters(one) == letters(other)
 }
 
 /// Whether any stage takes the image of `need` from elsewhere, as far as its name can tell. Any image that isn't an official one of

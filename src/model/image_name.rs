@@ -131,6 +131,13 @@ impl ImagePrefix {
         let image = TaggedImage::new(reference).expect("neither of the two has an `@`");
         Ok(image.name())
     }
+
+    /// What stands behind the prefix in a name that begins with it.
+    pub fn rest_of<'n>(&self, name: &'n ImageName) -> Option<&'n str> {
+        let any = self.name(&"a".parse().expect("a letter is a repository")).ok()?;
+        let prefix = any.as_str().strip_suffix('a')?;
+        name.as_str().strip_prefix(prefix).filter(|rest| !rest.is_empty())
+    }
 }
 
 impl FromStr for ImagePrefix {

@@ -12,7 +12,7 @@ fn shell_command(script: &str) -> Command {
 async fn shell(script: &str) -> (Result<(), ProgramError>, Vec<Line>) {
     let lines = Mutex::new(Vec::new());
     let command = shell_command(script);
-    let result = run(command, Stop::Interrupt, &|line| lines.lock().unwrap().push(line)).await;
+    let result = run(command, Stop::Interrupt, None, &|line| lines.lock().unwrap().push(line)).await;
     (result, lines.into_inner().unwrap())
 }
 
@@ -37,6 +37,17 @@ async fn a_failure_has_the_last_lines_and_no_more() {
     assert_eq!(error.to_string(), "`env` failed: exit status: 3");
     assert_eq!(error.log_tail().len(), TAIL_LINES);
     assert_eq!(error.log_tail().last().unwrap(), "100");
+}
+
+#[tokio::test]
+async fn a_program_that_takes_too_long_is_stopped_and_its_last_lines_are_told() {
+    let script = "trap 'exit 0' TERM; echo waiting for a person; while :; do sleep 0.05; done";
+    let (command, timeout) = (shell_command(script), Duration::from_millis(300));
+
+    let error = run(command, Stop::Terminate, Some(timeout), &|_| {}).await.unwrap_err();
+
+    assert_eq!(error.to_string(), "`env` did not end within 300ms and was stopped");
+    assert_eq!(error.log_tail(), ["waiting for a person"]);
 }
 
 #[tokio::test]
@@ -75,7 +86,7 @@ async fn a_program_that_nobody_waits_for_is_interrupted_and_may_clean_up() {
     };
 
     tokio::select! {
-        _ = run(command, Stop::Interrupt, &on_line) => panic!("it ended by itself"),
+        _ = run(command, Stop::Interrupt, None, &on_line) => panic!("it ended by itself"),
         _ = started => {}
     }
 
@@ -93,7 +104,7 @@ async fn what_a_script_has_started_is_terminated_with_it() {
     };
 
     let id = tokio::select! {
-        _ = run(shell_command("sleep 600 & echo $!; wait"), Stop::Terminate, &on_line) => panic!("it ended by itself"),
+        _ = run(shell_command("sleep 600 & echo $!; wait"), Stop::Terminate, None, &on_line) => panic!("it ended by itself"),
         id = started => id.unwrap(),
     };
 

@@ -130,11 +130,7 @@ impl fmt::Display for Initialised<'_> {
         self.section(formatter, "concluded", guesses, MAX_LINES)?;
         let ignored = ignored.iter().map(|ignored| format!("{}: {}", ignored.at, ignored.why));
         self.section(formatter, "not used", ignored, MAX_LINES)?;
-        let left_out = left_out.iter().map(|left_out| {
-            let examples: Vec<String> = left_out.examples.iter().map(ToString::to_string).collect();
-            let more = if left_out.count > examples.len() { ", …" } else { "" };
-            format!("{} {}: {}{more}", left_out.count, left_out.kind, examples.join(", "))
-        });
+        let left_out = left_out.iter().map(ToString::to_string);
         self.section(formatter, "kinds of Dockerfiles left out", left_out, MAX_LINES)?;
         if *excluded > 0 {
             writeln!(formatter, "excluded: {excluded}")?;

@@ -250,6 +250,18 @@ fn each_file_that_a_page_names_is_there() {
 }
 
 #[test]
+fn decisions_are_numbered_one_after_the_other_and_none_is_empty() {
+    let decisions = page("docs/decisions.md");
+    let sections: Vec<&str> = decisions.split("\n## ").skip(1).collect();
+
+    let numbers: Vec<&str> = sections.iter().map(|section| section.split_once(". ").unwrap().0).collect();
+
+    let expected: Vec<String> = (1..=sections.len()).map(|number| number.to_string()).collect();
+    assert_eq!(numbers, expected);
+    assert!(sections.iter().all(|section| section.trim_end().lines().count() > 1));
+}
+
+#[test]
 fn headings_have_the_anchors_that_links_use() {
     let text = "# A\n## `chinampa.plan/2`\n## What is *not* done: a, b\n```\n# no heading\n```\n### `a`, `b`\n### `a`, `b`\n";
 

@@ -143,6 +143,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "attest",
             "buildkit",
+            "ci",
             "config",
             "continuation",
             "deploy",

@@ -47,11 +47,11 @@ pub struct AwsScope {
 
 /// How long services are waited for.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(feature = "deploy"), expect(dead_code, reason = "only services of AWS are waited for"))]
 pub struct ServiceTimeouts {
     /// From the update until the new image runs, where the manifest says nothing else.
     pub default: Duration,
     /// Before the second look; each further delay is half as long again, 10 seconds at most.
+    #[cfg_attr(not(feature = "deploy"), expect(dead_code, reason = "only services of AWS are looked at"))]
     pub first_delay: Duration,
 }
 
@@ -153,7 +153,8 @@ impl Services {
         match &config.service {
             Service::Command { program, arguments } => {
                 let arguments: Vec<String> = arguments.iter().map(|each| deployment.fill(each)).collect();
-                command::run(&deployment.fill(program), &arguments, deployment, on_event).await
+                let timeout = config.timeout.unwrap_or(self.timeouts.default);
+                command::run(&deployment.fill(program), &arguments, deployment, timeout, on_event).await
             }
             _ => self.aws.restart(config, deployment, self.timeouts, on_event).await,
         }
@@ -209,6 +210,9 @@ impl ServiceError {
         match self {
             Self::Aws { source, .. } => source.hint(),
             Self::Rejected { source, .. } => source.hint(),
+            Self::Program(ProgramError::TimedOut { .. }) => {
+                Some("`timeout` in the project's `service` lets it take longer".to_owned())
+            }
             Self::Program(error) => error.hint(),
             Self::TimedOut { .. } => Some(
                 "it may still come to run it; `timeout` in the project's `service` has it waited for longer"

@@ -348,8 +348,14 @@ fn a_pattern_file_that_git_does_not_see_is_not_overwritten() {
 fn nothing_is_written_where_it_could_not_be_used() {
     let circle = with(&[("a/Dockerfile", "FROM b\n"), ("b/Dockerfile", "FROM a\n")]);
     let nothing = with(&[("README.md", "\n"), ("Dockerfile", "FORM scratch\n")]);
+    let templates = with(&[
+        ("a/Dockerfile.j2", "FROM x\n"),
+        ("b/Dockerfile.j2", "FROM x\n"),
+        ("c/Dockerfile", "FROM x\n"),
+    ]);
 
     let (circle_shown, nothing_shown) = (circle.shown(["init"]), nothing.shown(["init"]));
+    let templates_shown = templates.shown(["init", "--exclude", "c/"]);
 
     assert_snapshot!(circle_shown, @"
     stderr: not used: a/Dockerfile: it can't be used: projects need each other in a circle: `a` needs `b` needs `a`
@@ -362,7 +368,13 @@ fn nothing_is_written_where_it_could_not_be_used() {
     stderr: error: there is nothing to build: no Dockerfile that can be used
     [exit: 2]
     ");
-    for world in [circle, nothing] {
+    assert_snapshot!(templates_shown, @"
+    stderr: left out: 2 templates: a/Dockerfile.j2, b/Dockerfile.j2
+    stderr: excluded: 1
+    stderr: error: there is nothing to build: no Dockerfile that can be used
+    [exit: 2]
+    ");
+    for world in [circle, nothing, templates] {
         assert_eq!(world.git(["status", "--porcelain", "--", "projects.toml", "*/.rebuild_patterns"]), "");
     }
 }

@@ -267,6 +267,31 @@ fn an_image_that_looks_like_a_project_is_a_finding_that_says_what_to_write() {
 }
 
 #[test]
+fn an_image_that_the_workspace_claims_and_no_project_has_is_a_finding() {
+    let digest = "0".repeat(64);
+    let dockerfile = format!(
+        "FROM acme/tools-node_js:1 AS one\nFROM acme/gone AS two\nFROM acme/old AS three\nFROM acme/api:0 AS four\n\
+         FROM acme/gone@sha256:{digest}\nCOPY --from=one / /\nCOPY --from=two / /\nCOPY --from=three / /\nCOPY --from=four / /\n"
+    );
+    let world = shop_with_images(&dockerfile, "own_images = [\"acme/\"]", "external = [\"acme/old\"]");
+
+    let answer = world.shown(["lint", "api"]);
+
+    assert_snapshot!(answer, @r#"
+    `api`
+      api/Dockerfile:1: `acme/tools-node_js:1` begins with `acme/` of `own_images`, but no project has the repository `tools-node_js`: `images = ["acme/tools-node_js"]` in `[projects.node]` makes it the project `node`; `external = ["acme/tools-node_js:1"]` in `[projects.api]` says that it is another image (own-image-without-project)
+      api/Dockerfile:2: `acme/gone` begins with `acme/` of `own_images`, but no project has the repository `gone`: `images` of a project makes it that project; `external = ["acme/gone"]` in `[projects.api]` says that it is another image (own-image-without-project)
+      api/Dockerfile:3: `acme/old` has neither tag nor digest, so it is whatever was pushed last: two builds of one commit can be made from different images (parent-floats)
+        write `acme/old@sha256:…`
+      api/Dockerfile:4: `acme/api:0` can become another image: it has no digest (parent-not-pinned)
+        write `acme/api:0@sha256:…`
+    4 findings in 1 of 1 project
+    stderr: nothing pins 4 external images, such as `acme/api:0`: `chinampa lock` writes `projects.lock`, which does
+    [exit: 1]
+    "#);
+}
+
+#[test]
 fn what_is_external_by_the_manifest_looks_like_no_project() {
     let digest = "0".repeat(64);
     let dockerfile =

@@ -41,6 +41,7 @@ mod signals;
 mod simulate;
 mod submodules;
 mod terminal;
+mod terraform_program;
 mod untracked;
 mod untrusted;
 mod words;

@@ -2,6 +2,8 @@
 //!
 //! A service that isn't there is created where the manifest names its roles.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -26,7 +28,8 @@ pub(super) struct Roles {
 impl ExpressService<'_> {
     /// What the service runs.
     pub(super) async fn state(&self) -> Result<ServiceState, ServiceError> {
-        let service = self.look(&self.arn().await?).await?;
+        let (arn, _) = self.find().await?;
+        let service = self.look(&arn).await?;
         let image = newest(&service).and_then(image).unwrap_or_default().to_owned();
         Ok(ServiceState::Runs { image })
     }
@@ -36,29 +39,29 @@ impl ExpressService<'_> {
         deployment: &Deployment<'_>,
         limit: Limit,
     ) -> Result<(), ServiceError> {
-        let mut wait = Wait::new(limit);
         let wanted = deployment.image.to_string();
-        let arn = match (self.arn().await, &self.roles) {
+        let (arn, bake_time) = match (self.find().await, &self.roles) {
             (Err(ServiceError::NotThere { .. }), Some(roles)) => {
                 let arn = self.create(&wanted, roles).await?;
-                return self.wait_until_it_runs(&arn, &wanted, None, &mut wait, limit).await;
+                return self.wait_until_it_runs(&arn, &wanted, None, limit).await;
             }
-            (arn, _) => arn?,
+            (found, _) => found?,
         };
+        let limit = limit.with(bake_time);
         let service = self.look(&arn).await?;
         let Some(used) = newest(&service).and_then(|it| it.primary_container.as_ref()) else {
             return Err(self.service.ecs.unsuitable("it has no container".to_owned()));
         };
         if used.image.as_deref() == Some(wanted.as_str()) {
             self.service.ecs.note(format!("the {} runs {wanted} already", self.service.ecs.label));
-            return self.wait_until_it_runs(&arn, &wanted, None, &mut wait, limit).await;
+            return self.wait_until_it_runs(&arn, &wanted, None, limit).await;
         }
         let mut container = used.clone();
         container.image = Some(wanted.clone());
         let input = json!({ "serviceArn": arn, "primaryContainer": container });
         let _: Value = self.service.ecs.call("update", "UpdateExpressGatewayService", &input).await?;
         self.service.ecs.note(format!("the {} is updated to {wanted}", self.service.ecs.label));
-        self.wait_until_it_runs(&arn, &wanted, service.current_deployment, &mut wait, limit).await
+        self.wait_until_it_runs(&arn, &wanted, service.current_deployment, limit).await
     }
 
     async fn create(&self, wanted: &str, roles: &Roles) -> Result<String, ServiceError> {
@@ -75,10 +78,14 @@ impl ExpressService<'_> {
         arn.ok_or_else(|| self.service.ecs.refused("AWS does not say its ARN".to_owned()))
     }
 
-    async fn arn(&self) -> Result<String, ServiceError> {
+    /// Its ARN, and how long its deployments bake.
+    async fn find(&self) -> Result<(String, Duration), ServiceError> {
         let service = self.service.look().await?;
-        let arn = service.service_arn.filter(|arn| !arn.is_empty());
-        arn.ok_or_else(|| self.service.ecs.refused("AWS does not say its ARN".to_owned()))
+        let bake_time = service.bake_time();
+        match service.service_arn.filter(|arn| !arn.is_empty()) {
+            Some(arn) => Ok((arn, bake_time)),
+            None => Err(self.service.ecs.refused("AWS does not say its ARN".to_owned())),
+        }
     }
 
     async fn look(&self, arn: &str) -> Result<ExpressServiceState, ServiceError> {
@@ -94,9 +101,9 @@ impl ExpressService<'_> {
         arn: &str,
         wanted: &str,
         ended: Option<String>,
-        wait: &mut Wait,
         limit: Limit,
     ) -> Result<(), ServiceError> {
+        let mut wait = Wait::new(limit);
         let mut followed: Option<ServiceDeployment> = None;
         loop {
             let service = self.look(arn).await?;

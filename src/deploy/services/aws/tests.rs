@@ -402,6 +402,27 @@ async fn an_express_service_gets_the_digest_keeps_the_rest_and_is_waited_for() {
 }
 
 #[tokio::test]
+async fn an_express_service_is_waited_for_as_much_longer_as_its_deployments_bake() {
+    let looks = std::iter::once(express_service("x/api:1", None))
+        .chain(std::iter::repeat_n(express_service("x/api:1", Some("d")), 8))
+        .chain([express_service(&image(), Some("d"))]);
+    let under_way = std::iter::repeat_n(express_deployment("IN_PROGRESS"), 8);
+    let ends = under_way.chain([express_deployment("SUCCESSFUL")]).collect();
+    let mut script = express_script(looks.collect(), ends);
+    let known = json!({ "services": [{ "status": "ACTIVE", "serviceArn": "arn:express",
+        "deploymentConfiguration": { "strategy": "CANARY", "canaryConfiguration": { "canaryBakeTimeInMinutes": 1 } } }] });
+    script[0] = Scripted::new("DescribeServices", [(200, known.to_string())]);
+    let server = Server::start(script).await;
+    let mut services = services(&server.url);
+    services.timeouts =
+        ServiceTimeouts { default: Duration::from_millis(50), first_delay: Duration::from_millis(5) };
+
+    let (result, _) = restart(&services, &express(false)).await;
+
+    result.unwrap();
+}
+
+#[tokio::test]
 async fn an_express_service_that_rolls_back_is_a_failure() {
     let looks = vec![express_service("x/api:1", None), express_service("x/api:1", Some("d"))];
     let server = Server::start(express_script(looks, vec![express_deployment("ROLLBACK_SUCCESSFUL")])).await;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::budget::Budget;
 use super::shell::{CommandLine, command_lines};
-use super::templates::{MAX_BYTES, template};
+use super::templates::{MAX_BYTES, is_template, template};
 use super::value::{Folder, Value};
 use super::{Variables, says_build};
 
@@ -21,7 +21,7 @@ pub(super) fn commands(text: &str, budget: &Budget) -> Vec<CommandLine> {
     for rule in makefile.rules.iter().filter(|rule| !rule.recipe.is_empty()) {
         for target in makefile.targets(rule) {
             for (line, text) in &rule.recipe {
-                let text = makefile.expanded(text, &target, 0);
+                let text = makefile.expanded(text, &target, &mut Vec::new());
                 if !says_build(&text) {
                     continue;
                 }
@@ -135,7 +135,7 @@ impl<'b> Makefile<'b> {
     }
 
     fn targets(&self, rule: &Rule) -> Vec<Target> {
-        let names = self.expanded(&rule.targets, &Target::default(), 0);
+        let names = self.expanded(&rule.targets, &Target::default(), &mut Vec::new());
         if names.contains(['$', '%']) {
             return vec![Target::default()];
         }
@@ -147,8 +147,8 @@ impl<'b> Makefile<'b> {
         names.map(|name| Target { name: Some(name.to_owned()), stem: stem(name) }).collect()
     }
 
-    /// The text as a shell gets it.
-    fn expanded(&self, text: &str, target: &Target, depth: usize) -> String {
+    /// The text as a shell gets it; it stands in the values of the references in `nested`.
+    fn expanded(&self, text: &str, target: &Target, nested: &mut Vec<String>) -> String {
         if !self.budget.spend_on(text) {
             return template("…");
         }
@@ -161,11 +161,11 @@ impl<'b> Makefile<'b> {
                 Some(open @ ('(' | '{')) => {
                     let close = if open == '(' { ')' } else { '}' };
                     let (inner, behind) = balanced(&after[1..], open, close);
-                    (self.reference(inner, target, depth + 1), behind)
+                    (self.reference(inner, target, nested), behind)
                 }
                 Some(letter) => {
                     let (name, behind) = after.split_at(letter.len_utf8());
-                    (self.reference(name, target, depth + 1), behind)
+                    (self.reference(name, target, nested), behind)
                 }
                 None => (String::new(), ""),
             };
@@ -179,13 +179,21 @@ impl<'b> Makefile<'b> {
         expanded
     }
 
-    fn reference(&self, inner: &str, target: &Target, depth: usize) -> String {
-        let unknown = || template(&format!("$({inner})"));
-        if depth > MAX_NESTED {
-            return unknown();
+    fn reference(&self, inner: &str, target: &Target, nested: &mut Vec<String>) -> String {
+        // A variable that its own value names has the value of the environment there.
+        if nested.len() >= MAX_NESTED || nested.iter().any(|reference| reference == inner) {
+            return template(&format!("$({inner})"));
         }
+        nested.push(inner.to_owned());
+        let value = self.value(inner, target, nested);
+        nested.pop();
+        value
+    }
+
+    fn value(&self, inner: &str, target: &Target, nested: &mut Vec<String>) -> String {
+        let unknown = || template(&format!("$({inner})"));
         let (function, arguments) = inner.split_once([' ', '\t']).unwrap_or((inner, ""));
-        let argument = || self.expanded(arguments.trim(), target, depth);
+        let mut argument = || self.expanded(arguments.trim(), target, nested);
         match function {
             "shell" => format!("$({})", argument()),
             "dir" => format!("$(dirname {})", argument()),
@@ -193,9 +201,16 @@ impl<'b> Makefile<'b> {
             "abspath" | "realpath" | "firstword" | "lastword" | "strip" => argument(),
             // A slash at the end means nothing in a path.
             "patsubst" => match arguments.trim().strip_prefix("%/,%,") {
-                Some(path) => self.expanded(path, target, depth),
+                Some(path) => self.expanded(path, target, nested),
                 None => unknown(),
             },
+            // What nobody sets is empty, so that the next one counts.
+            "or" => {
+                let mut arguments = split_outside_of_variables(arguments, ',').into_iter().map(str::trim);
+                let mut value = |argument| self.expanded(argument, target, nested);
+                let is_known = |value: &String| !value.is_empty() && !is_template(value);
+                arguments.find_map(|argument| Some(value(argument)).filter(is_known)).unwrap_or_else(unknown)
+            }
             _ if !arguments.is_empty() => unknown(),
             "CURDIR" | "PWD" => template("CURDIR"),
             "MAKEFILE_LIST" => format!("{}/Makefile", template("MAKEFILE_DIR")),
@@ -205,7 +220,7 @@ impl<'b> Makefile<'b> {
                 let key = target.name.as_ref().map(|target| (target.clone(), name.to_owned()));
                 let own = key.and_then(|key| self.of_targets.get(&key));
                 let value = own.or_else(|| self.variables.get(name)?.as_ref());
-                value.map_or_else(unknown, |value| self.expanded(value, target, depth))
+                value.map_or_else(unknown, |value| self.expanded(value, target, nested))
             }
         }
     }
@@ -237,6 +252,17 @@ fn outside_of_variables(text: &str, separator: char) -> Option<(&str, &str)> {
         }
     }
     None
+}
+
+/// The texts between the `separator`s that are in no `$(…)`.
+fn split_outside_of_variables(mut text: &str, separator: char) -> Vec<&str> {
+    let mut parts = Vec::new();
+    while let Some((before, behind)) = outside_of_variables(text, separator) {
+        parts.push(before);
+        text = behind;
+    }
+    parts.push(text);
+    parts
 }
 
 /// The inside of parentheses that are open, and what is behind them.

@@ -237,6 +237,7 @@ fn build(file: &RepoPath, invocation: &Invocation, fit: Fit, start: &RepoPath, o
     Build {
         strength: Strength::Command,
         says,
+        name: invocation.images.iter().find_map(|image| last_name(&bound(image))),
         images: invocation.images.iter().filter_map(|image| reference(&bound(image))).collect(),
         target: invocation.target.as_ref().and_then(known).filter(|target| !target.is_empty()),
         build_args: build_args.collect(),
@@ -258,6 +259,16 @@ fn reference(image: &Value) -> Option<String> {
     let (name, _) = start.rsplit_once(':')?;
     let is_tag = !image.without_start(name.len()).to_string().contains('/');
     (!name.is_empty() && is_tag).then(|| name.to_owned())
+}
+
+/// The last name of an image, which is often known where what stands before it is a variable.
+fn last_name(image: &Value) -> Option<String> {
+    let last = image.file_name();
+    let name = match last.as_text() {
+        Some(text) => text.split(':').next()?,
+        None => last.known_start().split_once(':')?.0,
+    };
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// `id=…` with `env=…` or `src=…`.

@@ -32,6 +32,22 @@ fn a_build_says_all_that_its_command_says() {
 }
 
 #[test]
+fn a_build_is_called_after_its_image_though_its_registry_is_a_variable() {
+    for (image, expected) in [
+        ("$REGISTRY/node-base:$TAG", Some("node-base")),
+        ("$REGISTRY/acme/api", Some("api")),
+        ("${REGISTRY}api:1", None),
+        ("acme/$NAME:1", None),
+        ("acme/api$SUFFIX", None),
+        ("acme/api:$TAG", Some("api")),
+    ] {
+        let (builds, _) = world().read("build.sh", &format!("docker build -t {image} services/api\n"));
+
+        assert_eq!(builds[0].name.as_deref(), expected, "{image}");
+    }
+}
+
+#[test]
 fn an_action_says_all_that_its_inputs_say() {
     let world = world();
     let text = "jobs:\n  x:\n    steps:\n      - uses: docker/build-push-action@v6\n        with:\n          context: services/api\n          target: run\n          \

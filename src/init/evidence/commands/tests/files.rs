@@ -12,6 +12,8 @@ fn makefiles_have_variables_targets_and_functions_of_their_own() {
             ("image:\n\t@docker build services/api\n", api),
             ("DIR := services/api\nimage:\n\tdocker build $(DIR)\n", api),
             ("DIR ?= services/api # where\nimage:\n\tdocker build ${DIR}\n", api),
+            ("DIR := $(or $(DIR),$(X),services/api)\nimage:\n\tdocker build $(DIR)\n", api),
+            ("ROOT = services\nDIR = $(or $(if $(X),y),$(ROOT)/api,z)\nimage:\n\tdocker build $(DIR)\n", api),
             (
                 "DOCKER ?= $(shell which docker || which podman)\nimage:\n\t$(DOCKER) build services/api\n",
                 api,
