@@ -302,11 +302,11 @@ impl<'c> BuildContext<'c> {
             None => Logins::none(),
         };
         for (host, _) in environment.registry_logins()?.iter() {
-            // A build may need other registries only, of which this is none.
             match environment.login(host) {
-                Ok(NamedLogin::Known(login)) => logins = logins.with_variables(host, login),
+                Ok(NamedLogin::Known(login)) => logins = logins.with_variables(host, Ok(login.into())),
                 Ok(NamedLogin::None | NamedLogin::Withheld) => {}
-                Err(error) => tracing::info!(%error, "a login is left out"),
+                // A build may need other registries only: it matters once an image of this one can't be had.
+                Err(error) => logins = logins.with_variables(host, Err(error.to_string())),
             }
         }
         let registries = [Some(&self.workspace.cache), self.workspace.deploy.as_ref()];

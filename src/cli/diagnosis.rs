@@ -42,11 +42,11 @@ pub(super) fn run(command: &CommandContext) -> Result<Exit, Error> {
                 }
                 Err(error) => {
                     checks.push(of_error("manifest", error.into()));
-                    checks.extend(wait_for(async { Ok(engine_diagnosis::engine(command, false).await) })?);
+                    checks.extend(wait_for(async { Ok(engine_diagnosis::engine(command, None).await) })?);
                 }
             }
         }
-        Err(_) => checks.extend(wait_for(async { Ok(engine_diagnosis::engine(command, false).await) })?),
+        Err(_) => checks.extend(wait_for(async { Ok(engine_diagnosis::engine(command, None).await) })?),
     }
     if let Err(error) = repo {
         checks.insert(0, of_error("git", error));
@@ -160,7 +160,7 @@ async fn remote(
     workspace: &Workspace,
 ) -> Result<Vec<Check>, Error> {
     let is_store = matches!(workspace.cache.kind, RegistryKind::Engine);
-    let mut checks = engine_diagnosis::engine(command, is_store).await;
+    let mut checks = engine_diagnosis::engine(command, Some(&workspace.cache)).await;
     let configs = match builders::configured(command, repo, workspace) {
         // An untrusted run uses none.
         Ok(_) if !repo.trust.is_trusted() => Vec::new(),

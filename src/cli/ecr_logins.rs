@@ -51,10 +51,10 @@ impl EcrLogins {
 #[async_trait]
 impl LoginSource for EcrLogins {
     async fn login(&self, host: &Host) -> Option<Result<Login, String>> {
-        let mut ecr = Ecr::at(host)?;
-        if let Some(named) = self.named.iter().find(|named| named.has_host(host)) {
-            ecr.identity = named.identity.clone();
-        }
+        let ecr = match self.named.iter().find(|named| named.has_host(host)) {
+            Some(named) => Ecr { host: Some(host.clone()), ..named.clone() },
+            None => Ecr::at(host)?,
+        };
         let login = async { self.registry(host, &ecr).await?.login().await }.await;
         login.map_err(|error| causes(&error)).transpose()
     }

@@ -6,6 +6,7 @@ use rustix::fs::statvfs;
 
 use super::CommandContext;
 use super::check::of_error;
+use crate::config::{RegistryConfig, RegistryKind};
 use crate::docker::{Docker, DockerError, EngineInfo};
 use crate::engine::{GarbageCollection, InlineCacheFault};
 use crate::report::doctor::Check;
@@ -16,8 +17,9 @@ const MIN_FREE_BYTES: u64 = 5 << 30;
 /// Below this, a build cache that only grows fills the disk soon.
 const MIN_FREE_BYTES_WITHOUT_COLLECTION: u64 = 50 << 30;
 
-/// Which engine it is, how it was found, and whether it has room.
-pub(super) async fn engine(command: &CommandContext, is_cache: bool) -> Vec<Check> {
+/// Which engine it is, how it was found, whether it has room, and whether it can push to the cache.
+pub(super) async fn engine(command: &CommandContext, cache: Option<&RegistryConfig>) -> Vec<Check> {
+    let is_cache = cache.is_some_and(|cache| cache.kind == RegistryKind::Engine);
     let address = match command.environment.engine() {
         Ok(address) => address,
         Err(error) => return vec![of_error("engine", error)],
@@ -33,10 +35,11 @@ pub(super) async fn engine(command: &CommandContext, is_cache: bool) -> Vec<Chec
     };
     let store =
         if info.has_containerd_store { "containerd's image store" } else { info.storage_driver.as_str() };
-    let cache = if is_cache { "; it is the cache, so its images are this machine's alone" } else { "" };
-    let says = format!("Docker {} ({}, {store}) at {address}{cache}", info.version, info.platform);
+    let store_note = if is_cache { "; it is the cache, so its images are this machine's alone" } else { "" };
+    let says = format!("Docker {} ({}, {store}) at {address}{store_note}", info.version, info.platform);
     let mut checks = vec![Check::ok("engine", says)];
     checks.extend(inline_cache(&info, is_cache));
+    checks.extend(cache.and_then(|cache| plain_http(&info, cache)));
     let room = Room::of(&info);
     checks.extend(room.as_ref().map(Room::check));
     match GarbageCollection::of(&docker).await {
@@ -51,6 +54,17 @@ fn inline_cache(info: &EngineInfo, is_cache: bool) -> Option<Check> {
     let fault = InlineCacheFault::of(&info.version, info.api).filter(|_| !is_cache)?;
     let says = format!("images get no inline cache, so other machines run all of their steps again: {fault}");
     Some(Check::warning("layer cache", says).fix("build with Docker 23.0.1 or newer"))
+}
+
+/// Whether the engine would ask for TLS where the manifest says that the cache has none.
+fn plain_http(info: &EngineInfo, cache: &RegistryConfig) -> Option<Check> {
+    let host = cache.host().filter(|host| cache.is_insecure() && !host.is_loopback())?;
+    if info.has_insecure_networks || info.insecure_registries.contains(host.as_str()) {
+        return None;
+    }
+    let says = format!("the engine pushes to {host} over HTTPS, whatever `insecure` of `[cache]` says");
+    let fix = format!("add `{host}` to `insecure-registries` in the engine's `daemon.json`, and restart it");
+    Some(Check::warning("engine", says).fix(fix))
 }
 
 /// Whether the engine keeps its build cache small.

@@ -47,7 +47,7 @@ pub use fields::Located;
 pub use lock_file::{LockFile, LockedImage};
 #[cfg(feature = "ecr")]
 pub use policy::Contents;
-pub use policy::{Lifecycle, Policy};
+pub use policy::{FixedTags, Lifecycle, Policy};
 pub use problem::{ManifestErrors, Problem};
 pub use project::{ContextSource, ProjectConfig, TerraformSetting};
 pub use registry::{Ecr, RegistryConfig, RegistryKind};
@@ -263,7 +263,7 @@ impl Common {
         for registry in &mut promoted_to {
             if let RegistryKind::Ecr(ecr) = &mut registry.kind {
                 ecr.policy.lasting_tags.clone_from(&tags);
-                ecr.policy.moving_tags.clone_from(&tags);
+                ecr.policy.fixed_tags = FixedTags::AllBut(tags.clone());
             }
         }
         for registry in promoted_to.into_iter().chain(&mut cache) {

@@ -105,7 +105,7 @@ fn report(fields: &Fields<'_>, keys: &[&str], reason: &str) {
 mod tests {
     use insta::assert_snapshot;
 
-    use crate::config::{Ecr, Manifest, RegistryKind, parse};
+    use crate::config::{Ecr, FixedTags, Manifest, RegistryKind, parse};
     use crate::model::{EcrNetwork, RepositoryName};
 
     const DEPLOY: &str = "[deploy]\nkind = \"ecr\"\nregion = \"us-east-2\"\naccount = \"111111111111\"\n\
@@ -148,7 +148,7 @@ mod tests {
                 "team/unprotected/shop-claims",
             ]
         );
-        assert_eq!(ecr.policy.moving_tags, ["shop-*"]);
+        assert_eq!(ecr.policy.fixed_tags, FixedTags::AllBut(vec!["shop-*".to_owned()]));
         assert_eq!(ecr.policy.lasting_tags, ["shop-*"]);
     }
 

@@ -40,8 +40,8 @@ pub struct Policy {
     pub lasting_tags: Vec<String>,
     /// Whether a tag stands for one image for good.
     pub immutable_tags: Option<bool>,
-    /// The tags that move all the same: at most five patterns, in which `*` stands for anything.
-    pub moving_tags: Vec<String>,
+    /// Which tags that is about.
+    pub fixed_tags: FixedTags,
     /// Whether images are scanned as they are pushed.
     pub scan_on_push: Option<bool>,
     /// The repositories of records, locks and taints, with the prefix: their tags move, whatever others do, and other
@@ -55,6 +55,15 @@ pub struct Policy {
     pub kms_key: Option<String>,
     /// Whether repositories that are missing are created.
     pub create: bool,
+}
+
+/// The tags that can't be moved in a repository whose tags are immutable: at most five patterns, in which `*` stands for anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FixedTags {
+    /// Of what a build writes, only tags of inputs never move: `MUTABLE_WITH_EXCLUSION`.
+    Only(Vec<String>),
+    /// Of what is promoted, only the tags that say what runs move: `IMMUTABLE_WITH_EXCLUSION`.
+    AllBut(Vec<String>),
 }
 
 /// What becomes of the lifecycle policy of a repository. The number is that of the images that are kept.
@@ -93,7 +102,7 @@ impl Default for Policy {
             contents: Contents::Built,
             lasting_tags: Vec::new(),
             immutable_tags: None,
-            moving_tags: Vec::new(),
+            fixed_tags: FixedTags::AllBut(Vec::new()),
             scan_on_push: None,
             records: Vec::new(),
             repository_policy: None,
@@ -147,9 +156,7 @@ pub(super) fn read(item: Item<'_>, role: Role) -> Policy {
         }
     };
     if role == Role::Cache {
-        // Of what a build writes, only `cache-` tags never move.
-        policy.moving_tags =
-            ["branch-*", "commit-*", "deployed-*", "pushed-*", "record-*"].map(str::to_owned).to_vec();
+        policy.fixed_tags = FixedTags::Only(vec!["cache-*".to_owned()]);
     }
     policy
 }

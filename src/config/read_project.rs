@@ -218,6 +218,9 @@ fn default_platforms(cache: Option<&RegistryConfig>) -> Vec<Platform> {
 
 fn platforms(item: Item<'_>, cache: Option<&RegistryConfig>) -> Vec<Platform> {
     let platforms = sorted_once(item, Item::parse);
+    if item.value().as_array().is_some_and(|listed| listed.is_empty()) {
+        item.wrong("at least one platform is expected");
+    }
     let in_engine = cache.is_some_and(|cache| cache.kind == RegistryKind::Engine);
     if in_engine && platforms.len() > 1 {
         item.wrong_with_hint(

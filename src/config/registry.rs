@@ -142,6 +142,15 @@ impl RegistryConfig {
             }
         }
     }
+
+    /// Whether the manifest says that its host speaks plain HTTP.
+    pub fn is_insecure(&self) -> bool {
+        match &self.kind {
+            RegistryKind::Engine => false,
+            RegistryKind::Oci { insecure, .. } => *insecure,
+            RegistryKind::Ecr(ecr) => ecr.insecure,
+        }
+    }
 }
 
 #[derive(Clone, Copy)]

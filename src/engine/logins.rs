@@ -16,8 +16,8 @@ use crate::model::{Host, Login, Secret};
 pub struct Logins {
     /// For the cache.
     cache: Option<(Host, Arc<dyn LoginSource>)>,
-    /// Those that variables of the environment have; by the name that the engine asks for.
-    variables: BTreeMap<String, Login>,
+    /// Those that variables of the environment have, or why they have none; by the name that the engine asks for.
+    variables: BTreeMap<String, Result<Login, String>>,
     /// For all other hosts.
     config: Option<DockerConfig>,
     /// For those that the configuration has no login for.
@@ -57,10 +57,10 @@ impl Logins {
         self
     }
 
-    /// Adds a login that variables of the environment have. It comes before the configuration's.
+    /// Adds a login that variables of the environment have, or why they have none. It comes before the configuration's.
     #[must_use]
-    pub fn with_variables(mut self, host: &Host, login: impl Into<Login>) -> Self {
-        self.variables.insert(asked_name(host.as_str()).to_owned(), login.into());
+    pub fn with_variables(mut self, host: &Host, login: Result<Login, String>) -> Self {
+        self.variables.insert(asked_name(host.as_str()).to_owned(), login);
         self
     }
 
@@ -86,8 +86,10 @@ impl Logins {
                 Err(why) => offer(None, Origin::Source(Some(why))),
             });
         }
-        if let Some(login) = self.variables.get(asked_name(host)) {
-            return Ok(offer(Some(login.clone()), Origin::Variables));
+        match self.variables.get(asked_name(host)) {
+            Some(Ok(login)) => return Ok(offer(Some(login.clone()), Origin::Variables)),
+            Some(Err(why)) => return Ok(offer(None, Origin::Source(Some(why.clone())))),
+            None => {}
         }
         let (login, origin) = match &self.config {
             None => (None, Origin::Nowhere),
@@ -240,13 +242,27 @@ mod tests {
     #[tokio::test]
     async fn a_login_that_variables_have_comes_before_the_configurations() {
         let (_folder, config) = config(r#"{"auths": {"a.example": {"auth": "YTpw"}}}"#);
-        let logins =
-            Logins::of(config).with_variables(&"a.example".parse().unwrap(), credentials("variable"));
+        let logins = Logins::of(config)
+            .with_variables(&"a.example".parse().unwrap(), Ok(credentials("variable").into()));
 
         let offer = logins.find("a.example").await.unwrap();
 
         let described = "as `variable`, with the login that `CHINAMPA_REGISTRY_LOGINS` names";
         assert_eq!(offer.describe(), described);
+    }
+
+    #[tokio::test]
+    async fn variables_that_have_no_login_are_told_and_nobody_elses_is_taken() {
+        let (_folder, config) = config(r#"{"auths": {"a.example": {"auth": "YTpw"}}}"#);
+        let why = Err("`TOKEN` is not set".to_owned());
+        let logins = Logins::of(config).with_variables(&"a.example".parse().unwrap(), why);
+
+        let offer = logins.find("a.example").await.unwrap();
+
+        assert_eq!(
+            (offer.answer().0.as_str(), offer.describe()),
+            ("", "without a login: `TOKEN` is not set".to_owned())
+        );
     }
 
     /// Knows `b.example`, and fails at `c.example`.

@@ -71,7 +71,9 @@ impl OnceError {
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoImage { project } => Some(format!("build it first: `chinampa build {project}`")),
+            Self::NoImage { project } => Some(format!(
+                "build it first: `chinampa build {project}`, with `--force` if `strategy = \"diff\"` takes an image of other inputs for it"
+            )),
             Self::Start { source, .. } if source.kind() == io::ErrorKind::NotFound => Some(
                 "it is looked for in `PATH`, or in the checkout, which has the project's inputs and what `--input` names"
                     .to_owned(),

@@ -83,11 +83,6 @@ fn step(
 ) -> Vec<(String, Yaml)> {
     let mut lines = script::prelude(setup, System::Buildkite);
     lines.push(setup.command(arguments));
-    let environment = Some(&settings.environment).filter(|environment| !environment.is_empty());
-    let environment = environment.map(|variables| {
-        let variable = |(name, value): (&String, &String)| (name.clone(), Yaml::from(value));
-        Yaml::Table(variables.iter().map(variable).collect())
-    });
     let table = table_of([
         ("key", Some(key.into())),
         ("label", Some(label.into())),
@@ -95,7 +90,7 @@ fn step(
         ("depends_on", Some(if needs.is_empty() { Yaml::Null } else { needs.into() })),
         ("agents", Some(settings.runner.clone()).filter(|agents| !agents.is_empty()).map(Into::into)),
         ("image", settings.image.as_ref().map(Into::into)),
-        ("env", environment),
+        ("env", variables(settings, Interpolation::Off)),
         ("priority", priority.map(Into::into)),
     ]);
     match table {
@@ -125,4 +120,24 @@ fn deployment(setup: &Setup, trusted: &Trusted, deployment: &Deployment, name: &
     step.push(("concurrency_group".to_owned(), group.into()));
     steps.push(Yaml::Table(step));
     steps
+}
+
+/// Whether the agent that uploads a pipeline fills in what begins with `$`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Interpolation {
+    On,
+    Off,
+}
+
+/// The variables of a job, if there are any.
+pub(super) fn variables(settings: &CiJob, interpolation: Interpolation) -> Option<Yaml> {
+    let variable = |(name, value): (&String, &String)| {
+        let value = match interpolation {
+            Interpolation::On => value.replace('$', "$$"),
+            Interpolation::Off => value.clone(),
+        };
+        (name.clone(), Yaml::from(value))
+    };
+    let variables: Vec<_> = settings.environment.iter().map(variable).collect();
+    (!variables.is_empty()).then_some(Yaml::Table(variables))
 }

@@ -115,9 +115,6 @@ fn deployment(deployment: &Deployment, name: &str, all: &[String], reference: Re
 fn job(setup: &Setup, settings: &CiJob, arguments: &str, parameter: Option<&str>) -> Yaml {
     let parameters =
         parameter.map(|name| Yaml::Table(vec![(name.to_owned(), table([("type", "string".into())]))]));
-    let variable =
-        |(name, value): (&String, &String)| (name.clone(), Yaml::from(value.replace("<<", "\\<<")));
-    let environment = Some(&settings.environment).filter(|environment| !environment.is_empty());
     let mut lines = script::prelude(setup, System::CircleCi);
     lines.push(setup.command(arguments));
     let image = settings.image.as_deref().unwrap_or(MACHINE);
@@ -125,7 +122,7 @@ fn job(setup: &Setup, settings: &CiJob, arguments: &str, parameter: Option<&str>
         ("parameters", parameters),
         ("machine", Some(table([("image", image.into())]))),
         ("resource_class", settings.machine.as_ref().map(Into::into)),
-        ("environment", environment.map(|it| Yaml::Table(it.iter().map(variable).collect()))),
+        ("environment", variables(settings)),
         (
             "steps",
             Some(Yaml::List(vec![
@@ -147,4 +144,12 @@ fn document(jobs: Vec<(String, Yaml)>, workflow: Vec<Yaml>) -> String {
         ("workflows", table([("images", images)])),
     ]);
     document.document()
+}
+
+/// The variables of a job, if there are any. `<<` begins an expression.
+pub(super) fn variables(settings: &CiJob) -> Option<Yaml> {
+    let variable =
+        |(name, value): (&String, &String)| (name.clone(), Yaml::from(value.replace("<<", "\\<<")));
+    let variables: Vec<_> = settings.environment.iter().map(variable).collect();
+    (!variables.is_empty()).then_some(Yaml::Table(variables))
 }

@@ -136,22 +136,27 @@ fn deployment(setup: &Setup, deployment: &Deployment, template: &str) -> (String
 
 /// A hidden job that others extend.
 fn template(setup: &Setup, settings: &CiJob) -> Yaml {
-    let variable = |(name, value): (&String, &String)| {
-        (name.clone(), table([("value", value.into()), ("expand", false.into())]))
-    };
-    let environment = Some(&settings.environment).filter(|environment| !environment.is_empty());
     let token = || table([("AWS_ID_TOKEN", table([("aud", AUDIENCE.into())]))]);
     table_of([
         ("image", settings.image.as_ref().map(Into::into)),
         ("tags", Some(settings.runner.clone()).filter(|tags| !tags.is_empty()).map(Into::into)),
         ("interruptible", Some(true.into())),
         ("id_tokens", setup.role.is_some().then(token)),
-        ("variables", environment.map(|it| Yaml::Table(it.iter().map(variable).collect()))),
+        ("variables", variables(settings)),
         (
             "before_script",
             Some(script::prelude(setup, System::GitLab)).filter(|it| !it.is_empty()).map(Into::into),
         ),
     ])
+}
+
+/// The variables of a job, if there are any.
+pub(super) fn variables(settings: &CiJob) -> Option<Yaml> {
+    let variable = |(name, value): (&String, &String)| {
+        (name.clone(), table([("value", value.into()), ("expand", false.into())]))
+    };
+    let variables: Vec<_> = settings.environment.iter().map(variable).collect();
+    (!variables.is_empty()).then_some(Yaml::Table(variables))
 }
 
 fn document(stages: &[String], jobs: Vec<(String, Yaml)>) -> String {

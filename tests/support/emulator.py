@@ -62,7 +62,7 @@ def put(name, ref, headers, body):
     is_there = any(ref in image.get("imageTags", []) for image in ecr._images.get(name, []))
     is_excluded = any(fnmatch.fnmatchcase(ref, it["filter"]) for it in repository.get(FILTERS, []))
     is_immutable = repository.get("imageTagMutability", "MUTABLE").startswith("IMMUTABLE")
-    if is_there and is_immutable and not is_excluded:
+    if is_there and is_immutable != is_excluded:
         message = f"The image tag '{ref}' already exists and cannot be overwritten"
         return ecr._registry_error(400, "TAG_INVALID", message, {"tag": ref})
     return put_manifest(name, ref, headers, body)

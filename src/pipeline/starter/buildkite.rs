@@ -2,6 +2,7 @@
 
 use super::{File, Request, Starter, generate, header};
 use crate::pipeline::System;
+use crate::pipeline::buildkite::{self, Interpolation};
 use crate::pipeline::yaml::{Yaml, table, table_of};
 
 pub(super) fn starter(Request { setup, job, has_tag_rules, .. }: Request<'_>) -> Starter {
@@ -10,6 +11,7 @@ pub(super) fn starter(Request { setup, job, has_tag_rules, .. }: Request<'_>) ->
         ("command", Some("sh .buildkite/generate.sh".into())),
         ("agents", Some(job.runner.clone()).filter(|agents| !agents.is_empty()).map(Into::into)),
         ("image", job.image.as_ref().map(Into::into)),
+        ("env", buildkite::variables(job, Interpolation::On)),
     ]);
     let pipeline = table([("steps", Yaml::List(vec![step]))]);
     let generate_steps = format!("  {} > \"$folder/$steps\"", setup.command("ci generate buildkite"));

@@ -20,6 +20,7 @@ pub(super) fn starter(Request { setup, job, has_tag_rules, .. }: Request<'_>) ->
     let job = table_of([
         ("machine", Some(table([("image", image.into())]))),
         ("resource_class", job.machine.as_ref().map(Into::into)),
+        ("environment", circleci::variables(job)),
         ("steps", Some(Yaml::List(vec!["checkout".into(), run]))),
     ]);
     let document = table([

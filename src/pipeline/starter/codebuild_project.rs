@@ -78,7 +78,7 @@ pub(super) fn buildspec(commands: Vec<String>) -> Yaml {
     document.document().into()
 }
 
-/// On what builds run, a privileged machine where they need a Docker engine, and which secrets they get.
+/// On what builds run, a privileged machine where they need a Docker engine, and which variables and secrets they get.
 pub(super) fn environment(request: Request<'_>, purpose: Purpose) -> Yaml {
     let job = request.job;
     let variable = |name: &str| {
@@ -88,14 +88,16 @@ pub(super) fn environment(request: Request<'_>, purpose: Purpose) -> Yaml {
             ("Value", substituted(&format!("${{{LOGINS}}}:{name}"))),
         ])
     };
-    let variables = has_logins(request, purpose)
-        .then(|| Yaml::List(login_variables(request).into_iter().map(variable).collect()));
+    let logins = has_logins(request, purpose).then(|| login_variables(request).into_iter().map(variable));
+    let own = (purpose != Purpose::PullRequests).then_some(&job.environment).into_iter().flatten();
+    let own = own.map(|(name, value)| table([("Name", name.into()), ("Value", value.into())]));
+    let variables: Vec<Yaml> = own.chain(logins.into_iter().flatten()).collect();
     table_of([
         ("Type", Some("LINUX_CONTAINER".into())),
         ("Image", Some(job.image.as_deref().unwrap_or(IMAGE).into())),
         ("ComputeType", Some(job.machine.as_deref().unwrap_or("BUILD_GENERAL1_MEDIUM").into())),
         ("PrivilegedMode", Some((purpose != Purpose::Plan).into())),
-        ("EnvironmentVariables", variables),
+        ("EnvironmentVariables", (!variables.is_empty()).then_some(Yaml::List(variables))),
     ])
 }
 

@@ -2,8 +2,8 @@
 
 use super::branches::{Wildcards, expression};
 use super::{File, Request, Starter, generate, header};
-use crate::pipeline::System;
 use crate::pipeline::yaml::{Yaml, table, table_of};
+use crate::pipeline::{System, gitlab};
 
 const WILDCARDS: Wildcards = Wildcards { within_slashes: "[^/]*", any: ".*" };
 
@@ -27,6 +27,7 @@ pub(super) fn starter(Request { branches, setup, job, .. }: Request<'_>) -> Star
         ("tags", Some(job.runner.clone()).filter(|tags| !tags.is_empty()).map(Into::into)),
         ("interruptible", Some(true.into())),
         ("id_tokens", setup.role.is_some().then(token)),
+        ("variables", gitlab::variables(job)),
         (
             "script",
             Some(

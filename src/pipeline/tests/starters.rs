@@ -75,6 +75,10 @@ fn each_ci_has_files_to_begin_with() {
       stage: build
       tags: [gpu]
       interruptible: true
+      variables:
+        A: {value: "${{ secrets.A }}", expand: false}
+        B: {value: "<< pipeline.id >>", expand: false}
+        C: {value: "$HOME\n- x: 'y'\u202e", expand: false}
       script: ["chinampa ci generate gitlab > images.yml"]
       artifacts:
         paths: [images.yml]
@@ -97,6 +101,7 @@ fn each_ci_has_files_to_begin_with() {
       - label: generate
         command: "sh .buildkite/generate.sh"
         agents: [gpu]
+        env: {A: "$${{ secrets.A }}", B: "<< pipeline.id >>", C: "$$HOME\n- x: 'y'\u202e"}
     --- .buildkite/generate.sh
     #!/bin/sh
     # Written by `chinampa ci init buildkite`; from now on it is yours to change.
@@ -125,6 +130,27 @@ fn each_ci_has_files_to_begin_with() {
     done < "$folder/$steps"
     note: pipeline settings, Builds: turn "Cancel Intermediate Builds" on, except for the default branch
     note: pipeline settings, GitHub: builds of pull requests from forks are off by default; agents for them need an engine and credentials of their own
+    "#);
+}
+
+#[test]
+fn the_variables_of_jobs_are_those_of_the_jobs_that_people_begin_with_too() {
+    let environment = [("HTTPS_PROXY".to_owned(), "http://p:1/<<a>>$b".to_owned())].into();
+    let job = CiJob { environment, ..CiJob::default() };
+    let lines = |system| {
+        let starter = starter(system, &job, None);
+        let lines = starter.lines().filter(|line| line.contains("HTTPS_PROXY"));
+        lines.map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n")
+    };
+
+    assert_snapshot!(lines(System::CircleCi), @r#"environment: {HTTPS_PROXY: "http://p:1/\\<<a>>$b"}"#);
+    assert_snapshot!(lines(System::GitLab), @r#"HTTPS_PROXY: {value: "http://p:1/<<a>>$b", expand: false}"#);
+    assert_snapshot!(lines(System::Buildkite), @r#"env: {HTTPS_PROXY: "http://p:1/<<a>>$$b"}"#);
+    assert_snapshot!(lines(System::CodeBuild), @r#"
+    - {Name: HTTPS_PROXY, Value: "http://p:1/<<a>>$b"}
+    - {Name: HTTPS_PROXY, Value: "http://p:1/<<a>>$b"}
+    - {Name: HTTPS_PROXY, Value: "http://p:1/<<a>>$b"}
+    - {Name: HTTPS_PROXY, Value: "http://p:1/<<a>>$b"}
     "#);
 }
 

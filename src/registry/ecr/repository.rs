@@ -13,7 +13,7 @@ use aws_sdk_ecr::types::{
 use backon::{ExponentialBuilder, Retryable as _};
 
 use crate::aws::AwsError;
-use crate::config::Policy;
+use crate::config::{FixedTags, Policy};
 use crate::model::RepositoryName;
 use crate::registry::ecr_client::EcrClient;
 use crate::registry::ecr_errors::{self, Meaning};
@@ -214,8 +214,11 @@ impl RepositoryReconciler {
                 .build()
                 .expect("it has a type and a pattern")
         };
-        let filters = self.policy.moving_tags.iter().map(filter).collect();
-        (ImageTagMutability::ImmutableWithExclusion, Some(filters))
+        let filters = |patterns: &[String]| Some(patterns.iter().map(filter).collect());
+        match &self.policy.fixed_tags {
+            FixedTags::Only(fixed) => (ImageTagMutability::MutableWithExclusion, filters(fixed)),
+            FixedTags::AllBut(moving) => (ImageTagMutability::ImmutableWithExclusion, filters(moving)),
+        }
     }
 
     fn tags(&self) -> Vec<Tag> {

@@ -71,7 +71,8 @@ fn what_the_manifest_says_anew_is_changed_and_what_it_leaves_out_is_not() {
     assert!(lifecycle(&shop).to_string().contains("keep the newest 7 images with tags `cache-*`"));
     let there =
         shop.ask("DescribeRepositories", "", json!({ "repositoryNames": [format!("{}api", shop.prefix)] }));
-    assert_eq!(there["repositories"][0]["imageTagMutability"], "IMMUTABLE_WITH_EXCLUSION");
+    assert_eq!(there["repositories"][0]["imageTagMutability"], "MUTABLE_WITH_EXCLUSION");
+    assert_eq!(there["repositories"][0]["imageTagMutabilityExclusionFilters"][0]["filter"], "cache-*");
     assert_eq!(there["repositories"][0]["imageScanningConfiguration"]["scanOnPush"], true);
 }
 

@@ -201,6 +201,22 @@ fn a_secret_without_a_value_is_a_warning_and_is_not_read() {
 }
 
 #[test]
+fn an_engine_that_would_ask_the_cache_for_tls_is_warned_of() {
+    let shop = shop();
+    let manifest = std::fs::read_to_string(shop.world.file("projects.toml")).unwrap();
+    let host = format!("host = \"{}\"", setting("REGISTRY_1"));
+    assert!(manifest.contains(&host), "{manifest}");
+    let of_network = "host = \"registry.invalid:5000\"\ninsecure = true";
+    shop.world.write("projects.toml", manifest.replace(&host, of_network)).commit();
+
+    let check = trouble(&checked(&shop.world), "engine");
+
+    let says = "the engine pushes to registry.invalid:5000 over HTTPS, whatever `insecure` of `[cache]` says";
+    assert_eq!((&check["state"], &check["says"]), (&"warning".into(), &says.into()));
+    assert!(check["fix"].as_str().unwrap().contains("`insecure-registries`"), "{check}");
+}
+
+#[test]
 fn a_terraform_that_cannot_be_run_is_an_error() {
     let mut shop = shop();
     let manifest = std::fs::read_to_string(shop.world.file("projects.toml")).unwrap();
