@@ -120,6 +120,8 @@ pub enum Error {
     Validate(#[from] ValidateError),
     #[error(transparent)]
     CiVariable(#[from] InvalidCiVariable),
+    #[error("`CHINAMPA_TERRAFORM` names `{}`, which is in no folder of `PATH`", .0.display())]
+    NoTerraform(PathBuf),
     #[error("cannot use `{variable}`: {reason}")]
     Lease { variable: &'static str, reason: String },
     #[error("`--shard` cannot be used {why}")]
@@ -254,6 +256,7 @@ impl Error {
             | Self::ChosenDigest(_)
             | Self::SameVariable { .. }
             | Self::CiVariable(_)
+            | Self::NoTerraform(_)
             | Self::Lease { .. }
             | Self::Shard { .. }
             | Self::NoRun
@@ -374,6 +377,7 @@ impl Error {
             | Self::NoSuchRegion(_)
             | Self::ChosenDigest(_)
             | Self::CiVariable(_)
+            | Self::NoTerraform(_)
             | Self::Lease { .. }
             | Self::Shard { .. }
             | Self::NoInput { .. }

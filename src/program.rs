@@ -12,12 +12,11 @@ use std::fs::File;
 use std::future::pending;
 use std::io::{Read as _, Seek as _};
 use std::path::Path;
-use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
@@ -36,6 +35,9 @@ const GRACE_PERIOD: Duration = Duration::from_secs(30);
 
 /// How long output is read after the program has ended: something that it left running may hold it open.
 const AFTERGLOW: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether what was stopped has ended.
+const STOP_PAUSE: Duration = Duration::from_millis(20);
 
 /// How often the files that a program writes to are looked at.
 const FILE_PAUSE: Duration = Duration::from_millis(100);
@@ -97,8 +99,8 @@ pub enum ProgramError {
 
 /// Runs `command` and tells each line of its output.
 ///
-/// When the future is dropped, and after `timeout`, the program is asked to stop, and waited for on this thread: 30
-/// seconds at most, then it is killed.
+/// After `timeout`, the program is asked to stop, and killed 30 seconds later. So it is when the future is dropped, and then it is waited for
+/// on this thread.
 ///
 /// # Errors
 /// [`ProgramError`]; any exit status but 0 is one.
@@ -149,7 +151,7 @@ async fn run_writing_to(
     let mut child = command.spawn().map_err(start)?;
     let mut stdout = Lines::new(Stream::Stdout, child.stdout.take());
     let mut stderr = Lines::new(Stream::Stderr, child.stderr.take());
-    let mut running = Running { child, stop, grace_period: Some(GRACE_PERIOD) };
+    let mut running = Running::new(child, stop, Some(GRACE_PERIOD));
     let mut tail = Tail::default();
 
     let mut on_line = |line: Line| {
@@ -157,23 +159,21 @@ async fn run_writing_to(
         on_line(line);
     };
     let follow = |source| ProgramError::Follow { program: program.clone(), source };
-    let mut is_too_late = pin!(async {
-        match timeout {
-            Some(timeout) => {
-                tokio::time::sleep(timeout).await;
-                timeout
-            }
-            None => pending().await,
-        }
-    });
+    let mut deadline = timeout.map(|timeout| tokio::time::Instant::now() + timeout);
+    let mut is_stopped = false;
     let status = loop {
         tokio::select! {
             read = stdout.next(), if !stdout.is_over => read.map_err(follow)?.into_iter().for_each(&mut on_line),
             read = stderr.next(), if !stderr.is_over => read.map_err(follow)?.into_iter().for_each(&mut on_line),
-            status = running.child.wait() => break status.map_err(follow)?,
-            timeout = &mut is_too_late => {
-                drop(running);
-                return Err(ProgramError::TimedOut { program, timeout, log_tail: tail.0.into() });
+            status = running.ended(is_stopped) => break Some(status.map_err(follow)?),
+            () = until(deadline) => {
+                if is_stopped {
+                    running.kill();
+                    break None;
+                }
+                is_stopped = true;
+                deadline = Some(tokio::time::Instant::now() + GRACE_PERIOD);
+                running.send_stop();
             }
         }
     };
@@ -187,10 +187,24 @@ async fn run_writing_to(
         Ok(())
     };
     tokio::time::timeout(AFTERGLOW, rest).await.unwrap_or(Ok(())).map_err(follow)?;
-    if status.success() {
-        return Ok(());
+    let log_tail = || tail.0.into();
+    match (status, timeout) {
+        (_, Some(timeout)) if is_stopped => {
+            Err(ProgramError::TimedOut { program, timeout, log_tail: log_tail() })
+        }
+        (Some(status), _) if !status.success() => {
+            Err(ProgramError::Failed { program, status, log_tail: log_tail() })
+        }
+        _ => Ok(()),
     }
-    Err(ProgramError::Failed { program, status, log_tail: tail.0.into() })
+}
+
+/// Comes at `deadline`, or never.
+async fn until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => pending().await,
+    }
 }
 
 /// Runs a program that must come to its own end: asked to stop, it gets one SIGINT and is waited
@@ -210,8 +224,7 @@ pub async fn run_to_its_end(
     let (stdout, stdout_file) = FileLines::new(Stream::Stdout, output_folder).map_err(start)?;
     let (stderr, stderr_file) = FileLines::new(Stream::Stderr, output_folder).map_err(start)?;
     command.stdin(Stdio::null()).stdout(stdout_file).stderr(stderr_file).process_group(0);
-    let mut running =
-        Running { child: command.spawn().map_err(start)?, stop: Stop::Interrupt, grace_period: None };
+    let mut running = Running::new(command.spawn().map_err(start)?, Stop::Interrupt, None);
     let mut streams = [stdout, stderr];
     let mut tail = Tail::default();
 
@@ -227,7 +240,7 @@ pub async fn run_to_its_end(
     let mut is_interrupted = false;
     let status = loop {
         tokio::select! {
-            status = running.child.wait() => break status.map_err(follow)?,
+            status = running.ended(false) => break status.map_err(follow)?,
             () = interruption.requested(), if !is_interrupted => {
                 is_interrupted = true;
                 running.send_stop();
@@ -246,15 +259,32 @@ pub async fn run_to_its_end(
 /// A program that runs, and is stopped when nobody waits for it any more.
 struct Running {
     child: Child,
+    /// Its id, and that of its group.
+    id: Option<Pid>,
     stop: Stop,
     /// How long it may take to stop before it is killed; `None`: as long as it wants.
     grace_period: Option<Duration>,
+    is_over: bool,
 }
 
 impl Running {
+    fn new(child: Child, stop: Stop, grace_period: Option<Duration>) -> Self {
+        let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        Self { child, id, stop, grace_period, is_over: false }
+    }
+
+    /// Waits for the program, and for what it has started if that is stopped with it.
+    async fn ended(&mut self, is_stopped: bool) -> std::io::Result<ExitStatus> {
+        let status = self.child.wait().await?;
+        while is_stopped && self.has_left_something() {
+            tokio::time::sleep(STOP_PAUSE).await;
+        }
+        self.is_over = true;
+        Ok(status)
+    }
+
     fn send_stop(&self) {
-        // Without an id it was waited for.
-        let Some(id) = self.id() else { return };
+        let Some(id) = self.id else { return };
         let sent = match self.stop {
             Stop::Interrupt => kill_process(id, Signal::INT),
             Stop::Terminate => kill_process_group(id, Signal::TERM),
@@ -262,28 +292,49 @@ impl Running {
         tracing::info!(?id, stop = ?self.stop, ?sent, "a program is asked to stop");
     }
 
-    /// Its own and its group's. `None` if it was waited for.
-    fn id(&self) -> Option<Pid> {
-        self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
+    fn kill(&mut self) {
+        let killed = self.id.map(|id| kill_process_group(id, Signal::KILL));
+        self.is_over = true;
+        tracing::info!(?killed, "a program that did not stop is killed");
+    }
+
+    /// Whether something that it has started and that is stopped with it still runs.
+    fn has_left_something(&self) -> bool {
+        self.stop == Stop::Terminate && self.id.is_some_and(is_group_alive)
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if self.child.id().is_none() {
+        if self.is_over {
             return;
         }
         self.send_stop();
         let deadline = self.grace_period.map(|grace_period| Instant::now() + grace_period);
-        while let Ok(None) = self.child.try_wait() {
+        while matches!(self.child.try_wait(), Ok(None)) || self.has_left_something() {
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                let killed = self.id().map(|id| kill_process_group(id, Signal::KILL));
-                tracing::info!(?killed, "a program that did not stop is killed");
+                self.kill();
                 return;
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(STOP_PAUSE);
         }
     }
+}
+
+/// Whether a process of this group runs. One that has ended and that nobody waits for does not: in a container, that may be so for ever.
+fn is_group_alive(group: Pid) -> bool {
+    if test_kill_process_group(group).is_err() {
+        return false;
+    }
+    let Ok(processes) = std::fs::read_dir("/proc") else { return true };
+    let stats =
+        processes.filter_map(|process| std::fs::read_to_string(process.ok()?.path().join("stat")).ok());
+    // The name of the program, which is in parentheses, may have anything in it ("/proc/pid/stat", proc_pid_stat(5)).
+    { stats }.any(|stat| {
+        let mut fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
+        let (state, _parent, of) = (fields.next(), fields.next(), fields.next());
+        of == Some(&group.as_raw_nonzero().to_string()) && !matches!(state, Some("Z" | "X"))
+    })
 }
 
 /// Bytes of one stream that are not a whole line yet.

@@ -1,7 +1,9 @@
 //! The names of one commit, and what they are taken from.
 
 use super::run::{Event, Origin, PullRequest, Run};
-use super::{CiContext, PullRequestNumber, Source, Sourced, System, Target, remote};
+use super::{
+    CiContext, Given, InvalidCiVariable, PullRequestNumber, Source, Sourced, System, Target, remote,
+};
 use crate::model::{BranchName, CommitId};
 
 /// The commit that a command looks at.
@@ -82,20 +84,22 @@ impl CiContext {
     ///
     /// The variables `CHINAMPA_BRANCH`, `CHINAMPA_TAG` and `CHINAMPA_PULL_REQUEST` come first, then what the CI says, then,
     /// outside of a CI, the branch that is checked out.
-    pub fn about(&self, commit: CheckedOut<'_>) -> CommitContext {
+    ///
+    /// # Errors
+    /// [`InvalidCiVariable`] where a variable of our own holds something else than it is for.
+    pub fn about(&self, commit: CheckedOut<'_>) -> Result<CommitContext, InvalidCiVariable> {
         let Run { event, previous, .. } = &self.run;
         let relation = self.run.relation_to(commit);
         let is_named = relation == Relation::Named;
-        let is_meant = self.given.is_meant_for(commit.commit);
-        let given = |is_there: bool| is_meant && is_there;
+        let given = self.given.about(commit.commit)?;
 
         let tag = match event {
-            _ if given(self.given.tag.is_some()) => self.given.tag.clone(),
+            _ if given.tag.is_some() => given.tag.cloned(),
             Event::Tag(tag) if is_named => Some(tag.clone()),
             _ => None,
         };
         let pull_request = match event {
-            _ if given(self.given.pull_request.is_some()) => self.given.pull_request,
+            _ if given.pull_request.is_some() => given.pull_request,
             Event::PullRequest(pull_request) if is_named => pull_request.number,
             _ => None,
         };
@@ -109,9 +113,9 @@ impl CiContext {
             Event::PullRequest(pull_request) if relation != Relation::Other => pull_request.targets.clone(),
             _ => Vec::new(),
         };
-        CommitContext {
+        Ok(CommitContext {
             commit: commit.commit,
-            branch: self.branch(commit, is_named, is_meant),
+            branch: self.branch(commit, is_named, given),
             tag,
             pull_request,
             merge_queue_target,
@@ -119,22 +123,20 @@ impl CiContext {
             targets: queue_base.into_iter().chain(of_pull_request).collect(),
             previous: self.given.previous.clone().or_else(|| previous.clone().filter(|_| is_named)),
             git_refs: self.git_refs(),
-        }
+        })
     }
 
-    fn branch(&self, commit: CheckedOut<'_>, is_named: bool, is_meant: bool) -> Branch {
+    fn branch(&self, commit: CheckedOut<'_>, is_named: bool, given: GivenAbout<'_>) -> Branch {
         let known = |value: BranchName, source| Branch::Known(Sourced { value, source });
         let unknown = |why: String| Branch::Unknown { why };
-        if is_meant {
-            if let Some(branch) = &self.given.branch {
-                return Branch::Known(branch.clone());
-            }
-            if let Some(number) = self.given.pull_request {
-                return known(number.branch(), Source::Variable("CHINAMPA_PULL_REQUEST"));
-            }
-            if let Some(tag) = &self.given.tag {
-                return unknown(format!("this is a run of a tag, by {}", tag.source));
-            }
+        if let Some(branch) = given.branch {
+            return Branch::Known(branch.clone());
+        }
+        if let Some(number) = given.pull_request {
+            return known(number.branch(), Source::Variable("CHINAMPA_PULL_REQUEST"));
+        }
+        if let Some(tag) = given.tag {
+            return unknown(format!("this is a run of a tag, by {}", tag.source));
         }
         let ci = match self.system {
             System::None => {
@@ -184,9 +186,22 @@ impl CiContext {
     }
 }
 
-impl super::Given {
-    fn is_meant_for(&self, commit: CommitId) -> bool {
-        self.commit.is_none_or(|meant| meant == commit)
+/// What variables of our own say about one commit.
+#[derive(Clone, Copy, Default)]
+struct GivenAbout<'g> {
+    branch: Option<&'g Sourced<BranchName>>,
+    tag: Option<&'g Sourced<String>>,
+    pull_request: Option<PullRequestNumber>,
+}
+
+impl Given {
+    /// Nothing where the variables are meant for another commit.
+    fn about(&self, commit: CommitId) -> Result<GivenAbout<'_>, InvalidCiVariable> {
+        let (meant, pull_request) = (self.commit.clone()?, self.pull_request.clone()?);
+        Ok(match meant.is_none_or(|meant| meant == commit) {
+            true => GivenAbout { branch: self.branch.as_ref(), tag: self.tag.as_ref(), pull_request },
+            false => GivenAbout::default(),
+        })
     }
 }
 

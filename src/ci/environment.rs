@@ -87,9 +87,10 @@ impl CiEnvironment<'_> {
         variable: &'static str,
         expected: &'static str,
     ) -> Result<Option<T>, InvalidCiVariable> {
-        let given = self.get(variable).filter(|value| value != "false");
+        let given = self.get(variable).filter(|value| !value.trim().eq_ignore_ascii_case("false"));
         let read = given.map(|value| {
-            value.parse().map_err(|_| InvalidCiVariable { variable, value: printable(&value), expected })
+            let invalid = |_| InvalidCiVariable { variable, value: printable(&value), expected };
+            value.trim().parse().map_err(invalid)
         });
         read.transpose()
     }

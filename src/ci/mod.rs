@@ -71,7 +71,7 @@ impl fmt::Display for Source {
 }
 
 /// What the environment says about a run. Of the commit, only [`CiContext::about`] tells.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CiContext {
     system: System,
     given: Given,
@@ -90,16 +90,16 @@ enum System {
 }
 
 /// What a person, or a pipeline's configuration, says in variables of our own.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Given {
     /// `CHINAMPA_COMMIT`: the commit that branch, tag and pull request are meant for; any where it is absent.
-    commit: Option<CommitId>,
+    commit: Result<Option<CommitId>, InvalidCiVariable>,
     /// `CHINAMPA_BRANCH`
     branch: Option<Sourced<BranchName>>,
     /// `CHINAMPA_TAG`
     tag: Option<Sourced<String>>,
     /// `CHINAMPA_PULL_REQUEST`
-    pull_request: Option<PullRequestNumber>,
+    pull_request: Result<Option<PullRequestNumber>, InvalidCiVariable>,
     /// `CHINAMPA_PREVIOUS`: the commit that was pushed onto, or built before.
     previous: Option<Sourced<String>>,
     /// `CHINAMPA_RUN`
@@ -116,15 +116,12 @@ impl CiContext {
     /// Finds out which CI runs this, by a variable that no other sets, and what it says.
     ///
     /// Values that are empty, zeros, `null` or `<nil>` count as absent, but not where they are about trust.
-    ///
-    /// # Errors
-    /// [`InvalidCiVariable`] where a variable of our own holds something else than it is for.
-    pub fn read(environment: CiEnvironment<'_>) -> Result<Self, InvalidCiVariable> {
+    pub fn read(environment: CiEnvironment<'_>) -> Self {
         let given = Given {
-            commit: environment.given("CHINAMPA_COMMIT", "a whole commit id")?,
+            commit: environment.given("CHINAMPA_COMMIT", "a whole commit id"),
             branch: environment.branch("CHINAMPA_BRANCH"),
             tag: environment.text("CHINAMPA_TAG"),
-            pull_request: environment.given("CHINAMPA_PULL_REQUEST", "the number of a pull request")?,
+            pull_request: environment.given("CHINAMPA_PULL_REQUEST", "the number of a pull request"),
             previous: environment.abbreviated_commit("CHINAMPA_PREVIOUS"),
             run: environment.text_of("CHINAMPA_RUN"),
             trust: environment.set("CHINAMPA_TRUST"),
@@ -137,7 +134,7 @@ impl CiContext {
             None => (System::None, Run::default()),
         };
         run.repository_url = run.repository_url.map(|url| without_credentials(&url));
-        Ok(Self { system, given, run })
+        Self { system, given, run }
     }
 
     /// Whether a CI runs this, known or not.
@@ -163,7 +160,7 @@ impl CiContext {
         let given = [
             ("CHINAMPA_BRANCH", self.given.branch.is_some()),
             ("CHINAMPA_TAG", self.given.tag.is_some()),
-            ("CHINAMPA_PULL_REQUEST", self.given.pull_request.is_some()),
+            ("CHINAMPA_PULL_REQUEST", self.given.pull_request != Ok(None)),
         ];
         given.into_iter().filter_map(|(name, is_given)| is_given.then_some(name)).collect()
     }

@@ -2,10 +2,6 @@ use super::*;
 use crate::model::{CommitId, ObjectId};
 
 fn read(variables: &[(&str, &str)]) -> CiContext {
-    try_read(variables).unwrap()
-}
-
-fn try_read(variables: &[(&str, &str)]) -> Result<CiContext, InvalidCiVariable> {
     let find =
         |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     CiContext::read(CiEnvironment { variable: &find, file: &find })
@@ -13,27 +9,20 @@ fn try_read(variables: &[(&str, &str)]) -> Result<CiContext, InvalidCiVariable> 
 
 #[test]
 fn variables_of_our_own_that_can_not_be_read_are_errors_and_not_absent() {
-    for (variables, expected) in [
-        (
-            [("CHINAMPA_PULL_REQUEST", "#12")],
-            "`CHINAMPA_PULL_REQUEST` is `#12`, and the number of a pull request is expected",
-        ),
-        (
-            [("CHINAMPA_COMMIT", "c1c1c1c")],
-            "`CHINAMPA_COMMIT` is `c1c1c1c`, and a whole commit id is expected",
-        ),
+    let commit = CheckedOut { commit: COMMIT.parse().unwrap(), parents: &[], branch: None };
+    for (name, value, expected) in [
+        ("CHINAMPA_PULL_REQUEST", "#12", "the number of a pull request"),
+        ("CHINAMPA_COMMIT", "c1c1c1c", "a whole commit id"),
     ] {
-        assert_eq!(try_read(&variables).unwrap_err().to_string(), expected);
+        let error = read(&[(name, value)]).about(commit).unwrap_err().to_string();
+        assert_eq!(error, format!("`{name}` is `{value}`, and {expected} is expected"));
     }
-    for nothing in ["", "false", "null", ZEROS] {
-        let variables = [("CHINAMPA_PULL_REQUEST", nothing), ("CHINAMPA_COMMIT", nothing)];
-        assert_eq!(
-            read(&variables)
-                .about(CheckedOut { commit: COMMIT.parse().unwrap(), parents: &[], branch: None })
-                .pull_request(),
-            None
-        );
+    for nothing in ["", "false", "False", "null", ZEROS] {
+        let context = read(&[("CHINAMPA_PULL_REQUEST", nothing), ("CHINAMPA_COMMIT", nothing)]);
+        assert_eq!(context.about(commit).unwrap().pull_request(), None);
     }
+    let padded = read(&[("CHINAMPA_PULL_REQUEST", "12 ")]).about(commit).unwrap();
+    assert_eq!(padded.pull_request(), Some(12.into()));
 }
 
 #[test]
@@ -54,7 +43,7 @@ const SHA256: &str = "1d5aa6e1a7bdbb9ecc64afe1ab27f9a4b4c6fcc4a28b8a3e9f9a7b7d9e
 const URL: &str = "https://user:secret@git.example/a/b";
 
 fn about(context: &CiContext, commit: &str) -> CommitContext {
-    context.about(CheckedOut { commit: commit.parse().unwrap(), parents: &[], branch: None })
+    context.about(CheckedOut { commit: commit.parse().unwrap(), parents: &[], branch: None }).unwrap()
 }
 
 fn branch(context: &CiContext, commit: &str) -> Option<String> {
@@ -68,11 +57,11 @@ fn without_a_ci_the_checked_out_branch_counts() {
     let checked_out = CheckedOut { commit: COMMIT.parse().unwrap(), parents: &[], branch: Some(&main) };
 
     assert!(!context.is_ci());
-    assert_eq!(context.about(checked_out).branch_name(), Some(&main));
-    assert_eq!(*context.about(checked_out).git_refs(), GitRefs::All);
+    assert_eq!(context.about(checked_out).unwrap().branch_name(), Some(&main));
+    assert_eq!(*context.about(checked_out).unwrap().git_refs(), GitRefs::All);
     for in_ci in [read(&[("CI", "true")]), read(&[("CIRCLECI", "true")])] {
         assert!(in_ci.is_ci());
-        assert_eq!(in_ci.about(checked_out).branch_name(), None, "{in_ci:?}");
+        assert_eq!(in_ci.about(checked_out).unwrap().branch_name(), None, "{in_ci:?}");
     }
     assert!(!read(&[("CI", "false")]).is_ci());
 }
@@ -317,7 +306,7 @@ fn a_merge_of_the_head_is_onto_its_other_parent() {
     let (head_id, merge_id) = (head.to_string(), merge.to_string());
     let merged = |commit, parents: &[CommitId]| {
         let drone = [("DRONE", "1"), ("DRONE_COMMIT_SHA", head_id.as_str()), ("DRONE_PULL_REQUEST", "7")];
-        read(&drone).about(CheckedOut { commit, parents, branch: None }).merged_into()
+        read(&drone).about(CheckedOut { commit, parents, branch: None }).unwrap().merged_into()
     };
 
     assert_eq!(merged(merge, &[target, head]), Some(target));
@@ -329,5 +318,5 @@ fn a_merge_of_the_head_is_onto_its_other_parent() {
     let push = read(&[("CIRCLECI", "1"), ("CIRCLE_SHA1", &merge_id), ("CIRCLE_BRANCH", "main")]);
     let parents = [target, head];
     let checked_out = CheckedOut { commit: merge, parents: &parents, branch: None };
-    assert_eq!(push.about(checked_out).merged_into(), None);
+    assert_eq!(push.about(checked_out).unwrap().merged_into(), None);
 }

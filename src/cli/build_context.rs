@@ -309,8 +309,10 @@ impl<'c> BuildContext<'c> {
                 Err(error) => logins = logins.with_variables(host, Err(error.to_string())),
             }
         }
-        let registries = [Some(&self.workspace.cache), self.workspace.deploy.as_ref()];
-        let named = registries.into_iter().flatten().filter_map(|registry| match &registry.kind {
+        let Workspace { cache, deploy, environments, .. } = &self.workspace;
+        let of_environments = environments.values().filter_map(|environment| environment.registry.as_ref());
+        let registries = std::iter::once(cache).chain(deploy).chain(of_environments);
+        let named = registries.filter_map(|registry| match &registry.kind {
             RegistryKind::Ecr(ecr) => Some((**ecr).clone()),
             RegistryKind::Oci { .. } | RegistryKind::Engine => None,
         });

@@ -42,11 +42,15 @@ pub(super) fn run(command: &CommandContext) -> Result<Exit, Error> {
                 }
                 Err(error) => {
                     checks.push(of_error("manifest", error.into()));
-                    checks.extend(wait_for(async { Ok(engine_diagnosis::engine(command, None).await) })?);
+                    checks.extend(wait_for(async {
+                        Ok(engine_diagnosis::engine(command, false, None).await)
+                    })?);
                 }
             }
         }
-        Err(_) => checks.extend(wait_for(async { Ok(engine_diagnosis::engine(command, None).await) })?),
+        Err(_) => {
+            checks.extend(wait_for(async { Ok(engine_diagnosis::engine(command, false, None).await) })?);
+        }
     }
     if let Err(error) = repo {
         checks.insert(0, of_error("git", error));
@@ -160,8 +164,11 @@ async fn remote(
     workspace: &Workspace,
 ) -> Result<Vec<Check>, Error> {
     let is_store = matches!(workspace.cache.kind, RegistryKind::Engine);
-    let mut checks = engine_diagnosis::engine(command, Some(&workspace.cache)).await;
-    let configs = match builders::configured(command, repo, workspace) {
+    let configured = builders::configured(command, repo, workspace);
+    let has_builders = !matches!(&configured, Ok(configs) if configs.is_empty());
+    let pushes_to = Some(&workspace.cache).filter(|_| repo.trust.is_trusted() && !has_builders);
+    let mut checks = engine_diagnosis::engine(command, is_store, pushes_to).await;
+    let configs = match configured {
         // An untrusted run uses none.
         Ok(_) if !repo.trust.is_trusted() => Vec::new(),
         Ok(configs) => configs,

@@ -6,7 +6,7 @@ use rustix::fs::statvfs;
 
 use super::CommandContext;
 use super::check::of_error;
-use crate::config::{RegistryConfig, RegistryKind};
+use crate::config::RegistryConfig;
 use crate::docker::{Docker, DockerError, EngineInfo};
 use crate::engine::{GarbageCollection, InlineCacheFault};
 use crate::report::doctor::Check;
@@ -17,9 +17,12 @@ const MIN_FREE_BYTES: u64 = 5 << 30;
 /// Below this, a build cache that only grows fills the disk soon.
 const MIN_FREE_BYTES_WITHOUT_COLLECTION: u64 = 50 << 30;
 
-/// Which engine it is, how it was found, whether it has room, and whether it can push to the cache.
-pub(super) async fn engine(command: &CommandContext, cache: Option<&RegistryConfig>) -> Vec<Check> {
-    let is_cache = cache.is_some_and(|cache| cache.kind == RegistryKind::Engine);
+/// Which engine it is, how it was found, whether it has room, and whether it can push to the registry that it has to.
+pub(super) async fn engine(
+    command: &CommandContext,
+    is_cache: bool,
+    pushes_to: Option<&RegistryConfig>,
+) -> Vec<Check> {
     let address = match command.environment.engine() {
         Ok(address) => address,
         Err(error) => return vec![of_error("engine", error)],
@@ -39,7 +42,7 @@ pub(super) async fn engine(command: &CommandContext, cache: Option<&RegistryConf
     let says = format!("Docker {} ({}, {store}) at {address}{store_note}", info.version, info.platform);
     let mut checks = vec![Check::ok("engine", says)];
     checks.extend(inline_cache(&info, is_cache));
-    checks.extend(cache.and_then(|cache| plain_http(&info, cache)));
+    checks.extend(pushes_to.and_then(|cache| plain_http(&info, cache)));
     let room = Room::of(&info);
     checks.extend(room.as_ref().map(Room::check));
     match GarbageCollection::of(&docker).await {

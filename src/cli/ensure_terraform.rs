@@ -57,7 +57,7 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
 
 /// The Terraform that the machine has, else the one that this command downloads.
 pub(super) fn program(environment: &Environment) -> Result<TerraformProgram, Error> {
-    if let Some(program) = environment.terraform_program() {
+    if let Some(program) = environment.terraform_program()? {
         return Ok(TerraformProgram::At(program));
     }
     Ok(TerraformProgram::Install(TerraformInstall {

@@ -40,9 +40,7 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    /// # Errors
-    /// [`Error::CiVariable`] where one of our own that describes the commit holds something else than it is for.
-    pub(super) fn read() -> Result<Self, Error> {
+    pub(super) fn read() -> Self {
         let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         let ci = CiContext::read(CiEnvironment {
             variable: &|name| env::var(name).ok(),
@@ -51,13 +49,13 @@ impl Environment {
                     .inspect_err(|error| tracing::info!(path, %error, "a file of the CI can't be read"))
                     .ok()
             },
-        })?;
-        Ok(Self {
+        });
+        Self {
             base: set("CHINAMPA_BASE"),
             terraform_mirror: set("CHINAMPA_TERRAFORM_MIRROR"),
             aws: CredentialProviders::new(&who(&ci)),
             ci,
-        })
+        }
     }
 
     /// What git's configuration is, besides the usual files.
@@ -183,18 +181,22 @@ impl Environment {
         region.map(|region| region.parse().map_err(Error::AwsRegion)).transpose()
     }
 
-    /// The Terraform that `CHINAMPA_TERRAFORM` names or that is on `PATH`; `None` when there is none.
-    pub(super) fn terraform_program(&self) -> Option<PathBuf> {
+    /// The Terraform that `CHINAMPA_TERRAFORM` names or that is on `PATH`; `None` when there is none. It is started in folders of the
+    /// commit, where a relative path would be that of another program, so this is none.
+    ///
+    /// # Errors
+    /// [`Error::NoTerraform`] for a name that is nowhere in `PATH`.
+    pub(super) fn terraform_program(&self) -> Result<Option<PathBuf>, Error> {
         let named =
             env::var_os("CHINAMPA_TERRAFORM").filter(|program| !program.is_empty()).map(PathBuf::from);
         let is_path = |program: &PathBuf| program.components().count() > 1;
         let program = match named {
-            Some(path) if is_path(&path) => path,
-            Some(name) => on_path(&name).unwrap_or(name),
-            None => on_path(Path::new("terraform"))?,
+            Some(path) if is_path(&path) => Some(path),
+            Some(name) => Some(on_path(&name).ok_or(Error::NoTerraform(name))?),
+            None => on_path(Path::new("terraform")),
         };
-        // It is started in folders of the commit, where a relative path would be that of another program.
-        Some(std::path::absolute(&program).unwrap_or(program))
+        let absolute = program.map(std::path::absolute).transpose();
+        absolute.map_err(|source| Error::Read { path: PathBuf::from("."), source })
     }
 
     /// The program for a purpose, as its variable names it.

@@ -203,15 +203,7 @@ pub fn main() -> Exit {
         Err(error) => return output::usage(&error),
     };
     output::start_tracing(&options);
-    let output = Output::new(&options);
-    let environment = match Environment::read() {
-        Ok(environment) => environment,
-        Err(error) => {
-            output.error(&error);
-            return error.kind().into();
-        }
-    };
-    let context = CommandContext { output, environment, options };
+    let context = CommandContext { output: Output::new(&options), environment: Environment::read(), options };
     let exit = signals.map_err(Error::Start).and_then(|signals| run(&context, &signals, &command));
     let exit = exit.unwrap_or_else(|error| {
         context.output.error(&error);

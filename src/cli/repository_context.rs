@@ -168,7 +168,7 @@ impl RepositoryContext {
 fn context(repository: &Repository, head: &Head, environment: &Environment) -> Result<CommitContext, Error> {
     let parents = repository.parents(head.commit)?;
     let checked_out = CheckedOut { commit: head.commit, parents: &parents, branch: head.branch.as_ref() };
-    let context = environment.ci.about(checked_out);
+    let context = environment.ci.about(checked_out)?;
     match context.branch() {
         Branch::Known(branch) => tracing::info!(branch = %branch.value, source = %branch.source, "branch"),
         Branch::Unknown { why } => tracing::info!(why, "no branch"),

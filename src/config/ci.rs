@@ -181,6 +181,9 @@ fn variable(item: Item<'_>) -> Option<(String, String)> {
         DeValue::Boolean(flag) => flag.to_string(),
         _ => item.text()?.to_owned(),
     };
+    if value.contains("{{resolve:") {
+        item.wrong("CloudFormation would look up what `{{resolve:` begins");
+    }
     Some((name.to_owned(), value))
 }
 

@@ -88,7 +88,10 @@ impl Docker {
             let listed = self.bollard().list_images(Some(options.clone())).await;
             listed.map_err(|error| self.error("list images", error))
         };
-        list.retry(LISTINGS).when(|error| matches!(error, DockerError::Refused { status: 404, .. })).await
+        list.retry(LISTINGS)
+            .when(|error| matches!(error, DockerError::Refused { status: 404, .. }))
+            .notify(|error, _| tracing::info!("images are listed again: {error}"))
+            .await
     }
 }
 

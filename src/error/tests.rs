@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::*;
 use crate::attest::{Purpose, Tool};
 use crate::aws::AwsError;
-use crate::ci::{CiContext, CiEnvironment};
+use crate::ci::{CheckedOut, CiContext, CiEnvironment};
 use crate::config::{AwsSecret, AwsSecretService, BuilderConfig, EnvironmentName};
 use crate::deploy::gate::GateError;
 use crate::deploy::{
@@ -479,7 +479,8 @@ fn each_variant_of_a_registry_has_its_kind() {
 fn ci_variable() -> InvalidCiVariable {
     let variable = |name: &str| (name == "CHINAMPA_PULL_REQUEST").then(|| "#1".to_owned());
     let environment = CiEnvironment { variable: &variable, file: &|_| None };
-    CiContext::read(environment).unwrap_err()
+    let commit = CheckedOut { commit: commit(), parents: &[], branch: None };
+    CiContext::read(environment).about(commit).unwrap_err()
 }
 
 #[test]
@@ -712,6 +713,7 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::Validate(ValidateError::Terraform(terraform())) => Input,
         Error::SameVariable { variable: String::new(), projects: [project(), project()] } => Input,
         Error::CiVariable(ci_variable()) => Input,
+        Error::NoTerraform("tofu".into()) => Input,
         Error::Lease { variable: "CHINAMPA_LOCK_LEASE", reason: String::new() } => Input,
         Error::Shard { why: "" } => Input,
         Error::NoRun => Input,

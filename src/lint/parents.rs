@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::walk::Subject;
 use super::{Code, Edit, EditKind, Finding};
 use crate::dockerfile::Parent;
-use crate::model::{ImageRef, ProjectName, RepositoryName, TaggedImage};
+use crate::model::{ImagePrefix, ImageRef, ProjectName, RepositoryName, TaggedImage};
 use crate::workspace::{Project, Workspace, is_called_like};
 
 pub(super) fn check(workspace: &Workspace, subject: &Subject<'_>, findings: &mut Vec<Finding>) {
@@ -125,14 +125,17 @@ fn without_project(
     if project.config.external.iter().any(|external| external.matches(&image)) {
         return None;
     }
+    let prefixes = workspace.settings.own_images.iter().map(|prefix| &prefix.value);
+    let claims: Vec<(&ImagePrefix, RepositoryName)> =
+        prefixes.filter_map(|prefix| Some((prefix, prefix.repository_of(&image)?))).collect();
+    let is_earlier = claims.iter().any(|(_, repository)| *repository == project.config.repository)
+        || project.config.images.iter().any(|own| own.matches(&image));
+    // The longest entry says most of what was meant.
+    let (prefix, repository) =
+        claims.into_iter().filter(|_| !is_earlier).min_by_key(|(_, rest)| rest.as_str().len())?;
     let name = image.name();
-    let mut prefixes = workspace.settings.own_images.iter().map(|prefix| &prefix.value);
-    let (prefix, repository) = prefixes.find_map(|prefix| Some((prefix, prefix.rest_of(&name)?)))?;
-    if repository == project.config.repository.as_str() {
-        return None;
-    }
     let mut others = workspace.projects.iter().filter(|(other, _)| *other != dependent);
-    let like = others.find(|(_, other)| differ_in_separators(other.config.repository.as_str(), repository));
+    let like = others.find(|(_, other)| is_equal_but_for_separators(&other.config.repository, &repository));
     let is_own = match like {
         Some((like, _)) => {
             format!("`images = [\"{name}\"]` in `[projects.{like}]` makes it the project `{like}`")
@@ -145,8 +148,8 @@ fn without_project(
 }
 
 /// Whether two names are one without what stands between their words.
-fn differ_in_separators(one: &str, other: &str) -> bool {
-    let letters = |name: &str| name.replace(['-', '_', '.', '/'], "");
+fn is_equal_but_for_separators(one: &RepositoryName, other: &RepositoryName) -> bool {
+    let letters = |name: &RepositoryName| name.as_str().replace(['-', '_', '.', '/'], "");
     letters(one) == letters(other)
 }
 

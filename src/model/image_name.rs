@@ -132,11 +132,14 @@ impl ImagePrefix {
         Ok(image.name())
     }
 
-    /// What stands behind the prefix in a name that begins with it.
-    pub fn rest_of<'n>(&self, name: &'n ImageName) -> Option<&'n str> {
-        let any = self.name(&"a".parse().expect("a letter is a repository")).ok()?;
-        let prefix = any.as_str().strip_suffix('a')?;
-        name.as_str().strip_prefix(prefix).filter(|rest| !rest.is_empty())
+    /// The repository that stands behind the prefix in an image's name; `None` for a name that begins otherwise.
+    pub fn repository_of(&self, image: &TaggedImage) -> Option<RepositoryName> {
+        let any = TaggedImage::new(format!("{}a", self.0).parse().ok()?)?;
+        let prefix = any.repository.as_str().strip_suffix('a')?;
+        let repository: RepositoryName = image.repository.as_str().strip_prefix(prefix)?.parse().ok()?;
+        // Those of Docker Hub are not all that can be normalised away.
+        let is_it = any.host == image.host && self.name(&repository).is_ok_and(|name| name == image.name());
+        is_it.then_some(repository)
     }
 }
 
@@ -251,5 +254,28 @@ mod tests {
         }
         let long: ImagePrefix = format!("{}/", "a".repeat(250)).parse().unwrap();
         assert!(long.name(&"repository".parse().unwrap()).is_err());
+    }
+
+    #[test]
+    fn a_prefix_begins_images_of_its_own_host_alone() {
+        let repository = |prefix: &str, image: &str| {
+            let (prefix, image): (ImagePrefix, TaggedImage) =
+                (prefix.parse().unwrap(), image.parse().unwrap());
+            prefix.repository_of(&image).map(|repository| repository.to_string())
+        };
+        for (prefix, image, expected) in [
+            ("acme/", "acme/api:1", Some("api")),
+            ("acme/", "docker.io/acme/team/api", Some("team/api")),
+            ("docker.io/acme/", "acme/api", Some("api")),
+            ("acme/", "quay.io/acme/api", None),
+            ("acme-", "acme-api", Some("api")),
+            ("quay.io/", "quay.io/acme/api", Some("acme/api")),
+            ("docker.io/", "acme/api", Some("acme/api")),
+            ("docker.io/", "quay.io/acme/api", None),
+            ("library/", "node", Some("node")),
+            ("library/", "acme/api", None),
+        ] {
+            assert_eq!(repository(prefix, image).as_deref(), expected, "{prefix} {image}");
+        }
     }
 }

@@ -133,7 +133,7 @@ pub(super) enum Interpolation {
 pub(super) fn variables(settings: &CiJob, interpolation: Interpolation) -> Option<Yaml> {
     let variable = |(name, value): (&String, &String)| {
         let value = match interpolation {
-            Interpolation::On => value.replace('$', "$$"),
+            Interpolation::On => value.replace('$', "\\$"),
             Interpolation::Off => value.clone(),
         };
         (name.clone(), Yaml::from(value))

@@ -41,13 +41,28 @@ async fn a_failure_has_the_last_lines_and_no_more() {
 
 #[tokio::test]
 async fn a_program_that_takes_too_long_is_stopped_and_its_last_lines_are_told() {
-    let script = "trap 'exit 0' TERM; echo waiting for a person; while :; do sleep 0.05; done";
-    let (command, timeout) = (shell_command(script), Duration::from_millis(300));
+    let script = "trap 'echo stopping; exit 0' TERM; echo waiting for a person; while :; do sleep 0.05; done";
+    let (command, timeout) = (shell_command(script), Duration::from_secs(2));
 
     let error = run(command, Stop::Terminate, Some(timeout), &|_| {}).await.unwrap_err();
 
-    assert_eq!(error.to_string(), "`env` did not end within 300ms and was stopped");
-    assert_eq!(error.log_tail(), ["waiting for a person"]);
+    assert_eq!(error.to_string(), "`env` did not end within 2s and was stopped");
+    assert_eq!(error.log_tail()[0], "waiting for a person");
+    assert!(error.log_tail().contains(&"stopping".to_owned()), "{:?}", error.log_tail());
+}
+
+#[tokio::test]
+async fn what_a_program_has_started_ends_before_it_counts_as_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = folder.path().join("ended");
+    let child =
+        format!("trap 'sleep 0.5; touch {}; exit' TERM; while :; do sleep 0.05; done", ended.display());
+    let script = format!("sh -c \"{child}\" & wait");
+
+    let stopped = run(shell_command(&script), Stop::Terminate, Some(Duration::from_secs(1)), &|_| {}).await;
+
+    assert!(matches!(stopped, Err(ProgramError::TimedOut { .. })), "{stopped:?}");
+    assert!(ended.exists());
 }
 
 #[tokio::test]

@@ -88,10 +88,11 @@ pub(super) fn environment(request: Request<'_>, purpose: Purpose) -> Yaml {
             ("Value", substituted(&format!("${{{LOGINS}}}:{name}"))),
         ])
     };
-    let logins = has_logins(request, purpose).then(|| login_variables(request).into_iter().map(variable));
+    let logins = has_logins(request, purpose).then(|| login_variables(request)).into_iter().flatten();
+    let logins = logins.filter(|name| !job.environment.contains_key(*name)).map(variable);
     let own = (purpose != Purpose::PullRequests).then_some(&job.environment).into_iter().flatten();
     let own = own.map(|(name, value)| table([("Name", name.into()), ("Value", value.into())]));
-    let variables: Vec<Yaml> = own.chain(logins.into_iter().flatten()).collect();
+    let variables: Vec<Yaml> = own.chain(logins).collect();
     table_of([
         ("Type", Some("LINUX_CONTAINER".into())),
         ("Image", Some(job.image.as_deref().unwrap_or(IMAGE).into())),

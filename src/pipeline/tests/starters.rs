@@ -101,7 +101,7 @@ fn each_ci_has_files_to_begin_with() {
       - label: generate
         command: "sh .buildkite/generate.sh"
         agents: [gpu]
-        env: {A: "$${{ secrets.A }}", B: "<< pipeline.id >>", C: "$$HOME\n- x: 'y'\u202e"}
+        env: {A: "\\${{ secrets.A }}", B: "<< pipeline.id >>", C: "\\$HOME\n- x: 'y'\u202e"}
     --- .buildkite/generate.sh
     #!/bin/sh
     # Written by `chinampa ci init buildkite`; from now on it is yours to change.
@@ -145,7 +145,7 @@ fn the_variables_of_jobs_are_those_of_the_jobs_that_people_begin_with_too() {
 
     assert_snapshot!(lines(System::CircleCi), @r#"environment: {HTTPS_PROXY: "http://p:1/\\<<a>>$b"}"#);
     assert_snapshot!(lines(System::GitLab), @r#"HTTPS_PROXY: {value: "http://p:1/<<a>>$b", expand: false}"#);
-    assert_snapshot!(lines(System::Buildkite), @r#"env: {HTTPS_PROXY: "http://p:1/<<a>>$$b"}"#);
+    assert_snapshot!(lines(System::Buildkite), @r#"env: {HTTPS_PROXY: "http://p:1/<<a>>\\$b"}"#);
     assert_snapshot!(lines(System::CodeBuild), @r#"
     - {Name: HTTPS_PROXY, Value: "http://p:1/<<a>>$b"}
     - {Name: HTTPS_PROXY, Value: "http://p:1/<<a>>$b"}

@@ -292,6 +292,18 @@ fn an_image_that_the_workspace_claims_and_no_project_has_is_a_finding() {
 }
 
 #[test]
+fn an_earlier_image_of_the_project_itself_is_no_finding_under_any_of_its_names() {
+    let dockerfile = "FROM quay.io/acme/api:old AS one\nFROM quay.io/acme/service:old\nCOPY --from=one / /\n";
+    let own = "own_images = [\"quay.io/\", \"quay.io/acme/\"]";
+    let world = shop_with_images(dockerfile, own, "images = [\"quay.io/acme/service\"]");
+
+    let answer = world.run(["lint", "api"]);
+
+    assert!(!answer.stdout.contains("own-image-without-project"), "{answer}");
+    assert!(answer.stdout.contains("2 findings in 1 of 1 project"), "{answer}");
+}
+
+#[test]
 fn what_is_external_by_the_manifest_looks_like_no_project() {
     let digest = "0".repeat(64);
     let dockerfile =

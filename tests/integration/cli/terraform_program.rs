@@ -30,4 +30,14 @@ fn a_relative_path_is_seen_from_where_the_command_is_run() {
         let failed = format!("`{}` failed: exit status: 1", shop.world.file(run).display());
         assert!(answer.stderr.contains(&failed), "{named}: {answer}");
     }
+    shop.world.write("nowhere", "#!/bin/sh\nexit 1\n");
+    shop.world.set("CHINAMPA_TERRAFORM", "nowhere");
+    std::fs::set_permissions(shop.world.file("nowhere"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    shop.world.commit();
+
+    let answer = shop.world.run(["build"]);
+
+    let says = "error: `CHINAMPA_TERRAFORM` names `nowhere`, which is in no folder of `PATH`";
+    assert_eq!(answer.exit, 2, "{answer}");
+    assert!(answer.stderr.contains(says), "{answer}");
 }

@@ -24,8 +24,8 @@ fn commit_new(world: &World, file: &str) -> String {
 fn detached_in(variables: &[(&str, &str)], id: &str) -> CommitContext {
     let find =
         |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-    let ci = CiContext::read(CiEnvironment { variable: &find, file: &|_| None }).unwrap();
-    ci.about(CheckedOut { commit: commit(id), parents: &[], branch: None })
+    let ci = CiContext::read(CiEnvironment { variable: &find, file: &|_| None });
+    ci.about(CheckedOut { commit: commit(id), parents: &[], branch: None }).unwrap()
 }
 
 fn detached(id: &str) -> CommitContext {

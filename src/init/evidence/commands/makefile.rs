@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::budget::Budget;
 use super::shell::{CommandLine, command_lines};
-use super::templates::{MAX_BYTES, is_template, template};
+use super::templates::{MAX_BYTES, template};
 use super::value::{Folder, Value};
 use super::{Variables, says_build};
 
@@ -204,12 +204,17 @@ impl<'b> Makefile<'b> {
                 Some(path) => self.expanded(path, target, nested),
                 None => unknown(),
             },
-            // What nobody sets is empty, so that the next one counts.
             "or" => {
-                let mut arguments = split_outside_of_variables(arguments, ',').into_iter().map(str::trim);
-                let mut value = |argument| self.expanded(argument, target, nested);
-                let is_known = |value: &String| !value.is_empty() && !is_template(value);
-                arguments.find_map(|argument| Some(value(argument)).filter(is_known)).unwrap_or_else(unknown)
+                for argument in split_outside_of_variables(arguments, ',').into_iter().map(str::trim) {
+                    if self.is_never_set(argument, nested) {
+                        continue;
+                    }
+                    let value = self.expanded(argument, target, nested);
+                    if !value.is_empty() {
+                        return value;
+                    }
+                }
+                unknown()
             }
             _ if !arguments.is_empty() => unknown(),
             "CURDIR" | "PWD" => template("CURDIR"),
@@ -223,6 +228,18 @@ impl<'b> Makefile<'b> {
                 value.map_or_else(unknown, |value| self.expanded(value, target, nested))
             }
         }
+    }
+}
+
+impl Makefile<'_> {
+    /// Whether a text is a variable that only the environment can set, such as one that its own value names.
+    fn is_never_set(&self, text: &str, nested: &[String]) -> bool {
+        let inside = |open: &str, close| text.strip_prefix(open)?.strip_suffix(close);
+        let Some(name) = inside("$(", ')').or_else(|| inside("${", '}')) else { return false };
+        let is_name =
+            name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.'));
+        let is_set = self.variables.contains_key(name) || self.of_targets.keys().any(|(_, of)| of == name);
+        is_name && (!is_set || nested.iter().any(|reference| reference == name))
     }
 }
 

@@ -261,12 +261,14 @@ fn reference(image: &Value) -> Option<String> {
     (!name.is_empty() && is_tag).then(|| name.to_owned())
 }
 
-/// The last name of an image, which is often known where what stands before it is a variable.
+/// The last name of an image, which is often known where what stands before it is a variable. `None` where a part of the tag is known: it may tell
+/// apart what has one name.
 fn last_name(image: &Value) -> Option<String> {
     let last = image.file_name();
-    let name = match last.as_text() {
-        Some(text) => text.split(':').next()?,
-        None => last.known_start().split_once(':')?.0,
+    let name = match (last.known_start().split_once(':'), last.has_unknown()) {
+        (Some((name, "")), true) | (Some((name, "latest")), false) => name,
+        (Some(_), _) | (None, true) => return None,
+        (None, false) => last.known_start(),
     };
     (!name.is_empty()).then(|| name.to_owned())
 }

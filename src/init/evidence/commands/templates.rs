@@ -12,11 +12,6 @@ pub(super) fn template(name: &str) -> String {
     format!("${{{{ {} }}}}", name.trim().replace("}}", "} }"))
 }
 
-/// Whether a text is no more than a template.
-pub(super) fn is_template(text: &str) -> bool {
-    text.strip_prefix("${{").and_then(|text| text.strip_suffix("}}")).is_some_and(|name| !name.contains("}}"))
-}
-
 /// Replaces each `open … close` by what `fill` says of its inside; `None` leaves it as it is.
 pub(super) fn replaced(
     text: &str,

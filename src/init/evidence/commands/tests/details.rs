@@ -40,6 +40,9 @@ fn a_build_is_called_after_its_image_though_its_registry_is_a_variable() {
         ("acme/$NAME:1", None),
         ("acme/api$SUFFIX", None),
         ("acme/api:$TAG", Some("api")),
+        ("$REGISTRY/shop:api-$TAG", None),
+        ("$REGISTRY/shop:api", None),
+        ("$REGISTRY/shop:latest", Some("shop")),
     ] {
         let (builds, _) = world().read("build.sh", &format!("docker build -t {image} services/api\n"));
 

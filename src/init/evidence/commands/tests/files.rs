@@ -13,7 +13,15 @@ fn makefiles_have_variables_targets_and_functions_of_their_own() {
             ("DIR := services/api\nimage:\n\tdocker build $(DIR)\n", api),
             ("DIR ?= services/api # where\nimage:\n\tdocker build ${DIR}\n", api),
             ("DIR := $(or $(DIR),$(X),services/api)\nimage:\n\tdocker build $(DIR)\n", api),
-            ("ROOT = services\nDIR = $(or $(if $(X),y),$(ROOT)/api,z)\nimage:\n\tdocker build $(DIR)\n", api),
+            ("ROOT = services\nDIR = $(or ${X},$(ROOT)/api,z)\nimage:\n\tdocker build $(DIR)\n", api),
+            (
+                "ifdef X\nDIR = services/api\nelse\nDIR = services/web\nendif\nimage:\n\tdocker build $(or $(DIR),docker)\n",
+                "Makefile:7: `docker build` is not followed: which folder it builds depends on `$(DIR)`",
+            ),
+            (
+                "image:\n\tdocker build $(or $(wildcard services/a*),services/web)\n",
+                "Makefile:2: `docker build` is not followed: which folder it builds depends on `$(wildcard services/a*)`",
+            ),
             (
                 "DOCKER ?= $(shell which docker || which podman)\nimage:\n\t$(DOCKER) build services/api\n",
                 api,
