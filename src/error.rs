@@ -293,6 +293,17 @@ impl Error {
         matches!(self, Self::Registry(_)) || matches!(self, Self::Observe(error) if error.is_about_cache())
     }
 
+    /// The last lines of the program, or of the step, that failed, oldest first; empty where it was neither.
+    pub fn log_tail(&self) -> &[String] {
+        match self {
+            Self::Deploy(error) => error.log_tail(),
+            Self::Validate(error) => error.log_tail(),
+            Self::Attest(error) => error.log_tail(),
+            Self::Engine(error) => error.log_tail(),
+            _ => &[],
+        }
+    }
+
     /// What to do about it, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -21,7 +21,7 @@ use super::options::{Color, Options, ProgressKind};
 use super::terminal::{self, Size, Styles};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::model::{printable, printable_json, printable_lines};
+use crate::model::{printable, printable_json, printable_lines, printable_log};
 use crate::report::styled::StyledText;
 use crate::workspace::WorkspaceError;
 
@@ -131,7 +131,7 @@ impl Output {
         }
     }
 
-    /// Writes what went wrong, why, and what to do.
+    /// Writes what went wrong, why, the last lines of the program that failed, and what to do.
     pub(super) fn error(&self, error: &Error) {
         let labelled = |indent: &str, label: &str, style: Style, text: &str| {
             format!("{indent}{style}{label}:{style:#} {}\n", printable_lines(&printable(text)))
@@ -148,6 +148,8 @@ impl Output {
                 source = cause.source();
             }
         }
+        let tail = error.log_tail().iter().map(|line| format!("  | {}\n", printable_log(line)));
+        text.extend(tail.map(|line| printable_lines(&line)));
         if let Some(hint) = error.hint() {
             text.push_str(&labelled("  ", "hint", LABEL, &hint));
         }

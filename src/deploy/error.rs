@@ -118,6 +118,28 @@ impl DeployError {
             | Self::Name(_) => None,
         }
     }
+
+    /// The last lines that a program wrote, oldest first.
+    pub fn log_tail(&self) -> &[String] {
+        match self {
+            Self::Attest(error) => error.log_tail(),
+            Self::Terraform(error) => error.log_tail(),
+            Self::Plan { source, .. } => source.log_tail(),
+            Self::NoDeployRegistry
+            | Self::UnknownEnvironment { .. }
+            | Self::EnvironmentName(_)
+            | Self::NeverDeployed { .. }
+            | Self::NothingDeployed { .. }
+            | Self::Gate(_)
+            | Self::Lock(_)
+            | Self::Git(_)
+            | Self::Name(_)
+            | Self::Registry(_)
+            | Self::Record(_)
+            | Self::RecordChanged { .. }
+            | Self::WriteRecord { .. } => &[],
+        }
+    }
 }
 
 impl ProjectError {
