@@ -30,6 +30,20 @@ impl Exit {
             Self::Interrupted => 130,
         }
     }
+
+    /// The one that says more of what went wrong. Trouble is worse than any answer, and what failed is worse than what a
+    /// retry may fix.
+    pub fn worse_of(self, other: Self) -> Self {
+        let badness = |exit: Self| match exit {
+            Self::Done => 0,
+            Self::No => 1,
+            Self::Environment => 2,
+            Self::BadInput => 3,
+            Self::Failed => 4,
+            Self::Interrupted => 5,
+        };
+        if badness(other) > badness(self) { other } else { self }
+    }
 }
 
 impl From<ErrorKind> for Exit {

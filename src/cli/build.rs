@@ -1,5 +1,4 @@
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -7,9 +6,10 @@ use clap::Args;
 use super::attestations::{self, AttestArguments};
 use super::build_context::{BuildContext, BuilderLimits, Schedule, processors};
 use super::repository_context::{RepositoryContext, Uncommitted};
-use super::run_files::RunFiles;
+use super::run_files::{FinishedRun, RunFiles};
 use super::selection::{self, DirectiveScope};
 use super::signals::Signals;
+use super::troubles::Troubles;
 use super::{CommandContext, build_outputs, ignore_changes, registries, untracked, wait_for};
 use crate::deploy::Validated;
 use crate::error::Error;
@@ -19,7 +19,7 @@ use crate::git::{Snapshot, SubmoduleFetch};
 use crate::lint;
 use crate::plan;
 use crate::report::json::{BuildJson, PlanJson};
-use crate::report::{self, failure_hints, images, summary, text};
+use crate::report::{self, failure_hints, summary, text};
 use crate::workspace::Workspace;
 
 #[derive(Debug, Args, Default)]
@@ -69,19 +69,10 @@ pub(super) struct Arguments {
     /// Fetch submodules that are missing, or lack the commit.
     #[arg(long)]
     fetch: bool,
-    /// Write the outcome of each project to this file, as JUnit XML.
-    #[arg(long, value_name = "FILE")]
-    junit: Option<PathBuf>,
-    /// Write the images by digest to this file, as ECS actions of CodePipeline read them.
-    #[arg(long, value_name = "FILE", conflicts_with = "local")]
-    imagedefinitions: Option<PathBuf>,
-    /// Write the image of the one named project to this file, as the blue/green action of CodePipeline for ECS reads it.
-    #[arg(long, value_name = "FILE", conflicts_with = "local")]
-    imagedetail: Option<PathBuf>,
-    #[command(flatten)]
-    attest: AttestArguments,
     #[command(flatten)]
     files: RunFiles,
+    #[command(flatten)]
+    attest: AttestArguments,
 }
 
 impl Arguments {
@@ -97,11 +88,8 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
     let snapshot = repo.snapshot();
     let workspace = Workspace::read(&snapshot, &repo.source)?;
     let selected = selection::selected(&repo, &workspace, &arguments.projects)?;
-    let of_image_detail = arguments.imagedetail.as_deref().map(|file| {
-        let project = selection::only(&repo, &workspace, &arguments.projects)?;
-        Ok::<_, Error>((file, project))
-    });
-    let of_image_detail = of_image_detail.transpose()?;
+    let only = || selection::only(&repo, &workspace, &arguments.projects);
+    let only_project = arguments.files.imagedetail.is_some().then(only).transpose()?;
     let named = arguments.force.then_some(&*arguments.projects);
     let directives = selection::directives(&repo, &workspace, arguments.directives, &arguments.projects)?;
     let force = selection::forced(&repo, &workspace, named, &directives)?;
@@ -201,19 +189,20 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
                 text
             },
         );
-        let written = build_outputs::write(command, &plan, &report, arguments.junit.as_deref());
-        arguments.files.write(&run, &context.store(), &report)?;
-        recorded?;
-        written?;
-        if let (Destination::Shared(_), None) = (&context.destination, report.kind()) {
-            let definitions =
-                arguments.imagedefinitions.as_deref().map(|file| (file, images::imagedefinitions(&report)));
-            let detail = of_image_detail
-                .as_ref()
-                .and_then(|(file, project)| Some((*file, images::imagedetail(&report, project)?)));
-            build_outputs::write_documents(definitions.into_iter().chain(detail))?;
-        }
-        Ok(report.kind().map_or_else(|| exit_of(twice.as_ref()), Exit::from))
+        build_outputs::write(command, &plan, &report);
+        let exit = report.kind().map_or_else(|| exit_of(twice.as_ref()), Exit::from);
+        let mut troubles = Troubles::new(output, exit);
+        troubles.say(recorded);
+        let finished = FinishedRun {
+            plan: &plan,
+            report: &report,
+            run: &run,
+            store: &context.store(),
+            destination: &context.destination,
+            only_project: only_project.as_ref(),
+        };
+        arguments.files.write(&finished, &mut troubles);
+        Ok(troubles.exit())
     })
 }
 

@@ -41,6 +41,7 @@ mod lint;
 mod local;
 mod lock;
 mod logs;
+mod named_files;
 mod observations;
 mod options;
 mod output;
@@ -68,6 +69,7 @@ mod taint;
 mod terminal;
 #[cfg(test)]
 mod tests;
+mod troubles;
 mod twice;
 mod unlock;
 mod untracked;
@@ -85,6 +87,7 @@ use self::options::Options;
 use self::output::Output;
 use self::signals::Signals;
 use self::taint::Taint;
+use self::troubles::Troubles;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::report::styled::StyledText;
@@ -209,13 +212,9 @@ pub fn main() -> Exit {
         context.output.error(&error);
         error.kind().into()
     });
-    match context.output.take_failure() {
-        None => exit,
-        Some(error) => {
-            context.output.error(&error);
-            if matches!(exit, Exit::Done | Exit::No) { error.kind().into() } else { exit }
-        }
-    }
+    let mut troubles = Troubles::new(&context.output, exit);
+    troubles.say(context.output.take_failure().map_or(Ok(()), Err));
+    troubles.exit()
 }
 
 fn parse(arguments: Vec<OsString>) -> Result<Arguments, clap::Error> {

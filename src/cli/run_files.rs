@@ -1,20 +1,32 @@
-//! What `build` writes of its run for people and other programs: a page, and a trace.
+//! What `build` writes of its run for people and other programs, where options name files for it.
 
-use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::build_context::BuildContext;
+use super::named_files::write;
+use super::troubles::Troubles;
 use crate::error::Error;
 use crate::execute::{BuildReport, Destination};
+use crate::model::ProjectName;
 use crate::plan::Plan;
-use crate::report::{html, trace};
+use crate::report::{html, images, junit, trace};
 use crate::runs::{Project, Recorder, Run, Start, Store, read_tail};
 
+/// The files that options name.
 #[derive(Debug, Args, Default)]
 pub(super) struct RunFiles {
+    /// Write the outcome of each project to this file, as JUnit XML.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write the images by digest to this file, as ECS actions of CodePipeline read them.
+    #[arg(long, value_name = "FILE", conflicts_with = "local")]
+    imagedefinitions: Option<PathBuf>,
+    /// Write the image of the one named project to this file, as the blue/green action of CodePipeline for ECS reads it.
+    #[arg(long, value_name = "FILE", conflicts_with = "local")]
+    pub(super) imagedetail: Option<PathBuf>,
     /// Write the logs of the builds, and a description of the run, to this folder too.
     #[arg(long, value_name = "DIR")]
     pub(super) logs: Option<PathBuf>,
@@ -26,20 +38,43 @@ pub(super) struct RunFiles {
     trace: Option<PathBuf>,
 }
 
+/// A run that has come to its end.
+pub(super) struct FinishedRun<'r> {
+    pub(super) plan: &'r Plan,
+    pub(super) report: &'r BuildReport,
+    pub(super) run: &'r Run,
+    /// The runs that are kept.
+    pub(super) store: &'r Store,
+    pub(super) destination: &'r Destination,
+    /// The project of `--imagedetail`.
+    pub(super) only_project: Option<&'r ProjectName>,
+}
+
 impl RunFiles {
-    /// Writes the files that were asked for.
-    pub(super) fn write(&self, run: &Run, store: &Store, report: &BuildReport) -> Result<(), Error> {
+    /// Writes all files that were asked for and can be written.
+    pub(super) fn write(&self, finished: &FinishedRun<'_>, troubles: &mut Troubles<'_>) {
+        let FinishedRun { plan, report, run, store, destination, only_project } = *finished;
+        if let Some(path) = &self.junit {
+            troubles.say(write(path, junit::xml(plan, report).as_bytes()));
+        }
         if let Some(path) = &self.report {
             let log = |project: &Project| {
                 let name = project.name.parse().ok()?;
                 report.projects.get(&name)?.log.clone()
             };
-            write(path, page(run, store, &log)?.as_bytes())?;
+            troubles.say(page(run, store, &log).and_then(|page| write(path, page.as_bytes())));
         }
         if let Some(path) = &self.trace {
-            write(path, trace::trace(run).to_string().as_bytes())?;
+            troubles.say(write(path, trace::trace(run).to_string().as_bytes()));
         }
-        Ok(())
+        if let (Destination::Shared(_), None) = (destination, report.kind()) {
+            let definitions =
+                self.imagedefinitions.iter().map(|path| (path, images::imagedefinitions(report)));
+            let detail = only_project.and_then(|project| images::imagedetail(report, project));
+            for (path, document) in definitions.chain(self.imagedetail.iter().zip(detail)) {
+                troubles.say(write(path, format!("{document}\n").as_bytes()));
+            }
+        }
     }
 }
 
@@ -88,8 +123,4 @@ pub(super) fn page(
         tail.ok()
     };
     Ok(html::run_page(run, before.as_ref().map(|kept| &kept.run), &read))
-}
-
-fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
-    fs::write(path, content).map_err(|source| Error::Write { path: path.to_owned(), source })
 }
