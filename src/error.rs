@@ -100,6 +100,10 @@ pub enum Error {
     DirtyPush { host: String },
     #[error("there is nothing to compare: {why}")]
     NothingToCompare { why: &'static str },
+    #[error(
+        "`{option}` is for programs that pull the images, and those of this workspace stay in the Docker engine"
+    )]
+    NotPulled { option: &'static str },
     #[error(transparent)]
     Install(#[from] InstallError),
     #[error("cannot use the mirror that `CHINAMPA_TERRAFORM_MIRROR` names")]
@@ -249,6 +253,7 @@ impl Error {
             | Self::DirtyInCi
             | Self::DirtyPush { .. }
             | Self::NothingToCompare { .. }
+            | Self::NotPulled { .. }
             | Self::Mirror(_)
             | Self::NoCacheFolder
             | Self::NoSuchRegion(_)
@@ -363,6 +368,7 @@ impl Error {
                 "`build --twice` compares images in a registry: use it in a trusted run, with a cache of the kind `oci` or `ecr`"
                     .to_owned(),
             ),
+            Self::NotPulled { .. } => Some("let `[cache]` be a registry, of the kind `oci` or `ecr`".to_owned()),
             Self::PipelineWithoutClone { .. } => Some(
                 "let the pipeline's source action have the output artifact format \"Full clone\"".to_owned(),
             ),

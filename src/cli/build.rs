@@ -49,7 +49,10 @@ pub(super) struct Arguments {
     )]
     directives: DirectiveScope,
     /// Show the plan and build nothing.
-    #[arg(long)]
+    #[arg(
+        long,
+        conflicts_with_all = ["junit", "imagedefinitions", "imagedetail", "logs", "report", "trace"]
+    )]
     dry_run: bool,
     /// Build each image a second time without the layer cache, and say what differs.
     #[arg(long, conflicts_with_all = ["local", "shard", "dry_run"])]
@@ -83,8 +86,22 @@ impl Arguments {
 }
 
 pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Arguments) -> Result<Exit, Error> {
+    let built = build(command, signals, arguments);
+    if let Err(error) = &built
+        && let Err(unwritten) = arguments.files.write_not_built(error)
+    {
+        command.output.error(&unwritten);
+    }
+    built
+}
+
+/// An error is one of before anything was built: what goes wrong later is said, and is in the exit code.
+fn build(command: &CommandContext, signals: &Signals, arguments: &Arguments) -> Result<Exit, Error> {
     let CommandContext { options, environment, output } = command;
-    let repo = RepositoryContext::new(options, environment, Uncommitted::Included)?;
+    let repo = RepositoryContext::new(options, environment, Uncommitted::Included);
+    // One of them that is committed is no uncommitted change for that.
+    arguments.files.remove_earlier()?;
+    let repo = repo?;
     let snapshot = repo.snapshot();
     let workspace = Workspace::read(&snapshot, &repo.source)?;
     let selected = selection::selected(&repo, &workspace, &arguments.projects)?;
@@ -101,6 +118,7 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
     if !arguments.allow_dirty {
         context.check_dirty_in_ci()?;
     }
+    context.check_can_be_pulled(&arguments.files.image_options())?;
     wait_for(async {
         let (cache, observed) = match context.destination {
             Destination::Local(_) => context.observe_locally(&selected).await?,
@@ -129,7 +147,7 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         untracked::say(command, &untracked);
         output.status(&text::base(plan.head, plan.is_dirty, &plan.base));
         ignore_changes::say(command, &repo, &snapshot, &plan)?;
-        context.say_what_is_not_written();
+        context.say_what_is_not_written(&arguments.files.image_options());
         if let Destination::Shared(_) = context.destination {
             if !arguments.allow_dirty {
                 context.check_dirty_push(cache)?;

@@ -95,6 +95,14 @@ impl<'c> BuildContext<'c> {
         if self.repo.is_dirty && is_in_ci { Err(Error::DirtyInCi) } else { Ok(()) }
     }
 
+    /// Refuses to name images for deployers that nobody but this engine has.
+    pub(super) fn check_can_be_pulled(&self, image_options: &[&'static str]) -> Result<(), Error> {
+        match (&self.workspace.cache.kind, image_options.first()) {
+            (RegistryKind::Engine, Some(option)) => Err(Error::NotPulled { option }),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses to push images of uncommitted changes.
     pub(super) fn check_dirty_push(&self, cache: &dyn Registry) -> Result<(), Error> {
         // Without a host, images stay in the engine.
@@ -105,8 +113,14 @@ impl<'c> BuildContext<'c> {
     }
 
     /// Says which of the usual names and outputs this run doesn't write, and why.
-    pub(super) fn say_what_is_not_written(&self) {
+    pub(super) fn say_what_is_not_written(&self, image_options: &[&str]) {
         let output = &self.command.output;
+        if let Destination::Untrusted(_) = self.destination {
+            for option in image_options {
+                output
+                    .status(&format!("the file of `{option}` is not written: its images stay in the engine"));
+            }
+        }
         match (&self.repo.trust, self.repo.context.branch()) {
             (Trust::Untrusted { why }, _) => output.status(&format!(
                 "this run is not trusted: {why}. Images stay in the engine, and there are no secrets and no ssh agent"

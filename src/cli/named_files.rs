@@ -1,9 +1,26 @@
 //! Files that options name, for other programs to read.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 
 use crate::error::Error;
+
+/// Removes what an earlier run wrote, so that nobody takes it for what this one has to say. A link, and a file that can't
+/// be removed, are emptied; what is no file, such as a terminal, keeps nothing.
+///
+/// # Errors
+/// [`Error::Write`] when the file stays as it is.
+pub(super) fn remove_earlier(path: &Path) -> Result<(), Error> {
+    let is_file = |found: std::io::Result<fs::Metadata>| found.is_ok_and(|found| found.is_file());
+    if !is_file(fs::metadata(path)) {
+        return Ok(());
+    }
+    if is_file(fs::symlink_metadata(path)) && fs::remove_file(path).is_ok() {
+        return Ok(());
+    }
+    let emptied = File::options().write(true).truncate(true).open(path);
+    emptied.map(drop).map_err(|source| Error::Write { path: path.to_owned(), source })
+}
 
 /// Writes a file.
 ///

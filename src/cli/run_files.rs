@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::build_context::BuildContext;
-use super::named_files::write;
+use super::named_files::{self, write};
 use super::troubles::Troubles;
 use crate::error::Error;
 use crate::execute::{BuildReport, Destination};
 use crate::model::ProjectName;
 use crate::plan::Plan;
+use crate::report::deployment::causes;
 use crate::report::{html, images, junit, trace};
-use crate::runs::{Project, Recorder, Run, Start, Store, read_tail};
+use crate::runs::{Project, Recorder, Run, Start, Store, read_tail, remove_earlier};
 
 /// The files that options name.
 #[derive(Debug, Args, Default)]
@@ -51,6 +52,33 @@ pub(super) struct FinishedRun<'r> {
 }
 
 impl RunFiles {
+    /// Removes what an earlier run wrote: whatever this one comes to, nobody takes that for its own.
+    ///
+    /// # Errors
+    /// [`Error::Write`] and [`Error::Runs`] for what stays as it is.
+    pub(super) fn remove_earlier(&self) -> Result<(), Error> {
+        let Self { junit, imagedefinitions, imagedetail, logs, report, trace } = self;
+        for path in [junit, imagedefinitions, imagedetail, report, trace].into_iter().flatten() {
+            named_files::remove_earlier(path)?;
+        }
+        Ok(logs.as_deref().map_or(Ok(()), remove_earlier)?)
+    }
+
+    /// Writes what can be said of a run that ended before anything was built.
+    ///
+    /// # Errors
+    /// [`Error::Write`]
+    pub(super) fn write_not_built(&self, error: &Error) -> Result<(), Error> {
+        let Some(path) = &self.junit else { return Ok(()) };
+        write(path, junit::not_built(&causes(error), error.log_tail(), error.hint()).as_bytes())
+    }
+
+    /// The options for files that name images, as deployers read them.
+    pub(super) fn image_options(&self) -> Vec<&'static str> {
+        let options = [("--imagedefinitions", &self.imagedefinitions), ("--imagedetail", &self.imagedetail)];
+        options.into_iter().filter(|(_, file)| file.is_some()).map(|(option, _)| option).collect()
+    }
+
     /// Writes all files that were asked for and can be written.
     pub(super) fn write(&self, finished: &FinishedRun<'_>, troubles: &mut Troubles<'_>) {
         let FinishedRun { plan, report, run, store, destination, only_project } = *finished;

@@ -1,61 +1,112 @@
 //! A build as JUnit XML, which CIs show as tests: each project is a test case.
 
-use crate::execute::{BuildReport, Failure, Outcome};
-use crate::model::printable_log;
+use std::time::Duration;
+
+use crate::execute::{BuildReport, Failure, Outcome, ProjectReport};
+use crate::model::{ProjectName, printable, printable_log};
 use crate::plan::Plan;
 
-/// The document.
+/// A test case.
+struct Case<'c> {
+    class: &'static str,
+    name: &'c str,
+    took: Duration,
+    result: CaseResult,
+}
+
+enum CaseResult {
+    Passed(&'static str),
+    Skipped(String),
+    Failed {
+        message: String,
+        details: Vec<String>,
+    },
+    /// What kept the case from being tried.
+    Error {
+        message: String,
+        details: Vec<String>,
+    },
+}
+
+/// The document of a build.
 pub fn xml(plan: &Plan, report: &BuildReport) -> String {
-    let projects = plan.steps.iter().filter_map(|step| {
+    let cases = plan.steps.iter().filter_map(|step| {
         let name = &step.impact.project;
-        Some((name, report.projects.get(name)?))
+        Some(of_build(name, report.projects.get(name)?))
     });
-    let projects: Vec<_> = projects.collect();
-    let count = |is: &dyn Fn(&Outcome) -> bool| projects.iter().filter(|(_, it)| is(&it.outcome)).count();
-    let failures = count(&Outcome::is_failure);
-    let skipped = count(&|outcome| matches!(outcome, Outcome::Blocked { .. } | Outcome::Cancelled));
+    document(&cases.collect::<Vec<_>>(), report.took)
+}
+
+/// The document of a run that ended before anything was built: the error with its causes, the last lines of a program, and a hint.
+pub fn not_built(causes: &[String], log_tail: &[String], hint: Option<String>) -> String {
+    let result = CaseResult::Error {
+        message: causes.iter().map(|cause| printable(cause)).collect::<Vec<_>>().join(": "),
+        details: details(causes, hint.as_ref(), log_tail),
+    };
+    let case = Case { class: "chinampa.build", name: "nothing was built", took: Duration::ZERO, result };
+    document(&[case], Duration::ZERO)
+}
+
+fn document(cases: &[Case<'_>], took: Duration) -> String {
+    let count = |is: fn(&CaseResult) -> bool| cases.iter().filter(|case| is(&case.result)).count();
     let totals = format!(
-        "name=\"chinampa\" tests=\"{}\" failures=\"{failures}\" errors=\"0\" skipped=\"{skipped}\" time=\"{:.3}\"",
-        projects.len(),
-        report.took.as_secs_f64(),
+        "name=\"chinampa\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{:.3}\"",
+        cases.len(),
+        count(|result| matches!(result, CaseResult::Failed { .. })),
+        count(|result| matches!(result, CaseResult::Error { .. })),
+        count(|result| matches!(result, CaseResult::Skipped(_))),
+        took.as_secs_f64(),
     );
     let mut text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {totals}>\n  <testsuite {totals}>\n"
     );
-    for (name, project) in projects {
-        let case = format!(
-            "    <testcase classname=\"chinampa.build\" name=\"{}\" time=\"{:.3}\"",
-            escaped(name.as_str()),
-            project.took.as_secs_f64(),
-        );
-        let body = match &project.outcome {
-            Outcome::Failed(failure) => failed(failure),
-            Outcome::Blocked { by } => {
-                format!("      <skipped message=\"{} failed\"/>\n", escaped(by.as_str()))
-            }
-            Outcome::Cancelled => "      <skipped message=\"cancelled\"/>\n".to_owned(),
-            outcome @ (Outcome::Built { .. }
-            | Outcome::BuiltElsewhere { .. }
-            | Outcome::Reused { .. }
-            | Outcome::Pulled { .. }) => {
-                format!("      <system-out>{}</system-out>\n", outcome.label())
-            }
+    for Case { class, name, took, result } in cases {
+        let body = match result {
+            CaseResult::Passed(label) => format!("<system-out>{label}</system-out>"),
+            CaseResult::Skipped(why) => format!("<skipped message=\"{}\"/>", escaped(why)),
+            CaseResult::Failed { message, details } => element("failure", message, details),
+            CaseResult::Error { message, details } => element("error", message, details),
         };
-        text += &format!("{case}>\n{body}    </testcase>\n");
+        text += &format!(
+            "    <testcase classname=\"{class}\" name=\"{}\" time=\"{:.3}\">\n      {body}\n    </testcase>\n",
+            escaped(name),
+            took.as_secs_f64(),
+        );
     }
     text + "  </testsuite>\n</testsuites>\n"
 }
 
-fn failed(failure: &Failure) -> String {
+fn element(name: &str, message: &str, details: &[String]) -> String {
+    format!("<{name} message=\"{}\">{}</{name}>", escaped(message), escaped(&details.join("\n")))
+}
+
+fn of_build<'c>(name: &'c ProjectName, project: &ProjectReport) -> Case<'c> {
+    let result = match &project.outcome {
+        Outcome::Failed(failure) => failed(failure),
+        Outcome::Blocked { by } => CaseResult::Skipped(format!("{by} failed")),
+        Outcome::Cancelled => CaseResult::Skipped("cancelled".to_owned()),
+        outcome @ (Outcome::Built { .. }
+        | Outcome::BuiltElsewhere { .. }
+        | Outcome::Reused { .. }
+        | Outcome::Pulled { .. }) => CaseResult::Passed(outcome.label()),
+    };
+    Case { class: "chinampa.build", name: name.as_str(), took: project.took, result }
+}
+
+fn failed(failure: &Failure) -> CaseResult {
     let at = failure.at.as_ref().map(|at| format!("{at}: ")).unwrap_or_default();
-    let mut details: Vec<String> = failure.causes.clone();
-    details.extend(failure.hint.iter().map(|hint| format!("hint: {hint}")));
-    details.extend(failure.log_tail.iter().map(|line| format!("| {}", printable_log(line))));
-    format!(
-        "      <failure message=\"{}\">{}</failure>\n",
-        escaped(&(at + &failure.in_short())),
-        escaped(&details.join("\n")),
-    )
+    CaseResult::Failed {
+        message: at + &failure.in_short(),
+        details: details(&failure.causes, failure.hint.as_ref(), &failure.log_tail),
+    }
+}
+
+/// What went wrong, then its causes, what helps, and the log.
+fn details(causes: &[String], hint: Option<&String>, log_tail: &[String]) -> Vec<String> {
+    let mut details = causes.to_vec();
+    details.extend(hint.map(|hint| format!("hint: {hint}")));
+    details.extend(log_tail.iter().map(|line| format!("| {}", printable_log(line))));
+    details
 }
 
 /// Text in an attribute or an element. What XML cannot have becomes `�`.
@@ -111,6 +162,23 @@ mod tests {
             </testcase>
         "#);
         assert!(text.contains("tests=\"30\" failures=\"1\" errors=\"0\" skipped=\"1\""), "{text}");
+    }
+
+    #[test]
+    fn a_run_that_built_nothing_is_an_error() {
+        let causes = ["the cache cannot be read".to_owned(), "refused".to_owned()];
+
+        let text = not_built(&causes, &["a <line>".to_owned()], Some("log in".to_owned()));
+
+        let (_, case) = text.split_once("    <testcase ").unwrap();
+        insta::assert_snapshot!(case, @r#"
+        classname="chinampa.build" name="nothing was built" time="0.000">
+              <error message="the cache cannot be read: refused">the cache cannot be read&#10;refused&#10;hint: log in&#10;| a &lt;line&gt;</error>
+            </testcase>
+          </testsuite>
+        </testsuites>
+        "#);
+        assert!(text.contains("tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\""), "{text}");
     }
 
     #[test]

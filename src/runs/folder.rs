@@ -72,7 +72,7 @@ impl RunFolder {
         }
     }
 
-    /// A folder that a person named; it is made if it isn't there, and files of an earlier run are replaced.
+    /// A folder that a person named; it is made if it isn't there.
     pub(super) fn named(path: &Path, limits: Limits) -> io::Result<Self> {
         fs::create_dir_all(path)?;
         Ok(Self::of(path.to_owned(), Access::Usual, limits, None))

@@ -28,4 +28,4 @@ pub use folder::is_growing;
 pub use log::read_tail;
 pub use recorder::Recorder;
 pub use start::Start;
-pub use store::{Kept, Store};
+pub use store::{Kept, Store, remove_earlier};

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::document::{Run, RunState};
 use super::error::RunsError;
 use super::folder::{DOCUMENT, lock_ended, log_name, numbers};
+use crate::model::ProjectName;
 
 /// The runs that are kept in one clone.
 #[derive(Clone, Debug)]
@@ -105,6 +106,33 @@ impl Store {
         }
         Ok(Some(Kept { number, folder, run }))
     }
+}
+
+/// Removes what an earlier run wrote to a folder that a person named: its document, and the logs of its projects.
+///
+/// # Errors
+/// [`RunsError::Read`] and [`RunsError::Write`]; a document that another version wrote is left, with a warning.
+pub fn remove_earlier(folder: &Path) -> Result<(), RunsError> {
+    let run = match read(folder) {
+        Ok(Some(run)) => run,
+        Ok(None) => return Ok(()),
+        Err(error @ RunsError::Content { .. }) => {
+            tracing::warn!("the logs of an earlier run stay in `{}`: {error}", folder.display());
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    // The document might name a file elsewhere.
+    let projects = run.projects.iter().filter(|project| project.name.parse::<ProjectName>().is_ok());
+    for name in projects.map(|project| log_name(&project.name)).chain([DOCUMENT.to_owned()]) {
+        let path = folder.join(name);
+        match fs::remove_file(&path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(RunsError::Write { path, source }),
+        }
+    }
+    Ok(())
 }
 
 /// Reads the document in the folder of a run; `None` when there is none.

@@ -30,6 +30,7 @@ mod lint_projects;
 mod locked;
 mod logins;
 mod logs;
+mod named_files;
 mod pages;
 mod promises;
 mod protected;
