@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,8 @@ use super::repository_context::{RepositoryContext, Uncommitted};
 use super::run_image::{self, FoundImage};
 use super::run_records::JobRecords;
 use super::signals::Signals;
-use super::{CommandContext, selection, wait_for};
+use super::troubles::Troubles;
+use super::{CommandContext, named_files, selection, wait_for};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::git::{Download, Fetching, Snapshot, SubmoduleFetch};
@@ -74,6 +75,8 @@ struct RunContext<'r> {
     digest: InputDigest,
     snapshot: &'r Snapshot<'r>,
     arguments: &'r Arguments,
+    /// Where the JUnit file is copied to.
+    junit: Option<&'r Path>,
     /// The project's inputs, and all declared files.
     files: Vec<InputFile>,
     declared: Vec<InputFile>,
@@ -93,12 +96,32 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
     let snapshot = repo.snapshot();
     let workspace = Workspace::read(&snapshot, &repo.source)?;
     let project = selection::project(&repo, &workspace, &arguments.project)?;
-    let context = RunContext::new(command, &repo, &snapshot, &workspace, &project, arguments)?;
-    if arguments.junit.is_some() && repo.repository.work_dir().is_none() {
-        return Err(Error::NoWorkTree);
+    let junit = junit_path(&repo, &workspace, &project, arguments)?;
+    let junit = junit.as_deref();
+    let context = RunContext::new(command, &repo, &snapshot, &workspace, &project, arguments, junit);
+    let ended = context.and_then(|context| {
+        let orderly = signals.orderly().map_err(Error::Start)?;
+        wait_for(context.run(&orderly))
+    });
+    if ended.is_err()
+        && let Some(Err(error)) = junit.map(named_files::remove_earlier)
+    {
+        command.output.error(&error);
     }
-    let orderly = signals.orderly().map_err(Error::Start)?;
-    wait_for(context.run(&orderly))
+    ended
+}
+
+/// Where the JUnit file is copied to: in the project's folder of the work tree.
+fn junit_path(
+    repo: &RepositoryContext,
+    workspace: &Workspace,
+    project: &ProjectName,
+    arguments: &Arguments,
+) -> Result<Option<PathBuf>, Error> {
+    let Some(junit) = &arguments.junit else { return Ok(None) };
+    let work_tree = repo.repository.work_dir().ok_or(Error::NoWorkTree)?;
+    let folder = workspace.projects[project].config.path.value.to_os_path();
+    Ok(Some(work_tree.join(folder).join(junit.to_os_path())))
 }
 
 impl<'r> RunContext<'r> {
@@ -109,6 +132,7 @@ impl<'r> RunContext<'r> {
         workspace: &'r Workspace,
         project: &'r ProjectName,
         arguments: &'r Arguments,
+        junit: Option<&'r Path>,
     ) -> Result<Self, Error> {
         let needed = workspace.graph.with_needs(std::slice::from_ref(project));
         let needed: BTreeSet<ProjectName> = needed.into_iter().cloned().collect();
@@ -130,6 +154,7 @@ impl<'r> RunContext<'r> {
             digest,
             snapshot,
             arguments,
+            junit,
             files,
             declared,
             variables: variables.collect(),
@@ -156,30 +181,34 @@ impl<'r> RunContext<'r> {
         if let (Some(key), Some(cache), true) = (key, &cache, is_trusted)
             && let Some(record) = self.records(&**cache).find(key).await
         {
-            if let Some(junit) = &record.junit {
-                self.write_junit(junit)?;
-            }
+            let copied = self.copy_junit(record.junit.as_deref());
             self.say(Some(key), &JobOutcome::Skipped(&record));
-            return Ok(Exit::Done);
+            return Ok(self.end(Exit::Done, copied));
         }
         let ran = match &image {
             Some(image) => self.run_in_image(image, interruption).await?,
             None => self.run_in_checkout(interruption).await?,
         };
-        if let Some(junit) = &ran.junit {
-            self.write_junit(junit)?;
-        }
+        let copied = self.copy_junit(ran.junit.as_deref());
         let not_recorded = match (key, &cache) {
             (Some(key), Some(cache)) => self.record(&**cache, key, &ran).await,
             _ => Some("the cache could not be read".to_owned()),
         };
         let not_recorded = not_recorded.as_deref();
         self.say(key, &JobOutcome::Ran { ended: ran.ended, took: ran.took, not_recorded });
-        Ok(match ran.ended {
+        let exit = match ran.ended {
             Ended::Exited { code: 0 } => Exit::Done,
             Ended::Exited { .. } | Ended::Killed { .. } => Exit::Failed,
             Ended::Interrupted => Exit::Interrupted,
-        })
+        };
+        Ok(self.end(exit, copied))
+    }
+
+    /// How it ends if the JUnit file could not be copied, either.
+    fn end(&self, exit: Exit, copied: Result<(), Error>) -> Exit {
+        let mut troubles = Troubles::new(&self.command.output, exit);
+        troubles.say(copied);
+        troubles.exit()
     }
 
     /// `None` if it can't be used, and the command can do without.
@@ -297,18 +326,13 @@ impl<'r> RunContext<'r> {
         Ok(Ran { ended, took, junit })
     }
 
-    /// Writes the file to the project's folder of the work tree.
-    fn write_junit(&self, content: &[u8]) -> Result<(), Error> {
-        let (Some(junit), Some(work_tree)) = (&self.arguments.junit, self.repo.repository.work_dir()) else {
-            return Ok(());
-        };
-        let path = work_tree.join(self.folder().to_os_path()).join(junit.to_os_path());
-        let folder = path.parent().expect("a file is in a folder");
-        let written =
-            std::fs::create_dir_all(folder).and_then(|()| tempfile::NamedTempFile::new_in(folder)).and_then(
-                |mut file| file.write_all(content).and_then(|()| file.persist(&path).map_err(|it| it.error)),
-            );
-        written.map(drop).map_err(|source| Error::Write { path, source })
+    /// Copies the file, or removes what an earlier run copied there if this one has none.
+    fn copy_junit(&self, content: Option<&[u8]>) -> Result<(), Error> {
+        match (self.junit, content) {
+            (Some(path), Some(content)) => named_files::write_whole(path, content),
+            (Some(path), None) => named_files::remove_earlier(path),
+            (None, _) => Ok(()),
+        }
     }
 
     fn say(&self, key: Option<Fingerprint>, outcome: &JobOutcome<'_>) {

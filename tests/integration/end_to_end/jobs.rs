@@ -1,6 +1,7 @@
 //! Commands that run once for each content, with a real registry, and in containers of a real engine.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
 use crate::support::is_soak;
@@ -262,6 +263,50 @@ fn the_junit_file_of_a_job_in_the_image_is_copied_out() {
     assert_eq!(again["outcome"], "skipped");
     assert_eq!(again["earlier"]["commit"], shop.world.git(["rev-parse", "HEAD"]));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "<passed/>\n");
+}
+
+#[test]
+fn a_junit_file_is_of_this_run_or_it_is_not_there_and_whoever_may_read_files_may_read_it() {
+    let shop = shop();
+    let path = shop.world.file("api/junit.xml");
+    let junit = ["--junit", "junit.xml"];
+    let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+
+    passes(&shop, &junit, "umask 077; echo '<passed/>' > junit.xml");
+    let usual = {
+        shop.world.write("api/usual", "");
+        std::fs::metadata(shop.world.file("api/usual")).unwrap().permissions().mode() & 0o777
+    };
+    assert_eq!(mode(), usual);
+    passes(&shop, &junit, "umask 077; echo '<passed/>' > junit.xml");
+    assert_eq!(mode(), usual);
+
+    let crashed = run(&shop, &junit, "exit 3");
+
+    assert_eq!(crashed.exit, 4, "{crashed}");
+    assert!(!path.exists(), "{crashed}");
+    shop.world.write("api/junit.xml", "green");
+    let unknown =
+        shop.world.run(["run", "api", "--name", "x", "--junit", "junit.xml", "--", "no-such-program"]);
+    assert_eq!(unknown.exit, 2, "{unknown}");
+    assert!(!path.exists(), "{unknown}");
+}
+
+#[test]
+fn a_command_that_passed_is_recorded_even_if_its_junit_file_cannot_be_copied() {
+    let shop = shop();
+    shop.world.write("api/junit.xml/in/the/way", "");
+    let options = ["--json", "--junit", "junit.xml"];
+    let script = "echo '<passed/>' > junit.xml";
+
+    let ran = run(&shop, &options, script);
+    let skipped = run(&shop, &options, script);
+
+    assert_eq!((ran.exit, skipped.exit), (3, 3), "{ran}{skipped}");
+    assert!(ran.stderr.contains("error: cannot write `"), "{ran}");
+    assert_eq!((&ran.json()["outcome"], &ran.json()["recorded"]), (&"passed".into(), &true.into()));
+    assert_eq!(skipped.json()["outcome"], "skipped", "{skipped}");
+    assert_eq!(count(&shop), 1);
 }
 
 fn passes_in_image(shop: &Shop, script: &str) -> serde_json::Value {
