@@ -70,16 +70,16 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
         let endpoints = Endpoints { cache, target, operations: &operations, relation, verifier };
         let orderly = signals.orderly().map_err(Error::Start)?;
         if is_dry_run {
-            let plan = deploy::dry_run(&request, endpoints, orderly.requested(), |plan| {
+            let done = deploy::dry_run(&request, endpoints, orderly.requested(), |plan| {
                 if !options.json {
                     output.stdout(&deployment::plan(plan));
                 }
             });
-            let plan = plan.await?;
+            let done = done.await?;
             if options.json {
-                output.json(&DeployJson::of_plan(&plan));
+                output.json(&DeployJson::of_dry_run(&done));
             }
-            return Ok(Exit::Done);
+            return done.error.map_or(Ok(Exit::Done), |error| Err(error.into()));
         }
         let work = deploy::deploy(&request, &lock, endpoints, &SystemClock, orderly.requested(), &on_event);
         let report = display.show_while(work).await?;

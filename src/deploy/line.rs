@@ -5,7 +5,7 @@ use std::cell::Cell;
 use super::lock::LockRequest;
 use super::observe::{Endpoints, observe};
 use super::plan::{DeployPlan, plan};
-use super::result::{DeployEvent, DeployReport, OnDeployEvent};
+use super::result::{DeployEvent, DeployReport, DryRun, OnDeployEvent};
 use super::run::Run;
 use super::{DeployError, DeployRequest, EnvironmentLock, LockClaims, LockError, gate};
 use crate::interruption::Interruption;
@@ -94,24 +94,26 @@ pub async fn preview(request: &DeployRequest, endpoints: Endpoints<'_>) -> Resul
 /// `on_plan` gets the plan before Terraform is run.
 ///
 /// # Errors
-/// [`DeployError`] for all that a deployment would end with before it changes anything.
+/// [`DeployError`] for all that a deployment would end with before it has a plan. What goes wrong later is in the result.
 pub async fn dry_run(
     request: &DeployRequest,
     endpoints: Endpoints<'_>,
     interrupted: impl Future<Output = ()>,
     on_plan: impl FnOnce(&DeployPlan),
-) -> Result<DeployPlan, DeployError> {
-    let work = async {
-        let plan = preview(request, endpoints).await?;
-        on_plan(&plan);
-        terraform_plans(&plan, endpoints).await?;
-        Ok(plan)
-    };
-    tokio::select! {
+) -> Result<DryRun, DeployError> {
+    let mut interrupted = std::pin::pin!(interrupted);
+    let plan = tokio::select! {
         biased;
-        plan = work => plan,
-        () = interrupted => Err(LockError::Interrupted.into()),
-    }
+        plan = preview(request, endpoints) => plan?,
+        () = &mut interrupted => return Err(LockError::Interrupted.into()),
+    };
+    on_plan(&plan);
+    let error = tokio::select! {
+        biased;
+        planned = terraform_plans(&plan, endpoints) => planned.err(),
+        () = interrupted => Some(LockError::Interrupted.into()),
+    };
+    Ok(DryRun { plan, error })
 }
 
 async fn terraform_plans(plan: &DeployPlan, endpoints: Endpoints<'_>) -> Result<(), DeployError> {

@@ -53,7 +53,7 @@ pub use plan::{DeployPlan, ProjectDeployment, ServiceWork, TerraformWork};
 #[cfg(test)]
 pub use reason::{ApplyReason, RestartReason};
 pub use request::{Apply, BuiltProject, DeployChoice, DeployRequest, ProjectRequest, deploy_tag, target};
-pub use result::{DeployEvent, DeployReport, OnDeployEvent, ProjectOutcome, ProjectResult};
+pub use result::{DeployEvent, DeployReport, DryRun, OnDeployEvent, ProjectOutcome, ProjectResult};
 #[cfg(test)]
 pub use services::Rejection;
 pub use services::{

@@ -24,6 +24,14 @@ pub struct DeployReport {
     pub took: Duration,
 }
 
+/// What a dry run found.
+#[derive(Debug)]
+pub struct DryRun {
+    pub plan: DeployPlan,
+    /// Why Terraform could not plan all of what would be applied.
+    pub error: Option<DeployError>,
+}
+
 /// What came of a project.
 #[derive(Debug)]
 pub struct ProjectResult {

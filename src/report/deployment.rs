@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::config::Service;
 use crate::deploy::{
-    DeployEvent, DeployPlan, DeployReport, ProjectDeployment, ProjectOutcome, ProjectResult, ServiceEvent,
-    ServiceWork, TerraformEvent, TerraformWork,
+    DeployEvent, DeployPlan, DeployReport, DryRun, ProjectDeployment, ProjectOutcome, ProjectResult,
+    ServiceEvent, ServiceWork, TerraformEvent, TerraformWork,
 };
 use crate::model::{ImageRef, ManifestDigest, ProjectName, Tag, printable};
 use crate::registry::copy::Copied;
@@ -77,9 +77,9 @@ struct ResultJson<'r> {
 }
 
 impl<'r> DeployJson<'r> {
-    /// Of a dry run.
-    pub fn of_plan(plan: &'r DeployPlan) -> Self {
-        Self::new(plan, true)
+    pub fn of_dry_run(done: &'r DryRun) -> Self {
+        let error = done.error.as_ref().map(|error| causes(error));
+        Self { error, ..Self::new(&done.plan, true) }
     }
 
     pub fn of_report(report: &'r DeployReport) -> Self {

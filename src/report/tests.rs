@@ -25,9 +25,9 @@ use super::why_not::NearMisses;
 use super::{answers, graph, images, inputs, simulation};
 use crate::config::{self, LockFile, LockedImage};
 use crate::deploy::{
-    ApplyReason, Backend, Creates, DeployError, DeployPlan, DeployReport, ImageChange, OwnedAttribute,
-    ProjectDeployment, ProjectError, ProjectOutcome, ProjectResult, RestartReason, ServiceError, ServiceWork,
-    TerraformFolder, TerraformRoot, TerraformWork,
+    ApplyReason, Backend, Creates, DeployError, DeployPlan, DeployReport, DryRun, ImageChange,
+    OwnedAttribute, ProjectDeployment, ProjectError, ProjectOutcome, ProjectResult, RestartReason,
+    ServiceError, ServiceWork, TerraformFolder, TerraformRoot, TerraformWork,
 };
 use crate::dockerfile::Dockerfile;
 use crate::engine::{InlineCacheFault, Leftover, LeftoverKind, Progress};
@@ -805,7 +805,8 @@ fn deployments() -> Vec<Value> {
         is_nothing: false,
         took,
     };
-    vec![value(DeployJson::of_plan(&plan)), value(DeployJson::of_report(&report))]
+    let dry_run = DryRun { plan, error: None };
+    vec![value(DeployJson::of_dry_run(&dry_run)), value(DeployJson::of_report(&report))]
 }
 
 /// A step of Terraform that wrote a line before it failed.

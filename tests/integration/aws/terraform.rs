@@ -88,6 +88,21 @@ async fn terraform_is_applied_with_its_state_under_the_key_of_the_deployment() {
     assert!(invalid.stderr.contains(sentence), "{invalid}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_whose_terraform_cannot_plan_has_a_document_with_the_plan_and_the_error() {
+    let condition = "condition = var.DEPLOY_TAG == \"other\"\nerror_message = \"never here\"";
+    let (it, _) = built(&format!("lifecycle {{\nprecondition {{\n{condition}\n}}\n}}")).await;
+
+    let answer = it.shop.world.run(["deploy", "-e", "dev", "--dry-run", "--json"]);
+
+    assert_eq!(answer.exit, 4, "{answer}");
+    let document = answer.json();
+    assert_eq!((&document["dry_run"], document["plan"].as_array().unwrap().len()), (&true.into(), 2));
+    let error = document["error"].as_array().unwrap();
+    assert_eq!(error[0], "cannot plan the deployment of `api`", "{document:#}");
+    assert!(answer.stderr.contains("never here"), "{answer}");
+}
+
 // issue 12: P2
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_terraform_alone_is_applied_and_nothing_else_is() {
