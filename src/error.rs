@@ -104,6 +104,10 @@ pub enum Error {
         "`{option}` is for programs that pull the images, and those of this workspace stay in the Docker engine"
     )]
     NotPulled { option: &'static str },
+    #[error(
+        "this run is not trusted, so its builds give images no name that could be told beforehand: {why}"
+    )]
+    NoLocalNames { why: String },
     #[error(transparent)]
     Install(#[from] InstallError),
     #[error("cannot use the mirror that `CHINAMPA_TERRAFORM_MIRROR` names")]
@@ -254,6 +258,7 @@ impl Error {
             | Self::DirtyPush { .. }
             | Self::NothingToCompare { .. }
             | Self::NotPulled { .. }
+            | Self::NoLocalNames { .. }
             | Self::Mirror(_)
             | Self::NoCacheFolder
             | Self::NoSuchRegion(_)
@@ -368,6 +373,9 @@ impl Error {
                 "`build --twice` compares images in a registry: use it in a trusted run, with a cache of the kind `oci` or `ecr`"
                     .to_owned(),
             ),
+            Self::NoLocalNames { .. } => {
+                Some("`build --local --json` says them, and `watch` sets them for its program".to_owned())
+            }
             Self::NotPulled { .. } => Some("let `[cache]` be a registry, of the kind `oci` or `ecr`".to_owned()),
             Self::PipelineWithoutClone { .. } => Some(
                 "let the pipeline's source action have the output artifact format \"Full clone\"".to_owned(),

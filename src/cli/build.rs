@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -13,10 +14,11 @@ use super::troubles::Troubles;
 use super::{CommandContext, build_outputs, ignore_changes, registries, untracked, wait_for};
 use crate::deploy::Validated;
 use crate::error::Error;
-use crate::execute::{self, BuildReport, BuilderPool, Destination, TwiceReport};
+use crate::execute::{self, BuildReport, BuilderPool, Destination, ProjectReport, TwiceReport};
 use crate::exit::Exit;
 use crate::git::{Snapshot, SubmoduleFetch};
 use crate::lint;
+use crate::model::{ImageRef, ProjectName};
 use crate::plan;
 use crate::report::json::{BuildJson, PlanJson};
 use crate::report::{self, failure_hints, summary, text};
@@ -85,6 +87,19 @@ impl Arguments {
     }
 }
 
+/// How a build ended, and what its images are called.
+pub(super) struct Built {
+    pub(super) exit: Exit,
+    pub(super) images: BTreeMap<ProjectName, ImageRef>,
+}
+
+impl From<Exit> for Built {
+    /// Without an image.
+    fn from(exit: Exit) -> Self {
+        Self { exit, images: BTreeMap::new() }
+    }
+}
+
 pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Arguments) -> Result<Exit, Error> {
     let built = build(command, signals, arguments);
     if let Err(error) = &built
@@ -92,11 +107,15 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
     {
         command.output.error(&unwritten);
     }
-    built
+    Ok(built?.exit)
 }
 
 /// An error is one of before anything was built: what goes wrong later is said, and is in the exit code.
-fn build(command: &CommandContext, signals: &Signals, arguments: &Arguments) -> Result<Exit, Error> {
+pub(super) fn build(
+    command: &CommandContext,
+    signals: &Signals,
+    arguments: &Arguments,
+) -> Result<Built, Error> {
     let CommandContext { options, environment, output } = command;
     let repo = RepositoryContext::new(options, environment, Uncommitted::Included);
     // One of them that is committed is no uncommitted change for that.
@@ -142,7 +161,7 @@ fn build(command: &CommandContext, signals: &Signals, arguments: &Arguments) -> 
                 || PlanJson::of_plan(&plan, &workspace),
                 |layout| text::plan(&plan, &workspace, layout),
             );
-            return Ok(Exit::Done);
+            return Ok(Exit::Done.into());
         }
         untracked::say(command, &untracked);
         output.status(&text::base(plan.head, plan.is_dirty, &plan.base));
@@ -153,7 +172,7 @@ fn build(command: &CommandContext, signals: &Signals, arguments: &Arguments) -> 
                 context.check_dirty_push(cache)?;
             }
             if context.validate_terraform(signals, &plan).await? == Validated::Interrupted {
-                return Ok(Exit::Interrupted);
+                return Ok(Exit::Interrupted.into());
             }
         }
         let fetch = if arguments.fetch { SubmoduleFetch::Allowed } else { SubmoduleFetch::NotAsked };
@@ -220,7 +239,9 @@ fn build(command: &CommandContext, signals: &Signals, arguments: &Arguments) -> 
             only_project: only_project.as_ref(),
         };
         arguments.files.write(&finished, &mut troubles);
-        Ok(troubles.exit())
+        let image =
+            |(name, project): (&ProjectName, &ProjectReport)| Some((name.clone(), project.image()?.clone()));
+        Ok(Built { exit: troubles.exit(), images: report.projects.iter().filter_map(image).collect() })
     })
 }
 

@@ -4,6 +4,7 @@ use super::CommandContext;
 use super::environment_records::EnvironmentRecords;
 use super::repository_context::{RepositoryContext, Uncommitted};
 use super::{registries, wait_for};
+use crate::ci::Trust;
 use crate::config::EnvironmentName;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -95,6 +96,9 @@ fn of_commit(
     let snapshot = repo.repository.snapshot(commit)?;
     let workspace = Workspace::read(&snapshot, &repo.source)?;
     if arguments.local {
+        if let Trust::Untrusted { why } = &repo.trust {
+            return Err(Error::NoLocalNames { why: why.clone() });
+        }
         return Ok(Found { commit: Some(commit), images: Some(local(&workspace)) });
     }
     let zone = repo.zone(&snapshot, &workspace)?;

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use clap::Args;
 
+use super::build::Built;
 use super::repository_context::{RepositoryContext, Uncommitted};
 use super::signals::Signals;
 use super::{CommandContext, build, selection, untracked, wait_for};
@@ -36,17 +38,17 @@ pub(super) struct Arguments {
 
 /// What matters of a work tree.
 struct State {
-    built: Built,
+    made_from: Inputs,
     /// Files that are not built because git does not track them.
     untracked: Vec<UntrackedInput>,
 }
 
-/// What is built of a state, and what its images are called.
+/// What decides about the images of a state, and about what a trusted run calls them.
 #[derive(PartialEq, Eq)]
-struct Built {
+struct Inputs {
     digests: BTreeMap<ProjectName, InputDigest>,
     /// By the variable that names it to the program.
-    images: BTreeMap<String, ImageRef>,
+    names: BTreeMap<String, ImageRef>,
 }
 
 /// Why the wait for changes is over.
@@ -65,9 +67,9 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
     let mut state = State::read(command, &arguments.projects)?;
     loop {
         let mut program = None;
-        match build::run(command, signals, &build) {
-            Ok(Exit::Done) => program = start(command, arguments, &state.built.images)?,
-            Ok(Exit::Interrupted) => return Ok(Exit::Interrupted),
+        match build::build(command, signals, &build) {
+            Ok(Built { exit: Exit::Done, images }) => program = start(command, arguments, images)?,
+            Ok(Built { exit: Exit::Interrupted, .. }) => return Ok(Exit::Interrupted),
             // Its report is complete.
             Ok(_) => {}
             Err(error) => output.error(&error),
@@ -111,7 +113,7 @@ async fn wait(
             changed = files.changed() => changed?,
         };
         match State::read(command, &arguments.projects) {
-            Ok(state) if state.built == known.built => {
+            Ok(state) if state.made_from == known.made_from => {
                 // Whoever saved a new file waits for it to be built.
                 if state.untracked != known.untracked {
                     untracked::say(command, &state.untracked);
@@ -138,23 +140,33 @@ impl State {
         let digests: BTreeMap<_, _> =
             digests.into_iter().map(|(project, (digest, _))| (project, digest)).collect();
         let local = |project: &ProjectName| ImageRef::local(&workspace.projects[project].repository);
-        let images = images::variables(digests.keys().map(|project| (project, local(project))))
-            .map_err(|same| Error::SameVariable { variable: same.variable, projects: same.projects })?;
+        let names = variables(digests.keys().map(|project| (project, local(project))))?;
         let untracked = untracked::find(command, &repo, &snapshot, &workspace, &selected)?;
-        Ok(Self { built: Built { digests, images }, untracked })
+        Ok(Self { made_from: Inputs { digests, names }, untracked })
     }
+}
+
+/// Images by the variables that name them to the program.
+fn variables<'p>(
+    images: impl Iterator<Item = (&'p ProjectName, ImageRef)>,
+) -> Result<BTreeMap<String, ImageRef>, Error> {
+    images::variables(images)
+        .map_err(|same| Error::SameVariable { variable: same.variable, projects: same.projects })
 }
 
 /// Starts what is to run with the images; `None` where nothing is.
 fn start(
     command: &CommandContext,
     arguments: &Arguments,
-    images: &BTreeMap<String, ImageRef>,
+    images: BTreeMap<ProjectName, ImageRef>,
 ) -> Result<Option<Program>, Error> {
     let Some((name, rest)) = arguments.program.split_first() else { return Ok(None) };
     let words: Vec<_> = arguments.program.iter().map(|word| word.to_string_lossy()).collect();
     command.output.status(&format!("running: {}", words.join(" ")));
-    Ok(Some(Program::start(name, rest, images)?))
+    let images = variables(images.iter().map(|(project, image)| (project, image.clone())))?;
+    // With `--json`, standard output has the documents of the builds.
+    let stdout = if command.options.json { Stdio::from(std::io::stderr()) } else { Stdio::inherit() };
+    Ok(Some(Program::start(name, rest, &images, stdout)?))
 }
 
 /// The folder whose files are watched, and the git folder of it.

@@ -716,6 +716,7 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::NoTerraform("tofu".into()) => Input,
         Error::Lease { variable: "CHINAMPA_LOCK_LEASE", reason: String::new() } => Input,
         Error::Shard { why: "" } => Input,
+        Error::NoLocalNames { why: String::new() } => Input,
         Error::NotPulled { option: "--imagedetail" } => Input,
         Error::NoRun => Input,
         Error::DirectiveRepository("x".to_owned()) => Input,

@@ -1,6 +1,6 @@
 //! The program that runs with the images until they change.
 //!
-//! It has the terminal's output, and a process group of its own: with Ctrl-C, it is ended from here, once.
+//! It has the output of `watch`, and a process group of its own: with Ctrl-C, it is ended from here, once.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -29,7 +29,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts it, without a shell; the images are in its environment.
+    /// Starts it, without a shell; the images are in its environment, and it writes its answer to `stdout`.
     ///
     /// # Errors
     /// [`WatchError::Start`]
@@ -37,10 +37,11 @@ impl Program {
         name: &OsStr,
         arguments: &[OsString],
         images: &BTreeMap<String, ImageRef>,
+        stdout: Stdio,
     ) -> Result<Self, WatchError> {
         let failed = |source| WatchError::Start { program: name.to_string_lossy().into_owned(), source };
         let mut command = Command::new(name);
-        command.args(arguments).stdin(Stdio::null()).process_group(0);
+        command.args(arguments).stdin(Stdio::null()).stdout(stdout).process_group(0);
         command.envs(images.iter().map(|(variable, image)| (variable, image.to_string())));
         let mut child = command.spawn().map_err(failed)?;
         let group = Pid::from_child(&child);

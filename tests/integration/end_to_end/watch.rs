@@ -131,6 +131,43 @@ fn a_saved_file_is_built_and_the_program_runs_with_the_new_image() {
 }
 
 #[test]
+fn in_an_untrusted_run_the_program_has_the_images_that_were_built() {
+    let mut shop = shop();
+    shop.world.set("CHINAMPA_TRUST", "untrusted");
+    let mut watch = Watch::start(&shop.world, ["lib", "--", "sh", "-c", "echo \"has $LIB_IMAGE\""]);
+
+    let line = watch.line("has t");
+
+    assert_eq!(watch.interrupted(), Some(130));
+    let image = line.strip_prefix("has ").unwrap();
+    assert!(image.starts_with(&format!("{}lib:untrusted-", shop.prefix)), "{line}");
+    let content = ["run", "--rm", "--network", "none", image, "cat", "/lib"];
+    assert_eq!(docker(&BedEngine::Machine.socket(), &content), "1");
+    let names = shop.world.run(["images", "--local"]);
+    assert!(names.exit == 2 && names.stdout.is_empty(), "{names}");
+}
+
+#[test]
+fn the_documents_of_builds_are_all_that_is_on_standard_output() {
+    let shop = shop();
+    let mut command = shop.world.command(["watch", "lib", "--json", "--", "sh", "-c", "echo of the program"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    let mut stderr = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
+
+    let has_ended = stderr.any(|line| line.contains("the program ended"));
+    let id = process.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let mut stdout = String::new();
+    process.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+    process.wait().unwrap();
+
+    assert!(has_ended);
+    let document: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(document["schema"], "chinampa.build/2");
+}
+
+#[test]
 fn a_program_that_ends_is_said_and_runs_again_after_the_next_build() {
     let shop = shop();
     let mut watch = Watch::start(&shop.world, ["lib", "--", "sh", "-c", "echo \"has $LIB_IMAGE\"; exit 7"]);
