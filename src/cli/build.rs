@@ -11,6 +11,7 @@ use super::run_files::{FinishedRun, RunFiles};
 use super::selection::{self, DirectiveScope};
 use super::signals::Signals;
 use super::troubles::Troubles;
+use super::twice::FirstBuilds;
 use super::{CommandContext, build_outputs, ignore_changes, registries, untracked, wait_for};
 use crate::deploy::Validated;
 use crate::error::Error;
@@ -209,9 +210,12 @@ pub(super) fn build(
         let recorded = orderly.unless_requested(recording).await;
         report.is_interrupted |= recorded.is_none();
         let recorded = recorded.unwrap_or(Ok(None));
-        let twice = match arguments.twice && !report.is_interrupted {
-            true => Some(context.build_again(cache, &jobs, &report, schedule, &durations, &orderly).await),
-            false => None,
+        let twice = if arguments.twice && !report.is_interrupted {
+            let first = FirstBuilds { jobs: &jobs, report: &report };
+            let again = context.build_again(cache, first, schedule, &durations, &recorder, &orderly);
+            Some(again.await)
+        } else {
+            None
         };
         report.is_interrupted |= twice.as_ref().is_some_and(|twice| twice.is_interrupted);
         drop(orderly);
@@ -226,13 +230,14 @@ pub(super) fn build(
                 text
             },
         );
-        build_outputs::write(command, &plan, &report);
+        build_outputs::write(command, &plan, &report, twice.as_ref());
         let exit = report.kind().map_or_else(|| exit_of(twice.as_ref()), Exit::from);
         let mut troubles = Troubles::new(output, exit);
         troubles.say(recorded);
         let finished = FinishedRun {
             plan: &plan,
             report: &report,
+            twice: twice.as_ref(),
             run: &run,
             store: &context.store(),
             destination: &context.destination,

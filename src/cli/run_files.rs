@@ -9,7 +9,7 @@ use super::build_context::BuildContext;
 use super::named_files::{self, write};
 use super::troubles::Troubles;
 use crate::error::Error;
-use crate::execute::{BuildReport, Destination};
+use crate::execute::{BuildReport, Destination, TwiceReport};
 use crate::model::ProjectName;
 use crate::plan::Plan;
 use crate::report::deployment::causes;
@@ -43,6 +43,7 @@ pub(super) struct RunFiles {
 pub(super) struct FinishedRun<'r> {
     pub(super) plan: &'r Plan,
     pub(super) report: &'r BuildReport,
+    pub(super) twice: Option<&'r TwiceReport>,
     pub(super) run: &'r Run,
     /// The runs that are kept.
     pub(super) store: &'r Store,
@@ -81,9 +82,9 @@ impl RunFiles {
 
     /// Writes all files that were asked for and can be written.
     pub(super) fn write(&self, finished: &FinishedRun<'_>, troubles: &mut Troubles<'_>) {
-        let FinishedRun { plan, report, run, store, destination, only_project } = *finished;
+        let FinishedRun { plan, report, twice, run, store, destination, only_project } = *finished;
         if let Some(path) = &self.junit {
-            troubles.say(write(path, junit::xml(plan, report).as_bytes()));
+            troubles.say(write(path, junit::xml(plan, report, twice).as_bytes()));
         }
         if let Some(path) = &self.report {
             let log = |project: &Project| {

@@ -8,6 +8,14 @@ use crate::error::Error;
 use crate::execute::{BuildReport, Destination, Executor, Job, TwiceReport};
 use crate::interruption::Interruption;
 use crate::registry::{Registry, Storage};
+use crate::runs::Recorder;
+
+/// What was to be built, and what came of it.
+#[derive(Clone, Copy)]
+pub(super) struct FirstBuilds<'f> {
+    pub(super) jobs: &'f [Job],
+    pub(super) report: &'f BuildReport,
+}
 
 impl BuildContext<'_> {
     /// Refuses to compare images that are in no registry.
@@ -24,13 +32,21 @@ impl BuildContext<'_> {
     pub(super) async fn build_again(
         &self,
         cache: &dyn Registry,
-        jobs: &[Job],
-        report: &BuildReport,
+        first: FirstBuilds<'_>,
         schedule: Schedule<'_>,
         durations: &DurationsFile,
+        recorder: &Recorder,
         interruption: &Interruption,
     ) -> TwiceReport {
-        self.command.output.status("building again, without the layer cache");
+        let FirstBuilds { jobs, report } = first;
+        self.command.output.status(if !report.has_built() {
+            "nothing was built, so there is nothing to compare"
+        } else if schedule.fail_fast && !report.is_complete() {
+            "nothing is built again: a build failed, and `--fail-fast` is given"
+        } else {
+            "building again, without the layer cache"
+        });
+        recorder.start_second_builds();
         let durations = &durations.durations;
         let display = self.display(jobs, schedule, durations);
         let executor = Executor {
@@ -42,7 +58,10 @@ impl BuildContext<'_> {
             last_builders: &BTreeMap::new(),
             attestor: None,
             shard: None,
-            on_event: &|event| display.on_event(&event),
+            on_event: &|event| {
+                recorder.on_event(&event);
+                display.on_event(&event);
+            },
         };
         display.show_while(executor.build_again(jobs, report, interruption.requested())).await
     }

@@ -243,6 +243,11 @@ pub struct BuildReport {
 }
 
 impl BuildReport {
+    /// Whether an image was built by this run.
+    pub fn has_built(&self) -> bool {
+        self.projects.values().any(|project| matches!(project.outcome, Outcome::Built { .. }))
+    }
+
     /// Whether every project has its image.
     pub fn is_complete(&self) -> bool {
         self.projects.values().all(|report| report.image().is_some())

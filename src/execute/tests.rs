@@ -297,6 +297,22 @@ impl World {
         };
         executor.execute(&self.jobs, interrupted).await
     }
+
+    /// One after the other.
+    async fn build_again(&self, first: &BuildReport, fail_fast: bool) -> TwiceReport {
+        let executor = Executor {
+            graph: &self.graph,
+            registry: &*self.recorder,
+            parallelism: NonZeroUsize::MIN,
+            fail_fast,
+            durations: &Durations::default(),
+            last_builders: &BTreeMap::new(),
+            shard: None,
+            attestor: None,
+            on_event: &|_| {},
+        };
+        executor.build_again(&self.jobs, first, std::future::pending()).await
+    }
 }
 
 fn variant(platform: Option<&str>, parent: Option<&ProjectName>) -> TaskVariant {
@@ -684,4 +700,21 @@ async fn an_untrusted_run_names_its_images_in_the_engine_and_writes_nothing_else
     let named = world.recorder.named.lock().unwrap().clone();
     assert_eq!(named[..2], [amd, arm]);
     assert_eq!(outcomes(&report), [("api", "built"), ("lib", "built")]);
+}
+
+#[tokio::test]
+async fn a_second_build_that_fails_stops_the_others_from_starting_only_if_that_is_asked_for() {
+    let projects: &[(&str, &[&str])] = &[("a", &[]), ("b", &[])];
+    let first = World::new(projects, &[]).run(1).await;
+    let world = || World::with(Recorder { failing: vec!["a"], ..Recorder::default() }, projects, &[]);
+    let (fast, whole) = (world(), world());
+
+    let stopped = fast.build_again(&first, true).await;
+    let went_on = whole.build_again(&first, false).await;
+
+    assert_eq!(fast.recorder.built(), ["a: FROM scratch"]);
+    assert_eq!(whole.recorder.built().len(), 2);
+    assert!(matches!(stopped.projects[&name("a")], Comparison::Failed(_)) && stopped.has_failed());
+    assert_eq!(stopped.projects[&name("b")], Comparison::Cancelled);
+    assert!(!matches!(went_on.projects[&name("b")], Comparison::Cancelled));
 }

@@ -3,6 +3,7 @@
 //! Dependencies are those of the first build, so that each project differs by itself or not at all. The second images get no
 //! tag, and nobody reads them but the comparison.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -41,6 +42,8 @@ pub enum Comparison {
     },
     /// The second build failed, or the images could not be read.
     Failed(Failure),
+    /// Not built again, because another build failed and `--fail-fast` is given.
+    Cancelled,
 }
 
 /// How the images for one platform differ.
@@ -64,7 +67,7 @@ impl TwiceReport {
         self.projects.values().all(|comparison| matches!(comparison, Comparison::Equal { .. }))
     }
 
-    /// Whether an image could not be compared.
+    /// Whether an image could not be built twice, or compared.
     pub fn has_failed(&self) -> bool {
         self.projects.values().any(|comparison| matches!(comparison, Comparison::Failed(_)))
     }
@@ -87,8 +90,16 @@ impl Executor<'_> {
     ) -> TwiceReport {
         let built: Vec<Built<'_>> = jobs.iter().filter_map(|job| built(job, &report.projects)).collect();
         let mut projects = BTreeMap::new();
+        let has_failed = Cell::new(report.projects.values().any(|project| project.outcome.is_failure()));
         let all = async {
-            let builds = stream::iter(&built).map(|built| self.again(built, report));
+            let builds = stream::iter(&built).map(async |built| {
+                if self.fail_fast && has_failed.get() {
+                    return (built, None);
+                }
+                let second = self.again(built, report).await;
+                has_failed.set(has_failed.get() || second.is_err());
+                (built, Some(second))
+            });
             let mut builds = pin!(builds.buffer_unordered(self.parallelism.get()));
             let mut seconds = Vec::new();
             while let Some(second) = builds.next().await {
@@ -96,7 +107,11 @@ impl Executor<'_> {
             }
             // One after the other, when nothing is built any more: archives are read without a pause.
             for (built, second) in seconds {
-                projects.insert(built.job.project.clone(), self.comparison(built, second).await);
+                let comparison = match second {
+                    Some(second) => self.comparison(built, second).await,
+                    None => Comparison::Cancelled,
+                };
+                projects.insert(built.job.project.clone(), comparison);
             }
         };
         let is_interrupted = tokio::select! {
@@ -107,11 +122,7 @@ impl Executor<'_> {
         TwiceReport { projects, is_interrupted }
     }
 
-    async fn again<'b, 'j>(
-        &self,
-        built: &'b Built<'j>,
-        report: &BuildReport,
-    ) -> (&'b Built<'j>, Result<ManifestDigest, Failure>) {
+    async fn again(&self, built: &Built<'_>, report: &BuildReport) -> Result<ManifestDigest, Failure> {
         let Built { job, task, .. } = built;
         let project = &job.project;
         let image = |need: &ProjectName| Some((need.clone(), report.projects.get(need)?.needed()?));
@@ -122,12 +133,11 @@ impl Executor<'_> {
         let failed = |error: ExecuteError| Failure { at: failed_line::of(task, &error), ..error.failure() };
         let outcome = outcome.unwrap_or_else(|error| Outcome::Failed(failed(error)));
         self.say_finished(project, &outcome, started.elapsed());
-        let second = match outcome {
+        match outcome {
             Outcome::Built { digest, .. } => Ok(digest),
             Outcome::Failed(failure) => Err(failure),
             _ => unreachable!("a build ends with an image or fails"),
-        };
-        (built, second)
+        }
     }
 
     fn say_finished(&self, project: &ProjectName, outcome: &Outcome, took: Duration) {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::execute::{BuildReport, Failure, Outcome, ProjectReport};
+use super::twice::differences;
+use crate::execute::{BuildReport, Comparison, Failure, Outcome, ProjectReport, TwiceReport};
 use crate::model::{ProjectName, printable, printable_log};
 use crate::plan::Plan;
 
@@ -28,13 +29,15 @@ enum CaseResult {
     },
 }
 
-/// The document of a build.
-pub fn xml(plan: &Plan, report: &BuildReport) -> String {
-    let cases = plan.steps.iter().filter_map(|step| {
+/// The document of a build, and of how the images compare that were built twice.
+pub fn xml(plan: &Plan, report: &BuildReport, twice: Option<&TwiceReport>) -> String {
+    let builds = plan.steps.iter().filter_map(|step| {
         let name = &step.impact.project;
         Some(of_build(name, report.projects.get(name)?))
     });
-    document(&cases.collect::<Vec<_>>(), report.took)
+    let comparisons = twice.into_iter().flat_map(|twice| &twice.projects);
+    let comparisons = comparisons.map(|(name, comparison)| of_comparison(name, comparison));
+    document(&builds.chain(comparisons).collect::<Vec<_>>(), report.took)
 }
 
 /// The document of a run that ended before anything was built: the error with its causes, the last lines of a program, and a hint.
@@ -93,6 +96,19 @@ fn of_build<'c>(name: &'c ProjectName, project: &ProjectReport) -> Case<'c> {
     Case { class: "chinampa.build", name: name.as_str(), took: project.took, result }
 }
 
+fn of_comparison<'c>(name: &'c ProjectName, comparison: &Comparison) -> Case<'c> {
+    let result = match comparison {
+        Comparison::Equal { .. } => CaseResult::Passed("equal"),
+        Comparison::Different { first, second, images } => CaseResult::Failed {
+            message: "the image of the second build differs".to_owned(),
+            details: [format!("{first}, then {second}")].into_iter().chain(differences(images)).collect(),
+        },
+        Comparison::Failed(failure) => failed(failure),
+        Comparison::Cancelled => CaseResult::Skipped("cancelled".to_owned()),
+    };
+    Case { class: "chinampa.twice", name: name.as_str(), took: Duration::ZERO, result }
+}
+
 fn failed(failure: &Failure) -> CaseResult {
     let at = failure.at.as_ref().map(|at| format!("{at}: ")).unwrap_or_default();
     CaseResult::Failed {
@@ -131,13 +147,14 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ManifestDigest;
     use crate::report::summary::tests::{hostile, thirty};
 
     #[test]
     fn each_project_is_a_test_case() {
         let run = thirty();
 
-        let text = xml(&run.plan, &run.report);
+        let text = xml(&run.plan, &run.report, None);
 
         let cases = text.split("    <testcase ").skip(1);
         let shown: Vec<&str> = cases.filter(|case| !case.contains("name=\"service-")).collect();
@@ -165,6 +182,39 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_equal_when_it_is_built_twice_is_a_failed_test_case() {
+        let run = thirty();
+        let mut failures = run.report.projects.values().filter_map(|project| match &project.outcome {
+            Outcome::Failed(failure) => Some(failure.clone()),
+            _ => None,
+        });
+        let (first, second) = (ManifestDigest::of(b"1"), ManifestDigest::of(b"2"));
+        let comparisons = [
+            ("catalog", Comparison::Different { first, second, images: Vec::new() }),
+            ("common", Comparison::Equal { digest: first }),
+            ("orders", Comparison::Failed(failures.next().unwrap())),
+            ("worker", Comparison::Cancelled),
+        ];
+        let projects = comparisons.map(|(name, comparison)| (name.parse().unwrap(), comparison));
+        let twice = TwiceReport { projects: projects.into(), is_interrupted: false };
+
+        let text = xml(&run.plan, &run.report, Some(&twice));
+
+        assert!(text.contains("tests=\"34\" failures=\"3\" errors=\"0\" skipped=\"2\""), "{text}");
+        let (_, cases) = text.split_once("    <testcase classname=\"chinampa.twice\" ").unwrap();
+        let expected = format!(
+            "name=\"catalog\" time=\"0.000\">\n      <failure message=\"the image of the second build differs\">{first}, then {second}</failure>\n"
+        );
+        assert!(cases.starts_with(&expected), "{cases}");
+        assert!(
+            cases.contains(
+                "name=\"orders\" time=\"0.000\">\n      <failure message=\"services/api/Dockerfile:12: "
+            ),
+            "{cases}"
+        );
+    }
+
+    #[test]
     fn a_run_that_built_nothing_is_an_error() {
         let causes = ["the cache cannot be read".to_owned(), "refused".to_owned()];
 
@@ -185,7 +235,7 @@ mod tests {
     fn whatever_a_log_holds_the_document_can_be_read() {
         let run = hostile();
 
-        let text = xml(&run.plan, &run.report);
+        let text = xml(&run.plan, &run.report, None);
 
         let mut failure = String::new();
         for token in xmlparser::Tokenizer::from(text.as_str()) {

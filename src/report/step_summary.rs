@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::summary::reasons;
 use super::time;
-use crate::execute::{BuildReport, Failure, Outcome, ProjectReport};
+use crate::execute::{BuildReport, Comparison, Failure, Outcome, ProjectReport, TwiceReport};
 use crate::model::{ProjectName, printable, printable_log};
 use crate::plan::Plan;
 
@@ -14,8 +14,8 @@ const MAX_BYTES: usize = 1_000_000;
 /// The last lines of a log that are shown.
 const MAX_LOG_LINES: usize = 20;
 
-/// A table of all projects that were not reused, and what failed.
-pub fn markdown(plan: &Plan, report: &BuildReport) -> String {
+/// A table of all projects that were not reused, what failed, and what was not equal when it was built twice.
+pub fn markdown(plan: &Plan, report: &BuildReport, twice: Option<&TwiceReport>) -> String {
     let mut text = format!("### chinampa: {}\n\n", totals(report));
     let projects = plan.steps.iter().filter_map(|step| {
         let name = &step.impact.project;
@@ -28,6 +28,9 @@ pub fn markdown(plan: &Plan, report: &BuildReport) -> String {
         if let Outcome::Failed(failure) = &project.outcome {
             text += &failed(name, failure);
         }
+    }
+    for (name, comparison) in twice.into_iter().flat_map(|twice| &twice.projects) {
+        text += &not_equal(name, comparison);
     }
     if !shown.is_empty() {
         text += "| project | outcome | time | why |\n|---|---|---:|---|\n";
@@ -87,6 +90,19 @@ fn failed(name: &ProjectName, failure: &Failure) -> String {
     text
 }
 
+/// Nothing for images that are equal.
+fn not_equal(name: &ProjectName, comparison: &Comparison) -> String {
+    let name = code(name.as_str());
+    match comparison {
+        Comparison::Equal { .. } => String::new(),
+        Comparison::Different { .. } => format!("**{name} differs** when it is built a second time\n\n"),
+        Comparison::Failed(failure) => {
+            format!("**{name} failed the second time**: {}\n\n", escaped(&failure.in_short()))
+        }
+        Comparison::Cancelled => format!("{name} was not built a second time: cancelled\n\n"),
+    }
+}
+
 /// Text in which nothing is Markdown, HTML, a mention, or the end of a cell.
 fn escaped(text: &str) -> String {
     let mut result = String::new();
@@ -127,7 +143,7 @@ mod tests {
     fn a_summary_lists_what_was_not_reused_and_shows_what_failed() {
         let run = thirty();
 
-        insta::assert_snapshot!(markdown(&run.plan, &run.report), @"
+        insta::assert_snapshot!(markdown(&run.plan, &run.report, None), @"
         ### chinampa: 4 built, 24 reused, 1 failed, 1 blocked in 44.1 s
 
         **<code>api</code> failed** at <code>services/api/Dockerfile&#58;12</code>: exit code 2 in &#91;build 4/7&#93; RUN make &#45;j4 &#45;C services/api PREFIX=/usr/local CONFIGURATION=release all install
@@ -162,7 +178,7 @@ mod tests {
     fn what_a_log_or_a_file_name_holds_is_neither_markdown_nor_html() {
         let run = hostile();
 
-        let text = markdown(&run.plan, &run.report);
+        let text = markdown(&run.plan, &run.report, None);
 
         insta::assert_snapshot!(text, @r"
         ### chinampa: 1 built, 0 reused, 1 failed in 44.1 s

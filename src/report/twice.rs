@@ -74,6 +74,7 @@ impl<'t> ComparisonJson<'t> {
                 ..json
             },
             Comparison::Failed(failure) => Self { error: Some(&failure.causes), ..json },
+            Comparison::Cancelled => json,
         }
     }
 }
@@ -134,11 +135,22 @@ pub fn rows(text: &mut StyledText, report: &TwiceReport, layout: Layout) {
                 let row = Layout::row(Role::Failure, "failed").text(Role::Strong, project.as_str());
                 text.push(row.plain(&format!(" the second time: {}", failure.in_short())));
             }
+            Comparison::Cancelled => {
+                let row = Layout::row(Role::Warning, "cancelled").text(Role::Strong, project.as_str());
+                text.push(row.plain(" the second time"));
+            }
         }
     }
     if report.is_interrupted {
         text.push(StyledLine::new().text(Role::Warning, "interrupted: not all images were built twice"));
     }
+}
+
+/// All that differs, as lines of text.
+pub(super) fn differences(images: &[DifferentImage]) -> Vec<String> {
+    let layout = Layout { detail: Detail::Full, columns: None };
+    let lines = images.iter().flat_map(|image| image_lines(image, layout));
+    lines.map(|line| line.unstyled().trim_start().to_owned()).collect()
 }
 
 fn image_lines(image: &DifferentImage, layout: Layout) -> Vec<StyledLine> {

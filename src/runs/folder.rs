@@ -89,12 +89,24 @@ impl RunFolder {
     /// Starts the log of a project. It is locked until it is closed, so that whoever follows it knows when it is whole.
     pub(super) fn open_log(&mut self, project: &str) -> io::Result<()> {
         let file = self.create(&log_name(project))?;
+        self.follow(project, file, 0);
+        Ok(())
+    }
+
+    /// Goes on with the log of a project.
+    pub(super) fn reopen_log(&mut self, project: &str) -> io::Result<()> {
+        let file = OpenOptions::new().append(true).open(self.path.join(log_name(project)))?;
+        let written = file.metadata()?.len();
+        self.follow(project, file, written);
+        Ok(())
+    }
+
+    fn follow(&mut self, project: &str, file: File, written: u64) {
         // Where a file system knows no locks, a log that grows can be taken for a whole one.
         if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
             tracing::debug!(%error, project, "cannot lock the log of the project");
         }
-        self.logs.insert(project.to_owned(), OpenLog { file, written: 0, is_full: false });
-        Ok(())
+        self.logs.insert(project.to_owned(), OpenLog { file, written, is_full: false });
     }
 
     /// Adds whole lines to the log of a project, as long as there is room for them.

@@ -42,6 +42,8 @@ struct State {
     /// The one that a person named is the first.
     folders: Vec<RunFolder>,
     ended: Option<Duration>,
+    /// How the first builds went, while projects are built a second time.
+    first_builds: Option<Vec<Project>>,
 }
 
 #[derive(Debug)]
@@ -80,8 +82,8 @@ impl Recorder {
         let positions = projects.iter().map(|project| project.name.clone()).zip(0..).collect();
         let number = kept.as_ref().map(|(_, number)| *number);
         let run = Run::new(number, Timestamp::now().to_string(), start, projects);
-        let (running, slots, ended) = (BTreeMap::new(), Vec::new(), None);
-        let mut state = State { run, positions, running, slots, folders, ended };
+        let (running, slots, ended, first_builds) = (BTreeMap::new(), Vec::new(), None, None);
+        let mut state = State { run, positions, running, slots, folders, ended, first_builds };
         // A run that is killed has nothing to show where nothing is built.
         if start.plan.builds().next().is_some() {
             state.write();
@@ -113,6 +115,13 @@ impl Recorder {
         }
     }
 
+    /// Notes that what comes now are second builds, to be compared with the first ones. What they print is added to the logs;
+    /// the document is about the first ones.
+    pub fn start_second_builds(&self) {
+        let mut state = self.state();
+        state.first_builds = Some(state.run.projects.clone());
+    }
+
     /// Notes that nothing more is executed. What comes after counts for no project.
     pub fn stop(&self) {
         self.state().ended = Some(self.started.elapsed());
@@ -121,6 +130,9 @@ impl Recorder {
     /// Ends the run: writes how it went, names the logs in the report, and removes the oldest runs.
     pub fn finish(self, report: &mut BuildReport) -> Run {
         let mut state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(first_builds) = state.first_builds.take() {
+            state.run.projects = first_builds;
+        }
         state.run.seconds = Some(state.ended.unwrap_or_else(|| self.started.elapsed()).as_secs_f64());
         state.run.seconds_estimated = report.estimated.map(|estimated| estimated.as_secs_f64());
         state.run.state = if report.is_interrupted {
@@ -164,7 +176,13 @@ impl State {
         self.slots[slot] = true;
         let lines = LogLines::new();
         self.running.insert(project.to_string(), Running { started: at, slot, lines, open: Vec::new() });
-        self.each_folder(|folder| folder.open_log(project.as_str()));
+        match &self.first_builds {
+            None => self.each_folder(|folder| folder.open_log(project.as_str())),
+            Some(_) => {
+                self.each_folder(|folder| folder.reopen_log(project.as_str()));
+                self.log(at, project, &LogLine::Note { text: "built again, without the layer cache" });
+            }
+        }
         let entry = &mut self.run.projects[position];
         entry.start = Some(at.as_secs_f64());
         entry.slot = Some(slot);

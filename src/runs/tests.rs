@@ -127,6 +127,36 @@ fn a_run_keeps_all_that_its_builds_print_and_how_they_ended() {
 }
 
 #[test]
+fn what_a_second_build_prints_is_added_to_the_log_and_the_document_is_about_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, plan) = (Store::of(folder.path()), plan(&["api"]));
+    let recorder = Recorder::new(&start(&plan), &store, None).unwrap();
+    let build = |text: &str, outcome: Outcome| {
+        recorder.on_event(&Event::Started { project: name("api") });
+        recorder.on_event(&log("api", text));
+        recorder.on_event(&Event::Finished { project: name("api"), outcome, took: Duration::ZERO });
+    };
+
+    build("first\n", Outcome::Cancelled);
+    recorder.stop();
+    recorder.start_second_builds();
+    build("second\n", failed());
+    recorder.finish(&mut report(&[("api", Outcome::Cancelled)]));
+
+    let kept = store.read(1).unwrap();
+    let lines = without_times(&fs::read_to_string(kept.log("api").unwrap()).unwrap());
+    let step = "#1 [2/2] RUN make";
+    let second = ["built again, without the layer cache", step, "#1 | second", "#1 FAILED"];
+    let last = "failed: it failed: exit code: 2";
+    assert_eq!(lines, [&[step, "#1 | first", "cancelled"], &second[..], &[last]].concat());
+    let api = kept.run.project("api").unwrap();
+    assert!(
+        api.outcome == ProjectOutcome::Cancelled && api.failure.is_none() && api.steps.len() <= 1,
+        "{api:?}"
+    );
+}
+
+#[test]
 fn runs_at_one_time_have_folders_of_their_own_that_others_can_not_read() {
     let folder = tempfile::tempdir().unwrap();
     let (store, plan) = (Store::of(folder.path()), plan(&["api"]));

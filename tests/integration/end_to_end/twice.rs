@@ -155,6 +155,38 @@ fn there_is_nothing_to_compare_where_images_stay_in_the_engine() {
     assert!(answer.stderr.contains("there is nothing to compare"), "{answer}");
 }
 
+#[test]
+fn what_is_found_is_in_the_test_results_and_the_log_and_with_fail_fast_no_second_build_starts_after_a_failure()
+ {
+    let shop = Shop::new().on(BedEngine::Current).cache(Cache::oci()).projects(&[
+        ("bad", "FROM chinampa/base:1\nRUN sleep 2; exit 3\n", ""),
+        ("good", "FROM chinampa/base:1\nRUN echo run of good\n", ""),
+    ]);
+    let [junit, logs] = ["junit.xml", "logs"].map(|name| shop.world.file(&format!(".git/{name}")));
+    let mut command = shop.world.command(["build", "--twice", "--jobs", "2"]);
+    let answer: Answer = command.arg("--junit").arg(&junit).arg("--logs").arg(&logs).output().unwrap().into();
+
+    let fail_fast = shop.world.run(["build", "--twice", "--force", "--fail-fast", "--jobs", "2", "--json"]);
+    let nothing = shop.world.run(["build", "good", "--twice", "--json"]);
+
+    assert_eq!((answer.exit, fail_fast.exit, nothing.exit), (4, 4, 0), "{answer}{fail_fast}{nothing}");
+    let junit = std::fs::read_to_string(junit).unwrap();
+    assert!(junit.contains("tests=\"3\" failures=\"2\" errors=\"0\" skipped=\"0\""), "{junit}");
+    let case = "<testcase classname=\"chinampa.twice\" name=\"good\" time=\"0.000\">\n      <failure message=\"the image of the second build differs\">";
+    assert!(junit.contains(case), "{junit}");
+    let log = std::fs::read_to_string(logs.join("good.log")).unwrap();
+    assert_eq!(log.matches("| run of good\n").count(), 2, "{log}");
+    let report = fail_fast.json();
+    assert!(comparison(&report, "good")["equal"].is_null(), "{report:#}");
+    assert_eq!(comparison(&report, "good").get("error"), None, "{report:#}");
+    assert!(fail_fast.stderr.contains("nothing is built again: "), "{fail_fast}");
+    assert_eq!(nothing.json()["twice"], serde_json::json!([]), "{nothing}");
+    assert!(nothing.stderr.contains("nothing was built, so there is nothing to compare"), "{nothing}");
+    for answer in [fail_fast, nothing] {
+        assert!(!answer.stderr.contains("building again"), "{answer}");
+    }
+}
+
 /// An image that all builders can pull, in the bed's first registry: how it is named by its digest.
 pub(super) fn base_image() -> String {
     let mut bases = one_project("FROM chinampa/base:1\nCOPY f /f\n", "");
