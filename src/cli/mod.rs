@@ -13,6 +13,7 @@ mod check;
 mod check_rebuild;
 mod ci;
 mod completions;
+mod conflicts;
 mod deploy;
 mod deploy_progress;
 mod deployed_base;
@@ -218,7 +219,9 @@ pub fn main() -> Exit {
 }
 
 fn parse(arguments: Vec<OsString>) -> Result<Arguments, clap::Error> {
-    let mut matches = help::grouped(Arguments::command()).try_get_matches_from(arguments)?;
+    let mut command = help::grouped(Arguments::command());
+    let mut matches = command.try_get_matches_from_mut(arguments)?;
+    conflicts::check(&command, &matches)?;
     let parsed = Arguments::from_arg_matches_mut(&mut matches);
     parsed.map_err(|error| error.format(&mut Arguments::command()))
 }

@@ -160,3 +160,62 @@ fn a_command_has_a_documented_json_answer_or_says_that_it_has_none() {
         assert_eq!(text.contains("no JSON answer"), !has_answer, "{name}");
     }
 }
+
+/// An option as it is typed, with some value if it takes one.
+fn typed(option: &Arg) -> Vec<String> {
+    let short = option.get_short().map(|short| format!("-{short}"));
+    let name = option.get_long().map(|long| format!("--{long}")).or(short).unwrap();
+    let value = option.get_possible_values().first().map_or("x".to_owned(), |it| it.get_name().to_owned());
+    if option.get_action().takes_values() { vec![name, value] } else { vec![name] }
+}
+
+/// The options and values that a command needs, and those behind `--`.
+fn required(command: &Command) -> (Vec<String>, &'static [&'static str]) {
+    let has_last = command.get_positionals().any(clap::Arg::is_last_set);
+    let options = command.get_opts().filter(|option| option.is_required_set()).flat_map(typed);
+    let positionals = command.get_positionals().filter(|positional| !positional.is_last_set());
+    let values = positionals.map(|positional| match positional.get_possible_values().first() {
+        Some(value) => value.get_name().to_owned(),
+        // It is a name, a region and a reference.
+        None => "us-east-1".to_owned(),
+    });
+    (options.chain(values).collect(), if has_last { &["--", "x"] } else { &[] })
+}
+
+#[test]
+fn a_conflict_with_a_global_option_holds_before_and_behind_the_name_of_the_command() {
+    let mut conflicts = BTreeSet::new();
+    for (name, command) in commands() {
+        for argument in command.get_arguments() {
+            for global in command.get_arg_conflicts_with(argument).iter().filter(|it| it.is_global_set()) {
+                let (own, global) = (typed(argument), typed(global));
+                conflicts.insert(format!("{} {}", if argument.is_global_set() { "" } else { &name }, own[0]));
+                let name: Vec<String> = name.split(' ').map(str::to_owned).collect();
+                let (values, behind) = required(&command);
+                let all = [name, values].concat();
+                let mut orders = vec![
+                    [all.as_slice(), &own, &global].concat(),
+                    [all.as_slice(), &global, &own].concat(),
+                    [global.as_slice(), &all, &own].concat(),
+                ];
+                if argument.is_global_set() {
+                    orders.push([own.as_slice(), &all, &global].concat());
+                    orders.push([own.as_slice(), &global, &all].concat());
+                }
+                for order in orders {
+                    let order = order.iter().map(String::as_str).chain(behind.iter().copied());
+                    let order: Vec<&str> = std::iter::once("chinampa").chain(order).collect();
+                    let error = super::parse(order.iter().map(Into::into).collect()).err();
+
+                    let kind = error.as_ref().map(clap::Error::kind);
+                    assert_eq!(kind, Some(clap::error::ErrorKind::ArgumentConflict), "{order:?}");
+                    assert_eq!(error.unwrap().exit_code(), 2, "{order:?}");
+                }
+            }
+        }
+    }
+
+    for known in ["lint --fix", "logs --follow", "why --against", "images --commit", " --quiet"] {
+        assert!(conflicts.contains(known), "{known}: {conflicts:?}");
+    }
+}

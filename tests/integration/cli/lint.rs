@@ -196,6 +196,8 @@ fn what_was_fixed_is_not_found_again_and_all_else_is_as_it_was() {
 #[test]
 fn nothing_is_written_but_the_work_tree_that_was_looked_at() {
     let world = world();
+    let before = world.run(["--head", "HEAD", "lint", "--fix"]);
+    assert_eq!((before.exit, world.git(["status", "--porcelain"])), (2, String::new()), "{before}");
 
     let head = world.run(["lint", "--fix", "--head", "HEAD"]);
     let bare = tempfile::tempdir().unwrap();

@@ -86,9 +86,14 @@ fn nothing_is_followed_where_nothing_was_built() {
 
     let unknown = shop.world.run(["logs", "-f", "nope"]);
     let json = shop.world.run(["logs", "-f", "good", "--json"]);
+    let json_before = shop.world.run(["--json", "logs", "-f", "good"]);
     let nobody = shop.world.run(["logs", "-f"]);
 
     assert_eq!((unknown.exit, json.exit, nobody.exit), (1, 2, 2), "{unknown}{json}{nobody}");
+    let refused = "error: the argument '--follow' cannot be used with '--json'";
+    for json in [json, json_before] {
+        assert_eq!((json.exit, json.stderr.lines().next()), (2, Some(refused)));
+    }
 }
 
 #[test]
