@@ -8,10 +8,11 @@ use super::selection;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::git::{GitError, Snapshot};
+use crate::lint::write::ManifestFile;
 use crate::lint::{self, Edit, Lint};
 use crate::model::ProjectName;
 use crate::report::lint as report;
-use crate::workspace::Workspace;
+use crate::workspace::{ManifestSource, Workspace};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -37,7 +38,11 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
             if rounds > 0 {
                 rounds -= 1;
                 let work_dir = work_dir.ok_or(GitError::Bare)?;
-                let made = lint::write::fix(workspace, &found.findings, snapshot, work_dir)?;
+                let manifest = match (&options.manifest, &repo.source) {
+                    (Some(path), ManifestSource::File { text, .. }) => ManifestFile::Named { path, text },
+                    _ => ManifestFile::OfTree,
+                };
+                let made = lint::write::fix(workspace, &found.findings, snapshot, work_dir, manifest)?;
                 is_done = made.is_empty();
                 fixed.extend(made);
             }

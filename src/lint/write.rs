@@ -20,9 +20,9 @@ pub enum WriteError {
     #[error(transparent)]
     Git(#[from] GitError),
     #[error("`{file}` of the work tree is not the file that was looked at")]
-    Differs { file: RepoPath },
+    Differs { file: String },
     #[error("`{file}` is or lies behind a symbolic link, and those are not written through")]
-    Link { file: RepoPath },
+    Link { file: String },
     #[error("cannot write `{path}`")]
     Io {
         path: PathBuf,
@@ -51,10 +51,19 @@ impl WriteError {
     }
 }
 
+/// Where the manifest is that was looked at.
+#[derive(Clone, Copy, Debug)]
+pub enum ManifestFile<'f> {
+    /// In the root of the work tree.
+    OfTree,
+    /// In a file that a person named.
+    Named { path: &'f Path, text: &'f [u8] },
+}
+
 /// Makes the edits that need no person to decide, and returns those that were made.
 ///
-/// `snapshot` is of the work tree in `work_dir`, and `findings` are of it. Nothing is written if any of the
-/// files can't be.
+/// `snapshot` is of the work tree in `work_dir`, and `findings` are of it and of `manifest`. Nothing is written if any of
+/// the files can't be.
 ///
 /// # Errors
 /// [`WriteError`], one for each of its reasons.
@@ -63,38 +72,55 @@ pub fn fix(
     findings: &[Finding],
     snapshot: &Snapshot<'_>,
     work_dir: &Path,
+    manifest: ManifestFile<'_>,
 ) -> Result<Vec<Edit>, WriteError> {
-    let mut by_project: BTreeMap<RepoPath, (&ProjectName, Vec<&Edit>)> = BTreeMap::new();
+    let mut by_file: BTreeMap<EditedFile, (&ProjectName, Vec<&Edit>)> = BTreeMap::new();
     for finding in findings {
         let edit = finding.suggestion.as_ref().filter(|edit| edit.by_itself);
         let (Some(edit), Some(project)) = (edit, &finding.project) else { continue };
-        let path = match &edit.kind {
-            EditKind::RemoveNeed { .. } => {
-                Some(RepoPath::new(MANIFEST).expect("the manifest's name is a path"))
-            }
-            _ => workspace.projects[project].inputs.pattern_file().cloned(),
+        let file = match &edit.kind {
+            EditKind::RemoveNeed { .. } => Some(EditedFile::Manifest),
+            _ => workspace.projects[project].inputs.pattern_file().cloned().map(EditedFile::Patterns),
         };
-        let Some(path) = path else { continue };
-        by_project.entry(path).or_insert((project, Vec::new())).1.push(edit);
+        let Some(file) = file else { continue };
+        by_file.entry(file).or_insert((project, Vec::new())).1.push(edit);
     }
     let (mut prepared, mut made) = (Vec::new(), Vec::new());
-    for (path, (project, edits)) in by_project {
-        let text = current(&path, snapshot, work_dir)?;
-        let edited = if path.as_bytes() == MANIFEST.as_bytes() {
-            needs(&text, &edits)
-        } else {
-            let folder = &workspace.projects[project].config.path.value;
-            edit::patterns(&text, folder, &edits)
+    for (file, (project, edits)) in by_file {
+        let (path, text, edited) = match &file {
+            EditedFile::Manifest => {
+                let (path, text) = match manifest {
+                    ManifestFile::OfTree => {
+                        let path = RepoPath::new(MANIFEST).expect("the manifest's name is a path");
+                        (work_dir.join(MANIFEST), current(&path, snapshot, work_dir)?)
+                    }
+                    ManifestFile::Named { path, text } => (path.to_owned(), current_named(path, text)?),
+                };
+                let edited = needs(&text, &edits);
+                (path, text, edited)
+            }
+            EditedFile::Patterns(path) => {
+                let text = current(path, snapshot, work_dir)?;
+                let folder = &workspace.projects[project].config.path.value;
+                let edited = edit::patterns(&text, folder, &edits);
+                (work_dir.join(path.to_os_path()), text, edited)
+            }
         };
         let Some((edited, done)) = edited.filter(|(edited, _)| *edited != text) else { continue };
         made.extend(done);
         prepared.push((path, edited));
     }
     for (path, text) in prepared {
-        let path = work_dir.join(path.to_os_path());
         replace(&path, &text).map_err(|source| WriteError::Io { path, source })?;
     }
     Ok(made)
+}
+
+/// A file that edits are of.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum EditedFile {
+    Patterns(RepoPath),
+    Manifest,
 }
 
 /// The manifest without some needs; from its end, so that lines keep their numbers.
@@ -120,7 +146,7 @@ fn current(path: &RepoPath, snapshot: &Snapshot<'_>, work_dir: &Path) -> Result<
         let there =
             fs::symlink_metadata(&place).map_err(|source| WriteError::Io { path: place.clone(), source })?;
         if there.is_symlink() {
-            return Err(WriteError::Link { file: path.clone() });
+            return Err(WriteError::Link { file: path.to_string() });
         }
     }
     let text = fs::read(&place).map_err(|source| WriteError::Io { path: place, source })?;
@@ -128,12 +154,23 @@ fn current(path: &RepoPath, snapshot: &Snapshot<'_>, work_dir: &Path) -> Result<
     let lines = |text: &[u8]| -> Vec<u8> { text.iter().copied().filter(|&byte| byte != b'\r').collect() };
     match snapshot.read(path)? {
         Some(seen) if lines(&seen) == lines(&text) => Ok(text),
-        _ => Err(WriteError::Differs { file: path.clone() }),
+        _ => Err(WriteError::Differs { file: path.to_string() }),
     }
 }
 
+/// The same of a file that was named, and that may be anywhere.
+fn current_named(path: &Path, seen: &[u8]) -> Result<Vec<u8>, WriteError> {
+    let failed = |source| WriteError::Io { path: path.to_owned(), source };
+    let file = path.display().to_string();
+    if fs::symlink_metadata(path).map_err(failed)?.is_symlink() {
+        return Err(WriteError::Link { file });
+    }
+    let text = fs::read(path).map_err(failed)?;
+    if text == seen { Ok(text) } else { Err(WriteError::Differs { file }) }
+}
+
 fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text)?;
     file.as_file().set_permissions(fs::metadata(path)?.permissions())?;
@@ -175,7 +212,7 @@ mod tests {
 
         act(folder.path());
 
-        let fixed = fix(&workspace, &lint.findings, &snapshot, folder.path());
+        let fixed = fix(&workspace, &lint.findings, &snapshot, folder.path(), ManifestFile::OfTree);
         (folder, fixed)
     }
 

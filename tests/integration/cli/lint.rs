@@ -194,6 +194,25 @@ fn what_was_fixed_is_not_found_again_and_all_else_is_as_it_was() {
 }
 
 #[test]
+fn what_the_named_manifest_says_is_fixed_in_that_file() {
+    let world = world();
+    let other = format!("# of a team\n{MANIFEST}");
+    let outside = tempfile::tempdir().unwrap();
+    let outside = outside.path().join("p.toml").display().to_string();
+    world.write("ci/p.toml", &other).write(&outside, &other).commit();
+
+    for manifest in ["ci/p.toml", &outside] {
+        let answer = world.run(["lint", "--fix", "api", "--manifest", manifest]);
+
+        let fixed = format!("fixed {manifest}:10: took `base` out of the needs of `api`\n");
+        assert!(answer.stdout.contains(&fixed), "{answer}");
+        let now = fs::read_to_string(world.file(manifest)).unwrap();
+        assert_eq!(now, other.replace("[\"base\"]", "[]"));
+        assert_eq!(fs::read_to_string(world.file("projects.toml")).unwrap(), MANIFEST);
+    }
+}
+
+#[test]
 fn nothing_is_written_but_the_work_tree_that_was_looked_at() {
     let world = world();
     let before = world.run(["--head", "HEAD", "lint", "--fix"]);

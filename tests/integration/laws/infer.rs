@@ -6,6 +6,7 @@ use chinampa::internals::dockerfile::Dockerfile;
 use chinampa::internals::git::Repository;
 use chinampa::internals::infer::{self, Source};
 use chinampa::internals::inputs::{self, InputContent};
+use chinampa::internals::lint::write::ManifestFile;
 use chinampa::internals::lint::{self, Code, Edit, Finding};
 use chinampa::internals::model::RepoPath;
 use chinampa::internals::patterns::Patterns;
@@ -115,7 +116,7 @@ fn fix(world: &World) -> Vec<Edit> {
     let repository = Repository::open(world.path()).unwrap();
     let snapshot = repository.snapshot(repository.head().unwrap().commit).unwrap();
     let workspace = Workspace::read(&snapshot, &ManifestSource::Tree).unwrap();
-    lint::write::fix(&workspace, &lint(world), &snapshot, world.path()).unwrap()
+    lint::write::fix(&workspace, &lint(world), &snapshot, world.path(), ManifestFile::OfTree).unwrap()
 }
 
 /// Without folders: which of them an engine keeps, an engine says (`engine::inferred`).
