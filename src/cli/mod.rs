@@ -77,7 +77,7 @@ mod untracked;
 mod watch;
 mod why;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -232,7 +232,9 @@ fn called_as(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let name = arguments.first().and_then(|program| Path::new(program).file_name());
     // To look the name up, all commands have to be made once more, which takes a while.
     let name = name.filter(|name| *name != env!("CARGO_PKG_NAME"));
-    if let Some(command) = name.filter(|name| Arguments::command().find_subcommand(name).is_some()) {
+    let is_command =
+        |name: &OsStr| Arguments::command().find_subcommand(name).is_some_and(|it| !it.is_hide_set());
+    if let Some(command) = name.filter(|name| is_command(name)) {
         let command = command.to_owned();
         arguments.insert(1, command);
     }

@@ -54,6 +54,9 @@ fn called_through_a_link_it_is_the_command_that_the_link_is_named_after() {
     for _ in 0..2 {
         assert_eq!(world.run(["shims", "bin"]).exit, 0);
     }
+    // No command that is hidden may be in the way of a program.
+    assert!(!world.file("bin/man").exists());
+    std::os::unix::fs::symlink(world.file("bin/build").read_link().unwrap(), world.file("bin/man")).unwrap();
     let called = |name: &str, arguments: &[&str]| -> Answer {
         let mut command = Command::new(world.file("bin").join(name));
         command.args(arguments).current_dir(world.path()).env_clear().output().unwrap().into()
@@ -62,6 +65,7 @@ fn called_through_a_link_it_is_the_command_that_the_link_is_named_after() {
     assert_eq!(called("check_rebuild", &["api"]).exit, 0);
     assert_eq!(called("changed", &["nothing-like-this", "--base", "HEAD"]).exit, 1);
     assert!(!world.file("bin/shims").exists());
+    assert_eq!((called("man", &["ls"]).exit, world.file("ls").exists()), (2, false));
     world.remove("bin/build").write("bin/build", "mine");
     let refused = world.run(["shims", "bin"]);
     assert_eq!(refused.exit, 3, "{refused}");
