@@ -49,7 +49,7 @@ impl DeployedBase {
         let mut base: Option<CommitId> = None;
         for commit in commits {
             // It has to be here, or be fetched.
-            observe::named_base(repository, &commit.to_string(), missing)?;
+            observe::named_commit(repository, &commit.to_string(), missing)?;
             base = match base {
                 None => Some(commit),
                 Some(other) => match repository.merge_base(other, commit)? {

@@ -35,9 +35,9 @@ impl RepositoryContext {
         if let Some(deployed) = &self.deployed_base {
             return Ok(Some(deployed.base(&self.repository, None, missing)?));
         }
-        let named =
-            options.base.as_deref().map(|revision| observe::named_base(&self.repository, revision, missing));
-        Ok(named.transpose()?)
+        let Some(revision) = &options.base else { return Ok(None) };
+        let commit = observe::named_commit(&self.repository, revision, missing)?;
+        Ok(Some(Base::Known { commit, from: "--base".to_owned() }))
     }
 
     /// Finds the base; `records` are what the cache knows of earlier builds.

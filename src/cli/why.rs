@@ -59,12 +59,10 @@ fn offline_against(
                 let project = selection::project(repo, workspace, project)?;
                 deployed.base(&repo.repository, Some(&project), missing)
             }
-            None if command.options.base.is_some() => {
-                Ok(observe::named_base(&repo.repository, against, missing)?)
-            }
             None => {
-                let commit = repo.repository.commit(against)?;
-                Ok(Base::Known { commit, from: "--against".to_owned() })
+                let from = if command.options.base.is_some() { "--base" } else { "--against" };
+                let commit = observe::named_commit(&repo.repository, against, missing)?;
+                Ok(Base::Known { commit, from: from.to_owned() })
             }
         }
     })

@@ -79,13 +79,13 @@ pub struct FoundBase {
 ///
 /// # Errors
 /// [`GitError::BadRevision`] when the revision doesn't resolve, [`GitError::Fetch`] when it could not be fetched.
-pub fn named(repository: &Repository, revision: &str, missing: Missing) -> Result<Base, GitError> {
+pub fn named_commit(repository: &Repository, revision: &str, missing: Missing) -> Result<CommitId, GitError> {
     if let Some(commit) = revision.parse().ok().filter(|commit| !repository.has(*commit))
         && missing == Missing::Fetched
     {
         repository.fetch(&[Wanted::Commit(commit)], Depth::One)?;
     }
-    Ok(Base::Known { commit: repository.commit(revision)?, from: "--base".to_owned() })
+    repository.commit(revision)
 }
 
 /// Finds the base where nobody named it.

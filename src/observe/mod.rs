@@ -18,7 +18,7 @@ use futures_util::future::join3;
 use thiserror::Error;
 
 pub use ancestry::{Missing, descends};
-pub use base::{BaseRequest, FoundBase, Records, commits_before, named as named_base, resolve as base};
+pub use base::{BaseRequest, FoundBase, Records, commits_before, named_commit, resolve as base};
 pub use changes::direct_changes;
 pub use images::taints;
 pub use reason::Reason;

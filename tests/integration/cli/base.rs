@@ -364,8 +364,14 @@ fn a_base_that_a_person_names_must_be_there_and_can_be_fetched() {
     let missing = clone.run(["changed", "**", "-q", "--base", base]);
     let option = clone.shown(["changed", "**", "-q", "--base=--help"]);
     let fetched = clone.shown(["changed", "**", "-q", "--base", base, "--fetch-base"]);
+    let clone = prepared(&history, "none", Shallow);
+    let against = ["why", "api", "-q", "--against", base];
+    let not_fetched = clone.run(against);
+    let [command, project, quiet, option_name, base] = against;
+    let fetched_against = clone.run([command, project, quiet, option_name, base, "--fetch-base"]);
 
     assert_eq!(missing.exit, 2, "{missing}");
+    assert_eq!((not_fetched.exit, fetched_against.exit), (2, 0), "{not_fetched}{fetched_against}");
     assert_snapshot!(option, @"
     stderr: error: `--help` does not name a commit of this repository
     stderr:   hint: a revision doesn't begin with `-`
