@@ -8,11 +8,14 @@ use clap::Args;
 
 use super::CommandContext;
 use super::follow::follow;
-use super::repository_context::repository;
+use super::repository_context::{RepositoryContext, Uncommitted, repository};
+use super::selection;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::model::ProjectName;
 use crate::report::runs::{LogsJson, RunsJson, heading, list, log_lines};
 use crate::runs::{Kept, Project, RunsError, Store};
+use crate::workspace::Workspace;
 
 /// How much of a log is printed at a time.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -32,11 +35,12 @@ pub(super) struct Arguments {
 pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
     let CommandContext { options, environment, output } = command;
     let store = Store::of(repository(options, environment)?.common_dir());
-    if let (true, Some(project)) = (arguments.follow, &arguments.project) {
+    let project = arguments.project.as_deref().map(|name| project_name(command, &store, name)).transpose()?;
+    if let (true, Some(project)) = (arguments.follow, &project) {
         return follow(command, &store, project, arguments.run);
     }
-    let Some((kept, projects)) = found(&store, arguments)? else {
-        if let Some(project) = &arguments.project {
+    let Some((kept, projects)) = found(&store, arguments.run, project.as_deref())? else {
+        if let Some(project) = &project {
             output.status(&format!("no run that is kept here built `{project}`"));
             return Ok(Exit::No);
         }
@@ -48,7 +52,7 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
         return Ok(Exit::Done);
     };
     if projects.is_empty() {
-        match &arguments.project {
+        match &project {
             Some(project) => output.status(&format!("run {} has no log of `{project}`", kept.number)),
             None => output.status(&format!("run {} built nothing", kept.number)),
         }
@@ -60,8 +64,9 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
         output.json(&LogsJson::new(&kept, logs));
         return Ok(Exit::Done);
     }
+    let has_headings = project.is_none();
     for project in &projects {
-        if arguments.project.is_none() {
+        if has_headings {
             output.stdout(&heading(&project.name, project.outcome));
         }
         if let Some(path) = kept.log(&project.name) {
@@ -71,9 +76,32 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
     Ok(Exit::Done)
 }
 
+/// The name of the project that a person named by it, or by its folder. What a kept run has by that name goes first: the project may
+/// be gone, and so may the manifest.
+fn project_name(command: &CommandContext, store: &Store, name: &str) -> Result<String, Error> {
+    if store.newest(None, |kept| kept.run.project(name).is_some())?.is_some() {
+        return Ok(name.to_owned());
+    }
+    let find = || {
+        let repo = RepositoryContext::new(&command.options, &command.environment, Uncommitted::Included)?;
+        let workspace = Workspace::read_unlocked(&repo.snapshot(), &repo.source)?;
+        selection::project(&repo, &workspace, name)
+    };
+    match find() {
+        Ok(project) => Ok(project.to_string()),
+        // Nothing tells a name that no run has from a wrong one.
+        Err(_) if name.parse::<ProjectName>().is_ok() => Ok(name.to_owned()),
+        Err(error) => Err(error),
+    }
+}
+
 /// The run whose logs are asked for, and its projects with logs, failed ones first; `None` where none is named, or none has such a log.
-fn found(store: &Store, arguments: &Arguments) -> Result<Option<(Kept, Vec<Project>)>, RunsError> {
-    let kept = match (arguments.run, &arguments.project) {
+fn found(
+    store: &Store,
+    run: Option<u64>,
+    project: Option<&str>,
+) -> Result<Option<(Kept, Vec<Project>)>, RunsError> {
+    let kept = match (run, project) {
         (Some(number), _) => store.read(number)?,
         (None, Some(project)) => {
             let Some(kept) = store.newest(None, |kept| kept.log(project).is_some())? else { return Ok(None) };
@@ -81,7 +109,7 @@ fn found(store: &Store, arguments: &Arguments) -> Result<Option<(Kept, Vec<Proje
         }
         (None, None) => return Ok(None),
     };
-    let is_named = |project: &&Project| arguments.project.as_ref().is_none_or(|name| project.name == *name);
+    let is_named = |it: &&Project| project.is_none_or(|name| it.name == name);
     let projects = kept.run.projects.iter().filter(is_named);
     let mut projects: Vec<Project> =
         projects.filter(|project| kept.log(&project.name).is_some()).cloned().collect();

@@ -80,6 +80,40 @@ fn a_log_is_followed_from_before_its_build_starts_to_its_end() {
 }
 
 #[test]
+fn a_log_is_found_by_the_folder_of_its_project() {
+    let shop = Shop::new().projects(GOOD);
+    let manifest = fs::read_to_string(shop.world.file("projects.toml")).unwrap();
+    shop.world.write("services/x/Dockerfile", GOOD[0].1);
+    let more = "[projects.other]\npath = \"services/x\"\n";
+    shop.world.write("projects.toml", format!("{manifest}\n{more}")).commit();
+    shop.build([]);
+    let log = |name: &str| {
+        fs::read_to_string(shop.world.file(&format!(".git/chinampa/runs/1/{name}.log"))).unwrap()
+    };
+
+    for (folder, name, project) in [
+        (".", "./good", "good"),
+        (".", "good/", "good"),
+        (".", "services/x", "other"),
+        ("good", ".", "good"),
+        ("services", "x", "other"),
+    ] {
+        for arguments in [&["logs", name][..], &["logs", "--run", "1", name], &["logs", "-f", name]] {
+            let mut command = shop.world.command(["-C", folder]);
+            let answer: Answer = command.args(arguments).output().unwrap().into();
+
+            assert_eq!((answer.exit, answer.stdout.as_str()), (0, log(project).as_str()), "{name}: {answer}");
+        }
+    }
+    let nowhere = shop.world.run(["logs", "."]);
+    assert_eq!(nowhere.exit, 2, "{nowhere}");
+    // Those of projects that are gone stay.
+    shop.world.write("projects.toml", manifest.replace("[projects.good]", "[projects.better]"));
+    let gone = shop.world.run(["logs", "good"]);
+    assert_eq!((gone.exit, gone.stdout), (0, log("good")));
+}
+
+#[test]
 fn nothing_is_followed_where_nothing_was_built() {
     let shop = Shop::new().projects(GOOD);
     shop.build([]);
