@@ -29,6 +29,12 @@ pub(super) struct Arguments {
 
 pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exit, Error> {
     let CommandContext { options, output, environment } = command;
+    for (option, is_given) in [("--head", options.head.is_some()), ("--manifest", options.manifest.is_some())]
+    {
+        if is_given {
+            return Err(InitError::WorkTreeOnly { option }.into());
+        }
+    }
     let repository = Repository::open_with(&options.directory, &environment.git_configuration()?)?;
     let root = repository.work_dir().ok_or(GitError::Bare)?;
     let is_there = root.join(MANIFEST).symlink_metadata().is_ok();

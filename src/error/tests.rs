@@ -175,6 +175,7 @@ fn each_variant_of_each_error_has_its_kind() {
         InitError::Unusable(WorkspaceError::NoManifest) => Input,
         InitError::NothingToBuild { ignored: Vec::new(), left_out: Vec::new(), excluded: 0 } => Input,
         InitError::AlreadyThere { path: path() } => Input,
+        InitError::WorkTreeOnly { option: "--head" } => Input,
         InitError::Write { path: "/a".into(), source: io() } => Environment,
     ]);
     check!("observe/mod.rs", ObserveError, [

@@ -36,6 +36,10 @@ pub enum InitError {
     },
     #[error("`{path}` is there already, so nothing was written")]
     AlreadyThere { path: RepoPath },
+    #[error(
+        "`{option}` cannot be used here: `init` reads the work tree, and writes `projects.toml` in its root"
+    )]
+    WorkTreeOnly { option: &'static str },
     #[error("cannot write `{path}`, so nothing was written")]
     Write {
         path: PathBuf,
@@ -51,7 +55,9 @@ impl InitError {
             Self::Git(error) => error.kind(),
             Self::Infer { source, .. } => source.kind(),
             Self::Known(source) | Self::Unusable(source) => source.kind(),
-            Self::NothingToBuild { .. } | Self::AlreadyThere { .. } => ErrorKind::Input,
+            Self::NothingToBuild { .. } | Self::AlreadyThere { .. } | Self::WorkTreeOnly { .. } => {
+                ErrorKind::Input
+            }
             Self::Write { .. } => ErrorKind::Environment,
         }
     }
@@ -69,6 +75,7 @@ impl InitError {
             Self::AlreadyThere { .. } => {
                 Some("git does not see the file: rename it, or remove it from `.gitignore`".to_owned())
             }
+            Self::WorkTreeOnly { option } => Some(format!("leave out `{option}`")),
             Self::NothingToBuild { .. } | Self::Write { .. } => None,
         }
     }

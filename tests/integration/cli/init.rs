@@ -726,3 +726,17 @@ fn an_image_of_each_platform_is_a_project() {
     deploy = false
     "#);
 }
+
+#[test]
+fn an_option_that_says_what_is_read_is_refused() {
+    let world = World::new();
+    world.write("api/Dockerfile", "FROM scratch\n").write("p.toml", "").commit();
+
+    for option in [["--head", "HEAD"], ["--manifest", "p.toml"]] {
+        let answer = world.run(["init", option[0], option[1]]);
+
+        assert_eq!(answer.exit, 2, "{answer}");
+        assert!(answer.stderr.contains(&format!("`{}`", option[0])), "{answer}");
+        assert!(!world.file("projects.toml").exists(), "{answer}");
+    }
+}
