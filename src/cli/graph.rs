@@ -13,7 +13,7 @@ use crate::report::{graph, html};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t = Format::Text, conflicts_with = "json")]
     format: Format,
 }
 
@@ -41,9 +41,8 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
 
     let graph = &offline.workspace.graph;
     let name = offline.workspace.settings.name.as_str();
-    match arguments.format {
+    match if options.json { Format::Json } else { arguments.format } {
         Format::Json => output.json(&graph::json(graph, &affected)),
-        Format::Text if options.json => output.json(&graph::json(graph, &affected)),
         Format::Text => output.stdout(&graph::text(graph, &affected)),
         Format::Dot => output.stdout(&graph::dot(graph, &affected)),
         Format::Html => output.stdout(&html::graph_page(name, graph, &affected)),

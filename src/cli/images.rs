@@ -20,7 +20,7 @@ pub(super) struct Arguments {
     /// Commit whose images are printed [default: HEAD].
     #[arg(long, value_name = "REV", conflicts_with = "head")]
     commit: Option<String>,
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t = Format::Text, conflicts_with = "json")]
     format: Format,
     /// Print what an environment runs, by its deployed record, instead of the images of a commit.
     #[arg(short, long, value_name = "NAME", conflicts_with_all = ["commit", "head"])]

@@ -98,6 +98,28 @@ fn every_kind_of_reason_and_event_has_the_fields_of_its_row() {
         kinds("| `event` | fields besides `project` | when |"),
         fields_by("event", &besides, &events())
     );
+    let besides = ["schema", "event"];
+    assert_eq!(
+        kinds("| `event` of a deployment | fields | when |"),
+        fields_by("event", &besides, &deploy_events())
+    );
+}
+
+#[test]
+fn every_outcome_that_an_event_can_have_is_documented() {
+    let page = include_str!("../../docs/commands.md");
+    let (_, section) = page.split_once("### `chinampa.event/1`").unwrap();
+    let row = section.lines().find(|line| line.starts_with("| `outcome` |")).unwrap();
+    let documented: BTreeSet<&str> =
+        row.split('`').skip(3).step_by(2).filter(|it| *it != "--local").collect();
+
+    let (plans, events) = (plans(), events());
+    let projects = plans.iter().flat_map(|plan| plan["projects"].as_array().unwrap());
+    let outcomes = projects.chain(&events).filter_map(|document| document["outcome"].as_str());
+    let outcomes: BTreeSet<&str> = outcomes.collect();
+
+    // Nothing is done about these.
+    assert_eq!(documented, &outcomes - &["reused"].into());
 }
 
 /// By the first column, the names in the second.

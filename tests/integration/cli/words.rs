@@ -298,3 +298,21 @@ fn closed_streams_are_no_panic() {
         assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"), "{script}");
     }
 }
+
+#[test]
+fn a_format_and_another_one_by_json_are_refused_together() {
+    let world = World::of(&[
+        ("projects.toml", "workspace.name = 'shop'\n[projects.api]\npath = 'api'\n"),
+        ("api/Dockerfile", "FROM scratch\n"),
+    ]);
+
+    for (arguments, format) in [(["images", "--local"], "env"), (["graph", "-q"], "dot")] {
+        let [command, option] = arguments;
+        let both = world.run([command, option, "--format", format, "--json"]);
+        let before = world.run(["--json", command, option, "--format", format]);
+
+        assert_eq!((both.exit, before.exit), (2, 2), "{both}{before}");
+        let refused = "error: the argument '--format <FORMAT>' cannot be used with '--json'";
+        assert_eq!(both.stderr.lines().next(), Some(refused));
+    }
+}
