@@ -40,12 +40,15 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
         sum: arguments.sha256,
         cache: environment.cache_folder().ok_or(Error::NoCacheFolder)?.join("terraform"),
     };
-    let was_there = install.program().is_file();
-    if !was_there {
-        output.status(&format!("downloading Terraform {}", install.version));
-    }
-
-    let program = wait_for(async { Ok(install.ensure().await?) })?;
+    let installed = install.installed();
+    let was_there = installed.is_some();
+    let program = match installed {
+        Some(program) => program,
+        None => {
+            output.status(&format!("downloading Terraform {}", install.version));
+            wait_for(async { Ok(install.download().await?) })?
+        }
+    };
 
     if options.json {
         output.json(&answers::ensure_terraform(install.version.as_str(), &program, !was_there));

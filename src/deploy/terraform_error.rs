@@ -3,8 +3,8 @@
 use thiserror::Error;
 
 use super::checkout::CheckoutError;
+use super::install_error::InstallError;
 use super::terraform_event::TerraformStep;
-use super::terraform_install::InstallError;
 use crate::aws::AwsError;
 use crate::git::GitError;
 use crate::model::{ErrorKind, ProjectName, RepoPath};

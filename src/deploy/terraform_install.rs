@@ -2,11 +2,11 @@
 //! checksum is right.
 //!
 //! The checksums come from the same mirror, so they show damage, not malice; a checksum that is
-//! known beforehand shows both.
+//! known beforehand shows both. Then the archive is kept beside the program: the folder may be one that a CI
+//! restored, so a program that is there counts only if it is the one of an archive with that checksum.
 
-use std::fs::{self, File, Permissions};
-use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -14,78 +14,15 @@ use std::time::Duration;
 use reqwest::{Client, StatusCode, Url};
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
-use thiserror::Error;
 
+use super::install_error::InstallError;
+use super::terraform_archive::{self, ARCHIVE, PROGRAM};
 use super::terraform_source::{ArchiveSum, Mirror, TerraformVersion};
-use crate::model::{ErrorKind, printable};
 use crate::tls::http_client;
 
-/// The only file of the archive that is unpacked.
-const PROGRAM: &str = "terraform";
-
 const MAX_SUMS_BYTES: u64 = 1 << 20;
-/// Archives have about 30 MB, the programs in them about 100 MB.
+/// Archives have about 30 MB.
 const MAX_ARCHIVE_BYTES: u64 = 256 << 20;
-const MAX_PROGRAM_BYTES: u64 = 1 << 30;
-
-/// Why Terraform could not be installed.
-#[derive(Debug, Error)]
-pub enum InstallError {
-    #[error("Terraform is not published for {os} on {architecture}")]
-    Platform { os: &'static str, architecture: &'static str },
-    #[error("cannot download `{url}`")]
-    Download {
-        url: String,
-        #[source]
-        source: reqwest::Error,
-    },
-    #[error("`{url}` was answered with the status {status}")]
-    Status { url: String, status: StatusCode },
-    #[error("`{url}` has more than {most} bytes")]
-    TooLong { url: String, most: u64 },
-    #[error("`{url}` has no checksum of `{archive}`")]
-    NoSum { url: String, archive: String },
-    #[error("`{url}` has the SHA-256 {found}, and not {expected}")]
-    WrongSum { url: String, found: String, expected: String },
-    #[error("cannot unpack `{url}`: {reason}")]
-    Unpack { url: String, reason: String },
-    #[error("cannot write `{path}`")]
-    Write {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-}
-
-impl InstallError {
-    /// What kind of trouble it is.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Platform { .. }
-            | Self::Download { .. }
-            | Self::Status { .. }
-            | Self::TooLong { .. }
-            | Self::NoSum { .. }
-            | Self::WrongSum { .. }
-            | Self::Unpack { .. }
-            | Self::Write { .. } => ErrorKind::Environment,
-        }
-    }
-
-    /// What the reader can do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Platform { .. } => Some("install Terraform; one in the `PATH` is used".to_owned()),
-            Self::Download { .. }
-            | Self::Status { .. }
-            | Self::TooLong { .. }
-            | Self::NoSum { .. }
-            | Self::WrongSum { .. }
-            | Self::Unpack { .. }
-            | Self::Write { .. } => None,
-        }
-    }
-}
 
 /// Where Terraform is, or comes from.
 #[derive(Clone, Debug)]
@@ -132,15 +69,38 @@ impl TerraformInstall {
         self.cache.join(self.version.as_str()).join(PROGRAM)
     }
 
+    /// The archive that a program with a known checksum is from.
+    fn archive(&self) -> PathBuf {
+        self.cache.join(self.version.as_str()).join(ARCHIVE)
+    }
+
+    /// The program that is there; `None` if it has to be downloaded, or may not be what its archive must have.
+    pub fn installed(&self) -> Option<PathBuf> {
+        let program = self.program();
+        let is_right = match self.sum {
+            None => program.is_file(),
+            Some(sum) => terraform_archive::is_of_archive(&program, &self.archive(), sum).unwrap_or(false),
+        };
+        is_right.then_some(program)
+    }
+
     /// Downloads the program, unless it is there, and returns where it is.
     ///
     /// # Errors
     /// [`InstallError`]; then nothing is there that wasn't before.
     pub async fn ensure(&self) -> Result<PathBuf, InstallError> {
-        let program = self.program();
-        if program.is_file() {
-            return Ok(program);
+        match self.installed() {
+            Some(program) => Ok(program),
+            None => self.download().await,
         }
+    }
+
+    /// Downloads the program, in place of one that is there, and returns where it is.
+    ///
+    /// # Errors
+    /// [`InstallError`]; then all is as it was.
+    pub async fn download(&self) -> Result<PathBuf, InstallError> {
+        let program = self.program();
         let version = self.version.as_str();
         let archive = format!("terraform_{version}_{}.zip", platform()?);
         let sums = self.mirror.file(version, &format!("terraform_{version}_SHA256SUMS"));
@@ -155,7 +115,7 @@ impl TerraformInstall {
         let folder = self.cache.join(version);
         let failed = |source| InstallError::Write { path: folder.clone(), source };
         fs::create_dir_all(&folder).map_err(failed)?;
-        let mut archive = tempfile::tempfile_in(&folder).map_err(failed)?;
+        let mut archive = NamedTempFile::new_in(&folder).map_err(failed)?;
         let found = download(&client, &url, MAX_ARCHIVE_BYTES, &mut archive).await?;
         for expected in [Some(expected), self.sum].into_iter().flatten() {
             if found != expected {
@@ -163,7 +123,10 @@ impl TerraformInstall {
                 return Err(InstallError::WrongSum { url: url.into(), found, expected });
             }
         }
-        unpack(archive, &url, &program)?;
+        terraform_archive::unpack(archive.as_file_mut(), &url, &program)?;
+        if self.sum.is_some() {
+            archive.persist(self.archive()).map_err(|error| failed(error.error))?;
+        }
         Ok(program)
     }
 }
@@ -214,44 +177,6 @@ fn sum_of(list: &[u8], file: &str) -> Option<ArchiveSum> {
         let name = name.trim_start().trim_start_matches('*');
         if name == file { sum.parse().ok() } else { None }
     })
-}
-
-/// Puts the one file that counts in its place, whole or not at all.
-fn unpack(mut archive: File, url: &Url, program: &Path) -> Result<(), InstallError> {
-    let broken = |reason: &dyn std::fmt::Display| InstallError::Unpack {
-        url: url.to_string(),
-        reason: printable(&reason.to_string()),
-    };
-    let failed = |source| InstallError::Write { path: program.to_owned(), source };
-    archive.rewind().map_err(failed)?;
-    let mut archive = zip::ZipArchive::new(archive).map_err(|error| broken(&error))?;
-    let packed = archive.by_name(PROGRAM).map_err(|error| broken(&error))?;
-    if !packed.is_file() {
-        return Err(broken(&"`terraform` is no file in it"));
-    }
-    let too_long = format_args!("`terraform` in it has more than {MAX_PROGRAM_BYTES} bytes");
-    if packed.size() > MAX_PROGRAM_BYTES {
-        return Err(broken(&too_long));
-    }
-    let folder = program.parent().unwrap_or(program);
-    let mut unpacked = NamedTempFile::new_in(folder).map_err(failed)?;
-    // The size that the archive tells may be wrong, so the bound is on what comes out, too.
-    let mut packed = packed.take(MAX_PROGRAM_BYTES + 1);
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        let read = packed.read(&mut buffer).map_err(|error| broken(&error))?;
-        if read == 0 {
-            break;
-        }
-        unpacked.write_all(&buffer[..read]).map_err(failed)?;
-    }
-    if packed.limit() == 0 {
-        return Err(broken(&too_long));
-    }
-    unpacked.as_file().set_permissions(Permissions::from_mode(0o755)).map_err(failed)?;
-    unpacked.as_file().sync_all().map_err(failed)?;
-    unpacked.persist(program).map_err(|error| failed(error.error))?;
-    Ok(())
 }
 
 /// As Terraform's archives name it, such as `linux_amd64`.

@@ -621,7 +621,7 @@ fn each_variant_of_a_deployment_has_its_kind() {
         step(failed()) => Failed,
         step(start()) => Environment,
     ]);
-    check!("deploy/terraform_install.rs", InstallError, [
+    check!("deploy/install_error.rs", InstallError, [
         InstallError::Platform { os: "x", architecture: "y" } => Environment,
         InstallError::Download { url: "x".to_owned(), source: not_a_url() } => Environment,
         InstallError::Status { url: "x".to_owned(), status: reqwest::StatusCode::NOT_FOUND } => Environment,

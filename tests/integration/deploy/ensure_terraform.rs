@@ -150,3 +150,46 @@ fn bomb() -> Vec<u8> {
     }
     archive
 }
+
+/// The SHA-256 of an archive, as an option has it.
+fn sum(archive: &[u8]) -> String {
+    Sha256::digest(archive).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pin_counts_for_a_program_that_is_there_already() {
+    let good = archive(&[("terraform", SCRIPT)]);
+    let server = mirror(sums(&good), good.clone()).await;
+    let mut world = World::new();
+    ensure(&mut world, &server);
+    let folder = world.file("cache/chinampa/terraform/1.15.5");
+    let program = folder.join("terraform");
+    let pinned = |pin: &str| world.run(["ensure_terraform", "--version", "1.15.5", "--sha256", pin]);
+    let requests = || server.bodies("GET").len();
+    let evil = b"#!/bin/sh\necho evil\n";
+
+    // Nobody knows which archive it is from.
+    std::fs::write(&program, evil).unwrap();
+    let first = pinned(&sum(&good));
+    assert_eq!((first.exit, requests()), (0, 4), "{first}");
+    assert_eq!(std::fs::read(&program).unwrap(), SCRIPT);
+    let second = pinned(&sum(&good));
+    assert_eq!((second.exit, requests(), second.stderr.as_str()), (0, 4, ""), "{second}");
+
+    std::fs::write(&program, evil).unwrap();
+    assert_eq!((pinned(&sum(&good)).exit, requests()), (0, 6));
+    assert_eq!(std::fs::read(&program).unwrap(), SCRIPT);
+    assert_eq!(std::fs::metadata(&program).unwrap().permissions().mode() & 0o777, 0o755);
+
+    // A cache that somebody else wrote: both are wrong, and agree with each other.
+    let other = archive(&[("terraform", evil)]);
+    std::fs::write(&program, evil).unwrap();
+    std::fs::write(folder.join("terraform.zip"), &other).unwrap();
+    assert_eq!((pinned(&sum(&good)).exit, requests()), (0, 8));
+    assert_eq!(std::fs::read(&program).unwrap(), SCRIPT);
+
+    let refused = pinned(&sum(&other));
+    assert_eq!((refused.exit, refused.stdout.as_str()), (3, ""), "{refused}");
+    assert!(refused.stderr.contains(&format!("and not {}", sum(&other))), "{refused}");
+    assert_eq!(std::fs::read(&program).unwrap(), SCRIPT);
+}
