@@ -116,9 +116,9 @@ impl Output {
         self.write_stdout(&format!("{}\n", printable_json(&text)));
     }
 
-    /// Writes a status message, unless `--quiet` is given or a program reads the events.
+    /// Writes a status message, unless `--quiet` is given. Programs that read events know it by how it begins.
     pub(super) fn status(&self, sentence: &str) {
-        if !self.is_quiet && self.progress != ProgressKind::Json {
+        if !self.is_quiet {
             self.write_error(&format!("{}\n", printable_lines(sentence)));
         }
     }
@@ -158,7 +158,7 @@ impl Output {
 
     /// Writes a line that the CI which runs this obeys.
     pub(super) fn ci_command(&self, line: &str) {
-        if !self.is_quiet && self.progress != ProgressKind::Json {
+        if !self.is_quiet {
             terminal::write_above(&format!("{line}\n"));
         }
     }
@@ -217,7 +217,7 @@ pub(super) fn usage(error: &clap::Error) -> Exit {
 pub(super) fn start_tracing(options: &Options) {
     let lines = tracing_subscriber::fmt().with_writer(|| Traced);
     match options.verbose {
-        0 if options.quiet || options.progress == ProgressKind::Json => {}
+        0 if options.quiet => {}
         0 => lines.with_env_filter("chinampa=warn").event_format(Warning).init(),
         1 => lines.with_env_filter("chinampa=info").without_time().init(),
         _ => lines.with_env_filter("chinampa=trace").with_timer(uptime()).init(),

@@ -4,6 +4,7 @@ pub mod answers;
 pub mod ci_log;
 mod counted;
 mod critical_path;
+pub mod deploy_event;
 pub mod deployment;
 pub mod doctor;
 pub mod drawing;

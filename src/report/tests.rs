@@ -22,12 +22,13 @@ use super::registry_probe::ProbeJson;
 use super::runs::{LogsJson, ReportJson, RunsJson};
 use super::why::Explanation;
 use super::why_not::NearMisses;
-use super::{answers, graph, images, inputs, simulation};
-use crate::config::{self, LockFile, LockedImage};
+use super::{answers, deploy_event, graph, images, inputs, simulation};
+use crate::config::{self, LockFile, LockedImage, Service, ServiceConfig};
 use crate::deploy::{
-    ApplyReason, Backend, Creates, DeployError, DeployPlan, DeployReport, DryRun, ImageChange,
+    ApplyReason, Backend, Creates, DeployError, DeployEvent, DeployPlan, DeployReport, DryRun, ImageChange,
     OwnedAttribute, ProjectDeployment, ProjectError, ProjectOutcome, ProjectResult, RestartReason,
-    ServiceError, ServiceWork, TerraformFolder, TerraformRoot, TerraformWork,
+    ServiceError, ServiceEvent, ServiceWork, TerraformEvent, TerraformFolder, TerraformRoot, TerraformStep,
+    TerraformWork,
 };
 use crate::dockerfile::Dockerfile;
 use crate::engine::{InlineCacheFault, Leftover, LeftoverKind, Progress};
@@ -48,6 +49,7 @@ use crate::once::Ended;
 use crate::patterns::Patterns;
 use crate::pins::{PinChange, Relocked, TagState};
 use crate::plan::{Action, Build, Impact, Plan, ProjectImpact, Step};
+use crate::program::{Line, Stream};
 use crate::prune::{Removal, Removals};
 use crate::record::{
     AppliedSettings, BuildRecord, Builders, DeployedProject, DeployedRecord, DeploymentOutcome, InProgress,
@@ -146,6 +148,7 @@ fn documents() -> Vec<Value> {
     let mut all = plans();
     all.extend(whys());
     all.extend(events());
+    all.extend(deploy_events());
     all.extend(small_answers());
     all.extend(lints());
     all.extend(simulations());
@@ -650,6 +653,41 @@ fn events() -> Vec<Value> {
         Event::Finished { project: project(), outcome: Outcome::Cancelled, took: Duration::ZERO },
     ];
     events.iter().map(event).collect()
+}
+
+fn deploy_events() -> Vec<Value> {
+    let project = || name("api");
+    let line = || Line { stream: Stream::Stdout, text: "a line".to_owned() };
+    let (folder, step) = (path("api/terraform"), TerraformStep::Apply);
+    let terraform = |event| DeployEvent::Terraform { project: project(), event };
+    let of_service = |event| DeployEvent::Service { project: project(), event };
+    let service = Service::Lambda { name: "api".parse().unwrap(), alias: None };
+    let events = [
+        DeployEvent::Waiting {
+            holder: Claim {
+                commit: commit().to_string(),
+                by: "job-7".to_owned(),
+                begun: Timestamp::from_millis(0),
+                renewed: Timestamp::from_millis(0),
+                lease: Duration::from_secs(60),
+            },
+        },
+        DeployEvent::Planned { images: 2, changed: vec![project()] },
+        DeployEvent::Promoting { project: project() },
+        DeployEvent::Repository { repository: "api".parse().unwrap(), change: RepositoryChange::Created },
+        DeployEvent::Promoted { project: project(), image: image(), copied: Copied::default() },
+        DeployEvent::Started { project: project() },
+        terraform(TerraformEvent::Started { folder: folder.clone(), step }),
+        terraform(TerraformEvent::Line { folder, step, line: line() }),
+        DeployEvent::Restarting {
+            project: project(),
+            service: ServiceConfig { service, region: None, role: None, timeout: None },
+        },
+        of_service(ServiceEvent::Line(line())),
+        of_service(ServiceEvent::Note("a note".to_owned())),
+        DeployEvent::Finished { project: project() },
+    ];
+    events.iter().map(deploy_event::json).collect()
 }
 
 fn small_answers() -> Vec<Value> {

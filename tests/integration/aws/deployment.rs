@@ -667,3 +667,40 @@ async fn no_secret_is_in_what_is_written_nor_in_an_argument() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_events_of_a_deployment_are_lines_or_documents_or_left_out() {
+    let it = Deployed::new("service = { kind = \"command\", run = [\"echo\", \"{{ it restarts\"] }").await;
+    it.build();
+    let deploy = |progress: &str| {
+        let answer = it.shop.world.run(["deploy", "-e", "dev", "--progress", progress]);
+        assert_eq!(answer.exit, 0, "{answer}");
+        answer.stderr
+    };
+
+    let json = deploy("json");
+    it.change("api");
+    it.build();
+    let none = deploy("none");
+    it.change("api");
+    it.build();
+    let plain = deploy("plain");
+
+    assert_eq!(none, "");
+    assert!(plain.contains("api: promoted ") && plain.contains("api: | { it restarts"), "{plain}");
+    let events: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(events.iter().all(|event| event["schema"] == "chinampa.deploy_event/1"), "{json}");
+    let of_api: Vec<&str> = events
+        .iter()
+        .filter(|event| event["project"] == "api")
+        .map(|event| event["event"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        of_api,
+        ["promoting", "promoted", "started", "restarting", "service-log", "finished"],
+        "{json}"
+    );
+    assert_eq!(events[0]["event"], "planned", "{json}");
+    assert_eq!(events[0]["changed"], json!(["lib", "api"]));
+    assert!(events.iter().any(|event| event["text"] == "{ it restarts"), "{json}");
+}

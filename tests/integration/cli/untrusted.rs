@@ -108,6 +108,23 @@ fn a_hostile_pull_request_gets_nothing_and_leaves_nothing_in_every_ci() {
 }
 
 #[test]
+fn that_a_run_is_not_trusted_is_said_with_every_progress_but_to_nobody_who_wants_quiet() {
+    let shop = Shop::new().projects(&[("api", "FROM chinampa/base:1\n", "")]);
+    let said = |arguments: &[&str]| {
+        let mut command = shop.world.command(["build"]);
+        let answer: Answer = command.args(arguments).env(UNTRUSTED.0, UNTRUSTED.1).output().unwrap().into();
+        assert_eq!(answer.exit, 0, "{answer}");
+        answer.stderr.contains("this run is not trusted")
+            && answer.stderr.contains("Images stay in the engine")
+    };
+
+    let progress = ["plain", "json", "none"].map(|kind| said(&["--progress", kind]));
+
+    assert_eq!(progress, [true; 3]);
+    assert!(!said(&["--progress", "json", "--quiet"]));
+}
+
+#[test]
 fn commands_that_write_are_refused() {
     let shop = Shop::new().cache(Cache::oci()).projects(&[("api", "FROM chinampa/base:1\n", "")]);
     let manifest = std::fs::read_to_string(shop.world.file("projects.toml")).unwrap();
