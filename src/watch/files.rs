@@ -27,6 +27,8 @@ pub struct WatchedFiles {
     /// Where the index is.
     index: PathBuf,
     events: UnboundedReceiver<notify::Result<Event>>,
+    /// What was received and not told yet.
+    pending: Changed,
     /// Sends the events for as long as it lives.
     _watcher: RecommendedWatcher,
 }
@@ -46,29 +48,36 @@ impl WatchedFiles {
         if !git_dir.starts_with(folder) {
             watcher.watch(git_dir, RecursiveMode::NonRecursive).map_err(failed)?;
         }
-        Ok(Self { folder: folder.to_owned(), index: git_dir.join("index"), events, _watcher: watcher })
+        Ok(Self {
+            folder: folder.to_owned(),
+            index: git_dir.join("index"),
+            events,
+            pending: Changed::new(),
+            _watcher: watcher,
+        })
     }
 
     /// Waits until something changed, and then until nothing more does for [`QUIET`], or for [`MAX_WAIT`] in all.
     ///
+    /// A wait that is given up loses nothing: the next one tells it.
+    ///
     /// # Errors
     /// [`WatchError::Watch`] when the system stops to report, such as for a new folder that is one too many.
     pub async fn changed(&mut self) -> Result<Changed, WatchError> {
-        let mut changed = Changed::new();
-        while changed.is_empty() {
-            self.take(&mut changed, None).await?;
+        while self.pending.is_empty() {
+            self.take(None).await?;
         }
         let deadline = tokio::time::Instant::now() + MAX_WAIT;
         while tokio::time::Instant::now() < deadline {
-            if !self.take(&mut changed, Some(QUIET)).await? {
+            if !self.take(Some(QUIET)).await? {
                 break;
             }
         }
-        Ok(changed)
+        Ok(std::mem::take(&mut self.pending))
     }
 
     /// Takes the next event, if there is one in time.
-    async fn take(&mut self, changed: &mut Changed, within: Option<Duration>) -> Result<bool, WatchError> {
+    async fn take(&mut self, within: Option<Duration>) -> Result<bool, WatchError> {
         let event = match within {
             None => self.events.recv().await,
             Some(time) => match tokio::time::timeout(time, self.events.recv()).await {
@@ -80,13 +89,14 @@ impl WatchedFiles {
         let event = event.map_err(|source| WatchError::Watch { folder: self.folder.clone(), source })?;
         // The system dropped events: anything may have changed.
         if event.need_rescan() {
-            changed.insert(PathBuf::from("."));
+            self.pending.insert(PathBuf::from("."));
         }
         // Builds read files, too.
         let is_change =
             matches!(event.kind, EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_));
         let paths = event.paths.iter().filter(|_| is_change).filter_map(|path| self.of_interest(path));
-        changed.extend(paths.map(Path::to_owned));
+        let paths: Vec<PathBuf> = paths.map(Path::to_owned).collect();
+        self.pending.extend(paths);
         Ok(true)
     }
 
@@ -124,6 +134,20 @@ mod tests {
         fs::read(root.join("api/src/new")).unwrap();
         let next = tokio::time::timeout(2 * QUIET, files.changed()).await;
         assert!(next.is_err(), "{next:?}");
+    }
+
+    #[tokio::test]
+    async fn a_wait_that_is_given_up_loses_no_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let mut files = WatchedFiles::of(&root, &root.join(".git")).unwrap();
+
+        fs::write(root.join("a"), "1").unwrap();
+        let given_up = tokio::time::timeout(QUIET / 2, files.changed()).await;
+        let changed = tokio::time::timeout(4 * QUIET, files.changed()).await;
+
+        assert!(given_up.is_err(), "{given_up:?}");
+        assert_eq!(changed.unwrap().unwrap(), Changed::from(["a".into()]));
     }
 
     #[tokio::test]
