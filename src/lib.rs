@@ -162,7 +162,7 @@ pub mod internals {
 
     pub mod observe {
         pub use crate::observe::{
-            Base, BuildRecords, Changes, Image, Observations, Observed, Reason, direct_changes,
+            Base, BuildRecords, Changes, ForcedBy, Image, Observations, Observed, Reason, direct_changes,
         };
     }
 
@@ -182,7 +182,7 @@ pub mod internals {
     }
 
     pub mod plan {
-        pub use crate::plan::{Action, Force, Impact, Plan, ProjectImpact, impact, make};
+        pub use crate::plan::{Action, Forced, Impact, Plan, ProjectImpact, impact, make};
     }
 
     pub mod record {

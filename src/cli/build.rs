@@ -82,9 +82,9 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    /// Those of a local build.
-    pub(super) fn local(projects: Vec<String>, jobs: Option<NonZeroUsize>) -> Self {
-        Self { projects, jobs, local: true, ..Self::default() }
+    /// Those of a local build that is made again and again, of one commit and what changes on top of it: its message asked for one.
+    pub(super) fn repeated(projects: Vec<String>, jobs: Option<NonZeroUsize>) -> Self {
+        Self { projects, jobs, local: true, directives: DirectiveScope::Nothing, ..Self::default() }
     }
 }
 
@@ -129,7 +129,7 @@ pub(super) fn build(
     let only_project = arguments.files.imagedetail.is_some().then(only).transpose()?;
     let named = arguments.force.then_some(&*arguments.projects);
     let directives = selection::directives(&repo, &workspace, arguments.directives, &arguments.projects)?;
-    let force = selection::forced(&repo, &workspace, named, &directives)?;
+    let forced = selection::forced(&repo, &workspace, named, &directives)?;
     let context = BuildContext::new(command, &repo, &snapshot, &workspace, arguments.local)?;
     let shares = arguments.shard.then(|| context.shares(arguments.force)).transpose()?;
     if !matches!(context.destination, Destination::Local(_)) {
@@ -153,7 +153,7 @@ pub(super) fn build(
             context.check_comparable(cache)?;
         }
         let attestor = arguments.attest.attestor(command, &repo, cache, &context.destination)?;
-        let plan = plan::make(&workspace.graph, &observed, workspace.settings.strategy, &force);
+        let plan = plan::make(&workspace.graph, &observed, workspace.settings.strategy, &forced);
         let untracked = untracked::find(command, &repo, &snapshot, &workspace, &selected)?;
         if arguments.dry_run {
             untracked::say(command, &untracked);

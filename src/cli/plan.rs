@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::model::ProjectName;
 use crate::observe;
 use crate::pins::{self, TagState};
-use crate::plan::{self, Force};
+use crate::plan;
 use crate::report::json::PlanJson;
 use crate::report::lock::{self, LockedJson};
 use crate::report::text;
@@ -57,11 +57,12 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
         );
     } else {
         let zone = repo.zone(&snapshot, &workspace)?;
+        let forced = selection::forced(&repo, &workspace, None, &repo.directives(&workspace)?)?;
         let plan = wait_for(async {
             let cache = registries::registry(&workspace.cache, environment).await?;
             let cache = CacheToRead { registry: &*cache, zone, local: None };
             let observed = repo.observe(command, &snapshot, &workspace, &selected, cache).await?;
-            Ok(plan::make(&workspace.graph, &observed, workspace.settings.strategy, &Force::None))
+            Ok(plan::make(&workspace.graph, &observed, workspace.settings.strategy, &forced))
         })?;
         ignore_changes::say(command, &repo, &snapshot, &plan)?;
         command.print_summary(

@@ -11,8 +11,9 @@ use crate::error::Error;
 use crate::git::Snapshot;
 use crate::inputs::{self, InputFile};
 use crate::model::{ProjectName, RepoPath};
+use crate::observe::ForcedBy;
 use crate::patterns::{Pattern, Patterns, PatternsError};
-use crate::plan::Force;
+use crate::plan::Forced;
 use crate::workspace::{Project, Workspace};
 
 /// The named projects and what they need; all when none is named.
@@ -116,6 +117,9 @@ pub(super) enum DirectiveScope {
     All,
     /// Those that the command names; none, if it names none.
     Named,
+    /// None at all.
+    #[value(skip)]
+    Nothing,
 }
 
 /// What the commit's message asks for, as far as this command does it.
@@ -136,6 +140,7 @@ pub(super) fn directives(
             let repositories = names.iter().map(repository).collect::<Result<_, Error>>()?;
             Ok(directives.limited_to(repositories))
         }
+        DirectiveScope::Nothing => Ok(directives.limited_to(BTreeSet::new())),
     }
 }
 
@@ -146,19 +151,29 @@ pub(super) fn forced(
     workspace: &Workspace,
     names: Option<&[String]>,
     directives: &Directives,
-) -> Result<Force, Error> {
-    if directives.rebuild_all || names.is_some_and(<[String]>::is_empty) {
-        return Ok(Force::Only(workspace.projects.keys().cloned().collect()));
+) -> Result<Forced, Error> {
+    let all = |by| workspace.projects.keys().map(move |name| (name.clone(), by));
+    let mut forced = Forced::new();
+    if directives.rebuild_all {
+        forced.extend(all(ForcedBy::Message));
     }
-    let named = names.unwrap_or_default().iter().map(|name| project(repo, workspace, name));
-    let mut forced = named.collect::<Result<BTreeSet<ProjectName>, _>>()?;
     for repository in &directives.rebuild {
         let built_to = |project: &Project| project.config.repository.as_str() == repository;
         let found = workspace.projects.iter().find(|(_, project)| built_to(project));
         let (name, _) = found.ok_or_else(|| Error::DirectiveRepository(repository.clone()))?;
-        forced.insert(name.clone());
+        forced.insert(name.clone(), ForcedBy::Message);
     }
-    Ok(if forced.is_empty() { Force::None } else { Force::Only(forced) })
+    // Whoever calls the command knows the option best.
+    match names {
+        None => {}
+        Some([]) => forced.extend(all(ForcedBy::Option)),
+        Some(names) => {
+            for name in names {
+                forced.insert(project(repo, workspace, name)?, ForcedBy::Option);
+            }
+        }
+    }
+    Ok(forced)
 }
 
 /// Patterns that are arguments, of which there may be none.

@@ -63,7 +63,7 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
     let mut files = WatchedFiles::of(&folder, &git_dir)?;
     let output = &command.output;
     output.status(&format!("watching {}, until Ctrl-C", folder.display()));
-    let build = build::Arguments::local(arguments.projects.clone(), arguments.jobs);
+    let build = build::Arguments::repeated(arguments.projects.clone(), arguments.jobs);
     let mut state = State::read(command, &arguments.projects)?;
     loop {
         let mut program = None;

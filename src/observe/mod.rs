@@ -21,7 +21,7 @@ pub use ancestry::{Missing, descends};
 pub use base::{BaseRequest, FoundBase, Records, commits_before, named_commit, resolve as base};
 pub use changes::direct_changes;
 pub use images::taints;
-pub use reason::Reason;
+pub use reason::{ForcedBy, Reason};
 pub use records::{BuildRecords, build_records, recorded};
 pub use zone::Zone;
 

@@ -82,7 +82,16 @@ pub enum Reason {
     /// It has a taint in the repository of taints.
     Tainted,
     /// A person asked for it.
-    Forced,
+    Forced { by: ForcedBy },
+}
+
+/// How a person asked for a build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForcedBy {
+    /// `--force`
+    Option,
+    /// A directive in the commit's message.
+    Message,
 }
 
 impl fmt::Display for Reason {
@@ -145,7 +154,10 @@ impl fmt::Display for Reason {
                 formatter.write_str("the cache has no image of its `extra_inputs`, which git can't compare")
             }
             Self::Tainted => formatter.write_str("it is tainted"),
-            Self::Forced => formatter.write_str("it was asked for with `--force`"),
+            Self::Forced { by: ForcedBy::Option } => formatter.write_str("it was asked for with `--force`"),
+            Self::Forced { by: ForcedBy::Message } => {
+                formatter.write_str("the commit's message asked for it with `[ci rebuild]`")
+            }
         }
     }
 }

@@ -6,22 +6,17 @@
 
 mod impact;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 pub use impact::{Impact, ProjectImpact, impact};
 
 use crate::config::Strategy;
 use crate::graph::ProjectGraph;
 use crate::model::{CommitId, InputDigest, ManifestDigest, ProjectName, Tag};
-use crate::observe::{Base, Image, Observations, Observed, Reason};
+use crate::observe::{Base, ForcedBy, Image, Observations, Observed, Reason};
 
-/// Which projects are built whatever was observed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Force {
-    #[default]
-    None,
-    Only(BTreeSet<ProjectName>),
-}
+/// The projects that are built whatever was observed, and who asked for each.
+pub type Forced = BTreeMap<ProjectName, ForcedBy>;
 
 /// What to do about each project, dependencies first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,14 +79,14 @@ impl Step {
 }
 
 /// Plans all projects that were observed.
-pub fn make(graph: &ProjectGraph, all: &Observations, strategy: Strategy, force: &Force) -> Plan {
+pub fn make(graph: &ProjectGraph, all: &Observations, strategy: Strategy, forced: &Forced) -> Plan {
     let Observations { changes, projects, records: _, is_cache_unread: _ } = all;
     let selected = projects.keys().cloned().collect();
     let Impact { head, is_dirty, base, projects: impacts } = impact(graph, changes, &selected);
     let steps = impacts.into_iter().map(|impact| {
         let observed = &projects[&impact.project];
-        let is_forced = matches!(force, Force::Only(projects) if projects.contains(&impact.project));
-        let action = decide(all, observed, strategy, is_forced, impact.is_affected);
+        let forced = forced.get(&impact.project).copied();
+        let action = decide(all, observed, strategy, forced, impact.is_affected);
         Step { digest: observed.digest, files: observed.files.len(), action, impact }
     });
     Plan { head, is_dirty, base, steps: steps.collect() }
@@ -101,14 +96,14 @@ fn decide(
     all: &Observations,
     observed: &Observed,
     strategy: Strategy,
-    is_forced: bool,
+    forced: Option<ForcedBy>,
     is_affected: bool,
 ) -> Action {
     let build = |reasons| Action::Build(Build { reasons, taints: observed.taints.clone() });
     // What could not be read may be there.
     let not_found = |reason| build(vec![if all.is_cache_unread { Reason::CacheUnread } else { reason }]);
-    if is_forced {
-        return build(vec![Reason::Forced]);
+    if let Some(by) = forced {
+        return build(vec![Reason::Forced { by }]);
     }
     if !observed.taints.is_empty() {
         return build(vec![Reason::Tainted]);

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::*;
 use crate::model::{ChangeKind, ManifestDigest, ObjectId, RepoPath, Tag};
@@ -69,8 +69,13 @@ fn observed(changed: &[&str], images: &[&str]) -> Observations {
     }
 }
 
-fn plan(observed: &Observations, strategy: Strategy, force: &Force) -> Plan {
-    make(&graph(), observed, strategy, force)
+/// As with `--force`.
+fn forced(project: &str) -> Forced {
+    [(name(project), ForcedBy::Option)].into()
+}
+
+fn plan(observed: &Observations, strategy: Strategy, forced: &Forced) -> Plan {
+    make(&graph(), observed, strategy, forced)
 }
 
 fn built(plan: &Plan) -> Vec<&str> {
@@ -83,7 +88,7 @@ fn reasons(plan: &Plan, project: &str) -> Vec<Reason> {
 
 #[test]
 fn what_the_cache_has_is_reused_whatever_the_diff_says() {
-    let plan = plan(&observed(&["base"], &["base", "lib", "api", "site"]), Strategy::Digest, &Force::None);
+    let plan = plan(&observed(&["base"], &["base", "lib", "api", "site"]), Strategy::Digest, &Forced::new());
 
     assert_eq!(built(&plan), [""; 0]);
     assert!(plan.step(&name("api")).unwrap().impact.is_affected);
@@ -91,7 +96,7 @@ fn what_the_cache_has_is_reused_whatever_the_diff_says() {
 
 #[test]
 fn a_build_has_its_own_reason_and_those_of_the_diff() {
-    let plan = plan(&observed(&["lib"], &["base", "site"]), Strategy::Digest, &Force::None);
+    let plan = plan(&observed(&["lib"], &["base", "site"]), Strategy::Digest, &Forced::new());
 
     assert_eq!(built(&plan), ["lib", "api"]);
     assert_eq!(reasons(&plan, "api"), [Reason::NoImage, file("lib"), Reason::Need { project: name("lib") }]);
@@ -126,10 +131,10 @@ fn a_base_that_cannot_be_compared_is_a_reason_of_each_project_once() {
 #[test]
 fn the_diff_strategy_builds_what_the_diff_affects_and_what_has_no_image() {
     let mut observed = observed(&["lib"], &["base", "lib", "api"]);
-    assert_eq!(built(&plan(&observed, Strategy::Diff, &Force::None)), ["lib", "api", "site"]);
+    assert_eq!(built(&plan(&observed, Strategy::Diff, &Forced::new())), ["lib", "api", "site"]);
 
     observed.projects.get_mut(&name("site")).unwrap().default_branch_image = Some(image("site"));
-    assert_eq!(built(&plan(&observed, Strategy::Diff, &Force::None)), ["lib", "api"]);
+    assert_eq!(built(&plan(&observed, Strategy::Diff, &Forced::new())), ["lib", "api"]);
 }
 
 /// Git can't tell whether inputs changed that are not committed.
@@ -139,7 +144,7 @@ fn the_diff_strategy_reuses_extra_inputs_by_their_digest_alone() {
     let site = observed.projects.get_mut(&name("site")).unwrap();
     (site.has_extra_inputs, site.default_branch_image) = (true, Some(image("site")));
 
-    let plan = plan(&observed, Strategy::Diff, &Force::None);
+    let plan = plan(&observed, Strategy::Diff, &Forced::new());
 
     assert_eq!(built(&plan), ["site"]);
     assert_eq!(reasons(&plan, "site"), [Reason::NoImageOfExtraInputs]);
@@ -150,10 +155,10 @@ fn force_and_taint_build_what_they_name_and_nothing_else() {
     let mut observed = observed(&[], &["base", "lib", "api", "site"]);
     observed.projects.get_mut(&name("site")).unwrap().taints = vec![Tag::taint(&name("site"), 1)];
 
-    let plan = plan(&observed, Strategy::Digest, &Force::Only([name("lib")].into()));
+    let plan = plan(&observed, Strategy::Digest, &forced("lib"));
 
     assert_eq!(built(&plan), ["lib", "site"]);
-    assert_eq!(reasons(&plan, "lib"), [Reason::Forced]);
+    assert_eq!(reasons(&plan, "lib"), [Reason::Forced { by: ForcedBy::Option }]);
     assert_eq!(reasons(&plan, "site"), [Reason::Tainted]);
 }
 
@@ -163,11 +168,11 @@ fn every_build_of_a_tainted_project_ends_its_taint() {
     let mut observed = observed(&[], &["base", "lib", "api", "site"]);
     observed.projects.get_mut(&name("site")).unwrap().taints = vec![Tag::taint(&name("site"), 1)];
 
-    for force in [Force::None, Force::Only([name("site")].into())] {
-        let plan = plan(&observed, Strategy::Digest, &force);
+    for forced in [Forced::new(), forced("site")] {
+        let plan = plan(&observed, Strategy::Digest, &forced);
 
         let Action::Build(build) = &plan.step(&name("site")).unwrap().action else { panic!("not built") };
-        assert_eq!(build.taints, [Tag::taint(&name("site"), 1)], "{force:?}");
+        assert_eq!(build.taints, [Tag::taint(&name("site"), 1)], "{forced:?}");
     }
 }
 
@@ -181,7 +186,7 @@ fn what_the_engine_of_a_local_build_has_is_kept_unless_something_forces_its_buil
     observed.projects.get_mut(&name("lib")).unwrap().taints = vec![Tag::taint(&name("lib"), 1)];
 
     for strategy in [Strategy::Digest, Strategy::Diff] {
-        let plan = plan(&observed, strategy, &Force::Only([name("api")].into()));
+        let plan = plan(&observed, strategy, &forced("api"));
 
         assert_eq!(built(&plan), ["lib", "api"], "{strategy:?}");
         for project in ["base", "site"] {
@@ -196,7 +201,7 @@ fn without_the_cache_nothing_is_said_to_be_missing_from_it() {
     for strategy in [Strategy::Digest, Strategy::Diff] {
         let observed = Observations { is_cache_unread: true, ..observed(&[], &[]) };
 
-        let plan = plan(&observed, strategy, &Force::None);
+        let plan = plan(&observed, strategy, &Forced::new());
 
         assert_eq!(built(&plan).len(), 4);
         for project in ["base", "lib", "api", "site"] {
@@ -210,7 +215,7 @@ fn only_observed_projects_are_planned() {
     let mut observed = observed(&[], &[]);
     observed.projects.retain(|project, _| ["base", "lib"].contains(&project.as_str()));
 
-    let plan = plan(&observed, Strategy::Digest, &Force::None);
+    let plan = plan(&observed, Strategy::Digest, &Forced::new());
 
     assert_eq!(built(&plan), ["base", "lib"]);
 }

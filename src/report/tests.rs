@@ -44,7 +44,7 @@ use crate::model::{
     AwsIdentity, BranchName, Change, ChangeKind, ChangedEntry, CommitId, ErrorKind, Fingerprint,
     Fingerprinter, ImageRef, InputDigest, ManifestDigest, ObjectId, ProjectName, RepoPath, Timestamp,
 };
-use crate::observe::{Base, Changes, Image, Reason};
+use crate::observe::{Base, Changes, ForcedBy, Image, Reason};
 use crate::once::Ended;
 use crate::patterns::Patterns;
 use crate::pins::{PinChange, Relocked, TagState};
@@ -389,7 +389,7 @@ fn reasons() -> Vec<Reason> {
         Reason::NoImageOfExtraInputs,
         Reason::BaseUnknown { why: "no history".to_owned() },
         Reason::Tainted,
-        Reason::Forced,
+        Reason::Forced { by: ForcedBy::Option },
     ];
     // A new kind of reason is to be added above, and documented.
     for reason in &all {
@@ -412,7 +412,7 @@ fn reasons() -> Vec<Reason> {
             | Reason::NoImageOfExtraInputs
             | Reason::BaseUnknown { .. }
             | Reason::Tainted
-            | Reason::Forced => {}
+            | Reason::Forced { .. } => {}
         }
     }
     all
@@ -442,7 +442,10 @@ fn plan(base: Base) -> Plan {
             step(project_impact("kept", &[], Vec::new()), Action::Keep(digest())),
             step(project_impact("pulled", &[], Vec::new()), Action::Reuse(reuse)),
             step(project_impact("api", &["lib"], reasons()), build(vec![Reason::NoImage])),
-            step(project_impact("failed", &[], Vec::new()), build(vec![Reason::Forced])),
+            step(
+                project_impact("failed", &[], Vec::new()),
+                build(vec![Reason::Forced { by: ForcedBy::Message }]),
+            ),
             step(project_impact("elsewhere", &[], Vec::new()), build(vec![Reason::NoImage])),
             step(project_impact("blocked", &["failed"], Vec::new()), build(vec![Reason::NoImage])),
         ],

@@ -143,13 +143,13 @@ impl CiInputs {
         let Self { repo, workspace, .. } = self;
         let snapshot = repo.snapshot();
         let zone = repo.zone(&snapshot, workspace)?;
-        let force = selection::forced(repo, workspace, None, &repo.directives(workspace)?)?;
+        let forced = selection::forced(repo, workspace, None, &repo.directives(workspace)?)?;
         wait_for(async {
             let cache = registries::registry(&workspace.cache, &command.environment).await?;
             let cache = CacheToRead { registry: &*cache, zone, local: None };
             let all = workspace.projects.keys().cloned().collect();
             let observed = repo.observe(command, &snapshot, workspace, &all, cache).await?;
-            let plan = plan::make(&workspace.graph, &observed, workspace.settings.strategy, &force);
+            let plan = plan::make(&workspace.graph, &observed, workspace.settings.strategy, &forced);
             let projects = plan.builds().map(|step| step.impact.project.clone()).collect();
             let newest = observed.records.newest(workspace, zone, &repo.context);
             Ok(Builds {

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
 use crate::inputs::{LockedChange, ParentChange};
-use crate::observe::Reason;
+use crate::observe::{ForcedBy, Reason};
 use crate::workspace::ParentImage;
 
 /// An object with `kind` and what that kind of reason holds.
@@ -99,7 +99,14 @@ impl Serialize for ReasonJson<'_> {
             Reason::NoImageOfDefaultBranch => kind("no-image-of-default-branch")?,
             Reason::NoImageOfExtraInputs => kind("no-image-of-extra-inputs")?,
             Reason::Tainted => kind("tainted")?,
-            Reason::Forced => kind("forced")?,
+            Reason::Forced { by } => {
+                kind("forced")?;
+                let by = match by {
+                    ForcedBy::Option => "option",
+                    ForcedBy::Message => "message",
+                };
+                map.serialize_entry("by", by)?;
+            }
         }
         map.end()
     }

@@ -154,7 +154,7 @@ fn project_of(reason: &Reason) -> Option<&ProjectName> {
         | Reason::NoImageOfDefaultBranch
         | Reason::NoImageOfExtraInputs
         | Reason::Tainted
-        | Reason::Forced => None,
+        | Reason::Forced { .. } => None,
     }
 }
 

@@ -378,3 +378,34 @@ fn every_command_that_plans_includes_uncommitted_changes() {
         assert_eq!(of_commit.stdout, clean, "{command:?}");
     }
 }
+
+#[test]
+fn what_a_message_asks_for_is_planned_as_it_is_built_and_the_reason_says_who_asked() {
+    let shop = Shop::new().projects(CHAIN);
+    let manifest = std::fs::read_to_string(shop.world.file("projects.toml")).unwrap();
+    let allowed = "name = \"shop\"\nmessage_switches = [\"rebuild\"]";
+    let say = |message: &str| shop.world.git(["commit", "-q", "--allow-empty", "-m", message]);
+    shop.world.commit();
+    shop.build([]);
+    let planned = |arguments: [&str; 3]| shop.world.run(arguments).stdout;
+
+    say("[ci rebuild lib]");
+    let ignored = planned(["plan", "lib", "-q"]);
+    shop.world.write("projects.toml", manifest.replace("name = \"shop\"", allowed));
+    shop.world.git(["commit", "-q", "-a", "-m", "[ci rebuild lib]"]);
+    let plan = planned(["plan", "lib", "-q"]);
+    let dry_run = planned(["build", "--dry-run", "-q"]);
+    let json = shop.world.run(["plan", "lib", "--json"]).json();
+    let forced = shop.world.run(["build", "lib", "--dry-run", "--force", "--json"]).json();
+    say("[ci rebuild nope]");
+    let unknown = shop.world.run(["plan"]);
+
+    assert!(ignored.contains("0 to build"), "{ignored}");
+    let reason = "the commit's message asked for it";
+    assert!(plan.contains(reason) && dry_run.contains(reason), "{plan}{dry_run}");
+    assert!(!plan.contains("--force"), "{plan}");
+    let reason_of = |json: &serde_json::Value| json["projects"][0]["reasons"][0].clone();
+    assert_eq!(reason_of(&json), serde_json::json!({ "kind": "forced", "by": "message" }));
+    assert_eq!(reason_of(&forced), serde_json::json!({ "kind": "forced", "by": "option" }));
+    assert_eq!(unknown.exit, 2, "{unknown}");
+}

@@ -215,3 +215,21 @@ fn what_cannot_be_watched_is_invalid_input() {
     assert_eq!(absent.exit, 2, "{absent}");
     assert!(absent.stderr.contains("cannot start `no-such-program`"), "{absent}");
 }
+
+#[test]
+fn a_save_builds_what_it_affects_whatever_the_message_of_the_commit_asks_for() {
+    let shop = shop();
+    let manifest = std::fs::read_to_string(shop.world.file("projects.toml")).unwrap();
+    let allowed = "name = \"shop\"\nmessage_switches = [\"rebuild\"]";
+    shop.world.write("projects.toml", manifest.replace("name = \"shop\"", allowed));
+    shop.world.git(["commit", "-q", "-a", "-m", "[ci rebuild]"]);
+    let mut watch = Watch::start(&shop.world, ["lib", "web", "--", "echo", "is built"]);
+    watch.line("2 built");
+    watch.line("is built");
+
+    shop.world.write("web/f", "2");
+
+    let summary = watch.line(" reused in");
+    assert!(summary.contains("1 built, 1 reused"), "{:#?}", watch.seen);
+    assert_eq!(watch.interrupted(), Some(130));
+}

@@ -16,7 +16,7 @@ use chinampa::internals::model::{InputDigest, ManifestDigest, ProjectName, RepoP
 use chinampa::internals::observe::{
     self, Base, BuildRecords, Changes, Image, Observations, Observed, Reason,
 };
-use chinampa::internals::plan::{self, Action, Force, Impact};
+use chinampa::internals::plan::{self, Action, Forced, Impact};
 use chinampa::internals::workspace::{ManifestSource, Workspace};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -106,7 +106,7 @@ fn reused_with_diff(base: &State<'_>, read: &Read, changes: Changes) -> BTreeMap
     let projects = read.digests.iter().map(observed).collect();
     let observations =
         Observations { changes, projects, records: BuildRecords::default(), is_cache_unread: false };
-    let plan = plan::make(&read.workspace.graph, &observations, PlanStrategy::Diff, &Force::None);
+    let plan = plan::make(&read.workspace.graph, &observations, PlanStrategy::Diff, &Forced::new());
     let reused = plan.steps.into_iter().filter_map(|step| match step.action {
         Action::Reuse(image) => Some((step.impact.project, image)),
         Action::Build(_) | Action::Keep(_) => None,

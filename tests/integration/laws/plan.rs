@@ -7,8 +7,10 @@ use chinampa::internals::graph::ProjectGraph;
 use chinampa::internals::model::{
     ChangeKind, CommitId, InputDigest, ManifestDigest, ObjectId, ProjectName, RepoPath, Tag,
 };
-use chinampa::internals::observe::{Base, BuildRecords, Changes, Image, Observations, Observed, Reason};
-use chinampa::internals::plan::{self, Action, Force, Impact, Plan, ProjectImpact};
+use chinampa::internals::observe::{
+    Base, BuildRecords, Changes, ForcedBy, Image, Observations, Observed, Reason,
+};
+use chinampa::internals::plan::{self, Action, Impact, Plan, ProjectImpact};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -93,7 +95,8 @@ impl Case {
             is_cache_unread: false,
         };
         let graph = ProjectGraph::new(&self.needs).unwrap();
-        plan::make(&graph, &observations, self.strategy, &Force::Only(self.forced.clone()))
+        let forced = self.forced.iter().map(|name| (name.clone(), ForcedBy::Option)).collect();
+        plan::make(&graph, &observations, self.strategy, &forced)
     }
 
     /// Nothing for a project that didn't change.
