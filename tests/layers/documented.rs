@@ -190,6 +190,31 @@ fn each_environment_variable_of_ours_is_documented() {
 }
 
 #[test]
+fn each_command_that_an_untrusted_run_may_not_use_is_listed() {
+    let page = page("docs/how-it-works.md");
+    let list = page.lines().find(|line| line.contains("are refused (exit code 4)")).unwrap();
+
+    let mut found = 0;
+    for source in sources().iter().filter(|source| source.code.contains(".check_trust(")) {
+        let commands: &[&str] = match source.file.file_stem().unwrap().to_str().unwrap() {
+            "lock" => &["`lock`", "`update`"],
+            "prune" => &["`prune --delete`"],
+            "registry_probe" => &["`doctor --registry`"],
+            // It says why it shows less.
+            "status" => &[],
+            "taint" => &["`taint`", "`untaint`"],
+            name => &[&format!("`{name}`")],
+        };
+        for command in commands {
+            found += 1;
+            assert!(list.contains(command), "{command}: {list}");
+        }
+    }
+
+    assert!(found > 5, "{found}");
+}
+
+#[test]
 fn each_finding_of_lint_is_documented() {
     let code = fs::read_to_string(root().join("src/lint/mod.rs")).unwrap();
     let name = Regex::new(r#"Self::\w+ => "([a-z-]+)""#).unwrap();
