@@ -128,8 +128,6 @@ pub enum Error {
     Validate(#[from] ValidateError),
     #[error(transparent)]
     CiVariable(#[from] InvalidCiVariable),
-    #[error("`CHINAMPA_TERRAFORM` names `{}`, which is in no folder of `PATH`", .0.display())]
-    NoTerraform(PathBuf),
     #[error("cannot use `{variable}`: {reason}")]
     Lease { variable: &'static str, reason: String },
     #[error("`--shard` cannot be used {why}")]
@@ -214,6 +212,15 @@ pub enum Error {
     Answer(#[source] io::Error),
 }
 
+/// What is behind the sentence of an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reasons {
+    /// The mistakes in the manifest and in Dockerfiles, a line each.
+    Problems(Vec<String>),
+    /// What caused it, and what caused that.
+    Causes(Vec<String>),
+}
+
 impl Error {
     /// What kind of trouble it is.
     pub fn kind(&self) -> ErrorKind {
@@ -266,7 +273,6 @@ impl Error {
             | Self::ChosenDigest(_)
             | Self::SameVariable { .. }
             | Self::CiVariable(_)
-            | Self::NoTerraform(_)
             | Self::Lease { .. }
             | Self::Shard { .. }
             | Self::NoRun
@@ -301,6 +307,19 @@ impl Error {
     /// Whether it is the cache that could not be read, without which a local build can do.
     pub fn is_about_cache(&self) -> bool {
         matches!(self, Self::Registry(_)) || matches!(self, Self::Observe(error) if error.is_about_cache())
+    }
+
+    /// What is behind its sentence.
+    pub fn reasons(&self) -> Reasons {
+        let of_workspace = match self {
+            Self::Workspace(error) | Self::Observe(ObserveError::Workspace(error)) => Some(error),
+            _ => None,
+        };
+        if let Some(WorkspaceError::Invalid(problems)) = of_workspace {
+            return Reasons::Problems(problems.to_string().lines().map(str::to_owned).collect());
+        }
+        let causes = std::iter::successors(std::error::Error::source(self), |cause| cause.source());
+        Reasons::Causes(causes.map(ToString::to_string).collect())
     }
 
     /// The last lines of the program, or of the step, that failed, oldest first; empty where it was neither.
@@ -402,7 +421,6 @@ impl Error {
             | Self::NoSuchRegion(_)
             | Self::ChosenDigest(_)
             | Self::CiVariable(_)
-            | Self::NoTerraform(_)
             | Self::Lease { .. }
             | Self::Shard { .. }
             | Self::NoInput { .. }

@@ -323,6 +323,9 @@ fn terraform(command: &CommandContext, snapshot: &Snapshot<'_>, workspace: &Work
             let says = format!("Terraform {} is downloaded when it is needed first", install.version);
             Check::ok("terraform", says).fix("`chinampa ensure_terraform` downloads it now")
         }
+        Ok(TerraformProgram::NotFound { name }) => {
+            of_error("terraform", deploy::InstallError::NotFound { name }.into())
+        }
         Err(error) => of_error("terraform", error),
     })
 }

@@ -61,7 +61,7 @@ pub(super) fn run(command: &CommandContext, arguments: &Arguments) -> Result<Exi
 /// The Terraform that the machine has, else the one that this command downloads.
 pub(super) fn program(environment: &Environment) -> Result<TerraformProgram, Error> {
     if let Some(program) = environment.terraform_program()? {
-        return Ok(TerraformProgram::At(program));
+        return Ok(program);
     }
     Ok(TerraformProgram::Install(TerraformInstall {
         version: TERRAFORM_VERSION.parse().expect("the version that is taken by default is one"),

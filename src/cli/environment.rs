@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use crate::attest::{Purpose, Tool};
 use crate::aws::{AllowedHosts, CredentialProviders};
 use crate::ci::{CiContext, CiEnvironment, Trust};
-use crate::deploy::DEFAULT_LEASE;
+use crate::deploy::{DEFAULT_LEASE, TerraformProgram};
 use crate::docker::{EngineAddress, EngineSettings};
 use crate::error::Error;
 use crate::execute::CLAIM_LEASE;
@@ -181,22 +181,25 @@ impl Environment {
         region.map(|region| region.parse().map_err(Error::AwsRegion)).transpose()
     }
 
-    /// The Terraform that `CHINAMPA_TERRAFORM` names or that is on `PATH`; `None` when there is none. It is started in folders of the
-    /// commit, where a relative path would be that of another program, so this is none.
+    /// The Terraform that `CHINAMPA_TERRAFORM` names or that is on `PATH`; `None` when there is none.
     ///
     /// # Errors
-    /// [`Error::NoTerraform`] for a name that is nowhere in `PATH`.
-    pub(super) fn terraform_program(&self) -> Result<Option<PathBuf>, Error> {
+    /// [`Error::Read`] when there is no current directory, which a relative path begins with.
+    pub(super) fn terraform_program(&self) -> Result<Option<TerraformProgram>, Error> {
         let named =
             env::var_os("CHINAMPA_TERRAFORM").filter(|program| !program.is_empty()).map(PathBuf::from);
         let is_path = |program: &PathBuf| program.components().count() > 1;
         let program = match named {
             Some(path) if is_path(&path) => Some(path),
-            Some(name) => Some(on_path(&name).ok_or(Error::NoTerraform(name))?),
+            Some(name) => match on_path(&name) {
+                None => return Ok(Some(TerraformProgram::NotFound { name })),
+                found => found,
+            },
             None => on_path(Path::new("terraform")),
         };
         let absolute = program.map(std::path::absolute).transpose();
-        absolute.map_err(|source| Error::Read { path: PathBuf::from("."), source })
+        let absolute = absolute.map_err(|source| Error::Read { path: PathBuf::from("."), source })?;
+        Ok(absolute.map(TerraformProgram::At))
     }
 
     /// The program for a purpose, as its variable names it.

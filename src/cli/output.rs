@@ -1,6 +1,5 @@
 //! Output: answers to standard output, status messages to standard error.
 
-use std::error::Error as _;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
@@ -19,11 +18,10 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::options::{Color, Options, ProgressKind};
 use super::terminal::{self, Size, Styles};
-use crate::error::Error;
+use crate::error::{Error, Reasons};
 use crate::exit::Exit;
 use crate::model::{printable, printable_json, printable_lines, printable_log};
 use crate::report::styled::StyledText;
-use crate::workspace::WorkspaceError;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const LABEL: Style = Style::new().bold();
@@ -137,15 +135,12 @@ impl Output {
             format!("{indent}{style}{label}:{style:#} {}\n", printable_lines(&printable(text)))
         };
         let mut text = labelled("", "error", ERROR, &error.to_string());
-        if let Some(WorkspaceError::Invalid(errors)) = workspace_error(error) {
-            let problems = errors.to_string();
-            let problems = problems.lines().map(|problem| format!("  {}\n", printable_lines(problem)));
-            text.extend(problems);
-        } else {
-            let mut source = error.source();
-            while let Some(cause) = source {
-                text.push_str(&labelled("  ", "because", LABEL, &cause.to_string()));
-                source = cause.source();
+        match error.reasons() {
+            Reasons::Problems(problems) => {
+                text.extend(problems.iter().map(|problem| format!("  {}\n", printable_lines(problem))));
+            }
+            Reasons::Causes(causes) => {
+                text.extend(causes.iter().map(|cause| labelled("  ", "because", LABEL, cause)));
             }
         }
         let tail = error.log_tail().iter().map(|line| format!("  | {}\n", printable_log(line)));
@@ -184,15 +179,6 @@ impl Output {
 /// The library's own handle takes what can't be written at all for written.
 fn write_stdout(bytes: &[u8]) -> io::Result<()> {
     File::from(io::stdout().as_fd().try_clone_to_owned()?).write_all(bytes)
-}
-
-fn workspace_error(error: &Error) -> Option<&WorkspaceError> {
-    match error {
-        Error::Workspace(error) | Error::Observe(crate::observe::ObserveError::Workspace(error)) => {
-            Some(error)
-        }
-        _ => None,
-    }
 }
 
 /// Writes help, the version, or what is wrong with the arguments.

@@ -98,17 +98,11 @@ pub(super) fn run(command: &CommandContext, signals: &Signals, arguments: &Argum
     let project = selection::project(&repo, &workspace, &arguments.project)?;
     let junit = junit_path(&repo, &workspace, &project, arguments)?;
     let junit = junit.as_deref();
-    let context = RunContext::new(command, &repo, &snapshot, &workspace, &project, arguments, junit);
-    let ended = context.and_then(|context| {
-        let orderly = signals.orderly().map_err(Error::Start)?;
-        wait_for(context.run(&orderly))
-    });
-    if ended.is_err()
-        && let Some(Err(error)) = junit.map(named_files::remove_earlier)
-    {
-        command.output.error(&error);
-    }
-    ended
+    // Whatever becomes of this run, nobody takes an earlier one's file for its own.
+    junit.map(named_files::remove_earlier).transpose()?;
+    let context = RunContext::new(command, &repo, &snapshot, &workspace, &project, arguments, junit)?;
+    let orderly = signals.orderly().map_err(Error::Start)?;
+    wait_for(context.run(&orderly))
 }
 
 /// Where the JUnit file is copied to: in the project's folder of the work tree.
@@ -326,12 +320,11 @@ impl<'r> RunContext<'r> {
         Ok(Ran { ended, took, junit })
     }
 
-    /// Copies the file, or removes what an earlier run copied there if this one has none.
+    /// Copies the file, if the command has written it.
     fn copy_junit(&self, content: Option<&[u8]>) -> Result<(), Error> {
         match (self.junit, content) {
             (Some(path), Some(content)) => named_files::write_whole(path, content),
-            (Some(path), None) => named_files::remove_earlier(path),
-            (None, _) => Ok(()),
+            _ => Ok(()),
         }
     }
 

@@ -8,11 +8,10 @@ use clap::Args;
 use super::build_context::BuildContext;
 use super::named_files::{self, write};
 use super::troubles::Troubles;
-use crate::error::Error;
+use crate::error::{Error, Reasons};
 use crate::execute::{BuildReport, Destination, TwiceReport};
 use crate::model::ProjectName;
 use crate::plan::Plan;
-use crate::report::deployment::causes;
 use crate::report::{html, images, junit, trace};
 use crate::runs::{Project, Recorder, Run, Start, Store, read_tail, remove_earlier};
 
@@ -71,7 +70,19 @@ impl RunFiles {
     /// [`Error::Write`]
     pub(super) fn write_not_built(&self, error: &Error) -> Result<(), Error> {
         let Some(path) = &self.junit else { return Ok(()) };
-        write(path, junit::not_built(&causes(error), error.log_tail(), error.hint()).as_bytes())
+        let mut lines = vec![error.to_string()];
+        let message = match error.reasons() {
+            Reasons::Problems(problems) => {
+                lines.extend(problems);
+                lines[0].clone()
+            }
+            Reasons::Causes(causes) => {
+                lines.extend(causes);
+                lines.join(": ")
+            }
+        };
+        let document = junit::not_built(&message, &lines, error.log_tail(), error.hint());
+        write(path, document.as_bytes())
     }
 
     /// The options for files that name images, as deployers read them.

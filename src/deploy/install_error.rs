@@ -9,6 +9,8 @@ use crate::model::ErrorKind;
 /// Why Terraform could not be installed.
 #[derive(Debug, Error)]
 pub enum InstallError {
+    #[error("`CHINAMPA_TERRAFORM` names `{}`, which is in no folder of `PATH`", .name.display())]
+    NotFound { name: PathBuf },
     #[error("Terraform is not published for {os} on {architecture}")]
     Platform { os: &'static str, architecture: &'static str },
     #[error("cannot download `{url}`")]
@@ -39,6 +41,7 @@ impl InstallError {
     /// What kind of trouble it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
+            Self::NotFound { .. } => ErrorKind::Input,
             Self::Platform { .. }
             | Self::Download { .. }
             | Self::Status { .. }
@@ -54,7 +57,8 @@ impl InstallError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Platform { .. } => Some("install Terraform; one in the `PATH` is used".to_owned()),
-            Self::Download { .. }
+            Self::NotFound { .. }
+            | Self::Download { .. }
             | Self::Status { .. }
             | Self::TooLong { .. }
             | Self::NoSum { .. }

@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -27,7 +28,10 @@ const MAX_ARCHIVE_BYTES: u64 = 256 << 20;
 /// Where Terraform is, or comes from.
 #[derive(Clone, Debug)]
 pub enum TerraformProgram {
+    /// A whole path: it is started in folders of the commit.
     At(PathBuf),
+    /// A name that is in no folder of `PATH`. That matters once Terraform is needed.
+    NotFound { name: PathBuf },
     /// Downloaded when it is needed first.
     Install(TerraformInstall),
 }
@@ -40,6 +44,7 @@ impl TerraformProgram {
     pub async fn path(&self) -> Result<PathBuf, InstallError> {
         match self {
             Self::At(path) => Ok(path.clone()),
+            Self::NotFound { name } => Err(InstallError::NotFound { name: name.clone() }),
             Self::Install(install) => install.ensure().await,
         }
     }
@@ -79,7 +84,9 @@ impl TerraformInstall {
         let program = self.program();
         let is_right = match self.sum {
             None => program.is_file(),
-            Some(sum) => terraform_archive::is_of_archive(&program, &self.archive(), sum).unwrap_or(false),
+            Some(sum) => terraform_archive::is_of_archive(&program, &self.archive(), sum)
+                .inspect_err(|error| tracing::info!(%error, "the program that is there can't be compared"))
+                .unwrap_or(false),
         };
         is_right.then_some(program)
     }
@@ -125,6 +132,8 @@ impl TerraformInstall {
         }
         terraform_archive::unpack(archive.as_file_mut(), &url, &program)?;
         if self.sum.is_some() {
+            // Whoever may run the program may compare it.
+            archive.as_file().set_permissions(fs::Permissions::from_mode(0o644)).map_err(failed)?;
             archive.persist(self.archive()).map_err(|error| failed(error.error))?;
         }
         Ok(program)

@@ -622,6 +622,7 @@ fn each_variant_of_a_deployment_has_its_kind() {
         step(start()) => Environment,
     ]);
     check!("deploy/install_error.rs", InstallError, [
+        InstallError::NotFound { name: "tofu".into() } => Input,
         InstallError::Platform { os: "x", architecture: "y" } => Environment,
         InstallError::Download { url: "x".to_owned(), source: not_a_url() } => Environment,
         InstallError::Status { url: "x".to_owned(), status: reqwest::StatusCode::NOT_FOUND } => Environment,
@@ -714,7 +715,6 @@ fn each_variant_of_a_command_has_the_kind_of_what_went_wrong() {
         Error::Validate(ValidateError::Terraform(terraform())) => Input,
         Error::SameVariable { variable: String::new(), projects: [project(), project()] } => Input,
         Error::CiVariable(ci_variable()) => Input,
-        Error::NoTerraform("tofu".into()) => Input,
         Error::Lease { variable: "CHINAMPA_LOCK_LEASE", reason: String::new() } => Input,
         Error::Shard { why: "" } => Input,
         Error::NoLocalNames { why: String::new() } => Input,

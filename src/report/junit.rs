@@ -40,12 +40,12 @@ pub fn xml(plan: &Plan, report: &BuildReport, twice: Option<&TwiceReport>) -> St
     document(&builds.chain(comparisons).collect::<Vec<_>>(), report.took)
 }
 
-/// The document of a run that ended before anything was built: the error with its causes, the last lines of a program, and a hint.
-pub fn not_built(causes: &[String], log_tail: &[String], hint: Option<String>) -> String {
-    let result = CaseResult::Error {
-        message: causes.iter().map(|cause| printable(cause)).collect::<Vec<_>>().join(": "),
-        details: details(causes, hint.as_ref(), log_tail),
-    };
+/// The document of a run that ended before anything was built: the error and what is behind it, a line each, the last lines of a program, and
+/// a hint.
+pub fn not_built(message: &str, lines: &[String], log_tail: &[String], hint: Option<String>) -> String {
+    let lines: Vec<String> = lines.iter().map(|line| printable(line)).collect();
+    let result =
+        CaseResult::Error { message: printable(message), details: details(&lines, hint.as_ref(), log_tail) };
     let case = Case { class: "chinampa.build", name: "nothing was built", took: Duration::ZERO, result };
     document(&[case], Duration::ZERO)
 }
@@ -216,9 +216,10 @@ mod tests {
 
     #[test]
     fn a_run_that_built_nothing_is_an_error() {
-        let causes = ["the cache cannot be read".to_owned(), "refused".to_owned()];
+        let lines = ["the cache cannot be read".to_owned(), "refused".to_owned()];
+        let log = ["a <line>".to_owned()];
 
-        let text = not_built(&causes, &["a <line>".to_owned()], Some("log in".to_owned()));
+        let text = not_built("the cache cannot be read: refused", &lines, &log, Some("log in".to_owned()));
 
         let (_, case) = text.split_once("    <testcase ").unwrap();
         insta::assert_snapshot!(case, @r#"

@@ -42,6 +42,22 @@ fn a_run_that_ends_early_leaves_no_file_of_an_earlier_one_and_says_why_nothing_w
 }
 
 #[test]
+fn each_mistake_of_a_manifest_has_a_line_in_the_test_results() {
+    let shop = Shop::new().projects(ONE);
+    let junit = green(&shop, "junit.xml");
+    shop.world.write("projects.toml", "nonsense = 1\n[workspace]\nname = \"shop\"\nother = 2\n");
+
+    let answer = build(&shop, &[("--junit", &junit)]);
+
+    assert_eq!(answer.exit, 2, "{answer}");
+    let junit = fs::read_to_string(junit).unwrap();
+    let (message, _) = junit.split_once("<error message=\"").unwrap().1.split_once("\">").unwrap();
+    assert_eq!(message, "the projects can't be used as they are described");
+    assert!(junit.contains("&#10;projects.toml:1: unknown key `nonsense`"), "{junit}");
+    assert!(junit.contains("&#10;projects.toml:4: unknown key `other`"), "{junit}");
+}
+
+#[test]
 fn a_file_that_is_committed_is_replaced_and_no_uncommitted_change_for_that() {
     let shop = Shop::new().cache(Cache::oci()).projects(ONE);
     shop.world.write("junit.xml", "green").commit();

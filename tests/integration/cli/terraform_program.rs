@@ -68,3 +68,16 @@ fn a_relative_path_is_seen_from_where_the_command_is_run() {
     assert_eq!(answer.exit, 2, "{answer}");
     assert!(answer.stderr.contains(says), "{answer}");
 }
+
+#[test]
+fn a_name_that_is_nowhere_matters_once_terraform_is_needed() {
+    let mut shop = Shop::new().projects(&[("api", "FROM chinampa/base:1\n", "")]);
+    let manifest = std::fs::read_to_string(shop.world.file("projects.toml")).unwrap();
+    let manifest = format!("{manifest}\n[deploy]\nkind = \"oci\"\nhost = \"localhost:1\"\n");
+    shop.world.write("projects.toml", manifest).commit();
+    shop.world.set("CHINAMPA_TERRAFORM", "nowhere");
+
+    let answer = shop.world.run(["build"]);
+
+    assert_eq!(answer.exit, 0, "{answer}");
+}

@@ -179,7 +179,9 @@ async fn a_pin_counts_for_a_program_that_is_there_already() {
     std::fs::write(&program, evil).unwrap();
     assert_eq!((pinned(&sum(&good)).exit, requests()), (0, 6));
     assert_eq!(std::fs::read(&program).unwrap(), SCRIPT);
-    assert_eq!(std::fs::metadata(&program).unwrap().permissions().mode() & 0o777, 0o755);
+    for (file, mode) in [(&program, 0o755), (&folder.join("terraform.zip"), 0o644)] {
+        assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, mode, "{}", file.display());
+    }
 
     // A cache that somebody else wrote: both are wrong, and agree with each other.
     let other = archive(&[("terraform", evil)]);

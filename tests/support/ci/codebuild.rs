@@ -169,7 +169,9 @@ struct Project {
     buildspec: Value,
     filters: Vec<Value>,
     has_batches: bool,
-    /// The names of the secrets that its builds get.
+    /// The variables that its builds get.
+    variables: Vec<(String, String)>,
+    /// The names of the secrets that they get besides.
     secrets: Vec<String>,
 }
 
@@ -201,7 +203,7 @@ fn project(id: &str, kind: &Value, properties: &Value) -> Option<Project> {
         batches.end();
         true
     });
-    let mut secrets = Vec::new();
+    let (mut variables, mut secrets) = (Vec::new(), Vec::new());
     if let Some(environment) = properties.take("Environment") {
         let mut environment = Keys::of("`Environment`", environment);
         environment.only("Type", &json!("LINUX_CONTAINER"));
@@ -213,11 +215,15 @@ fn project(id: &str, kind: &Value, properties: &Value) -> Option<Project> {
             environment.take("EnvironmentVariables").and_then(Value::as_array).into_iter().flatten()
         {
             let mut variable = Keys::of("a variable", variable);
-            variable.only("Type", &json!("SECRETS_MANAGER"));
-            let secret = variable.required_text("Name");
-            variable.only("Value", &json!({ "Fn::Sub": format!("${{Logins}}:{secret}") }));
+            let name = variable.required_text("Name");
+            if let Some(kind) = variable.take("Type") {
+                assert_eq!(*kind, json!("SECRETS_MANAGER"), "{name}");
+                variable.only("Value", &json!({ "Fn::Sub": format!("${{Logins}}:{name}") }));
+                secrets.push(name);
+            } else {
+                variables.push((name, variable.required_text("Value")));
+            }
             variable.end();
-            secrets.push(secret);
         }
         environment.end();
     }
@@ -227,13 +233,15 @@ fn project(id: &str, kind: &Value, properties: &Value) -> Option<Project> {
     source.end();
     properties.end();
     let id = id.to_owned();
-    Some(Project { id, name, buildspec, filters: filters.unwrap_or_default(), has_batches, secrets })
+    let filters = filters.unwrap_or_default();
+    Some(Project { id, name, buildspec, filters, has_batches, variables, secrets })
 }
 
 impl Project {
-    /// The secrets that its builds get.
-    fn own(&self, secrets: &[Secret]) -> Vec<Secret> {
-        secrets.iter().filter(|(name, _)| self.secrets.contains(name)).cloned().collect()
+    /// The variables that its builds get, and the secrets.
+    fn own(&self, secrets: &[Secret]) -> Vec<(String, String)> {
+        let secrets = secrets.iter().filter(|(name, _)| self.secrets.contains(name));
+        self.variables.iter().chain(secrets).cloned().collect()
     }
 
     /// Whether an action of a pipeline is a build of it.
