@@ -1,5 +1,9 @@
 use std::sync::Mutex;
+use std::time::Instant;
 
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::output::{MAX_LINE_BYTES, TAIL_LINES};
 use super::*;
 
 /// A shell that can trap SIGINT, though the tests may run in the background of a script, where it is ignored.
