@@ -61,7 +61,8 @@ async fn what_a_program_has_started_ends_before_it_counts_as_stopped() {
     let ended = folder.path().join("ended");
     let child =
         format!("trap 'sleep 0.5; touch {}; exit' TERM; while :; do sleep 0.05; done", ended.display());
-    let script = format!("sh -c \"{child}\" & wait");
+    // It holds no output open, for which is waited in any case.
+    let script = format!("sh -c \"{child}\" >/dev/null 2>&1 & wait");
 
     let stopped = run(shell_command(&script), Stop::Terminate, Some(Duration::from_secs(1)), &|_| {}).await;
 
